@@ -1,0 +1,72 @@
+"""What the operator set about AI; the one place of this package that reads Django's settings."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+OPENAI_API = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AIConfiguration:
+    """Everything a provider needs to know; an empty ``api_key`` means that AI is off."""
+
+    api_key: str = field(default="", repr=False)
+    base_url: str = OPENAI_API
+    """Root of an OpenAI-compatible API, ``/v1`` included."""
+    model: str = ""
+    timeout_seconds: float = 20.0
+    """Total time one call may take: connecting, waiting, reading and retries together."""
+    max_output_tokens: int = 2048
+    """Hard bound on what one answer may cost, reasoning tokens included."""
+    reasoning_effort: str = ""
+    """Sent as it is where set ("minimal", "low"); models that do not reason refuse it, so it is empty by default."""
+    simulated: bool = False
+    """True where the upstream is the bundled simulator: answers say so in their provenance."""
+    calls_per_build: int = 200
+
+    def __post_init__(self) -> None:
+        _refuse(self.timeout_seconds <= 0, f"AI_TIMEOUT_SECONDS is {self.timeout_seconds}; set it above 0")
+        _refuse(self.max_output_tokens < 1, f"AI_MAX_OUTPUT_TOKENS is {self.max_output_tokens}; set at least 1")
+        _refuse(self.calls_per_build < 0, f"AI_CALLS_PER_BUILD is {self.calls_per_build}; set 0 or more")
+        _refuse(self.configured and not self.model, "OPENAI_API_KEY is set but OPENAI_MODEL is empty; name one")
+        parts = urlsplit(self.base_url)
+        _refuse(
+            parts.scheme not in {"http", "https"} or not parts.hostname,
+            f"OPENAI_BASE_URL is {self.base_url!r}; give an http(s) address such as {OPENAI_API}",
+        )
+        _refuse(
+            self.simulated and self.base_url.rstrip("/") == OPENAI_API,
+            "AI_SIMULATED is on but OPENAI_BASE_URL is OpenAI's own API, whose answers would be labelled as"
+            " simulated; point it at the simulator or switch AI_SIMULATED off",
+        )
+
+    @property
+    def configured(self) -> bool:
+        """Tell whether calls can be made at all."""
+        return bool(self.api_key)
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> "AIConfiguration":
+        """Read the ``OPENAI_*`` and ``AI_*`` settings.
+
+        Raises:
+            ImproperlyConfigured: a value is out of range or two of them contradict each other.
+        """
+        return cls(
+            api_key=settings.OPENAI_API_KEY or "",
+            base_url=settings.OPENAI_BASE_URL or OPENAI_API,
+            model=settings.OPENAI_MODEL or "",
+            timeout_seconds=settings.AI_TIMEOUT_SECONDS,
+            max_output_tokens=settings.AI_MAX_OUTPUT_TOKENS,
+            reasoning_effort=getattr(settings, "OPENAI_REASONING_EFFORT", "") or "",
+            simulated=settings.AI_SIMULATED,
+            calls_per_build=settings.AI_CALLS_PER_BUILD,
+        )
+
+
+def _refuse(wrong: bool, message: str) -> None:
+    if wrong:
+        raise ImproperlyConfigured(message)

@@ -1,0 +1,101 @@
+"""Template reasons: true by construction, in the reader's language, never empty.
+
+Each part of the model (a named algorithm) has one kind of reason; reasons that rest on what somebody liked quote at
+most two titles. A reason says only what the part really used: without evidence it names none.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from recommendations.ai.screening import gives_orders
+from recommendations.ai.texts import clean_text
+
+Kind = Literal[
+    "liked", "similar", "together", "after", "session", "popular", "trending", "latest", "featured", "general"
+]
+
+FALLBACK_LOCALE = "en"
+TITLE_LIMIT = 80
+
+PARTS: Mapping[str, Kind] = {
+    "popular": "popular",
+    "popularity": "popular",
+    "popular_recent": "trending",
+    "trending": "trending",
+    "similar": "similar",
+    "text": "similar",
+    "tfidf": "similar",
+    "semantic": "similar",
+    "together": "together",
+    "bought_together": "together",
+    "cooccurrence": "together",
+    "next": "after",
+    "next_item": "after",
+    "session": "session",
+    "latest": "latest",
+    "new": "latest",
+    "pinned": "featured",
+    "static": "featured",
+}
+"""Kind by part; every other part is one that reads a person's history ("liked")."""
+
+# For each kind: without a title, with one, with two.
+_TEMPLATES: Mapping[str, Mapping[Kind, tuple[str, str, str]]] = {
+    "en": {
+        "liked": ("Matches what you liked", "Because you liked {0}", "Because you liked {0} and {1}"),
+        "similar": ("Similar to what you liked", "Similar to {0}", "Similar to {0} and {1}"),
+        "together": ("Often chosen together", "Often chosen with {0}", "Often chosen with {0} and {1}"),
+        "after": ("A frequent next choice", "Often chosen after {0}", "Often chosen after {0} and {1}"),
+        "session": ("Fits this visit", "Goes with {0}", "Goes with {0} and {1}"),
+        "popular": ("Popular with everybody",) * 3,
+        "trending": ("Popular right now",) * 3,
+        "latest": ("New in the catalogue",) * 3,
+        "featured": ("Featured",) * 3,
+        "general": ("Recommended",) * 3,
+    },
+    "de": {
+        "liked": (
+            "Passt zu dem, was Ihnen gefallen hat",
+            "Weil Ihnen {0} gefallen hat",
+            "Weil Ihnen {0} und {1} gefallen haben",
+        ),
+        "similar": ("Ähnlich wie das, was Ihnen gefallen hat", "Ähnlich wie {0}", "Ähnlich wie {0} und {1}"),
+        "together": ("Oft zusammen gewählt", "Oft zusammen mit {0} gewählt", "Oft mit {0} und {1} gewählt"),
+        "after": ("Oft als Nächstes gewählt", "Oft nach {0} gewählt", "Oft nach {0} und {1} gewählt"),
+        "session": ("Passt zu diesem Besuch", "Passt zu {0}", "Passt zu {0} und {1}"),
+        "popular": ("Bei allen beliebt",) * 3,
+        "trending": ("Gerade beliebt",) * 3,
+        "latest": ("Neu im Katalog",) * 3,
+        "featured": ("Ausgewählt",) * 3,
+        "general": ("Empfohlen",) * 3,
+    },
+}
+LOCALES = frozenset(_TEMPLATES)
+
+_UNQUOTABLE = re.compile(r"<|>|://|\bwww\.|\]\(|javascript:", re.IGNORECASE)
+
+
+def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_LOCALE) -> str:
+    """Return the sentence for an item that ``part`` proposed because of the titles in ``evidence``.
+
+    ``part`` is a name from ``PARTS``, optionally with a variant ("popular_recent:7d"); ``locale`` a language tag
+    (RFC 5646), of which the language counts; unknown ones are answered in English. ``part`` may be empty where
+    nothing is known: then the sentence claims nothing.
+    """
+    kind: Kind = PARTS.get(part.split(":", 1)[0], "liked") if part else "general"
+    titles = quotable(evidence)
+    return _TEMPLATES[language(locale)][kind][len(titles)].format(*titles)
+
+
+def language(locale: str) -> str:
+    """Return the language that texts are written in for a language tag."""
+    primary = re.split(r"[-_]", locale.strip().lower(), maxsplit=1)[0]
+    return primary if primary in LOCALES else FALLBACK_LOCALE
+
+
+def quotable(titles: Sequence[str]) -> tuple[str, ...]:
+    """Return up to two different titles; those that hold links, markup or orders to a model are left out."""
+    cleaned = (clean_text(title, limit=TITLE_LIMIT) for title in titles)
+    kept = (each for each in cleaned if each and not _UNQUOTABLE.search(each) and not gives_orders(each))
+    return tuple(dict.fromkeys(kept))[:2]
