@@ -1,0 +1,1 @@
+"""The recommender: catalogue, interactions, algorithms, the build pipeline and the answers."""

@@ -1,0 +1,1 @@
+"""Celery: the application, one base task, queues, schedules, and the tasks themselves."""

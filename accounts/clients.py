@@ -1,0 +1,81 @@
+"""API clients: issue, rotate, verify a secret."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from accounts import scope
+from accounts.models import ApiClient, Tenant
+from accounts.permissions import SCOPES
+from core.errors import InvalidInput, ServiceError
+
+LAST_USED_RESOLUTION = timedelta(minutes=1)
+
+
+class ClientRefused(ServiceError):
+    """The client is unknown, its secret wrong, or it is no longer valid. Which of these is not told."""
+
+    code = "invalid_client"
+    title = "Client authentication failed"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedSecret:
+    """A client and its secret in the clear: shown once, kept nowhere."""
+
+    client: ApiClient
+    secret: str
+
+
+def issue(*, tenant: Tenant, name: str, scopes: Sequence[str], expires_at: datetime | None = None) -> IssuedSecret:
+    """Creates a client of the tenant. Runs inside the caller's scope.
+
+    Raises: InvalidInput for a scope that does not exist.
+    """
+    if unknown := sorted(set(scopes) - SCOPES.keys()):
+        raise InvalidInput(f"There is no scope {', '.join(unknown)}; known are {', '.join(SCOPES)}.")
+    secret = secrets.token_urlsafe(32)
+    client = ApiClient.objects.create(
+        tenant=tenant,
+        name=name,
+        client_id=f"dc_{secrets.token_hex(12)}",
+        secret_hash=_hash(secret),
+        scopes=list(scopes),
+        expires_at=expires_at,
+    )
+    return IssuedSecret(client, secret)
+
+
+def renew_secret(*, client: ApiClient) -> IssuedSecret:
+    """Gives the client a new secret; the old one stops at once."""
+    secret = secrets.token_urlsafe(32)
+    client.secret_hash = _hash(secret)
+    client.save(update_fields=["secret_hash"])
+    return IssuedSecret(client, secret)
+
+
+def verify(*, client_id: str, secret: str, now: datetime) -> ApiClient:
+    """The active client with this id and secret, its tenant loaded.
+
+    Raises: ClientRefused.
+    """
+    with scope.all_tenants("token endpoint: the client names its tenant"):
+        client = ApiClient.objects.select_related("tenant").filter(client_id=client_id).first()
+        known = client.secret_hash if client else _hash("")
+        matches = hmac.compare_digest(known, _hash(secret))
+        if not client or not matches or not _usable(client, now):
+            raise ClientRefused("The client is unknown, its secret is wrong, or it is no longer valid.")
+        if client.last_used_at is None or now - client.last_used_at > LAST_USED_RESOLUTION:
+            ApiClient.objects.filter(pk=client.pk).update(last_used_at=now)
+    return client
+
+
+def _usable(client: ApiClient, now: datetime) -> bool:
+    return client.active and client.tenant.active and (client.expires_at is None or now < client.expires_at)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,71 @@
+"""The signing key and its public form (RFC 7517); `kid` is the key's thumbprint (RFC 7638)."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """An RSA key pair under its id."""
+
+    kid: str
+    private_pem: str
+    public_pem: str
+    modulus: str
+    exponent: str
+
+    def as_jwk(self) -> dict[str, str]:
+        """The public key as a member of a JWK set."""
+        return {
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": self.kid,
+            "n": self.modulus,
+            "e": self.exponent,
+        }
+
+
+def current() -> SigningKey:
+    """The key that signs now.
+
+    Raises: ValueError when JWT_PRIVATE_KEY holds no RSA key of at least 2048 bits.
+    """
+    return _parse(settings.JWT_PRIVATE_KEY)
+
+
+def find(kid: str) -> SigningKey | None:
+    """The key with this id, if its signatures are accepted."""
+    key = current()
+    return key if key.kid == kid else None
+
+
+def published() -> list[dict[str, str]]:
+    """What /.well-known/jwks.json lists."""
+    return [current().as_jwk()]
+
+
+@lru_cache(maxsize=4)
+def _parse(pem: str) -> SigningKey:
+    if not pem:
+        raise ValueError("it is empty: set it, or JWT_PRIVATE_KEY_FILE, to an RSA private key in PEM")
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < 2048:
+        raise ValueError("it must be an RSA key of at least 2048 bits")
+    numbers = key.public_key().public_numbers()
+    modulus, exponent = _base64(numbers.n), _base64(numbers.e)
+    canonical = json.dumps({"e": exponent, "kty": "RSA", "n": modulus}, separators=(",", ":"), sort_keys=True)
+    kid = base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return SigningKey(kid, pem, public.decode(), modulus, exponent)
+
+
+def _base64(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()

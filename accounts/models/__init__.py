@@ -1,0 +1,6 @@
+from accounts.models.client import ApiClient
+from accounts.models.flag import FeatureFlag
+from accounts.models.staff import User
+from accounts.models.tenant import Plan, Tenant
+
+__all__ = ["ApiClient", "FeatureFlag", "Plan", "Tenant", "User"]

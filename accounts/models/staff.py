@@ -1,0 +1,20 @@
+"""Staff of the deployment. End users of a tenant are `recommendations.EndUser`, never this."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """Somebody who logs in to the admin. With a tenant set, they see that tenant only."""
+
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="staff",
+        help_text="Confines this person to one tenant; empty: all tenants.",
+    )
+
+    class Meta(AbstractUser.Meta):
+        pass

@@ -1,0 +1,110 @@
+"""The tenant scope: which tenant's rows the current piece of SQL may see.
+
+Row-level security stands on every tenant table, forced (architecture.md section 4). Outside a scope no row is seen.
+A scope opens a transaction and sets its two variables for that transaction only, so a connection pool is safe.
+
+It guards against a forgotten filter. It does not guard against SQL injection: whoever can run SQL can set a scope.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.db import connections, transaction
+from django.db.migrations.operations.special import RunSQL
+
+_log = structlog.get_logger(__name__)
+_ATTRIBUTE = "docent_scope"
+_CLOSED = ("", "")
+
+
+@contextmanager
+def tenant(tenant_id: int, *, using: str = "default") -> Iterator[None]:
+    """Inside, exactly this tenant's rows are seen and may be written. Commits at the end, rolls back on an error."""
+    with _scope((str(int(tenant_id)), ""), using):
+        yield
+
+
+@contextmanager
+def all_tenants(reason: str, *, using: str = "default") -> Iterator[None]:
+    """Inside, every tenant's rows are seen. Only for look-ups before a tenant is known, planners, and staff."""
+    _log.debug("scope_all_tenants", reason=reason)
+    with _scope(("", "all"), using):
+        yield
+
+
+@contextmanager
+def _scope(wanted: tuple[str, str], using: str) -> Iterator[None]:
+    connection = connections[using]
+    outermost = not connection.in_atomic_block
+    with transaction.atomic(using=using):
+        before = _CLOSED if outermost else getattr(connection, _ATTRIBUTE, _CLOSED)
+        if before != wanted:
+            _set(connection, wanted)
+        try:
+            yield
+        except BaseException:
+            # Rolling back takes the variables back as well: to the savepoint's, or with the transaction to none.
+            setattr(connection, _ATTRIBUTE, before)
+            raise
+        if outermost:
+            setattr(connection, _ATTRIBUTE, _CLOSED)
+        elif before != wanted:
+            _set(connection, before)
+
+
+def _set(connection: Any, scope: tuple[str, str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('docent.tenant', %s, true), set_config('docent.scope', %s, true)", scope)
+    setattr(connection, _ATTRIBUTE, scope)
+
+
+_POLICY = (
+    "{column} = (select nullif(current_setting('docent.tenant', true), '')::bigint)"
+    " or (select current_setting('docent.scope', true)) = 'all'"
+)
+
+
+class EnableTenantScope(RunSQL):
+    """A migration operation: forced row-level security with the one policy form, on one tenant table."""
+
+    def __init__(self, table: str, column: str = "tenant_id") -> None:
+        self.table, self.column = table, column
+        policy = _POLICY.format(column=column)
+        super().__init__(
+            sql=[
+                f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
+                f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
+                f'CREATE POLICY tenant_scope ON "{table}" USING ({policy}) WITH CHECK ({policy})',
+            ],
+            reverse_sql=[
+                f'DROP POLICY tenant_scope ON "{table}"',
+                f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY',
+                f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY',
+            ],
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """As Django's operations do, so that squashing keeps it."""
+        return self.__class__.__qualname__, [self.table, self.column], {}
+
+
+class AppRouter:
+    """Migrations run as the owner; everything else as the app's role."""
+
+    def db_for_read(self, _model: Any, **_hints: Any) -> str:
+        """The app's role."""
+        return "default"
+
+    def db_for_write(self, _model: Any, **_hints: Any) -> str:
+        """The app's role."""
+        return "default"
+
+    def allow_relation(self, _one: Any, _other: Any, **_hints: Any) -> bool:
+        """Both aliases are one database."""
+        return True
+
+    def allow_migrate(self, db: str, _app_label: str, **_hints: Any) -> bool:
+        """Only the owner changes the schema."""
+        return db == "owner"

@@ -1,0 +1,248 @@
+"""Every setting, by topic; safe for production. `dev.py` and `test.py` only override.
+
+What each environment variable means stands in docs/operations/config.md.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config import embedded, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
+
+# --- Servers: the variables, else the embedded ones that run, else a hint (core.checks) -----------------
+_running = embedded.find_running(VAR_DIR)
+DATABASE_URL = env.secret("DATABASE_URL", (_running.database_url or "") if _running else "")
+DATABASE_OWNER_URL = env.secret("DATABASE_OWNER_URL", (_running.database_owner_url or "") if _running else "")
+REDIS_URL = env.secret("REDIS_URL", (_running.redis_url or "") if _running else "")
+NO_SERVERS_HINT = (
+    "No servers: set DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL, or start the embedded ones with `make up`."
+)
+
+# --- Security --------------------------------------------------------------------------------------------
+DEBUG = False
+SECRET_KEY = env.secret("SECRET_KEY")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST_FORWARDED_PROTO", default=False) else None
+)
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # api.md: a body is at most 5 MiB
+CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/api/"
+CORS_PREFLIGHT_MAX_AGE = 600
+CORS_EXPOSE_HEADERS = ["ETag", "X-Request-ID", "Link", "Retry-After"]
+
+# --- Applications ----------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "core",
+    "accounts",
+    "recommendations",
+    "workers",
+]
+MIDDLEWARE = [
+    "core.middleware.EdgeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.AdminScopeMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "static")))
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# --- Databases: the app's role serves, the owner's migrates (architecture.md, tenant scope) --------------
+DB_POOL = env.flag("DB_POOL", default=False)  # config/wsgi.py turns it on; workers keep one connection each
+DB_POOL_MAX_SIZE = env.integer("DB_POOL_MAX_SIZE", 8, minimum=1)
+DB_POOL_TIMEOUT_SECONDS = env.seconds("DB_POOL_TIMEOUT_SECONDS", 2.0, minimum=0.1)
+DB_CONNECT_TIMEOUT_SECONDS = env.integer("DB_CONNECT_TIMEOUT_SECONDS", 2, minimum=1)
+DB_STATEMENT_TIMEOUT_SECONDS = env.seconds("DB_STATEMENT_TIMEOUT_SECONDS", 0.0)
+MIGRATION_LOCK_TIMEOUT_SECONDS = env.seconds("MIGRATION_LOCK_TIMEOUT_SECONDS", 5.0, minimum=0.1)
+
+
+def _database(name: str, url: str, *, pool: bool) -> dict[str, object]:
+    options: dict[str, object] = {"connect_timeout": DB_CONNECT_TIMEOUT_SECONDS}
+    if pool:
+        options["pool"] = {
+            "min_size": min(2, DB_POOL_MAX_SIZE),
+            "max_size": DB_POOL_MAX_SIZE,
+            "timeout": DB_POOL_TIMEOUT_SECONDS,
+        }
+    elif DB_STATEMENT_TIMEOUT_SECONDS:
+        options["options"] = f"-c statement_timeout={int(DB_STATEMENT_TIMEOUT_SECONDS * 1000)}"
+    return {
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "CONN_MAX_AGE": 0 if pool else 60,
+        "CONN_HEALTH_CHECKS": not pool,
+        "OPTIONS": options,
+        **env.database(name, url),
+    }
+
+
+DATABASES = {
+    "default": _database("DATABASE_URL", DATABASE_URL or "postgresql://none@127.0.0.1:1/none", pool=DB_POOL),
+    "owner": _database(
+        "DATABASE_OWNER_URL", DATABASE_OWNER_URL or DATABASE_URL or "postgresql://none@127.0.0.1:1/none", pool=False
+    ),
+}
+DATABASE_ROUTERS = ["accounts.scope.AppRouter"]
+
+# --- Redis: options come from core.redis, and nowhere else -----------------------------------------------
+REDIS_CONNECT_TIMEOUT_SECONDS = env.seconds("REDIS_CONNECT_TIMEOUT_SECONDS", 0.1, minimum=0.01)
+REDIS_READ_TIMEOUT_SECONDS = env.seconds("REDIS_READ_TIMEOUT_SECONDS", 0.2, minimum=0.01)
+REDIS_MAX_CONNECTIONS = env.integer("REDIS_MAX_CONNECTIONS", 32, minimum=1)
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL or "redis://127.0.0.1:1/0",
+        "KEY_PREFIX": "docent",
+        "OPTIONS": {},
+    }
+}
+DJANGO_REDIS_CONNECTION_FACTORY = "core.redis.CacheConnectionFactory"
+
+# --- API -------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "core.problem.handle",
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.problem.JSONOnly",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Docent",
+    "DESCRIPTION": "Self-hosted, multi-tenant recommendations: never blank, never late, never unexplained.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+API_DEADLINE_SECONDS = env.seconds("API_DEADLINE_SECONDS", 10.0, minimum=1.0)
+
+# --- Tokens (RFC 9068) -----------------------------------------------------------------------------------
+JWT_PRIVATE_KEY = env.secret("JWT_PRIVATE_KEY")
+JWT_ISSUER = env.text("JWT_ISSUER", "docent")
+JWT_AUDIENCE = env.text("JWT_AUDIENCE", "docent-api")
+ACCESS_TOKEN_SECONDS = env.integer("ACCESS_TOKEN_SECONDS", 900, minimum=60, maximum=3600)
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=ACCESS_TOKEN_SECONDS),
+    "ALGORITHM": "RS256",
+    "USER_ID_CLAIM": "sub",
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "ISSUER": JWT_ISSUER,
+    "AUDIENCE": JWT_AUDIENCE,
+    "LEEWAY": 0,
+}
+TOKEN_RATE = env.text("TOKEN_RATE", "60/m")  # per address, at the token endpoint
+RATELIMIT_USE_CACHE = "default"
+
+# --- Recommendations -------------------------------------------------------------------------------------
+PROCESS_REFRESH_SECONDS = env.seconds("PROCESS_REFRESH_SECONDS", 2.0, minimum=0.2, maximum=5.0)
+LIST_TTL_SECONDS = env.integer("LIST_TTL_SECONDS", 7 * 86_400, minimum=60)
+BUILD_CHUNK_SIZE = env.integer("BUILD_CHUNK_SIZE", 64, minimum=1)
+BUILD_LEASE_SECONDS = env.seconds("BUILD_LEASE_SECONDS", 15.0, minimum=1.0)
+BUILD_KEEP = env.integer("BUILD_KEEP", 2, minimum=1)
+BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
+NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC
+NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
+TRAIN_MAX_ROWS = env.integer("TRAIN_MAX_ROWS", 50_000_000, minimum=1)
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": env.text("STORAGE_DIR", str(VAR_DIR / "storage"))},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+
+# --- AI --------------------------------------------------------------------------------------------------
+OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
+OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-5-mini")
+AI_TIMEOUT_SECONDS = env.seconds("AI_TIMEOUT_SECONDS", 10.0, minimum=0.1, maximum=120.0)
+AI_MAX_OUTPUT_TOKENS = env.integer("AI_MAX_OUTPUT_TOKENS", 1500, minimum=64)
+AI_CALLS_PER_BUILD = env.integer("AI_CALLS_PER_BUILD", 100)
+AI_SIMULATED = env.flag("AI_SIMULATED", default=False)
+
+# --- Celery: options of the broker connection come from core.redis (workers/celery.py) -------------------
+CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")
+TASK_TIME_LIMIT_SECONDS = env.integer("TASK_TIME_LIMIT_SECONDS", 1800, minimum=10)
+BROKER_VISIBILITY_SECONDS = env.integer("BROKER_VISIBILITY_SECONDS", 3600, minimum=30)
+
+# --- Logs and metrics ------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING_CONFIG = "core.logging.configure"
+LOGGING = {"level": LOG_LEVEL, "json": env.flag("LOG_JSON", default=True)}
+METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
+PROMETHEUS_EXPORT_MIGRATIONS = False
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+if TASK_TIME_LIMIT_SECONDS >= BROKER_VISIBILITY_SECONDS:
+    raise ImproperlyConfigured(
+        "TASK_TIME_LIMIT_SECONDS must be below BROKER_VISIBILITY_SECONDS, "
+        "else the broker hands a running task to a second worker."
+    )

@@ -1,0 +1,20 @@
+"""The embedded default and the demo: one machine, plain HTTP on the loopback address."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "only-for-manage.py-without-a-running-service")
+
+from config.settings.base import *
+from config.settings.base import VAR_DIR, env
+
+if (_secret := VAR_DIR / "secrets" / "secret_key").exists() and "SECRET_KEY_FILE" not in os.environ:
+    SECRET_KEY = _secret.read_text(encoding="utf-8").strip()
+if (_key := VAR_DIR / "secrets" / "jwt.pem").exists() and "JWT_PRIVATE_KEY_FILE" not in os.environ:
+    JWT_PRIVATE_KEY = _key.read_text(encoding="utf-8").strip()
+
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 0
+SESSION_COOKIE_SECURE = False
+CSRF_COOKIE_SECURE = False
+METRICS_PUBLIC = True

@@ -1,0 +1,33 @@
+"""Every route. The hot one comes first."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import (
+    SpectacularAPIView,
+    SpectacularJSONAPIView,
+    SpectacularRedocView,
+    SpectacularSwaggerSplitView,
+)
+
+from accounts.api.v1.keys import jwks_document
+from core import health
+from core.exposition import metrics
+
+urlpatterns = [
+    path("api/v1/", include("recommendations.api.v1.urls")),
+    path("api/v1/", include("accounts.api.v1.urls")),
+    path(".well-known/jwks.json", jwks_document, name="jwks"),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema.json", SpectacularJSONAPIView.as_view(), name="schema-json"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "core.problem.bad_request"
+handler403 = "core.problem.forbidden"
+handler404 = "core.problem.page_not_found"
+handler500 = "core.problem.server_error"

@@ -1,0 +1,66 @@
+"""The domain's refusals. Pure: only core.problem knows what HTTP makes of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with the input: where (JSON pointer, RFC 6901), a stable code, and what to do."""
+
+    pointer: str
+    code: str
+    detail: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The form in which a problem and a row's outcome carry it."""
+        return {"pointer": self.pointer, "code": self.code, "detail": self.detail}
+
+
+class ServiceError(Exception):
+    """A refused request: a stable `code`, a human `title`, and what exactly was wrong."""
+
+    code = "error"
+    title = "The request could not be served"
+    retry_after_seconds: int | None = None
+
+    def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = tuple(errors)
+
+
+class InvalidInput(ServiceError):
+    """The input breaks the contract; `errors` say where."""
+
+    code = "invalid"
+    title = "The request is not valid"
+
+
+class NotFound(ServiceError):
+    """No such object in the caller's tenant. A stranger's object is not found either."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class Conflict(ServiceError):
+    """The object is not in the state that the request needs."""
+
+    code = "conflict"
+    title = "The object's state does not allow this"
+
+
+class PreconditionFailed(ServiceError):
+    """`If-Match` names another version than the current one."""
+
+    code = "precondition_failed"
+    title = "The object has changed since it was read"
+
+
+class Unavailable(ServiceError):
+    """Something that the request needs is away for now."""
+
+    code = "unavailable"
+    title = "Temporarily unavailable"
+    retry_after_seconds = 2

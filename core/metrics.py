@@ -1,0 +1,15 @@
+"""The metrics of core: requests by route, Redis, enqueued work. Labels are bounded: never a tenant, never a path."""
+
+from prometheus_client import Counter, Histogram
+
+REQUEST_SECONDS = Histogram(
+    "docent_http_request_duration_seconds",
+    "Time to answer a request, by route name, method and status.",
+    ["route", "method", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.078, 0.1, 0.15, 0.22, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+REDIS_ERRORS = Counter("docent_redis_errors_total", "Redis commands that failed, by what for.", ["purpose"])
+REDIS_BREAKER_OPENED = Counter(
+    "docent_redis_breaker_opened_total", "Times a process stopped asking Redis for a moment."
+)
+ENQUEUE_FAILURES = Counter("docent_enqueue_failures_total", "Tasks that could not be handed to the broker.", ["task"])

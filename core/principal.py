@@ -1,0 +1,23 @@
+"""Who is calling, resolved once per request by authentication and read by everything after it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified caller. `client_id` is the OAuth client; `scopes` what the token allows."""
+
+    tenant_id: int
+    tenant: str
+    client_id: str
+    scopes: frozenset[str]
+    token_id: str
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True: an anonymous caller has no principal. Django's and DRF's name for it."""
+        return True
+
+    def may(self, scope: str) -> bool:
+        """Whether the token carries the scope."""
+        return scope in self.scopes

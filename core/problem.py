@@ -1,0 +1,185 @@
+"""RFC 9457 problem documents: how errors look on the wire, whoever raised them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from core.errors import FieldError, NotFound, PreconditionFailed, ServiceError, Unavailable
+
+CONTENT_TYPE = "application/problem+json"
+TYPE_BASE = "https://docent.example/problems/"
+_log = structlog.get_logger(__name__)
+
+_STATUS_BY_CODE = {
+    "invalid": 422,
+    "not_found": 404,
+    "conflict": 409,
+    "precondition_failed": 412,
+    "unavailable": 503,
+}
+_CODE_BY_STATUS = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+    500: "internal_error",
+    503: "unavailable",
+}
+
+
+def document(
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    request: HttpRequest | None,
+    title: str = "",
+    errors: Sequence[FieldError] = (),
+) -> dict[str, Any]:
+    """The members of a problem, in the order in which people read them."""
+    return {
+        "type": TYPE_BASE + code,
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.path if request else "",
+        "code": code,
+        "request_id": getattr(request, "request_id", ""),
+        "errors": [error.as_dict() for error in errors],
+    }
+
+
+def response(
+    *,
+    status: int,
+    code: str = "",
+    detail: str = "",
+    request: HttpRequest | None,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> JsonResponse:
+    """A problem as a plain Django response, for errors outside DRF."""
+    code = code or _CODE_BY_STATUS.get(status, "error")
+    body = document(
+        status=status, code=code, detail=detail or HTTPStatus(status).phrase, request=request, errors=errors
+    )
+    answer = JsonResponse({**body, **(extra or {})}, status=status, content_type=CONTENT_TYPE)
+    answer["Cache-Control"] = "no-store"
+    for name, value in (headers or {}).items():
+        answer[name] = value
+    return answer
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every error becomes a problem; what is not foreseen goes on to `server_error`."""
+    request = getattr(context.get("request"), "_request", None)
+    if isinstance(error, (OperationalError, InterfaceError, PoolTimeout)):
+        _log.warning("database_unavailable", error=str(error))
+        error = Unavailable("The database cannot be reached. Nothing was changed; try again.")
+    if isinstance(error, Http404):
+        error = NotFound()
+    if isinstance(error, ServiceError):
+        return _from_service(error, request)
+    if isinstance(error, exceptions.APIException):
+        return _from_drf(error, request)
+    return None
+
+
+def _from_service(error: ServiceError, request: HttpRequest | None) -> Response:
+    set_rollback()
+    status = _STATUS_BY_CODE.get(error.code, 400)
+    body = document(
+        status=status, code=error.code, title=error.title, detail=error.detail, request=request, errors=error.errors
+    )
+    headers = {"Cache-Control": "no-store"}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _from_drf(error: exceptions.APIException, request: HttpRequest | None) -> Response:
+    set_rollback()
+    headers = {"Cache-Control": "no-store"}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    status, code, detail = error.status_code, _CODE_BY_STATUS.get(error.status_code, "error"), str(error.detail)
+    errors: tuple[FieldError, ...] = ()
+    if isinstance(error, exceptions.ValidationError):
+        status, code = 422, "invalid"
+        errors = tuple(field_errors(error.detail))
+        detail = "; ".join(f"{item.pointer or '/'}: {item.detail}" for item in errors[:3])
+    elif isinstance(error, exceptions.ParseError):
+        code = "bad_json"
+    body = document(status=status, code=code, detail=detail, request=request, errors=errors)
+    return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:
+    """DRF's nested validation details as flat field errors with JSON pointers."""
+    if isinstance(detail, Mapping):
+        for key, value in detail.items():
+            here = pointer if key == "non_field_errors" else f"{pointer}/{_escape(str(key))}"
+            yield from field_errors(value, here)
+    elif isinstance(detail, (list, tuple)):
+        nested = any(isinstance(value, (Mapping, list)) for value in detail)
+        for index, value in enumerate(detail):
+            yield from field_errors(value, f"{pointer}/{index}" if nested else pointer)
+    else:
+        yield FieldError(pointer=pointer, code=getattr(detail, "code", "invalid"), detail=str(detail))
+
+
+def _escape(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: a request that no view saw, such as one for a foreign host."""
+    return response(status=400, detail="The request is malformed or names an unknown host.", request=request)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    return response(status=403, detail="This is not allowed.", request=request)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404: no such route."""
+    return response(status=404, detail=f"There is nothing at {request.path}.", request=request)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: says nothing about the inside, and how to ask about it."""
+    return response(status=500, detail="An unexpected error; it was logged under the request id.", request=request)
+
+
+class JSONOnly(BaseContentNegotiation):
+    """Answers JSON whatever `Accept` says: there is one representation, and refusing helps nobody."""
+
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        """The first parser that takes the request's media type."""
+        media = (request.content_type or "").split(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media), None)
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        """The first renderer."""
+        return renderers[0], renderers[0].media_type
+
+
+__all__ = ["CONTENT_TYPE", "JSONOnly", "PreconditionFailed", "document", "field_errors", "handle", "response"]

@@ -1,0 +1,68 @@
+"""The catalogue: items and end users, under the tenant's own ids."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from core import clock
+
+
+class Item(models.Model):
+    """A catalogue entry. A deleted one stays as an empty row, so that history keeps its shape; it is never shown."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    item_id = models.CharField(max_length=128, db_collation="C")
+    title = models.CharField(max_length=500, blank=True, default="")
+    description = models.TextField(blank=True, default="")
+    categories = ArrayField(models.CharField(max_length=128), default=list, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    hidden = models.BooleanField(default=False)
+    available_from = models.DateTimeField(null=True, blank=True)
+    available_until = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "item_id"], name="item_id_per_tenant")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "updated_at", "id"], name="item_by_update"),
+            GinIndex(fields=["categories"], name="item_by_category"),
+        ]
+        ordering: ClassVar = ["tenant", "item_id"]
+
+    def __str__(self) -> str:
+        return self.title or self.item_id
+
+
+class EndUser(models.Model):
+    """A person who gets recommendations. Staff are `accounts.User`.
+
+    `last_event_at` is when the newest event arrived (not when it happened); `dirty_at` is set until near line has
+    taken the news into the person's list.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    user_id = models.CharField(max_length=128, db_collation="C")
+    attributes = models.JSONField(default=dict, blank=True)
+    segments = ArrayField(models.CharField(max_length=128), default=list, blank=True)
+    locale = models.CharField(max_length=16, blank=True, default="")
+    last_event_at = models.DateTimeField(null=True, blank=True, editable=False)
+    dirty_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "user_id"], name="user_id_per_tenant")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "updated_at", "id"], name="end_user_by_update"),
+            models.Index(fields=["dirty_at"], name="end_user_dirty", condition=models.Q(dirty_at__isnull=False)),
+        ]
+        ordering: ClassVar = ["tenant", "user_id"]
+
+    def __str__(self) -> str:
+        return self.user_id

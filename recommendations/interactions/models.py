@@ -1,0 +1,60 @@
+"""Interactions: what people did, append-only, one narrow row each (docs/adr/0004)."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from core import clock
+
+
+class EventType(models.Model):
+    """A tenant's word for a kind of event. Rows refer to its number: two bytes instead of a word."""
+
+    id = models.SmallAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=64, db_collation="C")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="event_type_per_tenant")]
+        ordering: ClassVar = ["tenant", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Interaction(models.Model):
+    """One thing one person did with one item.
+
+    `digest` is what makes the same event one event: 128 bits over its id, or, without one, over what it says.
+    There are no foreign-key constraints on person and item: rows are only written by `record` and `imports`, which
+    resolve both, and a check at each of 100 million inserts buys nothing.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField(default=clock.now)
+    tenant = models.ForeignKey(
+        "accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    end_user = models.ForeignKey(
+        "recommendations.EndUser", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    item = models.ForeignKey(
+        "recommendations.Item", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    digest = models.UUIDField(editable=False)
+    type = models.ForeignKey(EventType, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    value = models.FloatField(null=True, blank=True)
+    event_id = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001  # null costs no byte
+    recommendation_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  # likewise
+    context = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "digest"], name="event_once_per_tenant")]
+        indexes: ClassVar = [
+            models.Index(fields=["end_user", "occurred_at", "id"], name="interaction_history"),
+            models.Index(fields=["tenant", "occurred_at", "id"], name="interaction_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.end_user_id} {self.type_id} {self.item_id}"

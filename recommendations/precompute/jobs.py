@@ -1,0 +1,11 @@
+"""The names of the tasks that precompute asks for; `workers/tasks/` implements each once."""
+
+TRAIN = "build.train"
+SCORE_CHUNK = "build.score_chunk"
+PUBLISH = "build.publish"
+PLAN_NIGHTLY = "build.plan_nightly"
+PLAN_FIRST = "build.plan_first"
+RESUME_BUILDS = "build.resume"
+REFRESH_POPULAR = "build.refresh_popular"
+RESCORE = "nearline.rescore"
+SWEEP_DIRTY = "nearline.sweep"

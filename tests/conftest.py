@@ -1,0 +1,91 @@
+"""Fixtures for all tests: a migrated database for each test process, the cast, and an empty Redis."""
+
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+from psycopg import sql
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """A database for this test process, made by the owner's role as in production; the app's role uses it."""
+    from django.core.management import call_command
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"docent_test_{worker}_{os.getpid()}"
+    with _admin() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    for alias in ("default", "owner"):
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = settings.DATABASES[alias]["NAME"] = name
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+    with _admin() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _admin() -> psycopg.Connection[Any]:
+    return psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True)
+
+
+@pytest.fixture(autouse=True)
+def _clean_process_state() -> Iterator[None]:
+    """Nothing that a process remembers leaks from one test into the next."""
+    from accounts import directory, tokens
+    from core import redis
+
+    directory._current = directory.Directory()
+    tokens._remembered.clear()
+    redis.breaker.succeeded()
+    yield
+
+
+@pytest.fixture
+def redis_server() -> Iterator[Any]:
+    """The real server, emptied. Each xdist process has a Redis database of its own (config.settings.test)."""
+    from core import redis
+
+    redis.client().flushdb()
+    yield redis.client()
+    redis.client().flushdb()
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database with real commits, for on_commit hooks, races and other processes; emptied by the owner afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        for connection in connections.all():
+            connection.close()
+        with psycopg.connect(_owner_url(), autocommit=True) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"
+                " ('django_migrations', 'django_content_type', 'auth_permission')"
+            ).fetchall()
+            names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in tables)
+            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+
+
+def _owner_url() -> str:
+    base = settings.DATABASE_OWNER_URL.rpartition("/")[0]
+    return f"{base}/{settings.DATABASES['owner']['NAME']}"
+
+
+@pytest.fixture
+def cast(request: pytest.FixtureRequest) -> SimpleNamespace:
+    """The fixed cast: `acme` is ours, `globex` the stranger. Each with an all-scopes and a read-only client."""
+    if "committed_db" not in request.fixturenames:
+        request.getfixturevalue("db")
+    request.getfixturevalue("redis_server")
+    from tests.cast import make_cast
+
+    return make_cast()

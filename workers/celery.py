@@ -1,0 +1,56 @@
+"""The Celery application. Every option that loses work or time by default is set here (reliability first)."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import celeryd_init, setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
+
+from django.conf import settings
+
+from core import redis
+from workers import queues, schedules
+from workers.base import DocentTask
+
+app = Celery("docent", task_cls=DocentTask)
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_transport_options=redis.broker_options(worker=False),
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    result_backend=None,
+    task_ignore_result=True,
+    # A task is acknowledged when it has ended; one whose process died goes back to the queue at once.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_acks_on_failure_or_timeout=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=settings.TASK_TIME_LIMIT_SECONDS,
+    task_soft_time_limit=max(1, settings.TASK_TIME_LIMIT_SECONDS - 30),
+    worker_soft_shutdown_timeout=10.0,
+    worker_enable_soft_shutdown_on_idle=True,
+    worker_max_memory_per_child=2_000_000,  # KiB; training is the only large thing
+    worker_send_task_events=False,
+    task_queues=queues.QUEUES,
+    task_default_queue=queues.DEFAULT,
+    task_routes=queues.ROUTES,
+    beat_schedule=schedules.schedule(),
+    timezone="UTC",
+    enable_utc=True,
+    accept_content=["json"],
+    task_serializer="json",
+)
+app.autodiscover_tasks(["workers"], related_name="tasks", force=True)
+
+
+@celeryd_init.connect
+def _as_worker(conf: Any, **_: Any) -> None:
+    """A worker waits for its broker; a web process must not."""
+    conf.broker_transport_options = redis.broker_options(worker=True)
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:
+    """Django has configured the logs; Celery shall not do it again."""

@@ -1,0 +1,26 @@
+"""What beat runs, and how often. Each entry expires before its next turn, so a stalled broker piles nothing up."""
+
+from typing import Any
+
+from celery.schedules import crontab
+from django.conf import settings
+
+from recommendations.precompute import jobs
+
+
+def schedule() -> dict[str, dict[str, Any]]:
+    """Beat's table: nightly builds, hourly popularity, the sweeps that find what a lost message missed."""
+    return {
+        "nightly-builds": {
+            "task": jobs.PLAN_NIGHTLY,
+            "schedule": crontab(hour=settings.NIGHTLY_BUILD_HOUR, minute=0),
+            "options": {"expires": 3600},
+        },
+        "hourly-popularity": {
+            "task": jobs.REFRESH_POPULAR,
+            "schedule": crontab(minute=10),
+            "options": {"expires": 3000},
+        },
+        "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 10.0, "options": {"expires": 9}},
+        "nearline-sweep": {"task": jobs.SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
+    }
