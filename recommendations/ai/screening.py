@@ -25,7 +25,7 @@ _ORDERS = (
     r"(new|updated|real|actual|hidden|neue) (system )?(instruction|anweisung|prompt|task|rules)",
     r"(system|developer|initial|your) ?(prompt|message|instructions?)\b",
     r"^ ?(system|assistant|developer|user|admin(istrator)?) ?:",
-    r"[.!?\]>\"'} ](system|assistant|developer|admin(istrator)?) ?: ",
+    r"[.!?\]>\"'}] ?(system|assistant|developer|admin(istrator)?) ?: ",
     r"<\|?/?(im_start|im_end|system|assistant|user|endoftext|inst|data|begin|end)\b|\[/?inst\]|<<<|>>>",
     r"\b(you are|act as|pretend|du bist|sie sind) .{0,30}(assistant|ai\b|model|jailbr|dan\b|ki\b|modell)",
     r"\b(as an? )(ai|language model)\b|\b(dear|note to|attention|hinweis an) .{0,12}(ai\b|llm|model|ranker|ki\b)",
@@ -37,7 +37,7 @@ _ORDERS = (
     r"\bauf platz (eins|1|i)\b",
     # Writing the answer.
     rf"{_WRITE}.{{0,30}}{_WORDS}",
-    r"\b(the|your|set|as) reason\b.{0,12}(:|to\b|must|should|is\b)|[\"{,] ?(ranking|evidence|reason|c) ?\" ?:",
+    r"\b(the|your|set|as) reason ?(:|=|to\b|must\b|should\b|is\b)|[\"{,] ?(ranking|evidence|reason|c) ?\" ?:",
     r"\b(reveal|repeat|leak|show|print|exfiltrate|verrate)\b.{0,30}(prompt|instruction|history|secret|key|anweisung)",
 )
 _ORDER = re.compile("|".join(f"(?:{each})" for each in _ORDERS))
