@@ -1,3 +1,4 @@
+# ruff: noqa: E402, I001  # the variables come before the settings, Django before Celery
 """The WSGI entry: a web process keeps a pool of database connections and knows the broker."""
 
 import os

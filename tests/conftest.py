@@ -38,7 +38,7 @@ def _admin() -> psycopg.Connection[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_process_state() -> Iterator[None]:
+def _clean_process_state() -> None:
     """Nothing that a process remembers leaks from one test into the next."""
     from accounts import directory, tokens
     from core import redis
@@ -46,7 +46,6 @@ def _clean_process_state() -> Iterator[None]:
     directory._current = directory.Directory()
     tokens._remembered.clear()
     redis.breaker.succeeded()
-    yield
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def redis_server() -> Iterator[Any]:
 
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The database with real commits, for on_commit hooks, races and other processes; emptied by the owner afterwards."""
+    """The database with real commits, for races and other processes; emptied by the owner afterwards."""
     with django_db_blocker.unblock():
         yield
         for connection in connections.all():
@@ -83,8 +82,7 @@ def _owner_url() -> str:
 @pytest.fixture
 def cast(request: pytest.FixtureRequest) -> SimpleNamespace:
     """The fixed cast: `acme` is ours, `globex` the stranger. Each with an all-scopes and a read-only client."""
-    if "committed_db" not in request.fixturenames:
-        request.getfixturevalue("db")
+    request.getfixturevalue("committed_db" if "committed_db" in request.fixturenames else "db")
     request.getfixturevalue("redis_server")
     from tests.cast import make_cast
 

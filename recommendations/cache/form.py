@@ -1,0 +1,134 @@
+"""The stored form of a list: the same bytes in Postgres and in Redis (docs/adr/0005).
+
+    byte 0       format version
+    bytes 1-12   build (8) and list version (4), big-endian: comparing bytes compares age
+    bytes 13-20  lengths of meta and head (4 + 4)
+    meta         JSON: what the answer's envelope needs, the head's item ids, dated items
+    head         JSON, ready to send: the first 20 items as an array's inside
+    tail         zlib of the same for the rest; only a longer page or a filter opens it
+
+The usual request (20 items, nothing withdrawn) copies the head and never parses an item.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+FORMAT = 1
+HEAD = 20
+_FIXED = struct.Struct(">BQIII")
+ORDER = slice(1, 13)  # build and version
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place in a list. `evidence` are ids of items in the person's history that the reason rests on."""
+
+    item_id: str
+    score: float
+    reason: str
+    evidence: tuple[str, ...] = ()
+    part: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the API shows it, without its rank."""
+        return {
+            "item_id": self.item_id,
+            "score": self.score,
+            "reason": self.reason,
+            "evidence": [{"item_id": item_id} for item_id in self.evidence],
+            "part": self.part,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a list was made; goes into every answer."""
+
+    build: int
+    version: int
+    source: str
+    generated_at: str
+    artefact: int | None = None
+    degraded: str | None = None
+    simulated: bool = False
+
+
+class Corrupt(ValueError):
+    """The bytes are not a stored list of this version. Treated as a miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredList:
+    """A list as read: the head as bytes, the rest on demand."""
+
+    provenance: Provenance
+    owner: str
+    head_ids: tuple[str, ...]
+    total: int
+    until: Mapping[str, float]
+    head: bytes
+    tail: bytes
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Every item of the list, parsed, best first."""
+        items: list[dict[str, Any]] = json.loads(b"[" + self.head + b"]")
+        if self.tail:
+            items += json.loads(b"[" + zlib.decompress(self.tail) + b"]")
+        return items
+
+
+def encode(
+    *, provenance: Provenance, owner: str, entries: Sequence[Entry], until: Mapping[str, float] | None = None
+) -> bytes:
+    """The bytes of a list. `owner` is the person's id, or empty; `until` the unix second at which an item ends."""
+    texts = [_dumps({**entry.as_dict(), "rank": rank}) for rank, entry in enumerate(entries, start=1)]
+    head = ",".join(texts[:HEAD]).encode()
+    tail = ",".join(texts[HEAD:]).encode()
+    listed = {entry.item_id for entry in entries}
+    meta = {
+        "o": owner,
+        "s": provenance.source,
+        "g": provenance.generated_at,
+        "a": provenance.artefact,
+        "d": provenance.degraded,
+        "m": provenance.simulated,
+        "n": len(entries),
+        "i": [entry.item_id for entry in entries[:HEAD]],
+        "u": {item_id: at for item_id, at in (until or {}).items() if item_id in listed},
+    }
+    meta_bytes = _dumps(meta).encode()
+    fixed = _FIXED.pack(FORMAT, provenance.build, provenance.version, len(meta_bytes), len(head))
+    return fixed + meta_bytes + head + (zlib.compress(tail, 6) if tail else b"")
+
+
+def decode(raw: bytes) -> StoredList:
+    """The list that `encode` wrote.
+
+    Raises: Corrupt for anything else.
+    """
+    try:
+        version, build, list_version, meta_length, head_length = _FIXED.unpack_from(raw)
+        if version != FORMAT:
+            raise Corrupt(f"format {version}")
+        start = _FIXED.size + meta_length
+        meta = json.loads(raw[_FIXED.size : start])
+        provenance = Provenance(build, list_version, meta["s"], meta["g"], meta["a"], meta["d"], meta["m"])
+        return StoredList(
+            provenance=provenance,
+            owner=meta["o"],
+            head_ids=tuple(meta["i"]),
+            total=meta["n"],
+            until=meta["u"],
+            head=raw[start : start + head_length],
+            tail=raw[start + head_length :],
+        )
+    except (struct.error, KeyError, TypeError, ValueError) as error:
+        raise Corrupt(str(error)) from error
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,96 @@
+"""Reading and writing lists in Redis. An older list never replaces a newer one, whoever writes last."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from core import redis
+from recommendations.cache import availability, keys
+from recommendations.cache.form import Corrupt, StoredList, decode
+from recommendations.metrics import CACHE_READS
+
+PLACEMENTS = ("home",)
+REFILL_TTL_SECONDS = 3600
+# Sets KEYS[1] unless it holds a newer list: bytes 1 to 12 are build and version, big-endian.
+_PUT = """
+local held = redis.call('GETRANGE', KEYS[1], 1, 12)
+if #held == 12 and held > string.sub(ARGV[1], 2, 13) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one round trip brought. `lists` is in the order asked; `gone` is None when Redis does not know."""
+
+    lists: list[StoredList | None]
+    gone: Mapping[str, float] | None
+
+
+def fetch(tenant_id: int, wanted: Sequence[str]) -> Fetched:
+    """The lists under these keys and the tenant's withdrawn items, in ONE round trip.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+
+    def pipeline(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for key in wanted:
+            pipe.get(key)
+        pipe.hgetall(keys.gone(tenant_id))
+        result: list[Any] = pipe.execute()
+        return result
+
+    *bodies, raw_gone = redis.read("lists", pipeline)
+    lists = [_decoded(body) for body in bodies]
+    CACHE_READS.labels("hit").inc(sum(found is not None for found in lists))
+    CACHE_READS.labels("miss").inc(sum(found is None for found in lists))
+    return Fetched(lists, availability.parse(raw_gone))
+
+
+def put_many(bodies: Iterable[tuple[str, bytes]], *, ttl_seconds: int | None = None, batch: int = 200) -> int:
+    """Stores lists in batches; returns how many were newer than, or as new as, what Redis held.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+    stored = 0
+    pending: list[tuple[str, bytes]] = []
+    for pair in bodies:
+        pending.append(pair)
+        if len(pending) >= batch:
+            stored += _put(pending, ttl_seconds)
+            pending = []
+    return stored + (_put(pending, ttl_seconds) if pending else 0)
+
+
+def _put(pairs: Sequence[tuple[str, bytes]], ttl_seconds: int | None) -> int:
+    ttl = ttl_seconds or settings.LIST_TTL_SECONDS
+
+    def pipeline(client: Any) -> int:
+        pipe = client.pipeline(transaction=False)
+        for key, body in pairs:
+            pipe.eval(_PUT, 1, key, body, ttl)
+        return sum(pipe.execute())
+
+    return redis.call("put_lists", pipeline)
+
+
+def forget_user(tenant_id: int, user_id: str) -> None:
+    """Removes a person's lists.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+    names = [keys.user_list(tenant_id, placement, user_id) for placement in PLACEMENTS]
+    redis.call("forget_user", lambda client: client.unlink(*names))
+
+
+def _decoded(body: bytes | None) -> StoredList | None:
+    if body is None:
+        return None
+    try:
+        return decode(body)
+    except Corrupt:
+        return None
