@@ -1,0 +1,119 @@
+"""What a training leaves behind: enough to score anybody, and nothing that must be unpickled."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recommendations.algorithms.protocol import Fitted, ItemMatrix, ItemVector
+from recommendations.algorithms.scoring import Read
+
+FORMAT_VERSION = 1
+# Up to this many items a column index fits into 16 bits.
+SMALL_CATALOGUE = 65_536
+
+
+class UnreadableArtefact(ValueError):
+    """The bytes are not an artefact of a format this code reads; train again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Artefact:
+    """Fitted algorithms, how they are read, and what each read weighs in the blend.
+
+    Attributes:
+        item_ids: (items,) sorted; an item's index everywhere is its position here.
+        fitted: by algorithm name. Some are not in the blend: popularity fills lists, and one item x item matrix
+            answers "similar items".
+        reads: the reads of the blend.
+        weights: (reads,) positive, sum 1.
+        chosen: everything that training decided and what it saw, as JSON values.
+    """
+
+    item_ids: tuple[str, ...]
+    fitted: Mapping[str, Fitted]
+    reads: tuple[Read, ...]
+    weights: NDArray[np.float64]
+    chosen: dict[str, Any]
+
+    @property
+    def item_count(self) -> int:
+        return len(self.item_ids)
+
+    def save(self, file: IO[bytes]) -> None:
+        """Write as npz. Matrices are stored with half-precision values, which they already hold exactly."""
+        header = {
+            "format_version": FORMAT_VERSION,
+            "item_ids": self.item_ids,
+            "reads": [[read.algorithm, _finite(read.half_life)] for read in self.reads],
+            "chosen": self.chosen,
+            "vectors": [name for name, part in self.fitted.items() if isinstance(part, ItemVector)],
+            "matrices": [name for name, part in self.fitted.items() if isinstance(part, ItemMatrix)],
+        }
+        arrays: dict[str, Any] = {
+            "header": np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8),
+            "weights": self.weights,
+        }
+        index_type = np.uint16 if self.item_count <= SMALL_CATALOGUE else np.int32
+        for name, part in self.fitted.items():
+            if isinstance(part, ItemVector):
+                arrays[f"vector/{name}"] = part.values
+            else:
+                arrays[f"data/{name}"] = part.values.data.astype(np.float16)
+                arrays[f"indices/{name}"] = part.values.indices.astype(index_type)
+                arrays[f"indptr/{name}"] = part.values.indptr
+        np.savez(file, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, file: IO[bytes]) -> Artefact:
+        """Read what `save` wrote.
+
+        Raises:
+            UnreadableArtefact: not an artefact, cut short, or of another format version.
+        """
+        try:
+            with np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
+                header = json.loads(arrays["header"].tobytes())
+                if header["format_version"] != FORMAT_VERSION:
+                    raise UnreadableArtefact(
+                        f"the artefact has format {header['format_version']}, this code reads {FORMAT_VERSION}: "
+                        "train again"
+                    )
+                return cls._from_arrays(header, arrays)
+        except (KeyError, OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+            if isinstance(error, UnreadableArtefact):
+                raise
+            raise UnreadableArtefact(f"not a readable artefact ({error}): train again") from error
+
+    @classmethod
+    def _from_arrays(cls, header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Artefact:
+        count = len(header["item_ids"])
+        fitted: dict[str, Fitted] = {name: ItemVector(arrays[f"vector/{name}"]) for name in header["vectors"]}
+        for name in header["matrices"]:
+            parts = (
+                arrays[f"data/{name}"].astype(np.float32),
+                arrays[f"indices/{name}"].astype(np.int32),
+                arrays[f"indptr/{name}"],
+            )
+            fitted[name] = ItemMatrix(sparse.csr_array(parts, shape=(count, count)))
+        return cls(
+            item_ids=tuple(header["item_ids"]),
+            fitted=fitted,
+            reads=tuple(
+                Read(algorithm, np.inf if half_life == "inf" else half_life) for algorithm, half_life in header["reads"]
+            ),
+            weights=arrays["weights"],
+            chosen=header["chosen"],
+        )
+
+
+def _finite(half_life: float | None) -> float | str | None:
+    return "inf" if half_life is not None and np.isinf(half_life) else half_life

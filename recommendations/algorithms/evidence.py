@@ -1,0 +1,76 @@
+"""Why an item is on a list: which history items and which kind of algorithm spoke most for it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms import recency
+from recommendations.algorithms.artefact import Artefact
+from recommendations.algorithms.dataset import IntArray
+from recommendations.algorithms.history import RankedHistory
+from recommendations.algorithms.protocol import ItemMatrix
+from recommendations.algorithms.registry import ALGORITHMS
+from recommendations.algorithms.scoring import Scores
+
+PER_PROPOSAL = 2
+# A reason names something the person remembers: only this many of the latest rows are looked at.
+LATEST_ROWS = 50
+
+
+def evidence(artefact: Artefact, history: RankedHistory, scores: list[Scores], proposed: IntArray) -> IntArray:
+    """Return (proposals, 2): history items by falling contribution to the blended score, -1 where none contributed.
+
+    A history item's contribution is its rows' part of the blend: sum over reads of
+    weight / deviation * recency weight * M[item, proposal]. Equal contributions rank by recency, then by index.
+    """
+    found = np.full((len(proposed), PER_PROPOSAL), -1, dtype=np.int32)
+    latest = np.argsort(history.ranks, kind="stable")[:LATEST_ROWS]
+    if not len(latest) or not len(proposed):
+        return found
+    items, ranks = history.items[latest], history.ranks[latest]
+    column_of = np.full(artefact.item_count, -1, dtype=np.int64)
+    column_of[proposed] = np.arange(len(proposed))
+    contributions = np.zeros(len(items) * len(proposed))
+    for algorithm, share in _shares(artefact, scores, ranks).items():
+        part = artefact.fitted[algorithm]
+        assert isinstance(part, ItemMatrix)
+        rows = part.values[items]
+        column = column_of[rows.indices]
+        wanted = np.flatnonzero(column >= 0)
+        row = np.searchsorted(rows.indptr, wanted, side="right") - 1
+        contributions += np.bincount(
+            row * len(proposed) + column[wanted],
+            weights=rows.data[wanted] * share[row],
+            minlength=len(contributions),
+        )
+    table = contributions.reshape(len(items), len(proposed)).T
+    best = np.argsort(-table, axis=1, kind="stable")[:, :PER_PROPOSAL]
+    spoke = np.take_along_axis(table, best, axis=1) > 0
+    found[:, : best.shape[1]] = np.where(spoke, items[best], -1)
+    return found
+
+
+def families(artefact: Artefact, scores: list[Scores], proposed: IntArray) -> tuple[str, ...]:
+    """Return, per proposal, the family with the largest sum of weight * z; "popularity" where none is positive."""
+    totals: dict[str, NDArray[np.float64]] = {"popularity": np.zeros(len(proposed))}
+    scratch = np.zeros(artefact.item_count)
+    for read, weight, score in zip(artefact.reads, artefact.weights, scores, strict=True):
+        family = ALGORITHMS[read.algorithm].family
+        spoken = weight * score.standardised(scratch, proposed)
+        totals[family] = totals.get(family, np.zeros(len(proposed))) + spoken
+    names = list(totals)
+    strongest = np.argmax(np.stack(list(totals.values())), axis=0)
+    positive = np.max(np.stack(list(totals.values())), axis=0) > 0
+    return tuple(names[index] if speaks else "popularity" for index, speaks in zip(strongest, positive, strict=True))
+
+
+def _shares(artefact: Artefact, scores: list[Scores], ranks: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return, for each matrix, what a row of each rank is multiplied with, summed over the reads of that matrix."""
+    shares: dict[str, NDArray[np.float64]] = {}
+    for read, weight, score in zip(artefact.reads, artefact.weights, scores, strict=True):
+        if read.half_life is None or score.deviation == 0.0:
+            continue
+        share = recency.weights(ranks, read.half_life) * (weight / score.deviation)
+        shares[read.algorithm] = shares.get(read.algorithm, np.zeros(len(ranks))) + share
+    return shares

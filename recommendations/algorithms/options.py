@@ -1,0 +1,48 @@
+"""What a training may use and how it chooses: one frozen object, never a global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Fold = Literal["auto", "last10", "rand10", "global80"]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Limits and seeds of one training.
+
+    Attributes:
+        seed: draws the validation fold; the same interactions and options always give the same artefact.
+        fold: how the validation fold is cut out of the interactions, see evaluation.protocols. "auto" takes each
+            person's last 10 % where there are times and a random 10 % where there are none.
+        threads: upper limit for BLAS and for sparse products.
+        neighbours: entries kept per row of an item x item matrix.
+        max_dense_items: above this many items nothing dense of the size items x items is made, not even for a
+            moment. The largest dense array of a training holds max_dense_items ** 2 float32.
+        max_dense_people: up to this many people the cheaper of two equal solutions may use a dense
+            people x people array.
+        max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
+            to keep it.
+        validation_people: at most this many people choose the weights.
+        l1: strength of the pull of blend weights towards zero.
+        smallest_weight: blend weights below this share of their sum are dropped.
+    """
+
+    seed: int = 0
+    fold: Fold = "auto"
+    threads: int = 2
+    neighbours: int = 500
+    max_dense_items: int = 10_000
+    max_dense_people: int = 4_000
+    max_pairs: int = 40_000_000
+    validation_people: int = 2_000
+    l1: float = 0.001
+    smallest_weight: float = 0.004
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "neighbours", "max_dense_items", "max_dense_people", "max_pairs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if self.validation_people < 0 or self.l1 < 0 or not 0 <= self.smallest_weight < 1:
+            raise ValueError("validation_people and l1 must not be negative, smallest_weight must lie in 0 to 1")

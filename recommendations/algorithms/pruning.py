@@ -1,0 +1,65 @@
+"""Keep the strongest entries of each row, in the form an artefact stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recommendations.algorithms.dataset import FloatArray, Matrix
+
+# Rows of a dense product that are made at a time.
+BLOCK_ROWS = 512
+# float16 is exact to 11 bits between 6e-5 and 65504. Every matrix is scaled so that its largest entry is this;
+# scores are standardised per person, so the scale of a matrix means nothing.
+LARGEST_ENTRY = 16384.0
+
+
+def blocks(count: int) -> Iterable[slice]:
+    """Yield slices of at most BLOCK_ROWS that cover range(count)."""
+    for start in range(0, count, BLOCK_ROWS):
+        yield slice(start, min(start + BLOCK_ROWS, count))
+
+
+def prune_dense(block: FloatArray, keep: int) -> Matrix:
+    """Return the `keep` largest positive entries of each row of a dense block."""
+    rows, columns = block.shape
+    if columns > keep:
+        picked = np.argpartition(block, columns - keep, axis=1)[:, columns - keep :]
+    else:
+        picked = np.broadcast_to(np.arange(columns), (rows, columns))
+    values = np.take_along_axis(block, picked, axis=1)
+    positive = values > 0
+    row_of = np.broadcast_to(np.arange(rows)[:, None], picked.shape)
+    entries = (values[positive], (row_of[positive], picked[positive]))
+    return sparse.csr_array(entries, shape=block.shape, dtype=np.float32)
+
+
+def stack(parts: list[Matrix], item_count: int) -> Matrix:
+    """Put blocks of rows on top of each other and bring the result into stored form."""
+    if not parts:
+        return sparse.csr_array((item_count, item_count), dtype=np.float32)
+    return stored_form(sparse.vstack(parts, format="csr"))
+
+
+def stored_form(matrix: Matrix) -> Matrix:
+    """Scale, round to half precision (held as float32), drop zeros and sort: what save and load preserve."""
+    result = sparse.csr_array(matrix, dtype=np.float32)
+    result.setdiag(0.0)
+    largest = result.data.max(initial=0.0)
+    if largest > 0:
+        result.data = (result.data * (LARGEST_ENTRY / largest)).astype(np.float16).astype(np.float32)
+    result.data[result.data < 0] = 0
+    result.eliminate_zeros()
+    result.sort_indices()
+    result.indices = result.indices.astype(np.int32)
+    result.indptr = result.indptr.astype(np.int32)
+    return result
+
+
+def inverse_power(counts: NDArray[np.int64], exponent: float) -> FloatArray:
+    """Return counts ** -exponent, 0 where nothing was counted."""
+    safe = np.maximum(counts, 1).astype(np.float64)
+    return np.where(counts > 0, safe**-exponent, 0.0).astype(np.float32)

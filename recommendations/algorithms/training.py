@@ -1,0 +1,116 @@
+"""Train: choose how to blend on a fold inside the data, then fit everything on all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from recommendations.algorithms.artefact import Artefact
+from recommendations.algorithms.blend import Array
+from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.protocol import Algorithm, Fitted
+from recommendations.algorithms.registry import ALGORITHMS
+from recommendations.algorithms.scoring import Read
+from recommendations.algorithms.validation import Choice, choose, make_fold
+
+__all__ = ["NothingToLearn", "Progress", "TrainingOptions", "train"]
+
+# Called with a sentence and the share of the work done so far, 0 to 1.
+Progress = Callable[[str, float], None]
+# Always fitted: they fill lists, and answer "popular".
+ALWAYS = frozenset({"popularity", "recent_popularity"})
+# Weights where the fold is too small to choose any: neighbours, with a little popularity for sparse histories.
+UNDECIDED = {Read("item_item", np.inf): 0.8, Read("popularity", None): 0.2}
+
+
+class NothingToLearn(ValueError):
+    """There is no interaction at all; import events first."""
+
+
+def train(interactions: Interactions, options: TrainingOptions, progress: Progress | None = None) -> Artefact:
+    """Return the artefact of these interactions.
+
+    1. Cut a validation fold out of the interactions, in time where there are times.
+    2. Fit every algorithm that applies on what is left, and choose half-lives and blend weights on the fold.
+    3. Fit the chosen ones again on everything.
+
+    Deterministic for equal interactions and options on one machine. Peak memory is that of one dense array within
+    options.max_dense_items plus the sparse matrices.
+
+    Raises:
+        NothingToLearn: no interactions.
+    """
+    if not interactions.row_count:
+        raise NothingToLearn("there are no interactions to learn from: import events first")
+    report = progress or _silent
+    with threadpool_limits(limits=options.threads):
+        fold = make_fold(interactions, options)
+        trial: dict[str, Fitted] = {}
+        usable = [a for a in ALGORITHMS.values() if a.applies_to(fold.past, options)]
+        for index, algorithm in enumerate(usable):
+            report(f"validation: fitting {algorithm.name}", 0.5 * index / len(usable))
+            trial[algorithm.name] = algorithm.fit(fold.past, options)
+        reads = [read for algorithm in usable for read in reads_of(algorithm)]
+        report("validation: choosing weights", 0.5)
+        choice = choose(fold, trial, reads, options)
+        trial.clear()
+        blend = _blend(reads, choice)
+        similar = _similar_from(blend)
+        fitted: dict[str, Fitted] = {}
+        wanted = [a for a in usable if a.family in ALWAYS or a.name in {similar, *(r.algorithm for r in blend)}]
+        for index, algorithm in enumerate(wanted):
+            report(f"fitting {algorithm.name}", 0.6 + 0.4 * index / len(wanted))
+            fitted[algorithm.name] = algorithm.fit(interactions, options)
+    report("trained", 1.0)
+    return Artefact(
+        item_ids=interactions.item_ids,
+        fitted=fitted,
+        reads=tuple(blend),
+        weights=np.array(list(blend.values())),
+        chosen=_describe(fold.protocol, reads, choice, blend, similar),
+    )
+
+
+def reads_of(algorithm: Algorithm) -> list[Read]:
+    """Return every way this algorithm may be read."""
+    half_lives: Iterable[float | None] = algorithm.half_lives or (None,)
+    return [Read(algorithm.name, half_life) for half_life in half_lives]
+
+
+def _silent(_message: str, _share: float) -> None:
+    """Report nothing."""
+
+
+def _blend(reads: list[Read], choice: Choice) -> dict[Read, float]:
+    weights: Array = choice.weights
+    blend = {read: float(weight) for read, weight in zip(reads, weights, strict=True) if weight > 0}
+    return blend or dict(UNDECIDED)
+
+
+def _similar_from(blend: dict[Read, float]) -> str:
+    """Return the algorithm whose rows answer "similar items": the heaviest of the item-item family."""
+    totals: dict[str, float] = {"item_item": 0.0}
+    for read, weight in blend.items():
+        if ALGORITHMS[read.algorithm].family == "item_item":
+            totals[read.algorithm] = totals.get(read.algorithm, 0.0) + weight
+    return max(totals, key=totals.__getitem__)
+
+
+def _describe(
+    protocol: str, reads: list[Read], choice: Choice, blend: dict[Read, float], similar: str
+) -> dict[str, Any]:
+    return {
+        "fold": protocol,
+        "validation_people": choice.people,
+        "decided": bool(choice.weights.any()),
+        "weights": {read.label: round(weight, 6) for read, weight in blend.items()},
+        "validation_ndcg@10": {
+            **{read.label: round(float(ndcg), 6) for read, ndcg in zip(reads, choice.ndcg, strict=True)},
+            "blend": round(choice.blend_ndcg, 6),
+        },
+        "similar_from": similar,
+    }

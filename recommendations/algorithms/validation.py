@@ -1,0 +1,131 @@
+"""Choose the blend on a fold cut out of the training data itself; test data never comes here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms.blend import Array, Choices, fit_weights
+from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.evaluation.metrics import person_metrics
+from recommendations.algorithms.evaluation.protocols import Rows, split
+from recommendations.algorithms.history import RankedHistory, histories_of
+from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.protocol import Fitted
+from recommendations.algorithms.scoring import Read, read_scores
+
+# The strongest items of each read that become a person's candidates.
+CANDIDATES_PER_READ = 60
+# Fewer people than this cannot tell good weights from lucky ones.
+FEWEST_PEOPLE = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A division of interactions: `past` trains, `future` judges. Ids and codes are those of the whole."""
+
+    protocol: str
+    past: Interactions
+    future: Interactions
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What the fold decided.
+
+    Attributes:
+        weights: (reads,) of the blend, sum 1; zeros when the fold is too small to decide.
+        ndcg: (reads,) mean NDCG@10 of each read alone, over its candidates.
+        blend_ndcg: the same for the blend; 0 when undecided.
+        people: how many people judged.
+    """
+
+    weights: Array
+    ndcg: Array
+    blend_ndcg: float
+    people: int
+
+
+def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
+    """Cut the fold in canonical order with a fixed seed, so the same data always gives the same fold."""
+    protocol: str = options.fold
+    if interactions.times is None:
+        protocol = "rand10"
+    elif protocol == "auto":
+        protocol = "last10"
+    rows = Rows(users=interactions.users, items=interactions.items, times=interactions.times)
+    parts = split(rows, protocol=protocol, seed=options.seed)
+    return Fold(protocol, interactions.select(parts.train), interactions.select(parts.test))
+
+
+def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions) -> Choice:
+    """Fit blend weights to the fold and compare with the best single read, which wins if it is better."""
+    choices, relevant = _choices(fold, fitted, reads, options)
+    if len(relevant) < FEWEST_PEOPLE:
+        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, len(relevant))
+    alone = np.array([_ndcg(choices, choices.features[:, read], relevant) for read in range(len(reads))])
+    weights = fit_weights(choices, l1=options.l1, smallest_weight=options.smallest_weight)
+    together = _ndcg(choices, choices.features @ weights, relevant)
+    if together < alone.max():
+        weights = np.zeros(len(reads))
+        weights[alone.argmax()] = 1.0
+        together = float(alone.max())
+    return Choice(weights, alone, together, len(relevant))
+
+
+def _choices(
+    fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions
+) -> tuple[Choices, list[int]]:
+    """Return candidates of the people that have any hit among them, and how many items were relevant to each."""
+    item_count = fold.past.item_count
+    past, future = histories_of(fold.past), histories_of(fold.future)
+    judges = _judges(fold, options)
+    histories = [RankedHistory.of(past[person], item_count) for person in judges]
+    scratch = np.zeros(item_count)
+    features: list[Array] = []
+    chosen: list[Array] = []
+    relevant: list[int] = []
+    for person, history, scores in zip(
+        judges, histories, read_scores(fitted, reads, histories, item_count), strict=True
+    ):
+        strongest = [read.strongest(CANDIDATES_PER_READ, history.items) for read in scores]
+        candidates = np.unique(np.concatenate(strongest))
+        hit = np.isin(candidates, future[person].items).astype(np.float64)
+        if not hit.any():
+            continue
+        features.append(np.stack([read.standardised(scratch, candidates) for read in scores], axis=1))
+        chosen.append(hit)
+        relevant.append(len(future[person].items))
+    sizes = np.array([len(part) for part in chosen], dtype=np.int64)
+    return (
+        Choices(
+            features=np.concatenate([*features, np.empty((0, len(reads)))]),
+            chosen=np.concatenate([*chosen, np.empty(0)]),
+            starts=np.cumsum(sizes) - sizes,
+        ),
+        relevant,
+    )
+
+
+def _judges(fold: Fold, options: TrainingOptions) -> NDArray[np.int64]:
+    """Return the people with something to predict and something to predict it from, at most as many as allowed."""
+    predictable = np.intersect1d(np.unique(fold.future.users), np.unique(fold.past.users))
+    if len(predictable) > options.validation_people:
+        drawn = np.random.default_rng(options.seed).choice(predictable, options.validation_people, replace=False)
+        predictable = np.sort(drawn)
+    return predictable.astype(np.int64)
+
+
+def _ndcg(choices: Choices, scores: Array, relevant: list[int]) -> float:
+    ends = np.append(choices.starts[1:], len(scores))
+    values = []
+    for start, end, count in zip(choices.starts, ends, relevant, strict=True):
+        best = np.argsort(-scores[start:end], kind="stable")[:10]
+        hits = np.flatnonzero(choices.chosen[start:end])
+        # Items that nobody proposed cannot be hit, yet count in the ideal.
+        wanted = {*hits.tolist(), *range(-1, -1 - (count - len(hits)), -1)}
+        values.append(person_metrics(best, wanted)["ndcg@10"])
+    return float(np.mean(values))
