@@ -3,7 +3,6 @@
 import functools
 import os
 import shutil
-import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ _SET_IDS = (
     "--clear-groups",
     "--inh-caps=+dac_override",
     "--ambient-caps=+dac_override",
-    f"--pdeathsig={signal.SIGINT.value}",
+    "--pdeathsig=INT",
 )
 
 
@@ -53,6 +52,11 @@ class Identity:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
+# Root outside is user 1000 inside: the files stay root's.
+IN_NAMESPACE = Identity(prefix=_USER_NAMESPACE, uid=0, gid=0)
+AS_NOBODY = Identity(prefix=_SET_IDS, uid=_NOBODY, gid=_NOBODY)
+
+
 @functools.cache
 def find_identity() -> Identity:
     """Ourselves; for root a user namespace, and where these are forbidden the user `nobody`.
@@ -61,10 +65,9 @@ def find_identity() -> Identity:
     """
     if os.geteuid() != 0:
         return Identity(prefix=(), uid=os.geteuid(), gid=os.getegid())
-    if _works(_USER_NAMESPACE):  # root outside is user 1000 inside: files stay root's
-        return Identity(prefix=_USER_NAMESPACE, uid=0, gid=0)
-    if _works(_SET_IDS):
-        return Identity(prefix=_SET_IDS, uid=_NOBODY, gid=_NOBODY)
+    for identity in (IN_NAMESPACE, AS_NOBODY):
+        if _works(identity.prefix):
+            return identity
     raise NoIdentity(
         "PostgreSQL refuses to run as root, and neither `unshare --user` nor `setpriv` (util-linux) works here. "
         "Run this as an ordinary user, or set DATABASE_URL and DATABASE_OWNER_URL to a server of yours."

@@ -87,7 +87,7 @@ class Postgres(Server):
             password=self._password,
             dbname=database,
             autocommit=True,
-            connect_timeout=5,
+            connect_timeout=2,
         )
 
     def _create_cluster(self) -> None:

@@ -22,6 +22,7 @@ def spawn(
     log: Path | None = None,
     own_session: bool = True,
     keyboard: bool = False,
+    folder: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a command that gets the signal `dies_with_us` when the calling thread ends, even by SIGKILL.
 
@@ -33,6 +34,7 @@ def spawn(
         return subprocess.Popen(  # noqa: S603  # commands are ours, or the developer's own
             [*words, *map(str, command)],
             env=environment,
+            cwd=folder,
             stdin=None if keyboard else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output else None,

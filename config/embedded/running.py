@@ -23,15 +23,15 @@ class AlreadyRunning(EmbeddedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """Who runs a checkout's servers, and where they listen. A URL is None when that server was not started here."""
+    """Who runs a checkout's servers, and where they listen. A URL is empty when that server was not started here."""
 
     pid: int
     var: str
     started_at: str
-    database_url: str | None = None
-    database_owner_url: str | None = None
-    redis_url: str | None = None
-    web_url: str | None = None
+    database_url: str = ""
+    database_owner_url: str = ""
+    redis_url: str = ""
+    web_url: str = ""
 
 
 def find_running(var: Path) -> Running | None:
@@ -55,7 +55,7 @@ class Claim:
     def __init__(self, *, var: Path, lock: IO[str]) -> None:
         self._var = var
         self._lock = lock
-        self._facts: dict[str, int | str | None] = {
+        self._facts: dict[str, int | str] = {
             "pid": os.getpid(),
             "var": str(var.resolve()),
             "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -80,7 +80,7 @@ class Claim:
             finally:
                 (var / _RUN).unlink(missing_ok=True)
 
-    def publish(self, **urls: str | None) -> None:
+    def publish(self, **urls: str) -> None:
         """Write `var/run.json`, with these URLs beside those known before (fields of `Running`)."""
         self._facts |= urls
         write_private(self._var / _RUN, json.dumps(self._facts, indent=2) + "\n")

@@ -16,7 +16,7 @@ from config.embedded.running import Claim, is_abandoned
 from config.embedded.server import Server
 from config.embedded.valkey import Valkey
 
-VAR = Path(__file__).resolve().parents[2] / "var"
+VAR = Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parents[2] / "var")
 
 
 class PasswordLost(EmbeddedError):
@@ -79,19 +79,19 @@ class Stack:
         for server in self.servers:
             server.stop()
 
-    def publish(self, *, web_url: str | None = None) -> None:
+    def publish(self, *, web_url: str = "") -> None:
         """Write `var/run.json`. It names only what runs here: a given URL is not ours to write down."""
         own = {name: url for name, url in self.environment().items() if name not in self._given}
         self._claim.publish(
-            database_url=own.get("DATABASE_URL"),
-            database_owner_url=own.get("DATABASE_OWNER_URL"),
-            redis_url=own.get("REDIS_URL"),
+            database_url=own.get("DATABASE_URL", ""),
+            database_owner_url=own.get("DATABASE_OWNER_URL", ""),
+            redis_url=own.get("REDIS_URL", ""),
             **({"web_url": web_url} if web_url else {}),
         )
 
     def environment(self) -> dict[str, str]:
-        """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL: as given, else our own."""
-        own = {}
+        """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL, as given, else our own; VAR_DIR, where files belong."""
+        own = {"VAR_DIR": str(self.var.resolve())}
         if self._postgres:
             passwords = self._role_passwords()
             port = self._postgres.port

@@ -1,0 +1,52 @@
+"""The web server's configuration: `gunicorn -c config/gunicorn.py config.wsgi:application`.
+
+Variables: HOST, PORT, WEB_CONCURRENCY (processes), WEB_THREADS (per process), FORWARDED_ALLOW_IPS (proxies whose
+X-Forwarded-* headers count), PROMETHEUS_MULTIPROC_DIR (where the processes of one server share their metrics).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.utils.module_loading import import_string
+from prometheus_client import multiprocess
+
+_host = os.environ.get("HOST") or "127.0.0.1"
+_shared_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+
+bind = f"[{_host}]:{os.environ.get('PORT') or 8000}" if ":" in _host else f"{_host}:{os.environ.get('PORT') or 8000}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 4)
+# Each process opens its own connections: nothing open may cross a fork.
+preload_app = False
+graceful_timeout = 30
+timeout = 60
+# Longer than the idle time-out of the usual balancers, so that they close first and no request meets a closed socket.
+keepalive = 75
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1"
+accesslog = None  # the application logs requests itself, with tenant and trace
+errorlog = "-"
+# The heartbeat file is touched once a second: in memory, where a busy disk cannot delay it.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # gunicorn unlinks the file
+control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """Empty the shared metrics: what an earlier server counted is not ours."""
+    if _shared_metrics:
+        folder = Path(_shared_metrics)
+        folder.mkdir(parents=True, exist_ok=True)
+        for counted in folder.glob("*.db"):
+            counted.unlink(missing_ok=True)
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Open connections and load what the first request would otherwise wait for."""
+    import_string("core.health.warm_up")()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Take a dead process's gauges out of the sums."""
+    if _shared_metrics:
+        multiprocess.mark_process_dead(worker.pid)
