@@ -1,0 +1,103 @@
+# Docent's commands. `make help` lists them; PORT, HOST, DATABASE_URL, REDIS_URL and OPENAI_API_KEY are passed on.
+# Without DATABASE_URL and REDIS_URL everything below brings its own PostgreSQL and Valkey, and stops them again.
+
+PYTHON ?= python3
+UV ?= uv
+WORKERS ?= 2
+
+BIN := .venv/bin
+SERVERS := $(BIN)/python -m config.embedded run
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
+COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url --no-emit-find-links \
+	--python-version 3.11 --custom-compile-command 'make requirements'
+# Output of parallel checks stays together, where this make knows how.
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+CHECKS := lint format-check imports migrations-check types
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check lint format format-check types imports migrations-check bench drills requirements clean
+
+##@ Run
+
+demo: .venv/service ## The whole service with data to look at (PORT=8000); Ctrl-C stops it
+	@exec $(BIN)/python -m config.local demo
+
+up: .venv/service ## The whole service, empty or as you left it (PORT=8000); Ctrl-C stops it
+	@exec $(BIN)/python -m config.local up
+
+##@ Test
+
+test: check .venv/dev ## Every check, then every test, against servers of its own
+	@echo "Tests"
+	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not drill"
+
+check: .venv/dev ## Lint, format, imports, migrations and types, side by side
+	@$(MAKE) --no-print-directory -j 2 $(TOGETHER) $(CHECKS)
+
+bench: .venv/dev ## The benchmarks, with their figures
+	@$(SERVERS) --ephemeral bench -- $(BIN)/pytest -q -s tests/benchmarks
+
+drills: .venv/dev ## Break things on purpose and measure the recovery
+	@$(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m drill tests/drills
+
+##@ Check
+
+lint: .venv/dev ## Ruff's rules
+	@echo "Lint"
+	@$(BIN)/ruff check --quiet .
+
+format-check: .venv/dev ## Whether everything is formatted
+	@echo "Format"
+	@$(BIN)/ruff format --quiet --check . || { echo "Run 'make format'."; exit 1; }
+
+types: .venv/dev ## mypy, strict
+	@echo "Types"
+	@$(BIN)/mypy --no-error-summary --explicit-package-bases .
+
+imports: .venv/dev ## The import contracts of docs/architecture.md
+	@echo "Import contracts"
+	@$(BIN)/lint-imports --no-logo > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+
+migrations-check: .venv/dev ## Whether models and migrations agree, and each migration can be taken back
+	@echo "Migrations"
+	@DJANGO_SETTINGS_MODULE=config.settings.test \
+		$(SERVERS) --ephemeral check -- $(BIN)/python manage.py migrations_check
+
+##@ Change
+
+format: .venv/dev ## Format and fix what can be fixed
+	@$(BIN)/ruff check --quiet --fix --exit-zero .
+	@$(BIN)/ruff format .
+
+requirements: ## Pin the packages of requirements*.in again, with hashes
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove data, logs and caches (var/), and the virtual environment
+	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET" } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- The virtual environment: each stamp is as new as the requirements that were installed for it. --------------------
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Docent needs Python 3.11 or newer; choose one: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Creating .venv"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "The venv module is missing or incomplete (on Debian: apt install python3-venv)."; exit 1; }
+
+.venv/service: requirements.txt requirements-embedded.txt | .venv/bin/python
+	@echo "Installing the service's packages"
+	@$(PIP_INSTALL) -r requirements.txt -r requirements-embedded.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/service
+	@echo "Installing the tools for tests and checks"
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
