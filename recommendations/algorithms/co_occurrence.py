@@ -47,7 +47,7 @@ class CoOccurrence:
         counts = sp_matmul_topn(
             sparse.csr_matrix(source @ left),
             sparse.csr_matrix(right @ target),
-            top_n=options.neighbours + 1,
+            top_n=options.neighbours_for(interactions.item_count) + 1,
             n_threads=options.threads,
         )
         return ItemMatrix(stored_form(counts))

@@ -31,7 +31,7 @@ class Ease:
     half_lives: tuple[float, ...] = (2.0, 5.0, 12.0, np.inf)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Either side must be small enough to be dense."""
+        """The product of all pairs of items must be affordable, see max_dense_items."""
         return interactions.item_count <= options.max_dense_items
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
@@ -39,12 +39,13 @@ class Ease:
         people = interactions.user_count
         small = people <= min(interactions.item_count, options.max_dense_people)
         rows, diagonal = (self._by_people if small else self._by_items)(interactions)
+        keep = options.neighbours_for(interactions.item_count)
         parts = []
         for block in blocks(interactions.item_count):
             weights = rows(block)
             weights /= -diagonal[None, :]
             weights[np.arange(len(weights)), np.arange(block.start, block.stop)] = 0.0
-            parts.append(prune_dense(weights, options.neighbours))
+            parts.append(prune_dense(weights, keep))
         return ItemMatrix(stack(parts, interactions.item_count))
 
     def _by_people(self, interactions: Interactions) -> tuple[InverseRows, FloatArray]:

@@ -46,11 +46,12 @@ class GraphFilter:
         vectors = self._leading_vectors(normalised, options)
         left = vectors * inverse_power(degrees, 0.5)[:, None]
         right = vectors * np.sqrt(degrees.astype(np.float32))[:, None]
+        keep = options.neighbours_for(interactions.item_count)
         parts = []
         for block in blocks(interactions.item_count):
             weights: FloatArray = np.asarray(left[block] @ right.T, dtype=np.float32)
             weights[np.arange(len(weights)), np.arange(block.start, block.stop)] = 0.0
-            parts.append(prune_dense(weights, options.neighbours))
+            parts.append(prune_dense(weights, keep))
         return ItemMatrix(stack(parts, interactions.item_count))
 
     def _leading_vectors(self, normalised: Matrix, options: TrainingOptions) -> FloatArray:

@@ -37,7 +37,7 @@ class ItemItem:
         product = sp_matmul_topn(
             sparse.csr_matrix(normalised.T),
             sparse.csr_matrix(normalised),
-            top_n=options.neighbours + 1,
+            top_n=options.neighbours_for(interactions.item_count) + 1,
             n_threads=options.threads,
         )
         return ItemMatrix(stored_form(product))

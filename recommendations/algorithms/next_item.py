@@ -44,7 +44,7 @@ class NextItem:
         counts = sp_matmul_topn(
             sparse.csr_matrix(scale @ steps.contents.T),
             sparse.csr_matrix(steps.later(decay)),
-            top_n=options.neighbours + 1,
+            top_n=options.neighbours_for(interactions.item_count) + 1,
             n_threads=options.threads,
         )
         return ItemMatrix(stored_form(counts))

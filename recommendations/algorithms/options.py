@@ -18,6 +18,7 @@ class TrainingOptions:
             person's last 10 % where there are times and a random 10 % where there are none.
         threads: upper limit for BLAS and for sparse products.
         neighbours: entries kept per row of an item x item matrix.
+        max_entries: bound on the entries of one item x item matrix; on a large catalogue it lowers `neighbours`.
         max_dense_items: above this many items nothing dense of the size items x items is made, not even for a
             moment. The largest dense array of a training holds max_dense_items ** 2 float32.
         max_dense_people: up to this many people the cheaper of two equal solutions may use a dense
@@ -33,6 +34,7 @@ class TrainingOptions:
     fold: Fold = "auto"
     threads: int = 2
     neighbours: int = 500
+    max_entries: int = 20_000_000
     max_dense_items: int = 10_000
     max_dense_people: int = 4_000
     max_pairs: int = 40_000_000
@@ -41,8 +43,12 @@ class TrainingOptions:
     smallest_weight: float = 0.004
 
     def __post_init__(self) -> None:
-        for name in ("threads", "neighbours", "max_dense_items", "max_dense_people", "max_pairs"):
+        for name in ("threads", "neighbours", "max_entries", "max_dense_items", "max_dense_people", "max_pairs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
         if self.validation_people < 0 or self.l1 < 0 or not 0 <= self.smallest_weight < 1:
             raise ValueError("validation_people and l1 must not be negative, smallest_weight must lie in 0 to 1")
+
+    def neighbours_for(self, item_count: int) -> int:
+        """Return how many entries to keep per row of a catalogue of this size."""
+        return max(1, min(self.neighbours, self.max_entries // max(1, item_count)))

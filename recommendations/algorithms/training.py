@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,9 @@ def train(interactions: Interactions, options: TrainingOptions, progress: Progre
         for index, algorithm in enumerate(usable):
             report(f"validation: fitting {algorithm.name}", 0.5 * index / len(usable))
             trial[algorithm.name] = algorithm.fit(fold.past, options)
-        reads = [read for algorithm in usable for read in reads_of(algorithm)]
+        reads = [
+            read for algorithm in usable for read in reads_of(algorithm, with_times=interactions.times is not None)
+        ]
         report("validation: choosing weights", 0.5)
         choice = choose(fold, trial, reads, options)
         trial.clear()
@@ -75,9 +77,11 @@ def train(interactions: Interactions, options: TrainingOptions, progress: Progre
     )
 
 
-def reads_of(algorithm: Algorithm) -> list[Read]:
-    """Return every way this algorithm may be read."""
-    half_lives: Iterable[float | None] = algorithm.half_lives or (None,)
+def reads_of(algorithm: Algorithm, *, with_times: bool = True) -> list[Read]:
+    """Return every way this algorithm may be read; without times a history has no recent part."""
+    if not algorithm.half_lives:
+        return [Read(algorithm.name, None)]
+    half_lives = algorithm.half_lives if with_times else (np.inf,)
     return [Read(algorithm.name, half_life) for half_life in half_lives]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Choice:
 
     Attributes:
         weights: (reads,) of the blend, sum 1; zeros when the fold is too small to decide.
-        ndcg: (reads,) mean NDCG@10 of each read alone, over its candidates.
+        ndcg: (reads,) mean NDCG@10 of each read alone, ranking the candidates of all reads.
         blend_ndcg: the same for the blend; 0 when undecided.
         people: how many people judged.
     """
@@ -50,36 +51,47 @@ class Choice:
 
 
 def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
-    """Cut the fold in canonical order with a fixed seed, so the same data always gives the same fold."""
-    protocol: str = options.fold
-    if interactions.times is None:
-        protocol = "rand10"
-    elif protocol == "auto":
-        protocol = "last10"
+    """Cut the fold in canonical order with a fixed seed, so the same data always gives the same fold.
+
+    A global cut in time that leaves too few people to judge gives way to each person's own last rows.
+    """
+    fallback: Literal["last10", "rand10"] = "rand10" if interactions.times is None else "last10"
+    wanted = fallback if options.fold == "auto" or interactions.times is None else options.fold
     rows = Rows(users=interactions.users, items=interactions.items, times=interactions.times)
-    parts = split(rows, protocol=protocol, seed=options.seed)
-    return Fold(protocol, interactions.select(parts.train), interactions.select(parts.test))
+    parts = split(rows, protocol=wanted, seed=options.seed)
+    fold = Fold(wanted, interactions.select(parts.train), interactions.select(parts.test))
+    if wanted == "global80" and len(_judges(fold, options)) < FEWEST_PEOPLE:
+        return make_fold(interactions, replace(options, fold=fallback))
+    return fold
 
 
 def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions) -> Choice:
-    """Fit blend weights to the fold and compare with the best single read, which wins if it is better."""
-    choices, relevant = _choices(fold, fitted, reads, options)
+    """Fit blend weights to the fold; the best single read wins instead where it is clearly better.
+
+    Clearly: its mean NDCG@10 is higher by more than one standard error of the difference within people. A smaller
+    lead is luck of picking the best of many.
+    """
+    choices, relevant, people = _choices(fold, fitted, reads, options)
     if len(relevant) < FEWEST_PEOPLE:
-        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, len(relevant))
-    alone = np.array([_ndcg(choices, choices.features[:, read], relevant) for read in range(len(reads))])
+        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, people)
+    alone = np.stack([_ndcg(choices, choices.features[:, read], relevant) for read in range(len(reads))])
     weights = fit_weights(choices, l1=options.l1, smallest_weight=options.smallest_weight)
     together = _ndcg(choices, choices.features @ weights, relevant)
-    if together < alone.max():
+    best = int(alone.mean(axis=1).argmax())
+    lead = alone[best] - together
+    if lead.mean() > lead.std(ddof=1) / np.sqrt(len(lead)):
         weights = np.zeros(len(reads))
-        weights[alone.argmax()] = 1.0
-        together = float(alone.max())
-    return Choice(weights, alone, together, len(relevant))
+        weights[best] = 1.0
+        together = alone[best]
+    # People whom no read could hit count as zero.
+    return Choice(weights, alone.sum(axis=1) / people, float(together.sum() / people), people)
 
 
 def _choices(
     fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions
-) -> tuple[Choices, list[int]]:
-    """Return candidates of the people that have any hit among them, and how many items were relevant to each."""
+) -> tuple[Choices, list[int], int]:
+    """Return candidates of the people that have any hit among them, how many items were relevant to each, and how
+    many people there were with and without a hit."""
     item_count = fold.past.item_count
     past, future = histories_of(fold.past), histories_of(fold.future)
     judges = _judges(fold, options)
@@ -107,6 +119,7 @@ def _choices(
             starts=np.cumsum(sizes) - sizes,
         ),
         relevant,
+        len(judges),
     )
 
 
@@ -119,7 +132,8 @@ def _judges(fold: Fold, options: TrainingOptions) -> NDArray[np.int64]:
     return predictable.astype(np.int64)
 
 
-def _ndcg(choices: Choices, scores: Array, relevant: list[int]) -> float:
+def _ndcg(choices: Choices, scores: Array, relevant: list[int]) -> Array:
+    """Return (people,) NDCG@10 of ranking each person's candidates by `scores`."""
     ends = np.append(choices.starts[1:], len(scores))
     values = []
     for start, end, count in zip(choices.starts, ends, relevant, strict=True):
@@ -128,4 +142,4 @@ def _ndcg(choices: Choices, scores: Array, relevant: list[int]) -> float:
         # Items that nobody proposed cannot be hit, yet count in the ideal.
         wanted = {*hits.tolist(), *range(-1, -1 - (count - len(hits)), -1)}
         values.append(person_metrics(best, wanted)["ndcg@10"])
-    return float(np.mean(values))
+    return np.array(values)
