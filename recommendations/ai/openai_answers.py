@@ -59,7 +59,8 @@ def read_completion(
     """
     envelope = _json_object(body)
     if envelope is None:
-        raise ProviderError("invalid", detail="the answer is not a JSON object")
+        spent = read_usage(None, request=request, bound=bound)
+        raise ProviderError("invalid", detail="the answer is not a JSON object", usage=spent)
     usage = read_usage(envelope.get("usage"), request=request, bound=bound)
     try:
         choice = envelope["choices"][0]

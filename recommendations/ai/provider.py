@@ -59,7 +59,7 @@ class ProviderError(Exception):
 
     ``reason`` is what a fallback is counted under. ``permanent`` means that the same call cannot succeed until
     somebody changes something (key, quota, request). ``retry_after`` is the vendor's wish in seconds.
-    ``usage`` is there when an unusable answer was paid for.
+    ``usage`` is there when an unusable answer was paid for; without it (a timeout) nobody knows what was spent.
     """
 
     def __init__(
@@ -112,6 +112,9 @@ class Provider(Protocol):
             ProviderError: there is no usable answer.
         """
 
+    def close(self) -> None:
+        """Give connections and threads back; the provider stays usable and opens new ones at the next call."""
+
 
 class NullProvider:
     """Stands where no key is configured: nothing to call, and says so."""
@@ -128,3 +131,6 @@ class NullProvider:
             ProviderError: always, permanent.
         """
         raise ProviderError("error", permanent=True, detail="AI is off: OPENAI_API_KEY is not set")
+
+    def close(self) -> None:
+        """Nothing was opened."""

@@ -168,12 +168,11 @@ def _strange_names(rest: str, *, supported: Sequence[str], language: str) -> boo
     if any(not set(_WORD.findall(fold(quote))) <= known for quote in _QUOTED.findall(rest)):
         return True
     strange: list[bool] = []
-    for sentence in re.split(r"[.!?:·]\s+", rest):
+    for sentence in re.split(r"[.!?:]\s+", rest):
         for position, word in enumerate(_WORD.findall(sentence)):
             new = fold(word) not in known and word != "I"
-            shouted = len(word) > 3 and word.isupper()
-            strange.append(new and (word[0].isdigit() or shouted or (position > 0 and word[0].isupper())))
-            if new and (word[0].isdigit() or shouted):
+            if new and (word[0].isdigit() or (len(word) >= 3 and word.isupper())):
                 return True
+            strange.append(new and position > 0 and word[0].isupper())
     needed = 2 if language == "de" else 1
     return any(all(strange[start : start + needed]) for start in range(len(strange) - needed + 1))

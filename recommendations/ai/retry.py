@@ -95,6 +95,10 @@ class RetryingProvider:
                 return dataclasses.replace(completion, attempts=attempt)
             self._sleep(pause)
 
+    def close(self) -> None:
+        """Close the provider underneath."""
+        self._provider.close()
+
     def _pause(self, error: ProviderError, *, attempt: int, left: float) -> float | None:
         if error.permanent or error.reason == "invalid" or attempt >= self._policy.attempts:
             return None

@@ -140,7 +140,8 @@ def _usage(
     if fault.params.get("drop"):
         return None
     wrong = {"prompt_tokens": -5, "completion_tokens": 10**9, "total_tokens": 3}
-    return usage | fault.params.get("usage", wrong)
+    figures: dict[str, Any] = fault.params.get("usage", wrong)
+    return usage | figures
 
 
 def _bound(request: Mapping[str, Any]) -> int | None:

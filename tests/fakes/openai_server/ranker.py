@@ -18,6 +18,7 @@ _TEMPLATES = {
         "Einen Blick wert: {fact}",
     ),
 }
+_LOOKALIKES = str.maketrans("аеорсухі01", "aeopcyxioi")
 _TITLE_LENGTH = 80
 _ORDER_WORDS = re.compile(
     r"ignore|disregard|forget|override|instruction|prompt|rank|first|top|always|system|assistant|respond|answer|say|"
@@ -93,7 +94,8 @@ def _orders(value: Any) -> str:
         folded = "".join(
             each for each in unicodedata.normalize("NFKD", value) if unicodedata.category(each)[0] not in "CM"
         ).casefold()
-        heard = _ORDER_WORDS.search(folded) or _ORDER_WORDS.search(re.sub(r"[^\w]", "", folded))
+        plain = folded.translate(_LOOKALIKES)
+        heard = _ORDER_WORDS.search(plain) or _ORDER_WORDS.search(re.sub(r"[^\w]", "", plain))
         return value if heard else ""
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return next((found for each in children if (found := _orders(each))), "")
