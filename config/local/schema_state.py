@@ -6,31 +6,31 @@ A hint only: `migrate` always runs. But when it has nothing to do, the services 
 import hashlib
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _NOTE = "migrated"
 
 
-def is_current(var: Path) -> bool:
+def is_current(var: Path, *, checkout: Path = _CHECKOUT) -> bool:
     """Whether `remember` saw the same migrations and the same embedded cluster. A foreign database: no."""
-    digest = _digest(var)
+    digest = _digest(var, checkout)
     note = var / _NOTE
     return digest is not None and note.exists() and note.read_text(encoding="utf-8") == digest
 
 
-def remember(var: Path) -> None:
+def remember(var: Path, *, checkout: Path = _CHECKOUT) -> None:
     """Note that the migrations on disk have just been applied."""
-    digest = _digest(var)
+    digest = _digest(var, checkout)
     if digest:
         (var / _NOTE).write_text(digest, encoding="utf-8")
 
 
-def _digest(var: Path) -> str | None:
+def _digest(var: Path, checkout: Path) -> str | None:
     cluster = var / "postgres" / "PG_VERSION"
     if not cluster.exists():
         return None
     # Written once, when the cluster is made: its age tells clusters apart.
     digest = hashlib.sha256(str(cluster.stat().st_mtime_ns).encode())
     # Django's own migrations come with its version.
-    for path in (_ROOT / "requirements.txt", *sorted(_ROOT.glob("[!.]*/**/migrations/*.py"))):
-        digest.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes())
+    for path in (checkout / "requirements.txt", *sorted(checkout.glob("[!.]*/**/migrations/*.py"))):
+        digest.update(str(path.relative_to(checkout)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

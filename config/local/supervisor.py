@@ -14,7 +14,6 @@ from config.local.programs import Program
 ROOT = Path(__file__).resolve().parents[2]
 _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 1.0, 30.0
 _STABLE_SECONDS = 60.0
-_STOP_SECONDS = 12.0
 
 
 class ProgramFailed(EmbeddedError):
@@ -33,10 +32,18 @@ class _Child:
 class Supervisor:
     """Runs programs, each in its own session with its own log; SIGKILL to us is SIGKILL to them."""
 
-    def __init__(self, *, log: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        stop_seconds: float = 12.0,
+    ) -> None:
         self._log = log
         self._environment = dict(environment)
         self._say = say
+        self._stop_seconds = stop_seconds
         self._children: dict[str, _Child] = {}
 
     def start(self, program: Program) -> None:
@@ -55,7 +62,7 @@ class Supervisor:
                 self.require_all()
                 time.sleep(0.05)
         finally:
-            processes.stop(process, with_signal=signal.SIGTERM, patience=_STOP_SECONDS)
+            processes.stop(process, with_signal=signal.SIGTERM, patience=self._stop_seconds)
         if process.returncode != 0:
             raise self._failure(program, process, shown=shown)
 
@@ -78,9 +85,9 @@ class Supervisor:
                 child.started, child.restart_at = now, None
 
     def stop(self) -> None:
-        """Ask all to end; after 12 seconds kill the rest."""
+        """Ask all to end; after `stop_seconds` kill the rest."""
         running = [child.process for child in self._children.values()]
-        processes.stop_all([(process, signal.SIGTERM) for process in running], patience=_STOP_SECONDS)
+        processes.stop_all([(process, signal.SIGTERM) for process in running], patience=self._stop_seconds)
         self._children.clear()
 
     def log_of(self, program: Program) -> Path:
