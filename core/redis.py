@@ -112,7 +112,7 @@ def broker_options(*, worker: bool) -> dict[str, Any]:
     }
 
 
-def connect(url: str) -> "redis.Redis[bytes] | RedisCluster":
+def connect(url: str) -> redis.Redis | RedisCluster:
     """A client for the URL, connected lazily.
 
     Raises: ValueError for a scheme that is not supported or a Sentinel URL without a master's name.
@@ -134,7 +134,7 @@ def connect(url: str) -> "redis.Redis[bytes] | RedisCluster":
     return redis.Redis(connection_pool=pool)
 
 
-def _sentinel(url: str) -> "redis.Redis[bytes]":
+def _sentinel(url: str) -> redis.Redis:
     parts = urlsplit(url)
     master, _, database = parts.path.strip("/").partition("/")
     if not master:
@@ -142,7 +142,7 @@ def _sentinel(url: str) -> "redis.Redis[bytes]":
     secure = {"ssl": True} if parts.scheme == "sentinels" else {}
     password = unquote(parts.password) if parts.password else None
     # Sentinels get time-outs of their own: too short ones read as "no master found" (redis-py #1125).
-    watch = Sentinel(
+    watch = Sentinel(  # type: ignore[no-untyped-call]
         _hosts(parts.netloc, 26379),
         sentinel_kwargs={"socket_connect_timeout": 0.3, "socket_timeout": 0.5, "retry": Retry(NoBackoff(), 0)},
         password=password,
@@ -150,13 +150,16 @@ def _sentinel(url: str) -> "redis.Redis[bytes]":
         **secure,
         **options(),
     )
-    return cast("redis.Redis[bytes]", watch.master_for(master))
+    return cast(redis.Redis, watch.master_for(master))  # type: ignore[no-untyped-call]
 
 
 def _cluster(url: str) -> RedisCluster:
     parts = urlsplit(url)
     return RedisCluster(
-        startup_nodes=[ClusterNode(host, port) for host, port in _hosts(parts.netloc, 6379)],
+        startup_nodes=[
+            ClusterNode(host, port)  # type: ignore[no-untyped-call]
+            for host, port in _hosts(parts.netloc, 6379)
+        ],
         password=unquote(parts.password) if parts.password else None,
         ssl=parts.scheme == "clusters",
         **{key: value for key, value in options().items() if key not in {"retry", "retry_on_timeout"}},
@@ -234,7 +237,7 @@ def warm_up(connections: int = 2) -> None:
     call("warm_up", ping)
 
 
-class CacheConnectionFactory(ConnectionFactory):  # type: ignore[type-arg]
+class CacheConnectionFactory(ConnectionFactory):  # type: ignore[misc]
     """django-redis's connections are this module's: the same client, time-outs and URL forms."""
 
     def connect(self, url: str) -> Any:

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-0123456789")
 
+from config.settings import base
 from config.settings.base import *
 
 JWT_PRIVATE_KEY = (
@@ -22,7 +23,7 @@ LOGGING = {"level": "WARNING", "json": False}
 
 # Each process of the test run has a Redis database of its own.
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-if _worker and REDIS_URL:
-    REDIS_URL = f"{REDIS_URL.rpartition('/')[0]}/{int(_worker.removeprefix('gw')) + 1}"
+if _worker and base.REDIS_URL:
+    REDIS_URL = f"{base.REDIS_URL.rpartition('/')[0]}/{int(_worker.removeprefix('gw')) + 1}"
     CACHES["default"]["LOCATION"] = REDIS_URL
     CELERY_BROKER_URL = REDIS_URL

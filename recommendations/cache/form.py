@@ -33,14 +33,14 @@ class Entry:
     evidence: tuple[str, ...] = ()
     part: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """As the API shows it, without its rank."""
+    def as_dict(self, rank: int) -> dict[str, Any]:
+        """As the API shows it."""
         return {
             "item_id": self.item_id,
+            "rank": rank,
             "score": self.score,
             "reason": self.reason,
             "evidence": [{"item_id": item_id} for item_id in self.evidence],
-            "part": self.part,
         }
 
 
@@ -63,13 +63,14 @@ class Corrupt(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredList:
-    """A list as read: the head as bytes, the rest on demand."""
+    """A list as read: the head as bytes, the rest on demand. `parts` names what proposed each item, by rank."""
 
     provenance: Provenance
     owner: str
     head_ids: tuple[str, ...]
     total: int
     until: Mapping[str, float]
+    parts: tuple[str, ...]
     head: bytes
     tail: bytes
 
@@ -85,10 +86,11 @@ def encode(
     *, provenance: Provenance, owner: str, entries: Sequence[Entry], until: Mapping[str, float] | None = None
 ) -> bytes:
     """The bytes of a list. `owner` is the person's id, or empty; `until` the unix second at which an item ends."""
-    texts = [_dumps({**entry.as_dict(), "rank": rank}) for rank, entry in enumerate(entries, start=1)]
+    texts = [_dumps(entry.as_dict(rank)) for rank, entry in enumerate(entries, start=1)]
     head = ",".join(texts[:HEAD]).encode()
     tail = ",".join(texts[HEAD:]).encode()
     listed = {entry.item_id for entry in entries}
+    names = sorted({entry.part for entry in entries})
     meta = {
         "o": owner,
         "s": provenance.source,
@@ -98,6 +100,7 @@ def encode(
         "m": provenance.simulated,
         "n": len(entries),
         "i": [entry.item_id for entry in entries[:HEAD]],
+        "p": [names, [names.index(entry.part) for entry in entries]],
         "u": {item_id: at for item_id, at in (until or {}).items() if item_id in listed},
     }
     meta_bytes = _dumps(meta).encode()
@@ -123,10 +126,11 @@ def decode(raw: bytes) -> StoredList:
             head_ids=tuple(meta["i"]),
             total=meta["n"],
             until=meta["u"],
+            parts=tuple(meta["p"][0][index] for index in meta["p"][1]),
             head=raw[start : start + head_length],
             tail=raw[start + head_length :],
         )
-    except (struct.error, KeyError, TypeError, ValueError) as error:
+    except (struct.error, KeyError, IndexError, TypeError, ValueError) as error:
         raise Corrupt(str(error)) from error
 
 

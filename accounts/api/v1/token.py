@@ -2,10 +2,12 @@
 
 import base64
 import binascii
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote_plus
 
 from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django_ratelimit.core import is_ratelimited
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from redis.exceptions import RedisError
@@ -36,9 +38,9 @@ class TokenResponse(serializers.Serializer[Any]):
 class TokenView(APIView):
     """Exchanges a client's id and secret for an access token."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []
-    parser_classes: ClassVar = [FormParser, JSONParser]
+    authentication_classes = []
+    permission_classes = []
+    parser_classes = [FormParser, JSONParser]
     scope = None
 
     @extend_schema(
@@ -55,7 +57,7 @@ class TokenView(APIView):
             )
         ],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         """Issues an access token. The credentials stand in the body (form or JSON) or in HTTP Basic."""
         django_request = request._request  # noqa: SLF001  # django-ratelimit takes Django's request
         if _limited(django_request):
@@ -104,7 +106,7 @@ def _credentials(header: str, body: Any) -> tuple[str, str]:
     return unquote_plus(client_id), unquote_plus(secret)
 
 
-def _refusal(request: Any, status: int, error: str, detail: str, retry: int | None = None) -> Any:
+def _refusal(request: HttpRequest, status: int, error: str, detail: str, retry: int | None = None) -> HttpResponseBase:
     headers = {"Retry-After": str(retry)} if retry else {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="docent"'

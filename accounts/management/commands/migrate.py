@@ -34,7 +34,7 @@ class Command(migrate.Command):
             # Data migrations are the owner's, and forced row-level security binds the owner too.
             cursor.execute("SELECT set_config('docent.scope', 'all', false)")
         super().handle(*args, **options)
-        app_role = settings.DATABASES["default"]["USER"]
+        app_role = str(settings.DATABASES["default"]["USER"])
         if app_role != connection.settings_dict["USER"]:
             with connection.cursor() as cursor:
                 for right in RIGHTS:

@@ -1,0 +1,185 @@
+"""The answers: personal lists, batches, similar items, popular items."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.authentication import caller
+from core import clock
+from core.errors import FieldError, InvalidInput, NotFound
+from recommendations.api.v1 import recommendations_schema as schema
+from recommendations.catalog import ids
+from recommendations.placements.models import HOME
+from recommendations.serving import ladder, page, queries
+from recommendations.serving.page import Options, Subject
+
+MAX_BATCH = 100
+CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin"}
+
+
+class RecommendationsView(APIView):
+    """One person's list."""
+
+    scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="user_recommendations",
+        tags=["recommendations"],
+        parameters=[
+            OpenApiParameter("user_id", OpenApiTypes.STR, OpenApiParameter.PATH),
+            OpenApiParameter("placement", OpenApiTypes.STR, default=HOME),
+            *schema.PAGE_PARAMETERS,
+        ],
+        responses={200: OpenApiResponse(schema.Recommendations, examples=[schema.EXAMPLE]), **schema.PROBLEMS},
+    )
+    def get(self, request: Request, user_id: str) -> HttpResponse:
+        """The person's precomputed list, or the placement's fallback; `source` and `degraded` say which."""
+        _check_id("/user_id", user_id)
+        query = request.query_params
+        placement = _placement(query.get("placement", HOME))
+        subject = Subject(caller(request).tenant_id, user_id, placement)
+        now = clock.now()
+        options = _options(query, subject, now)
+        (chosen,) = ladder.for_people(tenant_id=subject.tenant_id, placement=placement, user_ids=[user_id], now=now)
+        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
+
+
+class RecommendationsBatchView(APIView):
+    """Up to a hundred people's lists."""
+
+    scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="recommendations_batch",
+        tags=["recommendations"],
+        request=schema.BatchRequest,
+        responses={200: schema.BatchResponse, **schema.PROBLEMS},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """The lists of many people in one call, with the same options for all. A read: nothing is stored."""
+        asked = schema.BatchRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        body: dict[str, Any] = asked.validated_data
+        now, tenant_id = clock.now(), caller(request).tenant_id
+        for index, user_id in enumerate(body["user_ids"]):
+            _check_id(f"/user_ids/{index}", user_id)
+        options = Options(
+            limit=body["limit"],
+            category=body["category"],
+            exclude=frozenset(body["exclude"]),
+            include_item=body.get("include") == "item",
+            explain=body["explain"],
+        )
+        chosen = ladder.for_people(
+            tenant_id=tenant_id, placement=_placement(body["placement"]), user_ids=body["user_ids"], now=now
+        )
+        answers = [
+            page.render(
+                chosen=one, subject=Subject(tenant_id, user_id, body["placement"]), options=options, now=now
+            ).body
+            for one, user_id in zip(chosen, body["user_ids"], strict=True)
+        ]
+        return HttpResponse(
+            b'{"data":[' + b",".join(answers) + b"]}", content_type="application/json", headers=CACHE_HEADERS
+        )
+
+
+class SimilarItemsView(APIView):
+    """An item's neighbours."""
+
+    scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="item_similar",
+        tags=["recommendations"],
+        parameters=[OpenApiParameter("item_id", OpenApiTypes.STR, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
+        responses={200: schema.Recommendations, **schema.PROBLEMS},
+    )
+    def get(self, request: Request, item_id: str) -> HttpResponse:
+        """Items that the same people turn to; popular ones, and it says so, for an item nobody has touched yet."""
+        _check_id("/item_id", item_id)
+        subject = Subject(caller(request).tenant_id, reference=f"similar:{item_id}")
+        now = clock.now()
+        options = _options(request.query_params, subject, now)
+        chosen = ladder.for_reference(tenant_id=subject.tenant_id, kind=ladder.SIMILAR, subject=item_id, now=now)
+        if chosen is None:
+            if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
+                raise NotFound(f"There is no item {item_id}.")
+            chosen = ladder.for_reference(tenant_id=subject.tenant_id, kind=ladder.POPULAR, subject="", now=now)
+            assert chosen is not None
+        elif chosen.gone.get(item_id) == 0.0 and not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
+            raise NotFound(f"There is no item {item_id}.")
+        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
+
+
+class PopularView(APIView):
+    """What is popular with the tenant's people."""
+
+    scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="recommendations_popular",
+        tags=["recommendations"],
+        parameters=schema.PAGE_PARAMETERS,
+        responses={200: schema.Recommendations, **schema.PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """The popular list; before the first build the latest items, and it says so."""
+        subject = Subject(caller(request).tenant_id, reference="popular")
+        now = clock.now()
+        options = _options(request.query_params, subject, now)
+        chosen = ladder.for_reference(tenant_id=subject.tenant_id, kind=ladder.POPULAR, subject="", now=now)
+        assert chosen is not None
+        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
+
+
+def _options(query: Any, subject: Subject, now: Any) -> Options:
+    if not query:
+        return Options()
+    asked = schema.PageQuery(data={**query.dict(), "exclude": query.getlist("exclude")})
+    asked.is_valid(raise_exception=True)
+    values: dict[str, Any] = asked.validated_data
+    options = Options(
+        limit=values["limit"],
+        category=values["category"],
+        exclude=frozenset(values["exclude"]),
+        include_item=values.get("include") == "item",
+        explain=values["explain"],
+    )
+    if not values["cursor"]:
+        return options
+    shown = page.read_cursor(values["cursor"], subject=subject, options=options, now=now)
+    return Options(options.limit, options.category, options.exclude, options.include_item, options.explain, shown)
+
+
+def _check_id(pointer: str, value: str) -> None:
+    if error := ids.refusal(value, pointer):
+        raise InvalidInput(error.detail, errors=[error])
+
+
+def _placement(name: str) -> str:
+    """There is one placement, `home`; naming another is a mistake worth hearing of."""
+    if name != HOME:
+        detail = f"There is no placement {name!r}; use {HOME!r}."
+        raise InvalidInput(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
+    return name
+
+
+def _answer(request: Request, answer: page.Answer) -> HttpResponse:
+    asked = request.META.get("HTTP_IF_NONE_MATCH", "")
+    unchanged = bool(asked) and (
+        asked == "*" or answer.etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))
+    )
+    response = (
+        HttpResponse(status=304, headers=CACHE_HEADERS)
+        if unchanged
+        else HttpResponse(answer.body, content_type="application/json", headers=CACHE_HEADERS)
+    )
+    response["ETag"] = answer.etag
+    if unchanged:
+        del response["Content-Type"]
+    return response

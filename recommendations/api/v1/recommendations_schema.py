@@ -1,0 +1,137 @@
+"""The shapes of recommendation requests and answers; the OpenAPI document is made from them."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from rest_framework import serializers
+
+from core.serializers import READ_PROBLEMS, StrictSerializer
+from recommendations.cache.form import HEAD
+from recommendations.placements.models import HOME
+from recommendations.serving.page import MAX_LIMIT
+
+SOURCES = ["ai", "model", "popular", "static"]
+DEGRADED = [
+    "flag",
+    "quota",
+    "no_build",
+    "no_items",
+    "unknown_user",
+    "database",
+    "breaker",
+    "budget",
+    "timeout",
+    "throttled",
+    "error",
+    "invalid",
+]
+PROBLEMS = READ_PROBLEMS
+MAX_EXCLUDE = 100
+MAX_EXCLUDE_BYTES = 4096
+
+PAGE_PARAMETERS = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": HEAD}),
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="`next` of the page before; good for half an hour."),
+    OpenApiParameter("category", OpenApiTypes.STR),
+    OpenApiParameter(
+        "exclude", OpenApiTypes.STR, many=True, description="Item ids to leave out, repeated; at most 100 and 4 KB."
+    ),
+    OpenApiParameter("include", {"type": "string", "enum": ["item"]}),
+    OpenApiParameter("explain", OpenApiTypes.BOOL, description="Name the part of the blend that proposed each item."),
+    OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER),
+]
+
+
+class _Common(StrictSerializer):
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
+    category = serializers.CharField(max_length=128, default="", allow_blank=True)
+    include = serializers.ChoiceField(choices=["item"], required=False)
+    explain = serializers.BooleanField(default=False)
+
+
+class PageQuery(_Common):
+    """The query of one list."""
+
+    placement = serializers.CharField(default=HOME)
+    cursor = serializers.CharField(default="", allow_blank=True, max_length=2048)
+    exclude = serializers.ListField(child=serializers.CharField(max_length=128), default=list, max_length=MAX_EXCLUDE)
+
+    def validate_exclude(self, value: list[str]) -> list[str]:
+        """At most 4 KB in all: longer lists go through the batch."""
+        if sum(map(len, value)) > MAX_EXCLUDE_BYTES:
+            raise serializers.ValidationError("More than 4 KB of ids; use POST /recommendations/batch.")
+        return value
+
+
+class BatchRequest(_Common):
+    """The body of a batch: up to 100 people, the same options for all."""
+
+    user_ids = serializers.ListField(child=serializers.CharField(max_length=128), min_length=1, max_length=100)
+    placement = serializers.CharField(default=HOME)
+    exclude = serializers.ListField(child=serializers.CharField(max_length=128), default=list, max_length=1000)
+
+
+class Evidence(serializers.Serializer[Any]):
+    """Something in the person's history that a reason rests on."""
+
+    item_id = serializers.CharField()
+
+
+class RecommendedItem(serializers.Serializer[Any]):
+    """One place in a list."""
+
+    item_id = serializers.CharField()
+    rank = serializers.IntegerField(help_text="From 1, over all pages of a walk")
+    score = serializers.FloatField(help_text="Comparable within one list only")
+    reason = serializers.CharField()
+    evidence = Evidence(many=True)
+    item = serializers.DictField(required=False, allow_null=True, help_text="With include=item")
+    explain = serializers.DictField(required=False, help_text="With explain=true")
+
+
+class Recommendations(serializers.Serializer[Any]):
+    """A list and how it was made."""
+
+    recommendation_id = serializers.CharField(help_text="Names this list version and page; send it with clicks")
+    user_id = serializers.CharField(allow_null=True)
+    placement = serializers.CharField(allow_null=True)
+    source = serializers.ChoiceField(choices=SOURCES)  # type: ignore[assignment]  # the contract names it
+    degraded = serializers.ChoiceField(choices=DEGRADED, allow_null=True)
+    simulated = serializers.BooleanField(help_text="Whether a simulator answered in the place of an AI model")
+    artefact = serializers.IntegerField(allow_null=True)
+    generated_at = serializers.DateTimeField()
+    items = RecommendedItem(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Cursor of the next page")
+
+
+class BatchResponse(serializers.Serializer[Any]):
+    """One list a person, in the order asked."""
+
+    data = Recommendations(many=True)  # type: ignore[assignment]  # likewise
+
+
+EXAMPLE = OpenApiExample(
+    "A personal list",
+    value={
+        "recommendation_id": "r0f3a8c1d2b4e5f60718293a4b5c6d7e8",
+        "user_id": "42",
+        "placement": "home",
+        "source": "ai",
+        "degraded": None,
+        "simulated": False,
+        "artefact": 7,
+        "generated_at": "2026-11-23T03:00:41Z",
+        "next": None,
+        "items": [
+            {
+                "item_id": "1198",
+                "rank": 1,
+                "score": 3.41,
+                "reason": "Because you liked Star Wars",
+                "evidence": [{"item_id": "260"}],
+            }
+        ],
+    },
+    response_only=True,
+)

@@ -1,0 +1,206 @@
+"""The ladder: which list answers, and what to say about it. Never blank while one server or the process knows one.
+
+personal list in Redis -> in Postgres -> the placement's fallback: popular -> pinned -> latest -> (both servers away)
+the process's last known popular list. `source` and `degraded` name the step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
+
+from accounts import flags
+from core.redis import RedisUnavailable
+from recommendations.cache import availability, form, keys, store
+from recommendations.cache.form import StoredList
+from recommendations.serving import queries
+
+POPULAR, SIMILAR = "popular", "similar"
+NEGATIVE_TTL_SECONDS = 30
+LAST_RESORT_TTL_SECONDS = 10
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+_REMEMBERED_MAX = 2_000
+_log = structlog.get_logger(__name__)
+_last_popular: dict[int, StoredList] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The list that answers, what to say of it, and what of it may not be shown (id -> unix second from when on)."""
+
+    stored: StoredList
+    degraded: str | None
+    gone: Mapping[str, float]
+
+
+def for_people(*, tenant_id: int, placement: str, user_ids: Sequence[str], now: datetime) -> list[Chosen]:
+    """One choice a person, in order. Warm: one Redis round trip for all and no SQL."""
+    on = [flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id) for user_id in user_ids]
+    popular = keys.reference_list(tenant_id, POPULAR)
+    wanted = [
+        keys.user_list(tenant_id, placement, user_id) if personal else popular
+        for user_id, personal in zip(user_ids, on, strict=True)
+    ]
+    redis_up, found, gone = _fetch(tenant_id, wanted, now)
+    return [
+        _choose(tenant_id, placement, user_id, personal, stored, gone, redis_up, now)
+        for user_id, personal, stored in zip(user_ids, on, found, strict=True)
+    ]
+
+
+def for_reference(*, tenant_id: int, kind: str, subject: str, now: datetime) -> Chosen | None:
+    """The tenant's popular list, or an item's neighbours; None when there are none of the latter."""
+    redis_up, found, gone = _fetch(tenant_id, [keys.reference_list(tenant_id, kind, subject)], now)
+    stored = found[0]
+    if kind == POPULAR:
+        return _fallback(tenant_id, "home", None, gone, redis_up, now, popular=stored)
+    if stored is None:
+        try:
+            raw = queries.reference_list(tenant_id=tenant_id, kind=kind, subject=subject)
+        except DATABASE_AWAY:
+            return _fallback(tenant_id, "home", "database", gone, redis_up, now)
+        stored = queries.decoded(raw)
+        if raw is not None and stored is not None and redis_up:
+            _refill(keys.reference_list(tenant_id, kind, subject), raw, store.REFILL_TTL_SECONDS)
+    return _with_gone(tenant_id, stored, stored.provenance.degraded, gone, now) if stored else None
+
+
+def _fetch(
+    tenant_id: int, wanted: Sequence[str], now: datetime
+) -> tuple[bool, Sequence[StoredList | None], Mapping[str, float] | None]:
+    try:
+        fetched = store.fetch(tenant_id, wanted)
+    except RedisUnavailable:
+        return False, [None] * len(wanted), None
+    if fetched.gone is not None:
+        return True, fetched.lists, fetched.gone
+    try:
+        withdrawn = queries.withdrawn(tenant_id=tenant_id, now=now)
+        availability.load(tenant_id, withdrawn)
+    except DATABASE_AWAY:
+        _log.warning("withdrawn_items_unknown", tenant_id=tenant_id)
+        return True, fetched.lists, {}
+    except RedisUnavailable:
+        return False, fetched.lists, withdrawn
+    return True, fetched.lists, withdrawn
+
+
+def _choose(
+    tenant_id: int,
+    placement: str,
+    user_id: str,
+    personal: bool,
+    stored: StoredList | None,
+    gone: Mapping[str, float] | None,
+    redis_up: bool,
+    now: datetime,
+) -> Chosen:
+    if not personal:
+        return _fallback(tenant_id, placement, "flag", gone, redis_up, now, popular=stored)
+    if stored is None or stored.owner != user_id:
+        try:
+            stored = _from_postgres(tenant_id, placement, user_id, redis_up, now)
+        except DATABASE_AWAY:
+            return _fallback(tenant_id, placement, "database", gone, redis_up, now)
+    if stored.total == 0:
+        return _fallback(tenant_id, placement, stored.provenance.degraded, gone, redis_up, now)
+    return _with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
+
+
+def _from_postgres(tenant_id: int, placement: str, user_id: str, redis_up: bool, now: datetime) -> StoredList:
+    """The row, put back into Redis; for nobody's row an empty list that says why, kept for half a minute."""
+    row = queries.user_list(tenant_id=tenant_id, placement=placement, user_id=user_id)
+    stored = None if isinstance(row, queries.Missing) else queries.decoded(row)
+    if stored is not None and not isinstance(row, queries.Missing):
+        raw, ttl = row, store.REFILL_TTL_SECONDS
+    else:
+        reason = row.reason if isinstance(row, queries.Missing) else "no_build"
+        build = row.build if isinstance(row, queries.Missing) else 0
+        provenance = form.Provenance(build, 0, "static", now.strftime("%Y-%m-%dT%H:%M:%SZ"), degraded=reason)
+        raw, ttl = form.encode(provenance=provenance, owner=user_id, entries=[]), NEGATIVE_TTL_SECONDS
+        stored = form.decode(raw)
+    if redis_up:
+        _refill(keys.user_list(tenant_id, placement, user_id), raw, ttl)
+    return stored
+
+
+def _fallback(
+    tenant_id: int,
+    placement: str,
+    degraded: str | None,
+    gone: Mapping[str, float] | None,
+    redis_up: bool,
+    now: datetime,
+    popular: StoredList | None = None,
+) -> Chosen:
+    try:
+        found = popular or _popular(tenant_id, redis_up)
+        if found is not None:
+            _remember(tenant_id, found)
+            return _with_gone(tenant_id, found, degraded, gone, now)
+        static = _last_resort(tenant_id, placement, degraded or "no_build", redis_up, now)
+        return Chosen(static, static.provenance.degraded, gone or {})
+    except DATABASE_AWAY:
+        remembered = _last_popular.get(tenant_id) or form.decode(
+            form.encode(
+                provenance=form.Provenance(0, 0, "static", now.strftime("%Y-%m-%dT%H:%M:00Z")), owner="", entries=[]
+            )
+        )
+        return Chosen(remembered, "database", gone or {})
+
+
+def _popular(tenant_id: int, redis_up: bool) -> StoredList | None:
+    key = keys.reference_list(tenant_id, POPULAR)
+    if redis_up:
+        try:
+            if found := store.fetch(tenant_id, [key]).lists[0]:
+                return found
+        except RedisUnavailable:
+            redis_up = False
+    raw = queries.reference_list(tenant_id=tenant_id, kind=POPULAR)
+    if raw is not None and redis_up:
+        _refill(key, raw, store.REFILL_TTL_SECONDS)
+    return queries.decoded(raw)
+
+
+def _last_resort(tenant_id: int, placement: str, reason: str, redis_up: bool, now: datetime) -> StoredList:
+    """Pinned and latest items; kept in Redis for seconds, so that a tenant without a build costs Postgres little."""
+    key = keys.reference_list(tenant_id, "static", f"{placement}:{reason}")
+    if redis_up:
+        try:
+            if found := store.fetch(tenant_id, [key]).lists[0]:
+                return found
+        except RedisUnavailable:
+            redis_up = False
+    stored, raw = queries.last_resort(tenant_id=tenant_id, placement=placement, now=now, reason=reason)
+    if redis_up and stored.total:
+        _refill(key, raw, LAST_RESORT_TTL_SECONDS)
+    return stored
+
+
+def _with_gone(
+    tenant_id: int, stored: StoredList, degraded: str | None, gone: Mapping[str, float] | None, now: datetime
+) -> Chosen:
+    if gone is None:
+        try:
+            listed = [entry["item_id"] for entry in stored.entries()]
+            gone = queries.withdrawn(tenant_id=tenant_id, now=now, among=listed)
+        except DATABASE_AWAY:
+            gone = {}
+    return Chosen(stored, degraded, gone)
+
+
+def _refill(key: str, raw: bytes, ttl_seconds: int) -> None:
+    try:
+        store.put_many([(key, raw)], ttl_seconds=ttl_seconds)
+    except RedisUnavailable:
+        _log.info("refill_skipped", reason="redis")
+
+
+def _remember(tenant_id: int, popular: StoredList) -> None:
+    if len(_last_popular) >= _REMEMBERED_MAX:
+        _last_popular.clear()
+    _last_popular[tenant_id] = popular

@@ -1,0 +1,155 @@
+"""What serving asks of Postgres when Redis does not know. Each function is one scope and one or two statements."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, Q
+
+from accounts import scope
+from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode, encode
+from recommendations.models import EndUser, Item, Placement, ReferenceList, UserList
+
+LATEST_LIMIT = 100
+
+
+def not_shown(now: datetime) -> Q:
+    """Items that may not be shown now, or will stop to be."""
+    return Q(hidden=True) | Q(deleted_at__isnull=False) | Q(available_from__gt=now) | Q(available_until__isnull=False)
+
+
+def shown(now: datetime) -> Q:
+    """Items that may be shown now."""
+    return (
+        Q(hidden=False, deleted_at__isnull=True)
+        & (Q(available_from__isnull=True) | Q(available_from__lte=now))
+        & (Q(available_until__isnull=True) | Q(available_until__gt=now))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why there is no personal list: the value of `degraded`."""
+
+    reason: str
+    build: int
+
+
+def user_list(*, tenant_id: int, placement: str, user_id: str) -> bytes | Missing:
+    """The stored list of the active snapshot, or why there is none."""
+    with scope.tenant(tenant_id):
+        row = (
+            UserList.objects.filter(
+                tenant_id=tenant_id,
+                placement__tenant_id=tenant_id,
+                placement__name=placement,
+                build=F("placement__active_build"),
+                end_user__user_id=user_id,
+            )
+            .values_list("body", flat=True)
+            .first()
+        )
+        if row is not None:
+            return bytes(row)
+        active = _active_build(tenant_id, placement)
+        known = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).exists()
+    reason = "no_build" if known or not active else "unknown_user"
+    return Missing(reason, active or 0)
+
+
+def reference_list(*, tenant_id: int, kind: str, subject: str = "", placement: str = "home") -> bytes | None:
+    """A list of the active snapshot that belongs to no person."""
+    with scope.tenant(tenant_id):
+        build = _active_build(tenant_id, placement)
+        if build is None:
+            return None
+        rows = ReferenceList.objects.filter(tenant_id=tenant_id, build_id=build, kind=kind, subject=subject)
+        row = rows.values_list("body", flat=True).first()
+    return bytes(row) if row is not None else None
+
+
+def last_resort(*, tenant_id: int, placement: str, now: datetime, reason: str) -> tuple[StoredList, bytes]:
+    """Without a popular list: the tenant's pinned items, then the latest ones. Empty only for an empty catalogue."""
+    with scope.tenant(tenant_id):
+        pinned = Placement.objects.filter(tenant_id=tenant_id, name=placement).values_list("pinned", flat=True).first()
+        items = Item.objects.filter(shown(now), tenant_id=tenant_id)
+        chosen = set(items.filter(item_id__in=pinned or []).values_list("item_id", flat=True))
+        entries = [
+            Entry(item_id, 1.0, "Picked for you by the editors") for item_id in pinned or [] if item_id in chosen
+        ]
+        latest = items.exclude(item_id__in=chosen).order_by("-created_at", "item_id")
+        entries += [
+            Entry(item_id, 0.0, "New in the catalogue", part="latest")
+            for item_id in latest.values_list("item_id", flat=True)[: LATEST_LIMIT - len(entries)]
+        ]
+    provenance = Provenance(
+        build=0,
+        version=0,
+        source="static",
+        generated_at=now.strftime("%Y-%m-%dT%H:%M:00Z"),
+        degraded=reason if entries else "no_items",
+    )
+    raw = encode(provenance=provenance, owner="", entries=entries)
+    return decode(raw), raw
+
+
+def withdrawn(*, tenant_id: int, now: datetime, among: Collection[str] | None = None) -> Mapping[str, float]:
+    """Items that may not be shown, with the unix second from when on (0: already).
+
+    Without `among`, of the items changed since the active snapshot was started: a build leaves the others out.
+    """
+    with scope.tenant(tenant_id):
+        items = Item.objects.filter(not_shown(now), tenant_id=tenant_id)
+        if among is not None:
+            items = items.filter(item_id__in=among)
+        else:
+            since = (
+                Placement.objects.filter(tenant_id=tenant_id, active_build__isnull=False)
+                .order_by("active_build__started_at")
+                .values_list("active_build__started_at", flat=True)
+                .first()
+            )
+            if since is not None:
+                items = items.filter(Q(updated_at__gte=since) | Q(available_until__isnull=False))
+        fields = items.values_list("item_id", "hidden", "deleted_at", "available_from", "available_until")
+        return {row[0]: _ends(now, *row[1:]) for row in fields}
+
+
+def _ends(now: datetime, hidden: bool, deleted: Any, since: datetime | None, until: datetime | None) -> float:
+    if hidden or deleted or (since and since > now) or until is None:
+        return 0.0
+    return until.timestamp()
+
+
+def items(*, tenant_id: int, item_ids: Collection[str]) -> dict[str, Item]:
+    """The catalogue entries by id; those that do not exist are left out."""
+    with scope.tenant(tenant_id):
+        found = Item.objects.filter(tenant_id=tenant_id, item_id__in=item_ids, deleted_at__isnull=True)
+        return {item.item_id: item for item in found}
+
+
+def in_category(*, tenant_id: int, item_ids: Collection[str], category: str) -> set[str]:
+    """Which of these items are in the category."""
+    with scope.tenant(tenant_id):
+        found = Item.objects.filter(tenant_id=tenant_id, item_id__in=item_ids, categories__contains=[category])
+        return set(found.values_list("item_id", flat=True))
+
+
+def item_exists(*, tenant_id: int, item_id: str) -> bool:
+    """Whether the catalogue holds it, hidden or not."""
+    with scope.tenant(tenant_id):
+        return Item.objects.filter(tenant_id=tenant_id, item_id=item_id, deleted_at__isnull=True).exists()
+
+
+def decoded(raw: bytes | None) -> StoredList | None:
+    """The list, or None for nothing and for bytes of another version."""
+    try:
+        return decode(raw) if raw is not None else None
+    except Corrupt:
+        return None
+
+
+def _active_build(tenant_id: int, placement: str) -> int | None:
+    rows = Placement.objects.filter(tenant_id=tenant_id, name=placement)
+    return rows.values_list("active_build_id", flat=True).first()
