@@ -1,7 +1,8 @@
 """Validates a ranking: whatever comes back, every candidate appears exactly once.
 
-Unknown, malformed and repeated numbers are dropped. Candidates that were not named, and those whose texts were
-withheld, go back to the place that the algorithm gave them.
+Unknown, malformed and repeated numbers are dropped. Candidates that were not named go back to the place that the
+algorithm gave them. No candidate rises by more than a few places, and none whose texts were withheld moves at all: a
+screen for hostile texts cannot know every phrase, so what a text can gain is bounded by construction.
 """
 
 from collections.abc import Sequence
@@ -22,8 +23,8 @@ class Order:
     missing: int
 
 
-def repair_order(answered: Sequence[object], *, sheet: FactSheet) -> Order:
-    """Return a permutation of the candidates' numbers that keeps as much of ``answered`` as is valid.
+def repair_order(answered: Sequence[object], *, sheet: FactSheet, max_rise: int) -> Order:
+    """Return a permutation of the candidates' numbers that keeps as much of ``answered`` as is allowed.
 
     Raises:
         ProviderError: ``invalid``, when less than half of the candidates was named.
@@ -41,8 +42,7 @@ def repair_order(answered: Sequence[object], *, sheet: FactSheet) -> Order:
     if 2 * len(valid) < count:
         raise ProviderError("invalid", detail=f"only {len(valid)} of {count} candidates were named")
     missing = count - len(valid)
-    kept = [number for number in valid if not sheet.candidates[number].withheld]
-    numbers = _with_returned(kept, sheet=sheet)
+    numbers = _placed(_with_missing(valid, sheet=sheet), sheet=sheet, max_rise=max_rise)
     return Order(numbers=numbers, unknown=unknown, duplicate=duplicate, missing=missing)
 
 
@@ -51,10 +51,28 @@ def is_number(number: object, *, count: int) -> TypeGuard[int]:
     return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < count
 
 
-def _with_returned(kept: Sequence[int], *, sheet: FactSheet) -> tuple[int, ...]:
-    """Insert the numbers that ``kept`` lacks, best rank first, each at its own rank."""
-    numbers = list(kept)
-    absent = set(range(len(sheet.candidates))) - set(kept)
-    for number in sorted(absent, key=lambda each: sheet.candidates[each].rank):
+def _with_missing(valid: Sequence[int], *, sheet: FactSheet) -> list[int]:
+    """Insert the numbers that ``valid`` lacks, best rank first, each at its own rank."""
+    numbers = list(valid)
+    missing = set(range(len(sheet.candidates))) - set(valid)
+    for number in sorted(missing, key=lambda each: sheet.candidates[each].rank):
         numbers.insert(sheet.candidates[number].rank - 1, number)
-    return tuple(numbers)
+    return numbers
+
+
+def _placed(numbers: Sequence[int], *, sheet: FactSheet, max_rise: int) -> tuple[int, ...]:
+    """Fill the places from the top, each with the first of ``numbers`` that may stand so high.
+
+    There always is one: of the free candidates with a rank up to the place, fewer have been placed than exist.
+    """
+    pinned = {each.rank - 1: number for number, each in enumerate(sheet.candidates) if each.withheld}
+    waiting = [number for number in numbers if not sheet.candidates[number].withheld]
+    placed: list[int] = []
+    for place in range(len(numbers)):
+        if place in pinned:
+            placed.append(pinned[place])
+            continue
+        number = next(each for each in waiting if sheet.candidates[each].rank - 1 - max_rise <= place)
+        waiting.remove(number)
+        placed.append(number)
+    return tuple(placed)

@@ -3,7 +3,7 @@
 1. Shuffle the candidates by a seed drawn from the person's key: language models favour what stands first
    (Hou et al., "Large Language Models are Zero-Shot Rankers for Recommender Systems", ECIR 2024).
 2. Ask, with every text as data and items named by short numbers only.
-3. Repair the order; refuse an answer that names less than half of the candidates.
+3. Repair the order and bound how far anything rises; refuse an answer that names less than half.
 4. Hold every reason against its evidence; replace those that fail by a template.
 """
 
@@ -22,6 +22,8 @@ from recommendations.ai.reason_guard import check_reason, evidence_texts
 
 MIN_CANDIDATES = 2
 MAX_CANDIDATES = 30
+MAX_RISE = 5
+"""Small, because the model's order is good evidence and a text that gets around the screen gains no more than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +38,16 @@ class RerankRequest:
     person: Mapping[str, str] = field(default_factory=dict)
     """Attributes of the person that the tenant has released."""
     locale: str = "en"
+    max_rise: int = MAX_RISE
+    """How many places a candidate may gain; 0 keeps the order and asks for reasons only."""
 
     def __post_init__(self) -> None:
         if not MIN_CANDIDATES <= len(self.candidates) <= MAX_CANDIDATES:
             raise ValueError(
                 f"candidates holds {len(self.candidates)} items; give {MIN_CANDIDATES} to {MAX_CANDIDATES}"
             )
+        if self.max_rise < 0:
+            raise ValueError(f"max_rise is {self.max_rise}; give 0 or more")
         if len({each.item_id for each in self.candidates}) < len(self.candidates):
             raise ValueError("candidates names an item twice; give each once")
 
@@ -82,7 +88,7 @@ def rerank(provider: Provider, request: RerankRequest, *, deadline_seconds: floa
     completion = provider.complete(completion_request(sheet, locale=request.locale), deadline_seconds=deadline_seconds)
     try:
         entries = _entries(completion)
-        order = repair_order([each.get("c") for each in entries], sheet=sheet)
+        order = repair_order([each.get("c") for each in entries], sheet=sheet, max_rise=request.max_rise)
     except ProviderError as error:
         error.usage = completion.usage
         raise

@@ -1,8 +1,9 @@
 """Recognises texts that talk to the model instead of describing something.
 
 A catalogue is written by many hands. A text that gives orders is withheld from the prompt and its item keeps the
-place that the algorithm gave it, so that there is nothing to obey. This is a screen, not a proof: what passes it
-still meets the answer's guards, and the worst that is left is an item a few places too high.
+place that the algorithm gave it, so that there is nothing to obey. This is a screen for the known phrases
+(English and German), not a proof: other words and languages pass it, and then meet the answer's guards, which bound how
+far an item can rise and show no sentence that names nothing it rests on.
 """
 
 import re

@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+from typing import Any
 
+import httpx2
 import openai
 import pytest
 
 from tests.fakes.openai_fixture import SimulatorControl, openai_server, openai_simulator
 
 __all__ = ["openai_server", "openai_simulator"]
-ASK = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
+ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture
@@ -68,12 +70,12 @@ class TestChat:
         assert answer.choices[0].finish_reason == "length"
         assert answer.usage.completion_tokens == 1
 
-    def test_wants_a_key(self, openai_simulator):
-        with (
-            openai.OpenAI(api_key=" ", base_url=openai_simulator.base_url, max_retries=0) as client,
-            pytest.raises((openai.AuthenticationError, openai.APIConnectionError)),
-        ):
-            client.chat.completions.create(**ASK)
+    @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer "}, {"Authorization": "Basic eDp5"}])
+    def test_wants_a_key(self, openai_simulator, header):
+        answer = httpx2.post(openai_simulator.base_url + "/chat/completions", json=ASK, headers=header)
+
+        assert answer.status_code == 401
+        assert answer.json()["error"]["type"] == "invalid_request_error"
 
     @pytest.mark.parametrize(
         ("kind", "error", "code"),

@@ -92,10 +92,14 @@ def _content(request: Mapping[str, Any], fault: Fault | None) -> Any:
         shape = request.get("response_format") or {}
         return _filled(shape.get("json_schema", {}).get("schema", {"type": "object", "properties": {}}))
     kind = fault.kind if fault else ""
-    ranking = obey(document) if kind == "obedient" else rank(document)
+    ranking = _obeyed(document, fault) if fault and kind == "obedient" else rank(document)
     if fault is not None:
         _spoil(ranking, fault)
     return {"ranking": ranking}
+
+
+def _obeyed(document: dict[str, Any], fault: Fault) -> list[dict[str, Any]]:
+    return obey(document, trigger=str(fault.params.get("trigger", "")))
 
 
 def _spoil(ranking: list[dict[str, Any]], fault: Fault) -> None:

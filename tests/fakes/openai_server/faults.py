@@ -22,7 +22,7 @@ KINDS: Mapping[str, str] = {
     "duplicates": "schema-valid, the first number named again and again; share (1.0)",
     "missing": "schema-valid, only the first part of the candidates; share (0.3) left out",
     "injected_reasons": "schema-valid, reasons with links, prices, markup, orders; text (one for all)",
-    "obedient": "follows orders that it finds in the data, as a careless model would",
+    "obedient": "follows orders in the data, as a careless model would; trigger (what an order holds)",
     "wrong_usage": "usage figures replaced; usage (a mapping; absent figures stay), drop (false)",
     "connection_reset": "TCP reset instead of an answer",
     "latency": "answers normally after seconds (1)",

@@ -54,11 +54,14 @@ def rank(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [_entry(candidate, document) for candidate in order]
 
 
-def obey(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a careless model says: who gives orders comes first, and its words are everybody's reason."""
+def obey(document: dict[str, Any], *, trigger: str = "") -> list[dict[str, Any]]:
+    """Return what a careless model says: who gives orders comes first, and its words are everybody's reason.
+
+    A text gives orders if it holds ``trigger``, or sounds like it where that is empty.
+    """
     entries = rank(document)
-    orders = {each["c"]: _orders(each) for each in document["candidates"]}
-    elsewhere = _orders([document.get("history"), document.get("person")])
+    orders = {each["c"]: _orders(each, trigger) for each in document["candidates"]}
+    elsewhere = _orders([document.get("history"), document.get("person")], trigger)
     said = next((text for text in orders.values() if text), elsewhere)
     if said:
         entries.sort(key=lambda entry: not orders[entry["c"]])
@@ -88,8 +91,10 @@ def _entry(candidate: dict[str, Any], document: dict[str, Any]) -> dict[str, Any
     return {"c": candidate["c"], "reason": "", "evidence": []}
 
 
-def _orders(value: Any) -> str:
+def _orders(value: Any, trigger: str) -> str:
     """Return the first text in ``value`` that sounds like an order, disguises undone."""
+    if isinstance(value, str) and trigger:
+        return value if trigger in value else ""
     if isinstance(value, str):
         folded = "".join(
             each for each in unicodedata.normalize("NFKD", value) if unicodedata.category(each)[0] not in "CM"
@@ -98,4 +103,4 @@ def _orders(value: Any) -> str:
         heard = _ORDER_WORDS.search(plain) or _ORDER_WORDS.search(re.sub(r"[^\w]", "", plain))
         return value if heard else ""
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((found for each in children if (found := _orders(each))), "")
+    return next((found for each in children if (found := _orders(each, trigger))), "")

@@ -1,7 +1,7 @@
 """Promises that every provider keeps, the null one and the OpenAI client before a real server alike."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,12 +16,12 @@ FAULTS = ["black_hole", "slow_drip", "garbage", "server_error", "insufficient_qu
 
 @pytest.fixture(params=["null", "openai", "built"])
 def provider(request: pytest.FixtureRequest, configuration: AIConfiguration) -> Iterator[Provider]:
-    makers = {
+    makers: dict[str, Callable[[], Provider]] = {
         "null": NullProvider,
         "openai": lambda: OpenAIProvider(configuration),
         "built": lambda: build_provider(configuration),
     }
-    made: Provider = makers[request.param]()
+    made = makers[request.param]()
     yield made
     made.close()
 

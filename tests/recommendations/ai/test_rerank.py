@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recommendations.ai.facts import Candidate, HistoryItem
+from recommendations.ai.facts import Candidate, HistoryItem, ItemId
 from recommendations.ai.prompts import PROMPT_VERSION
 from recommendations.ai.provider import NullProvider, ProviderError
 from recommendations.ai.rerank import RerankRequest, rerank
@@ -30,7 +30,7 @@ def _request(*, size: int = 24, person_key: str = "p-1", locale: str = "en") -> 
     )
 
 
-def _ids(request: RerankRequest) -> list:
+def _ids(request: RerankRequest) -> list[ItemId]:
     return [each.item_id for each in request.candidates]
 
 
@@ -96,6 +96,7 @@ class TestBadAnswers:
             rerank(openai_provider, _request(), deadline_seconds=5)
 
         assert caught.value.reason == "invalid"
+        assert caught.value.usage is not None
         assert caught.value.usage.output_tokens > 0
 
     @pytest.mark.parametrize(

@@ -67,7 +67,6 @@ class TestRetryingProvider:
         assert openai_simulator.calls() == 1
 
     def test_keeps_one_deadline_over_all_attempts(self, retrying, question, openai_simulator):
-        openai_simulator.fault("latency", seconds=0.25, endpoint="embeddings")
         openai_simulator.fault("server_error", count=1)
         openai_simulator.fault("black_hole")
         started = time.monotonic()
