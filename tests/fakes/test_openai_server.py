@@ -70,7 +70,7 @@ class TestChat:
         assert answer.choices[0].finish_reason == "length"
         assert answer.usage.completion_tokens == 1
 
-    @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer "}, {"Authorization": "Basic eDp5"}])
+    @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer"}, {"Authorization": "Basic eDp5"}])
     def test_wants_a_key(self, openai_simulator, header):
         answer = httpx2.post(openai_simulator.base_url + "/chat/completions", json=ASK, headers=header)
 
