@@ -31,6 +31,6 @@ def _digest(var: Path, checkout: Path) -> str | None:
     # Written once, when the cluster is made: its age tells clusters apart.
     digest = hashlib.sha256(str(cluster.stat().st_mtime_ns).encode())
     # Django's own migrations come with its version.
-    for path in (checkout / "requirements.txt", *sorted(checkout.glob("[!.]*/**/migrations/*.py"))):
+    for path in (checkout / "requirements.txt", *sorted(checkout.glob("*/migrations/*.py"))):
         digest.update(str(path.relative_to(checkout)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

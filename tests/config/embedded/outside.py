@@ -13,8 +13,8 @@ Found = TypeVar("Found")
 
 
 def bare_environment(**more: str) -> dict[str, str]:
-    """Our environment without the servers that the test command gave us."""
-    ours = {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "VAR_DIR"}
+    """Our environment without the servers and the settings that the test command gave us."""
+    ours = {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "VAR_DIR", "DJANGO_SETTINGS_MODULE", "SECRET_KEY"}
     return {name: value for name, value in os.environ.items() if name not in ours} | more
 
 
@@ -63,13 +63,25 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def children_of(pid: int) -> list[list[str]]:
-    """The commands of a live process's children, word by word."""
-    task = Path(f"/proc/{pid}/task/{pid}/children")
-    found = []
-    for child in task.read_text().split():
-        try:
-            found.append((Path("/proc") / child / "cmdline").read_bytes().decode().split("\0"))
-        except OSError:
-            continue
+def children_of(pid: int) -> dict[int, list[str]]:
+    """The live children of a process, each with its command, word by word."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        words = command_of(int(child))
+        if words:
+            found[int(child)] = words
     return found
+
+
+def descendants_of(pid: int) -> set[int]:
+    """The live children, grandchildren and so on."""
+    children = set(children_of(pid))
+    return children.union(*(descendants_of(child) for child in children))
+
+
+def command_of(pid: int) -> list[str]:
+    """The words of a live process's command; none when it has ended, collected or not."""
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []

@@ -30,7 +30,7 @@ class TestRun:
     def test_passes_a_signal_on_and_stops_everything(self, tmp_path, number):
         run = start("config.embedded", "run", "--ephemeral", "tried", "--var", tmp_path, "--", "sleep", "60")
         wait_for(lambda: run_json(tmp_path))
-        wait_for(lambda: [words for words in children_of(run.pid) if "sleep" in words[0]])
+        wait_for(lambda: [words for words in children_of(run.pid).values() if words[0] == "sleep"])
 
         run.send_signal(number)
         run.communicate(timeout=20)
