@@ -9,11 +9,10 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from core.errors import FieldError, NotFound, PreconditionFailed, ServiceError, Unavailable
+from core.errors import FieldError, NotFound, ServiceError, Unavailable
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "https://docent.example/problems/"
@@ -167,19 +166,3 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: says nothing about the inside, and how to ask about it."""
     return response(status=500, detail="An unexpected error; it was logged under the request id.", request=request)
-
-
-class JSONOnly(BaseContentNegotiation):
-    """Answers JSON whatever `Accept` says: there is one representation, and refusing helps nobody."""
-
-    def select_parser(self, request: Any, parsers: Any) -> Any:
-        """The first parser that takes the request's media type."""
-        media = (request.content_type or "").split(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == media), None)
-
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
-        """The first renderer."""
-        return renderers[0], renderers[0].media_type
-
-
-__all__ = ["CONTENT_TYPE", "JSONOnly", "PreconditionFailed", "document", "field_errors", "handle", "response"]

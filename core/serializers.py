@@ -37,7 +37,7 @@ class Problem(serializers.Serializer[Any]):
     instance = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField()
-    errors = FieldErrorSerializer(many=True)
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # RFC 9457 practice names it
 
 
 def problems(*statuses: int) -> dict[Any, OpenApiResponse]:

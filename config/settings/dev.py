@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("SECRET_KEY", "only-for-manage.py-without-a-running-service")
 
 from config.settings.base import *
-from config.settings.base import VAR_DIR, env
+from config.settings.base import STATIC_ROOT, VAR_DIR, env
 
 if (_secret := VAR_DIR / "secrets" / "secret_key").exists() and "SECRET_KEY_FILE" not in os.environ:
     SECRET_KEY = _secret.read_text(encoding="utf-8").strip()
@@ -18,3 +18,7 @@ SECURE_HSTS_SECONDS = 0
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False
 METRICS_PUBLIC = True
+
+# Assets come straight from the packages: no collectstatic step.
+WHITENOISE_USE_FINDERS = True
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)

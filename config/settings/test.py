@@ -27,3 +27,7 @@ if _worker and base.REDIS_URL:
     REDIS_URL = f"{base.REDIS_URL.rpartition('/')[0]}/{int(_worker.removeprefix('gw')) + 1}"
     CACHES["default"]["LOCATION"] = REDIS_URL
     CELERY_BROKER_URL = REDIS_URL
+
+# Assets come straight from the packages: no collectstatic step.
+WHITENOISE_USE_FINDERS = True
+base.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
