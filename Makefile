@@ -32,7 +32,7 @@ test: check .venv/dev ## Every check, then every test, against servers of its ow
 	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not drill"
 
 check: .venv/dev ## Lint, format, imports, migrations and types, side by side
-	@$(MAKE) --no-print-directory -j 2 $(TOGETHER) $(CHECKS)
+	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) $(CHECKS)
 
 bench: .venv/dev ## The benchmarks, with their figures
 	@$(SERVERS) --ephemeral bench -- $(BIN)/pytest -q -s tests/benchmarks
