@@ -79,3 +79,8 @@ def _usable(client: ApiClient, now: datetime) -> bool:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def matches(client: ApiClient, secret: str) -> bool:
+    """Whether this is the client's secret."""
+    return hmac.compare_digest(client.secret_hash, _hash(secret))

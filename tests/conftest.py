@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
+pytest_plugins = ["tests.fakes.openai_fixture"]
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:

@@ -222,9 +222,10 @@ STORAGES = {
 # --- AI --------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
-OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-5-mini")
-AI_TIMEOUT_SECONDS = env.seconds("AI_TIMEOUT_SECONDS", 10.0, minimum=0.1, maximum=120.0)
-AI_MAX_OUTPUT_TOKENS = env.integer("AI_MAX_OUTPUT_TOKENS", 1500, minimum=64)
+OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4.1-mini")
+OPENAI_REASONING_EFFORT = env.text("OPENAI_REASONING_EFFORT")
+AI_TIMEOUT_SECONDS = env.seconds("AI_TIMEOUT_SECONDS", 20.0, minimum=0.1, maximum=120.0)
+AI_MAX_OUTPUT_TOKENS = env.integer("AI_MAX_OUTPUT_TOKENS", 3000, minimum=64)
 AI_CALLS_PER_BUILD = env.integer("AI_CALLS_PER_BUILD", 100)
 AI_SIMULATED = env.flag("AI_SIMULATED", default=False)
 

@@ -5,7 +5,8 @@ import os
 os.environ.setdefault("SECRET_KEY", "only-for-manage.py-without-a-running-service")
 
 from config.settings.base import *
-from config.settings.base import STATIC_ROOT, VAR_DIR, env
+from config import env
+from config.settings.base import STATIC_ROOT, VAR_DIR
 
 if (_secret := VAR_DIR / "secrets" / "secret_key").exists() and "SECRET_KEY_FILE" not in os.environ:
     SECRET_KEY = _secret.read_text(encoding="utf-8").strip()

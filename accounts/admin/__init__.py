@@ -1,0 +1,3 @@
+from accounts.admin import clients, staff, tenants
+
+__all__ = ["clients", "staff", "tenants"]

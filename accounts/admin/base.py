@@ -1,0 +1,55 @@
+"""The base of every admin page over tenant data."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+
+class TenantAdmin(admin.ModelAdmin):
+    """Shows the tenant, filters by it where staff see several, and never lets it be changed afterwards.
+
+    Which rows exist is decided by the scope that AdminScopeMiddleware opens, not here.
+    """
+
+    tenant_field = "tenant"
+    show_full_result_count = False
+    list_per_page = 50
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """The page's own filters, the tenant first; not for staff who see one tenant only."""
+        own = tuple(super().get_list_filter(request))
+        confined = getattr(request.user, "tenant_id", None) is not None
+        return own if confined or not self.tenant_field else (self.tenant_field, *own)
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        """The tenant is shown in every row: one query."""
+        return [self.tenant_field] if self.tenant_field else False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A row never moves to another tenant."""
+        own = tuple(super().get_readonly_fields(request, obj))
+        return (*own, self.tenant_field) if obj is not None and self.tenant_field else own
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Confined staff create for their own tenant."""
+        initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
+        if tenant_id := getattr(request.user, "tenant_id", None):
+            initial.setdefault(self.tenant_field, tenant_id)
+        return initial
+
+
+class ReadOnlyTenantAdmin(TenantAdmin):
+    """For rows that the service writes: staff look, and may not add, change or delete."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never; the page is then a read-only view."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False

@@ -1,0 +1,50 @@
+"""Plans, tenants and their feature flags."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.admin.base import TenantAdmin
+from accounts.models import FeatureFlag, Plan, Tenant
+
+
+@admin.register(Plan)
+class PlanAdmin(admin.ModelAdmin):
+    """What tenants may use."""
+
+    list_display = ["name", "ai_calls_per_build"]
+    search_fields = ["name"]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Plans are the deployment's: staff of one tenant do not see them."""
+        return super().has_module_permission(request) and getattr(request.user, "tenant_id", None) is None
+
+
+@admin.register(Tenant)
+class TenantPageAdmin(TenantAdmin):
+    """Customers."""
+
+    tenant_field = ""
+    list_display = ["slug", "name", "plan", "active", "create_unknown", "locale", "created_at"]
+    list_filter = ["active", "plan"]
+    list_select_related = ["plan"]
+    search_fields = ["slug", "name"]
+    readonly_fields = ["created_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
+        """The slug stands in tokens: it stays."""
+        return ["created_at", "slug"] if obj else ["created_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
+        """A tenant is deactivated, not deleted: everything it owns would go with it."""
+        return False
+
+
+@admin.register(FeatureFlag)
+class FeatureFlagAdmin(TenantAdmin):
+    """For what share of a tenant's people a feature is on; effective within 5 seconds."""
+
+    list_display = ["tenant", "name", "percent"]
+    list_editable = ["percent"]
+    list_display_links = ["name"]
+    list_filter = ["name"]
+    search_fields = ["tenant__slug"]

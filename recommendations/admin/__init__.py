@@ -1,0 +1,3 @@
+from recommendations.admin import builds, catalogue
+
+__all__ = ["builds", "catalogue"]

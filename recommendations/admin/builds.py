@@ -1,0 +1,87 @@
+"""Builds, their chunks and artefacts, and the lists they left."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from accounts.admin.base import ReadOnlyTenantAdmin
+from recommendations.cache.form import Corrupt, decode
+from recommendations.models import Artefact, Build, Chunk, ReferenceList, UserList
+
+
+@admin.register(Artefact)
+class ArtefactAdmin(ReadOnlyTenantAdmin):
+    """What trainings left."""
+
+    list_display = ["id", "tenant", "items", "people", "interactions", "size_bytes", "train_seconds", "created_at"]
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnlyTenantAdmin):
+    """Runs of the pipeline."""
+
+    list_display = ["id", "tenant", "status", "reason", "progress", "ai_calls", "started_at", "published_at", "error"]
+    list_filter = ["status", "reason"]
+    search_fields = ["tenant__slug"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Build]:
+        """With the counts of chunks."""
+        done = Count("chunks", filter=Q(chunks__status=Chunk.Status.DONE))
+        builds: QuerySet[Build] = super().get_queryset(request)
+        return builds.annotate(chunks_all=Count("chunks"), chunks_done=done)
+
+    @admin.display(description="Chunks")
+    def progress(self, build: Any) -> str:
+        """Done of all."""
+        return f"{build.chunks_done} / {build.chunks_all}"
+
+
+@admin.register(Chunk)
+class ChunkAdmin(ReadOnlyTenantAdmin):
+    """The work of a build, and what became of it."""
+
+    list_display = ["build", "tenant", "number", "status", "attempts", "lists", "outcomes", "done_at"]
+    list_filter = ["status"]
+
+
+class StoredListAdmin(ReadOnlyTenantAdmin):
+    """Shows the stored bytes as the list that they are."""
+
+    exclude = ["body"]
+    readonly_fields = ["contents"]
+
+    @admin.display(description="Items")
+    def contents(self, row: Any) -> str:
+        """The entries, one a line."""
+        try:
+            entries = decode(bytes(row.body)).entries()
+        except Corrupt as error:
+            return f"unreadable: {error}"
+        return format_html("<pre>{}</pre>", "\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries))
+
+
+@admin.register(UserList)
+class UserListAdmin(StoredListAdmin):
+    """People's lists."""
+
+    list_display = ["end_user", "tenant", "placement", "build", "version", "source", "generated_at"]
+    list_select_related = ["tenant", "end_user", "placement", "build"]
+    list_filter = ["source"]
+    search_fields = ["end_user__user_id__exact"]
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        """All that a row names: one query."""
+        return self.list_select_related
+
+
+@admin.register(ReferenceList)
+class ReferenceListAdmin(StoredListAdmin):
+    """Lists that belong to no person."""
+
+    list_display = ["kind", "subject", "tenant", "build", "generated_at"]
+    list_filter = ["kind"]
+    search_fields = ["subject__startswith"]
