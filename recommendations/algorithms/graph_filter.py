@@ -57,7 +57,8 @@ class GraphFilter:
     def _leading_vectors(self, normalised: Matrix, options: TrainingOptions) -> FloatArray:
         """Return (items, rank or fewer) right singular vectors, by whichever way is cheaper."""
         people, items = normalised.shape
-        rank = min(self.rank, min(people, items) - 1)
+        # A filter that lets nearly everything pass filters nothing.
+        rank = min(self.rank, max(2, min(people, items) // 4))
         if people <= options.max_dense_people:
             values, left = np.linalg.eigh((normalised @ normalised.T).toarray())
             values, left = np.sqrt(np.maximum(values[-rank:], 0)), left[:, -rank:]

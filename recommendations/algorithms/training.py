@@ -23,6 +23,8 @@ __all__ = ["NothingToLearn", "Progress", "TrainingOptions", "train"]
 Progress = Callable[[str, float], None]
 # Always fitted: they fill lists, and answer "popular".
 ALWAYS = frozenset({"popularity", "recent_popularity"})
+# Able to answer "similar items". The first is the answer where the blend uses neither.
+COMPARES_PAIRS = ("item_item", "ease")
 # Weights where the fold is too small to choose any: neighbours, with a little popularity for sparse histories.
 UNDECIDED = {Read("item_item", np.inf): 0.8, Read("popularity", None): 0.2}
 
@@ -96,11 +98,11 @@ def _blend(reads: list[Read], choice: Choice) -> dict[Read, float]:
 
 
 def _similar_from(blend: dict[Read, float]) -> str:
-    """Return the algorithm whose rows answer "similar items": the heaviest of the item-item family."""
-    totals: dict[str, float] = {"item_item": 0.0}
+    """Return the algorithm whose rows answer "similar items": the heaviest of those that compare pairs directly."""
+    totals = dict.fromkeys(COMPARES_PAIRS, 0.0)
     for read, weight in blend.items():
-        if ALGORITHMS[read.algorithm].family == "item_item":
-            totals[read.algorithm] = totals.get(read.algorithm, 0.0) + weight
+        if read.algorithm in totals:
+            totals[read.algorithm] += weight
     return max(totals, key=totals.__getitem__)
 
 

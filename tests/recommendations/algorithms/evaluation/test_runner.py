@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pytest
+
+from recommendations.algorithms.evaluation.metrics import METRICS
+from recommendations.algorithms.evaluation.protocols import Rows, split
+from recommendations.algorithms.evaluation.runner import evaluate, interactions_of
+from recommendations.algorithms.history import histories_of
+from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.recommender import Recommender
+from recommendations.algorithms.training import train
+from tests.recommendations.algorithms.generated import fashions, raw, tastes, walks
+
+OPTIONS = TrainingOptions(threads=1)
+
+
+@pytest.fixture(scope="module")
+def report():
+    return evaluate(raw(walks()), "last10", 0, OPTIONS).as_dict()
+
+
+class TestReport:
+    def test_is_json_with_every_metric_of_every_model(self, report):
+        assert json.loads(json.dumps(report)) == report
+        assert {"popularity", "recent_popularity", "item_item", "ease", "next_item"} <= report["models"].keys()
+        for measured in [*report["models"].values(), report["served"]]:
+            assert {*METRICS, "coverage@10", "ndcg@10_se"} <= measured.keys()
+
+    def test_counts_the_data(self, report):
+        data = report["data"]
+
+        parts = split(raw(walks()), protocol="last10", seed=0)
+        assert data["train_rows"] == parts.train.sum()
+        assert data["test_rows"] == parts.test.sum()
+        assert data["train_items"] == 60
+
+    def test_serves_what_production_would(self, report):
+        """Written out by hand: split, train, recommend, count hits."""
+        rows = raw(walks())
+        parts = split(rows, protocol="last10", seed=0)
+        data = interactions_of(rows, parts.train)
+        lists = Recommender(train(data, OPTIONS)).recommend(histories_of(data))
+        wanted: dict[str, set[int]] = {user: set() for user in data.user_ids}
+        for user, item in zip(rows.users[parts.test], rows.items[parts.test], strict=True):
+            wanted[user].add(data.item_ids.index(item))
+
+        hits = [
+            bool(wanted[user] & set(proposals.items[:10].tolist()))
+            for user, proposals in zip(data.user_ids, lists, strict=True)
+            if wanted[user]
+        ]
+
+        assert report["served"]["hit_rate@10"] == pytest.approx(np.mean(hits))
+
+
+class TestQuality:
+    """Data whose answer is known by construction; thresholds lie well below it and well above every wrong one."""
+
+    def test_order(self, report):
+        """The next item is n + 1 in nine of ten cases, and it may already be the person's own."""
+        assert report["served"]["hit_rate@10"] > 0.75
+        assert report["models"]["popularity"]["hit_rate@10"] < 0.4
+
+    def test_taste_without_times(self):
+        """One of 6 groups of 20 items, 9 of them known: 11 items are left, so one held-out item is hit in 10/11."""
+        found = evaluate(raw(tastes(), with_times=False), "rand10", 0, OPTIONS).as_dict()
+
+        assert found["served"]["hit_rate@10"] > 0.8
+        assert found["models"]["popularity"]["hit_rate@10"] < 0.3
+        assert "next_item" not in found["models"]
+
+    def test_fashion(self):
+        """Only what the crowd chose lately predicts; items that appeared after the cut cannot be proposed."""
+        found = evaluate(raw(fashions()), "global80", 0, OPTIONS).as_dict()
+
+        assert found["data"]["unseen_test_items"] > 0
+        assert found["models"]["recent_popularity"]["ndcg@10"] > 2 * found["models"]["popularity"]["ndcg@10"]
+        assert found["served"]["ndcg@10"] >= 0.9 * found["models"]["recent_popularity"]["ndcg@10"]
+
+    @pytest.mark.parametrize("rows", [walks(), tastes(), fashions()], ids=["order", "taste", "fashion"])
+    def test_the_blend_is_not_clearly_worse_than_the_best_part(self, rows):
+        found = evaluate(raw(rows), "last10", 0, OPTIONS).as_dict()
+
+        best = max(found["models"].values(), key=lambda measured: measured["ndcg@10"])
+        assert found["served"]["ndcg@10"] >= best["ndcg@10"] - best["ndcg@10_se"]
+
+
+def test_unseen_items_stay_in_the_denominators():
+    """Five people, five rows each; everybody's last row is an item of its own."""
+    users = np.repeat([f"u{n}" for n in range(5)], 5)
+    items = np.array([[*"abcd", f"last{n}"] for n in range(5)]).ravel()
+    rows = Rows(users, items, np.tile(np.arange(5.0), 5))
+
+    found = evaluate(rows, "last10", 0, OPTIONS).as_dict()
+
+    assert found["data"]["unseen_test_items"] == 5
+    assert found["data"]["test_people"] == 5
+    assert found["served"]["recall@20"] == 0.0
