@@ -1,17 +1,22 @@
 """The web server's configuration: `gunicorn -c config/gunicorn.py config.wsgi:application`.
 
 Variables: HOST, PORT, WEB_CONCURRENCY (processes), WEB_THREADS (per process), FORWARDED_ALLOW_IPS (proxies whose
-X-Forwarded-* headers count), PROMETHEUS_MULTIPROC_DIR (where the processes of one server share their metrics).
+X-Forwarded-* headers count), DRAIN_SECONDS (how long a server that stops still answers, while /readyz says 503; as
+long as the balancer needs to notice), PROMETHEUS_MULTIPROC_DIR (where one server's processes share their metrics).
 """
 
 import os
+import signal
+import threading
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.utils.module_loading import import_string
 from prometheus_client import multiprocess
 
 _host = os.environ.get("HOST") or "127.0.0.1"
+_drain_seconds = float(os.environ.get("DRAIN_SECONDS") or 0)
 _shared_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 
 bind = f"[{_host}]:{os.environ.get('PORT') or 8000}" if ":" in _host else f"{_host}:{os.environ.get('PORT') or 8000}"
@@ -20,7 +25,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 4)
 # Each process opens its own connections: nothing open may cross a fork.
 preload_app = False
-graceful_timeout = 30
+graceful_timeout = 30 + int(_drain_seconds)
 timeout = 60
 # Longer than the idle time-out of the usual balancers, so that they close first and no request meets a closed socket.
 keepalive = 75
@@ -41,9 +46,17 @@ def on_starting(_server: Any) -> None:
             counted.unlink(missing_ok=True)
 
 
-def post_worker_init(_worker: Any) -> None:
-    """Open connections and load what the first request would otherwise wait for."""
+def post_worker_init(worker: Any) -> None:
+    """Open connections and load what the first request would otherwise wait for; announce a stop before it comes."""
     import_string("core.health.warm_up")()
+
+    def drain(signal_number: int, frame: FrameType | None) -> None:
+        import_string("core.health.drain")()
+        last = threading.Timer(_drain_seconds, worker.handle_exit, (signal_number, frame))
+        last.daemon = True
+        last.start()
+
+    signal.signal(signal.SIGTERM, drain)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

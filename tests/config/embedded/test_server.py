@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.binaries import find_postgres, find_valkey
+from config.embedded.binaries import PostgresPrograms, find_postgres, find_valkey
 from config.embedded.identity import AS_NOBODY, Identity, find_identity
 from config.embedded.postgres import Postgres
-from config.embedded.server import Server
 from config.embedded.valkey import Valkey
 from tests.config.embedded.outside import ROOT, processes_of, wait_for
+
+OLDER = [folder for version in (16, 15) for folder in Path("/usr/lib/postgresql").glob(f"{version}/bin")]
 
 
 class TestServer:
@@ -51,6 +52,22 @@ class TestServer:
 
         assert not (server.data / "postmaster.pid").exists()
 
+    @pytest.mark.skipif(not OLDER, reason="this machine has no PostgreSQL 15 or 16 of its own")
+    def test_runs_the_older_postgresql_of_the_machine(self, tmp_path):
+        """Before 17 there is no built-in locale: UTF-8 comes from the operating system's."""
+        programs = PostgresPrograms(initdb=OLDER[0] / "initdb", postgres=OLDER[0] / "postgres")
+        server = make_server("postgres", tmp_path, programs=programs)
+        assert isinstance(server, Postgres)
+        server.launch()
+        try:
+            server.wait_ready()
+            with server.connect() as connection:
+                row = connection.execute("SELECT upper('äč'), current_setting('server_encoding')").fetchone()
+        finally:
+            server.stop()
+
+        assert row == ("ÄČ", "UTF8")
+
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
     def test_serves_root_where_user_namespaces_are_forbidden(self, tmp_path):
         server = make_server("postgres", tmp_path, identity=AS_NOBODY)
@@ -81,11 +98,13 @@ class TestServer:
         wait_for(lambda: not processes_of(tmp_path))
 
 
-def make_server(kind: str, folder: Path, *, identity: Identity | None = None) -> Server:
+def make_server(
+    kind: str, folder: Path, *, identity: Identity | None = None, programs: PostgresPrograms | None = None
+) -> Postgres | Valkey:
     if kind == "valkey":
         return Valkey(program=find_valkey(), data=folder / "data", log=folder / "log", password="secret", durable=False)
     return Postgres(
-        programs=find_postgres(),
+        programs=programs or find_postgres(),
         identity=identity or find_identity(),
         data=folder / "data",
         log=folder / "log",

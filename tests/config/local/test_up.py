@@ -22,11 +22,11 @@ def port() -> int:
 
 
 @pytest.fixture
-def up(tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def up(request: pytest.FixtureRequest, tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     counted = tmp_path / "prometheus/counter_1.db"
     counted.parent.mkdir()
     counted.write_bytes(b"of an earlier server")
-    environment = bare_environment(PORT=str(port), WEB_CONCURRENCY="1")
+    environment = bare_environment(PORT=str(port), WEB_CONCURRENCY="1", **getattr(request, "param", {}))
     process = start("config.local", "up", "--var", tmp_path, environment=environment)
     yield process
     if process.poll() is None:
@@ -56,11 +56,13 @@ class TestUp:
         assert not (tmp_path / "prometheus/counter_1.db").exists()
         wait_for(lambda: not [pid for pid in family if command_of(pid)])
 
-    def test_stops_in_order_when_it_is_asked_to(self, up, tmp_path):
+    @pytest.mark.parametrize("up", [{"DRAIN_SECONDS": "2"}], indirect=True)
+    def test_says_not_ready_before_it_stops_in_order(self, up, port, tmp_path):
         said(up)
         family = descendants_of(up.pid)
 
         up.terminate()
+        wait_for(lambda: status(port) == 503, seconds=2)
         output, errors = up.communicate(timeout=40)
 
         assert (up.returncode, output, errors) == (0, "Stopped.\n", "")
