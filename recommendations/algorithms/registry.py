@@ -9,6 +9,7 @@ from recommendations.algorithms.ease import Ease
 from recommendations.algorithms.graph_filter import GraphFilter
 from recommendations.algorithms.item_item import ItemItem
 from recommendations.algorithms.next_item import NextItem
+from recommendations.algorithms.past_to_next import PastToNext
 from recommendations.algorithms.popularity import Popularity
 from recommendations.algorithms.protocol import Algorithm
 from recommendations.algorithms.recent_popularity import RecentPopularity
@@ -22,6 +23,7 @@ _ALGORITHMS: tuple[Algorithm, ...] = (
     Ease(),
     NextItem(window=3, half_lives=(1.0, 3.0)),
     NextItem(window=20, half_lives=(2.0, 5.0, 10.0)),
+    PastToNext(),
     CoOccurrence(),
     GraphFilter(),
 )

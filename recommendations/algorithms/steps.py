@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommendations.algorithms.dataset import FloatArray, Interactions, Matrix
+from recommendations.algorithms.dataset import FloatArray, IntArray, Interactions, Matrix
 
 # A step of more rows is a bulk import, which says nothing about what follows what.
 LARGEST_STEP = 50
@@ -53,17 +53,34 @@ class Steps:
             users=users[first],
         )
 
+    def of_items(self, items: IntArray) -> Steps:
+        """Return the same steps with the columns of these items only."""
+        return Steps(contents=self.contents[:, items], shares=self.shares[:, items], users=self.users)
+
     def later(self, decay: FloatArray) -> Matrix:
-        """Return (steps, items): what the same person did d steps later, times decay[d - 1], summed over d."""
+        """Return (steps, items): what the same person did d steps later, times decay[d - 1], summed over d.
+
+        Each step's items share 1.
+        """
+        return self._shifted(self.shares, decay, forwards=True)
+
+    def earlier(self, decay: FloatArray) -> Matrix:
+        """Return (steps, items): what the same person did d steps earlier, times decay[d - 1], summed over d.
+
+        Each item counts 1.
+        """
+        return self._shifted(self.contents, decay, forwards=False)
+
+    def _shifted(self, rows: Matrix, decay: FloatArray, *, forwards: bool) -> Matrix:
         count = len(self.users)
-        total = sparse.csr_array(self.shares.shape, dtype=np.float32)
+        total = sparse.csr_array(rows.shape, dtype=np.float32)
         for distance, weight in enumerate(decay, start=1):
             if distance >= count:
                 break
-            same = (self.users[distance:] == self.users[:-distance]).astype(np.float32) * weight
-            from_steps = np.flatnonzero(same)
-            shift = sparse.csr_array((same[from_steps], (from_steps, from_steps + distance)), shape=(count, count))
-            total = total + shift @ self.shares
+            first = np.flatnonzero(self.users[distance:] == self.users[:-distance])
+            where = (first, first + distance) if forwards else (first + distance, first)
+            values = np.full(len(first), weight, dtype=np.float32)
+            total = total + sparse.csr_array((values, where), shape=(count, count)) @ rows
         return total
 
 

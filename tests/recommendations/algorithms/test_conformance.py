@@ -14,6 +14,8 @@ def fading(days: int) -> list[float]:
 # Rows x, y, z of HAND: two people have x and y, one has z.
 ROOT = math.sqrt(2)
 NEXT = [[0, 2 / ROOT, 0.5 / ROOT], [0, 0, 1 / ROOT], [0, 0, 0]]
+# What a past step weighs at distance 2 with a half-life of 5 steps.
+Q = 2**-0.2
 EXPECTED = {
     "popularity": [2, 2, 1],
     "recent_popularity@7d": fading(7),
@@ -28,6 +30,12 @@ EXPECTED = {
     ],
     "next_item@3": NEXT,
     "next_item@20": NEXT,
+    # Z'Z + 100 I = [[102 + Q^2, Q], [Q, 101]] for x and y; Z'Y: x-y 2, x-z 1/2 + Q, y-z 1. Inverted by cofactors.
+    "past_to_next": [
+        [0, 202, 101 * (0.5 + Q) - Q],
+        [0, 0, 102 + Q**2 - Q * (0.5 + Q)],
+        [0, 0, 0],
+    ],
     # x-y twice one step apart, y-z once one step apart, x-z once two steps apart; the target's power is 0.3.
     "co_occurrence": [
         [0, 2 * 2**-0.5 * 2**-0.8, 0.5 * 2**-0.5],

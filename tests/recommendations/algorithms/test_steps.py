@@ -20,6 +20,17 @@ class TestSteps:
 
         assert later.tolist() == [[0, 0.25, 0.5, 0.5], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
 
+    def test_earlier_adds_up_the_decayed_past_of_the_same_person(self):
+        earlier = Steps.of(DATA).earlier(np.array([1.0, 0.25], dtype=np.float32)).toarray()
+
+        assert earlier.tolist() == [[0, 0, 0, 0], [1, 0, 0, 0], [0.25, 0, 1, 1], [0, 0, 0, 0]]
+
+    def test_keeps_the_steps_when_it_keeps_some_items(self):
+        steps = Steps.of(DATA).of_items(np.array([0, 3], dtype=np.int32))
+
+        assert steps.shares.toarray().tolist() == [[1, 0], [0, 0.5], [0, 0], [1, 0]]
+        assert steps.users.tolist() == [0, 0, 0, 1]
+
     def test_a_bulk_import_says_nothing(self):
         rows = [("a", f"i{item}", 1.0) for item in range(LARGEST_STEP + 1)]
 
