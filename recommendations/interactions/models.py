@@ -8,9 +8,9 @@ from core import clock
 
 
 class EventType(models.Model):
-    """A tenant's word for a kind of event. Rows refer to its number: two bytes instead of a word."""
+    """A tenant's word for a kind of event. Rows refer to its number: four bytes instead of a word."""
 
-    id = models.SmallAutoField(primary_key=True)
+    id = models.AutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=64, db_collation="C")
 

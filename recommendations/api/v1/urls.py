@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from recommendations.api.v1 import batches, events, items, users
 from recommendations.api.v1 import recommendations as answers
 
 urlpatterns = [
@@ -9,4 +10,12 @@ urlpatterns = [
     path("recommendations/batch", answers.RecommendationsBatchView.as_view(), name="recommendations-batch"),
     path("recommendations/popular", answers.PopularView.as_view(), name="recommendations-popular"),
     path("items/<str:item_id>/similar", answers.SimilarItemsView.as_view(), name="item-similar"),
+    path("items", items.ItemsView.as_view(), name="items"),
+    path("items/batch", batches.ItemsBatchView.as_view(), name="items-batch"),
+    path("items/<str:item_id>", items.ItemView.as_view(), name="item"),
+    path("users", users.UsersView.as_view(), name="users"),
+    path("users/batch", batches.UsersBatchView.as_view(), name="users-batch"),
+    path("users/<str:user_id>", users.UserView.as_view(), name="user"),
+    path("events", events.EventsView.as_view(), name="events"),
+    path("events/batch", batches.EventsBatchView.as_view(), name="events-batch"),
 ]

@@ -1,0 +1,152 @@
+"""Batches: many rows in one call, an outcome for each; good rows are kept whatever the others are."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import caller
+from core import clock, pagination
+from core.errors import FieldError
+from core.serializers import WRITE_PROBLEMS
+from recommendations.api.v1 import batches_schema as schema
+from recommendations.api.v1.resource import ResourceView
+from recommendations.catalog import end_users, ids, items, outcomes, shapes
+from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.outcomes import Outcome
+from recommendations.interactions.event import read_event
+from recommendations.interactions.record import record
+
+Row = TypeVar("Row")
+
+
+class ItemsBatchView(ResourceView):
+    """Many items."""
+
+    scope = {"POST": "catalog:write"}
+
+    @extend_schema(
+        operation_id="items_batch",
+        tags=["catalogue"],
+        request=schema.ItemsBatch,
+        responses={200: schema.BatchResult, **WRITE_PROBLEMS},
+        examples=[schema.ITEMS_EXAMPLE, schema.RESULT_EXAMPLE],
+    )
+    def post(self, request: Request) -> Response:
+        """Creates or replaces up to 1,000 items, each as PUT does; of rows with the same id the last holds."""
+        now, tenant_id = clock.now(), caller(request).tenant_id
+        return _run(
+            request,
+            name="items",
+            key="item_id",
+            read=shapes.read_item,
+            write=lambda rows: items.upsert_items(tenant_id=tenant_id, items=rows, now=now),
+        )
+
+
+class UsersBatchView(ResourceView):
+    """Many end users."""
+
+    scope = {"POST": "catalog:write"}
+
+    @extend_schema(
+        operation_id="users_batch",
+        tags=["people"],
+        request=schema.UsersBatch,
+        responses={200: schema.BatchResult, **WRITE_PROBLEMS},
+        examples=[schema.USERS_EXAMPLE, schema.RESULT_EXAMPLE],
+    )
+    def post(self, request: Request) -> Response:
+        """Creates or replaces up to 1,000 end users, each as PUT does; of rows with the same id the last holds."""
+        now, tenant_id = clock.now(), caller(request).tenant_id
+        return _run(
+            request,
+            name="users",
+            key="user_id",
+            read=shapes.read_end_user,
+            write=lambda rows: end_users.upsert_end_users(tenant_id=tenant_id, end_users=rows, now=now),
+        )
+
+
+class EventsBatchView(ResourceView):
+    """Many events."""
+
+    scope = {"POST": "events:write"}
+
+    @extend_schema(
+        operation_id="events_batch",
+        tags=["events"],
+        request=schema.EventsBatch,
+        responses={200: schema.BatchResult, **WRITE_PROBLEMS},
+        examples=[schema.EVENTS_EXAMPLE, schema.RESULT_EXAMPLE],
+    )
+    def post(self, request: Request) -> Response:
+        """Stores up to 1,000 events; those that are stored already are duplicates."""
+        now, tenant_id = clock.now(), caller(request).tenant_id
+        return _run(
+            request,
+            name="events",
+            key="event_id",
+            read=lambda raw, pointer: read_event(raw, pointer, now=now),
+            write=lambda rows: record(tenant_id=tenant_id, events=rows, now=now),
+        )
+
+
+def _run(
+    request: Request,
+    *,
+    name: str,
+    key: str,
+    read: Callable[[Any, str], Row],
+    write: Callable[[Sequence[Row]], list[Outcome]],
+) -> Response:
+    raws = _rows(request, name)
+    results: list[Outcome | None] = [None] * len(raws)
+    good: list[tuple[int, Row]] = []
+    for index, raw in enumerate(raws):
+        try:
+            good.append((index, read(raw, f"/{name}/{index}")))
+        except FieldRefused as refused:
+            results[index] = Outcome("rejected", _named(raw, key), refused.errors)
+    for (index, _), outcome in zip(good, write([row for _, row in good]), strict=True):
+        results[index] = _placed(outcome, f"/{name}/{index}")
+    told = [outcome for outcome in results if outcome is not None]
+    body = {
+        "results": [
+            {
+                "index": index,
+                "id": outcome.id,
+                "status": outcome.status,
+                "errors": [error.as_dict() for error in outcome.errors],
+            }
+            for index, outcome in enumerate(told)
+        ],
+        "summary": outcomes.summary(told),
+    }
+    return Response(body)
+
+
+def _rows(request: Request, name: str) -> list[Any]:
+    body = request.data
+    if not isinstance(body, Mapping) or not isinstance(body.get(name), list):
+        raise pagination.invalid(f"/{name}", "required", f'The body must be {{"{name}": [...]}}.')
+    if len(body) > 1:
+        raise pagination.invalid("", "unknown_field", f"Only {name} may stand here.")
+    rows: list[Any] = body[name]
+    if len(rows) > schema.MAX_ROWS:
+        detail = f"At most {schema.MAX_ROWS} rows; this has {len(rows)}. Send them in parts."
+        raise pagination.invalid(f"/{name}", "too_many", detail)
+    return rows
+
+
+def _named(raw: Any, key: str) -> str | None:
+    """The row's id, as far as it has one that can be shown."""
+    value = raw.get(key) if isinstance(raw, Mapping) else None
+    return value if isinstance(value, str) and ids.refusal(value, "") is None else None
+
+
+def _placed(outcome: Outcome, pointer: str) -> Outcome:
+    errors = tuple(FieldError(pointer + error.pointer, error.code, error.detail) for error in outcome.errors)
+    return Outcome(outcome.status, outcome.id, errors)

@@ -1,0 +1,69 @@
+"""The shape of batches on the wire."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+
+from core.serializers import FieldErrorSerializer
+from recommendations.api.v1 import events_schema, items_schema, users_schema
+
+MAX_ROWS = 1000
+
+
+class ItemsBatch(serializers.Serializer[Any]):
+    """Items to create or replace."""
+
+    items = serializers.ListField(child=items_schema.ItemRow(), max_length=MAX_ROWS)
+
+
+class UsersBatch(serializers.Serializer[Any]):
+    """End users to create or replace."""
+
+    users = serializers.ListField(child=users_schema.EndUserRow(), max_length=MAX_ROWS)
+
+
+class EventsBatch(serializers.Serializer[Any]):
+    """Events to store."""
+
+    events = serializers.ListField(child=events_schema.EventFields(), max_length=MAX_ROWS)
+
+
+class RowResult(serializers.Serializer[Any]):
+    """What became of one row."""
+
+    index = serializers.IntegerField(help_text="Position in the request, from 0")
+    id = serializers.CharField(allow_null=True, help_text="item_id, user_id or event_id")
+    status = serializers.ChoiceField(choices=["created", "updated", "unchanged", "duplicate", "rejected"])
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # the contract names it
+
+
+class BatchResult(serializers.Serializer[Any]):
+    """What became of every row."""
+
+    results = RowResult(many=True)
+    summary = serializers.DictField(child=serializers.IntegerField(), help_text="Rows by status")
+
+
+def _error(pointer: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": "required", "detail": "This field is required."}
+
+
+ITEMS_EXAMPLE = OpenApiExample(
+    "Two films", value={"items": [{"item_id": "movie-1", "title": "Toy Story (1995)"}, {}]}, request_only=True
+)
+USERS_EXAMPLE = OpenApiExample(
+    "Two people", value={"users": [{"user_id": "42", "locale": "de-AT"}, {"user_id": "43"}]}, request_only=True
+)
+EVENTS_EXAMPLE = OpenApiExample("A purchase", value={"events": [events_schema.SENT]}, request_only=True)
+RESULT_EXAMPLE = OpenApiExample(
+    "One good, one bad row",
+    value={
+        "results": [
+            {"index": 0, "id": "movie-1", "status": "created", "errors": []},
+            {"index": 1, "id": None, "status": "rejected", "errors": [_error("/items/1/item_id")]},
+        ],
+        "summary": {"created": 1, "rejected": 1},
+    },
+    response_only=True,
+)

@@ -1,0 +1,152 @@
+"""Items: one by its id, and their list."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import caller
+from core import clock, conditional, pagination
+from core.pagination import Pages
+from core.serializers import READ_PROBLEMS, WRITE_PROBLEMS
+from recommendations.api.v1 import items_schema as schema
+from recommendations.api.v1 import resource
+from recommendations.api.v1.resource import ResourceView
+from recommendations.catalog import fields, items, queries, shapes
+from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.models import Item
+from recommendations.catalog.queries import ItemFilter
+from recommendations.catalog.upsert import Version
+
+_ITEM_ID = resource.path_parameter("item_id")
+
+
+class ItemView(ResourceView):
+    """One item."""
+
+    scope = resource.reading("catalog:read", PUT="catalog:write", PATCH="catalog:write", DELETE="catalog:write")
+
+    @extend_schema(
+        operation_id="item_get",
+        tags=["catalogue"],
+        parameters=[_ITEM_ID, resource.IF_NONE_MATCH, resource.ETAG],
+        responses={200: schema.ItemAnswer, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        examples=[schema.READ_EXAMPLE],
+    )
+    def get(self, request: Request, item_id: str) -> Response:
+        """The item, also a hidden one; a deleted one is not found."""
+        item = queries.get_item(tenant_id=caller(request).tenant_id, item_id=resource.path_id("item_id", item_id))
+        return conditional.answer(request, tag=_tag(item), body=lambda: schema.item_body(item))
+
+    @extend_schema(
+        operation_id="item_put",
+        tags=["catalogue"],
+        parameters=[_ITEM_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
+        request=schema.ItemFields,
+        responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **WRITE_PROBLEMS},
+        examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
+    )
+    def put(self, request: Request, item_id: str) -> Response:
+        """Creates (201) or replaces (200) the item: fields that are left out are emptied."""
+        try:
+            row = shapes.read_item(resource.named_body(request, "item_id", item_id))
+        except FieldRefused as refused:
+            resource.refuse(refused)
+        item, created = items.put_item(
+            tenant_id=caller(request).tenant_id,
+            item=row,
+            now=clock.now(),
+            check=resource.precondition(request),
+        )
+        headers = {"ETag": _tag(item), **({"Location": request.path} if created else {})}
+        return Response(schema.item_body(item), status=201 if created else 200, headers=headers)
+
+    @extend_schema(
+        operation_id="item_patch",
+        tags=["catalogue"],
+        parameters=[_ITEM_ID, resource.IF_MATCH, resource.ETAG],
+        request=schema.ItemFields,
+        responses={200: schema.ItemAnswer, **WRITE_PROBLEMS},
+        examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
+    )
+    def patch(self, request: Request, item_id: str) -> Response:
+        """Replaces the given fields, each as a whole; null empties one; the others stay."""
+        try:
+            changes = shapes.ITEM.read_given(resource.named_body(request, "item_id", item_id))
+            item = items.patch_item(
+                tenant_id=caller(request).tenant_id,
+                item_id=item_id,
+                changes=changes,
+                now=clock.now(),
+                check=resource.precondition(request),
+            )
+        except FieldRefused as refused:
+            resource.refuse(refused)
+        return Response(schema.item_body(item), headers={"ETag": _tag(item)})
+
+    @extend_schema(
+        operation_id="item_delete",
+        tags=["catalogue"],
+        parameters=[_ITEM_ID, resource.IF_MATCH],
+        responses={204: OpenApiResponse(description="Deleted; from now on it is in no answer."), **WRITE_PROBLEMS},
+    )
+    def delete(self, request: Request, item_id: str) -> Response:
+        """Deletes the item. Events that name it stay; a later PUT creates it anew."""
+        items.delete_item(
+            tenant_id=caller(request).tenant_id,
+            item_id=resource.path_id("item_id", item_id),
+            now=clock.now(),
+            check=resource.precondition(request),
+        )
+        return Response(status=204)
+
+
+class ItemsView(ResourceView):
+    """The catalogue."""
+
+    scope = resource.reading("catalog:read")
+
+    @extend_schema(
+        operation_id="items_list",
+        tags=["catalogue"],
+        parameters=[
+            OpenApiParameter("category", OpenApiTypes.STR),
+            OpenApiParameter("hidden", OpenApiTypes.BOOL),
+            OpenApiParameter(
+                "updated_since", OpenApiTypes.DATETIME, description="Changed then or later, in the order of change."
+            ),
+            *resource.PAGE_PARAMETERS,
+        ],
+        responses={200: schema.ItemPage, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        examples=[schema.PAGE_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        """Items by id, or in the order of their change with `updated_since`; deleted ones are left out."""
+        query = pagination.known_parameters(request.query_params, "category", "hidden", "updated_since")
+        wanted = ItemFilter(
+            category=resource.query_value(query, "category", fields.text(shapes.MAX_CATEGORY, empty=False)),
+            hidden=resource.query_value(query, "hidden", _true_or_false),
+            updated_since=resource.query_value(query, "updated_since", fields.moment),
+        )
+        tenant_id = caller(request).tenant_id
+        binding = {"list": "items", "tenant": tenant_id, "filter": str(wanted)}
+        pages = Pages.read(query, binding=binding)
+        found = queries.list_items(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit + 1)
+        rows, by_change = found[: pages.limit], wanted.updated_since is not None
+        cursor = pages.cursor(queries.position(rows[-1], by_change=by_change) if len(found) > len(rows) else None)
+        return conditional.answer(
+            request,
+            tag=conditional.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
+            body=lambda: {"data": [schema.item_body(row) for row in rows], "next": cursor},
+            headers=pagination.link(request, cursor),
+        )
+
+
+def _tag(item: Item) -> str:
+    return str(resource.tag(Version(item.pk, item.updated_at)))
+
+
+def _true_or_false(value: str, pointer: str) -> bool:
+    if value not in ("true", "false"):
+        raise fields.refuse(pointer, "not_a_boolean", "Must be true or false.")
+    return value == "true"

@@ -1,0 +1,91 @@
+"""The shape of items on the wire: for the OpenAPI document, and from a row to its answer."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+
+from recommendations.api.v1.resource import stamp
+from recommendations.catalog import fields, shapes
+from recommendations.catalog.models import Item
+
+
+class ItemFields(serializers.Serializer[Any]):
+    """What may be written; fields that are left out are emptied (PUT) or stay (PATCH)."""
+
+    title = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    description = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+    categories = serializers.ListField(
+        child=serializers.CharField(max_length=shapes.MAX_CATEGORY), max_length=shapes.MAX_CATEGORIES, required=False
+    )
+    attributes = serializers.DictField(
+        required=False, help_text=f"Flat: strings, numbers, booleans, lists of strings; at most {fields.MAX_ATTRIBUTES}"
+    )
+    hidden = serializers.BooleanField(required=False, help_text="Shown in no answer while true")
+    available_from = serializers.DateTimeField(required=False, allow_null=True)
+    available_until = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class ItemRow(ItemFields):
+    """An item of a batch."""
+
+    item_id = serializers.CharField(max_length=128)
+
+
+class ItemAnswer(serializers.Serializer[Any]):
+    """An item as it is read; it may be sent back as it is."""
+
+    item_id = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    categories = serializers.ListField(child=serializers.CharField())
+    attributes = serializers.DictField()
+    hidden = serializers.BooleanField()
+    available_from = serializers.DateTimeField(allow_null=True)
+    available_until = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class ItemPage(serializers.Serializer[Any]):
+    """A page of items."""
+
+    data = ItemAnswer(many=True)  # type: ignore[assignment]  # the contract names it
+    next = serializers.CharField(allow_null=True)
+
+
+def item_body(item: Item) -> dict[str, Any]:
+    """An item as the API shows it."""
+    return {
+        "item_id": item.item_id,
+        "title": item.title,
+        "description": item.description,
+        "categories": item.categories,
+        "attributes": item.attributes,
+        "hidden": item.hidden,
+        "available_from": stamp(item.available_from),
+        "available_until": stamp(item.available_until),
+        "created_at": stamp(item.created_at),
+        "updated_at": stamp(item.updated_at),
+    }
+
+
+WRITTEN = {
+    "title": "Toy Story (1995)",
+    "description": "",
+    "categories": ["Animation", "Children"],
+    "attributes": {"year": 1995, "subtitles": ["en", "de"]},
+    "hidden": False,
+    "available_from": None,
+    "available_until": "2027-01-01T00:00:00Z",
+}
+READ = {
+    "item_id": "movie-1",
+    **WRITTEN,
+    "created_at": "2026-11-23T08:30:00.250000Z",
+    "updated_at": "2026-11-23T08:30:00.250000Z",
+}
+WRITE_EXAMPLE = OpenApiExample("A film", value=WRITTEN, request_only=True)
+PATCH_EXAMPLE = OpenApiExample("Hide it", value={"hidden": True}, request_only=True)
+READ_EXAMPLE = OpenApiExample("A film", value=READ, response_only=True, status_codes=["200", "201"])
+PAGE_EXAMPLE = OpenApiExample("The last page", value={"data": [READ], "next": None}, response_only=True)

@@ -1,0 +1,144 @@
+"""End users: one by their id, and their list."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import caller
+from core import clock, conditional, pagination
+from core.pagination import Pages
+from core.serializers import READ_PROBLEMS, WRITE_PROBLEMS
+from recommendations.api.v1 import resource
+from recommendations.api.v1 import users_schema as schema
+from recommendations.api.v1.resource import ResourceView
+from recommendations.catalog import end_users, fields, queries, shapes
+from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.models import EndUser
+from recommendations.privacy import erase
+
+_USER_ID = resource.path_parameter("user_id")
+
+
+class UserView(ResourceView):
+    """One end user."""
+
+    scope = resource.reading("catalog:read", PUT="catalog:write", PATCH="catalog:write", DELETE="privacy:write")
+
+    @extend_schema(
+        operation_id="user_get",
+        tags=["people"],
+        parameters=[_USER_ID, resource.IF_NONE_MATCH, resource.ETAG],
+        responses={200: schema.EndUserAnswer, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        examples=[schema.READ_EXAMPLE],
+    )
+    def get(self, request: Request, user_id: str) -> Response:
+        """The end user."""
+        end_user = queries.get_end_user(
+            tenant_id=caller(request).tenant_id, user_id=resource.path_id("user_id", user_id)
+        )
+        return conditional.answer(request, tag=_tag(end_user), body=lambda: schema.end_user_body(end_user))
+
+    @extend_schema(
+        operation_id="user_put",
+        tags=["people"],
+        parameters=[_USER_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
+        request=schema.EndUserFields,
+        responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **WRITE_PROBLEMS},
+        examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
+    )
+    def put(self, request: Request, user_id: str) -> Response:
+        """Creates (201) or replaces (200) the end user: fields that are left out are emptied. Events stay."""
+        try:
+            row = shapes.read_end_user(resource.named_body(request, "user_id", user_id))
+        except FieldRefused as refused:
+            resource.refuse(refused)
+        end_user, created = end_users.put_end_user(
+            tenant_id=caller(request).tenant_id,
+            end_user=row,
+            now=clock.now(),
+            check=resource.precondition(request),
+        )
+        headers = {"ETag": _tag(end_user), **({"Location": request.path} if created else {})}
+        return Response(schema.end_user_body(end_user), status=201 if created else 200, headers=headers)
+
+    @extend_schema(
+        operation_id="user_patch",
+        tags=["people"],
+        parameters=[_USER_ID, resource.IF_MATCH, resource.ETAG],
+        request=schema.EndUserFields,
+        responses={200: schema.EndUserAnswer, **WRITE_PROBLEMS},
+        examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
+    )
+    def patch(self, request: Request, user_id: str) -> Response:
+        """Replaces the given fields, each as a whole; null empties one; the others stay."""
+        try:
+            changes = shapes.END_USER.read_given(resource.named_body(request, "user_id", user_id))
+        except FieldRefused as refused:
+            resource.refuse(refused)
+        end_user = end_users.patch_end_user(
+            tenant_id=caller(request).tenant_id,
+            user_id=user_id,
+            changes=changes,
+            now=clock.now(),
+            check=resource.precondition(request),
+        )
+        return Response(schema.end_user_body(end_user), headers={"ETag": _tag(end_user)})
+
+    @extend_schema(
+        operation_id="user_erase",
+        tags=["people"],
+        parameters=[_USER_ID, resource.IF_MATCH],
+        responses={200: schema.ErasureReceipt, **WRITE_PROBLEMS},
+        examples=[schema.RECEIPT_EXAMPLE],
+    )
+    def delete(self, request: Request, user_id: str) -> Response:
+        """Erases the person with their events and lists, and answers with a receipt."""
+        receipt = erase.erase_end_user(
+            tenant_id=caller(request).tenant_id,
+            user_id=resource.path_id("user_id", user_id),
+            now=clock.now(),
+            check=resource.precondition(request),
+        )
+        return Response(schema.receipt_body(receipt), headers={"Cache-Control": "no-store"})
+
+
+class UsersView(ResourceView):
+    """The people."""
+
+    scope = resource.reading("catalog:read")
+
+    @extend_schema(
+        operation_id="users_list",
+        tags=["people"],
+        parameters=[
+            OpenApiParameter(
+                "updated_since", OpenApiTypes.DATETIME, description="Changed then or later, in the order of change."
+            ),
+            *resource.PAGE_PARAMETERS,
+        ],
+        responses={200: schema.EndUserPage, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        examples=[schema.PAGE_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        """End users by id, or in the order of their change with `updated_since`."""
+        query = pagination.known_parameters(request.query_params, "updated_since")
+        since = resource.query_value(query, "updated_since", fields.moment)
+        tenant_id = caller(request).tenant_id
+        pages = Pages.read(query, binding={"list": "users", "tenant": tenant_id, "since": str(since)})
+        found = queries.list_end_users(
+            tenant_id=tenant_id, updated_since=since, after=pages.after, limit=pages.limit + 1
+        )
+        rows = found[: pages.limit]
+        more = len(found) > len(rows)
+        cursor = pages.cursor(queries.position(rows[-1], by_change=since is not None) if more else None)
+        return conditional.answer(
+            request,
+            tag=conditional.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
+            body=lambda: {"data": [schema.end_user_body(row) for row in rows], "next": cursor},
+            headers=pagination.link(request, cursor),
+        )
+
+
+def _tag(end_user: EndUser) -> str:
+    return str(resource.tag(end_users.version(end_user)))

@@ -1,0 +1,94 @@
+"""The shape of end users on the wire: for the OpenAPI document, and from a row to its answer."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+
+from recommendations.api.v1.resource import stamp
+from recommendations.catalog import shapes
+from recommendations.catalog.models import EndUser
+from recommendations.privacy.erase import Receipt
+
+
+class EndUserFields(serializers.Serializer[Any]):
+    """What may be written; fields that are left out are emptied (PUT) or stay (PATCH)."""
+
+    attributes = serializers.DictField(
+        required=False, help_text="Flat: strings, numbers, booleans, lists of strings; at most 100"
+    )
+    segments = serializers.ListField(
+        child=serializers.CharField(max_length=shapes.MAX_CATEGORY), max_length=shapes.MAX_CATEGORIES, required=False
+    )
+    locale = serializers.CharField(max_length=16, required=False, allow_blank=True)
+
+
+class EndUserRow(EndUserFields):
+    """A person of a batch."""
+
+    user_id = serializers.CharField(max_length=128)
+
+
+class EndUserAnswer(serializers.Serializer[Any]):
+    """A person as they are read; it may be sent back as it is."""
+
+    user_id = serializers.CharField()
+    attributes = serializers.DictField()
+    segments = serializers.ListField(child=serializers.CharField())
+    locale = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class EndUserPage(serializers.Serializer[Any]):
+    """A page of people."""
+
+    data = EndUserAnswer(many=True)  # type: ignore[assignment]  # the contract names it
+    next = serializers.CharField(allow_null=True)
+
+
+class ErasureReceipt(serializers.Serializer[Any]):
+    """What was erased, and when."""
+
+    user_id = serializers.CharField()
+    erased_at = serializers.DateTimeField()
+    rows = serializers.DictField(child=serializers.IntegerField(), help_text="Erased rows by kind")
+
+
+def end_user_body(end_user: EndUser) -> dict[str, Any]:
+    """A person as the API shows them."""
+    return {
+        "user_id": end_user.user_id,
+        "attributes": end_user.attributes,
+        "segments": end_user.segments,
+        "locale": end_user.locale,
+        "created_at": stamp(end_user.created_at),
+        "updated_at": stamp(end_user.updated_at),
+    }
+
+
+def receipt_body(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as the API gives it."""
+    return {"user_id": receipt.user_id, "erased_at": stamp(receipt.erased_at), "rows": receipt.rows}
+
+
+WRITTEN = {"attributes": {"plan": "family", "age": 34}, "segments": ["subscribers"], "locale": "de-AT"}
+READ = {
+    "user_id": "42",
+    **WRITTEN,
+    "created_at": "2026-11-23T08:30:00.250000Z",
+    "updated_at": "2026-11-23T08:30:00.250000Z",
+}
+WRITE_EXAMPLE = OpenApiExample("A subscriber", value=WRITTEN, request_only=True)
+PATCH_EXAMPLE = OpenApiExample("Another language", value={"locale": "fr"}, request_only=True)
+READ_EXAMPLE = OpenApiExample("A subscriber", value=READ, response_only=True, status_codes=["200", "201"])
+PAGE_EXAMPLE = OpenApiExample("The last page", value={"data": [READ], "next": None}, response_only=True)
+RECEIPT_EXAMPLE = OpenApiExample(
+    "A receipt",
+    value={
+        "user_id": "42",
+        "erased_at": "2026-11-23T08:30:00.250000Z",
+        "rows": {"end_users": 1, "events": 412, "lists": 2},
+    },
+    response_only=True,
+)

@@ -1,0 +1,141 @@
+"""Writing items. A change of what may be shown reaches Redis after the commit and before the caller's answer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts import scope
+from core.errors import NotFound, PreconditionFailed
+from recommendations import cache
+from recommendations.catalog import shapes
+from recommendations.catalog.models import Item
+from recommendations.catalog.outcomes import Outcome, last_of_each, of_upsert
+from recommendations.catalog.upsert import Check, Row, Table, Version, Written, unconditional, upsert
+
+TABLE = Table(
+    name="recommendations_item",
+    key="item_id",
+    columns={
+        "item_id": "text",
+        "title": "text",
+        "description": "text",
+        "categories": "text[]",
+        "attributes": "jsonb",
+        "hidden": "boolean",
+        "available_from": "timestamptz",
+        "available_until": "timestamptz",
+    },
+    tombstones=True,
+)
+EMPTIED = {
+    "title": "",
+    "description": "",
+    "categories": [],
+    "attributes": {},
+    "hidden": False,
+    "available_from": None,
+    "available_until": None,
+}
+
+
+def put_item(*, tenant_id: int, item: Row, now: datetime, check: Check = unconditional) -> tuple[Item, bool]:
+    """Creates or replaces the item (all its fields, as `shapes.read_item` gives them); True where it is new.
+
+    `check` sees the current version, None where there is none, and may raise; nothing can change in between.
+    Raises: PreconditionFailed.
+    """
+    with scope.tenant(tenant_id):
+        current = _locked(tenant_id, item["item_id"])
+        check(_version(current))
+        written = _write(tenant_id, [item], now)
+        created = any(row.created for row in written.values())
+        if current is None and not created and check is not unconditional:
+            raise PreconditionFailed("Another request has created it in the meantime.")
+        return Item.objects.get(tenant_id=tenant_id, item_id=item["item_id"]), created
+
+
+def patch_item(
+    *, tenant_id: int, item_id: str, changes: Mapping[str, Any], now: datetime, check: Check = unconditional
+) -> Item:
+    """Replaces the given fields of the item, the others stay.
+
+    Raises: NotFound, PreconditionFailed, FieldRefused where the result would end before it begins.
+    """
+    with scope.tenant(tenant_id):
+        current = _existing(tenant_id, item_id)
+        check(_version(current))
+        item = {name: getattr(current, name) for name in TABLE.columns} | dict(changes)
+        shapes.check_window(item)
+        _write(tenant_id, [item], now)
+        return Item.objects.get(pk=current.pk, tenant_id=tenant_id)
+
+
+def delete_item(*, tenant_id: int, item_id: str, now: datetime, check: Check = unconditional) -> None:
+    """Empties the item; its row stays, so that histories keep their shape, and is shown to nobody.
+
+    Raises: NotFound, PreconditionFailed.
+    """
+    with scope.tenant(tenant_id):
+        current = _existing(tenant_id, item_id)
+        check(_version(current))
+        Item.objects.filter(pk=current.pk, tenant_id=tenant_id).update(**EMPTIED, deleted_at=now, updated_at=now)
+        transaction.on_commit(lambda: cache.publish_availability(tenant_id, {item_id: 0.0}))
+
+
+def upsert_items(*, tenant_id: int, items: Sequence[Row], now: datetime) -> list[Outcome]:
+    """Creates or replaces each item; of several rows with one id the last holds. One outcome per row, in order."""
+    last = last_of_each(items, "item_id")
+    with scope.tenant(tenant_id):
+        written = _write(tenant_id, [items[position] for position in last.values()], now)
+    return of_upsert(items, "item_id", {item_id: row.created for item_id, row in written.items()})
+
+
+def withdrawn_from(
+    *, hidden: bool, available_from: datetime | None, available_until: datetime | None, now: datetime
+) -> float | None:
+    """From which Unix second on the item may not be shown: 0.0 is now, None is never."""
+    if hidden or (available_from is not None and available_from > now):
+        return 0.0
+    return available_until.timestamp() if available_until is not None else None
+
+
+def _write(tenant_id: int, items: Sequence[Row], now: datetime) -> dict[str, Written]:
+    written = upsert(table=TABLE, tenant_id=tenant_id, rows=items, now=now)
+    changes = dict(_availability(written.values(), now))
+    transaction.on_commit(lambda: cache.publish_availability(tenant_id, changes))
+    return written
+
+
+def _availability(written: Iterable[Written], now: datetime) -> Iterable[tuple[str, float | None]]:
+    """What readers must know. A row that was never there before and may be shown is no news to anybody."""
+    for row in written:
+        at = withdrawn_from(
+            hidden=row.values["hidden"],
+            available_from=row.values["available_from"],
+            available_until=row.values["available_until"],
+            now=now,
+        )
+        if at is not None or not row.fresh:
+            yield row.values["item_id"], at
+
+
+def _locked(tenant_id: int, item_id: str) -> Item | None:
+    return (
+        Item.objects.select_for_update()
+        .filter(tenant_id=tenant_id, item_id=item_id, deleted_at__isnull=True)
+        .order_by()
+        .first()
+    )
+
+
+def _existing(tenant_id: int, item_id: str) -> Item:
+    item = _locked(tenant_id, item_id)
+    if item is None:
+        raise NotFound("There is no such item.")
+    return item
+
+
+def _version(item: Item | None) -> Version | None:
+    return None if item is None else Version(item.pk, item.updated_at)

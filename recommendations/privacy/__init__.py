@@ -1,0 +1,1 @@
+"""What the law gives a person: to be forgotten, in every slice."""

@@ -1,0 +1,57 @@
+"""Erasing a person: their row, what they did and their lists, here and in Redis."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+
+from accounts import scope
+from core.errors import Unavailable
+from core.redis import RedisUnavailable
+from recommendations import cache
+from recommendations.catalog import end_users
+from recommendations.catalog.models import EndUser
+from recommendations.catalog.upsert import Check, unconditional
+from recommendations.interactions.models import Interaction
+from recommendations.precompute.models import UserList
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was erased, and when. `rows` counts by kind."""
+
+    user_id: str
+    erased_at: datetime
+    rows: dict[str, int]
+
+
+def erase_end_user(*, tenant_id: int, user_id: str, now: datetime, check: Check = unconditional) -> Receipt:
+    """Erases the person in one transaction, and their cached lists with it.
+
+    The person's row is locked first: events that arrive meanwhile wait, find nobody, and begin a new stub.
+    Redis forgets the person before the commit, so that a receipt is only given when it could; and again after it,
+    because a reader may have put the list back in between.
+    Raises: NotFound, PreconditionFailed, Unavailable when Redis cannot forget the person; then nothing is changed.
+    """
+    with scope.tenant(tenant_id):
+        person = end_users.existing(tenant_id, user_id)
+        check(end_users.version(person))
+        lists, _ = UserList.objects.filter(tenant_id=tenant_id, end_user_id=person.pk).delete()
+        events, _ = Interaction.objects.filter(tenant_id=tenant_id, end_user_id=person.pk).delete()
+        people, _ = EndUser.objects.filter(tenant_id=tenant_id, pk=person.pk).delete()
+        try:
+            cache.forget_user(tenant_id, user_id)
+        except RedisUnavailable as error:
+            raise Unavailable("The cached lists cannot be erased at this moment. Nothing was changed.") from error
+        transaction.on_commit(lambda: _forget_again(tenant_id, user_id))
+    return Receipt(user_id, now, {"end_users": people, "events": events, "lists": lists})
+
+
+def _forget_again(tenant_id: int, user_id: str) -> None:
+    try:
+        cache.forget_user(tenant_id, user_id)
+    except RedisUnavailable:
+        _log.warning("forget_user_not_repeated", tenant_id=tenant_id)
