@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from celery import Task
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, close_old_connections
 from prometheus_client import Counter, Histogram
 
 from core.redis import RedisUnavailable
@@ -20,7 +20,7 @@ TASK_SECONDS = Histogram(
 _log = structlog.get_logger("docent.task")
 
 
-class DocentTask(Task):  # type: ignore[misc]
+class DocentTask(Task[Any, Any]):
     """Counts, times and logs each run; repeats it where a server was away, with growing, jittered pauses."""
 
     abstract = True
@@ -39,6 +39,7 @@ class DocentTask(Task):  # type: ignore[misc]
             request_id=(self.request.headers or {}).get("request_id", ""),
             **kwargs,
         )
+        close_old_connections()
         started = time.perf_counter()
         try:
             return super().__call__(*args, **kwargs)

@@ -5,6 +5,7 @@ from typing import Any
 from celery.schedules import crontab
 from django.conf import settings
 
+from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.precompute import jobs
 
 
@@ -22,5 +23,5 @@ def schedule() -> dict[str, dict[str, Any]]:
             "options": {"expires": 3000},
         },
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 10.0, "options": {"expires": 9}},
-        "nearline-sweep": {"task": jobs.SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
+        "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
     }

@@ -28,7 +28,10 @@ class Artefact(models.Model):
 
 
 class Build(models.Model):
-    """One run of the pipeline for a tenant. Killed anywhere, it resumes where its rows say."""
+    """One run of the pipeline for a tenant. Killed anywhere, it resumes where its rows say.
+
+    training -> scoring (the chunks) -> publishing (the pointer is swapped, Redis follows) -> published; or failed.
+    """
 
     class Status(models.TextChoices):
         TRAINING = "training", "Training"
@@ -37,20 +40,26 @@ class Build(models.Model):
         PUBLISHED = "published", "Published"
         FAILED = "failed", "Failed"
 
+    RUNNING: ClassVar = (Status.TRAINING, Status.SCORING, Status.PUBLISHING)
+
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.TRAINING)
     reason = models.CharField(max_length=64, help_text="Why it was started.")
-    error = models.TextField(blank=True, default="")
-    cutoff = models.DateTimeField(help_text="Events that arrived later may not be in it.")
+    error = models.TextField(blank=True, default="", help_text="The last thing that went wrong in it.")
+    cutoff = models.DateTimeField(help_text="Events that arrived later may not be in the training.")
     artefact = models.ForeignKey(Artefact, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker holds this step.")
-    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often this step was begun.")
+    enqueued_at = models.DateTimeField(null=True, blank=True, help_text="When work was last handed to the queue.")
+    people = models.PositiveIntegerField(default=0, help_text="End users whose lists it makes.")
+    outcomes = models.JSONField(default=dict, help_text="Lists by source, and AI fallbacks and skips by reason.")
     ai_calls = models.PositiveIntegerField(default=0)
     ai_calls_limit = models.PositiveIntegerField(default=0)
     ai_simulated = models.BooleanField(default=False)
     started_at = models.DateTimeField(default=clock.now)
     trained_at = models.DateTimeField(null=True, blank=True)
-    published_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True, help_text="When its lists became the active ones.")
 
     class Meta:
         constraints: ClassVar = [
@@ -67,7 +76,16 @@ class Build(models.Model):
 
 
 class Chunk(models.Model):
-    """A range of people of a build, scored by one worker at a time and to effect once."""
+    """A part of a build's work, done by one worker at a time and to effect once.
+
+    `people`: the end users whose primary keys lie in first..last. `similar`: the neighbours of the artefact's items
+    first..last. `popular`: the one list for everybody.
+    """
+
+    class Kind(models.TextChoices):
+        PEOPLE = "people", "People's lists"
+        SIMILAR = "similar", "Similar items"
+        POPULAR = "popular", "Popular items"
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -76,8 +94,9 @@ class Chunk(models.Model):
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()
-    first_user = models.BigIntegerField()
-    last_user = models.BigIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PEOPLE)
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
@@ -88,6 +107,9 @@ class Chunk(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["build", "number"], name="chunk_number_per_build")]
+        indexes: ClassVar = [
+            models.Index(fields=["build", "number"], name="chunk_pending", condition=models.Q(status="pending"))
+        ]
         ordering: ClassVar = ["build", "number"]
 
     def __str__(self) -> str:
@@ -108,6 +130,9 @@ class UserList(models.Model):
     source = models.CharField(max_length=8)
     body = models.BinaryField()
     generated_at = models.DateTimeField()
+    person_version = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text="Of the person's row (xmin) when the history was read."
+    )
 
     class Meta:
         constraints: ClassVar = [

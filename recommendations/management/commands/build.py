@@ -1,0 +1,90 @@
+"""`manage.py build`: starts a build of a tenant's lists; the workers do it."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import scope
+from accounts.models import Tenant
+from core import clock
+from core.errors import ServiceError
+from recommendations.precompute import lifecycle
+from recommendations.precompute.models import Build
+from recommendations.precompute.progress import Progress, progress
+
+POLL_SECONDS = 0.25
+NO_WORKER_AFTER_SECONDS = 20.0
+BAR_WIDTH = 40
+
+
+class Command(BaseCommand):
+    """Starts a build and, with --wait, shows how it goes until it has ended."""
+
+    help = "Build all lists of a tenant through the Celery workers."
+    _shown = ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The tenant, and how to go about it."""
+        parser.add_argument("--tenant", required=True, metavar="SLUG")
+        parser.add_argument("--wait", action="store_true", help="show a progress bar until the lists are published")
+        parser.add_argument("--no-ai", action="store_true", help="make no AI calls in this build")
+
+    def handle(self, *, tenant: str, wait: bool, no_ai: bool, **_: Any) -> None:
+        """Starts it.
+
+        Raises: CommandError where there is no such tenant, a build runs already, no worker takes it, or it fails.
+        """
+        with scope.all_tenants("manage.py build"):
+            tenant_id = Tenant.objects.filter(slug=tenant).values_list("pk", flat=True).first()
+        if tenant_id is None:
+            raise CommandError(f"There is no tenant {tenant!r}. Its slug is shown in the admin.")
+        try:
+            build = lifecycle.start(tenant_id=tenant_id, reason="command", now=clock.now(), ai=not no_ai)
+        except ServiceError as error:
+            raise CommandError(error.detail) from error
+        self.stdout.write(f"Build #{build.pk} of {tenant} started.")
+        if wait:
+            self._wait(tenant_id, build.pk)
+
+    def _wait(self, tenant_id: int, build_id: int) -> None:
+        started = time.monotonic()
+        while not (standing := progress(tenant_id=tenant_id, build_id=build_id)).ended:
+            seconds = time.monotonic() - started
+            self._show(standing, seconds)
+            if not standing.picked_up and seconds > NO_WORKER_AFTER_SECONDS:
+                raise CommandError(
+                    f"No worker has taken build #{build_id} in {NO_WORKER_AFTER_SECONDS:.0f} seconds. It waits in the "
+                    "queue: start a worker with `celery -A workers.celery worker`."
+                )
+            time.sleep(POLL_SECONDS)
+        seconds = time.monotonic() - started
+        self._show(standing, seconds)
+        if standing.status == Build.Status.FAILED:
+            raise CommandError(f"Build #{build_id} failed: {standing.error}")
+        self.stdout.write(_summary(standing, seconds))
+
+    def _show(self, standing: Progress, seconds: float) -> None:
+        """One line that is written over; on anything but a terminal a line for each change."""
+        line = _line(standing)
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{line} {seconds:5.1f} s", ending="\n" if standing.ended else "")
+        elif line != self._shown:
+            self.stderr.write(line)
+        self._shown = line
+
+
+def _line(standing: Progress) -> str:
+    said = standing.status if standing.picked_up else "waiting for a worker"
+    share = standing.done / standing.total if standing.total else 0.0
+    filled = round(share * BAR_WIDTH)
+    return f"{said:<20} [{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {standing.done}/{standing.total}"
+
+
+def _summary(standing: Progress, seconds: float) -> str:
+    by_source = ", ".join(f"{count} {source}" for source, count in sorted(standing.lists.items()))
+    ai = f"; {standing.ai_calls} AI calls, {standing.fallback_rate:.1%} of them without an answer"
+    return (
+        f"Published {standing.people} people's lists ({by_source}{ai if standing.ai_calls else ''}) in {seconds:.1f} s."
+    )

@@ -1,0 +1,86 @@
+"""Artefacts in the storage, and the few that this process keeps loaded."""
+
+import bisect
+import tempfile
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+from recommendations.algorithms.artefact import Artefact as Fitted
+from recommendations.algorithms.history import History
+from recommendations.algorithms.recommender import Recommender
+
+KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An artefact ready to be read; threads may share it."""
+
+    artefact_id: int
+    recommender: Recommender
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """By item index."""
+        return self.recommender.artefact.item_ids
+
+    def index(self, item_id: str) -> int | None:
+        """The item's index; None for an item that the training did not see."""
+        place = bisect.bisect_left(self.item_ids, item_id)
+        return place if place < len(self.item_ids) and self.item_ids[place] == item_id else None
+
+    def indices(self, item_ids: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
+        """The indices of those items that the training saw."""
+        found = [place for item_id in item_ids if (place := self.index(item_id)) is not None]
+        return np.array(found, dtype=np.int32)
+
+    def history(self, events: Sequence[tuple[str, float]]) -> History:
+        """(item id, unix second) pairs, oldest first, as the recommender wants them; unknown items are left out."""
+        known = [(place, at) for item_id, at in events if (place := self.index(item_id)) is not None]
+        if not known:
+            return History.empty()
+        items, times = zip(*known, strict=True)
+        return History(items=np.array(items, dtype=np.int32), times=np.array(times, dtype=np.float64))
+
+
+_loaded: OrderedDict[int, Loaded] = OrderedDict()
+_lock = threading.Lock()
+
+
+def folder(tenant_id: int) -> str:
+    """Where a tenant's artefacts lie in the storage."""
+    return f"artefacts/{tenant_id}"
+
+
+def store(fitted: Fitted, *, tenant_id: int) -> tuple[str, int]:
+    """Writes the artefact under a name of its own; returns the name and the size in bytes."""
+    with tempfile.TemporaryFile() as spool:
+        fitted.save(spool)
+        size = spool.tell()
+        spool.seek(0)
+        name = default_storage.save(f"{folder(tenant_id)}/{uuid.uuid4().hex}.npz", File(spool))
+    return name, size
+
+
+def load(*, artefact_id: int, file: str) -> Loaded:
+    """The artefact from this process's memory, else from the storage. At most two are kept.
+
+    Raises: OSError when the storage does not have it, UnreadableArtefact when it is of another format.
+    """
+    with _lock:
+        if found := _loaded.get(artefact_id):
+            _loaded.move_to_end(artefact_id)
+            return found
+        with default_storage.open(file) as stored:
+            fitted = Fitted.load(stored)
+        loaded = _loaded[artefact_id] = Loaded(artefact_id, Recommender(fitted))
+        while len(_loaded) > KEPT:
+            _loaded.popitem(last=False)
+        return loaded

@@ -1,0 +1,98 @@
+"""From what the algorithms propose to lists as they are stored: shown items only, each with a true reason."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from accounts import directory
+from recommendations.ai.explain import FALLBACK_LOCALE, explain
+from recommendations.algorithms.recommender import Proposals
+from recommendations.cache.form import Entry, Provenance, encode
+from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.people import Person
+from recommendations.precompute.showable import ItemFacts
+
+LIMIT = 100
+# Proposed beyond the limit, for items that vanish from the catalogue while a list is made.
+SPARE = 10
+MODEL, POPULAR, AI = "model", "popular", "ai"
+# Ends the part of an entry whose reason AI wrote, so that near line can keep the reason.
+BY_AI = ":ai"
+# How a family of algorithms speaks (recommendations.ai.explain), where its own name does not say it.
+_SPOKEN = {"recent_popularity": "trending", "co_occurrence": "together"}
+_OF_EVERYBODY = frozenset({"popularity", "recent_popularity"})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One person's list before it is stored. `degraded` says why AI, which was meant to, did not touch it."""
+
+    person: Person
+    source: str
+    entries: tuple[Entry, ...]
+    degraded: str | None = None
+    simulated: bool = False
+
+    def reranked(self, entries: Iterable[Entry], *, simulated: bool) -> "Draft":
+        """The list in AI's order and words."""
+        return replace(self, source=AI, entries=tuple(entries), simulated=simulated)
+
+
+def propose(*, loaded: Loaded, people: Sequence[Person], withheld: Collection[str]) -> list[Proposals]:
+    """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
+    known = [loaded.history(person.events) for person in people]
+    with threadpool_limits(limits=1):
+        return loaded.recommender.recommend(known, LIMIT + SPARE, exclude=loaded.indices(list(withheld)))
+
+
+def mentioned(loaded: Loaded, proposals: Iterable[Proposals]) -> set[str]:
+    """The ids of all items that these lists hold or give as evidence."""
+    places = {place for each in proposals for place in (*each.items.tolist(), *each.evidence.ravel().tolist())}
+    return {loaded.item_ids[place] for place in places if place >= 0}
+
+
+def draft(
+    *, loaded: Loaded, person: Person, proposals: Proposals, facts: Mapping[str, ItemFacts], tenant_locale: str
+) -> Draft:
+    """The person's list with template reasons in their language. Items that `facts` does not know are left out."""
+    locale = person.locale or tenant_locale
+    entries = entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale)
+    known = any(loaded.index(item_id) is not None for item_id, _ in person.events)
+    return Draft(person, MODEL if known else POPULAR, tuple(entries[:LIMIT]))
+
+
+def entries_of(
+    *, loaded: Loaded, proposals: Proposals, facts: Mapping[str, ItemFacts], locale: str, spoken: str = ""
+) -> list[Entry]:
+    """Proposals as entries. `spoken` names the kind of reason where it is not that of the part."""
+    entries = []
+    columns = (proposals.items.tolist(), proposals.scores.tolist(), proposals.evidence.tolist(), proposals.parts)
+    for place, score, places, part in zip(*columns, strict=True):
+        item_id = loaded.item_ids[place]
+        if item_id not in facts:
+            continue
+        spoke = () if part in _OF_EVERYBODY else tuple(loaded.item_ids[each] for each in places if each >= 0)
+        titles = [facts[each].title for each in spoke if each in facts]
+        reason = explain(part=spoken or _SPOKEN.get(part, part), evidence=titles, locale=locale)
+        entries.append(Entry(item_id, round(score, 6), reason, spoke, part))
+    return entries
+
+
+def body(*, owner: str, entries: Sequence[Entry], facts: Mapping[str, ItemFacts], provenance: Provenance) -> bytes:
+    """The stored form of a list."""
+    dated = {entry.item_id: facts[entry.item_id].until for entry in entries if entry.item_id in facts}
+    until = {item_id: moment for item_id, moment in dated.items() if moment is not None}
+    return encode(provenance=provenance, owner=owner, entries=entries, until=until)
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tenant_locale(tenant_id: int) -> str:
+    """The language of the tenant's people who have none of their own."""
+    facts = directory.tenant(tenant_id)
+    return facts.locale if facts else FALLBACK_LOCALE

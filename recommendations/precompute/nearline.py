@@ -1,0 +1,185 @@
+"""Near line: a person's list follows their events within seconds, with the active artefact and without AI.
+
+The order of work keeps the promise: the history is read, the list is written, Redis is told, and only then is the
+person's mark taken away, if nothing came since the reading. Killed in between, the mark stays and the sweep finds it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from accounts import scope
+from core.queue import enqueue
+from recommendations.cache import keys, store
+from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode
+from recommendations.interactions.jobs import RESCORE
+from recommendations.placements.models import Placement
+from recommendations.precompute import artefacts, leases, lists, people, showable
+from recommendations.precompute.lists import BY_AI, Draft
+from recommendations.precompute.models import UserList
+from recommendations.precompute.people import Person
+from recommendations.precompute.showable import ItemFacts
+
+_log = structlog.get_logger(__name__)
+# Writes a version of a list that follows the one that was read; whoever was quicker wins.
+_WRITE = """
+    INSERT INTO recommendations_userlist AS held
+        (tenant_id, build_id, placement_id, end_user_id, version, source, body, generated_at, person_version)
+    SELECT %(tenant)s, %(build)s, %(placement)s, row.*, %(now)s, NULL
+    FROM unnest(%(people)s::bigint[], %(versions)s::integer[], %(sources)s::text[], %(bodies)s::bytea[]) AS row
+    ORDER BY 1
+    ON CONFLICT (build_id, placement_id, end_user_id) DO UPDATE SET
+        version = excluded.version, source = excluded.source, body = excluded.body,
+        generated_at = excluded.generated_at, person_version = NULL
+    WHERE held.version = excluded.version - 1
+    RETURNING end_user_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The active build of a placement and its artefact."""
+
+    placement_id: int
+    placement: str
+    build_id: int
+    artefact_id: int
+    file: str
+
+
+def rescore(*, tenant_id: int, user_pks: Collection[int]) -> int:
+    """Makes the lists anew of those of the people who wait for it; returns how many.
+
+    Without an active build nothing happens, and they wait on. Raises: RedisUnavailable; they wait on as well.
+    """
+    snapshots = _snapshots(tenant_id)
+    if not snapshots:
+        return 0
+    found = people.read_dirty(tenant_id=tenant_id, pks=user_pks)
+    if not found:
+        return 0
+    # After the histories were read: a swap compares it with the moment before a build read them (publish).
+    now = leases.database_now()
+    written: set[int] | None = None
+    for snapshot in snapshots:
+        done = _rescore_at(tenant_id, snapshot, found, now)
+        written = done if written is None else written & done
+    versions = {person.pk: person.version for person in found if person.pk in (written or ())}
+    with scope.tenant(tenant_id):
+        settled = people.settle(tenant_id=tenant_id, versions=versions)
+        for person in found:
+            if person.pk not in settled:  # news came meanwhile, and its sender saw that the person waits already
+                wait = settings.NEARLINE_DEBOUNCE_SECONDS
+                enqueue(RESCORE, countdown=wait, tenant_id=tenant_id, user_pk=person.pk)
+    return len(versions)
+
+
+def _snapshots(tenant_id: int) -> list[Snapshot]:
+    with scope.tenant(tenant_id):
+        active = Placement.objects.filter(tenant_id=tenant_id, active_build__artefact__isnull=False).order_by("pk")
+        rows = active.values_list(
+            "pk", "name", "active_build", "active_build__artefact", "active_build__artefact__file"
+        )
+        return [Snapshot(*row) for row in rows]
+
+
+def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now: datetime) -> set[int]:
+    """Writes the people's lists at one placement, in Postgres and in Redis; returns whose were written."""
+    loaded = artefacts.load(artefact_id=snapshot.artefact_id, file=snapshot.file)
+    locale = lists.tenant_locale(tenant_id)
+    with scope.tenant(tenant_id):
+        withheld = showable.withheld_ids(tenant_id=tenant_id, now=now)
+        held = _held(tenant_id, snapshot, found)
+    proposals = lists.propose(loaded=loaded, people=found, withheld=withheld)
+    with scope.tenant(tenant_id):
+        facts = showable.facts(tenant_id=tenant_id, item_ids=lists.mentioned(loaded, proposals))
+    bodies: dict[int, tuple[Draft, int, bytes]] = {}
+    for person, each in zip(found, proposals, strict=True):
+        made = lists.draft(loaded=loaded, person=person, proposals=each, facts=facts, tenant_locale=locale)
+        version, old = held.get(person.pk, (0, None))
+        made = _with_words_of(old, made) if old else made
+        bodies[person.pk] = (made, version + 1, _body(snapshot, made, facts, version + 1, now))
+    written = _write(tenant_id, snapshot, bodies, now)
+    names = {person.pk: person.user_id for person in found}
+    store.put_many((keys.user_list(tenant_id, snapshot.placement, names[pk]), bodies[pk][2]) for pk in sorted(written))
+    return written
+
+
+def _held(tenant_id: int, snapshot: Snapshot, found: Sequence[Person]) -> dict[int, tuple[int, StoredList | None]]:
+    rows = UserList.objects.filter(
+        tenant_id=tenant_id,
+        build_id=snapshot.build_id,
+        placement_id=snapshot.placement_id,
+        end_user_id__in=[person.pk for person in found],
+    )
+    return {pk: (version, _decoded(body)) for pk, version, body in rows.values_list("end_user_id", "version", "body")}
+
+
+def _decoded(body: bytes | memoryview) -> StoredList | None:
+    try:
+        return decode(bytes(body))
+    except Corrupt:
+        return None
+
+
+def _with_words_of(old: StoredList, made: Draft) -> Draft:
+    """The new order with the reasons that AI wrote for the items that stay."""
+    words = {
+        entry["item_id"]: (entry["reason"], tuple(each["item_id"] for each in entry["evidence"]), part)
+        for entry, part in zip(old.entries(), old.parts, strict=True)
+        if part.endswith(BY_AI)
+    }
+    entries = [_said(entry, words) for entry in made.entries]
+    kept = any(entry.item_id in words for entry in entries)
+    return replace(made, entries=tuple(entries), simulated=kept and old.provenance.simulated)
+
+
+def _said(entry: Entry, words: Mapping[str, tuple[str, tuple[str, ...], str]]) -> Entry:
+    if entry.item_id not in words:
+        return entry
+    reason, evidence, part = words[entry.item_id]
+    return replace(entry, reason=reason, evidence=evidence, part=part)
+
+
+def _body(snapshot: Snapshot, made: Draft, facts: Mapping[str, ItemFacts], version: int, now: datetime) -> bytes:
+    provenance = Provenance(
+        build=snapshot.build_id,
+        version=version,
+        source=made.source,
+        generated_at=lists.stamp(now),
+        artefact=snapshot.artefact_id,
+        simulated=made.simulated,
+    )
+    return lists.body(owner=made.person.user_id, entries=made.entries, facts=facts, provenance=provenance)
+
+
+def _write(
+    tenant_id: int, snapshot: Snapshot, bodies: Mapping[int, tuple[Draft, int, bytes]], now: datetime
+) -> set[int]:
+    """Writes the rows if the snapshot is still the active one; returns whose were written."""
+    with scope.tenant(tenant_id), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT active_build_id FROM recommendations_placement WHERE tenant_id = %s AND id = %s FOR SHARE",
+            [tenant_id, snapshot.placement_id],
+        )
+        row = cursor.fetchone()
+        if row is None or row[0] != snapshot.build_id:
+            return set()
+        cursor.execute(
+            _WRITE,
+            {
+                "tenant": tenant_id,
+                "build": snapshot.build_id,
+                "placement": snapshot.placement_id,
+                "now": now,
+                "people": list(bodies),
+                "versions": [version for _, version, _ in bodies.values()],
+                "sources": [made.source for made, _, _ in bodies.values()],
+                "bodies": [body for _, _, body in bodies.values()],
+            },
+        )
+        return {pk for (pk,) in cursor.fetchall()}

@@ -1,0 +1,89 @@
+"""The people whose lists are made, with their histories, and the dirty marks that the lists settle.
+
+A dirty mark is settled by a list that was made from a history read after the mark. Whether news came since that
+reading is told by the version of the person's row (PostgreSQL's xmin): every event changes the row in its own
+transaction. So no clocks are compared, and no event is lost between a reading and its effect.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import BigIntegerField
+from django.db.models.expressions import RawSQL
+
+from accounts import scope
+from recommendations.catalog.models import EndUser
+from recommendations.interactions.matrix import histories
+
+# Rows that a transaction with new events holds are skipped: their mark is about to be renewed.
+_SETTLE = """
+    WITH idle AS (
+        SELECT id FROM recommendations_enduser
+        WHERE tenant_id = %(tenant)s AND id = ANY (%(pks)s) AND dirty_at IS NOT NULL
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE recommendations_enduser AS person SET dirty_at = NULL
+    FROM idle, unnest(%(pks)s::bigint[], %(versions)s::bigint[]) AS seen (id, version)
+    WHERE person.id = idle.id AND seen.id = idle.id AND person.xmin::text::bigint = seen.version
+    RETURNING person.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An end user as scoring sees them. `events` are (item id, unix second), oldest first."""
+
+    pk: int
+    user_id: str
+    locale: str
+    version: int
+    events: tuple[tuple[str, float], ...] = ()
+
+
+def read_range(*, tenant_id: int, first: int, last: int) -> list[Person]:
+    """The tenant's people with primary keys from `first` to `last`, with their histories."""
+    return _read(tenant_id, {"pk__range": (first, last)})
+
+
+def read_dirty(*, tenant_id: int, pks: Collection[int]) -> list[Person]:
+    """Those of the people who wait for near line, with their histories."""
+    return _read(tenant_id, {"pk__in": pks, "dirty_at__isnull": False})
+
+
+def settle(*, tenant_id: int, versions: Mapping[int, int]) -> set[int]:
+    """Takes away the dirty marks of people (pk -> version read) without news since. Call it in the tenant's scope.
+
+    Returns whose it took; the others keep theirs.
+    """
+    if not versions:
+        return set()
+    parameters: dict[str, Any] = {"tenant": tenant_id, "pks": list(versions), "versions": list(versions.values())}
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, parameters)
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
+    version = RawSQL('"recommendations_enduser"."xmin"::text::bigint', [], output_field=BigIntegerField())
+    with scope.tenant(tenant_id):
+        rows: Sequence[tuple[int, str, str, int]] = list(
+            EndUser.objects.filter(tenant_id=tenant_id, **which)
+            .order_by("pk")
+            .annotate(version=version)
+            .values_list("pk", "user_id", "locale", "version")
+        )
+        # In a statement of its own, after the rows: an event that comes in between is in the history, and its change
+        # of the row keeps the mark, which costs a second scoring and no more.
+        found = histories(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
+    return [
+        Person(
+            pk,
+            user_id,
+            locale,
+            row_version,
+            tuple(zip(found[pk].item_ids, found[pk].times, strict=True)) if pk in found else (),
+        )
+        for pk, user_id, locale, row_version in rows
+    ]

@@ -1,0 +1,149 @@
+"""The list for everybody: what is chosen most, the more recently the more.
+
+score(i) = recent(i) + PRIOR * share(i): recent(i) sums 2 ** (-age / half-life) over the rows of the last window, and
+share(i) is the item's share of all choices that the artefact counted. So a few recent rows do not overturn what many
+have chosen (a Dirichlet prior: Zhai and Lafferty, "A Study of Smoothing Methods", SIGIR 2001). Age counts from the
+newest row, so that data that ended long ago has a list too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import connection
+
+from accounts import scope
+from core.queue import enqueue
+from core.redis import RedisUnavailable
+from recommendations.ai.explain import explain
+from recommendations.algorithms.protocol import ItemVector
+from recommendations.cache import keys, store
+from recommendations.cache.form import Corrupt, Entry, Provenance, decode
+from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.placements.models import HOME, Placement
+from recommendations.precompute import artefacts, lists, showable
+from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.jobs import REFRESH_TENANT_POPULAR
+from recommendations.precompute.models import Build, ReferenceList
+from recommendations.precompute.showable import ItemFacts
+
+HALF_LIFE_DAYS = 30
+WINDOW_DAYS = 4 * HALF_LIFE_DAYS
+PRIOR = 1000.0
+_CANDIDATES = 1000
+_RECENT = """
+    WITH newest AS (
+        SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s
+    )
+    SELECT c.item_id, sum(power(2, -extract(epoch FROM newest.moment - i.occurred_at) / 86400.0 / %(half_life)s))
+    FROM newest, recommendations_interaction AS i
+    JOIN recommendations_item AS c ON c.id = i.item_id AND c.tenant_id = i.tenant_id
+    WHERE i.tenant_id = %(tenant)s AND i.occurred_at > newest.moment - make_interval(days => %(window)s)
+      AND i.type_id <> ALL (ARRAY(
+        SELECT t.id FROM recommendations_eventtype AS t
+        WHERE t.tenant_id = %(tenant)s AND t.name = ANY (%(not_positive)s)))
+    GROUP BY c.item_id ORDER BY 2 DESC, 1 LIMIT %(limit)s
+"""
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Popular:
+    """The list's entries, best first, and the facts that its stored form needs."""
+
+    entries: tuple[Entry, ...]
+    facts: Mapping[str, ItemFacts]
+
+    def body(self, provenance: Provenance) -> bytes:
+        """The stored form."""
+        return lists.body(owner="", entries=self.entries, facts=self.facts, provenance=provenance)
+
+
+def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str) -> Popular:
+    """The tenant's popular list at this moment, without items that may not be shown."""
+    with scope.tenant(tenant_id):
+        recent = _recent(tenant_id)
+        withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
+        counts = loaded.recommender.artefact.fitted["popularity"]
+        assert isinstance(counts, ItemVector)
+        total = max(1.0, float(counts.values.sum()))
+        ever = loaded.recommender.popular(_CANDIDATES)
+        known = {
+            item_id: PRIOR * float(counts.values[place]) / total
+            for item_id in {*recent, *(loaded.item_ids[each] for each in ever.items.tolist())}
+            if (place := loaded.index(item_id)) is not None
+        }
+        scores = {
+            item_id: recent.get(item_id, 0.0) + known.get(item_id, 0.0)
+            for item_id in recent.keys() | known.keys()
+            if item_id not in withheld
+        }
+        best = sorted(scores, key=lambda item_id: (-scores[item_id], item_id))[: lists.LIMIT]
+        facts = showable.facts(tenant_id=tenant_id, item_ids=best)
+    entries = []
+    for item_id in best:
+        if item_id in facts:
+            part = "recent_popularity" if recent.get(item_id, 0.0) > known.get(item_id, 0.0) else "popularity"
+            spoken = "trending" if part == "recent_popularity" else "popular"
+            entries.append(Entry(item_id, round(scores[item_id], 6), explain(part=spoken, locale=locale), (), part))
+    return Popular(tuple(entries), facts)
+
+
+def refresh_all() -> int:
+    """Asks for a new popular list for each tenant with a snapshot; returns for how many."""
+    with scope.all_tenants("hourly popularity"):
+        active = Placement.objects.filter(name=HOME, active_build__isnull=False, tenant__active=True)
+        tenant_ids = list(active.order_by("tenant_id").values_list("tenant_id", flat=True))
+    for tenant_id in tenant_ids:
+        enqueue(REFRESH_TENANT_POPULAR, tenant_id=tenant_id)
+    return len(tenant_ids)
+
+
+def refresh(*, tenant_id: int, now: datetime) -> bool:
+    """Replaces the popular list of the tenant's active snapshot, in Postgres and then in Redis."""
+    with scope.tenant(tenant_id):
+        build = (
+            Build.objects.select_related("artefact")
+            .filter(pk__in=Placement.objects.filter(tenant_id=tenant_id, name=HOME).values("active_build"))
+            .first()
+        )
+    if build is None or build.artefact is None:
+        return False
+    loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+    made = compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=lists.tenant_locale(tenant_id))
+    with scope.tenant(tenant_id):
+        rows = ReferenceList.objects.filter(tenant_id=tenant_id, build=build, kind=ReferenceList.Kind.POPULAR)
+        row = rows.select_for_update().first()
+        if row is None or row.generated_at > now:
+            return False
+        provenance = Provenance(build.pk, _version(row) + 1, lists.POPULAR, lists.stamp(now), build.artefact_id)
+        body = made.body(provenance)
+        rows.filter(pk=row.pk).update(body=body, generated_at=now)
+    try:
+        store.put_many([(keys.reference_list(tenant_id, "popular"), body)])
+    except RedisUnavailable:
+        _log.warning("popular_not_cached", tenant_id=tenant_id)
+    return True
+
+
+def _version(row: ReferenceList) -> int:
+    try:
+        return decode(bytes(row.body)).provenance.version
+    except Corrupt:
+        return 1
+
+
+def _recent(tenant_id: int) -> dict[str, float]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECENT,
+            {
+                "tenant": tenant_id,
+                "half_life": HALF_LIFE_DAYS,
+                "window": WINDOW_DAYS,
+                "not_positive": list(NOT_POSITIVE),
+                "limit": _CANDIDATES,
+            },
+        )
+        return {item_id: float(score) for item_id, score in cursor.fetchall()}

@@ -1,0 +1,74 @@
+"""How far a build is, and what came of it: for progress bars, the admin and reports."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accounts import scope
+from recommendations.precompute.models import Build, Chunk
+
+COUNTED = ("lists", "ai_fallbacks", "ai_skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A build at one moment. `done` and `total` count chunks; `total` is 0 until the training has ended."""
+
+    status: str
+    done: int
+    total: int
+    people: int
+    lists: Mapping[str, int] = field(default_factory=dict)
+    ai_calls: int = 0
+    ai_meant: int = 0
+    ai_fallbacks: Mapping[str, int] = field(default_factory=dict)
+    ai_skipped: Mapping[str, int] = field(default_factory=dict)
+    picked_up: bool = False
+    error: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in (Build.Status.PUBLISHED, Build.Status.FAILED)
+
+    @property
+    def fallback_rate(self) -> float:
+        """Lists that were meant for AI and went without, as a share of those meant; 0 where none was."""
+        return sum(self.ai_fallbacks.values()) / self.ai_meant if self.ai_meant else 0.0
+
+
+def progress(*, tenant_id: int, build_id: int) -> Progress:
+    """Where the build stands.
+
+    Raises: Build.DoesNotExist.
+    """
+    with scope.tenant(tenant_id):
+        build = Build.objects.get(tenant_id=tenant_id, pk=build_id)
+        chunks = Chunk.objects.filter(tenant_id=tenant_id, build_id=build_id)
+        states = Counter(chunks.order_by().values_list("status", flat=True))
+    outcomes = build.outcomes or totals(tenant_id=tenant_id, build_id=build_id)
+    return Progress(
+        status=build.status,
+        done=states[Chunk.Status.DONE],
+        total=sum(states.values()),
+        people=build.people,
+        ai_calls=build.ai_calls,
+        ai_meant=outcomes.get("ai_meant", 0),
+        picked_up=build.attempts > 0 or build.status != Build.Status.TRAINING,
+        error=build.error,
+        **{name: outcomes.get(name, {}) for name in COUNTED},
+    )
+
+
+def totals(*, tenant_id: int, build_id: int) -> dict[str, Any]:
+    """The outcomes of the build's chunks, added up."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
+    meant = 0
+    with scope.tenant(tenant_id):
+        chunks = Chunk.objects.filter(tenant_id=tenant_id, build_id=build_id, kind=Chunk.Kind.PEOPLE)
+        for outcomes in chunks.order_by().values_list("outcomes", flat=True).iterator():
+            meant += outcomes.get("ai_meant", 0)
+            for name in COUNTED:
+                counts[name].update(outcomes.get(name, {}))
+    return {"ai_meant": meant, **{name: dict(counts[name]) for name in COUNTED}}

@@ -1,0 +1,198 @@
+"""AI over the heads of lists: for whom, how many calls, and what happens when the provider does not answer.
+
+No list waits for AI longer than its deadline, and none is lost to it: whoever was meant for AI and did not get it
+keeps the model's list, marked with the reason. The build's cap is taken call by call in the database, before the
+call, so it holds whatever dies. Importing this module imports the vendor's SDK: workers do, web processes must not.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import structlog
+from django.conf import settings
+from django.db.models import F
+
+from accounts import flags, scope
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.factory import build_provider
+from recommendations.ai.facts import MAX_HISTORY, TITLE_LIMIT, Candidate, HistoryItem
+from recommendations.ai.provider import Provider, ProviderError
+from recommendations.ai.rerank import MIN_CANDIDATES, RerankRequest, rerank
+from recommendations.ai.texts import clean_text
+from recommendations.cache.form import HEAD, Entry
+from recommendations.metrics import AI_REQUESTS
+from recommendations.precompute.lists import BY_AI, POPULAR, Draft
+from recommendations.precompute.models import Build
+from recommendations.precompute.showable import ItemFacts
+
+CONCURRENT_CALLS = 4
+# After so many failures in a row the provider is taken for dead, for the rest of the chunk.
+GIVE_UP_AFTER = 3
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Reranked:
+    """The drafts in the order given, and for how many of them AI was meant, skipped or failed."""
+
+    drafts: list[Draft]
+    meant: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    fallbacks: Counter[str] = field(default_factory=Counter)
+
+
+@lru_cache(maxsize=1)
+def provider() -> Provider:
+    """The process's provider; it starts its thread at the first call, so after the fork."""
+    return build_provider(AIConfiguration.from_settings(settings))
+
+
+def rerank_heads(
+    *,
+    build: Build,
+    wanted: bool,
+    drafts: Sequence[Draft],
+    facts: Mapping[str, ItemFacts],
+    tenant_locale: str,
+    between: Callable[[], None],
+) -> Reranked:
+    """Lets AI reorder the heads of the lists that are meant for it, some at a time.
+
+    `wanted` is the placement's switch; `between` is called between calls and may raise to stop the work.
+    """
+    result = Reranked(list(drafts))
+    eligible = []
+    for place, each in enumerate(drafts):
+        if reason := _why_not(build, wanted, each):
+            result.skipped[reason] += 1
+        else:
+            eligible.append(place)
+    failing = _Failing()
+    capped = False
+    with ThreadPoolExecutor(max_workers=CONCURRENT_CALLS, thread_name_prefix="ai") as pool:
+        for at in range(0, len(eligible), CONCURRENT_CALLS):
+            between()
+            wave = eligible[at : at + CONCURRENT_CALLS]
+            if not failing.given_up:
+                granted = [] if capped else [place for place in wave if _reserve_call(build)]
+                capped = len(granted) < len(wave)
+                result.skipped["cap"] += len(wave) - len(granted)
+                requests = [_request(build, drafts[place], facts, tenant_locale) for place in granted]
+                outcomes = list(pool.map(lambda pair: _call(*pair), zip(granted, requests, strict=True)))
+            else:
+                outcomes = [(place, failing.reason) for place in wave]
+            for place, outcome in outcomes:
+                failing.note(outcome)
+                result.meant += 1
+                _apply(result, place, outcome, facts)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What AI said: (item id, reason, evidence as texts, written by AI), best first."""
+
+    items: Sequence[tuple[str, str, tuple[str, ...], bool]]
+    simulated: bool
+
+
+@dataclass(slots=True)
+class _Failing:
+    in_a_row: int = 0
+    reason: str = ""
+    given_up: bool = False
+
+    def note(self, outcome: "_Answer | str") -> None:
+        if isinstance(outcome, str):
+            self.in_a_row += 1
+            self.reason = outcome
+            self.given_up = self.in_a_row >= GIVE_UP_AFTER
+        elif not self.given_up:
+            self.in_a_row = 0
+
+
+def _why_not(build: Build, wanted: bool, each: Draft) -> str | None:
+    """Why this list is not meant for AI, or None."""
+    if not wanted or not build.ai_calls_limit:
+        return "off"
+    if not provider().configured:
+        return "no_key"
+    if not flags.is_on(flags.AI, tenant_id=build.tenant_id, user_id=each.person.user_id):
+        return "off"
+    if each.source == POPULAR or len(each.entries) < MIN_CANDIDATES:
+        return "cold"
+    return None
+
+
+def _reserve_call(build: Build) -> bool:
+    with scope.tenant(build.tenant_id):
+        under = Build.objects.filter(tenant_id=build.tenant_id, pk=build.pk, ai_calls__lt=F("ai_calls_limit"))
+        return bool(under.update(ai_calls=F("ai_calls") + 1))
+
+
+def _request(build: Build, each: Draft, facts: Mapping[str, ItemFacts], tenant_locale: str) -> RerankRequest:
+    seen = dict.fromkeys(item_id for item_id, _ in reversed(each.person.events) if item_id in facts)
+    return RerankRequest(
+        person_key=f"{build.tenant_id}:{each.person.pk}",
+        candidates=[_candidate(entry, facts) for entry in each.entries[:HEAD]],
+        history=[
+            HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
+            for item_id in list(seen)[:MAX_HISTORY]
+        ],
+        locale=each.person.locale or tenant_locale,
+    )
+
+
+def _candidate(entry: Entry, facts: Mapping[str, ItemFacts]) -> Candidate:
+    item = facts[entry.item_id]
+    return Candidate(
+        item_id=entry.item_id,
+        title=item.title,
+        categories=item.categories,
+        description=item.description,
+        part=entry.part,
+        evidence=[facts[each].title for each in entry.evidence if each in facts],
+    )
+
+
+def _call(place: int, request: RerankRequest) -> tuple[int, _Answer | str]:
+    """One call; a failure comes back as its reason."""
+    try:
+        answer = rerank(provider(), request, deadline_seconds=settings.AI_TIMEOUT_SECONDS)
+    except ProviderError as error:
+        AI_REQUESTS.labels(error.reason).inc()
+        _log.warning("ai_call_failed", reason=error.reason, detail=error.detail)
+        return place, error.reason
+    except Exception:  # noqa: BLE001  # logged, and the list goes on without AI
+        # A defect in the AI layer must not cost anybody their list.
+        AI_REQUESTS.labels("error").inc()
+        _log.exception("ai_call_broke")
+        return place, "error"
+    AI_REQUESTS.labels("ok").inc()
+    items = [(str(each.item_id), each.reason, each.evidence, each.written_by == "ai") for each in answer.items]
+    return place, _Answer(items, answer.simulated)
+
+
+def _apply(result: Reranked, place: int, outcome: _Answer | str, facts: Mapping[str, ItemFacts]) -> None:
+    each = result.drafts[place]
+    if isinstance(outcome, str):
+        result.fallbacks[outcome] += 1
+        result.drafts[place] = replace(each, degraded=outcome)
+        return
+    head = {entry.item_id: entry for entry in each.entries[:HEAD]}
+    by_title = {
+        clean_text(facts[item_id].title, limit=TITLE_LIMIT): item_id
+        for item_id, _ in each.person.events
+        if item_id in facts
+    }
+    entries = []
+    for item_id, reason, evidence, by_ai in outcome.items:
+        entry = head[item_id]
+        if by_ai:
+            rests_on = tuple(by_title[text] for text in evidence if text in by_title)
+            entry = replace(entry, reason=reason, evidence=rests_on, part=entry.part + BY_AI)
+        entries.append(entry)
+    result.drafts[place] = each.reranked([*entries, *each.entries[HEAD:]], simulated=outcome.simulated)

@@ -1,0 +1,182 @@
+"""The second step of a build: one chunk of its lists, done by one worker and to effect once.
+
+The rows and the chunk's end are committed together, on condition that the chunk's lease is still ours.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Exists
+from django.db.models.functions import Now
+
+from accounts import scope
+from core.queue import enqueue
+from recommendations.cache.form import Provenance
+from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
+from recommendations.placements.models import Placement
+from recommendations.precompute import artefacts, leases, lists, people, popular, showable, similar
+from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK
+from recommendations.precompute.leases import Heartbeat, Lease
+from recommendations.precompute.lists import Draft
+from recommendations.precompute.models import Build, Chunk, ReferenceList, UserList
+from recommendations.precompute.reranking import rerank_heads
+from recommendations.precompute.showable import ItemFacts
+
+_REPLACED = ["version", "source", "body", "generated_at", "person_version"]
+
+
+@dataclass(slots=True)
+class Work:
+    """What a chunk came to: rows that are not saved yet, and counts."""
+
+    personal: list[UserList] = field(default_factory=list)
+    reference: list[ReferenceList] = field(default_factory=list)
+    outcomes: dict[str, Any] = field(default_factory=dict)
+
+
+def score_chunk(*, tenant_id: int, build_id: int) -> bool:
+    """Does the build's next free chunk and asks for the one after it; False when there was none to do."""
+    claimed = leases.claim_chunk(tenant_id=tenant_id, build_id=build_id)
+    if claimed is None:
+        _publish_if_done(tenant_id, build_id)
+        return False
+    lease, chunk = claimed
+    started = time.monotonic()
+    with leases.holding(lease) as heartbeat:
+        with scope.tenant(tenant_id):
+            build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
+        assert build.artefact is not None
+        loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+        work = _work(build, chunk, loaded, heartbeat)
+        _save(lease, work)
+    BUILD_SECONDS.labels(f"score_{chunk.kind}").observe(time.monotonic() - started)
+    for reason, count in work.outcomes.get("ai_fallbacks", {}).items():
+        AI_FALLBACKS.labels(reason).inc(count)
+    for reason, count in work.outcomes.get("ai_skipped", {}).items():
+        AI_SKIPPED.labels(reason).inc(count)
+    return True
+
+
+def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> Work:
+    locale = lists.tenant_locale(build.tenant_id)
+    if chunk.kind == Chunk.Kind.PEOPLE:
+        return _lists_of_people(build, chunk, loaded, locale, heartbeat)
+    now = leases.database_now()
+    if chunk.kind == Chunk.Kind.SIMILAR:
+        return Work(reference=similar.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale))
+    made = popular.compute(tenant_id=build.tenant_id, loaded=loaded, now=now, locale=locale)
+    body = made.body(Provenance(build.pk, 1, lists.POPULAR, lists.stamp(now), build.artefact_id))
+    row = ReferenceList(
+        tenant_id=build.tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, body=body, generated_at=now
+    )
+    return Work(reference=[row])
+
+
+def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbeat: Heartbeat) -> Work:
+    # Before the histories are read: whatever comes later than this moment may not be in the lists.
+    now = leases.database_now()
+    found = people.read_range(tenant_id=build.tenant_id, first=chunk.first, last=chunk.last)
+    with scope.tenant(build.tenant_id):
+        withheld = showable.withheld_ids(tenant_id=build.tenant_id, now=now)
+        placements = list(Placement.objects.filter(tenant_id=build.tenant_id).order_by("pk"))
+    proposals = lists.propose(loaded=loaded, people=found, withheld=withheld)
+    named = lists.mentioned(loaded, proposals)
+    texts = build.ai_calls_limit > 0
+    if texts:
+        named |= {item_id for person in found for item_id, _ in person.events}
+    with scope.tenant(build.tenant_id):
+        facts = showable.facts(tenant_id=build.tenant_id, item_ids=named, texts=texts)
+    drafts = [
+        lists.draft(loaded=loaded, person=person, proposals=each, facts=facts, tenant_locale=locale)
+        for person, each in zip(found, proposals, strict=True)
+    ]
+    heartbeat.check()
+    work = Work(outcomes={"lists": Counter(), "ai_meant": 0, "ai_fallbacks": Counter(), "ai_skipped": Counter()})
+    for placement in placements:
+        reranked = rerank_heads(
+            build=build,
+            wanted=placement.ai,
+            drafts=drafts,
+            facts=facts,
+            tenant_locale=locale,
+            between=heartbeat.check,
+        )
+        work.outcomes["ai_meant"] += reranked.meant
+        work.outcomes["ai_fallbacks"] += reranked.fallbacks
+        work.outcomes["ai_skipped"] += reranked.skipped
+        work.outcomes["lists"] += Counter(each.source for each in reranked.drafts)
+        work.personal += [_row(build, placement, each, facts, now) for each in reranked.drafts]
+    return work
+
+
+def _row(build: Build, placement: Placement, each: Draft, facts: dict[str, ItemFacts], now: Any) -> UserList:
+    provenance = Provenance(
+        build=build.pk,
+        version=1,
+        source=each.source,
+        generated_at=lists.stamp(now),
+        artefact=build.artefact_id,
+        degraded=each.degraded,
+        simulated=each.simulated,
+    )
+    return UserList(
+        tenant_id=build.tenant_id,
+        build=build,
+        placement=placement,
+        end_user_id=each.person.pk,
+        version=1,
+        source=each.source,
+        body=lists.body(owner=each.person.user_id, entries=each.entries, facts=facts, provenance=provenance),
+        generated_at=now,
+        person_version=each.person.version,
+    )
+
+
+def _save(lease: Lease, work: Work) -> None:
+    """The chunk's effect, once.
+
+    Raises: LeaseLost, and nothing is written.
+    """
+    with scope.tenant(lease.tenant_id):
+        # The condition first: whoever lost the lease writes nothing, and of two who save only one gets past it.
+        leases.finish(
+            lease,
+            status=Chunk.Status.DONE,
+            lists=len(work.personal) + len(work.reference),
+            outcomes=work.outcomes,
+            done_at=Now(),
+        )
+        _upsert(work.personal)
+        ReferenceList.objects.bulk_create(
+            work.reference,
+            batch_size=500,
+            update_conflicts=True,
+            unique_fields=["build", "kind", "subject"],
+            update_fields=["body", "generated_at"],
+        )
+        # Another chunk or, when there is none, the end of the build (`_publish_if_done`): two last chunks that commit
+        # at once do not see each other's end here.
+        enqueue(SCORE_CHUNK, tenant_id=lease.tenant_id, build_id=lease.build_id)
+
+
+def _publish_if_done(tenant_id: int, build_id: int) -> None:
+    with scope.tenant(tenant_id):
+        scored = Build.objects.filter(
+            leases.free(), ~Exists(leases.pending()), tenant_id=tenant_id, pk=build_id, status=Build.Status.SCORING
+        )
+        if scored.exists():
+            enqueue(PUBLISH, tenant_id=tenant_id, build_id=build_id)
+
+
+def _upsert(rows: Sequence[UserList]) -> None:
+    UserList.objects.bulk_create(
+        rows,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["build", "placement", "end_user"],
+        update_fields=_REPLACED,
+    )

@@ -1,0 +1,77 @@
+"""What lists need of the catalogue: which items may be shown, their titles, and when they end."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q
+
+from recommendations.catalog.models import Item
+
+BATCH = 10_000
+# The columns that `ends` takes, in its order.
+DATES = ("hidden", "deleted_at", "available_from", "available_until")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """One item, as far as lists and reasons speak of it. `until` is a unix second, None for no end."""
+
+    title: str
+    until: float | None
+    categories: tuple[str, ...] = field(default=())
+    description: str = ""
+
+
+def withheld(now: datetime) -> Q:
+    """Items that may not be shown at this moment."""
+    return Q(hidden=True) | Q(deleted_at__isnull=False) | Q(available_from__gt=now) | Q(available_until__lte=now)
+
+
+def withheld_ids(*, tenant_id: int, now: datetime) -> list[str]:
+    """The ids of the tenant's items that may not be shown at this moment. Call it in the tenant's scope."""
+    rows = Item.objects.filter(withheld(now), tenant_id=tenant_id).order_by()
+    return list(rows.values_list("item_id", flat=True))
+
+
+def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> dict[str, ItemFacts]:
+    """Facts by item id; items that do not exist are missing. Call it in the tenant's scope.
+
+    `texts` adds categories and descriptions, which only AI needs.
+    """
+    columns = ["item_id", "title", "available_until", *(("categories", "description") if texts else ())]
+    found: dict[str, ItemFacts] = {}
+    for batch in _batches(item_ids):
+        rows = Item.objects.filter(tenant_id=tenant_id, item_id__in=batch).order_by()
+        for item_id, title, until, *rest in rows.values_list(*columns):
+            categories, description = (tuple(rest[0]), rest[1]) if texts else ((), "")
+            found[item_id] = ItemFacts(title, until.timestamp() if until else None, categories, description)
+    return found
+
+
+def _batches(item_ids: Iterable[str]) -> Iterable[list[str]]:
+    everything = list(item_ids)
+    return (everything[at : at + BATCH] for at in range(0, len(everything), BATCH))
+
+
+def withdrawn_since(*, tenant_id: int, since: datetime, now: datetime) -> dict[str, float]:
+    """Items changed since then that may not be shown, or will not be: the unix second from when on, 0 for now.
+
+    Items with an end are all in it. Call it in the tenant's scope.
+    """
+    rows = Item.objects.filter(
+        withheld(now) | Q(available_until__isnull=False),
+        Q(updated_at__gte=since) | Q(available_until__isnull=False),
+        tenant_id=tenant_id,
+    ).order_by()
+    found = ((item_id, ends(now, *dates)) for item_id, *dates in rows.values_list("item_id", *DATES))
+    return {item_id: moment for item_id, moment in found if moment is not None}
+
+
+def ends(
+    now: datetime, hidden: bool, deleted: datetime | None, since: datetime | None, until: datetime | None
+) -> float | None:
+    """From which unix second on an item may not be shown: 0 for already, None for never."""
+    if hidden or deleted or (since and since > now):
+        return 0.0
+    return until.timestamp() if until else None

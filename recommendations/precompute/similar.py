@@ -1,0 +1,41 @@
+"""The neighbours of items, as lists: the same model that makes people's lists, asked about one item."""
+
+from datetime import datetime
+
+from accounts import scope
+from recommendations.cache.form import Provenance
+from recommendations.precompute import lists, showable
+from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.models import Build, Chunk, ReferenceList
+
+LIMIT = 50
+
+
+def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
+    """A list for each item of the chunk that has neighbours, not saved yet. Withheld items have none shown in them."""
+    with scope.tenant(build.tenant_id):
+        withheld = loaded.indices(showable.withheld_ids(tenant_id=build.tenant_id, now=now))
+    found = [
+        (place, loaded.recommender.similar(place, LIMIT + lists.SPARE, exclude=withheld))
+        for place in range(chunk.first, chunk.last + 1)
+    ]
+    named = lists.mentioned(loaded, (proposals for _, proposals in found))
+    with scope.tenant(build.tenant_id):
+        facts = showable.facts(tenant_id=build.tenant_id, item_ids=named)
+    provenance = Provenance(build.pk, 1, lists.MODEL, lists.stamp(now), build.artefact_id)
+    rows = []
+    for place, proposals in found:
+        entries = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, spoken="similar")
+        if entries:
+            body = lists.body(owner="", entries=entries[:LIMIT], facts=facts, provenance=provenance)
+            rows.append(
+                ReferenceList(
+                    tenant_id=build.tenant_id,
+                    build=build,
+                    kind=ReferenceList.Kind.SIMILAR,
+                    subject=loaded.item_ids[place],
+                    body=body,
+                    generated_at=now,
+                )
+            )
+    return rows

@@ -1,0 +1,54 @@
+"""Every minute: people whose near-line message was lost, and withdrawn items that Redis was not told of."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+
+from accounts import scope
+from core.queue import enqueue
+from recommendations.cache import publish_availability
+from recommendations.catalog.models import EndUser, Item
+from recommendations.interactions.jobs import RESCORE
+from recommendations.metrics import DIRTY_PEOPLE
+from recommendations.placements.models import Placement
+from recommendations.precompute import showable
+
+BATCH = 50
+MOST_PEOPLE = 5_000
+MOST_ITEMS = 10_000
+REPEATED_FOR = timedelta(minutes=10)
+
+
+def sweep(*, now: datetime) -> int:
+    """Asks for near line for those who have waited longest, in batches; returns for how many people.
+
+    People of a tenant without a snapshot wait for its first build.
+    """
+    active = Placement.objects.filter(tenant=OuterRef("tenant"), active_build__isnull=False)
+    waited = now - timedelta(seconds=settings.NEARLINE_DEBOUNCE_SECONDS)
+    with scope.all_tenants("near-line sweep"):
+        waiting = EndUser.objects.filter(Exists(active), dirty_at__lte=waited)
+        rows = list(waiting.order_by("dirty_at").values_list("tenant_id", "pk")[:MOST_PEOPLE])
+    DIRTY_PEOPLE.set(len(rows))
+    by_tenant: dict[int, list[int]] = defaultdict(list)
+    for tenant_id, pk in rows:
+        by_tenant[tenant_id].append(pk)
+    for tenant_id, pks in by_tenant.items():
+        for at in range(0, len(pks), BATCH):
+            enqueue(RESCORE, tenant_id=tenant_id, user_pks=pks[at : at + BATCH])
+    return len(rows)
+
+
+def repeat_availability(*, now: datetime) -> int:
+    """Tells Redis again of the items that changed in the last ten minutes, the newest first; returns how many."""
+    with scope.all_tenants("availability sweep"):
+        changed = Item.objects.filter(updated_at__gte=now - REPEATED_FOR).order_by("-updated_at")
+        rows = list(changed.values_list("tenant_id", "item_id", *showable.DATES)[:MOST_ITEMS])
+    by_tenant: dict[int, dict[str, float | None]] = defaultdict(dict)
+    for tenant_id, item_id, *dates in rows:
+        by_tenant[tenant_id][item_id] = showable.ends(now, *dates)
+    for tenant_id, changes in by_tenant.items():
+        publish_availability(tenant_id, changes)
+    return len(rows)

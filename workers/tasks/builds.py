@@ -1,0 +1,57 @@
+"""Builds: plan, train, score, publish, resume."""
+
+from typing import Any
+
+from celery import shared_task
+
+from core import clock
+from recommendations.interactions.jobs import PLAN_FIRST
+from recommendations.precompute import jobs, plan, popular, publish, resume, scoring, training
+
+
+@shared_task(name=jobs.PLAN_NIGHTLY)
+def plan_nightly(**_: Any) -> None:
+    """Starts the nightly builds."""
+    plan.plan_nightly(now=clock.now())
+
+
+@shared_task(name=PLAN_FIRST)
+def plan_first(*, tenant_id: int, **_: Any) -> None:
+    """Starts a tenant's first build."""
+    plan.plan_first(tenant_id=tenant_id, now=clock.now())
+
+
+@shared_task(name=jobs.TRAIN)
+def train(*, tenant_id: int, build_id: int, **_: Any) -> None:
+    """The first step of a build."""
+    training.train_step(tenant_id=tenant_id, build_id=build_id)
+
+
+@shared_task(name=jobs.SCORE_CHUNK)
+def score_chunk(*, tenant_id: int, build_id: int, **_: Any) -> None:
+    """The next free chunk of a build."""
+    scoring.score_chunk(tenant_id=tenant_id, build_id=build_id)
+
+
+@shared_task(name=jobs.PUBLISH)
+def publish_build(*, tenant_id: int, build_id: int, **_: Any) -> None:
+    """The last step of a build."""
+    publish.publish_step(tenant_id=tenant_id, build_id=build_id)
+
+
+@shared_task(name=jobs.RESUME_BUILDS)
+def resume_builds(**_: Any) -> None:
+    """Builds that stand still go on."""
+    resume.resume_builds()
+
+
+@shared_task(name=jobs.REFRESH_POPULAR)
+def refresh_popular(**_: Any) -> None:
+    """Asks for every tenant's popular list."""
+    popular.refresh_all()
+
+
+@shared_task(name=jobs.REFRESH_TENANT_POPULAR)
+def refresh_tenant_popular(*, tenant_id: int, **_: Any) -> None:
+    """One tenant's popular list."""
+    popular.refresh(tenant_id=tenant_id, now=clock.now())
