@@ -100,17 +100,6 @@ class Interactions:
             item_ids=self.item_ids,
         )
 
-    def without_times(self) -> Interactions:
-        """Forget the order, as if the source had no times."""
-        order = np.lexsort((self.items, self.users))
-        return Interactions(
-            users=self.users[order],
-            items=self.items[order],
-            times=None,
-            user_ids=self.user_ids,
-            item_ids=self.item_ids,
-        )
-
     def starts(self) -> NDArray[np.int64]:
         """Return (users + 1,) positions: person u owns the rows from starts[u] to starts[u + 1]."""
         return np.searchsorted(self.users, np.arange(self.user_count + 1)).astype(np.int64)

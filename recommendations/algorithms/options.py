@@ -33,7 +33,7 @@ class TrainingOptions:
     seed: int = 0
     fold: Fold = "auto"
     threads: int = 2
-    neighbours: int = 500
+    neighbours: int = 200
     max_entries: int = 20_000_000
     max_dense_items: int = 10_000
     max_dense_people: int = 4_000

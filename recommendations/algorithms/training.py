@@ -23,8 +23,9 @@ __all__ = ["NothingToLearn", "Progress", "TrainingOptions", "train"]
 Progress = Callable[[str, float], None]
 # Always fitted: they fill lists, and answer "popular".
 ALWAYS = frozenset({"popularity", "recent_popularity"})
-# Able to answer "similar items". The first is the answer where the blend uses neither.
-COMPARES_PAIRS = ("item_item", "ease")
+# Able to answer "similar items", the better one first: the ridge of EASE keeps rare items from being everybody's
+# perfect neighbour, which a cosine does not.
+COMPARES_PAIRS = ("ease", "item_item")
 # Weights where the fold is too small to choose any: neighbours, with a little popularity for sparse histories.
 UNDECIDED = {Read("item_item", np.inf): 0.8, Read("popularity", None): 0.2}
 
@@ -63,7 +64,7 @@ def train(interactions: Interactions, options: TrainingOptions, progress: Progre
         choice = choose(fold, trial, reads, options)
         trial.clear()
         blend = _blend(reads, choice)
-        similar = _similar_from(blend)
+        similar = _similar_from(usable)
         fitted: dict[str, Fitted] = {}
         wanted = [a for a in usable if a.family in ALWAYS or a.name in {similar, *(r.algorithm for r in blend)}]
         for index, algorithm in enumerate(wanted):
@@ -97,13 +98,10 @@ def _blend(reads: list[Read], choice: Choice) -> dict[Read, float]:
     return blend or dict(UNDECIDED)
 
 
-def _similar_from(blend: dict[Read, float]) -> str:
-    """Return the algorithm whose rows answer "similar items": the heaviest of those that compare pairs directly."""
-    totals = dict.fromkeys(COMPARES_PAIRS, 0.0)
-    for read, weight in blend.items():
-        if read.algorithm in totals:
-            totals[read.algorithm] += weight
-    return max(totals, key=totals.__getitem__)
+def _similar_from(usable: list[Algorithm]) -> str:
+    """Return the algorithm whose rows answer "similar items"."""
+    names = {algorithm.name for algorithm in usable}
+    return next(name for name in COMPARES_PAIRS if name in names)
 
 
 def _describe(

@@ -92,5 +92,5 @@ class TestTrainingOptions:
             TrainingOptions(**wrong)
 
     def test_keeps_fewer_neighbours_on_a_large_catalogue(self):
-        assert TrainingOptions().neighbours_for(10_000) == 500
+        assert TrainingOptions().neighbours_for(10_000) == 200
         assert TrainingOptions().neighbours_for(200_000) == 100
