@@ -16,7 +16,7 @@ from workers.base import DocentTask
 
 app = Celery("docent", task_cls=DocentTask)
 app.conf.update(
-    broker_url=settings.CELERY_BROKER_URL,
+    broker_url=redis.broker_url(settings.CELERY_BROKER_URL),
     broker_transport_options=redis.broker_options(worker=False),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

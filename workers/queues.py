@@ -1,7 +1,11 @@
-"""Queues by kind of work, so that a long training never stands before a fresh event."""
+"""Queues by kind of work, so that a long training never stands before a fresh event.
 
-from kombu import Queue
+Each queue has an exchange and a key of its own: queues that Celery puts on its default exchange share one key, and
+every message would go to all of them.
+"""
+
+from kombu import Exchange, Queue
 
 BUILD, NEARLINE, DEFAULT = "docent.build", "docent.nearline", "docent.default"
-QUEUES = [Queue(NEARLINE), Queue(BUILD), Queue(DEFAULT)]
+QUEUES = [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (NEARLINE, BUILD, DEFAULT)]
 ROUTES = {"build.*": {"queue": BUILD}, "nearline.*": {"queue": NEARLINE}}

@@ -50,7 +50,7 @@ class Loaded:
         return History(items=np.array(items, dtype=np.int32), times=np.array(times, dtype=np.float64))
 
 
-_loaded: OrderedDict[int, Loaded] = OrderedDict()
+_loaded: OrderedDict[str, Loaded] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -75,12 +75,12 @@ def load(*, artefact_id: int, file: str) -> Loaded:
     Raises: OSError when the storage does not have it, UnreadableArtefact when it is of another format.
     """
     with _lock:
-        if found := _loaded.get(artefact_id):
-            _loaded.move_to_end(artefact_id)
+        if found := _loaded.get(file):
+            _loaded.move_to_end(file)
             return found
         with default_storage.open(file) as stored:
             fitted = Fitted.load(stored)
-        loaded = _loaded[artefact_id] = Loaded(artefact_id, Recommender(fitted))
+        loaded = _loaded[file] = Loaded(artefact_id, Recommender(fitted))
         while len(_loaded) > KEPT:
             _loaded.popitem(last=False)
         return loaded
