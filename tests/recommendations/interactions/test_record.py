@@ -30,7 +30,7 @@ def _statuses(outcomes):
 
 
 def _tasks(queue):
-    return [raw for raw in redis.client().lrange(queue, 0, -1)]
+    return list(redis.client().lrange(queue, 0, -1))
 
 
 @pytest.fixture
