@@ -147,6 +147,7 @@ DATABASE_ROUTERS = ["accounts.scope.AppRouter"]
 REDIS_CONNECT_TIMEOUT_SECONDS = env.seconds("REDIS_CONNECT_TIMEOUT_SECONDS", 0.1, minimum=0.01)
 REDIS_READ_TIMEOUT_SECONDS = env.seconds("REDIS_READ_TIMEOUT_SECONDS", 0.2, minimum=0.01)
 REDIS_MAX_CONNECTIONS = env.integer("REDIS_MAX_CONNECTIONS", 32, minimum=1)
+REDIS_SENTINEL_PASSWORD = env.secret("REDIS_SENTINEL_PASSWORD")
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
