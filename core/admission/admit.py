@@ -1,0 +1,103 @@
+"""What one request may do, in one Redis round trip together with what its caller wants to read, and no SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from core import redis
+from core.admission import fallback, headers, months, quota, script
+from core.admission.decision import Decision, Outcome
+from core.admission.metrics import LIMITER_REDIS_ERRORS, QUOTA_REJECTED, RATE_LIMIT_REJECTED
+from core.admission.policies import Limits, RateLimit
+from core.admission.script import Read, Reply, Verdict
+from core.redis import RedisUnavailable
+
+_log = structlog.get_logger(__name__)
+_OUTCOMES = {
+    Verdict.ADMITTED: Outcome.ADMITTED,
+    Verdict.REVOCATION_UNKNOWN: Outcome.UNKNOWN_REVOCATION,
+    Verdict.RATE_LIMITED: Outcome.RATE_LIMITED,
+    Verdict.QUOTA_EXCEEDED: Outcome.QUOTA_EXCEEDED,
+    Verdict.REVOKED: Outcome.REVOKED,
+    Verdict.STATIC: Outcome.QUOTA_EXCEEDED,
+}
+
+
+def check(
+    *,
+    tenant_id: int,
+    client_id: str,
+    token_id: str,
+    limits: Limits,
+    endpoint_class: str,
+    now: datetime,
+    cost: int = 1,
+    reads: Sequence[Read] = (),
+) -> Decision:
+    """Judges a request and charges its cost (a batch costs its number of people) when it is accepted.
+
+    `reads` are ("get", key) and ("hgetall", key), each key beginning with the tenant's hash tag (`keys.tag`). The
+    server's clock decides; `now` counts only without Redis, and says which months may be meant. Redis is asked once:
+    an answer that came too late may have been charged.
+
+    Raises: KeyError for an endpoint class that the limits do not name; ValueError for a cost below 1 or a read of
+    another tenant's key.
+    """
+    if cost < 1:
+        raise ValueError(f"A request costs at least 1 unit, not {cost}.")
+    rate = limits.rates[endpoint_class]
+    candidates = months.candidates(now)
+    given = script.arguments(
+        tenant_id=tenant_id,
+        client_id=client_id,
+        token_id=token_id,
+        policy=rate.name if rate else endpoint_class,
+        rate=rate,
+        quota=limits.quota,
+        cost=cost,
+        months=candidates,
+        reads=reads,
+    )
+    try:
+        raw = redis.call("limiter", lambda client: script.run(client, given))
+    except RedisUnavailable:
+        LIMITER_REDIS_ERRORS.inc()
+        return _counted(fallback.decide(tenant_id=tenant_id, rate=rate, quota=limits.quota, cost=cost, now=now), rate)
+    reply = script.parse(raw, months=candidates, reads=reads)
+    if fallback.ledger.owes:
+        _settle(tenant_id)
+    if reply.verdict in (Verdict.QUOTA_EXCEEDED, Verdict.STATIC):
+        fallback.ledger.used_up(tenant_id, reply.month.name, reply.used or 0)
+    return _counted(_decision(reply, limits, rate), rate)
+
+
+def _decision(reply: Reply, limits: Limits, rate: RateLimit | None) -> Decision:
+    outcome = _OUTCOMES[reply.verdict]
+    served = outcome in (Outcome.ADMITTED, Outcome.UNKNOWN_REVOCATION)
+    return Decision(
+        outcome=outcome,
+        headers=headers.render(reply, rate=rate, quota=limits.quota),
+        values=reply.values if served else None,
+        quota_used=reply.used,
+        retry_after_seconds=headers.retry_after_seconds(reply),
+        static=reply.verdict is Verdict.STATIC,
+    )
+
+
+def _counted(decision: Decision, rate: RateLimit | None) -> Decision:
+    if decision.outcome is Outcome.RATE_LIMITED and rate is not None:
+        RATE_LIMIT_REJECTED.labels(rate.name).inc()
+    elif decision.outcome is Outcome.QUOTA_EXCEEDED and not decision.static:
+        QUOTA_REJECTED.inc()
+    return decision
+
+
+def _settle(tenant_id: int) -> None:
+    """Adds what this process accepted during an outage; once a tenant, so its own round trip costs nothing."""
+    for month, owed in fallback.ledger.settle(tenant_id).items():
+        try:
+            quota.add(tenant_id=tenant_id, month=month, units=owed)
+        except RedisUnavailable:
+            fallback.ledger.charge(tenant_id, month, cost=owed, limit=None)
+            _log.info("quota_not_settled", tenant_id=tenant_id, units=owed)

@@ -1,0 +1,9 @@
+"""The metrics of admission. Labels are bounded: the names of policies, never a tenant."""
+
+from prometheus_client import Counter
+
+RATE_LIMIT_REJECTED = Counter("rate_limit_rejected_total", "Requests refused by a rate limit.", ["policy"])
+QUOTA_REJECTED = Counter("quota_rejected_total", "Requests refused because the month's quota was used up.")
+LIMITER_REDIS_ERRORS = Counter(
+    "limiter_redis_errors_total", "Requests that the process had to judge itself, because Redis was away."
+)
