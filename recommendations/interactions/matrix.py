@@ -44,17 +44,17 @@ _WINDOW = f"""
     ) TO STDOUT (FORMAT BINARY)
 """  # noqa: S608  # constants only
 _HISTORIES = f"""
-    SELECT p.id, recent.item_id, recent.seconds
-    FROM unnest(%(people)s::bigint[]) AS p (id)
-    CROSS JOIN LATERAL (
-        SELECT c.item_id, extract(epoch FROM i.occurred_at)::float8 AS seconds, i.occurred_at, i.id
-        FROM recommendations_interaction AS i
-        JOIN recommendations_item AS c ON c.id = i.item_id AND c.tenant_id = i.tenant_id AND c.deleted_at IS NULL
-        WHERE i.end_user_id = p.id AND {_POSITIVE}
-        ORDER BY i.occurred_at DESC, i.id DESC
-        LIMIT %(limit)s
-    ) AS recent
-    ORDER BY p.id, recent.occurred_at, recent.id
+    COPY (
+        SELECT recent.id, p.id, recent.item_id, recent.occurred_at
+        FROM unnest(%(people)s::bigint[]) AS p (id)
+        CROSS JOIN LATERAL (
+            SELECT i.id, i.item_id, i.occurred_at
+            FROM recommendations_interaction AS i
+            WHERE i.end_user_id = p.id AND {_POSITIVE}
+            ORDER BY i.occurred_at DESC, i.id DESC
+            LIMIT %(limit)s
+        ) AS recent
+    ) TO STDOUT (FORMAT BINARY)
 """  # noqa: S608  # constants only
 
 
@@ -91,13 +91,13 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
     limit = settings.TRAIN_MAX_ROWS if max_rows is None else max_rows
     parameters = {"tenant": tenant_id, "not_positive": list(NOT_POSITIVE), "until": until, "limit": limit}
     with scope.tenant(tenant_id):
-        rows = _copy_out(parameters)
+        rows = _copy_out(_WINDOW, parameters)
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
         people, users = np.unique(rows[:, 1], return_inverse=True)
         things, items = np.unique(rows[:, 2], return_inverse=True)
-        user_ids = _external(people, lambda pks: EndUser.objects.filter(pk__in=pks).values_list("pk", "user_id"))
-        item_ids = _external(things, lambda pks: Item.objects.filter(pk__in=pks).values_list("pk", "item_id"))
-    times = rows[:, 3] / 1e6 + _POSTGRES_EPOCH
+        user_ids = _external(people, _people)
+        item_ids = _external(things, _items)
+    times = _unix_seconds(rows[:, 3])
     present = np.array([pk in user_ids for pk in people.tolist()], dtype=bool)
     if not present.all():  # erased between two statements
         kept = present[users]
@@ -121,22 +121,29 @@ def histories(
         "people": list(user_pks),
         "limit": per_person,
     }
+    with scope.tenant(tenant_id):
+        rows = _copy_out(_HISTORIES, parameters)
+        item_ids = _external(np.unique(rows[:, 2]), _present_items)
+    rows = rows[np.lexsort((rows[:, 0], rows[:, 3], rows[:, 1]))]
     found: dict[int, PersonalHistory] = {}
-    with scope.tenant(tenant_id), connection.cursor() as cursor:
-        cursor.execute(_HISTORIES, parameters)
-        while rows := cursor.fetchmany(_ROWS_PER_BLOCK):
-            for user_pk, item_id, seconds in rows:
-                history = found.setdefault(user_pk, PersonalHistory([], []))
-                history.item_ids.append(item_id)
-                history.times.append(seconds)
+    times = _unix_seconds(rows[:, 3]).tolist()
+    for user_pk, item_pk, seconds in zip(rows[:, 1].tolist(), rows[:, 2].tolist(), times, strict=True):
+        if item_pk in item_ids:
+            history = found.setdefault(user_pk, PersonalHistory([], []))
+            history.item_ids.append(item_ids[item_pk])
+            history.times.append(seconds)
     return found
 
 
-def _copy_out(parameters: dict[str, Any]) -> NDArray[np.int64]:
-    """The window's rows, newest first, as (rows, 4) of _COLUMNS, straight from COPY's binary form."""
+def _unix_seconds(microseconds: NDArray[np.int64]) -> NDArray[np.float64]:
+    return microseconds / 1e6 + _POSTGRES_EPOCH
+
+
+def _copy_out(statement: str, parameters: dict[str, Any]) -> NDArray[np.int64]:
+    """The rows of a COPY as (rows, 4) of _COLUMNS, straight from its binary form."""
     blocks: list[NDArray[np.int64]] = []
     buffer = bytearray()
-    with connection.cursor() as cursor, cursor.copy(_WINDOW, parameters) as copy:
+    with connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
         for data in copy:
             buffer += data
             if len(buffer) >= _ROWS_PER_BLOCK * _ROW.itemsize:
@@ -161,3 +168,15 @@ def _external(pks: NDArray[np.int64], query: Callable[[list[int]], Iterable[tupl
     for start in range(0, len(pks), _IDS_PER_QUERY):
         names.update(query(pks[start : start + _IDS_PER_QUERY].tolist()))
     return names
+
+
+def _people(pks: list[int]) -> Iterable[tuple[int, str]]:
+    return EndUser.objects.filter(pk__in=pks).order_by().values_list("pk", "user_id")
+
+
+def _items(pks: list[int]) -> Iterable[tuple[int, str]]:
+    return Item.objects.filter(pk__in=pks).order_by().values_list("pk", "item_id")
+
+
+def _present_items(pks: list[int]) -> Iterable[tuple[int, str]]:
+    return Item.objects.filter(pk__in=pks, deleted_at__isnull=True).order_by().values_list("pk", "item_id")

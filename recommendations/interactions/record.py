@@ -11,11 +11,11 @@ from recommendations.interactions.event import Event
 from recommendations.interactions.references import References
 
 
-def record(*, tenant_id: int, events: Sequence[Event], now: datetime) -> list[Outcome]:
+def record(*, tenant_id: int, events: Sequence[Event], now: datetime, plan_first_build: bool = True) -> list[Outcome]:
     """Stores the events in one transaction; one outcome per event, in order: created, duplicate or rejected.
 
     Unknown people and items become stubs, or their events are rejected, as the tenant chose. People with new events
-    are marked for near line.
+    are marked for near line; a tenant's first events may ask for its first build.
     Raises: Conflict.
     """
     facts = directory.tenant(tenant_id)
@@ -50,7 +50,8 @@ def record(*, tenant_id: int, events: Sequence[Event], now: datetime) -> list[Ou
         new = store.insert(tenant_id=tenant_id, rows=rows, now=now)
         if new:
             aftermath.mark_dirty(tenant_id=tenant_id, people=set(new.values()), clean=found.clean, now=now)
-            aftermath.plan_first_build(tenant_id=tenant_id, new_events=len(new))
+            if plan_first_build:
+                aftermath.plan_first_build(tenant_id=tenant_id, new_events=len(new))
     return _outcomes(events, refused, set(new))
 
 

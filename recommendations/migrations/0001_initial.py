@@ -2,7 +2,6 @@
 
 import core.clock
 import django.contrib.postgres.fields
-import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -258,10 +257,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='item',
             index=models.Index(fields=['tenant', 'updated_at', 'id'], name='item_by_update'),
-        ),
-        migrations.AddIndex(
-            model_name='item',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['categories'], name='item_by_category'),
         ),
         migrations.AddConstraint(
             model_name='item',

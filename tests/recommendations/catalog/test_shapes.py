@@ -14,15 +14,10 @@ from recommendations.catalog.fields import FieldRefused
 from recommendations.interactions.event import read_event
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=20)
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters(exclude_categories=[]), max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(), max_size=8), inner, max_size=4)
-    ),
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=12,
 )
 
