@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -75,9 +76,15 @@ def entries_of(
             continue
         spoke = () if part in _OF_EVERYBODY else tuple(loaded.item_ids[each] for each in places if each >= 0)
         titles = [facts[each].title for each in spoke if each in facts]
-        reason = explain(part=spoken or _SPOKEN.get(part, part), evidence=titles, locale=locale)
+        reason = _reason(spoken or _SPOKEN.get(part, part), tuple(titles), locale)
         entries.append(Entry(item_id, round(score, 6), reason, spoke, part))
     return entries
+
+
+@lru_cache(maxsize=10_000)
+def _reason(part: str, titles: tuple[str, ...], locale: str) -> str:
+    """`explain`, remembered: lists of many people and items give the same reason many times."""
+    return explain(part=part, evidence=titles, locale=locale)
 
 
 def body(*, owner: str, entries: Sequence[Entry], facts: Mapping[str, ItemFacts], provenance: Provenance) -> bytes:

@@ -5,7 +5,6 @@ The rows and the chunk's end are committed together, on condition that the chunk
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ from core.queue import enqueue
 from recommendations.cache.form import Provenance
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.placements.models import Placement
-from recommendations.precompute import artefacts, leases, lists, people, popular, showable, similar
+from recommendations.precompute import artefacts, leases, lists, people, popular, rows, showable, similar
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat, Lease
@@ -25,8 +24,6 @@ from recommendations.precompute.lists import Draft
 from recommendations.precompute.models import Build, Chunk, ReferenceList, UserList
 from recommendations.precompute.reranking import rerank_heads
 from recommendations.precompute.showable import ItemFacts
-
-_REPLACED = ["version", "source", "body", "generated_at", "person_version"]
 
 
 @dataclass(slots=True)
@@ -150,14 +147,8 @@ def _save(lease: Lease, work: Work) -> None:
             outcomes=work.outcomes,
             done_at=Now(),
         )
-        _upsert(work.personal)
-        ReferenceList.objects.bulk_create(
-            work.reference,
-            batch_size=500,
-            update_conflicts=True,
-            unique_fields=["build", "kind", "subject"],
-            update_fields=["body", "generated_at"],
-        )
+        rows.write_personal(work.personal)
+        rows.write_reference(work.reference)
         # Another chunk or, when there is none, the end of the build (`_publish_if_done`): two last chunks that commit
         # at once do not see each other's end here.
         enqueue(SCORE_CHUNK, tenant_id=lease.tenant_id, build_id=lease.build_id)
@@ -170,13 +161,3 @@ def _publish_if_done(tenant_id: int, build_id: int) -> None:
         )
         if scored.exists():
             enqueue(PUBLISH, tenant_id=tenant_id, build_id=build_id)
-
-
-def _upsert(rows: Sequence[UserList]) -> None:
-    UserList.objects.bulk_create(
-        rows,
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["build", "placement", "end_user"],
-        update_fields=_REPLACED,
-    )

@@ -1,14 +1,19 @@
 """What lists need of the catalogue: which items may be shown, their titles, and when they end."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Q
 
 from recommendations.catalog.models import Item
 
-BATCH = 10_000
+# An array, where Django's __in writes a placeholder for each id: a third of the time of scoring a chunk.
+_FACTS = """
+    SELECT item_id, title, available_until{columns} FROM recommendations_item
+    WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s) AND deleted_at IS NULL
+"""
 # The columns that `ends` takes, in its order.
 DATES = ("hidden", "deleted_at", "available_from", "available_until")
 
@@ -35,23 +40,18 @@ def withheld_ids(*, tenant_id: int, now: datetime) -> list[str]:
 
 
 def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> dict[str, ItemFacts]:
-    """Facts by item id; items that do not exist are missing. Call it in the tenant's scope.
+    """Facts by item id; items that do not exist or are deleted are missing. Call it in the tenant's scope.
 
     `texts` adds categories and descriptions, which only AI needs.
     """
-    columns = ["item_id", "title", "available_until", *(("categories", "description") if texts else ())]
+    statement = _FACTS.format(columns=", categories, description" if texts else "")
     found: dict[str, ItemFacts] = {}
-    for batch in _batches(item_ids):
-        rows = Item.objects.filter(tenant_id=tenant_id, item_id__in=batch).order_by()
-        for item_id, title, until, *rest in rows.values_list(*columns):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"tenant": tenant_id, "items": list(item_ids)})
+        for item_id, title, until, *rest in cursor.fetchall():
             categories, description = (tuple(rest[0]), rest[1]) if texts else ((), "")
             found[item_id] = ItemFacts(title, until.timestamp() if until else None, categories, description)
     return found
-
-
-def _batches(item_ids: Iterable[str]) -> Iterable[list[str]]:
-    everything = list(item_ids)
-    return (everything[at : at + BATCH] for at in range(0, len(everything), BATCH))
 
 
 def withdrawn_since(*, tenant_id: int, since: datetime, now: datetime) -> dict[str, float]:

@@ -5,8 +5,13 @@ from random import Random
 
 from accounts import scope
 from accounts.models import Tenant
+from core import clock
+from recommendations.cache import form
+from recommendations.interactions.event import read_event
 from recommendations.interactions.event_types import resolve
+from recommendations.interactions.record import record
 from recommendations.models import Build, EndUser, Interaction, Item, UserList
+from recommendations.precompute import lifecycle, publish, scoring, training
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = 4
@@ -15,7 +20,7 @@ KINDS = 4
 def fill(tenant: Tenant, *, people: int, items: int, events_each: int = 12, seed: int = 1, cold: int = 0) -> None:
     """A catalogue, people with histories, and `cold` people without; all of it arrived an hour ago."""
     draw = Random(seed)
-    arrived = datetime.now(UTC) - timedelta(hours=1)
+    arrived = clock.now() - timedelta(hours=1)
     with scope.tenant(tenant.pk):
         catalogue = Item.objects.bulk_create(
             Item(
@@ -63,3 +68,38 @@ def lists_of(tenant: Tenant, build: Build) -> dict[str, UserList]:
     found = {row.end_user.user_id: row for row in rows}
     assert len(found) == len(rows)
     return found
+
+
+def build_now(tenant: Tenant, *, ai: bool = False, until: str = "published") -> Build:
+    """The whole pipeline in this process, step by step, or only as far as `until` says."""
+    build = lifecycle.start(tenant_id=tenant.pk, reason="test", now=clock.now(), ai=ai)
+    training.train_step(tenant_id=tenant.pk, build_id=build.pk)
+    if until == "scoring":
+        return reread(build)
+    while scoring.score_chunk(tenant_id=tenant.pk, build_id=build.pk):
+        pass
+    if until == "published":
+        publish.publish_step(tenant_id=tenant.pk, build_id=build.pk)
+    return reread(build)
+
+
+def reread(build: Build) -> Build:
+    """The build as it is now."""
+    with scope.tenant(build.tenant_id):
+        return Build.objects.get(pk=build.pk)
+
+
+def happen(tenant: Tenant, user_id: str, *item_ids: str, at: datetime | None = None) -> EndUser:
+    """Events of a person arrive now, as `record` takes them."""
+    now = clock.now()
+    events = [
+        read_event({"user_id": user_id, "item_id": item_id, "type": "view"}, now=at or now) for item_id in item_ids
+    ]
+    record(tenant_id=tenant.pk, events=events, now=now)
+    with scope.tenant(tenant.pk):
+        return EndUser.objects.get(user_id=user_id)
+
+
+def stored(row: UserList) -> form.StoredList:
+    """The list that a row holds."""
+    return form.decode(bytes(row.body))
