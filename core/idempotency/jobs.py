@@ -1,0 +1,3 @@
+"""The names of the tasks that idempotency asks for; `workers/tasks/` implements each once."""
+
+PURGE = "idempotency.purge"
