@@ -6,10 +6,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from recommendations.ai.provider import Completion, CompletionRequest, ProviderError, Reason, Usage
+from recommendations.ai.token_estimate import input_bound
 
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 TRANSIENT_STATUSES = frozenset({408, 409, 425})
-MESSAGE_OVERHEAD_TOKENS = 16
+REFUSING_STATUSES = frozenset({401, 403})
 
 
 def failure(*, status: int, code: str | None, kind: str | None, headers: Mapping[str, str]) -> ProviderError:
@@ -22,11 +23,19 @@ def failure(*, status: int, code: str | None, kind: str | None, headers: Mapping
     if status == 429:
         spent = bool({code, kind} & QUOTA_CODES)
         wait = None if spent else retry_after(headers)
-        return ProviderError("throttled", permanent=spent, retry_after=wait, detail=detail)
+        return ProviderError("throttled", permanent=spent, retry_after=wait, detail=detail, refused=spent)
     transient = status >= 500 or status in TRANSIENT_STATUSES
     wait = retry_after(headers) if transient else None
-    reason: Reason = "timeout" if status in {408, 504} else "error"
-    return ProviderError(reason, permanent=not transient, retry_after=wait, detail=detail)
+    late = status in {408, 504}
+    reason: Reason = "timeout" if late else "error"
+    return ProviderError(
+        reason,
+        permanent=not transient,
+        retry_after=wait,
+        detail=detail,
+        spend_unknown=late,
+        refused=status in REFUSING_STATUSES,
+    )
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -88,10 +97,9 @@ def read_completion(
 def read_usage(raw: object, *, request: CompletionRequest, bound: int) -> Usage:
     """Return the reported usage, or upper bounds where the figures are missing or cannot be true.
 
-    Tokens of byte-level vocabularies are never more than bytes, so the request's bytes bound the input; the
-    answer's bound is the one that was asked for. A server that reports less than was used is not noticed.
+    A server that reports less than was used is not noticed.
     """
-    ceiling = _input_ceiling(request)
+    ceiling = input_bound(request)
     figures = raw if isinstance(raw, Mapping) else {}
     usage = Usage(
         input_tokens=_count(figures, "prompt_tokens"),
@@ -105,11 +113,6 @@ def read_usage(raw: object, *, request: CompletionRequest, bound: int) -> Usage:
         and 0 <= usage.reasoning_tokens <= usage.output_tokens <= bound
     )
     return usage if believable else Usage(input_tokens=ceiling, output_tokens=bound, reported=False)
-
-
-def _input_ceiling(request: CompletionRequest) -> int:
-    texts = sum(len(each.content.encode()) + MESSAGE_OVERHEAD_TOKENS for each in request.messages)
-    return texts + len(json.dumps(dict(request.schema)).encode()) + MESSAGE_OVERHEAD_TOKENS
 
 
 def _count(figures: object, name: str, *, absent: int = -1) -> int:

@@ -11,6 +11,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 import openai
 
 from recommendations.ai.configuration import AIConfiguration
@@ -75,15 +76,18 @@ class OpenAIProvider:
                 _post(session.client, body=self._body(request), seconds=left), deadline_seconds=left
             )
         except TimeoutError as error:
-            raise ProviderError("timeout", detail=f"no answer within {deadline_seconds:.1f} s") from error
+            detail = f"no answer within {deadline_seconds:.1f} s"
+            raise ProviderError("timeout", detail=detail, spend_unknown=True) from error
         except openai.APITimeoutError as error:
-            raise ProviderError("timeout", detail="connecting or reading timed out") from error
+            detail = "connecting or reading timed out"
+            raise ProviderError("timeout", detail=detail, spend_unknown=_was_sent(error)) from error
         except openai.APIStatusError as error:
             raise failure(
                 status=error.status_code, code=error.code, kind=error.type, headers=error.response.headers
             ) from error
         except openai.OpenAIError as error:
-            raise ProviderError("error", detail=f"{type(error).__name__}: no HTTP answer") from error
+            detail = f"{type(error).__name__}: no HTTP answer"
+            raise ProviderError("error", detail=detail, spend_unknown=_was_sent(error)) from error
         return read_completion(
             answer.body,
             request=request,
@@ -135,3 +139,8 @@ async def _post(client: openai.AsyncOpenAI, *, body: dict[str, Any], seconds: fl
     timeout = openai.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
     answer = await client.chat.completions.with_raw_response.create(**body, timeout=timeout)
     return _Answer(body=answer.http_response.content, request_id=answer.headers.get("x-request-id", ""))
+
+
+def _was_sent(error: openai.OpenAIError) -> bool:
+    """Tell whether the request may have reached the server, which then may charge for it."""
+    return not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-Reason = Literal["timeout", "throttled", "error", "invalid"]
+Reason = Literal["breaker", "budget", "timeout", "throttled", "error", "invalid"]
+"""What a fallback is counted under. ``breaker`` and ``budget`` mean that no call was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class CompletionRequest:
     """A JSON schema in the strict subset; keep it constant, vendors compile and cache each new one."""
     max_output_tokens: int | None = None
     """A tighter bound than the provider's own; never a wider one."""
+    prompt_version: str = ""
+    """For the ledger; results and costs are compared by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,9 @@ class ProviderError(Exception):
 
     ``reason`` is what a fallback is counted under. ``permanent`` means that the same call cannot succeed until
     somebody changes something (key, quota, request). ``retry_after`` is the vendor's wish in seconds.
-    ``usage`` is there when an unusable answer was paid for; without it (a timeout) nobody knows what was spent.
+    ``usage`` is there when an unusable answer was paid for; ``spend_unknown`` says that the request may have reached
+    the model and nobody knows what was spent. ``refused`` means that the key or the account is not accepted: so will
+    be every other call.
     """
 
     def __init__(
@@ -70,6 +75,8 @@ class ProviderError(Exception):
         retry_after: float | None = None,
         detail: str = "",
         usage: Usage | None = None,
+        spend_unknown: bool = False,
+        refused: bool = False,
     ) -> None:
         super().__init__(reason, detail)
         self.reason: Reason = reason
@@ -77,6 +84,8 @@ class ProviderError(Exception):
         self.retry_after = retry_after
         self.detail = detail
         self.usage = usage
+        self.spend_unknown = spend_unknown
+        self.refused = refused
 
     def __str__(self) -> str:
         """Name the reason and the detail, for logs."""
@@ -86,7 +95,7 @@ class ProviderError(Exception):
 class Provider(Protocol):
     """A language model behind a deadline. Implementations may be called from many threads at once.
 
-    Wrappers (retry; later breaker and budget) implement the same protocol, so they stack in any number.
+    Wrappers (retries, the gates of one call) implement the same protocol, so they stack in any number.
     """
 
     @property

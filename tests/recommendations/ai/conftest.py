@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from django.test import override_settings
 
+from core import redis
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.openai_client import OpenAIProvider
 from recommendations.ai.provider import CompletionRequest, Message
@@ -47,3 +49,14 @@ def question() -> CompletionRequest:
             "additionalProperties": False,
         },
     )
+
+
+@pytest.fixture
+def redis_away(redis_server: object) -> Iterator[None]:
+    """Every new connection goes to a port where nothing listens."""
+    redis.client().connection_pool.disconnect()
+    redis.client.cache_clear()
+    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
+        yield
+    redis.client.cache_clear()
+    redis.breaker.succeeded()
