@@ -229,3 +229,16 @@ def test_the_image_leaves_out_tests_and_the_demos_data():
     assert rules[0] == "*"
     assert admitted & {"tests", "docs", "requirements-dev.txt", "requirements-embedded.txt", "var"} == set()
     assert admitted >= {*OUR_PACKAGES, "templates", "manage.py", "requirements.txt"}
+
+
+def test_every_setting_of_the_environment_stands_in_the_example():
+    read = {
+        name
+        for path in tracked()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in OUR_PACKAGES
+        for name in re.findall(r"""\benv\.[a-z]+\(\s*"([A-Z][A-Z0-9_]+)\"""", path.read_text())
+    }
+    shown = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert len(read) > 20
+    assert read - shown == set()
