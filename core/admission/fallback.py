@@ -2,8 +2,8 @@
 
 A process allows `share * count / ADMISSION_PROCESSES` evenly spread, and at once a fifth of that of one window, so that
 all of them together accept at most 1.2 times the limit in the first window of an outage, whatever was used before it
-(where the limit gives each process less than one request a window, one each). Reads keep their whole limit; all other
-classes, which cost money or open doors, keep half of it.
+(rounded up to a whole request for each process; a batch larger than that fifth counts as one and is paid off). Reads
+keep their whole limit; all other classes, which cost money or open doors, keep half of it.
 
 Nothing here knows who is revoked: the caller asks Postgres. Of the quota the process knows who had used it up, and it
 notes what it accepts, to be added when Redis is back. A process that ends before that forgets it.
