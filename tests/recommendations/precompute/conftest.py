@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recommendations.ai.retry import RetryingProvider
 from recommendations.precompute import reranking
 from tests.fakes.openai_fixture import SimulatorControl, openai_server, openai_simulator
 from tests.recommendations.precompute.generated import fill
@@ -30,4 +31,7 @@ def simulated_ai(settings: Any, openai_simulator: SimulatorControl) -> Iterator[
     settings.AI_TIMEOUT_SECONDS = 2.0
     reranking.provider.cache_clear()
     yield openai_simulator
+    made = reranking.provider()
+    assert isinstance(made, RetryingProvider)
+    made._provider.close()
     reranking.provider.cache_clear()

@@ -1,0 +1,20 @@
+"""What lies in the broker: the messages that were really sent, read without taking them."""
+
+import base64
+import json
+
+from core import redis
+
+QUEUES = ("docent.build", "docent.nearline", "docent.default")
+
+
+def sent(task):
+    """The arguments of the waiting messages for this task, in the order in which they were sent."""
+    found = []
+    for queue in QUEUES:
+        for raw in reversed(redis.client().lrange(queue, 0, -1)):
+            message = json.loads(raw)
+            if message["headers"]["task"] == task:
+                _, arguments, _ = json.loads(base64.b64decode(message["body"]))
+                found.append(arguments)
+    return found

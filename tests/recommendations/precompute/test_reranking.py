@@ -1,0 +1,155 @@
+"""AI over the heads: for whom, how often, and what everybody else gets."""
+
+import threading
+
+import pytest
+from django.db import connection
+from prometheus_client import REGISTRY
+
+from accounts import directory, scope
+from accounts.models import FeatureFlag
+from core import clock
+from recommendations.models import Build, Placement, UserList
+from recommendations.precompute import lifecycle, reranking, scoring
+from tests.recommendations.precompute.conftest import COLD, PEOPLE
+from tests.recommendations.precompute.generated import build_now, lists_of, reread, stored
+
+
+def counted(name, **labels):
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+class TestWithAI:
+    def test_heads_are_reordered_with_reasons_and_the_rest_follows(self, acme, simulated_ai):
+        build = build_now(acme, ai=True)
+        plain = build_now(acme)
+
+        reranked, model = stored(lists_of(acme, build)["u0000"]), stored(lists_of(acme, plain)["u0000"])
+        assert (reranked.provenance.source, reranked.provenance.simulated) == ("ai", True)
+        ids = [entry["item_id"] for entry in reranked.entries()]
+        old = [entry["item_id"] for entry in model.entries()]
+        assert sorted(ids[:20]) == sorted(old[:20])
+        assert ids[20:] == old[20:]
+        assert any(part.endswith(":ai") for part in reranked.parts[:20])
+        assert build.outcomes["lists"] == {"ai": PEOPLE, "popular": COLD}
+        assert build.outcomes["ai_skipped"] == {"cold": COLD}
+        assert (build.ai_calls, build.outcomes["ai_meant"], build.ai_simulated) == (PEOPLE, PEOPLE, True)
+        assert simulated_ai.calls() == PEOPLE
+
+    def test_evidence_names_items_that_the_person_had(self, acme, simulated_ai):
+        listed = stored(lists_of(acme, build_now(acme, ai=True))["u0000"])
+
+        titles = {f"i{number:04d}": f"Title {number}" for number in range(60)}
+        cited = [
+            (entry["reason"], each["item_id"])
+            for entry, part in zip(listed.entries(), listed.parts, strict=True)
+            if part.endswith(":ai")
+            for each in entry["evidence"]
+        ]
+        assert cited
+        assert all(item_id in titles for _, item_id in cited)
+
+    def test_the_cap_of_the_build_is_never_exceeded(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 7
+
+        build = build_now(acme, ai=True)
+
+        assert simulated_ai.calls() == build.ai_calls == 7
+        assert build.outcomes["ai_skipped"] == {"cap": PEOPLE - 7, "cold": COLD}
+        assert build.outcomes["lists"] == {"ai": 7, "model": PEOPLE - 7, "popular": COLD}
+        assert build.outcomes["ai_fallbacks"] == {}
+        assert {stored(row).provenance.degraded for row in lists_of(acme, build).values()} == {None}
+
+    def test_the_cap_holds_among_workers(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 10
+        build = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())
+        granted = []
+
+        def take():
+            granted.extend(reranking._reserve_call(build) for _ in range(5))
+            connection.close()
+
+        threads = [threading.Thread(target=take) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sum(granted) == reread(build).ai_calls == 10
+
+    def test_plans_set_the_cap(self, acme, simulated_ai):
+        with scope.all_tenants("test"):
+            acme.plan.__class__.objects.update(ai_calls_per_build=3)
+
+        assert build_now(acme, ai=True).ai_calls == 3
+
+
+class TestSkipped:
+    @pytest.fixture
+    def build(self, acme, simulated_ai):
+        yield lambda **wanted: build_now(acme, **{"ai": True} | wanted)
+        assert simulated_ai.calls() == 0
+
+    def test_where_the_build_is_to_make_no_calls(self, build):
+        assert build(ai=False).outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+
+    def test_where_the_placement_is_off(self, build, acme):
+        with scope.tenant(acme.pk):
+            Placement.objects.create(tenant=acme, name="home", ai=False)
+
+        assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+
+    def test_where_the_flag_is_off(self, build, acme):
+        with scope.tenant(acme.pk):
+            FeatureFlag.objects.create(tenant=acme, name="ai", percent=0)
+        directory.load()
+
+        assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+
+    def test_where_no_key_is_set(self, acme, settings):
+        settings.OPENAI_API_KEY = ""
+        reranking.provider.cache_clear()
+
+        build = build_now(acme, ai=True)
+        reranking.provider.cache_clear()
+
+        assert build.outcomes["ai_skipped"] == {"no_key": PEOPLE + COLD}
+
+
+class TestFallbacks:
+    def test_a_dead_provider_costs_nobody_their_list(self, acme, simulated_ai):
+        simulated_ai.fault("bad_request")
+        before = counted("ai_fallback_total", reason="error")
+
+        build = build_now(acme, ai=True)
+
+        lists = lists_of(acme, build)
+        assert len(lists) == PEOPLE + COLD
+        assert build.outcomes["lists"] == {"model": PEOPLE, "popular": COLD}
+        assert build.outcomes["ai_fallbacks"] == {"error": PEOPLE}
+        assert counted("ai_fallback_total", reason="error") - before == PEOPLE
+        degraded = [stored(row).provenance.degraded for row in lists.values()]
+        assert degraded.count("error") == PEOPLE
+        # Taken for dead after a few calls: the rest of the chunk did not wait for it.
+        assert build.ai_calls <= 2 * reranking.CONCURRENT_CALLS
+
+    def test_single_failures_are_counted_by_reason_and_the_others_get_ai(self, acme, simulated_ai):
+        simulated_ai.fault("refusal", count=1)
+
+        build = build_now(acme, ai=True)
+
+        assert sum(build.outcomes["ai_fallbacks"].values()) == 1
+        assert build.outcomes["lists"] == {"ai": PEOPLE - 1, "model": 1, "popular": COLD}
+
+    def test_calls_of_a_chunk_that_was_lost_stay_counted(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 50
+        build = build_now(acme, ai=True, until="scoring")
+        with scope.tenant(acme.pk):
+            Build.objects.filter(pk=build.pk).update(ai_calls=45)
+
+        while scoring.score_chunk(tenant_id=acme.pk, build_id=build.pk):
+            pass
+
+        assert simulated_ai.calls() == 5
+        with scope.tenant(acme.pk):
+            assert UserList.objects.filter(source="ai").count() == 5
