@@ -17,7 +17,8 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate(self, request: Any) -> tuple[Principal, str] | None:
         """The principal and its token; None when there is no bearer token.
 
-        Raises: AuthenticationFailed for a token that is not, or no longer, valid.
+        Raises: AuthenticationFailed for a token that is not, or no longer, valid. core.errors.Unavailable in a process
+        that has not been able to read its tenants yet: the caller's token may be as good as any.
         """
         scheme, _, raw = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer" or not raw:
@@ -32,8 +33,9 @@ class BearerAuthentication(BaseAuthentication):
         return principal, raw
 
     def authenticate_header(self, request: Any) -> str:
-        """The challenge of a 401."""
-        return 'Bearer realm="docent"'
+        """The challenge of a 401 (RFC 6750, section 3)."""
+        tried = request.META.get("HTTP_AUTHORIZATION", "").lower().startswith("bearer ")
+        return 'Bearer realm="docent", error="invalid_token"' if tried else 'Bearer realm="docent"'
 
 
 def caller(request: Request) -> Principal:

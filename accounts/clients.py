@@ -30,7 +30,9 @@ class IssuedSecret:
     secret: str
 
 
-def issue(*, tenant: Tenant, name: str, scopes: Sequence[str], expires_at: datetime | None = None) -> IssuedSecret:
+def issue(
+    *, tenant: Tenant, name: str, scopes: Sequence[str], expires_at: datetime | None = None, active: bool = True
+) -> IssuedSecret:
     """Creates a client of the tenant. Runs inside the caller's scope.
 
     Raises: InvalidInput for a scope that does not exist.
@@ -45,6 +47,7 @@ def issue(*, tenant: Tenant, name: str, scopes: Sequence[str], expires_at: datet
         secret_hash=_hash(secret),
         scopes=list(scopes),
         expires_at=expires_at,
+        active=active,
     )
     return IssuedSecret(client, secret)
 
@@ -62,12 +65,13 @@ def verify(*, client_id: str, secret: str, now: datetime) -> ApiClient:
 
     Raises: ClientRefused.
     """
+    refused = ClientRefused("The client is unknown, its secret is wrong, or it is no longer valid.")
+    if not client_id.isascii() or not client_id.isprintable():
+        raise refused  # never one of ours, and perhaps nothing that PostgreSQL can compare
     with scope.all_tenants("token endpoint: the client names its tenant"):
         client = ApiClient.objects.select_related("tenant").filter(client_id=client_id).first()
-        known = client.secret_hash if client else _hash("")
-        matches = hmac.compare_digest(known, _hash(secret))
-        if not client or not matches or not _usable(client, now):
-            raise ClientRefused("The client is unknown, its secret is wrong, or it is no longer valid.")
+        if client is None or not matches(client, secret) or not _usable(client, now):
+            raise refused
         if client.last_used_at is None or now - client.last_used_at > LAST_USED_RESOLUTION:
             ApiClient.objects.filter(pk=client.pk).update(last_used_at=now)
     return client
@@ -78,7 +82,7 @@ def _usable(client: ApiClient, now: datetime) -> bool:
 
 
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def matches(client: ApiClient, secret: str) -> bool:

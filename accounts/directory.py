@@ -1,23 +1,30 @@
 """What every request must know of tenants and clients, as a copy in the process: at most 5 s old, no SQL to read.
 
 A thread renews it every PROCESS_REFRESH_SECONDS outside requests (`start`). Where none runs, as in a worker or a
-command, a reader renews it itself once it is that old. When Postgres is away, the last copy serves on.
+command, a reader renews it itself once it is that old. When Postgres is away, the last copy serves on; a process that
+never had one can tell nobody apart, and says so (`check_ready`).
 """
 
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import Error, connection
+from django.db.models import Q
+from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
 from accounts import scope
 from accounts.models import ApiClient, FeatureFlag, Tenant
+from core.errors import Unavailable
 
 _log = structlog.get_logger(__name__)
+# A token of a tenant that the copy does not hold may make a request read it anew, but not more often than this.
+_UNKNOWN_TENANT_SECONDS = 0.5
+_NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,17 @@ class TenantFacts:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One consistent copy. `denied` holds the clients that may no longer call."""
+    """One copy. `denied` holds the clients that may no longer call; times are monotonic seconds."""
 
     tenants: Mapping[int, TenantFacts] = field(default_factory=dict)
     denied: frozenset[str] = frozenset()
-    loaded_at: float = float("-inf")
+    loaded_at: float = _NEVER
+    tried_at: float = _NEVER
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether Postgres has ever been read."""
+        return self.loaded_at != _NEVER
 
 
 _current = Directory()
@@ -56,17 +69,33 @@ def load() -> Directory:
             row.pk: TenantFacts(row.pk, row.slug, row.create_unknown, row.locale, flags.get(row.pk, {}))
             for row in Tenant.objects.filter(active=True)
         }
-        denied = frozenset(ApiClient.objects.filter(active=False).values_list("client_id", flat=True))
-    _current = Directory(tenants, denied, time.monotonic())
+        ended = Q(active=False) | Q(expires_at__lte=Now())
+        denied = frozenset(ApiClient.objects.filter(ended).values_list("client_id", flat=True))
+    read_at = time.monotonic()
+    _current = Directory(tenants, denied, loaded_at=read_at, tried_at=read_at)
     return _current
 
 
 def current() -> Directory:
-    """The process's copy; loads it when there is none, or when no thread renews it and it is too old."""
-    age = time.monotonic() - _current.loaded_at
-    if age < settings.PROCESS_REFRESH_SECONDS or (_thread is not None and _thread.is_alive()):
-        return _current
-    return _try_load()
+    """The process's copy; loads it when there is none, or when no thread renews it and it is too old.
+
+    Raises: Unavailable when there is none and Postgres is away.
+    """
+    if _thread is None or not _thread.is_alive():
+        _try_load(settings.PROCESS_REFRESH_SECONDS)
+    elif not _current.is_loaded:
+        _try_load(_UNKNOWN_TENANT_SECONDS)
+    if not _current.is_loaded:
+        raise Unavailable("This process has not been able to read its tenants yet; try again.")
+    return _current
+
+
+def check_ready() -> None:
+    """For /readyz: whether the process knows its tenants.
+
+    Raises: Unavailable.
+    """
+    current()
 
 
 def start() -> None:
@@ -74,28 +103,35 @@ def start() -> None:
     global _thread
     with _lock:
         if _thread is None or not _thread.is_alive():
-            _try_load()
+            _try_load(0.0)
             _thread = threading.Thread(target=_renew, name="directory", daemon=True)
             _thread.start()
 
 
 def tenant(tenant_id: int) -> TenantFacts | None:
-    """The active tenant's facts, or None. One that is not in the copy yet is looked for once."""
+    """The active tenant's facts, or None. One that is not in the copy yet is looked for once.
+
+    Raises: Unavailable, as `current`.
+    """
     facts = current().tenants.get(tenant_id)
-    if facts is None and time.monotonic() - _current.loaded_at > 0.5:
-        facts = _try_load().tenants.get(tenant_id)
+    if facts is None:
+        facts = _try_load(_UNKNOWN_TENANT_SECONDS).tenants.get(tenant_id)
     return facts
 
 
 def _renew() -> None:
     while True:
         time.sleep(settings.PROCESS_REFRESH_SECONDS)
-        _try_load()
-        close_old_connections()
+        _try_load(0.0)
         connection.close()
 
 
-def _try_load() -> Directory:
+def _try_load(pause: float) -> Directory:
+    """Loads, unless that was tried less than `pause` seconds ago: an outage must not cost every request a time-out."""
+    global _current
+    if time.monotonic() - _current.tried_at < pause:
+        return _current
+    _current = replace(_current, tried_at=time.monotonic())
     try:
         return load()
     except (Error, PoolTimeout) as error:

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
@@ -16,7 +17,7 @@ class SigningKey:
     """An RSA key pair under its id."""
 
     kid: str
-    private_pem: str
+    private_pem: str = field(repr=False)
     public_pem: str
     modulus: str
     exponent: str
@@ -56,7 +57,10 @@ def published() -> list[dict[str, str]]:
 def _parse(pem: str) -> SigningKey:
     if not pem:
         raise ValueError("it is empty: set it, or JWT_PRIVATE_KEY_FILE, to an RSA private key in PEM")
-    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
+        raise ValueError("it is not a private key in PEM without a passphrase") from None
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < 2048:
         raise ValueError("it must be an RSA key of at least 2048 bits")
     numbers = key.public_key().public_numbers()

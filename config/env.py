@@ -5,12 +5,31 @@ Every reader takes the variable's name and a default; a variable that is set to 
 """
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+# What may stand behind the ? of a database's URL: libpq's words for TLS, for finding the server and for naming us.
+_LIBPQ = frozenset(
+    (
+        "sslmode",
+        "sslrootcert",
+        "sslcert",
+        "sslkey",
+        "sslnegotiation",
+        "channel_binding",
+        "gssencmode",
+        "application_name",
+        "target_session_attrs",
+        "keepalives",
+        "keepalives_idle",
+        "tcp_user_timeout",
+    )
+)
 _WORDS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
@@ -84,6 +103,34 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
     return raw
 
 
+def rate(name: str, default: str) -> str:
+    """So many per period, as `60/m`: a number of at least 1, and s, m, h or d, with an optional number before it.
+
+    Raises: ImproperlyConfigured for anything else.
+    """
+    raw = text(name, default)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}/([1-9][0-9]{0,3})?[smhd]", raw, re.ASCII):
+        raise ImproperlyConfigured(f"{name} must be a rate such as 60/m or 100/10s, not {raw!r}.")
+    return raw
+
+
+def web_address(name: str, default: str = "") -> str:
+    """An http:// or https:// URL.
+
+    Raises: ImproperlyConfigured for anything else.
+    """
+    raw = text(name, default)
+    if raw:
+        try:
+            parts = urlsplit(raw)
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ImproperlyConfigured(f"{name} must be a URL that starts with https:// or http://, not {raw!r}.")
+    return raw
+
+
 def secret(name: str, default: str = "") -> str:
     """A secret from `NAME`, or from the file that `NAME_FILE` names.
 
@@ -104,27 +151,39 @@ def secret(name: str, default: str = "") -> str:
     return content
 
 
-def database(name: str, url: str) -> dict[str, object]:
-    """Django's database settings from `postgresql://user:password@host:port/name`.
+def database(name: str, url: str) -> dict[str, Any]:
+    """Django's database settings from `postgresql://user:password@host:port/name?sslmode=verify-full`.
 
-    Raises: ImproperlyConfigured for another scheme or a URL without host or name.
+    Raises: ImproperlyConfigured for another scheme, a URL without host or name, or an option that is not known.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is not a URL; percent-encode special characters.") from None
+    if parts.fragment:
+        raise ImproperlyConfigured(f"{name} holds a #: percent-encode special characters of the password (%23).")
     database_name = unquote(parts.path.lstrip("/"))
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured(f"{name} must start with postgresql://; no other database is supported.")
-    if not parts.hostname or not database_name:
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    host = options.pop("host", "") or parts.hostname  # ?host=/run/postgresql is a Unix socket's folder
+    if unknown := sorted(set(options) - _LIBPQ):
+        raise ImproperlyConfigured(f"{name} has an option that is not known: {', '.join(unknown)}.")
+    if not host or not database_name:
         raise ImproperlyConfigured(f"{name} must name a host and a database: postgresql://user@host/name.")
     try:
         port = parts.port
     except ValueError:
-        raise ImproperlyConfigured(f"{name} has a port that is not a number from 1 to 65535.") from None
+        port = 0
+    if port == 0:
+        raise ImproperlyConfigured(f"{name} has a port that is not a number from 1 to 65535.")
     return {
         "NAME": database_name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname,
+        "HOST": host,
         "PORT": port or 5432,
+        "OPTIONS": options,
     }
 
 

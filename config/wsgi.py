@@ -1,4 +1,4 @@
-# ruff: noqa: E402, I001  # the variables come before the settings, Django before Celery
+# ruff: noqa: I001  # the variables come before the settings, Django before Celery
 """The WSGI entry: a web process keeps a pool of database connections and knows the broker."""
 
 import os
@@ -6,8 +6,13 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 os.environ.setdefault("DB_POOL", "true")
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from workers.celery import app as celery_app
 
-application = get_wsgi_application()
+from core.checks import refuse_to_start
+from core.chunked import with_chunked_bodies
+
+application = with_chunked_bodies(get_wsgi_application(), max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+refuse_to_start()
 celery_app.set_default()

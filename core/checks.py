@@ -1,17 +1,33 @@
-"""System checks for configurations that cannot work. Ids are stable; tests and operators go by them."""
+"""System checks for configurations that cannot work. Ids are stable; tests and operators go by them.
 
+`manage.py` runs them; a web process does so too (`refuse_to_start`), since no command stands before it.
+"""
+
+import ipaddress
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
 
 from core import redis
 
 NO_DATABASE = "core.E001"
 NO_REDIS = "core.E002"
 BAD_REDIS_URL = "core.E003"
+BAD_ORIGIN = "core.E004"
+BAD_SECRET_KEY = "core.E005"  # noqa: S105  # an id, not a secret
+BAD_BROKER_URL = "core.E006"
+NO_HOSTS = "core.E007"
 ONE_ROLE = "core.W001"
+ANY_HOST = "core.W002"
+
+_HINT = "docs/operations/config.md"
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".test", ".invalid", ".example")
+_MINIMUM_SECRET = 50
 
 
 @register()
@@ -21,14 +37,10 @@ def servers_are_named(**_: Any) -> list[CheckMessage]:
     if not settings.DATABASE_URL:
         found.append(Error("DATABASE_URL is not set.", hint=settings.NO_SERVERS_HINT, id=NO_DATABASE))
     if not settings.REDIS_URL:
-        found.append(Error("REDIS_URL is not set.", hint=settings.NO_SERVERS_HINT, id=NO_REDIS))
-        return found
-    try:
-        redis.connect(settings.REDIS_URL)
-    except ValueError as error:
-        found.append(Error(f"REDIS_URL is not usable: {error}", id=BAD_REDIS_URL))
-    except Exception:  # noqa: BLE001  # a cluster's client connects at once; being away is no misconfiguration
-        return found
+        return [*found, Error("REDIS_URL is not set.", hint=settings.NO_SERVERS_HINT, id=NO_REDIS)]
+    found += _unless_usable("REDIS_URL", redis.parse, settings.REDIS_URL, BAD_REDIS_URL)
+    if settings.CELERY_BROKER_URL:
+        found += _unless_usable("CELERY_BROKER_URL", redis.broker_url, settings.CELERY_BROKER_URL, BAD_BROKER_URL)
     return found
 
 
@@ -40,8 +52,94 @@ def roles_differ(**_: Any) -> list[CheckMessage]:
         return [
             checks.Warning(
                 "The app connects with the owner's database role.",
-                hint="Make a second role without SUPERUSER and BYPASSRLS for DATABASE_URL (docs/operations/config.md).",
+                hint=f"Make a second role without SUPERUSER and BYPASSRLS for DATABASE_URL ({_HINT}).",
                 id=ONE_ROLE,
             )
         ]
     return []
+
+
+@register()
+def secret_key_is_secret(**_: Any) -> list[CheckMessage]:
+    """Sessions and cursors are signed with it."""
+    if not settings.PRODUCTION:
+        return []
+    try:
+        length = len(settings.SECRET_KEY)
+    except ImproperlyConfigured:
+        length = 0
+    if length >= _MINIMUM_SECRET:
+        return []
+    text = f"SECRET_KEY must be at least {_MINIMUM_SECRET} random characters; it has {length}."
+    return [Error(text, hint=f"Set SECRET_KEY, or SECRET_KEY_FILE ({_HINT}).", id=BAD_SECRET_KEY)]
+
+
+@register()
+def hosts_are_named(**_: Any) -> list[CheckMessage]:
+    """Without a host every request is refused; with a wildcard, links may lead to anybody's."""
+    if not settings.PRODUCTION:
+        return []
+    if not settings.ALLOWED_HOSTS:
+        return [Error("ALLOWED_HOSTS is empty: every request would be refused.", hint=_HINT, id=NO_HOSTS)]
+    if "*" in settings.ALLOWED_HOSTS:
+        return [checks.Warning("ALLOWED_HOSTS allows any host.", hint="Name the hosts.", id=ANY_HOST)]
+    return []
+
+
+@register()
+def origins_are_exact(**_: Any) -> list[CheckMessage]:
+    """In production CORS is an exact list of https origins elsewhere."""
+    if not settings.PRODUCTION:
+        return []
+    found: list[CheckMessage] = [
+        Error(f"CORS_ALLOWED_ORIGINS: {origin!r} {reason}.", hint="Name exact https:// origins.", id=BAD_ORIGIN)
+        for origin in settings.CORS_ALLOWED_ORIGINS
+        if (reason := _refused_origin(origin))
+    ]
+    loose = ("CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL", "CORS_ALLOWED_ORIGIN_REGEXES")
+    hint = "List exact origins in CORS_ALLOWED_ORIGINS."
+    found += [Error(f"{name} is set.", hint=hint, id=BAD_ORIGIN) for name in loose if getattr(settings, name, None)]
+    return found
+
+
+def refuse_to_start() -> None:
+    """Runs every check, as `manage.py` does before a command.
+
+    Raises: ImproperlyConfigured with all errors and their hints.
+    """
+    errors = [str(found) for found in checks.run_checks() if found.is_serious() and not found.is_silenced()]
+    if errors:
+        raise ImproperlyConfigured("Not started:\n" + "\n".join(errors))
+
+
+def _unless_usable(name: str, parse: Callable[[str], object], url: str, identity: str) -> list[CheckMessage]:
+    try:
+        parse(url)
+    except ValueError as error:
+        return [Error(f"{name} is not usable: {error}", hint=_HINT, id=identity)]
+    return []
+
+
+def _refused_origin(origin: str) -> str:
+    """Why an origin may not stand on the list; an empty string if it may."""
+    if "*" in origin:
+        return "is a wildcard"
+    try:
+        parts = urlsplit(origin)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "is not an origin"
+    if parts.scheme != "https" or not host:
+        return "does not start with https:// and a host"
+    if origin != f"https://{parts.netloc}" or "@" in parts.netloc or (port is None and parts.netloc.endswith(":")):
+        return "is more than scheme, host and port"
+    if _is_local(host):
+        return "is a local address"
+    return ""
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host.rstrip(".") or host.rstrip(".").endswith(_LOCAL_NAMES)

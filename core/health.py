@@ -1,38 +1,76 @@
-"""Liveness, readiness and warm-up. Readiness asks each thing that is needed, each with a time limit."""
+"""Liveness, readiness and warm-up. Readiness asks each thing that is needed, all at once, with a time limit."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any
+from dataclasses import dataclass, field
 
 import structlog
 from django.conf import settings
-from django.db import connection, connections
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from core import redis
+from core.errors import Unavailable
 
 PROBE_SECONDS = 1.0
+WARM_REDIS_CONNECTIONS = 2
+OK = "ok"
 _log = structlog.get_logger(__name__)
-_pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="readiness")
-_state = {"warm": False, "draining": False, "migrated": False}
+_state = {"draining": False, "migrated": False}
+
+
+@dataclass(slots=True)
+class Probe:
+    """One thing that readiness asks for. A server that hangs holds one thread, however often readiness is asked.
+
+    `ask` raises when the thing is away, and core.errors.Unavailable when the process must not serve without it.
+    """
+
+    ask: Callable[[], None]
+    _asked: "Future[str] | None" = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> "Future[str]":
+        """Asks in a thread; while an earlier question has no answer yet, that one is waited for."""
+        with self._lock:
+            if self._asked is None or self._asked.done():
+                self._asked = Future()
+                threading.Thread(target=self._answer, args=(self._asked,), name="readiness", daemon=True).start()
+            return self._asked
+
+    def _answer(self, answer: "Future[str]") -> None:
+        try:
+            self.ask()
+            answer.set_result(OK)
+        except BaseException as error:  # noqa: BLE001  # whatever it was, readiness says it
+            answer.set_exception(error)
+        finally:
+            connections.close_all()  # this thread's; with a pool it goes back there
 
 
 def warm_up() -> None:
     """Prepares a web process before it takes requests: connections open, code imported, copies loaded.
 
     A server that is away is logged, not fatal: the process serves what it can (architecture.md section 7).
+    Raises: ImproperlyConfigured, which no waiting would mend.
     """
-    import_string("config.urls.urlpatterns")
-    for step in (lambda: redis.warm_up(2), _touch_database, *_registered()):
+    _ = get_resolver().url_patterns
+    steps = [_warm_redis, _touch_database, *(import_string(name) for name in settings.WARM_UP)]
+    for step in steps:
         try:
             step()
+        except ImproperlyConfigured:
+            raise
         except Exception as error:  # noqa: BLE001  # whatever is away, the process starts
             _log.warning("warm_up_incomplete", error=str(error))
     connections.close_all()
-    _state["warm"] = True
 
 
 def drain() -> None:
@@ -40,8 +78,57 @@ def drain() -> None:
     _state["draining"] = True
 
 
-def _registered() -> list[Callable[[], None]]:
-    return [import_string(name) for name in getattr(settings, "WARM_UP", [])]
+def healthz(_request: HttpRequest) -> JsonResponse:
+    """The process answers; nothing else is asked."""
+    return JsonResponse({"status": OK})
+
+
+def readyz(_request: HttpRequest) -> JsonResponse:
+    """200 when lists can be served: the process is prepared, and Postgres or else Redis answers. Says how each is.
+
+    503 while draining, when neither can be reached, when migrations are missing, or when the process lacks its copies.
+    """
+    if _state["draining"]:
+        return JsonResponse({"status": "draining", "checks": {}}, status=503)
+    checks, blocked = _ask_all(_probes())
+    usable = not blocked and OK in (checks["database"], checks["redis"])
+    everything = all(outcome == OK for outcome in checks.values())
+    status = OK if everything else "degraded" if usable else "unavailable"
+    return JsonResponse({"status": status, "checks": checks}, status=200 if usable else 503)
+
+
+def _ask_all(probes: Mapping[str, Probe]) -> tuple[dict[str, str], bool]:
+    """What each probe says, and whether one of them forbids to serve."""
+    deadline = time.monotonic() + PROBE_SECONDS
+    asked = {name: probe.start() for name, probe in probes.items()}
+    checks: dict[str, str] = {}
+    blocked = False
+    for name, answer in asked.items():
+        try:
+            checks[name] = answer.result(timeout=max(0.0, deadline - time.monotonic()))
+        except Unavailable as error:
+            checks[name], blocked = str(error), True
+        except FutureTimeout:
+            checks[name] = f"no answer within {PROBE_SECONDS:g} s"
+        except Exception as error:  # noqa: BLE001  # its kind is told, its text may hold addresses
+            checks[name] = type(error).__name__
+    return checks, blocked
+
+
+def _probes() -> Mapping[str, Probe]:
+    if not _registered:
+        _registered["database"] = Probe(_check_database)
+        _registered["redis"] = Probe(_check_redis)
+        for name, check in settings.READINESS.items():
+            _registered[name] = Probe(import_string(check))
+    return _registered
+
+
+_registered: dict[str, Probe] = {}
+
+
+def _warm_redis() -> None:
+    redis.warm_up(WARM_REDIS_CONNECTIONS)
 
 
 def _touch_database() -> None:
@@ -49,49 +136,25 @@ def _touch_database() -> None:
         cursor.execute("SELECT 1")
 
 
-def _check_database() -> str:
+def _check_database() -> None:
+    _touch_database()
+    if not _state["migrated"]:
+        _check_migrations()
+        _state["migrated"] = True
+
+
+def _check_migrations() -> None:
     try:
-        _touch_database()
-        if not _state["migrated"]:
-            executor = MigrationExecutor(connection)
-            pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-            if pending:
-                return f"{len(pending)} migrations are missing: run manage.py migrate"
-            _state["migrated"] = True
-        return "ok"
-    finally:
-        connection.close()
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        raise Unavailable("the schema cannot be read: run manage.py migrate, which grants the app's rights") from error
+    if pending:
+        raise Unavailable(f"{len(pending)} migrations are missing: run manage.py migrate")
 
 
-def _check_redis() -> str:
+def _check_redis() -> None:
+    # Past the breaker: whether Redis is back is what is asked here.
     redis.client().ping()
-    return "ok"
-
-
-def healthz(_request: HttpRequest) -> JsonResponse:
-    """The process answers; nothing else is asked."""
-    return JsonResponse({"status": "ok"})
-
-
-def readyz(_request: HttpRequest) -> JsonResponse:
-    """200 when lists can be served: Postgres with every migration, or else Redis. Says how each part is.
-
-    503 while draining, or when neither can be reached.
-    """
-    if _state["draining"]:
-        return JsonResponse({"status": "draining", "checks": {}}, status=503)
-    checks = {name: _run(check) for name, check in (("database", _check_database), ("redis", _check_redis))}
-    unmigrated = "migrations" in checks["database"]
-    usable = not unmigrated and "ok" in checks.values()
-    degraded = [name for name, outcome in checks.items() if outcome != "ok"]
-    status = "ok" if not degraded else "degraded" if usable else "unavailable"
-    return JsonResponse({"status": status, "checks": checks}, status=200 if usable else 503)
-
-
-def _run(check: Callable[[], Any]) -> str:
-    try:
-        return str(_pool.submit(check).result(timeout=PROBE_SECONDS))
-    except FutureTimeout:
-        return f"no answer within {PROBE_SECONDS:g} s"
-    except Exception as error:  # noqa: BLE001  # whatever it was, the answer says it
-        return type(error).__name__

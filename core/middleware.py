@@ -1,4 +1,4 @@
-"""The outermost layer of a request: its id, its duration, its log line, and errors that no view saw."""
+"""The outermost layers of a request: its id, its duration, its log line, errors that no view saw, and the probes."""
 
 import re
 import secrets
@@ -8,12 +8,18 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import resolve
 
 from core import problem
 from core.metrics import REQUEST_SECONDS
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}\Z")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_TOO_LARGE = "The body is larger than 5 MiB."
+_NUL = "The address or the body holds a NUL character (%00 or \\u0000)."
 _log = structlog.get_logger("docent.request")
 
 
@@ -32,44 +38,75 @@ class EdgeMiddleware:
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        response = self._too_large(request) or self.get_response(request)
-        if response.status_code >= 400 and request.path.startswith("/api/"):
-            response = self._as_problem(request, response)
+        if request.encoding and request.encoding.lower() not in {"utf-8", "utf8"}:
+            request.encoding = "utf-8"  # the contract; Python knows codecs that are no encodings of text
+        response = self._refusal(request) or self.get_response(request)
+        if response.status_code >= 400 and not request.path.startswith("/admin/"):
+            _make_problem(request, response)
         response["X-Request-ID"] = request_id
         self._observe(request, response, time.perf_counter() - started)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A body that Django refuses to read is too large, not malformed."""
+        """What no view foresaw and is the caller's doing all the same."""
         if isinstance(error, RequestDataTooBig):
-            return problem.response(status=413, detail="The body is larger than 5 MiB.", request=request)
+            return problem.response(status=413, detail=_TOO_LARGE, request=request)
+        if isinstance(error, DataError) and "NUL" in str(error):
+            # The net below the views' own checks: PostgreSQL stores no NUL, and psycopg refuses to send one.
+            return problem.response(status=422, code="invalid", detail=_NUL, request=request)
         return None
 
-    def _too_large(self, request: HttpRequest) -> HttpResponse | None:
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > self.max_body:
-            return problem.response(status=413, detail="The body is larger than 5 MiB.", request=request)
+        if length.isascii() and length.isdigit() and int(length) > self.max_body:
+            return problem.response(status=413, detail=_TOO_LARGE, request=request)
         return None
-
-    def _as_problem(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Errors raised by Django before any view (bad host, wrong method) take the form of all others."""
-        if response.get("Content-Type", "").startswith(problem.CONTENT_TYPE) or response.streaming:
-            return response
-        kept = {name: value for name, value in response.items() if name.lower() in {"allow", "www-authenticate"}}
-        return problem.response(status=response.status_code, request=request, headers=kept)
 
     def _observe(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         match = request.resolver_match
         route = (match.view_name or match.route or "unnamed") if match else "unmatched"
         if route.startswith("admin:"):
             route = "admin"
-        REQUEST_SECONDS.labels(route, request.method or "", str(response.status_code)).observe(seconds)
+        # A client may send any word as the method, but must not make time series with it.
+        method = request.method if request.method in _METHODS else "OTHER"
+        REQUEST_SECONDS.labels(route, method, str(response.status_code)).observe(seconds)
         principal = getattr(request, "principal", None)
         _log.info(
             "request",
-            method=request.method,
+            method=method,
             route=route,
             status=response.status_code,
             milliseconds=round(seconds * 1000, 2),
             tenant=principal.tenant if principal else None,
         )
+
+
+class ProbeMiddleware:
+    """Answers the addresses in settings.PROBE_PATHS before anything looks at host, scheme, session or origin.
+
+    An orchestrator and a Prometheus call a process by its address, which is no name in ALLOWED_HOSTS.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.paths = frozenset(settings.PROBE_PATHS)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The probe's view, or what stands behind."""
+        if request.path_info not in self.paths:
+            return self.get_response(request)
+        request.resolver_match = resolve(request.path_info)
+        answer: HttpResponseBase = request.resolver_match.func(request)
+        return answer
+
+
+def _make_problem(request: HttpRequest, response: HttpResponse) -> None:
+    """Errors raised by Django before any view (bad host, wrong method) take the form of all others."""
+    if response.streaming or response.get("Content-Type", "").startswith(problem.CONTENT_TYPE):
+        return
+    # In place: the headers that others have set on it (CORS, Allow, WWW-Authenticate) stay.
+    response.content = problem.response(status=response.status_code, request=request).content
+    response["Content-Type"] = problem.CONTENT_TYPE
+    response["Cache-Control"] = "no-store"
+    if response.has_header("Content-Length"):
+        response["Content-Length"] = str(len(response.content))

@@ -15,6 +15,7 @@ from rest_framework.views import set_rollback
 from core.errors import FieldError, NotFound, ServiceError, Unavailable
 
 CONTENT_TYPE = "application/problem+json"
+MAX_QUOTED = 500
 TYPE_BASE = "https://docent.example/problems/"
 _log = structlog.get_logger(__name__)
 
@@ -54,11 +55,11 @@ def document(
         "type": TYPE_BASE + code,
         "title": title or HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
-        "instance": request.path if request else "",
+        "detail": _encodable(detail),
+        "instance": printable(request.path) if request else "",
         "code": code,
         "request_id": getattr(request, "request_id", ""),
-        "errors": [error.as_dict() for error in errors],
+        "errors": [{key: _encodable(value) for key, value in error.as_dict().items()} for error in errors],
     }
 
 
@@ -89,7 +90,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     request = getattr(context.get("request"), "_request", None)
     if isinstance(error, (OperationalError, InterfaceError, PoolTimeout)):
         _log.warning("database_unavailable", error=str(error))
-        error = Unavailable("The database cannot be reached. Nothing was changed; try again.")
+        error = Unavailable("The database cannot be reached or is too busy. Nothing is half done; try again.")
     if isinstance(error, Http404):
         error = NotFound()
     if isinstance(error, ServiceError):
@@ -141,11 +142,20 @@ def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:
         for index, value in enumerate(detail):
             yield from field_errors(value, f"{pointer}/{index}" if nested else pointer)
     else:
-        yield FieldError(pointer=pointer, code=getattr(detail, "code", "invalid"), detail=str(detail))
+        yield FieldError(pointer=pointer, code=getattr(detail, "code", "invalid"), detail=printable(str(detail)))
 
 
 def _escape(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")
+    return printable(token).replace("~", "~0").replace("/", "~1")
+
+
+def printable(text: str) -> str:
+    """A caller's own words, fit for an answer: bounded, and without the lone surrogates that UTF-8 cannot carry."""
+    return _encodable(text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -160,7 +170,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: no such route."""
-    return response(status=404, detail=f"There is nothing at {request.path}.", request=request)
+    return response(status=404, detail=f"There is nothing at {printable(request.path)}.", request=request)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -25,6 +25,15 @@ def enqueue(task: str, /, *, countdown: float | None = None, **arguments: Any) -
     transaction.on_commit(_sender(task, countdown, arguments))
 
 
+def warm_up() -> None:
+    """Imports what the first enqueue would import, and connects to the broker.
+
+    Raises: whatever kombu's transport raises when the broker is away.
+    """
+    with current_app.producer_pool.acquire(block=True) as producer:
+        _ = producer.channel
+
+
 def _sender(task: str, countdown: float | None, arguments: dict[str, Any]) -> Callable[[], None]:
     def send() -> None:
         if not breaker.allows():

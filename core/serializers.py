@@ -5,13 +5,15 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
+MAX_UNKNOWN = 20  # as many misspelt names are told in one answer
+
 
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields that it does not know: a misspelt one must not be ignored in silence."""
 
     def to_internal_value(self, data: Any) -> Any:
         """DRF's own, after a look at the names."""
-        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))[:MAX_UNKNOWN]):
             known = ", ".join(self.fields)
             raise serializers.ValidationError(
                 {name: [serializers.ErrorDetail(f"Unknown field; known are {known}.", "unknown")] for name in unknown}

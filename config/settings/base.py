@@ -6,6 +6,7 @@ What each environment variable means stands in docs/operations/config.md.
 from datetime import timedelta
 from pathlib import Path
 
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded, env
@@ -23,12 +24,12 @@ NO_SERVERS_HINT = (
 )
 
 # --- Security --------------------------------------------------------------------------------------------
+PRODUCTION = True  # dev.py and test.py are not; system checks are stricter here (core.checks)
 DEBUG = False
 SECRET_KEY = env.secret("SECRET_KEY")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
@@ -43,7 +44,17 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # api.md: a body is at most 5 MiB
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_PREFLIGHT_MAX_AGE = 600
-CORS_EXPOSE_HEADERS = ["ETag", "X-Request-ID", "Link", "Retry-After"]
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-match", "if-none-match", "x-request-id", "dpop"]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Idempotent-Replayed",
+    "X-Request-ID",
+]
 
 # --- Applications ----------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -65,6 +76,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core.middleware.EdgeMiddleware",
+    "core.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -77,6 +89,10 @@ MIDDLEWARE = [
     "accounts.middleware.AdminScopeMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
+PROBE_PATHS = ["/healthz", "/readyz", "/metrics"]
+# What a web process does before its first request, and what must hold besides the servers for it to serve.
+WARM_UP = ["accounts.tokens.ensure_configured", "accounts.directory.start", "core.queue.warm_up"]
+READINESS = {"tenants": "accounts.directory.check_ready"}
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -112,31 +128,39 @@ DB_POOL = env.flag("DB_POOL", default=False)  # config/wsgi.py turns it on; work
 DB_POOL_MAX_SIZE = env.integer("DB_POOL_MAX_SIZE", 8, minimum=1)
 DB_POOL_TIMEOUT_SECONDS = env.seconds("DB_POOL_TIMEOUT_SECONDS", 2.0, minimum=0.1)
 DB_CONNECT_TIMEOUT_SECONDS = env.integer("DB_CONNECT_TIMEOUT_SECONDS", 2, minimum=1)
-DB_STATEMENT_TIMEOUT_SECONDS = env.seconds("DB_STATEMENT_TIMEOUT_SECONDS", 0.0)
+API_DEADLINE_SECONDS = env.seconds("API_DEADLINE_SECONDS", 10.0, minimum=1.0)
+# 0 is none. No statement of a request outlives its deadline; those of workers may.
+DB_STATEMENT_TIMEOUT_SECONDS = env.seconds("DB_STATEMENT_TIMEOUT_SECONDS", API_DEADLINE_SECONDS if DB_POOL else 0.0)
 MIGRATION_LOCK_TIMEOUT_SECONDS = env.seconds("MIGRATION_LOCK_TIMEOUT_SECONDS", 5.0, minimum=0.1)
 
 
-def _database(name: str, url: str, *, pool: bool) -> dict[str, object]:
-    options: dict[str, object] = {"connect_timeout": DB_CONNECT_TIMEOUT_SECONDS}
+def _database(name: str, url: str, *, pool: bool, statement_timeout: float = 0.0) -> dict[str, object]:
+    database = env.database(name, url)
+    options: dict[str, object] = {"connect_timeout": DB_CONNECT_TIMEOUT_SECONDS, **database["OPTIONS"]}
+    if statement_timeout:
+        options["options"] = f"-c statement_timeout={int(statement_timeout * 1000)}"
     if pool:
         options["pool"] = {
             "min_size": min(2, DB_POOL_MAX_SIZE),
             "max_size": DB_POOL_MAX_SIZE,
             "timeout": DB_POOL_TIMEOUT_SECONDS,
         }
-    elif DB_STATEMENT_TIMEOUT_SECONDS:
-        options["options"] = f"-c statement_timeout={int(DB_STATEMENT_TIMEOUT_SECONDS * 1000)}"
     return {
         "ENGINE": "django_prometheus.db.backends.postgresql",
         "CONN_MAX_AGE": 0 if pool else 60,
         "CONN_HEALTH_CHECKS": not pool,
+        **database,
         "OPTIONS": options,
-        **env.database(name, url),
     }
 
 
 DATABASES = {
-    "default": _database("DATABASE_URL", DATABASE_URL or "postgresql://none@127.0.0.1:1/none", pool=DB_POOL),
+    "default": _database(
+        "DATABASE_URL",
+        DATABASE_URL or "postgresql://none@127.0.0.1:1/none",
+        pool=DB_POOL,
+        statement_timeout=DB_STATEMENT_TIMEOUT_SECONDS,
+    ),
     "owner": _database(
         "DATABASE_OWNER_URL", DATABASE_OWNER_URL or DATABASE_URL or "postgresql://none@127.0.0.1:1/none", pool=False
     ),
@@ -163,7 +187,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.json_body.BoundedJSONParser"],
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is CORS's; what an operation takes stands in the OpenAPI document
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "core.problem.handle",
     "UNAUTHENTICATED_USER": None,
@@ -183,10 +208,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
-API_DEADLINE_SECONDS = env.seconds("API_DEADLINE_SECONDS", 10.0, minimum=1.0)
 
 # --- Tokens (RFC 9068) -----------------------------------------------------------------------------------
-JWT_PRIVATE_KEY = env.secret("JWT_PRIVATE_KEY")
+JWT_PRIVATE_KEY = env.secret("JWT_PRIVATE_KEY").replace("\\n", "\n")  # env files hold one line
 JWT_ISSUER = env.text("JWT_ISSUER", "docent")
 JWT_AUDIENCE = env.text("JWT_AUDIENCE", "docent-api")
 ACCESS_TOKEN_SECONDS = env.integer("ACCESS_TOKEN_SECONDS", 900, minimum=60, maximum=3600)
@@ -199,7 +223,9 @@ SIMPLE_JWT = {
     "AUDIENCE": JWT_AUDIENCE,
     "LEEWAY": 0,
 }
-TOKEN_RATE = env.text("TOKEN_RATE", "60/m")  # per address, at the token endpoint
+TOKEN_RATE = env.rate("TOKEN_RATE", "60/m")  # per address, at the token endpoint
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, maximum=10)
+RATELIMIT_IP_META_KEY = "core.client_address.of"
 RATELIMIT_USE_CACHE = "default"
 
 # --- Recommendations -------------------------------------------------------------------------------------
@@ -223,7 +249,7 @@ STORAGES = {
 
 # --- AI --------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
-OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
+OPENAI_BASE_URL = env.web_address("OPENAI_BASE_URL")
 OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4.1-mini")
 OPENAI_REASONING_EFFORT = env.text("OPENAI_REASONING_EFFORT")
 AI_TIMEOUT_SECONDS = env.seconds("AI_TIMEOUT_SECONDS", 20.0, minimum=0.1, maximum=120.0)

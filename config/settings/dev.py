@@ -4,8 +4,8 @@ import os
 
 os.environ.setdefault("SECRET_KEY", "only-for-manage.py-without-a-running-service")
 
-from config.settings.base import *
 from config import env
+from config.settings.base import *
 from config.settings.base import STATIC_ROOT, VAR_DIR
 
 if (_secret := VAR_DIR / "secrets" / "secret_key").exists() and "SECRET_KEY_FILE" not in os.environ:
@@ -13,6 +13,7 @@ if (_secret := VAR_DIR / "secrets" / "secret_key").exists() and "SECRET_KEY_FILE
 if (_key := VAR_DIR / "secrets" / "jwt.pem").exists() and "JWT_PRIVATE_KEY_FILE" not in os.environ:
     JWT_PRIVATE_KEY = _key.read_text(encoding="utf-8").strip()
 
+PRODUCTION = False
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0

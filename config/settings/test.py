@@ -10,7 +10,8 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-test
 from config.settings import base
 from config.settings.base import *
 
-JWT_PRIVATE_KEY = (
+PRODUCTION = False
+JWT_PRIVATE_KEY = base.JWT_PRIVATE_KEY or (
     rsa.generate_private_key(public_exponent=65537, key_size=2048)
     .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     .decode()

@@ -1,12 +1,40 @@
 """GET /.well-known/jwks.json: the keys that verify our tokens."""
 
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.http import require_safe
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts import jwks
 
 
-@require_safe
-def jwks_document(_request: HttpRequest) -> JsonResponse:
-    """The JWK set (RFC 7517), cacheable for five minutes."""
-    return JsonResponse({"keys": jwks.published()}, headers={"Cache-Control": "public, max-age=300"})
+class JsonWebKey(serializers.Serializer[Any]):
+    kty = serializers.ChoiceField(["RSA"])
+    use = serializers.ChoiceField(["sig"])
+    alg = serializers.ChoiceField(["RS256"])
+    kid = serializers.CharField(help_text="The key's thumbprint (RFC 7638)")
+    n = serializers.CharField()
+    e = serializers.CharField()
+
+
+class JsonWebKeySet(serializers.Serializer[Any]):
+    keys = JsonWebKey(many=True)
+
+
+class KeysView(APIView):
+    """The public keys."""
+
+    authentication_classes = []
+    permission_classes = []
+    scope = None
+
+    @extend_schema(operation_id="jwks", tags=["auth"], auth=[], responses={200: JsonWebKeySet})
+    def get(self, request: Request) -> Response:
+        """The JWK set (RFC 7517), cacheable for five minutes."""
+        return Response({"keys": jwks.published()}, headers={"Cache-Control": "public, max-age=300"})
+
+
+jwks_document = KeysView.as_view()

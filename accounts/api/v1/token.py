@@ -2,37 +2,59 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django_ratelimit.core import is_ratelimited
-from drf_spectacular.utils import OpenApiExample, extend_schema
-from redis.exceptions import RedisError
-from rest_framework import serializers
-from rest_framework.parsers import FormParser, JSONParser
+from django_ratelimit.core import get_usage
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import clients, tokens
-from core import clock, problem
+from core import clock, problem, redis
+from core.json_body import BoundedJSONParser
+from core.serializers import Problem
+
+PARAMETERS = ("grant_type", "client_id", "client_secret", "scope")
 
 
 class TokenRequest(serializers.Serializer[Any]):
-    grant_type = serializers.CharField()
-    client_id = serializers.CharField(required=False)
-    client_secret = serializers.CharField(required=False)
+    grant_type = serializers.ChoiceField(["client_credentials"])
+    client_id = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
+    client_secret = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
     scope = serializers.CharField(required=False, help_text="Words separated by blanks; none: all that the client may.")
 
 
 class TokenResponse(serializers.Serializer[Any]):
     access_token = serializers.CharField()
-    token_type = serializers.CharField()
+    token_type = serializers.ChoiceField(["Bearer"])
     expires_in = serializers.IntegerField(help_text="Seconds")
     scope = serializers.CharField()
+
+
+class TokenProblem(Problem):
+    """A problem that is also an error of RFC 6749, section 5.2."""
+
+    error = serializers.CharField()
+    error_description = serializers.CharField()
+
+
+class TokenRefused(Exception):
+    """The answer to a request that gets no token."""
+
+    def __init__(self, status: int, error: str, detail: str, *, code: str = "", retry_after: int = 0) -> None:
+        super().__init__(detail)
+        self.status, self.error, self.detail, self.code = status, error, detail, code or error
+        self.headers = {"Retry-After": str(retry_after)} if retry_after else {}
+        if status == 401:
+            self.headers["WWW-Authenticate"] = 'Basic realm="docent"'
 
 
 class TokenView(APIView):
@@ -40,7 +62,7 @@ class TokenView(APIView):
 
     authentication_classes = []
     permission_classes = []
-    parser_classes = [FormParser, JSONParser]
+    parser_classes = [FormParser, BoundedJSONParser]
     scope = None
 
     @extend_schema(
@@ -48,7 +70,19 @@ class TokenView(APIView):
         tags=["auth"],
         auth=[],
         request={"application/x-www-form-urlencoded": TokenRequest, "application/json": TokenRequest},
-        responses={200: TokenResponse},
+        responses={
+            200: TokenResponse,
+            **{
+                (status, problem.CONTENT_TYPE): OpenApiResponse(TokenProblem, meaning)
+                for status, meaning in {
+                    400: "The request is not one for a token; `error` says why.",
+                    401: "The client is unknown, its secret wrong, or it is no longer valid.",
+                    415: "The body is neither a form nor JSON.",
+                    429: "Too many requests from this address; Retry-After says when.",
+                }.items()
+            },
+            (503, problem.CONTENT_TYPE): OpenApiResponse(Problem, "The database is away; Retry-After says when."),
+        },
         examples=[
             OpenApiExample(
                 "Client credentials",
@@ -59,62 +93,94 @@ class TokenView(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Issues an access token. The credentials stand in the body (form or JSON) or in HTTP Basic."""
-        django_request = request._request  # noqa: SLF001  # django-ratelimit takes Django's request
-        if _limited(django_request):
-            return _refusal(django_request, 429, "slow_down", "Too many token requests from this address.", retry=60)
-        body = request.data if hasattr(request.data, "get") else {}
-        if body.get("grant_type") != "client_credentials":
-            return _refusal(django_request, 400, "unsupported_grant_type", "grant_type must be client_credentials.")
         try:
-            client_id, secret = _credentials(request.META.get("HTTP_AUTHORIZATION", ""), body)
-            now = clock.now()
-            client = clients.verify(client_id=client_id, secret=secret, now=now)
-        except clients.ClientRefused as error:
-            return _refusal(django_request, 401, "invalid_client", error.detail)
-        asked = str(body.get("scope") or "").split()
-        if beyond := sorted(set(asked) - set(client.scopes)):
-            detail = f"The client may not ask for {', '.join(beyond)}."
-            return _refusal(django_request, 400, "invalid_scope", detail)
-        granted = sorted(asked or client.scopes)
-        answer = {
-            "access_token": tokens.issue(client=client, scopes=granted, now=now),
-            "token_type": "Bearer",
-            "expires_in": settings.ACCESS_TOKEN_SECONDS,
-            "scope": " ".join(granted),
-        }
-        return Response(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+            _check_rate(request)
+            return Response(_token(request), headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+        except TokenRefused as refused:
+            return _problem(request, refused)
 
 
-def _limited(request: Any) -> bool:
+def _token(request: Request) -> dict[str, Any]:
+    parameters = _parameters(request)
+    if not parameters["grant_type"]:
+        raise TokenRefused(400, "invalid_request", "grant_type is missing.")
+    if parameters["grant_type"] != "client_credentials":
+        raise TokenRefused(400, "unsupported_grant_type", "grant_type must be client_credentials.")
+    client_id, secret = _credentials(request.META.get("HTTP_AUTHORIZATION", ""), parameters)
+    now = clock.now()
+    try:
+        client = clients.verify(client_id=client_id, secret=secret, now=now)
+    except clients.ClientRefused as error:
+        raise TokenRefused(401, "invalid_client", error.detail) from error
+    asked = parameters["scope"].split()
+    if not set(asked) <= set(client.scopes):
+        raise TokenRefused(400, "invalid_scope", f"The client may ask for {', '.join(client.scopes) or 'nothing'}.")
+    granted = sorted(set(asked or client.scopes))
+    return {
+        "access_token": tokens.issue(client=client, scopes=granted, now=now),
+        "token_type": "Bearer",
+        "expires_in": tokens.lifetime_seconds(client=client, now=now),
+        "scope": " ".join(granted),
+    }
+
+
+def _check_rate(request: Request) -> None:
     """Per address. Without Redis nobody is shut out here: a wrong secret is as wrong as before."""
     try:
-        return bool(
-            is_ratelimited(request, group="token", key="ip", rate=settings.TOKEN_RATE, method="POST", increment=True)
-        )
-    except RedisError:
-        return False
+        usage = redis.call("token_rate", lambda _: _count(request._request))  # noqa: SLF001  # it takes Django's request
+    except redis.RedisUnavailable:
+        return
+    if usage and usage["should_limit"]:
+        wait = max(1, usage["time_left"])
+        detail = f"Too many token requests from this address; wait {wait} s. A token is good for many calls."
+        raise TokenRefused(429, "slow_down", detail, code="rate_limited", retry_after=wait)
 
 
-def _credentials(header: str, body: Any) -> tuple[str, str]:
+def _count(request: HttpRequest) -> dict[str, Any] | None:
+    usage: dict[str, Any] | None = get_usage(
+        request, group="token", key="ip", rate=settings.TOKEN_RATE, method="POST", increment=True
+    )
+    return usage
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    """The known parameters, an empty string for a missing one; unknown ones are ignored (RFC 6749, section 3.2)."""
+    try:
+        body = request.data
+    except exceptions.UnsupportedMediaType as error:
+        raise TokenRefused(415, "invalid_request", "The body must be a form or JSON.") from error
+    except exceptions.ParseError as error:
+        raise TokenRefused(400, "invalid_request", "The body is not valid JSON.") from error
+    if not isinstance(body, Mapping):
+        raise TokenRefused(400, "invalid_request", "The body must be an object of parameters.")
+    found = {}
+    for name in PARAMETERS:
+        given = body.getlist(name) if hasattr(body, "getlist") else [body[name]] if name in body else []
+        if len(given) > 1 or not all(isinstance(value, str) for value in given):
+            raise TokenRefused(400, "invalid_request", f"{name} must be one string.")
+        found[name] = given[0] if given else ""
+    return found
+
+
+def _credentials(header: str, parameters: Mapping[str, str]) -> tuple[str, str]:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
-        return str(body.get("client_id") or ""), str(body.get("client_secret") or "")
+        return parameters["client_id"], parameters["client_secret"]
+    if parameters["client_secret"]:
+        raise TokenRefused(400, "invalid_request", "The client's secret stands in the body and in HTTP Basic.")
     try:
-        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        raise clients.ClientRefused("The Basic credentials are not valid base64.") from None
+        client_id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise TokenRefused(401, "invalid_client", "The Basic credentials are not valid base64 of UTF-8.") from None
     return unquote_plus(client_id), unquote_plus(secret)
 
 
-def _refusal(request: HttpRequest, status: int, error: str, detail: str, retry: int | None = None) -> HttpResponseBase:
-    headers = {"Retry-After": str(retry)} if retry else {}
-    if status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="docent"'
+def _problem(request: Request, refused: TokenRefused) -> HttpResponseBase:
     return problem.response(
-        status=status,
-        code=error,
-        detail=detail,
-        request=request,
-        headers=headers,
-        extra={"error": error, "error_description": detail},
+        status=refused.status,
+        code=refused.code,
+        detail=refused.detail,
+        request=request._request,  # noqa: SLF001  # DRF offers no other way to Django's request
+        headers=refused.headers,
+        extra={"error": refused.error, "error_description": refused.detail},
     )

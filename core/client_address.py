@@ -1,0 +1,34 @@
+"""Whose address a request comes from, where proxies stand in between."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+UNKNOWN = "0.0.0.0"  # noqa: S104  # all whose address cannot be told share one limit
+
+
+def of(request: HttpRequest) -> str:
+    """The IP address of the caller; UNKNOWN where there is none, as behind a Unix socket.
+
+    With TRUSTED_PROXIES=n it is the n-th address from the right of X-Forwarded-For: each proxy of ours appends the one
+    it was called from, and whatever stands left of that is the caller's own claim.
+    """
+    direct = str(request.META.get("REMOTE_ADDR", ""))
+    if not settings.TRUSTED_PROXIES:
+        return _valid(direct)
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    if len(hops) < settings.TRUSTED_PROXIES:
+        return _valid(direct)
+    return _valid(hops[-settings.TRUSTED_PROXIES])
+
+
+def _valid(text: str) -> str:
+    if text.startswith("["):  # [2001:db8::1]:4711
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:  # 192.0.2.1:4711
+        text = text.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return UNKNOWN
