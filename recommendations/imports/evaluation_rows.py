@@ -51,7 +51,7 @@ def read_events(path: Path, *, now: datetime) -> FileRows:
             if read.type in NOT_POSITIVE:
                 not_positive += 1
                 continue
-            timed = timed and bool((line.row or {}).get("occurred_at"))
+            timed = timed and (line.row or {}).get("occurred_at") is not None
             users.append(read.user_id)
             items.append(read.item_id)
             times.append(read.occurred_at.timestamp())

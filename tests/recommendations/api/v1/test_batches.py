@@ -86,22 +86,22 @@ class TestEventsBatch:
 
 
 class TestBody:
-    @pytest.mark.parametrize("kind", ["items", "users", "events"])
-    @pytest.mark.parametrize("body", [{}, [], {"rows": []}, {"items": {}, "users": {}, "events": {}}, None])
-    def test_must_hold_the_list(self, cast, kind, body):
-        answer = cast.acme.http.post(f"/api/v1/{kind}/batch", body, format="json")
+    def test_must_hold_the_list(self, cast):
+        for kind in ("items", "users", "events"):
+            for body in ({}, [], {"rows": []}, {"items": {}, "users": {}, "events": {}}, None):
+                answer = cast.acme.http.post(f"/api/v1/{kind}/batch", body, format="json")
 
-        assert answer.status_code == 422
+                assert answer.status_code == 422
 
-    @pytest.mark.parametrize("kind", ["items", "users", "events"])
-    def test_may_hold_a_thousand_rows_and_nothing_else(self, cast, kind):
-        assert _post(cast.acme, kind, [{}] * 1001).json()["errors"][0]["code"] == "too_many"
-        answer = cast.acme.http.post(f"/api/v1/{kind}/batch", {kind: [], "dry_run": True}, format="json")
-        assert answer.json()["errors"][0]["code"] == "unknown_field"
+    def test_may_hold_a_thousand_rows_and_nothing_else(self, cast):
+        for kind in ("items", "users", "events"):
+            assert _post(cast.acme, kind, [{}] * 1001).json()["errors"][0]["code"] == "too_many"
+            answer = cast.acme.http.post(f"/api/v1/{kind}/batch", {kind: [], "dry_run": True}, format="json")
+            assert answer.json()["errors"][0]["code"] == "unknown_field"
 
-    @pytest.mark.parametrize("kind", ["items", "users", "events"])
-    def test_may_be_empty(self, cast, kind):
-        assert _post(cast.acme, kind, []).json() == {"results": [], "summary": {}}
+    def test_may_be_empty(self, cast):
+        for kind in ("items", "users", "events"):
+            assert _post(cast.acme, kind, []).json() == {"results": [], "summary": {}}
 
 
 class TestAccess:

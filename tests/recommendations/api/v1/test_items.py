@@ -98,29 +98,28 @@ class TestPut:
         assert answer["Content-Type"] == "application/problem+json"
         assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
 
-    @pytest.mark.parametrize(
-        ("raw", "status"),
-        [
-            (b'{"attributes": {"a": NaN}}', 400),
-            (b'{"attributes": {"a": 1e400}}', 422),
-            (b'{"attributes": {"a": %s}}' % (b"9" * 400), 422),
-            (b'{"title": "\\ud800"}', 422),
-            (b'{"\\ud800": 1}', 422),
-            (b'{"title": "\\u0000"}', 422),
-            (b"[" * 100_000, 400),
-            (b'{"a":' * 100_000, 400),
-            (b"\xff\xfe", 400),
-            (b"[]", 422),
-            (b"7", 422),
-            (b"null", 422),
-            (b"{", 400),
-        ],
-    )
-    def test_answers_hostile_bodies_clearly(self, cast, raw, status):
-        answer = cast.acme.http.put(URL + "a", raw, content_type="application/json")
+    def test_answers_hostile_bodies_clearly(self, cast):
+        expected = {
+            b'{"attributes": {"a": NaN}}': 400,
+            b'{"attributes": {"a": 1e400}}': 422,
+            b'{"attributes": {"a": %s}}' % (b"9" * 400): 422,
+            b'{"attributes": {"a": %s}}' % (b"9" * 5000): 400,
+            b'{"title": "\\ud800"}': 422,
+            b'{"\\ud800": 1}': 422,
+            b'{"title": "\\u0000"}': 422,
+            b"[" * 100_000: 400,
+            b'{"a":' * 100_000: 400,
+            b"\xff\xfe": 400,
+            b"[]": 422,
+            b"7": 422,
+            b"null": 422,
+            b"{": 400,
+        }
 
-        assert answer.status_code == status
-        assert answer["Content-Type"] == "application/problem+json"
+        answers = {raw: cast.acme.http.put(URL + "a", raw, content_type="application/json") for raw in expected}
+
+        assert {raw: answer.status_code for raw, answer in answers.items()} == expected
+        assert {answer["Content-Type"] for answer in answers.values()} == {"application/problem+json"}
 
     def test_takes_json_only(self, cast):
         assert cast.acme.http.put(URL + "a", "title=x", content_type="text/plain").status_code == 415
@@ -137,15 +136,15 @@ class TestGet:
         assert answer["Vary"] == "Authorization, Origin"
         assert answer["ETag"].startswith('"')
 
-    @pytest.mark.parametrize("shape", ["{}", "W/{}", '"other", {}', "*"])
-    def test_answers_304_without_a_body(self, cast, shape):
+    def test_answers_304_without_a_body(self, cast):
         tag = cast.acme.http.put(URL + "brazil", FILM, format="json")["ETag"]
 
-        answer = cast.acme.http.get(URL + "brazil", HTTP_IF_NONE_MATCH=shape.format(tag))
+        for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+            answer = cast.acme.http.get(URL + "brazil", HTTP_IF_NONE_MATCH=known)
 
-        assert (answer.status_code, answer.content) == (304, b"")
-        assert answer["ETag"] == tag
-        assert answer["Vary"] == "Authorization, Origin"
+            assert (answer.status_code, answer.content) == (304, b"")
+            assert answer["ETag"] == tag
+            assert answer["Vary"] == "Authorization, Origin"
 
     def test_head_answers_as_get_does(self, cast):
         tag = cast.acme.http.put(URL + "brazil", FILM, format="json")["ETag"]
@@ -298,27 +297,26 @@ class TestList:
         assert changed.status_code == 200
         assert cast.acme.http.get(first["Link"].partition(">")[0][1:]).json()["data"][0]["item_id"] == "c"
 
-    @pytest.mark.parametrize(
-        ("query", "pointer", "code"),
-        [
-            ("?limit=0", "/limit", "out_of_range"),
-            ("?limit=201", "/limit", "out_of_range"),
-            ("?limit=two", "/limit", "out_of_range"),
-            ("?limit=%D9%A2", "/limit", "out_of_range"),
-            ("?cursor=x", "/cursor", "bad_cursor"),
-            ("?cursor=%00", "/cursor", "bad_cursor"),
-            ("?hidden=1", "/hidden", "not_a_boolean"),
-            ("?category=%00", "/category", "bad_character"),
-            ("?updated_since=yesterday", "/updated_since", "not_a_timestamp"),
-            ("?categori=x", "/categori", "unknown_parameter"),
-            ("?hidden=true&hidden=false", "/hidden", "repeated"),
-        ],
-    )
-    def test_says_what_is_wrong_with_a_query(self, cast, query, pointer, code):
-        answer = cast.acme.http.get("/api/v1/items" + query)
+    def test_says_what_is_wrong_with_a_query(self, cast):
+        expected = {
+            "?limit=0": ("/limit", "out_of_range"),
+            "?limit=201": ("/limit", "out_of_range"),
+            "?limit=two": ("/limit", "out_of_range"),
+            "?limit=%D9%A2": ("/limit", "out_of_range"),
+            "?cursor=x": ("/cursor", "bad_cursor"),
+            "?cursor=%00": ("/cursor", "bad_cursor"),
+            "?hidden=1": ("/hidden", "not_a_boolean"),
+            "?category=%00": ("/category", "bad_character"),
+            "?updated_since=yesterday": ("/updated_since", "not_a_timestamp"),
+            "?categori=x": ("/categori", "unknown_parameter"),
+            "?hidden=true&hidden=false": ("/hidden", "repeated"),
+        }
 
-        assert answer.status_code == 422
-        assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
+        answers = {query: cast.acme.http.get("/api/v1/items" + query) for query in expected}
+
+        assert {answer.status_code for answer in answers.values()} == {422}
+        told = {query: answer.json()["errors"][0] for query, answer in answers.items()}
+        assert {query: (error["pointer"], error["code"]) for query, error in told.items()} == expected
 
     def test_a_cursor_is_good_for_its_tenant_and_filters_only(self, cast):
         for member in (cast.acme, cast.globex):

@@ -1,0 +1,160 @@
+"""Import files: rows in their order, damage told by line, nothing else lost."""
+
+import gzip
+import json
+
+import pytest
+
+from recommendations.imports import files
+from recommendations.imports.files import ImportFile, UnreadableFile
+
+COLUMNS = ("item_id", "title", "categories", "attributes", "hidden", "value", "occurred_at")
+
+
+def _read(path):
+    with ImportFile(path, columns=COLUMNS, required=("item_id",)) as file:
+        return list(file)
+
+
+def _write(tmp_path, name, content):
+    path = tmp_path / name
+    raw = content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    return path
+
+
+def _told(lines):
+    return [(line.number, line.row if line.row is not None else line.errors[0].code) for line in lines]
+
+
+class TestCsv:
+    @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+    def test_gives_cells_as_json_would(self, tmp_path, name):
+        text = (
+            "\ufeffitem_id,title,categories,attributes,hidden,value,occurred_at\r\n"
+            'a,"One, ""two""",Drama | Comedy|,"{""year"": 1985}",TRUE,4.0,964982703\r\n'
+            "b,,,,,,2026-03-01T00:00:00Z\r\n"
+            "\r\n"
+            'c,"two\nlines",,,0,-1e3,\r\n'
+            "d,,,,,,\r\n"
+        )
+
+        assert _told(_read(_write(tmp_path, name, text))) == [
+            (
+                2,
+                {
+                    "item_id": "a",
+                    "title": 'One, "two"',
+                    "categories": ["Drama", "Comedy"],
+                    "attributes": {"year": 1985},
+                    "hidden": True,
+                    "value": 4.0,
+                    "occurred_at": 964982703.0,
+                },
+            ),
+            (3, {"item_id": "b", "occurred_at": "2026-03-01T00:00:00Z"}),
+            (5, {"item_id": "c", "title": "two\nlines", "hidden": False, "value": -1000.0}),
+            (7, {"item_id": "d"}),
+        ]
+
+    def test_reports_damaged_rows_and_goes_on(self, tmp_path):
+        raw = b'item_id,title\nok1,x\n\xff,x\nshort\nlong,x,y\nb,"a"b\n' + b"x" * (files.MAX_LINE + 5) + b",\nok2,x\n"
+
+        assert _told(_read(_write(tmp_path, "a.csv", raw))) == [
+            (2, {"item_id": "ok1", "title": "x"}),
+            (3, "bad_encoding"),
+            (4, "bad_csv"),
+            (5, "bad_csv"),
+            (6, "bad_csv"),
+            (7, "line_too_long"),
+            (8, {"item_id": "ok2", "title": "x"}),
+        ]
+
+    def test_says_which_lines_a_lone_quotation_mark_swallowed(self, tmp_path):
+        rows = "".join(f"i{number},{'x' * 1000}\n" for number in range(1200))
+        lines = _read(_write(tmp_path, "a.csv", f'item_id,title\nbad,"x\n{rows}'))
+
+        assert lines[0].number == 2
+        assert "Lines 2 to" in lines[0].errors[0].detail
+        assert lines[-1].row == {"item_id": "i1199", "title": "x" * 1000}
+
+    @pytest.mark.parametrize(
+        ("column", "cell"),
+        [
+            ("attributes", "{year}"),
+            ("attributes", "[" * 5000),
+            ("hidden", "maybe"),
+            ("value", "four"),
+            ("value", "nan"),
+            ("value", "1_0"),
+            ("occurred_at", "yesterday"),
+        ],
+    )
+    def test_names_the_cell_that_cannot_be_read(self, tmp_path, column, cell):
+        (line,) = _read(_write(tmp_path, "a.csv", f"item_id,{column}\na,{cell}\n"))
+
+        assert [(error.pointer, error.code) for error in line.errors] == [(f"/{column}", "bad_cell")]
+
+    @pytest.mark.parametrize(
+        ("content", "why"),
+        [
+            ("", "empty"),
+            ("item_id,tittle\n", "tittle"),
+            ("title\nx\n", "lacks the columns item_id"),
+            ("item_id,item_id\n", "twice"),
+            (b"item_id,\xff\n", "header cannot be read"),
+        ],
+    )
+    def test_refuses_a_file_without_a_good_header(self, tmp_path, content, why):
+        with pytest.raises(UnreadableFile, match=why):
+            _read(_write(tmp_path, "a.csv", content))
+
+
+class TestNdjson:
+    @pytest.mark.parametrize("name", ["a.ndjson", "a.jsonl.gz"])
+    def test_gives_objects_and_reports_the_rest(self, tmp_path, name):
+        rows = [json.dumps({"item_id": "a"}), "", "7", "{", "[" * 100_000, "\ufeff" + json.dumps({"item_id": "é"})]
+
+        assert _told(_read(_write(tmp_path, name, "\n".join(rows)))) == [
+            (1, {"item_id": "a"}),
+            (3, "not_an_object"),
+            (4, "bad_json"),
+            (5, "bad_json"),
+            (6, {"item_id": "é"}),
+        ]
+
+    def test_passes_over_a_line_that_is_too_long(self, tmp_path):
+        huge = json.dumps({"item_id": "x", "title": "y" * (3 * files.MAX_LINE)})
+
+        told = _told(_read(_write(tmp_path, "a.ndjson", f'{{"item_id": "a"}}\n{huge}\n{{"item_id": "b"}}')))
+
+        assert told == [(1, {"item_id": "a"}), (2, "line_too_long"), (3, {"item_id": "b"})]
+
+
+class TestWholeFile:
+    def test_a_bomb_is_refused_before_it_is_unpacked(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(files, "RATIO_FROM", 1_000_000)
+        path = _write(tmp_path, "a.ndjson.gz", b"\n" * 30_000_000)
+
+        with pytest.raises(UnreadableFile, match="unpacks to more than"):
+            _read(path)
+
+    def test_a_broken_archive_keeps_what_stood_before(self, tmp_path):
+        path = tmp_path / "a.ndjson.gz"
+        rows = "".join(f'{{"item_id": "i{number}"}}\n' for number in range(50_000))
+        path.write_bytes(gzip.compress(rows.encode())[:-2000])
+        seen = []
+
+        with (
+            ImportFile(path, columns=COLUMNS, required=()) as file,
+            pytest.raises(UnreadableFile, match="breaks off"),
+        ):
+            seen.extend(file)
+
+        assert seen[0].row == {"item_id": "i0"}
+
+    def test_a_missing_file_and_an_unknown_form_are_refused(self, tmp_path):
+        with pytest.raises(UnreadableFile, match="No such file"):
+            _read(tmp_path / "none.csv")
+        with pytest.raises(UnreadableFile, match="must end in"):
+            _read(_write(tmp_path, "a.xlsx", ""))

@@ -1,0 +1,145 @@
+"""Import jobs: good rows kept, bad ones counted and told, a second run without effect."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from accounts import scope
+from recommendations.catalog.models import EndUser, Item
+from recommendations.imports import job as imports
+from recommendations.imports.files import UnreadableFile
+from recommendations.imports.models import Import, ImportRowError
+from recommendations.interactions.models import Interaction
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
+
+
+@pytest.fixture
+def acme(cast):
+    return cast.acme.tenant.pk
+
+
+@pytest.fixture
+def run(acme, tmp_path):
+    def _run(kind, text, name="file.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return _import(acme, kind, path)
+
+    return _run
+
+
+def _import(tenant_id, kind, path, progress=lambda done, total: None):
+    return imports.run(
+        tenant_id=tenant_id, kind=Import.Kind(kind), path=Path(path), clock=lambda: NOW, progress=progress
+    )
+
+
+def _counts(job):
+    return {name: getattr(job, name) for name in COUNTS if getattr(job, name)}
+
+
+def _errors(tenant_id, job):
+    with scope.tenant(tenant_id):
+        return list(ImportRowError.objects.filter(job=job).order_by("line", "id").values_list("line", "field", "code"))
+
+
+class TestRun:
+    def test_keeps_good_rows_and_tells_of_bad_ones(self, acme, run):
+        job = run("items", "item_id,title,hidden\na,A,\nb c,B,\nd,D,maybe\ne,E,true\n,F,\n")
+
+        assert _counts(job) == {"created": 2, "rejected": 3}
+        assert _errors(acme, job) == [
+            (3, "item_id", "bad_character"),
+            (4, "hidden", "bad_cell"),
+            (6, "item_id", "required"),
+        ]
+        assert (job.status, job.finished_at) == (Import.Status.DONE, NOW)
+        with scope.tenant(acme):
+            assert list(Item.objects.order_by("item_id").values_list("item_id", "hidden")) == [
+                ("a", False),
+                ("e", True),
+            ]
+
+    @pytest.mark.parametrize(
+        ("kind", "text"),
+        [
+            ("items", 'item_id,categories,attributes\na,Drama|Comedy,"{""year"": 1.5}"\nb,,\n'),
+            ("users", 'user_id,segments,locale,attributes\nu,x|y,de,"{""a"": [""b""]}"\nv,,,\n'),
+            ("events", "user_id,item_id,type,value,occurred_at\nu,a,view,,5\nu,b,rating,4.5,5\n"),
+        ],
+    )
+    def test_a_second_run_changes_nothing(self, run, kind, text):
+        assert _counts(run(kind, text)) == {"created": 2}
+
+        assert _counts(run(kind, text)) == {"duplicate" if kind == "events" else "unchanged": 2}
+
+    def test_takes_ndjson_like_csv(self, run):
+        run("events", "user_id,item_id,type,value,occurred_at\nu,a,rating,4.0,964982703\n")
+        rows = '{"user_id": "u", "item_id": "a", "type": "rating", "value": 4, "occurred_at": 964982703}\n'
+
+        assert _counts(run("events", rows, "file.ndjson")) == {"duplicate": 1}
+
+    def test_numbers_events_in_the_order_of_the_file(self, acme, run, monkeypatch):
+        monkeypatch.setattr(imports, "CHUNK_ROWS", 1500)
+        rows = "".join(f"u{number % 3},i{number},view,7\n" for number in range(4000))
+
+        job = run("events", "user_id,item_id,type,occurred_at\n" + rows)
+
+        assert _counts(job) == {"created": 4000}
+        with scope.tenant(acme):
+            ordered = Interaction.objects.order_by("id").values_list("item__item_id", flat=True)
+            assert list(ordered) == [f"i{number}" for number in range(4000)]
+            assert EndUser.objects.filter(dirty_at=NOW, last_event_at=NOW).count() == 3
+
+    def test_counts_every_refusal_and_stores_the_first(self, acme, run, monkeypatch):
+        monkeypatch.setattr(imports, "MAX_STORED_ERRORS", 5)
+        monkeypatch.setattr(imports, "CHUNK_ROWS", 3)
+
+        job = run("items", "item_id\n" + "a b\n" * 9)
+
+        assert _counts(job) == {"rejected": 9}
+        assert [line for line, _, _ in _errors(acme, job)] == [2, 3, 4, 5, 6]
+
+    def test_refuses_events_of_the_unknown_where_the_tenant_wants_that(self, cast, acme, run):
+        from accounts import directory
+        from accounts.models import Tenant
+
+        run("items", "item_id\na\n")
+        run("users", "user_id\nu\n")
+        with scope.all_tenants("test"):
+            Tenant.objects.filter(pk=acme).update(create_unknown=False)
+        directory.load()
+
+        job = run("events", "user_id,item_id,type\nu,a,view\nv,a,view\n")
+
+        assert _counts(job) == {"created": 1, "rejected": 1}
+        assert _errors(acme, job) == [(3, "user_id", "unknown_user")]
+
+    def test_an_unreadable_file_fails_the_job_and_keeps_what_was_read(self, acme, run, monkeypatch):
+        with pytest.raises(UnreadableFile):
+            run("items", "item_id,colour\na,red\n")
+
+        with scope.tenant(acme):
+            job = Import.objects.get()
+        assert job.status == Import.Status.FAILED
+        assert "colour" in job.error
+
+    def test_tells_its_progress_to_the_end(self, acme, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_text("item_id\na\n")
+        told = []
+
+        _import(acme, "items", path, lambda done, total: told.append((done, total)))
+
+        assert told[-1] == (path.stat().st_size,) * 2
+
+    def test_strangers_see_nothing_of_it(self, cast, run):
+        run("items", "item_id\na\nb c\n")
+
+        with scope.tenant(cast.globex.tenant.pk):
+            assert not Import.objects.exists()
+            assert not ImportRowError.objects.exists()
+            assert not Item.objects.exists()

@@ -1,0 +1,96 @@
+"""`manage.py evaluate`: on a file without a database, and on a tenant."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from io import StringIO
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from recommendations.interactions.event import read_event
+from recommendations.interactions.record import record
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+METRICS = {"ndcg@10", "recall@10", "recall@20", "hit_rate@10", "coverage@10"}
+
+
+def _events():
+    """Two tastes: even people take even items, each in the order of the items."""
+    random = np.random.default_rng(7)
+    for user in range(40):
+        start = int(random.integers(0, 20))
+        for step in range(10):
+            item = 2 * ((start + step) % 20) + user % 2
+            yield {"user_id": f"u{user}", "item_id": f"i{item}", "type": "view", "occurred_at": 1000 * step + user}
+
+
+@pytest.fixture
+def events_file(tmp_path):
+    path = tmp_path / "events.ndjson"
+    rows = [*_events(), {"user_id": "u0", "item_id": "i0", "type": "impression"}, {"user_id": "u 0"}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+class TestEvaluate:
+    def test_a_file_needs_no_database(self, events_file):
+        environment = {**os.environ, "DATABASE_URL": "postgresql://none@127.0.0.1:1/none", "DATABASE_OWNER_URL": ""}
+        ran = subprocess.run(
+            [sys.executable, "manage.py", "evaluate", "--events", str(events_file), "--json"],
+            env={**environment, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+        assert ran.returncode == 0, ran.stderr
+        report = json.loads(ran.stdout)
+        assert report["protocol"] == "last10"
+        assert report["models"].keys() >= {"popularity", "item_item"}
+        for measured in (*report["models"].values(), report["served"]):
+            assert measured.keys() >= METRICS
+        assert report["chosen"]
+        assert (report["source"]["rejected"], report["source"]["not_positive"]) == (1, 1)
+        assert report["data"]["train_rows"] + report["data"]["test_rows"] == 400
+        assert report["served"]["ndcg@10"] > report["models"]["popularity"]["ndcg@10"]
+
+    def test_a_tenant_gives_what_its_file_gives(self, cast, events_file):
+        events = [read_event(raw, now=NOW) for raw in _events()]
+        record(tenant_id=cast.acme.tenant.pk, events=events, now=NOW)
+
+        of_file, of_tenant = _json(events=events_file), _json(tenant="acme")
+
+        assert of_tenant["served"] == of_file["served"]
+        assert of_tenant["data"] == of_file["data"]
+
+    def test_prints_a_table_and_the_meaning(self, events_file):
+        out = StringIO()
+
+        call_command("evaluate", events=events_file, protocol="rand10", stdout=out, stderr=StringIO())
+
+        assert "Every row is a positive" in out.getvalue()
+        assert "served: the blend" in out.getvalue()
+        assert "ndcg@10" in out.getvalue()
+
+    def test_says_what_cannot_be_done(self, cast, tmp_path):
+        path = tmp_path / "events.csv"
+        path.write_text("user_id,item_id,type\nu,i,view\n")
+
+        with pytest.raises(CommandError, match="needs times"):
+            _json(events=path)
+        with pytest.raises(CommandError, match="no tenant 'nobody'"):
+            _json(tenant="nobody")
+        path.write_text("who,what\n")
+        with pytest.raises(CommandError, match="header"):
+            _json(events=path)
+
+
+def _json(**options):
+    out = StringIO()
+    call_command("evaluate", json=True, stdout=out, **options)
+    return json.loads(out.getvalue())

@@ -1,0 +1,70 @@
+"""`manage.py import_data` on the bundled data and on bad files."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts import scope
+from core import redis
+from recommendations.catalog.models import EndUser, Item
+from recommendations.interactions import jobs, matrix
+from recommendations.interactions.models import Interaction
+from workers.queues import BUILD
+
+DATA = Path("tests/data/movielens")
+
+
+@pytest.fixture
+def run(cast, django_capture_on_commit_callbacks):
+    def _run(**options):
+        out, err = StringIO(), StringIO()
+        with django_capture_on_commit_callbacks(execute=True):
+            call_command("import_data", tenant="acme", stdout=out, stderr=err, **options)
+        return out.getvalue(), err.getvalue()
+
+    return _run
+
+
+class TestImportData:
+    def test_takes_the_demo_data_in(self, cast, run):
+        items = DATA / "items.csv.gz"
+
+        first, progress = run(items=items, events=DATA / "events.csv.gz", no_build=True)
+        second, _ = run(items=items, no_build=True)
+
+        assert "9,742 created" in first
+        assert "100,836 created" in first
+        assert "9,742 unchanged" in second
+        assert "events: 100%" in progress
+        assert redis.client().llen(BUILD) == 0
+        with scope.tenant(cast.acme.tenant.pk):
+            assert (Item.objects.count(), EndUser.objects.count(), Interaction.objects.count()) == (9742, 610, 100_836)
+            assert not Item.objects.filter(title="").exists()
+            last = Interaction.objects.select_related("end_user", "item").order_by("-id").first()
+        assert (last.end_user.user_id, last.item.item_id, last.value) == ("610", "170875", 3.0)
+        window = matrix.training_window(tenant_id=cast.acme.tenant.pk)
+        assert (window.row_count, window.user_count, window.item_count) == (100_836, 610, 9724)
+
+    def test_reports_rejected_rows_and_asks_for_the_first_build(self, run, tmp_path):
+        path = tmp_path / "items.csv"
+        path.write_text("item_id,title\na,A\nb c,B\n")
+
+        report, _ = run(items=path)
+
+        assert "1 created, 1 rejected" in report
+        assert "line 3  item_id  bad_character: Character 2 of the id is a blank" in report
+        queued = redis.client().lrange(BUILD, 0, -1)
+        assert len(queued) == 1
+        assert jobs.PLAN_FIRST.encode() in queued[0]
+
+    def test_fails_only_when_a_file_cannot_be_read(self, run, tmp_path):
+        with pytest.raises(CommandError, match="No such file"):
+            run(items=tmp_path / "none.csv")
+
+    def test_says_what_is_missing(self, cast):
+        with pytest.raises(CommandError, match="at least one file"):
+            call_command("import_data", tenant="acme")
+        with pytest.raises(CommandError, match="no active tenant 'nobody'"):
+            call_command("import_data", tenant="nobody", items=Path("x.csv"))
