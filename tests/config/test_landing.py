@@ -1,0 +1,31 @@
+"""The page at /, for people who only know the address."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import resolve
+
+
+def test_the_landing_page_says_what_this_is_and_leads_on():
+    response = Client().get("/")
+    page = response.content.decode()
+    links = re.findall(r'href="([^"]+)"', page)
+
+    assert response.status_code == 200
+    assert "<title>Docent</title>" in page
+    assert [resolve(link).view_name for link in links] == ["docs", "redoc", "schema", "admin:index"]
+
+
+def test_the_landing_page_loads_nothing_from_elsewhere():
+    page = Client().get("/").content.decode()
+
+    assert re.findall(r"(?:src|href)=\"(?:https?:)?//", page) == []
+
+
+@pytest.mark.django_db
+def test_the_admin_bears_the_products_name():
+    page = Client().get("/admin/login/").content.decode()
+
+    assert "Docent" in page
+    assert "Django administration" not in page
