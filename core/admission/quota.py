@@ -77,7 +77,8 @@ def settle(usages: Sequence[Usage]) -> int:
     def queue(pipe: Any) -> None:
         for each in usages:
             own = (keys.quota(each.tenant_id, each.month), keys.quota_dirty(each.tenant_id))
-            pipe.eval(_SETTLE, 2, *own, each.used, each.month)
+            # Not pipe.eval: a pipeline for clusters refuses it (redis-py 8.1), though it can route the command.
+            pipe.execute_command("EVAL", _SETTLE, 2, *own, each.used, each.month)
 
     return sum(_pipelined("quota_settle", queue)) if usages else 0
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from core.admission import Outcome, RateLimit
-from tests.core.admission.calls import ask, know_revocations, limits
+from core.admission import Outcome, RateLimit, keys
+from tests.core.admission.calls import ACME, ask, know_revocations, limits
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +65,18 @@ def test_thirds_of_a_second_do_not_add_up_to_an_extra_request():
     outcomes = [ask(limits=thirds).allowed for _ in range(10)]
 
     assert outcomes == [True] * 7 + [False] * 3
+
+
+def test_fractions_of_a_microsecond_are_not_lost(redis_server):
+    """Rounded to whole ones, or to the fourteen digits that Lua prints by itself, a fast limit would drift."""
+    thirds = limits(RateLimit("read", count=3_000_000, window_seconds=1_000_000, burst=100))
+    ask(limits=thirds)
+    first = float(redis_server.get(keys.rate(ACME, "read")))
+
+    for _ in range(30):
+        ask(limits=thirds)
+
+    assert float(redis_server.get(keys.rate(ACME, "read"))) - first == pytest.approx(10_000_000, abs=0.1)
 
 
 def test_remaining_falls_by_one_and_never_rises_while_spending():
