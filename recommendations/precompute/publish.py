@@ -9,10 +9,13 @@ so it comes wholly before the swap or wholly after it.
 import time
 
 import structlog
+from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
 from accounts import scope
+from core.queue import enqueue
+from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.metrics import BUILD_SECONDS, BUILDS
 from recommendations.placements.models import Placement
 from recommendations.precompute import leases, progress, pruning, warming
@@ -81,6 +84,8 @@ def publish_step(*, tenant_id: int, build_id: int) -> None:
         warming.warm(tenant_id=tenant_id, build_id=build_id, between=heartbeat.check)
         with scope.tenant(tenant_id):
             leases.finish(lease, status=Build.Status.PUBLISHED, error="")
+            # For those whom the swap marked: nobody has sent a message for them.
+            enqueue(SWEEP_DIRTY, countdown=settings.NEARLINE_DEBOUNCE_SECONDS)
     BUILDS.labels("published").inc()
     BUILD_SECONDS.labels("publish").observe(time.monotonic() - started)
     _log.info("build_published", build_id=build_id)

@@ -29,7 +29,9 @@ def load(tenant: Tenant) -> int:
         }
         Item.objects.bulk_create(items.values(), batch_size=2000)
         events = list(_rows("events.csv.gz"))
-        people = {name: EndUser(tenant=tenant, user_id=name) for name in dict.fromkeys(row["user_id"] for row in events)}
+        people = {
+            name: EndUser(tenant=tenant, user_id=name) for name in dict.fromkeys(row["user_id"] for row in events)
+        }
         EndUser.objects.bulk_create(people.values())
         kinds = resolve(tenant_id=tenant.pk, names={row["type"] for row in events})
         rows = (
