@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from accounts.authentication import caller
 from core import clock, pagination
 from core.errors import FieldError
-from core.serializers import WRITE_PROBLEMS
 from recommendations.api.v1 import batches_schema as schema
+from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import end_users, ids, items, outcomes, shapes
 from recommendations.catalog.fields import FieldRefused
@@ -31,7 +31,7 @@ class ItemsBatchView(ResourceView):
         operation_id="items_batch",
         tags=["catalogue"],
         request=schema.ItemsBatch,
-        responses={200: schema.BatchResult, **WRITE_PROBLEMS},
+        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
         examples=[schema.ITEMS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
     def post(self, request: Request) -> Response:
@@ -55,7 +55,7 @@ class UsersBatchView(ResourceView):
         operation_id="users_batch",
         tags=["people"],
         request=schema.UsersBatch,
-        responses={200: schema.BatchResult, **WRITE_PROBLEMS},
+        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
         examples=[schema.USERS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
     def post(self, request: Request) -> Response:
@@ -79,7 +79,7 @@ class EventsBatchView(ResourceView):
         operation_id="events_batch",
         tags=["events"],
         request=schema.EventsBatch,
-        responses={200: schema.BatchResult, **WRITE_PROBLEMS},
+        responses={200: schema.BatchResult, **resource.SEND_PROBLEMS},
         examples=[schema.EVENTS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
     def post(self, request: Request) -> Response:

@@ -9,7 +9,6 @@ from accounts.authentication import caller
 from core import clock, conditional, pagination
 from core.errors import InvalidInput
 from core.pagination import Pages
-from core.serializers import READ_PROBLEMS, WRITE_PROBLEMS
 from recommendations.api.v1 import events_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
@@ -34,7 +33,7 @@ class EventsView(ResourceView):
             OpenApiParameter("type", OpenApiTypes.STR),
             *resource.PAGE_PARAMETERS,
         ],
-        responses={200: schema.EventPage, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        responses={200: schema.EventPage, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},
         examples=[schema.PAGE_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
@@ -59,7 +58,7 @@ class EventsView(ResourceView):
         operation_id="event_send",
         tags=["events"],
         request=schema.EventFields,
-        responses={200: schema.EventAnswer, 201: schema.EventAnswer, **WRITE_PROBLEMS},
+        responses={200: schema.EventAnswer, 201: schema.EventAnswer, **resource.SEND_PROBLEMS},
         examples=[schema.SENT_EXAMPLE, schema.STORED_EXAMPLE],
     )
     def post(self, request: Request) -> Response:

@@ -8,7 +8,6 @@ from rest_framework.response import Response
 from accounts.authentication import caller
 from core import clock, conditional, pagination
 from core.pagination import Pages
-from core.serializers import READ_PROBLEMS, WRITE_PROBLEMS
 from recommendations.api.v1 import items_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
@@ -30,7 +29,7 @@ class ItemView(ResourceView):
         operation_id="item_get",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_NONE_MATCH, resource.ETAG],
-        responses={200: schema.ItemAnswer, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        responses={200: schema.ItemAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
         examples=[schema.READ_EXAMPLE],
     )
     def get(self, request: Request, item_id: str) -> Response:
@@ -43,7 +42,7 @@ class ItemView(ResourceView):
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
         request=schema.ItemFields,
-        responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **WRITE_PROBLEMS},
+        responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
     def put(self, request: Request, item_id: str) -> Response:
@@ -66,7 +65,7 @@ class ItemView(ResourceView):
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.ETAG],
         request=schema.ItemFields,
-        responses={200: schema.ItemAnswer, **WRITE_PROBLEMS},
+        responses={200: schema.ItemAnswer, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
     def patch(self, request: Request, item_id: str) -> Response:
@@ -88,7 +87,10 @@ class ItemView(ResourceView):
         operation_id="item_delete",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH],
-        responses={204: OpenApiResponse(description="Deleted; from now on it is in no answer."), **WRITE_PROBLEMS},
+        responses={
+            204: OpenApiResponse(description="Deleted; from now on it is in no answer."),
+            **resource.DELETE_PROBLEMS,
+        },
     )
     def delete(self, request: Request, item_id: str) -> Response:
         """Deletes the item. Events that name it stay; a later PUT creates it anew."""
@@ -117,7 +119,7 @@ class ItemsView(ResourceView):
             ),
             *resource.PAGE_PARAMETERS,
         ],
-        responses={200: schema.ItemPage, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        responses={200: schema.ItemPage, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},
         examples=[schema.PAGE_EXAMPLE],
     )
     def get(self, request: Request) -> Response:

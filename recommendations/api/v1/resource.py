@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from core import conditional, pagination
 from core.errors import InvalidInput
 from core.json_body import BoundedJSONParser
+from core.serializers import problems
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.upsert import Check, Version, unconditional
@@ -96,6 +97,13 @@ def query_value(query: Mapping[str, str], name: str, reader: fields.Reader) -> A
         refuse(refused)
 
 
+READ_PROBLEMS = problems(401, 403, 404, 422, 503)
+LIST_PROBLEMS = problems(401, 403, 422, 503)
+PUT_PROBLEMS = problems(400, 401, 403, 412, 413, 415, 422, 503)
+PATCH_PROBLEMS = problems(400, 401, 403, 404, 412, 413, 415, 422, 503)
+DELETE_PROBLEMS = problems(401, 403, 404, 412, 422, 503)
+POST_PROBLEMS = problems(400, 401, 403, 413, 415, 422, 503)
+SEND_PROBLEMS = problems(400, 401, 403, 409, 413, 415, 422, 503)
 NOT_MODIFIED = {304: OpenApiResponse(description="Unchanged since the ETag in If-None-Match; no body.")}
 IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
 IF_MATCH = OpenApiParameter(

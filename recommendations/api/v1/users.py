@@ -8,7 +8,6 @@ from rest_framework.response import Response
 from accounts.authentication import caller
 from core import clock, conditional, pagination
 from core.pagination import Pages
-from core.serializers import READ_PROBLEMS, WRITE_PROBLEMS
 from recommendations.api.v1 import resource
 from recommendations.api.v1 import users_schema as schema
 from recommendations.api.v1.resource import ResourceView
@@ -29,7 +28,7 @@ class UserView(ResourceView):
         operation_id="user_get",
         tags=["people"],
         parameters=[_USER_ID, resource.IF_NONE_MATCH, resource.ETAG],
-        responses={200: schema.EndUserAnswer, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        responses={200: schema.EndUserAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
         examples=[schema.READ_EXAMPLE],
     )
     def get(self, request: Request, user_id: str) -> Response:
@@ -44,7 +43,7 @@ class UserView(ResourceView):
         tags=["people"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
         request=schema.EndUserFields,
-        responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **WRITE_PROBLEMS},
+        responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
     def put(self, request: Request, user_id: str) -> Response:
@@ -67,7 +66,7 @@ class UserView(ResourceView):
         tags=["people"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.ETAG],
         request=schema.EndUserFields,
-        responses={200: schema.EndUserAnswer, **WRITE_PROBLEMS},
+        responses={200: schema.EndUserAnswer, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
     def patch(self, request: Request, user_id: str) -> Response:
@@ -89,7 +88,7 @@ class UserView(ResourceView):
         operation_id="user_erase",
         tags=["people"],
         parameters=[_USER_ID, resource.IF_MATCH],
-        responses={200: schema.ErasureReceipt, **WRITE_PROBLEMS},
+        responses={200: schema.ErasureReceipt, **resource.DELETE_PROBLEMS},
         examples=[schema.RECEIPT_EXAMPLE],
     )
     def delete(self, request: Request, user_id: str) -> Response:
@@ -117,7 +116,7 @@ class UsersView(ResourceView):
             ),
             *resource.PAGE_PARAMETERS,
         ],
-        responses={200: schema.EndUserPage, **resource.NOT_MODIFIED, **READ_PROBLEMS},
+        responses={200: schema.EndUserPage, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},
         examples=[schema.PAGE_EXAMPLE],
     )
     def get(self, request: Request) -> Response:

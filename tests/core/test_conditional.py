@@ -1,0 +1,67 @@
+"""Conditional requests: what counts as the same, and what a write may demand."""
+
+import pytest
+from rest_framework.test import APIRequestFactory
+
+from core import conditional
+from core.errors import PreconditionFailed
+
+TAG = conditional.etag([1, "a"])
+
+
+def _request(**headers):
+    return APIRequestFactory().get("/", **headers)
+
+
+class TestEtag:
+    def test_is_strong_and_tells_its_parts_apart(self):
+        assert TAG.startswith('"')
+        assert conditional.etag([1, "a"]) == TAG
+        assert len({TAG, conditional.etag([1, "b"]), conditional.etag(["1", "a"]), conditional.etag([1])}) == 4
+
+
+class TestAnswer:
+    @pytest.mark.parametrize("known", [TAG, f"W/{TAG}", f'"x", {TAG}', "*"])
+    def test_does_not_build_the_body_of_what_is_known(self, known):
+        def body():
+            raise AssertionError
+
+        assert conditional.answer(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=body).status_code == 304
+
+    @pytest.mark.parametrize("known", ["", '"x"', "nonsense", TAG.strip('"')])
+    def test_answers_what_is_not_known(self, known):
+        answer = conditional.answer(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=lambda: {"a": 1})
+
+        assert (answer.status_code, answer.data, answer["ETag"]) == (200, {"a": 1}, TAG)
+
+
+class TestRequire:
+    @pytest.mark.parametrize(
+        ("headers", "tag"),
+        [
+            ({}, None),
+            ({"HTTP_IF_MATCH": TAG}, TAG),
+            ({"HTTP_IF_MATCH": f'"x", {TAG}'}, TAG),
+            ({"HTTP_IF_MATCH": "*"}, TAG),
+            ({"HTTP_IF_NONE_MATCH": "*"}, None),
+            ({"HTTP_IF_NONE_MATCH": '"x"'}, TAG),
+        ],
+    )
+    def test_lets_a_write_pass(self, headers, tag):
+        conditional.require(_request(**headers), tag=tag)
+
+    @pytest.mark.parametrize(
+        ("headers", "tag"),
+        [
+            ({"HTTP_IF_MATCH": TAG}, None),
+            ({"HTTP_IF_MATCH": "*"}, None),
+            ({"HTTP_IF_MATCH": '"x"'}, TAG),
+            ({"HTTP_IF_MATCH": f"W/{TAG}"}, TAG),
+            ({"HTTP_IF_MATCH": "nonsense"}, TAG),
+            ({"HTTP_IF_NONE_MATCH": "*"}, TAG),
+            ({"HTTP_IF_NONE_MATCH": f"W/{TAG}"}, TAG),
+        ],
+    )
+    def test_refuses_a_write(self, headers, tag):
+        with pytest.raises(PreconditionFailed):
+            conditional.require(_request(**headers), tag=tag)
