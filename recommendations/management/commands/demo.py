@@ -53,8 +53,8 @@ class Command(BaseCommand):
         call_command(
             "import_data",
             tenant=tenant.slug,
-            items=str(folder / "items.csv.gz"),
-            events=str(folder / "events.csv.gz"),
+            items=folder / "items.csv.gz",
+            events=folder / "events.csv.gz",
             no_build=True,
             stdout=self.stdout,
             stderr=self.stderr,
