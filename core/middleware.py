@@ -101,8 +101,11 @@ class ProbeMiddleware:
 
 
 def _make_problem(request: HttpRequest, response: HttpResponse) -> None:
-    """Errors raised by Django before any view (bad host, wrong method) take the form of all others."""
-    if response.streaming or response.get("Content-Type", "").startswith(problem.CONTENT_TYPE):
+    """Errors raised by Django before any view (bad host, wrong method) take the form of all others.
+
+    What is JSON already was meant as it is: a problem, or what readiness found.
+    """
+    if response.streaming or response.get("Content-Type", "").startswith((problem.CONTENT_TYPE, "application/json")):
         return
     # In place: the headers that others have set on it (CORS, Allow, WWW-Authenticate) stay.
     response.content = problem.response(status=response.status_code, request=request).content

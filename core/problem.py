@@ -1,5 +1,6 @@
 """RFC 9457 problem documents: how errors look on the wire, whoever raised them."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -118,7 +119,7 @@ def _from_drf(error: exceptions.APIException, request: HttpRequest | None) -> Re
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
+        headers["Retry-After"] = str(math.ceil(wait))
     status, code, detail = error.status_code, _CODE_BY_STATUS.get(error.status_code, "error"), str(error.detail)
     errors: tuple[FieldError, ...] = ()
     if isinstance(error, exceptions.ValidationError):
