@@ -48,5 +48,5 @@ class TestRefusal:
         assert error.code == code
 
     def test_names_what_cannot_be_seen(self):
-        assert "a blank" in ids.refusal("a b", "").detail
-        assert "U+0000" in ids.refusal("a\x00", "").detail
+        assert "a blank" in str(ids.refusal("a b", ""))
+        assert "U+0000" in str(ids.refusal("a\x00", ""))

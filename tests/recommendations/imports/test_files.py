@@ -7,6 +7,7 @@ import pytest
 
 from recommendations.imports import files
 from recommendations.imports.files import ImportFile, UnreadableFile
+from recommendations.imports.rows import Line
 
 COLUMNS = ("item_id", "title", "categories", "attributes", "hidden", "value", "occurred_at")
 
@@ -143,7 +144,7 @@ class TestWholeFile:
         path = tmp_path / "a.ndjson.gz"
         rows = "".join(f'{{"item_id": "i{number}"}}\n' for number in range(50_000))
         path.write_bytes(gzip.compress(rows.encode())[:-2000])
-        seen = []
+        seen: list[Line] = []
 
         with (
             ImportFile(path, columns=COLUMNS, required=()) as file,

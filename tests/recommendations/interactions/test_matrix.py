@@ -66,6 +66,7 @@ class TestWindow:
         window = matrix.training_window(tenant_id=acme)
 
         assert (window.user_ids, window.item_ids) == (("u1", "u2"), ("a", "b", "hidden"))
+        assert window.times is not None
         assert window.times.tolist() == [10.0, 20.25, 40.0, 44.0]
 
     def test_is_bounded_by_the_newest_rows(self, acme):

@@ -1,5 +1,7 @@
 """Batches over HTTP: an outcome for each row, in order."""
 
+from typing import Any
+
 import pytest
 
 KINDS = {"items": "item_id", "users": "user_id"}
@@ -87,8 +89,9 @@ class TestEventsBatch:
 
 class TestBody:
     def test_must_hold_the_list(self, cast):
+        bodies: list[Any] = [{}, [], {"rows": []}, {"items": {}, "users": {}, "events": {}}, None]
         for kind in ("items", "users", "events"):
-            for body in ({}, [], {"rows": []}, {"items": {}, "users": {}, "events": {}}, None):
+            for body in bodies:
                 answer = cast.acme.http.post(f"/api/v1/{kind}/batch", body, format="json")
 
                 assert answer.status_code == 422

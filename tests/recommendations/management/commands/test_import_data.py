@@ -42,7 +42,7 @@ class TestImportData:
         with scope.tenant(cast.acme.tenant.pk):
             assert (Item.objects.count(), EndUser.objects.count(), Interaction.objects.count()) == (9742, 610, 100_836)
             assert not Item.objects.filter(title="").exists()
-            last = Interaction.objects.select_related("end_user", "item").order_by("-id").first()
+            last = Interaction.objects.select_related("end_user", "item").latest("id")
         assert (last.end_user.user_id, last.item.item_id, last.value) == ("610", "170875", 3.0)
         window = matrix.training_window(tenant_id=cast.acme.tenant.pk)
         assert (window.row_count, window.user_count, window.item_count) == (100_836, 610, 9724)
