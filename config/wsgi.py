@@ -11,8 +11,8 @@ from django.core.wsgi import get_wsgi_application
 from workers.celery import app as celery_app
 
 from core.checks import refuse_to_start
-from core.chunked import with_chunked_bodies
+from core.request_bodies import with_whole_bodies
 
-application = with_chunked_bodies(get_wsgi_application(), max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+application = with_whole_bodies(get_wsgi_application(), max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 refuse_to_start()
 celery_app.set_default()

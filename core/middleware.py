@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
@@ -51,6 +52,8 @@ class EdgeMiddleware:
         """What no view foresaw and is the caller's doing all the same."""
         if isinstance(error, RequestDataTooBig):
             return problem.response(status=413, detail=_TOO_LARGE, request=request)
+        if isinstance(error, UnreadablePostError):
+            return problem.response(status=400, detail="The body ended before its Content-Length.", request=request)
         if isinstance(error, DataError) and "NUL" in str(error):
             # The net below the views' own checks: PostgreSQL stores no NUL, and psycopg refuses to send one.
             return problem.response(status=422, code="invalid", detail=_NUL, request=request)

@@ -19,7 +19,7 @@ SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False
-METRICS_PUBLIC = True
+METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=True)
 
 # Assets come straight from the packages: no collectstatic step.
 WHITENOISE_USE_FINDERS = True

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-0123456789")
 
+from config import env
 from config.settings import base
 from config.settings.base import *
 
@@ -18,7 +19,7 @@ JWT_PRIVATE_KEY = base.JWT_PRIVATE_KEY or (
 )
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 SECURE_SSL_REDIRECT = False
-METRICS_PUBLIC = True
+METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING = {"level": "WARNING", "json": False}
 

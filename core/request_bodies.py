@@ -1,0 +1,55 @@
+"""Bodies as HTTP means them (RFC 9112), where Django's WSGI handler takes less: chunked ones, and whole ones only."""
+
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class BodyEndedEarly(OSError):
+    """The connection ended before as many bytes came as Content-Length promised."""
+
+
+class _Whole:
+    """A WSGI input that never passes a part for the whole (RFC 9112, section 8)."""
+
+    def __init__(self, stream: Any, length: int) -> None:
+        self._stream, self._left = stream, length
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        found: bytes = self._stream.read(wanted) if wanted else b""
+        self._left -= len(found)
+        if len(found) < wanted:
+            raise BodyEndedEarly(f"{self._left} bytes of the body are missing")
+        return found
+
+    def readline(self, size: int = -1) -> bytes:
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        found: bytes = self._stream.readline(wanted) if wanted else b""
+        self._left -= len(found)
+        if len(found) < wanted and not found.endswith(b"\n"):
+            raise BodyEndedEarly(f"{self._left} bytes of the body are missing")
+        return found
+
+
+def with_whole_bodies(application: Application, *, max_bytes: int) -> Application:
+    """The WSGI application behind a reader of chunked bodies, of at most `max_bytes` in memory, and of whole bodies.
+
+    A longer chunked one gets a Content-Length beyond the limit, so that the application refuses it like any other. It
+    works where the server marks its input as terminated (`wsgi.input_terminated`), as gunicorn does. One that ends
+    early raises BodyEndedEarly where it is read.
+    """
+
+    def read_first(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        length = environ.get("CONTENT_LENGTH", "")
+        if not length and environ.get("wsgi.input_terminated"):
+            body = environ["wsgi.input"].read(max_bytes + 1)
+            environ["CONTENT_LENGTH"] = str(len(body))
+            environ["wsgi.input"] = BytesIO(body)
+        elif length.isascii() and length.isdigit():
+            environ["wsgi.input"] = _Whole(environ["wsgi.input"], int(length))
+        return application(environ, start_response)
+
+    return read_first

@@ -1,0 +1,65 @@
+"""Bodies that come in chunks, and bodies that end early."""
+
+from io import BytesIO
+
+import pytest
+
+from core.request_bodies import BodyEndedEarly, with_whole_bodies
+
+
+def received(read, **environ):
+    """What the application reads of this request, and the length it is told."""
+    found = []
+
+    def application(environ, start_response):
+        found.append((read(environ["wsgi.input"]), environ.get("CONTENT_LENGTH")))
+        return [b""]
+
+    with_whole_bodies(application, max_bytes=10)(dict(environ), lambda *_: None)
+    return found[0]
+
+
+def chunked(body):
+    return {"wsgi.input": BytesIO(body), "wsgi.input_terminated": True}
+
+
+class TestChunked:
+    def test_gets_its_length(self):
+        assert received(lambda stream: stream.read(), **chunked(b"12345")) == (b"12345", "5")
+
+    def test_none_at_all_has_length_zero(self):
+        assert received(lambda stream: stream.read(), **chunked(b"")) == (b"", "0")
+
+    def test_one_that_is_too_long_is_told_as_such_and_not_read_to_its_end(self):
+        endless = BytesIO(b"x" * 1000)
+
+        _, length = received(lambda _: b"", **{"wsgi.input": endless, "wsgi.input_terminated": True})
+
+        assert length == "11"
+        assert endless.tell() == 11
+
+    def test_a_server_that_does_not_say_where_it_ends_is_not_waited_for(self):
+        assert received(lambda _: b"", **{"wsgi.input": BytesIO(b"12345")}) == (b"", None)
+
+
+class TestWhole:
+    @pytest.mark.parametrize("read", [lambda s: s.read(), lambda s: s.read(5), lambda s: s.read(2) + s.read(100)])
+    def test_is_read_to_its_length_and_no_further(self, read):
+        environ = {"wsgi.input": BytesIO(b"12345next request"), "CONTENT_LENGTH": "5"}
+
+        assert received(read, **environ) == (b"12345", "5")
+
+    def test_by_lines(self):
+        environ = {"wsgi.input": BytesIO(b"a\nbc\nd"), "CONTENT_LENGTH": "6"}
+
+        assert received(lambda s: [s.readline(), s.readline(), s.readline(), s.readline()], **environ)[0] == [
+            b"a\n",
+            b"bc\n",
+            b"d",
+            b"",
+        ]
+
+    @pytest.mark.parametrize("read", [lambda s: s.read(), lambda s: s.read(100), lambda s: s.readline()])
+    def test_a_part_is_not_taken_for_the_whole(self, read):
+        with pytest.raises(BodyEndedEarly, match="5 bytes of the body are missing"):
+            received(read, **{"wsgi.input": BytesIO(b"12345"), "CONTENT_LENGTH": "10"})
