@@ -22,6 +22,6 @@ def schedule() -> dict[str, dict[str, Any]]:
             "schedule": crontab(minute=10),
             "options": {"expires": 3000},
         },
-        "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 10.0, "options": {"expires": 9}},
+        "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
     }

@@ -232,7 +232,7 @@ RATELIMIT_USE_CACHE = "default"
 PROCESS_REFRESH_SECONDS = env.seconds("PROCESS_REFRESH_SECONDS", 2.0, minimum=0.2, maximum=5.0)
 LIST_TTL_SECONDS = env.integer("LIST_TTL_SECONDS", 7 * 86_400, minimum=60)
 BUILD_CHUNK_SIZE = env.integer("BUILD_CHUNK_SIZE", 64, minimum=1)
-BUILD_LEASE_SECONDS = env.seconds("BUILD_LEASE_SECONDS", 15.0, minimum=1.0)
+BUILD_LEASE_SECONDS = env.seconds("BUILD_LEASE_SECONDS", 8.0, minimum=1.0)
 BUILD_KEEP = env.integer("BUILD_KEEP", 2, minimum=1)
 CACHE_WARM_LISTS = env.integer("CACHE_WARM_LISTS", 100_000)  # people, the last active first
 BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
