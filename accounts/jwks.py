@@ -65,10 +65,15 @@ def _parse(pem: str) -> SigningKey:
         raise ValueError("it must be an RSA key of at least 2048 bits")
     numbers = key.public_key().public_numbers()
     modulus, exponent = _base64(numbers.n), _base64(numbers.e)
-    canonical = json.dumps({"e": exponent, "kty": "RSA", "n": modulus}, separators=(",", ":"), sort_keys=True)
-    kid = base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
+    kid = thumbprint(modulus=modulus, exponent=exponent)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return SigningKey(kid, pem, public.decode(), modulus, exponent)
+
+
+def thumbprint(*, modulus: str, exponent: str) -> str:
+    """An RSA key's id (RFC 7638): the hash of its required members in order; both in base64url."""
+    canonical = json.dumps({"e": exponent, "kty": "RSA", "n": modulus}, separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
 
 
 def _base64(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts import scope
@@ -28,6 +29,9 @@ class AdminScopeMiddleware:
 
     def _rendered(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if response.status_code >= 500:
+            # Django has turned an exception into this answer: the scope would commit what came before it.
+            transaction.set_rollback(True)
         # Templates read the database lazily: render while the scope stands.
         if hasattr(response, "render") and not getattr(response, "is_rendered", True):
             response.render()

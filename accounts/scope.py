@@ -12,7 +12,10 @@ from typing import Any
 
 import structlog
 from django.db import connections, transaction
-from django.db.migrations.operations.special import RunSQL
+
+from core.row_security import EnableTenantScope
+
+__all__ = ["AppRouter", "EnableTenantScope", "all_tenants", "tenant"]
 
 _log = structlog.get_logger(__name__)
 _ATTRIBUTE = "docent_scope"
@@ -48,8 +51,8 @@ def _scope(wanted: tuple[str, str], using: str) -> Iterator[None]:
             # Rolling back takes the variables back as well: to the savepoint's, or with the transaction to none.
             setattr(connection, _ATTRIBUTE, before)
             raise
-        if outermost:
-            setattr(connection, _ATTRIBUTE, _CLOSED)
+        if outermost or connection.needs_rollback:  # the end of the transaction, or of the savepoint, takes it back
+            setattr(connection, _ATTRIBUTE, before)
         elif before != wanted:
             _set(connection, before)
 
@@ -58,36 +61,6 @@ def _set(connection: Any, scope: tuple[str, str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('docent.tenant', %s, true), set_config('docent.scope', %s, true)", scope)
     setattr(connection, _ATTRIBUTE, scope)
-
-
-_POLICY = (
-    "{column} = (select nullif(current_setting('docent.tenant', true), '')::bigint)"
-    " or (select current_setting('docent.scope', true)) = 'all'"
-)
-
-
-class EnableTenantScope(RunSQL):
-    """A migration operation: forced row-level security with the one policy form, on one tenant table."""
-
-    def __init__(self, table: str, column: str = "tenant_id") -> None:
-        self.table, self.column = table, column
-        policy = _POLICY.format(column=column)
-        super().__init__(
-            sql=[
-                f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
-                f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
-                f'CREATE POLICY tenant_scope ON "{table}" USING ({policy}) WITH CHECK ({policy})',
-            ],
-            reverse_sql=[
-                f'DROP POLICY tenant_scope ON "{table}"',
-                f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY',
-                f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY',
-            ],
-        )
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """As Django's operations do, so that squashing keeps it."""
-        return self.__class__.__qualname__, [self.table, self.column], {}
 
 
 class AppRouter:

@@ -6,6 +6,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 
+def is_confined(request: HttpRequest) -> bool:
+    """Whether the staff user sees one tenant only."""
+    return getattr(request.user, "tenant_id", None) is not None
+
+
 class TenantAdmin(admin.ModelAdmin):
     """Shows the tenant, filters by it where staff see several, and never lets it be changed afterwards.
 
@@ -19,8 +24,7 @@ class TenantAdmin(admin.ModelAdmin):
     def get_list_filter(self, request: HttpRequest) -> Any:
         """The page's own filters, the tenant first; not for staff who see one tenant only."""
         own = tuple(super().get_list_filter(request))
-        confined = getattr(request.user, "tenant_id", None) is not None
-        return own if confined or not self.tenant_field else (self.tenant_field, *own)
+        return own if is_confined(request) or not self.tenant_field else (self.tenant_field, *own)
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
         """The tenant is shown in every row: one query."""
@@ -53,3 +57,27 @@ class ReadOnlyTenantAdmin(TenantAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""
         return False
+
+
+class DeploymentAdmin(admin.ModelAdmin):
+    """For what belongs to the deployment and to no tenant: confined staff do not even know that it is there."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """As Django says, but never for confined staff."""
+        return not is_confined(request) and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As Django says, but never for confined staff."""
+        return not is_confined(request) and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """As Django says, but never for confined staff."""
+        return not is_confined(request) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As Django says, but never for confined staff."""
+        return not is_confined(request) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As Django says, but never for confined staff."""
+        return not is_confined(request) and super().has_delete_permission(request, obj)

@@ -48,17 +48,23 @@ class ApiClientAdmin(TenantAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        issued = clients.issue(tenant=obj.tenant, name=obj.name, scopes=obj.scopes, expires_at=obj.expires_at)
+        issued = clients.issue(
+            tenant=obj.tenant, name=obj.name, scopes=obj.scopes, expires_at=obj.expires_at, active=obj.active
+        )
         obj.pk, obj.client_id, obj.secret_hash = issued.client.pk, issued.client.client_id, issued.client.secret_hash
         self._show(request, issued)
 
-    @admin.action(description="Give a new secret (the old one stops at once)")
+    def has_delete_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
+        """A client is deactivated, not deleted: the tokens it has would be refused by nobody."""
+        return False
+
+    @admin.action(permissions=["change"], description="Give a new secret (the old one stops at once)")
     def renew_secret(self, request: HttpRequest, queryset: QuerySet[ApiClient]) -> None:
         """New secrets for the chosen clients, shown once."""
         for client in queryset:
             self._show(request, clients.renew_secret(client=client))
 
-    @admin.action(description="Deactivate (refused within 5 seconds)")
+    @admin.action(permissions=["change"], description="Deactivate (refused within 5 seconds)")
     def deactivate(self, request: HttpRequest, queryset: QuerySet[ApiClient]) -> None:
         """Stops the chosen clients and their tokens."""
         self.message_user(request, f"{queryset.update(active=False)} deactivated.")

@@ -3,20 +3,16 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.base import TenantAdmin
+from accounts.admin.base import DeploymentAdmin, TenantAdmin, is_confined
 from accounts.models import FeatureFlag, Plan, Tenant
 
 
 @admin.register(Plan)
-class PlanAdmin(admin.ModelAdmin):
-    """What tenants may use."""
+class PlanAdmin(DeploymentAdmin):
+    """What tenants may use: limits are given, not taken."""
 
     list_display = ["name", "ai_calls_per_build"]
     search_fields = ["name"]
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Plans are the deployment's: staff of one tenant do not see them."""
-        return super().has_module_permission(request) and getattr(request.user, "tenant_id", None) is None
 
 
 @admin.register(Tenant)
@@ -31,8 +27,13 @@ class TenantPageAdmin(TenantAdmin):
     readonly_fields = ["created_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        """The slug stands in tokens: it stays."""
-        return ["created_at", "slug"] if obj else ["created_at"]
+        """The slug stands in tokens: it stays. Confined staff change neither their plan nor whether they are served."""
+        own = ["created_at", "slug"] if obj else ["created_at"]
+        return [*own, "plan", "active"] if is_confined(request) else own
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Not for confined staff: what they made would be another tenant."""
+        return super().has_add_permission(request) and not is_confined(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
         """A tenant is deactivated, not deleted: everything it owns would go with it."""

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from accounts.scope import EnableTenantScope
+from core.row_security import EnableTenantScope
 
 
 class Migration(migrations.Migration):

@@ -38,7 +38,7 @@ def broker(settings):
     pools.reset()  # kombu keeps them by URL, whichever application asks
     for app in apps:
         app.close()
-    ours._pool = ours.amqp._producer_pool = None
+    vars(ours)["_pool"] = vars(ours.amqp)["_producer_pool"] = None
     ours.set_current()
 
 
