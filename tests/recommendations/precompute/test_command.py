@@ -1,0 +1,90 @@
+"""`manage.py build`."""
+
+import io
+import threading
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from recommendations.management.commands import build as command
+from recommendations.precompute import publish, scoring, training
+from recommendations.precompute.jobs import TRAIN
+from tests.recommendations.precompute.conftest import COLD, PEOPLE
+from tests.recommendations.precompute.generated import lists_of, reread
+from tests.recommendations.precompute.queue import sent
+
+
+def run(*arguments):
+    out, err = io.StringIO(), io.StringIO()
+    call_command("build", *arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def test_starts_a_build_and_leaves_it_to_the_workers(acme):
+    out, _ = run("--tenant", "acme")
+
+    assert out == "Build #1 of acme started.\n"
+    assert len(sent(TRAIN)) == 1
+
+
+def test_says_that_there_is_no_such_tenant(acme):
+    with pytest.raises(CommandError, match="no tenant 'nobody'"):
+        run("--tenant", "nobody")
+
+
+def test_says_that_one_runs_already(acme):
+    run("--tenant", "acme")
+
+    with pytest.raises(CommandError, match="is running"):
+        run("--tenant", "acme")
+
+
+def test_says_that_no_worker_takes_it(acme, monkeypatch):
+    monkeypatch.setattr(command, "NO_WORKER_AFTER_SECONDS", 0.3)
+
+    with pytest.raises(CommandError, match="No worker has taken build #1"):
+        run("--tenant", "acme", "--wait")
+
+
+def test_waits_and_tells_what_came_of_it(acme):
+    def work():
+        while not (messages := sent(TRAIN)):
+            pass
+        training.train_step(**messages[0])
+        while scoring.score_chunk(**messages[0]):
+            pass
+        publish.publish_step(**messages[0])
+        connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    out, err = run("--tenant", "acme", "--wait", "--no-ai")
+    worker.join()
+
+    assert f"Published {PEOPLE + COLD} people's lists ({PEOPLE} model, {COLD} popular)" in out
+    assert "published            [########################################] 3/3" in err
+
+
+def test_says_why_a_build_failed(committed_db, cast):
+    def work():
+        while not (messages := sent(TRAIN)):
+            pass
+        training.train_step(**messages[0])
+        connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    with pytest.raises(CommandError, match="failed: there are no interactions"):
+        run("--tenant", "globex", "--wait")
+    worker.join()
+
+
+def test_no_ai_means_no_call(acme, settings):
+    settings.OPENAI_API_KEY, settings.OPENAI_MODEL = "test", "gpt-4.1-mini"
+
+    run("--tenant", "acme", "--no-ai")
+
+    build = reread(type("Known", (), {"pk": 1, "tenant_id": acme.pk}))
+    assert build.ai_calls_limit == 0
+    assert lists_of(acme, build) == {}
