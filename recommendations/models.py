@@ -1,5 +1,14 @@
 """Every model of the slices, gathered where Django looks for them."""
 
+from recommendations.ai.models import (
+    AIAnswer,
+    AIBudget,
+    AICall,
+    AIFallbackStat,
+    AIGlobalBudget,
+    AILimit,
+    AIReservation,
+)
 from recommendations.catalog.models import EndUser, Item
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import EventType, Interaction
@@ -7,6 +16,13 @@ from recommendations.placements.models import Placement
 from recommendations.precompute.models import Artefact, Build, Chunk, ReferenceList, UserList
 
 __all__ = [
+    "AIAnswer",
+    "AIBudget",
+    "AICall",
+    "AIFallbackStat",
+    "AIGlobalBudget",
+    "AILimit",
+    "AIReservation",
     "Artefact",
     "Build",
     "Chunk",

@@ -6,6 +6,12 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from recommendations.ai.amounts import BudgetLimits
+from recommendations.ai.breaker_rules import BreakerPolicy
+from recommendations.ai.limit_settings import breaker_policy, budget_limits, price_table, vendor_limits
+from recommendations.ai.prices import PriceTable, shipped_table
+from recommendations.ai.throttle import Limits
+
 OPENAI_API = "https://api.openai.com/v1"
 
 
@@ -26,6 +32,11 @@ class AIConfiguration:
     simulated: bool = False
     """True where the upstream is the bundled simulator: answers say so in their provenance."""
     calls_per_build: int = 200
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    limits: Limits = field(default_factory=Limits)
+    """What the vendor allows in a minute and at once; the default here is no limit, the settings' is not."""
+    budget: BudgetLimits = field(default_factory=BudgetLimits)
+    prices: PriceTable = field(default_factory=shipped_table, compare=False)
 
     def __post_init__(self) -> None:
         _refuse(self.timeout_seconds <= 0, f"AI_TIMEOUT_SECONDS is {self.timeout_seconds}; set it above 0")
@@ -48,6 +59,12 @@ class AIConfiguration:
         """Tell whether calls can be made at all."""
         return bool(self.api_key)
 
+    @property
+    def origin(self) -> str:
+        """Name where answers come from: the provider of breaker, throttle and stored answers."""
+        parts = urlsplit(self.base_url)
+        return f"simulator@{parts.netloc}" if self.simulated else parts.netloc
+
     @classmethod
     def from_settings(cls, settings: Any) -> "AIConfiguration":
         """Read the ``OPENAI_*`` and ``AI_*`` settings.
@@ -64,6 +81,10 @@ class AIConfiguration:
             reasoning_effort=getattr(settings, "OPENAI_REASONING_EFFORT", "") or "",
             simulated=settings.AI_SIMULATED,
             calls_per_build=settings.AI_CALLS_PER_BUILD,
+            breaker=breaker_policy(settings),
+            limits=vendor_limits(settings),
+            budget=budget_limits(settings),
+            prices=price_table(settings),
         )
 
 

@@ -1,12 +1,22 @@
-"""Chooses the provider that the configuration asks for.
+"""Chooses the provider that the configuration asks for, and builds the gateway around it.
 
 Importing this module imports the vendor's SDK: workers do, the read path must not.
 """
 
+from datetime import date
+
+from django.core.exceptions import ImproperlyConfigured
+
+from recommendations.ai import observation
+from recommendations.ai.budget import Budget
 from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.gates import Equipment
+from recommendations.ai.gateway import AIGateway
 from recommendations.ai.openai_client import OpenAIProvider
+from recommendations.ai.prices import UnknownModel
 from recommendations.ai.provider import NullProvider, Provider
-from recommendations.ai.retry import RetryingProvider
+from recommendations.ai.retry import RetryingProvider, RetryPolicy
+from recommendations.ai.throttle import Throttle
 
 
 def build_provider(config: AIConfiguration) -> Provider:
@@ -17,3 +27,29 @@ def build_provider(config: AIConfiguration) -> Provider:
     if not config.configured:
         return NullProvider()
     return RetryingProvider(OpenAIProvider(config))
+
+
+def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy | None = None) -> AIGateway:
+    """Return the gateway with everything that stands before the provider. Build it once per process and share it.
+
+    Raises:
+        ImproperlyConfigured: a key is set and the model has no price.
+    """
+    if config.configured:
+        try:
+            config.prices.price(config.model, on=today)
+        except UnknownModel as error:
+            raise ImproperlyConfigured(str(error)) from error
+    return AIGateway(
+        Equipment(
+            provider=OpenAIProvider(config) if config.configured else NullProvider(),
+            prices=config.prices,
+            budget=Budget(limits=config.budget, hooks=(observation.log_alert, observation.count_alert)),
+            breaker=observation.observed_breaker(config),
+            throttle=Throttle(provider=config.origin, model=config.model, limits=config.limits),
+        ),
+        origin=config.origin,
+        timeout_seconds=config.timeout_seconds,
+        # Each attempt may be charged: none is begun that would likely be cut off.
+        retries=retries or RetryPolicy(useful_seconds=config.timeout_seconds / 4),
+    )

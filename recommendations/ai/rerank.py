@@ -75,6 +75,18 @@ class Reranked:
     completion: Completion
     prompt_version: str
     simulated: bool
+    cached: bool = False
+    """The answer was paid for before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request as the provider is asked it, with what is needed to read the answer."""
+
+    request: RerankRequest
+    shuffled: Sequence[tuple[int, Candidate]]
+    sheet: FactSheet
+    completion_request: CompletionRequest
 
 
 def rerank(provider: Provider, request: RerankRequest, *, deadline_seconds: float) -> Reranked:
@@ -83,9 +95,30 @@ def rerank(provider: Provider, request: RerankRequest, *, deadline_seconds: floa
     Raises:
         ProviderError: no usable answer within ``deadline_seconds``; the caller keeps the model's list.
     """
+    question = pose(request)
+    completion = provider.complete(question.completion_request, deadline_seconds=deadline_seconds)
+    return read_answer(question, completion, simulated=provider.simulated)
+
+
+def pose(request: RerankRequest) -> Question:
+    """Return the question; the same request makes the same question."""
     shuffled = _shuffled(request)
     sheet = fact_sheet(history=request.history, person=request.person, candidates=shuffled)
-    completion = provider.complete(completion_request(sheet, locale=request.locale), deadline_seconds=deadline_seconds)
+    return Question(
+        request=request,
+        shuffled=shuffled,
+        sheet=sheet,
+        completion_request=completion_request(sheet, locale=request.locale),
+    )
+
+
+def read_answer(question: Question, completion: Completion, *, simulated: bool) -> Reranked:
+    """Return the list that an answer makes, guarded; the same answer makes the same list.
+
+    Raises:
+        ProviderError: ``invalid``, with the usage: the answer names less than half of the candidates.
+    """
+    request, shuffled, sheet = question.request, question.shuffled, question.sheet
     try:
         entries = _entries(completion)
         order = repair_order([each.get("c") for each in entries], sheet=sheet, max_rise=request.max_rise)
@@ -104,7 +137,7 @@ def rerank(provider: Provider, request: RerankRequest, *, deadline_seconds: floa
         violations=dict(violations),
         completion=completion,
         prompt_version=PROMPT_VERSION,
-        simulated=provider.simulated,
+        simulated=simulated,
     )
 
 
@@ -115,6 +148,7 @@ def completion_request(sheet: FactSheet, *, locale: str) -> CompletionRequest:
         messages=rerank_messages(sheet, locale=language(locale)),
         schema_name=SCHEMA_NAME,
         schema=RERANK_SCHEMA,
+        prompt_version=PROMPT_VERSION,
     )
 
 

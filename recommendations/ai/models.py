@@ -1,0 +1,193 @@
+"""What AI may cost, what it did cost, and what it answered. Money is whole nano-dollars.
+
+Budgets and reservations are counters: only `recommendations.ai.budget` writes them. Days and months end in UTC.
+"""
+
+import uuid
+from typing import ClassVar
+
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from recommendations.ai import checks  # noqa: F401  # registers the system checks
+
+
+class AILimit(models.Model):
+    """What one tenant may spend, where it differs from the deployment's settings. Empty: the settings hold."""
+
+    tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    day_usd = models.DecimalField(
+        max_digits=12, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    month_usd = models.DecimalField(
+        max_digits=12, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    day_tokens = models.PositiveBigIntegerField(null=True, blank=True)
+    month_tokens = models.PositiveBigIntegerField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "AI limit"
+
+    def __str__(self) -> str:
+        return f"AI limit of {self.tenant_id}"
+
+
+class Period(models.TextChoices):
+    """How long a budget lasts."""
+
+    DAY = "day", "Day"
+    MONTH = "month", "Month"
+
+
+class BudgetCounters(models.Model):
+    """What was spent in a period, and what calls under way may still cost."""
+
+    period = models.CharField(max_length=5, choices=Period.choices)
+    starts_on = models.DateField()
+    spent_tokens = models.BigIntegerField(default=0)
+    reserved_tokens = models.BigIntegerField(default=0)
+    spent_nano_usd = models.BigIntegerField(default=0)
+    reserved_nano_usd = models.BigIntegerField(default=0)
+    warned_at = models.DateTimeField(null=True, blank=True, help_text="When the soft alert was given.")
+    exhausted_at = models.DateTimeField(null=True, blank=True, help_text="When it first refused a call for good.")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.period} from {self.starts_on}"
+
+
+class AIBudget(BudgetCounters):
+    """A tenant's day or month."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+
+    class Meta:
+        verbose_name = "AI budget"
+        ordering: ClassVar = ["-starts_on", "tenant", "period"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "period", "starts_on"], name="one_ai_budget_per_period"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    spent_tokens__gte=0, reserved_tokens__gte=0, spent_nano_usd__gte=0, reserved_nano_usd__gte=0
+                ),
+                name="ai_budget_not_negative",
+            ),
+        ]
+
+
+class AIGlobalBudget(BudgetCounters):
+    """The deployment's month. It belongs to no tenant and holds nothing of one: every scope may see it."""
+
+    class Meta:
+        verbose_name = "AI budget of the deployment"
+        verbose_name_plural = "AI budgets of the deployment"
+        ordering: ClassVar = ["-starts_on"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["period", "starts_on"], name="one_ai_global_budget_per_period"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    spent_tokens__gte=0, reserved_tokens__gte=0, spent_nano_usd__gte=0, reserved_nano_usd__gte=0
+                ),
+                name="ai_global_budget_not_negative",
+            ),
+        ]
+
+
+class AIReservation(models.Model):
+    """What a call under way may cost; a row that outlives its moment was left by a process that died."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField(help_text="Names the budgets that hold it.")
+    tokens = models.BigIntegerField()
+    nano_usd = models.BigIntegerField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "AI reservation"
+
+    def __str__(self) -> str:
+        return f"{self.tokens} tokens until {self.expires_at:%H:%M:%S}"
+
+
+class AICall(models.Model):
+    """The ledger: one row for each request to the provider, with what it cost."""
+
+    class Outcome(models.TextChoices):
+        OK = "ok", "Answered"
+        INVALID = "invalid", "Answer refused"
+        TIMEOUT = "timeout", "Timed out"
+        THROTTLED = "throttled", "Throttled by the vendor"
+        ERROR = "error", "Failed"
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField(help_text="The UTC day whose budgets paid for it.")
+    at = models.DateTimeField()
+    build_id = models.BigIntegerField(null=True, blank=True)
+    purpose = models.CharField(max_length=32)
+    model = models.CharField(max_length=100)
+    prompt_version = models.CharField(max_length=32, blank=True, default="")
+    outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    input_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0, help_text="Part of the input.")
+    output_tokens = models.PositiveIntegerField(default=0)
+    reasoning_tokens = models.PositiveIntegerField(default=0, help_text="Part of the output.")
+    usage_reported = models.BooleanField(default=True, help_text="No: the figures are our own upper bounds.")
+    cost_nano_usd = models.BigIntegerField(default=0)
+    latency_ms = models.PositiveIntegerField()
+    simulated = models.BooleanField()
+
+    class Meta:
+        verbose_name = "AI call"
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["tenant", "day"], name="ai_call_tenant_day")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.purpose} {self.outcome}"
+
+
+class AIAnswer(models.Model):
+    """A checked answer of the model, kept by the digest of the question, so that it is paid for once."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    digest = models.CharField(max_length=64)
+    subject = models.CharField(max_length=64, help_text="Digest of the person's key, so that erasing them finds it.")
+    model = models.CharField(max_length=100)
+    prompt_version = models.CharField(max_length=32)
+    content = models.JSONField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "AI answer"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "digest"], name="one_ai_answer_per_digest")]
+        indexes: ClassVar = [models.Index(fields=["tenant", "subject"], name="ai_answer_subject")]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
+class AIFallbackStat(models.Model):
+    """How many lists of an hour were meant for AI, and why others went without it."""
+
+    class Kind(models.TextChoices):
+        MEANT = "meant", "Meant for AI"
+        FALLBACK = "fallback", "Meant for AI, published without"
+        SKIPPED = "skipped", "Not meant for AI"
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    reason = models.CharField(max_length=16, blank=True, default="")
+    lists = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "AI fallback statistic"
+        ordering: ClassVar = ["-hour", "tenant", "kind", "reason"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "hour", "kind", "reason"], name="one_ai_stat_per_hour")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.kind} {self.reason}"
