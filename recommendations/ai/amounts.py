@@ -25,6 +25,6 @@ class Limit:
 class BudgetLimits:
     """The limits of the deployment's settings."""
 
-    tenant_day: Limit = Limit(nano_usd=NANO_PER_USD)
-    tenant_month: Limit = Limit(nano_usd=20 * NANO_PER_USD)
-    global_month: Limit = Limit(nano_usd=100 * NANO_PER_USD)
+    tenant_day: Limit = Limit(nano_usd=5 * NANO_PER_USD)
+    tenant_month: Limit = Limit(nano_usd=50 * NANO_PER_USD)
+    global_month: Limit = Limit(nano_usd=200 * NANO_PER_USD)

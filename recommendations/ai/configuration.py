@@ -13,6 +13,8 @@ from recommendations.ai.prices import PriceTable, shipped_table
 from recommendations.ai.throttle import Limits
 
 OPENAI_API = "https://api.openai.com/v1"
+MINIMUM_LEDGER_DAYS = 62
+"""The present month and the one before can always be reconciled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,9 @@ class AIConfiguration:
     limits: Limits = field(default_factory=Limits)
     """What the vendor allows in a minute and at once; the default here is no limit, the settings' is not."""
     budget: BudgetLimits = field(default_factory=BudgetLimits)
+    ledger_days: int = 90
+    answer_days: int = 30
+    """How long ledger rows and stored answers are kept."""
     prices: PriceTable = field(default_factory=shipped_table, compare=False)
 
     def __post_init__(self) -> None:
@@ -43,6 +48,11 @@ class AIConfiguration:
         _refuse(self.max_output_tokens < 1, f"AI_MAX_OUTPUT_TOKENS is {self.max_output_tokens}; set at least 1")
         _refuse(self.calls_per_build < 0, f"AI_CALLS_PER_BUILD is {self.calls_per_build}; set 0 or more")
         _refuse(self.configured and not self.model, "OPENAI_API_KEY is set but OPENAI_MODEL is empty; name one")
+        _refuse(
+            self.ledger_days < MINIMUM_LEDGER_DAYS,
+            f"AI_LEDGER_DAYS is {self.ledger_days}; give at least {MINIMUM_LEDGER_DAYS}, so that a month reconciles",
+        )
+        _refuse(self.answer_days < 0, f"AI_ANSWER_DAYS is {self.answer_days}; set 0 or more")
         parts = urlsplit(self.base_url)
         _refuse(
             parts.scheme not in {"http", "https"} or not parts.hostname,
@@ -85,6 +95,8 @@ class AIConfiguration:
             limits=vendor_limits(settings),
             budget=budget_limits(settings),
             prices=price_table(settings),
+            ledger_days=getattr(settings, "AI_LEDGER_DAYS", 90),
+            answer_days=getattr(settings, "AI_ANSWER_DAYS", 30),
         )
 
 

@@ -9,11 +9,11 @@ from django.db.models import F, Sum
 
 from accounts import scope
 from recommendations.ai.amounts import Amount
+from recommendations.ai.configuration import MINIMUM_LEDGER_DAYS
 from recommendations.ai.models import AIBudget, AICall, AIGlobalBudget, BudgetCounters, Period
 
-MINIMUM_KEPT_DAYS = 62
-"""The present month and the one before can always be reconciled."""
 PURGE_BATCH = 5000
+Key = tuple[int | None, str, date]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,10 @@ def purge(*, now: datetime, keep_days: int) -> int:
     """Delete ledger rows older than ``keep_days`` in batches; returns how many.
 
     Raises:
-        ValueError: less than MINIMUM_KEPT_DAYS.
+        ValueError: less than MINIMUM_LEDGER_DAYS.
     """
-    if keep_days < MINIMUM_KEPT_DAYS:
-        raise ValueError(f"keep_days is {keep_days}; give at least {MINIMUM_KEPT_DAYS}")
+    if keep_days < MINIMUM_LEDGER_DAYS:
+        raise ValueError(f"keep_days is {keep_days}; give at least {MINIMUM_LEDGER_DAYS}")
     before = now.astimezone(UTC).date() - timedelta(days=keep_days)
     deleted = 0
     while True:
@@ -67,9 +67,6 @@ def purge(*, now: datetime, keep_days: int) -> int:
         deleted += count
         if count < PURGE_BATCH:
             return deleted
-
-
-Key = tuple[int | None, str, date]
 
 
 def _sums(since: date) -> dict[Key, Amount]:

@@ -4,7 +4,15 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from recommendations.metrics import AI_REQUESTS
 
-__all__ = ["AI_BREAKER_STATE", "AI_BUDGET_ALERTS", "AI_COST", "AI_REQUESTS", "AI_REQUEST_SECONDS", "AI_TOKENS"]
+__all__ = [
+    "AI_BREAKER_STATE",
+    "AI_BUDGET_ALERTS",
+    "AI_COST",
+    "AI_FALLBACK_RATIO",
+    "AI_REQUESTS",
+    "AI_REQUEST_SECONDS",
+    "AI_TOKENS",
+]
 
 AI_TOKENS = Counter("ai_tokens_total", "Tokens used; cached is part of input, reasoning part of output.", ["kind"])
 AI_COST = Counter("ai_cost_usd_total", "What calls cost by the price table; simulated money is none.", ["simulated"])
@@ -18,3 +26,9 @@ AI_BREAKER_STATE = Gauge(
     "ai_breaker_state", "0 closed, 1 half-open, 2 open.", ["model"], multiprocess_mode="mostrecent"
 )
 AI_BUDGET_ALERTS = Counter("ai_budget_alerts_total", "Budgets that came to 80 % or refused.", ["level", "cap"])
+AI_FALLBACK_RATIO = Gauge(
+    "ai_fallback_ratio",
+    "Share of the lists meant for AI that were published without it; 0 below 20 lists.",
+    ["window"],
+    multiprocess_mode="mostrecent",
+)

@@ -169,7 +169,7 @@ class AIAnswer(models.Model):
 
 
 class AIFallbackStat(models.Model):
-    """How many lists of an hour were meant for AI, and why others went without it."""
+    """How many lists of five minutes were meant for AI, and why others went without it."""
 
     class Kind(models.TextChoices):
         MEANT = "meant", "Meant for AI"
@@ -177,17 +177,17 @@ class AIFallbackStat(models.Model):
         SKIPPED = "skipped", "Not meant for AI"
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
-    hour = models.DateTimeField()
+    slot = models.DateTimeField(help_text="When the five minutes began.")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     reason = models.CharField(max_length=16, blank=True, default="")
     lists = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         verbose_name = "AI fallback statistic"
-        ordering: ClassVar = ["-hour", "tenant", "kind", "reason"]
+        ordering: ClassVar = ["-slot", "tenant", "kind", "reason"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "hour", "kind", "reason"], name="one_ai_stat_per_hour")
+            models.UniqueConstraint(fields=["tenant", "slot", "kind", "reason"], name="one_ai_stat_per_slot")
         ]
 
     def __str__(self) -> str:
-        return f"{self.hour:%Y-%m-%d %H} {self.kind} {self.reason}"
+        return f"{self.slot:%Y-%m-%d %H:%M} {self.kind} {self.reason}"

@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
             name='AIFallbackStat',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
+                ('slot', models.DateTimeField(help_text='When the five minutes began.')),
                 ('kind', models.CharField(choices=[('meant', 'Meant for AI'), ('fallback', 'Meant for AI, published without'), ('skipped', 'Not meant for AI')], max_length=8)),
                 ('reason', models.CharField(blank=True, default='', max_length=16)),
                 ('lists', models.PositiveBigIntegerField(default=0)),
@@ -143,8 +143,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'AI fallback statistic',
-                'ordering': ['-hour', 'tenant', 'kind', 'reason'],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'hour', 'kind', 'reason'), name='one_ai_stat_per_hour')],
+                'ordering': ['-slot', 'tenant', 'kind', 'reason'],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'slot', 'kind', 'reason'), name='one_ai_stat_per_slot')],
             },
         ),
         *(EnableTenantScope(f"recommendations_{table}") for table in TENANT_TABLES),

@@ -94,7 +94,7 @@ class TestFromSettings:
         assert config.limits == Limits(requests_per_minute=0, tokens_per_minute=7, concurrency=2)
         assert config.breaker.minimum_calls == 9
         assert config.budget.tenant_day == Limit(nano_usd=250_000_000)
-        assert config.budget.tenant_month == Limit(nano_usd=20 * 10**9, tokens=1000)
+        assert config.budget.tenant_month == Limit(nano_usd=50 * 10**9, tokens=1000)
         assert config.budget.global_month == Limit(nano_usd=0)
         assert config.prices.price("llama", on=date(2026, 11, 23)).output == 200
 
@@ -119,6 +119,7 @@ class TestFromSettings:
             ({"OPENAI_BASE_URL": "api.openai.com/v1"}, "OPENAI_BASE_URL"),
             ({"AI_SIMULATED": True}, "AI_SIMULATED"),
             ({"AI_CONCURRENCY": -1}, "AI_CONCURRENCY"),
+            ({"AI_LEDGER_DAYS": 30}, "AI_LEDGER_DAYS"),
             ({"AI_BREAKER_FAILURE_SHARE": 2}, "failure_share"),
             ({"AI_BUDGET_TENANT_DAY_USD": "lots"}, "AI_BUDGET_TENANT_DAY_USD"),
             ({"AI_BUDGET_GLOBAL_MONTH_TOKENS": -1}, "AI_BUDGET_GLOBAL_MONTH_TOKENS"),
