@@ -56,6 +56,7 @@ class Directory:
 _current = Directory()
 _thread: threading.Thread | None = None
 _lock = threading.Lock()
+_stopping = threading.Event()
 
 
 def load() -> Directory:
@@ -104,8 +105,17 @@ def start() -> None:
     with _lock:
         if _thread is None or not _thread.is_alive():
             _try_load(0.0)
+            _stopping.clear()
             _thread = threading.Thread(target=_renew, name="directory", daemon=True)
             _thread.start()
+
+
+def stop() -> None:
+    """Ends the thread; from then on readers renew the copy themselves."""
+    with _lock:
+        _stopping.set()
+        if _thread is not None:
+            _thread.join()
 
 
 def tenant(tenant_id: int) -> TenantFacts | None:
@@ -120,8 +130,7 @@ def tenant(tenant_id: int) -> TenantFacts | None:
 
 
 def _renew() -> None:
-    while True:
-        time.sleep(settings.PROCESS_REFRESH_SECONDS)
+    while not _stopping.wait(settings.PROCESS_REFRESH_SECONDS):
         _try_load(0.0)
         connection.close()
 
