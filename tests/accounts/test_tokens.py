@@ -4,8 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import jwt
 import pytest
@@ -84,7 +86,7 @@ def later(seconds):
     return int(clock.now().timestamp()) + seconds
 
 
-FORGERIES = {
+FORGERIES: dict[str, Callable[[Any], str]] = {
     "no algorithm": lambda _: unsigned("none"),
     "no algorithm, spelt otherwise": lambda _: unsigned("NoNe"),
     "HS256 with the public key": lambda _: hs256_with_the_public_key(),
