@@ -32,18 +32,26 @@ HALF_LIFE_DAYS = 30
 WINDOW_DAYS = 4 * HALF_LIFE_DAYS
 PRIOR = 1000.0
 _CANDIDATES = 1000
+# Rows are counted by their narrow key before any name is looked up. Each step is MATERIALIZED: right after an import the
+# planner's statistics are old, and a join of 100,000 rows planned for ten of them took minutes.
 _RECENT = """
-    WITH newest AS (
+    WITH newest AS MATERIALIZED (
         SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s
+    ), counted AS MATERIALIZED (
+        SELECT i.item_id, sum(power(2, -extract(epoch FROM (SELECT moment FROM newest) - i.occurred_at)
+                / 86400.0 / %(half_life)s)) AS score
+        FROM recommendations_interaction AS i
+        WHERE i.tenant_id = %(tenant)s
+          AND i.occurred_at > (SELECT moment FROM newest) - make_interval(days => %(window)s)
+          AND i.type_id <> ALL (ARRAY(
+            SELECT t.id FROM recommendations_eventtype AS t
+            WHERE t.tenant_id = %(tenant)s AND t.name = ANY (%(not_positive)s)))
+        GROUP BY i.item_id
+    ), best AS MATERIALIZED (
+        SELECT item_id, score FROM counted ORDER BY score DESC, item_id LIMIT %(limit)s
     )
-    SELECT c.item_id, sum(power(2, -extract(epoch FROM newest.moment - i.occurred_at) / 86400.0 / %(half_life)s))
-    FROM newest, recommendations_interaction AS i
-    JOIN recommendations_item AS c ON c.id = i.item_id AND c.tenant_id = i.tenant_id
-    WHERE i.tenant_id = %(tenant)s AND i.occurred_at > newest.moment - make_interval(days => %(window)s)
-      AND i.type_id <> ALL (ARRAY(
-        SELECT t.id FROM recommendations_eventtype AS t
-        WHERE t.tenant_id = %(tenant)s AND t.name = ANY (%(not_positive)s)))
-    GROUP BY c.item_id ORDER BY 2 DESC, 1 LIMIT %(limit)s
+    SELECT c.item_id, best.score
+    FROM best JOIN recommendations_item AS c ON c.id = best.item_id AND c.tenant_id + 0 = %(tenant)s
 """
 _log = structlog.get_logger(__name__)
 
