@@ -13,7 +13,11 @@ COUNTED = ("lists", "ai_fallbacks", "ai_skipped")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A build at one moment. `done` and `total` count chunks; `total` is 0 until the training has ended."""
+    """A build at one moment.
+
+    `done` and `total` count chunks; `total` is 0 until the training has ended. `attempts` counts how often workers
+    began the step that it is in.
+    """
 
     status: str
     done: int
@@ -24,8 +28,13 @@ class Progress:
     ai_meant: int = 0
     ai_fallbacks: Mapping[str, int] = field(default_factory=dict)
     ai_skipped: Mapping[str, int] = field(default_factory=dict)
-    picked_up: bool = False
+    attempts: int = 0
     error: str = ""
+
+    @property
+    def picked_up(self) -> bool:
+        """Whether a worker has begun it."""
+        return self.attempts > 0 or self.status != Build.Status.TRAINING
 
     @property
     def ended(self) -> bool:
@@ -55,7 +64,7 @@ def progress(*, tenant_id: int, build_id: int) -> Progress:
         people=build.people,
         ai_calls=build.ai_calls,
         ai_meant=outcomes.get("ai_meant", 0),
-        picked_up=build.attempts > 0 or build.status != Build.Status.TRAINING,
+        attempts=build.attempts,
         error=build.error,
         **{name: outcomes.get(name, {}) for name in COUNTED},
     )

@@ -19,8 +19,9 @@ from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK, TRAIN
 from recommendations.precompute.leases import MAX_ATTEMPTS
 from recommendations.precompute.models import Build, Chunk
 
-# How long a message may wait in the queue before it is taken for lost.
-PATIENCE = timedelta(seconds=30)
+# How long a message may wait in the queue before it is taken for lost; and a tenth of the build's age, so that a build
+# that waits for hours behind others does not fill the queue.
+PATIENCE = timedelta(seconds=10)
 _log = structlog.get_logger(__name__)
 
 
@@ -82,7 +83,7 @@ def _due_in_scoring(build: Build, now: datetime) -> tuple[str, int] | None:
 
 def _due_publish(build: Build, now: datetime) -> tuple[str, int] | None:
     last = Chunk.objects.filter(tenant_id=build.tenant_id, build_id=build.pk).order_by("-done_at").first()
-    waited = last is None or last.done_at is None or last.done_at < now - PATIENCE
+    waited = last is None or last.done_at is None or last.done_at < now - _patience(build, now)
     if _abandoned(build, now) or (_is_free(build, now) and waited and _overdue(build, now)):
         return PUBLISH, 1
     return None
@@ -114,4 +115,8 @@ def _abandoned(build: Build, now: datetime) -> bool:
 
 
 def _overdue(build: Build, now: datetime) -> bool:
-    return build.enqueued_at is None or build.enqueued_at < now - PATIENCE
+    return build.enqueued_at is None or build.enqueued_at < now - _patience(build, now)
+
+
+def _patience(build: Build, now: datetime) -> timedelta:
+    return PATIENCE + (now - build.started_at) / 10

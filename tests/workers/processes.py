@@ -52,11 +52,9 @@ class CeleryProcess:
 
 
 @contextlib.contextmanager
-def worker(*, concurrency: int = 2, **environment: str) -> Iterator[CeleryProcess]:
+def worker(**environment: str) -> Iterator[CeleryProcess]:
     """A worker that takes tasks while the context lasts."""
-    process = CeleryProcess(
-        "worker", "-c", str(concurrency), "-l", "INFO", "--without-gossip", "--without-mingle", **environment
-    )
+    process = CeleryProcess("worker", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle", **environment)
     try:
         yield process
     finally:

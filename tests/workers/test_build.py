@@ -101,7 +101,7 @@ class TestBuildOnRealWorkers:
             first = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())
             wait_until_ended(first)
             second = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())
-            said = {}
+            said: dict[str, set[str]] = {}
             number = 0
             while not progress(tenant_id=acme.pk, build_id=second.pk).ended:
                 user_id, item_id = f"u{number % PEOPLE:04d}", f"i{(number * 7) % ITEMS:04d}"

@@ -10,7 +10,7 @@ from recommendations.cache import form
 from recommendations.interactions.event import read_event
 from recommendations.interactions.event_types import resolve
 from recommendations.interactions.record import record
-from recommendations.models import Build, EndUser, Interaction, Item, UserList
+from recommendations.models import Build, EndUser, Interaction, Item, ReferenceList, UserList
 from recommendations.precompute import lifecycle, publish, scoring, training
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,6 +100,6 @@ def happen(tenant: Tenant, user_id: str, *item_ids: str, at: datetime | None = N
         return EndUser.objects.get(user_id=user_id)
 
 
-def stored(row: UserList) -> form.StoredList:
+def stored(row: UserList | ReferenceList) -> form.StoredList:
     """The list that a row holds."""
     return form.decode(bytes(row.body))

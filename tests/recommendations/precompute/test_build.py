@@ -1,6 +1,7 @@
 """What a build leaves: everybody's list, the popular list, the neighbours of items."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -56,9 +57,9 @@ class TestBuild:
     def test_lists_end_at_a_hundred(self, acme):
         with scope.tenant(acme.pk):
             extra = Item.objects.bulk_create(Item(tenant=acme, item_id=f"x{number:03d}") for number in range(70))
-            template = Interaction.objects.order_by("pk").first()
+            template = Interaction.objects.order_by("pk")[0]
             for number, item in enumerate(extra):
-                template.pk, template.item, template.digest = None, item, f"{number + 1:032x}"
+                template.id, template.item, template.digest = None, item, UUID(int=number + 1)
                 template.save(force_insert=True)
 
         lists = lists_of(acme, build_now(acme))

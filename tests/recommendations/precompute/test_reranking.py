@@ -63,7 +63,7 @@ class TestWithAI:
     def test_the_cap_holds_among_workers(self, acme, simulated_ai, settings):
         settings.AI_CALLS_PER_BUILD = 10
         build = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())
-        granted = []
+        granted: list[bool] = []
 
         def take():
             granted.extend(reranking._reserve_call(build) for _ in range(5))
