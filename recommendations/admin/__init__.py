@@ -1,3 +1,3 @@
-from recommendations.admin import builds, catalogue
+from recommendations.admin import ai, builds, catalogue
 
-__all__ = ["builds", "catalogue"]
+__all__ = ["ai", "builds", "catalogue"]

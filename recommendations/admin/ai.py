@@ -1,0 +1,156 @@
+"""AI in the admin: what it cost, what it may cost, the ledger, fallbacks, and the breaker with its switch."""
+
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.observation import observed_breaker
+from recommendations.ai.prices import NANO_PER_USD
+from recommendations.models import AIBudget, AICall, AIFallbackStat, AIGlobalBudget, AILimit
+
+_STATES = {"closed": "closed: calls are made", "open": "open: no calls", "half_open": "half-open: one call may probe"}
+
+
+class _Money:
+    """Columns in dollars for rows that count nano-dollars."""
+
+    @admin.display(description="Spent")
+    def spent(self, row: Any) -> str:
+        """What was spent."""
+        return _usd(row.spent_nano_usd)
+
+    @admin.display(description="Reserved")
+    def reserved(self, row: Any) -> str:
+        """What calls under way may cost."""
+        return _usd(row.reserved_nano_usd)
+
+
+@admin.register(AILimit)
+class AILimitAdmin(TenantAdmin):
+    """What single tenants may spend; holds from the next call on."""
+
+    list_display = ["tenant", "day_usd", "month_usd", "day_tokens", "month_tokens"]
+
+
+@admin.register(AIBudget)
+class AIBudgetAdmin(_Money, ReadOnlyTenantAdmin):
+    """Tenants' days and months."""
+
+    list_display = ["tenant", "period", "starts_on", "spent", "reserved", "spent_tokens", "warned_at", "exhausted_at"]
+    list_filter = ["period"]
+    date_hierarchy = "starts_on"
+
+
+@admin.register(AIGlobalBudget)
+class AIGlobalBudgetAdmin(_Money, ReadOnlyTenantAdmin):
+    """The deployment's months, and the breaker in front of the provider. Not for staff of one tenant."""
+
+    tenant_field = ""
+    list_display = ["starts_on", "spent", "reserved", "spent_tokens", "warned_at", "exhausted_at"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only staff of the deployment."""
+        return super().has_view_permission(request, obj) and getattr(request.user, "tenant_id", None) is None
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Only staff of the deployment."""
+        return super().has_module_permission(request) and getattr(request.user, "tenant_id", None) is None
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the breaker's page."""
+        view = self.admin_site.admin_view(self.breaker)
+        return [path("breaker/", view, name="recommendations_ai_breaker"), *super().get_urls()]
+
+    def breaker(self, request: HttpRequest) -> HttpResponse:
+        """Shows the breaker's state; a POST opens or resets it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        config = AIConfiguration.from_settings(settings)
+        may_change = request.user.has_perm("recommendations.change_aiglobalbudget")
+        if request.method == "POST":
+            if not may_change or not config.configured:
+                raise PermissionDenied
+            self._switch(request, config)
+            return HttpResponseRedirect(request.path)
+        context = {**self.admin_site.each_context(request), "title": "AI breaker", "may_change": may_change}
+        return TemplateResponse(request, "admin/recommendations/ai_breaker.html", context | _shown(config))
+
+    def _switch(self, request: HttpRequest, config: AIConfiguration) -> None:
+        breaker = observed_breaker(config)
+        if request.POST.get("action") == "open":
+            breaker.open(note=f"opened by {request.user.get_username()}")
+            self.message_user(request, "The breaker is open: no calls until it is reset.", messages.WARNING)
+        elif request.POST.get("action") == "reset":
+            breaker.reset()
+            self.message_user(request, "The breaker is closed: calls are made again.")
+        else:
+            self.message_user(request, "Nothing changed: the action must be open or reset.", messages.ERROR)
+
+
+@admin.register(AICall)
+class AICallAdmin(ReadOnlyTenantAdmin):
+    """The ledger: each request to the provider."""
+
+    list_display = [
+        "id",
+        "tenant",
+        "at",
+        "purpose",
+        "model",
+        "prompt_version",
+        "outcome",
+        "input_tokens",
+        "cached_tokens",
+        "output_tokens",
+        "cost",
+        "latency_ms",
+        "simulated",
+    ]
+    list_filter = ["outcome", "purpose", "model", "prompt_version", "simulated"]
+    date_hierarchy = "day"
+
+    @admin.display(description="Cost")
+    def cost(self, call: AICall) -> str:
+        """In dollars."""
+        return _usd(call.cost_nano_usd)
+
+
+@admin.register(AIFallbackStat)
+class AIFallbackStatAdmin(ReadOnlyTenantAdmin):
+    """Lists meant for AI, those that went without it, and those not meant for it."""
+
+    list_display = ["slot", "tenant", "kind", "reason", "lists"]
+    list_filter = ["kind", "reason"]
+    date_hierarchy = "slot"
+
+
+def _shown(config: AIConfiguration) -> dict[str, Any]:
+    if not config.configured:
+        return {"reading": None}
+    reading = observed_breaker(config).state()
+    return {
+        "reading": reading,
+        "state": _STATES[reading.mode],
+        "model": config.model,
+        "origin": config.origin,
+        "changed_at": _moment(reading.changed_at),
+        "probe_at": _moment(reading.probe_at) if isfinite(reading.probe_at) else "when it is reset",
+        "error_at": _moment(reading.error_at),
+    }
+
+
+def _moment(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _usd(nano_usd: int) -> str:
+    return f"${nano_usd / NANO_PER_USD:,.4f}"

@@ -1,0 +1,78 @@
+"""`manage.py ai_report`: what AI did, what it cost, and whether the books agree."""
+
+from argparse import ArgumentParser
+from datetime import UTC, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import scope
+from accounts.models import Tenant
+from core import clock
+from recommendations.ai import fallbacks, ledger, report
+from recommendations.ai.amounts import Limit
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.observation import observed_breaker
+from recommendations.ai.prices import NANO_PER_USD
+
+
+class Command(BaseCommand):
+    """Prints spend, budgets, fallbacks, the breaker, and every period whose budget and ledger disagree."""
+
+    help = "What AI did and cost, by tenant, and whether budgets and ledger agree."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Which tenant, and how far back."""
+        parser.add_argument("--tenant", metavar="SLUG", help="one tenant only")
+        parser.add_argument("--days", type=int, default=30)
+
+    def handle(self, *, tenant: str | None, days: int, **_: Any) -> None:
+        """Reads and prints; ends with an error where the books do not agree."""
+        now = clock.now()
+        config = AIConfiguration.from_settings(settings)
+        with scope.all_tenants("manage.py ai_report"):
+            tenants = dict(Tenant.objects.filter(**({"slug": tenant} if tenant else {})).values_list("pk", "slug"))
+        if not tenants:
+            raise CommandError(f"There is no tenant {tenant!r}." if tenant else "There is no tenant.")
+        self._breaker(config)
+        for tenant_id, slug in tenants.items():
+            self.stdout.write(f"\n{slug}")
+            for row in report.spend(now=now, days=days, tenant_id=tenant_id):
+                label = f"{row.purpose} {row.model} {row.prompt_version}{' (simulated)' if row.simulated else ''}"
+                self.stdout.write(
+                    f"  {label}: {row.calls} calls, {row.answered} answered, {row.tokens} tokens,"
+                    f" {_usd(row.nano_usd)}, {row.latency_ms} ms on average"
+                )
+            for cap in report.standings(tenant_id=tenant_id, limits=config.budget, now=now):
+                spent = f"{_usd(cap.spent.nano_usd)} and {cap.spent.tokens} tokens"
+                self.stdout.write(f"  {cap.cap} from {cap.starts_on}: {spent} of {_limit(cap.limit)}")
+            self._fallbacks(fallbacks.read(now=now, window=timedelta(hours=24), tenant_id=tenant_id))
+        since = (now.astimezone(UTC).date() - timedelta(days=config.ledger_days - 31)).replace(day=1)
+        if differences := ledger.reconcile(since=since):
+            raise CommandError("\n".join(f"budget and ledger disagree: {each}" for each in differences))
+        self.stdout.write("\nBudgets and ledger agree.")
+
+    def _breaker(self, config: AIConfiguration) -> None:
+        if not config.configured:
+            self.stdout.write("AI is off: OPENAI_API_KEY is not set.")
+            return
+        reading = observed_breaker(config).state()
+        last = f"; last error: {reading.error}" if reading.error else ""
+        self.stdout.write(f"{config.model} at {config.origin}: breaker {reading.mode}{last}")
+
+    def _fallbacks(self, found: fallbacks.Fallbacks) -> None:
+        ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without"
+        reasons = ", ".join(f"{reason} {lists}" for reason, lists in {**found.fallbacks, **found.skipped}.items())
+        self.stdout.write(f"  24 hours: {found.meant} lists meant for AI, {ratio}{': ' if reasons else ''}{reasons}")
+
+
+def _usd(nano_usd: int) -> str:
+    return f"${nano_usd / NANO_PER_USD:.4f}"
+
+
+def _limit(limit: Limit) -> str:
+    parts = [] if limit.nano_usd is None else [_usd(limit.nano_usd)]
+    if limit.tokens is not None:
+        parts.append(f"{limit.tokens} tokens")
+    return " and ".join(parts) or "no limit"

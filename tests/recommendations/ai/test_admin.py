@@ -1,0 +1,115 @@
+"""AI's pages in the admin: who sees them, what they show, and the breaker's switch."""
+
+import pytest
+from django.test import Client, override_settings
+from django.urls import reverse
+
+from accounts import scope
+from accounts.models import User
+from core import clock
+from recommendations.ai.amounts import Amount, BudgetLimits
+from recommendations.ai.breaker_rules import Outcome
+from recommendations.ai.budget import Budget
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.models import AICall
+from recommendations.ai.observation import observed_breaker
+
+URL = "/admin/recommendations/aiglobalbudget/breaker/"
+CONFIG = AIConfiguration(api_key="k", model="gpt-4.1-mini")
+PAGES = ["aicall", "aibudget", "aiglobalbudget", "ailimit", "aifallbackstat"]
+
+
+@pytest.fixture(autouse=True)
+def _configured():
+    with override_settings(OPENAI_API_KEY="k", OPENAI_MODEL="gpt-4.1-mini", OPENAI_BASE_URL="", AI_SIMULATED=False):
+        yield
+
+
+def _login(tenant=None, *, superuser=True) -> Client:
+    user = User.objects.create(username="staff", is_staff=True, is_superuser=superuser, tenant=tenant)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def _spend(tenant_id: int) -> None:
+    now = clock.now()
+    budget = Budget(limits=BudgetLimits())
+    held = budget.reserve(tenant_id=tenant_id, amount=Amount(nano_usd=9), now=now, deadline_seconds=1)
+    call = AICall(
+        tenant_id=tenant_id,
+        day=now.date(),
+        at=now,
+        purpose="rerank",
+        model="gpt-4.1-mini",
+        outcome="ok",
+        cost_nano_usd=1_234_500_000,
+        latency_ms=5,
+        simulated=False,
+    )
+    budget.settle(held, spent=Amount(nano_usd=1_234_500_000), call=call)
+
+
+class TestPages:
+    @pytest.mark.parametrize("page", PAGES)
+    def test_opens(self, cast, page):
+        _spend(cast.acme.tenant.pk)
+
+        answer = _login().get(reverse(f"admin:recommendations_{page}_changelist"))
+
+        assert answer.status_code == 200
+        assert ("$1.2345" in answer.content.decode()) is (page in {"aicall", "aibudget", "aiglobalbudget"})
+
+    def test_shows_staff_of_a_tenant_their_own_spend_only(self, cast):
+        _spend(cast.acme.tenant.pk)
+        client = _login(cast.globex.tenant)
+
+        assert "$1.2345" not in client.get(reverse("admin:recommendations_aicall_changelist")).content.decode()
+        assert client.get(reverse("admin:recommendations_aiglobalbudget_changelist")).status_code == 403
+
+    def test_nobody_edits_the_books(self, cast):
+        _spend(cast.acme.tenant.pk)
+        client = _login()
+        with scope.all_tenants("test"):
+            call = AICall.objects.get()
+
+        page = reverse("admin:recommendations_aicall_change", args=[call.pk])
+
+        assert client.post(page, {"cost_nano_usd": 0}).status_code == 403
+        assert client.get(reverse("admin:recommendations_aicall_add")).status_code == 403
+
+
+class TestBreakerPage:
+    def test_shows_state_and_last_error(self, cast):
+        breaker = observed_breaker(CONFIG)
+        breaker.record(breaker.acquire(deadline_seconds=1), Outcome(failed=True, refused=True, error="HTTP 401 no key"))
+
+        page = _login().get(URL).content.decode()
+
+        assert "open: no calls" in page
+        assert "HTTP 401 no key" in page
+        assert "gpt-4.1-mini at api.openai.com" in page
+
+    def test_opens_and_resets(self, cast):
+        client = _login()
+
+        assert "no calls until it is reset" in client.post(URL, {"action": "open"}, follow=True).content.decode()
+        assert (observed_breaker(CONFIG).state().mode, observed_breaker(CONFIG).state().error) == (
+            "open",
+            "opened by staff",
+        )
+        client.post(URL, {"action": "reset"})
+        assert observed_breaker(CONFIG).state().mode == "closed"
+
+    def test_is_closed_to_staff_of_one_tenant(self, cast):
+        client = _login(cast.acme.tenant)
+
+        assert client.get(URL).status_code == client.post(URL, {"action": "open"}).status_code == 403
+        assert observed_breaker(CONFIG).state().mode == "closed"
+
+    def test_needs_the_right_to_change(self, cast):
+        assert _login(superuser=False).post(URL, {"action": "open"}).status_code == 403
+
+    def test_says_that_ai_is_off(self, cast):
+        with override_settings(OPENAI_API_KEY=""):
+            assert "AI is off" in _login().get(URL).content.decode()
