@@ -72,7 +72,7 @@ def _put(pairs: Sequence[tuple[str, bytes]], ttl_seconds: int | None) -> int:
     def pipeline(client: Any) -> int:
         pipe = client.pipeline(transaction=False)
         for key, body in pairs:
-            pipe.eval(_PUT, 1, key, body, ttl)
+            pipe.execute_command("EVAL", _PUT, 1, key, body, ttl)
         return sum(pipe.execute())
 
     return redis.call("put_lists", pipeline)

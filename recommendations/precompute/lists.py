@@ -8,7 +8,7 @@ from functools import lru_cache
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from accounts import directory
-from recommendations.ai.explain import FALLBACK_LOCALE, explain
+from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain
 from recommendations.algorithms.recommender import Proposals
 from recommendations.cache.form import Entry, Provenance, encode
 from recommendations.precompute.artefacts import Loaded
@@ -59,15 +59,25 @@ def draft(
 ) -> Draft:
     """The person's list with template reasons in their language. Items that `facts` does not know are left out."""
     locale = person.locale or tenant_locale
-    entries = entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale)
+    entries = entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, lukewarm=person.lukewarm)
     known = any(loaded.index(item_id) is not None for item_id, _ in person.events)
     return Draft(person, MODEL if known else POPULAR, tuple(entries[:LIMIT]))
 
 
 def entries_of(
-    *, loaded: Loaded, proposals: Proposals, facts: Mapping[str, ItemFacts], locale: str, spoken: str = ""
+    *,
+    loaded: Loaded,
+    proposals: Proposals,
+    facts: Mapping[str, ItemFacts],
+    locale: str,
+    spoken: str = "",
+    lukewarm: Collection[str] = (),
 ) -> list[Entry]:
-    """Proposals as entries. `spoken` names the kind of reason where it is not that of the part."""
+    """Proposals as entries. `spoken` names the kind of reason where it is not that of the part.
+
+    Of `lukewarm` items it is never said that they were liked: a reason rests on the others or, where there are none,
+    says that the item is similar.
+    """
     entries = []
     columns = (proposals.items.tolist(), proposals.scores.tolist(), proposals.evidence.tolist(), proposals.parts)
     for place, score, places, part in zip(*columns, strict=True):
@@ -75,10 +85,17 @@ def entries_of(
         if item_id not in facts:
             continue
         spoke = () if part in _OF_EVERYBODY else tuple(loaded.item_ids[each] for each in places if each >= 0)
+        said = spoken or _SPOKEN.get(part, part)
+        if spoke and PARTS.get(said, "liked") == "liked":
+            spoke, said = (liked, said) if (liked := _without(spoke, lukewarm)) else (spoke, "similar")
         titles = [facts[each].title for each in spoke if each in facts]
-        reason = _reason(spoken or _SPOKEN.get(part, part), tuple(titles), locale)
+        reason = _reason(said, tuple(titles), locale)
         entries.append(Entry(item_id, round(score, 6), reason, spoke, part))
     return entries
+
+
+def _without(spoke: tuple[str, ...], lukewarm: Collection[str]) -> tuple[str, ...]:
+    return tuple(each for each in spoke if each not in lukewarm)
 
 
 @lru_cache(maxsize=10_000)

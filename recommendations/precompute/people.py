@@ -16,6 +16,7 @@ from django.db.models.expressions import RawSQL
 from accounts import scope
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.matrix import histories
+from recommendations.interactions.ratings import lukewarm
 
 # Rows that a transaction with new events holds are skipped: their mark is about to be renewed.
 _SETTLE = """
@@ -33,13 +34,17 @@ _SETTLE = """
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An end user as scoring sees them. `events` are (item id, unix second), oldest first."""
+    """An end user as scoring sees them.
+
+    `events` are (item id, unix second), oldest first; `lukewarm` items are among them, and were not liked.
+    """
 
     pk: int
     user_id: str
     locale: str
     version: int
     events: tuple[tuple[str, float], ...] = ()
+    lukewarm: frozenset[str] = frozenset()
 
 
 def read_range(*, tenant_id: int, first: int, last: int) -> list[Person]:
@@ -77,6 +82,7 @@ def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
         # In a statement of its own, after the rows: an event that comes in between is in the history, and its change
         # of the row keeps the mark, which costs a second scoring and no more.
         found = histories(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
+        disliked = lukewarm(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
     return [
         Person(
             pk,
@@ -84,6 +90,7 @@ def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
             locale,
             row_version,
             tuple(zip(found[pk].item_ids, found[pk].times, strict=True)) if pk in found else (),
+            disliked.get(pk, frozenset()),
         )
         for pk, user_id, locale, row_version in rows
     ]

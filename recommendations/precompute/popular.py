@@ -32,8 +32,8 @@ HALF_LIFE_DAYS = 30
 WINDOW_DAYS = 4 * HALF_LIFE_DAYS
 PRIOR = 1000.0
 _CANDIDATES = 1000
-# Rows are counted by their narrow key before any name is looked up. Each step is MATERIALIZED: right after an import the
-# planner's statistics are old, and a join of 100,000 rows planned for ten of them took minutes.
+# Rows are counted by their narrow key before any name is looked up. Each step is MATERIALIZED: right after an import
+# the planner's statistics are old, and a join of 100,000 rows planned for ten of them took minutes.
 _RECENT = """
     WITH newest AS MATERIALIZED (
         SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s

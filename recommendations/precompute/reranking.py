@@ -134,10 +134,12 @@ def _reserve_call(build: Build) -> bool:
 
 
 def _request(build: Build, each: Draft, facts: Mapping[str, ItemFacts], tenant_locale: str) -> RerankRequest:
-    seen = dict.fromkeys(item_id for item_id, _ in reversed(each.person.events) if item_id in facts)
+    lukewarm = each.person.lukewarm
+    liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
+    seen = dict.fromkeys(liked)
     return RerankRequest(
         person_key=f"{build.tenant_id}:{each.person.pk}",
-        candidates=[_candidate(entry, facts) for entry in each.entries[:HEAD]],
+        candidates=[_candidate(entry, facts, lukewarm) for entry in each.entries[:HEAD]],
         history=[
             HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
             for item_id in list(seen)[:MAX_HISTORY]
@@ -146,7 +148,7 @@ def _request(build: Build, each: Draft, facts: Mapping[str, ItemFacts], tenant_l
     )
 
 
-def _candidate(entry: Entry, facts: Mapping[str, ItemFacts]) -> Candidate:
+def _candidate(entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str]) -> Candidate:
     item = facts[entry.item_id]
     return Candidate(
         item_id=entry.item_id,
@@ -154,7 +156,7 @@ def _candidate(entry: Entry, facts: Mapping[str, ItemFacts]) -> Candidate:
         categories=item.categories,
         description=item.description,
         part=entry.part,
-        evidence=[facts[each].title for each in entry.evidence if each in facts],
+        evidence=[facts[each].title for each in entry.evidence if each in facts and each not in lukewarm],
     )
 
 

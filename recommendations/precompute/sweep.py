@@ -4,11 +4,12 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from accounts import scope
 from core.queue import enqueue
-from recommendations.cache import publish_availability
+from core.redis import RedisUnavailable
+from recommendations.cache import availability, publish_availability
 from recommendations.catalog.models import EndUser, Item
 from recommendations.interactions.jobs import RESCORE
 from recommendations.metrics import DIRTY_PEOPLE
@@ -42,13 +43,26 @@ def sweep(*, now: datetime) -> int:
 
 
 def repeat_availability(*, now: datetime) -> int:
-    """Tells Redis again of the items that changed in the last ten minutes, the newest first; returns how many."""
-    with scope.all_tenants("availability sweep"):
-        changed = Item.objects.filter(updated_at__gte=now - REPEATED_FOR).order_by("-updated_at")
-        rows = list(changed.values_list("tenant_id", "item_id", *showable.DATES)[:MOST_ITEMS])
-    by_tenant: dict[int, dict[str, float | None]] = defaultdict(dict)
-    for tenant_id, item_id, *dates in rows:
-        by_tenant[tenant_id][item_id] = showable.ends(now, *dates)
-    for tenant_id, changes in by_tenant.items():
-        publish_availability(tenant_id, changes)
-    return len(rows)
+    """Tells Redis again of items that changed, or whose time came, in the last ten minutes; returns how many.
+
+    An item that may be shown is taken from the withdrawn ones only if nobody has touched its entry since before
+    Postgres was asked: a change that is being made at this moment is never undone.
+    """
+    recent = Q(updated_at__gte=now - REPEATED_FOR) | Q(available_from__range=(now - REPEATED_FOR, now))
+    with scope.all_tenants("availability sweep: whose items changed"):
+        tenant_ids = list(Item.objects.filter(recent).order_by().values_list("tenant_id", flat=True).distinct())
+    repeated = 0
+    for tenant_id in tenant_ids:
+        try:
+            before = availability.snapshot(tenant_id)
+        except RedisUnavailable:
+            return repeated
+        with scope.tenant(tenant_id):
+            changed = Item.objects.filter(recent, tenant_id=tenant_id).order_by("-updated_at")
+            rows = list(changed.values_list("item_id", *showable.DATES)[:MOST_ITEMS])
+        ends = {item_id: showable.ends(now, *dates) for item_id, *dates in rows}
+        publish_availability(tenant_id, {item_id: at for item_id, at in ends.items() if at is not None})
+        shown = {item_id.encode() for item_id, at in ends.items() if at is None}
+        availability.prune(tenant_id, {name: value for name, value in before.items() if name in shown}, {})
+        repeated += len(rows)
+    return repeated

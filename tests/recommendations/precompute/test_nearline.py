@@ -1,5 +1,7 @@
 """Near line: the list follows the events, and no event is lost whatever happens in between."""
 
+from datetime import timedelta
+
 import pytest
 
 from accounts import scope
@@ -150,6 +152,15 @@ class TestSweep:
         assert sweep.repeat_availability(now=clock.now()) == 1
 
         assert availability.parse(availability.snapshot(acme.pk)) == {"i0000": 0.0}
+
+    def test_takes_back_an_item_whose_time_has_come(self, acme):
+        with scope.tenant(acme.pk):
+            Item.objects.filter(item_id="i0001").update(available_from=clock.now() - timedelta(minutes=1))
+        availability.load(acme.pk, {"i0001": 0.0, "i0002": 0.0})
+
+        sweep.repeat_availability(now=clock.now())
+
+        assert availability.parse(availability.snapshot(acme.pk)) == {"i0002": 0.0}
 
 
 def test_an_older_body_does_not_replace_a_newer_one_in_redis(acme):
