@@ -7,3 +7,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import checks  # noqa: F401, PLC0415  # registers the system checks
+        from accounts.api import schema  # noqa: F401, PLC0415  # registers the security scheme

@@ -114,7 +114,7 @@ def rate(name: str, default: str) -> str:
     return raw
 
 
-def web_address(name: str, default: str = "") -> str:
+def url(name: str, default: str = "") -> str:
     """An http:// or https:// URL.
 
     Raises: ImproperlyConfigured for anything else.

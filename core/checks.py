@@ -4,14 +4,17 @@
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, connections
+from psycopg_pool import PoolTimeout
 
 from core import redis
 
@@ -24,10 +27,18 @@ BAD_BROKER_URL = "core.E006"
 NO_HOSTS = "core.E007"
 ONE_ROLE = "core.W001"
 ANY_HOST = "core.W002"
+EXEMPT_ROLE = "core.W003"
 
 _HINT = "docs/operations/config.md"
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".test", ".invalid", ".example")
 _MINIMUM_SECRET = 50
+_EXEMPTIONS = """
+    SELECT 'is a superuser' FROM pg_roles WHERE rolname = current_user AND rolsuper
+    UNION ALL SELECT 'has BYPASSRLS' FROM pg_roles WHERE rolname = current_user AND rolbypassrls
+    UNION ALL SELECT 'owns tables' WHERE EXISTS (
+        SELECT FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user)
+"""
+_log = structlog.get_logger(__name__)
 
 
 @register()
@@ -48,7 +59,7 @@ def servers_are_named(**_: Any) -> list[CheckMessage]:
 def roles_differ(**_: Any) -> list[CheckMessage]:
     """The app must not be the owner: row-level security would guard nothing that the owner can switch off."""
     app, owner = settings.DATABASES["default"], settings.DATABASES["owner"]
-    if settings.DATABASE_URL and app["USER"] == owner["USER"]:
+    if settings.DATABASE_URL and settings.DATABASE_OWNER_URL and app["USER"] == owner["USER"]:
         return [
             checks.Warning(
                 "The app connects with the owner's database role.",
@@ -57,6 +68,24 @@ def roles_differ(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.database)
+def app_role_is_bound(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Row-level security binds neither a superuser nor a role with BYPASSRLS, and a table's owner can end it."""
+    if "default" not in (databases or ()) or not settings.DATABASE_URL:
+        return []
+    try:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(_EXEMPTIONS)
+            exemptions = [reason for (reason,) in cursor.fetchall()]
+    except (OperationalError, InterfaceError, PoolTimeout):
+        return []  # being away is no misconfiguration
+    if not exemptions:
+        return []
+    text = f"Row-level security does not bind the app's database role: it {' and '.join(exemptions)}."
+    hint = f"Give DATABASE_URL a role of its own, without SUPERUSER and BYPASSRLS and owning nothing ({_HINT})."
+    return [checks.Warning(text, hint=hint, id=EXEMPT_ROLE)]
 
 
 @register()
@@ -103,11 +132,16 @@ def origins_are_exact(**_: Any) -> list[CheckMessage]:
 
 
 def refuse_to_start() -> None:
-    """Runs every check, as `manage.py` does before a command.
+    """Runs every check, as `manage.py` does before a command, and logs the warnings.
 
     Raises: ImproperlyConfigured with all errors and their hints.
     """
-    errors = [str(found) for found in checks.run_checks() if found.is_serious() and not found.is_silenced()]
+    found = [each for each in checks.run_checks(databases=["default"]) if not each.is_silenced()]
+    connections["default"].close()
+    for warning in found:
+        if checks.WARNING <= warning.level < checks.ERROR:
+            _log.warning("system_check", id=warning.id, text=warning.msg, hint=warning.hint)
+    errors = [str(each) for each in found if each.is_serious()]
     if errors:
         raise ImproperlyConfigured("Not started:\n" + "\n".join(errors))
 

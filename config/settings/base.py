@@ -249,7 +249,7 @@ STORAGES = {
 
 # --- AI --------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
-OPENAI_BASE_URL = env.web_address("OPENAI_BASE_URL")
+OPENAI_BASE_URL = env.url("OPENAI_BASE_URL")
 OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4.1-mini")
 OPENAI_REASONING_EFFORT = env.text("OPENAI_REASONING_EFFORT")
 AI_TIMEOUT_SECONDS = env.seconds("AI_TIMEOUT_SECONDS", 20.0, minimum=0.1, maximum=120.0)

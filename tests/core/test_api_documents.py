@@ -1,0 +1,70 @@
+"""The OpenAPI document and its two pages."""
+
+import io
+import re
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from accounts.permissions import SCOPES
+
+OPERATIONS = ("get", "put", "post", "patch", "delete")
+
+
+@pytest.fixture(scope="module")
+def document():
+    return Client().get("/api/schema.json").json()
+
+
+class TestDocument:
+    def test_is_valid_and_raises_no_warning(self, tmp_path):
+        call_command(
+            "spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "openapi.yaml"), stdout=io.StringIO()
+        )
+
+    @pytest.mark.parametrize(("path", "beginning"), [("/api/schema", b"openapi: 3.1"), ("/api/schema.json", b"{")])
+    def test_comes_as_yaml_and_json(self, path, beginning):
+        response = Client().get(path)
+
+        assert response.status_code == 200
+        assert response.content.startswith(beginning)
+
+    def test_is_of_openapi_3_1(self, document):
+        assert document["openapi"].startswith("3.1")
+
+    def test_names_the_scope_of_every_operation(self, document):
+        unscoped = {
+            f"{method} {path}"
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+            if method in OPERATIONS
+            and not any(scope in SCOPES for need in operation.get("security", []) for scope in need.get("oauth2", []))
+        }
+
+        assert unscoped == {"post /api/v1/auth/token", "get /.well-known/jwks.json"}
+
+    def test_the_token_endpoint_tells_its_refusals(self, document):
+        responses = document["paths"]["/api/v1/auth/token"]["post"]["responses"]
+
+        assert set(responses) >= {"200", "400", "401", "415", "429", "503"}
+        assert "application/problem+json" in responses["401"]["content"]
+
+
+class TestPages:
+    @pytest.mark.parametrize("path", ["/api/docs/", "/api/redoc/"])
+    def test_load_everything_from_here(self, path):
+        page = Client().get(path)
+        text = page.content.decode()
+        sources = re.findall(r"""<(?:script|link|img)[^>]+(?:src|href)=["']?([^"'\s>]+)""", text)
+
+        assert page.status_code == 200
+        assert page["Content-Type"].startswith("text/html")
+        assert sources
+        assert [source for source in sources if re.match(r"(?:https?:)?//", source)] == []
+        assert "fonts.googleapis" not in text
+        for source in sources:
+            if not source.startswith("data:"):
+                asset = Client().get(source)
+                assert (asset.status_code, bool(b"".join(asset))) == (200, True), source
+                asset.close()
