@@ -12,6 +12,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-
 	--python-version 3.11 --custom-compile-command 'make requirements'
 # Output of parallel checks stays together, where this make knows how.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+BENCHMARKS ?= quality list_form hot_read admission interactions_size
 CHECKS := lint format-check imports migrations-check types
 
 .DEFAULT_GOAL := help
@@ -35,7 +36,10 @@ check: .venv/dev ## Lint, format, imports, migrations and types, side by side
 	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) $(CHECKS)
 
 bench: .venv/dev ## The benchmarks, with their figures
-	@$(SERVERS) --ephemeral bench -- $(BIN)/pytest -q -s tests/benchmarks
+	@for figure in $(BENCHMARKS); do \
+		echo "== $$figure"; \
+		$(SERVERS) --ephemeral bench -- $(BIN)/python -m tests.benchmarks.$$figure || exit 1; \
+	done
 
 drills: .venv/dev ## Break things on purpose and measure the recovery
 	@$(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m drill tests/drills

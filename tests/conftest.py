@@ -67,13 +67,13 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
         yield
         for connection in connections.all():
             connection.close()
-        with psycopg.connect(_owner_url(), autocommit=True) as connection:
-            tables = connection.execute(
+        with psycopg.connect(_owner_url(), autocommit=True) as owner:
+            tables = owner.execute(
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"
                 " ('django_migrations', 'django_content_type', 'auth_permission')"
             ).fetchall()
             names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in tables)
-            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+            owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
 
 
 def _owner_url() -> str:
