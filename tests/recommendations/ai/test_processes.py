@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 THRESHOLD = 4
 QUICK = {"minimum_calls": THRESHOLD, "open_seconds": 0.2, "cap_seconds": 0.6}
 DEADLINE_SECONDS = 0.5
-OUTAGE_SECONDS, RECOVERY_SECONDS = 2.5, 2.0
+OUTAGE_SECONDS, RECOVERY_SECONDS = 2.2, 1.8
 
 pytestmark = pytest.mark.xdist_group("ai processes")
 
@@ -93,7 +93,13 @@ class Outage:
     """What four processes did while the provider hung for a phase and then recovered."""
 
     def __init__(
-        self, callers: list[Caller], simulator: SimulatorControl, *, tenant_id: int, breaker: dict[str, float]
+        self,
+        callers: list[Caller],
+        simulator: SimulatorControl,
+        *,
+        tenant_id: int,
+        breaker: dict[str, float],
+        recovery: float,
     ) -> None:
         simulator.fault("black_hole", seconds=60)
         for each in callers:
@@ -101,7 +107,7 @@ class Outage:
                 base_url=simulator.base_url,
                 tenant_id=tenant_id,
                 breaker=breaker,
-                seconds=OUTAGE_SECONDS + RECOVERY_SECONDS,
+                seconds=OUTAGE_SECONDS + recovery,
                 deadline_seconds=DEADLINE_SECONDS,
             )
         for each in callers:
@@ -127,7 +133,7 @@ class TestOutage:
     def test_one_probe_at_a_time_and_closed_soon_after_the_recovery(
         self, callers, openai_simulator, redis_server, tenant_id
     ):
-        outage = Outage(callers, openai_simulator, tenant_id=tenant_id, breaker=QUICK)
+        outage = Outage(callers, openai_simulator, tenant_id=tenant_id, breaker=QUICK, recovery=RECOVERY_SECONDS)
 
         # Up to the threshold, with the others that were under way when it opened; then probes alone.
         opened = sorted(end for _, end, _ in outage.in_outage)[THRESHOLD - 1]
@@ -144,7 +150,7 @@ class TestOutage:
     def test_goes_red_without_the_breaker(self, callers, openai_simulator, redis_server, tenant_id):
         never = QUICK | {"minimum_calls": 10**9}
 
-        outage = Outage(callers, openai_simulator, tenant_id=tenant_id, breaker=never)
+        outage = Outage(callers, openai_simulator, tenant_id=tenant_id, breaker=never, recovery=0)
 
         assert outage.together >= 4
         assert outage.upstream_in_outage >= THRESHOLD + 2 * len(callers)

@@ -1,0 +1,43 @@
+"""Calls through a gateway, and what became of them, in as few words as the tests want to use."""
+
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import REGISTRY
+
+from accounts import scope
+from recommendations.ai.gateway import AIGateway
+from recommendations.ai.models import AIBudget, AICall
+from recommendations.ai.provider import ProviderError
+from recommendations.ai.rerank import Reranked
+from tests.recommendations.ai.films import films
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def rerank(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -> Reranked:
+    return gateway.rerank(
+        tenant_id=tenant_id, request=films(person), now=NOW, deadline_seconds=options.pop("deadline", 5), **options
+    )
+
+
+def reason(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -> str:
+    with pytest.raises(ProviderError) as caught:
+        rerank(gateway, tenant_id, person, **options)
+    return caught.value.reason
+
+
+def calls(tenant_id: int) -> list[AICall]:
+    with scope.tenant(tenant_id):
+        return list(AICall.objects.order_by("pk"))
+
+
+def spent(tenant_id: int) -> tuple[int, int, int]:
+    """Tokens and money spent in the day, and tokens still reserved."""
+    with scope.tenant(tenant_id):
+        row = AIBudget.objects.get(period="day")
+    return row.spent_tokens, row.spent_nano_usd, row.reserved_tokens
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
