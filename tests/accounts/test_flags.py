@@ -32,10 +32,9 @@ class TestShare:
 
     @pytest.mark.parametrize("percent", [1, 10, 25, 50, 75, 90, 99])
     @pytest.mark.parametrize("form", ["user-{}", "{}", "u{:05d}", "customer/{}", "2026-{}"])
-    def test_in_between_is_within_two_points_for_numbered_people(self, cast, percent, form):
-        switch(cast, percent)
+    def test_in_between_is_within_two_points_for_numbered_people(self, percent, form):
         people = [form.format(number) for number in range(17, 2017)]
-        found = sum(flags.is_on(flags.RECOMMENDATIONS, tenant_id=cast.acme.tenant.pk, user_id=each) for each in people)
+        found = sum(flags.bucket(flags.RECOMMENDATIONS, tenant_id=3, user_id=each) < percent * 100 for each in people)
 
         assert abs(found / len(people) - percent / 100) <= 0.01
 
@@ -59,6 +58,13 @@ class TestShare:
     def test_every_id_has_a_place(self):
         for user_id in ("", "9" * 200, "a\n7", "\ud800", "٣", "x" * 128):
             assert 0 <= flags.bucket(flags.AI, tenant_id=1, user_id=user_id) < 10_000
+
+
+class TestSwitch:
+    def test_takes_as_many_of_two_thousand_people_as_it_says(self, cast):
+        switch(cast, 50)
+
+        assert abs(len(on(cast)) - 1000) <= 20
 
 
 class TestSticky:

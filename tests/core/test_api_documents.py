@@ -53,7 +53,7 @@ class TestDocument:
 
 class TestPages:
     @pytest.mark.parametrize("path", ["/api/docs/", "/api/redoc/"])
-    def test_load_everything_from_here(self, path):
+    def test_load_everything_from_here(self, db, path):
         page = Client().get(path)
         text = page.content.decode()
         sources = re.findall(r"""<(?:script|link|img)[^>]+(?:src|href)=["']?([^"'\s>]+)""", text)

@@ -1,5 +1,6 @@
 """Readiness, by what is away."""
 
+import os
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections
 from django.test import Client
+from psycopg import sql
 
 from accounts import directory
 from core import health, redis
@@ -99,13 +101,14 @@ class TestReadyz:
 
     def test_an_unmigrated_database_is_not_ready_though_redis_is(self, db, redis_server, elsewhere, settings):
         directory.load()
+        name = f"docent_empty_{os.getpid()}"
         with psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as owner:
-            owner.execute("CREATE DATABASE docent_empty")
+            owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             try:
-                elsewhere(name="docent_empty")
+                elsewhere(name=name)
                 status, word, checks, _ = ready()
             finally:
-                owner.execute("DROP DATABASE docent_empty WITH (FORCE)")
+                _drop(owner, name)
 
         assert (status, word) == (503, "unavailable")
         assert "manage.py migrate" in checks["database"]
@@ -117,6 +120,17 @@ class TestReadyz:
 
         assert (status, word, checks) == (503, "draining", {})
         assert seconds < 0.1
+
+
+def _drop(owner, name):
+    """Drops the database as soon as the last connection to it has ended."""
+    for _ in range(100):
+        try:
+            owner.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+            return
+        except psycopg.errors.ObjectInUse:
+            time.sleep(0.05)
+    raise AssertionError("somebody holds a connection to the empty database")
 
 
 class TestTimeLimit:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 
 from accounts import clients, scope, tokens
@@ -244,6 +245,7 @@ class TestRate:
     def test_without_redis_nobody_is_shut_out(self, http, monkeypatch):
         with monkeypatch.context() as patched:
             dead: Any = redis.connect(f"redis://127.0.0.1:{sockets.closed_port()}/0")
-            patched.setattr(redis.client(), "connection_pool", dead.connection_pool)
+            in_use: Any = caches["default"]
+            patched.setattr(in_use.client.get_client(write=True), "connection_pool", dead.connection_pool)
 
             assert [self.ask(http).status_code for _ in range(5)] == [400] * 5

@@ -4,7 +4,7 @@ import socket
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 
 from core import redis
 
@@ -26,11 +26,11 @@ class TestSocket:
 
 class TestDjangoCache:
     def test_works_over_the_process_s_own_pool(self, redis_server):
-        cache.set("a", {"b": 1}, 60)
+        fresh: Any = caches.create_connection("default")
+        fresh.set("a", {"b": 1}, 60)
 
-        assert cache.get("a") == {"b": 1}
-        connection: Any = cache
-        assert connection.client.get_client().connection_pool is redis.client().connection_pool
+        assert fresh.get("a") == {"b": 1}
+        assert fresh.client.get_client().connection_pool is redis.client().connection_pool
 
     def test_another_server_gets_a_client_with_the_same_limits(self):
         factory = redis.CacheConnectionFactory({})
