@@ -8,6 +8,7 @@ from django.test import override_settings
 from redis import Redis
 
 from config.embedded.binaries import find_valkey
+from config.embedded.ports import free_port
 from core import clock, redis
 from core.admission import Outcome, Quota, keys, months, quota, revocation
 from core.admission.quota import Usage
@@ -20,7 +21,7 @@ class Cluster(OwnServer):
     """A cluster of one node."""
 
     def _configuration(self) -> str:
-        return super()._configuration() + "cluster-enabled yes\n"
+        return super()._configuration() + f"cluster-enabled yes\ncluster-port {free_port()}\n"
 
 
 @pytest.fixture

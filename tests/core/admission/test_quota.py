@@ -133,7 +133,7 @@ def test_what_moves_between_drain_and_settle_stays_dirty(this_month):
 
 def test_restore_raises_and_never_lowers(redis_server, this_month):
     ask(limits=limits(quota=Quota(None)), cost=5)
-    redis_server.flushall()
+    redis_server.flushdb()
 
     assert quota.restore(tenant_id=ACME, month=this_month, used=5) == 5
     assert quota.restore(tenant_id=ACME, month=this_month, used=3) == 5

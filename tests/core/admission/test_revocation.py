@@ -56,7 +56,7 @@ def test_a_marker_ends_with_the_tokens_that_it_stops(redis_server):
 def test_emptied_redis_is_not_an_all_clear(revoked, redis_server):
     know_revocations()
     revocation.publish(tenant_id=ACME, revoked=revoked)
-    redis_server.flushall()
+    redis_server.flushdb()
 
     unknown = ask(reads=[("get", keys.tag(ACME) + "a")])
     revocation.load(tenant_id=ACME, revoked=[revoked])

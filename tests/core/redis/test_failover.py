@@ -83,7 +83,9 @@ class TestSentinel:
 
 class TestCluster:
     def test_answers_like_a_single_server(self, tmp_path, redis_at):
-        with server(tmp_path / "node", "cluster-enabled yes", "cluster-require-full-coverage no") as (port, process):
+        with server(
+            tmp_path / "node", "cluster-enabled yes", "cluster-require-full-coverage no", f"cluster-port {free_port()}"
+        ) as (port, process):
             node = redis_py.Redis(port=port)
             node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             wait_until(lambda: b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO"))

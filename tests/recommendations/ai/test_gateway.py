@@ -113,7 +113,7 @@ class TestCap:
 
         def call(number: int) -> str:
             if number == 20:
-                redis_server.flushall()
+                redis_server.flushdb()
             try:
                 gateway.complete(tenant_id=tenant_id, request=question, now=NOW, deadline_seconds=5)
             except ProviderError as error:
