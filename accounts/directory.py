@@ -19,6 +19,7 @@ from psycopg_pool import PoolTimeout
 
 from accounts import scope
 from accounts.models import ApiClient, FeatureFlag, Tenant
+from core.admission import Limits
 from core.errors import Unavailable
 
 _log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ class TenantFacts:
     slug: str
     create_unknown: bool
     locale: str
+    limits: Limits
     flags: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -67,8 +69,10 @@ def load() -> Directory:
         for tenant_id, name, percent in FeatureFlag.objects.values_list("tenant_id", "name", "percent"):
             flags.setdefault(tenant_id, {})[name] = percent
         tenants = {
-            row.pk: TenantFacts(row.pk, row.slug, row.create_unknown, row.locale, flags.get(row.pk, {}))
-            for row in Tenant.objects.filter(active=True)
+            row.pk: TenantFacts(
+                row.pk, row.slug, row.create_unknown, row.locale, row.plan.limits(), flags.get(row.pk, {})
+            )
+            for row in Tenant.objects.filter(active=True).select_related("plan")
         }
         ended = Q(active=False) | Q(expires_at__lte=Now())
         denied = frozenset(ApiClient.objects.filter(ended).values_list("client_id", flat=True))

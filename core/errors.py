@@ -64,3 +64,21 @@ class Unavailable(ServiceError):
     code = "unavailable"
     title = "Temporarily unavailable"
     retry_after_seconds = 2
+
+
+class RateLimited(ServiceError):
+    """The tenant has used up what its plan gives at once; some of it is back after `retry_after_seconds`."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int | None) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QuotaExceeded(RateLimited):
+    """The tenant has used up what its plan gives for a month."""
+
+    code = "quota_exceeded"
+    title = "The monthly quota is used up"

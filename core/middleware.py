@@ -32,7 +32,7 @@ class EdgeMiddleware:
         self.max_body = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers, whatever happens inside, with `X-Request-ID`."""
+        """Answers, whatever happens inside, with `X-Request-ID`, and with RateLimit where the request was admitted."""
         started = time.perf_counter()
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _SANE_ID.match(given) else secrets.token_hex(12)
@@ -45,6 +45,9 @@ class EdgeMiddleware:
         if response.status_code >= 400 and not request.path.startswith("/admin/"):
             _make_problem(request, response)
         response["X-Request-ID"] = request_id
+        if (decision := getattr(request, "admission", None)) is not None:
+            for name, value in decision.headers.items():
+                response[name] = value
         self._observe(request, response, time.perf_counter() - started)
         return response
 

@@ -25,6 +25,8 @@ _STATUS_BY_CODE = {
     "not_found": 404,
     "conflict": 409,
     "precondition_failed": 412,
+    "rate_limited": 429,
+    "quota_exceeded": 429,
     "unavailable": 503,
 }
 _CODE_BY_STATUS = {

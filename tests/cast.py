@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 
 from accounts import clients, directory, scope, tokens
 from accounts.models import ApiClient, Plan, Tenant
+from accounts.models.tenant import UNLIMITED
 from accounts.permissions import SCOPES
 from core import clock
 
@@ -40,7 +41,7 @@ class Member:
 def make_cast() -> SimpleNamespace:
     """Creates acme and globex."""
     with scope.all_tenants("test cast"):
-        plan = Plan.objects.create(name="Test")
+        plan = Plan.objects.create(name="Test", **UNLIMITED)
         cast = SimpleNamespace(acme=_member("acme", plan), globex=_member("globex", plan), anonymous=APIClient())
     directory.load()
     return cast

@@ -5,6 +5,7 @@ from typing import Any
 from celery.schedules import crontab
 from django.conf import settings
 
+from accounts.jobs import FLUSH_USAGE
 from core.idempotency.jobs import PURGE
 from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.precompute import jobs
@@ -25,5 +26,6 @@ def schedule() -> dict[str, dict[str, Any]]:
         },
         "idempotency-keys": {"task": PURGE, "schedule": crontab(minute=40), "options": {"expires": 3000}},
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
+        "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
     }

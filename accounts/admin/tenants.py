@@ -3,16 +3,35 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.base import DeploymentAdmin, TenantAdmin, is_confined
-from accounts.models import FeatureFlag, Plan, Tenant
+from accounts.admin.base import DeploymentAdmin, ReadOnlyTenantAdmin, TenantAdmin, is_confined
+from accounts.models import FeatureFlag, Plan, Tenant, TenantUsage
 
 
 @admin.register(Plan)
 class PlanAdmin(DeploymentAdmin):
     """What tenants may use: limits are given, not taken."""
 
-    list_display = ["name", "ai_calls_per_build"]
+    list_display = [
+        "name",
+        "read_per_minute",
+        "write_per_minute",
+        "requests_per_month",
+        "on_quota",
+        "ai_calls_per_build",
+    ]
     search_fields = ["name"]
+    fieldsets = [
+        (None, {"fields": ["name"]}),
+        (
+            "Requests a minute",
+            {
+                "fields": [("read_per_minute", "read_burst"), ("write_per_minute", "write_burst")],
+                "description": "A refused request is answered 429 and says when to come back. Effective in 5 seconds.",
+            },
+        ),
+        ("Requests a month", {"fields": ["requests_per_month", "on_quota"]}),
+        ("AI", {"fields": ["ai_calls_per_build"]}),
+    ]
 
 
 @admin.register(Tenant)
@@ -49,3 +68,23 @@ class FeatureFlagAdmin(TenantAdmin):
     list_display_links = ["name"]
     list_filter = ["name"]
     search_fields = ["tenant__slug"]
+
+
+@admin.register(TenantUsage)
+class TenantUsageAdmin(ReadOnlyTenantAdmin):
+    """The months' requests: used, and left of the tenant's present plan."""
+
+    list_display = ["tenant", "month", "used", "left"]
+    list_display_links = ["month"]
+    list_filter = ["month"]
+    search_fields = ["tenant__slug"]
+
+    def get_list_select_related(self, request: HttpRequest) -> list[str]:
+        """The plan says what is left: one query."""
+        return ["tenant__plan"]
+
+    @admin.display(description="left")
+    def left(self, usage: TenantUsage) -> int | str:
+        """What the plan allows beyond what was used."""
+        limit = usage.tenant.plan.requests_per_month
+        return "unlimited" if limit is None else max(0, limit - usage.used)

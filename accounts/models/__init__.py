@@ -2,5 +2,6 @@ from accounts.models.client import ApiClient
 from accounts.models.flag import FeatureFlag
 from accounts.models.staff import User
 from accounts.models.tenant import Plan, Tenant
+from accounts.models.usage import TenantUsage
 
-__all__ = ["ApiClient", "FeatureFlag", "Plan", "Tenant", "User"]
+__all__ = ["ApiClient", "FeatureFlag", "Plan", "Tenant", "TenantUsage", "User"]

@@ -1,15 +1,59 @@
 """Tenants and the plans that limit them."""
 
-from django.core.validators import RegexValidator
+from typing import Literal, cast
+
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from core import clock
+from core.admission import Limits, Quota, RateLimit
+
+READ, WRITE = "read", "write"
+# For a plan without any limit of its own: `Plan(name=..., **UNLIMITED)`.
+UNLIMITED = {"read_per_minute": None, "write_per_minute": None, "requests_per_month": None}
+_AT_LEAST_ONE = MinValueValidator(1)
 
 
 class Plan(models.Model):
-    """What a tenant may use. Days and months end in UTC."""
+    """What a tenant may use. Days and months end in UTC.
+
+    Requests are counted by class: reading, writing. A batch of recommendations counts as its number of people.
+    """
+
+    class OnQuota(models.TextChoices):
+        REJECT = "reject", "Refuse every request (429)"
+        STATIC = "static", "Answer reads of recommendations with the popular list, refuse the rest"
 
     name = models.CharField(max_length=64, unique=True)
+    read_per_minute = models.PositiveIntegerField(
+        default=6000, null=True, blank=True, validators=[_AT_LEAST_ONE], help_text="Empty: unlimited."
+    )
+    read_burst = models.PositiveIntegerField(
+        default=600,
+        null=True,
+        blank=True,
+        validators=[_AT_LEAST_ONE],
+        help_text="How many of them at once; empty: a whole minute's.",
+    )
+    write_per_minute = models.PositiveIntegerField(
+        default=1200, null=True, blank=True, validators=[_AT_LEAST_ONE], help_text="Empty: unlimited."
+    )
+    write_burst = models.PositiveIntegerField(
+        default=200,
+        null=True,
+        blank=True,
+        validators=[_AT_LEAST_ONE],
+        help_text="How many of them at once; empty: a whole minute's.",
+    )
+    requests_per_month = models.PositiveBigIntegerField(
+        default=None, null=True, blank=True, help_text="Reads and writes together; empty: counted, and unlimited."
+    )
+    on_quota = models.CharField(
+        max_length=8,
+        choices=OnQuota.choices,
+        default=OnQuota.REJECT,
+        help_text="What happens when the month's requests are used up.",
+    )
     ai_calls_per_build = models.PositiveIntegerField(
         null=True,
         blank=True,
@@ -18,9 +62,32 @@ class Plan(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(read_per_minute__gte=1)
+                & models.Q(read_burst__gte=1)
+                & models.Q(write_per_minute__gte=1)
+                & models.Q(write_burst__gte=1),
+                name="plan_limits_at_least_1",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def limits(self) -> Limits:
+        """The plan as admission takes it."""
+        return Limits(
+            rates={
+                READ: _rate(READ, self.read_per_minute, self.read_burst),
+                WRITE: _rate(WRITE, self.write_per_minute, self.write_burst),
+            },
+            quota=Quota(self.requests_per_month, cast(Literal["reject", "static"], self.on_quota)),
+        )
+
+
+def _rate(name: str, per_minute: int | None, burst: int | None) -> RateLimit | None:
+    return RateLimit(name, count=per_minute, window_seconds=60, burst=burst or per_minute) if per_minute else None
 
 
 class Tenant(models.Model):

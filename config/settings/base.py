@@ -186,6 +186,7 @@ DJANGO_REDIS_CONNECTION_FACTORY = "core.redis.CacheConnectionFactory"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.json_body.BoundedJSONParser"],
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS is CORS's; what an operation takes stands in the OpenAPI document
@@ -208,6 +209,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
+
+# --- Limits of tenants come from their plans; without Redis each process judges alone, at its share ------
+ADMISSION_PROCESSES = env.integer("ADMISSION_PROCESSES", 2, minimum=1)
 
 # --- Tokens (RFC 9068) -----------------------------------------------------------------------------------
 JWT_PRIVATE_KEY = env.secret("JWT_PRIVATE_KEY").replace("\\n", "\n")  # env files hold one line

@@ -23,7 +23,6 @@ from core.admission.policies import Quota, RateLimit
 FULL_SHARE_POLICIES = frozenset({"read"})
 TIGHT_SHARE = 0.5
 AT_ONCE = 0.2
-_DEFAULT_PROCESSES = 2
 _CLOCK_RESOLUTION_SECONDS = 1e-6
 
 
@@ -139,4 +138,4 @@ def _refused(outcome: Outcome, seconds: int) -> Decision:
 
 
 def _processes() -> int:
-    return max(1, int(getattr(settings, "ADMISSION_PROCESSES", _DEFAULT_PROCESSES)))
+    return max(1, settings.ADMISSION_PROCESSES)

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from core import redis
+from core.admission import Read
 from recommendations.cache import availability, keys
 from recommendations.cache.form import Corrupt, StoredList, decode
 from recommendations.metrics import CACHE_READS
@@ -30,6 +31,20 @@ class Fetched:
     gone: Mapping[str, float] | None
 
 
+def reads(tenant_id: int, wanted: Sequence[str]) -> list[Read]:
+    """What to read for these keys, in the order that `parse` expects."""
+    return [*(("get", key) for key in wanted), ("hgetall", keys.gone(tenant_id))]
+
+
+def parse(values: Sequence[Any]) -> Fetched:
+    """What was read."""
+    *bodies, raw_gone = values
+    lists = [_decoded(body) for body in bodies]
+    CACHE_READS.labels("hit").inc(sum(found is not None for found in lists))
+    CACHE_READS.labels("miss").inc(sum(found is None for found in lists))
+    return Fetched(lists, availability.parse(raw_gone))
+
+
 def fetch(tenant_id: int, wanted: Sequence[str]) -> Fetched:
     """The lists under these keys and the tenant's withdrawn items, in ONE round trip.
 
@@ -38,17 +53,12 @@ def fetch(tenant_id: int, wanted: Sequence[str]) -> Fetched:
 
     def pipeline(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
-        for key in wanted:
-            pipe.get(key)
-        pipe.hgetall(keys.gone(tenant_id))
+        for command, key in reads(tenant_id, wanted):
+            getattr(pipe, command)(key)
         result: list[Any] = pipe.execute()
         return result
 
-    *bodies, raw_gone = redis.read("lists", pipeline)
-    lists = [_decoded(body) for body in bodies]
-    CACHE_READS.labels("hit").inc(sum(found is not None for found in lists))
-    CACHE_READS.labels("miss").inc(sum(found is None for found in lists))
-    return Fetched(lists, availability.parse(raw_gone))
+    return parse(redis.read("lists", pipeline))
 
 
 def put_many(bodies: Iterable[tuple[str, bytes]], *, ttl_seconds: int | None = None, batch: int = 200) -> int:

@@ -4,7 +4,7 @@ personal list in Redis -> in Postgres -> the placement's fallback: popular -> pi
 the process's last known popular list. `source` and `degraded` name the step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,18 +13,24 @@ from django.db import InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
 from accounts import flags
+from core.admission import Decision, Read
 from core.redis import RedisUnavailable
 from recommendations.cache import availability, form, keys, store
 from recommendations.cache.form import StoredList
+from recommendations.placements.models import HOME
 from recommendations.serving import queries
 
 POPULAR, SIMILAR = "popular", "similar"
 NEGATIVE_TTL_SECONDS = 30
 LAST_RESORT_TTL_SECONDS = 10
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+# Judges the request and reads for it, in one round trip; raises what refuses it.
+Admit = Callable[[Sequence[Read]], Decision]
 _REMEMBERED_MAX = 2_000
 _log = structlog.get_logger(__name__)
 _last_popular: dict[int, StoredList] = {}
+# Whether Redis answers, the lists in the order asked, and the withdrawn items where they are known.
+_Found = tuple[bool, Sequence[StoredList | None], Mapping[str, float] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +42,83 @@ class Chosen:
     gone: Mapping[str, float]
 
 
-def for_people(*, tenant_id: int, placement: str, user_ids: Sequence[str], now: datetime) -> list[Chosen]:
-    """One choice a person, in order. Warm: one Redis round trip for all and no SQL."""
+def for_people(*, tenant_id: int, placement: str, user_ids: Sequence[str], now: datetime, admit: Admit) -> list[Chosen]:
+    """One choice a person, in order. Warm: one Redis round trip for all, with admission, and no SQL.
+
+    Raises: what `admit` raises. A tenant over its quota whose plan gives a static list gets the popular one for all.
+    """
     on = [flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id) for user_id in user_ids]
-    popular = keys.reference_list(tenant_id, POPULAR)
+    for_all = keys.reference_list(tenant_id, POPULAR)
     wanted = [
-        keys.user_list(tenant_id, placement, user_id) if personal else popular
+        keys.user_list(tenant_id, placement, user_id) if personal else for_all
         for user_id, personal in zip(user_ids, on, strict=True)
     ]
-    redis_up, found, gone = _fetch(tenant_id, wanted, now)
+    decision = admit(store.reads(tenant_id, wanted))
+    if decision.static:
+        return [_over_quota(tenant_id, placement, now)] * len(user_ids)
+    redis_up, found, gone = _brought(tenant_id, decision, wanted, now)
     return [
         _choose(tenant_id, placement, user_id, personal, stored, gone, redis_up, now)
         for user_id, personal, stored in zip(user_ids, on, found, strict=True)
     ]
 
 
-def for_reference(*, tenant_id: int, kind: str, subject: str, now: datetime) -> Chosen | None:
-    """The tenant's popular list, or an item's neighbours; None when there are none of the latter."""
-    redis_up, found, gone = _fetch(tenant_id, [keys.reference_list(tenant_id, kind, subject)], now)
+def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Chosen:
+    """The tenant's popular list, or what stands for it. Without `admit`, for a request that is admitted already."""
+    wanted = [keys.reference_list(tenant_id, POPULAR)]
+    if admit is None:
+        redis_up, found, gone = _fetch(tenant_id, wanted, now)
+    elif (decision := admit(store.reads(tenant_id, wanted))).static:
+        return _over_quota(tenant_id, HOME, now)
+    else:
+        redis_up, found, gone = _brought(tenant_id, decision, wanted, now)
+    return _fallback(tenant_id, HOME, None, gone, redis_up, now, popular=found[0])
+
+
+def similar(*, tenant_id: int, item_id: str, now: datetime, admit: Admit) -> Chosen | None:
+    """An item's neighbours; None when there are none.
+
+    Raises: what `admit` raises. Over the quota, as `for_people`.
+    """
+    wanted = [keys.reference_list(tenant_id, SIMILAR, item_id)]
+    decision = admit(store.reads(tenant_id, wanted))
+    if decision.static:
+        return _over_quota(tenant_id, HOME, now)
+    redis_up, found, gone = _brought(tenant_id, decision, wanted, now)
     stored = found[0]
-    if kind == POPULAR:
-        return _fallback(tenant_id, "home", None, gone, redis_up, now, popular=stored)
     if stored is None:
         try:
-            raw = queries.reference_list(tenant_id=tenant_id, kind=kind, subject=subject)
+            raw = queries.reference_list(tenant_id=tenant_id, kind=SIMILAR, subject=item_id)
         except DATABASE_AWAY:
-            return _fallback(tenant_id, "home", "database", gone, redis_up, now)
+            return _fallback(tenant_id, HOME, "database", gone, redis_up, now)
         stored = queries.decoded(raw)
         if raw is not None and stored is not None and redis_up:
-            _refill(keys.reference_list(tenant_id, kind, subject), raw, store.REFILL_TTL_SECONDS)
+            _refill(wanted[0], raw, store.REFILL_TTL_SECONDS)
     return _with_gone(tenant_id, stored, stored.provenance.degraded, gone, now) if stored else None
 
 
-def _fetch(
-    tenant_id: int, wanted: Sequence[str], now: datetime
-) -> tuple[bool, Sequence[StoredList | None], Mapping[str, float] | None]:
+def _over_quota(tenant_id: int, placement: str, now: datetime) -> Chosen:
+    """The popular list, and why."""
+    redis_up, found, gone = _fetch(tenant_id, [keys.reference_list(tenant_id, POPULAR)], now)
+    return _fallback(tenant_id, placement, "quota", gone, redis_up, now, popular=found[0])
+
+
+def _brought(tenant_id: int, decision: Decision, wanted: Sequence[str], now: datetime) -> _Found:
+    """What admission has read; nothing where it had to do without Redis."""
+    if decision.values is None:
+        return False, [None] * len(wanted), None
+    return _completed(tenant_id, store.parse(decision.values), now)
+
+
+def _fetch(tenant_id: int, wanted: Sequence[str], now: datetime) -> _Found:
     try:
-        fetched = store.fetch(tenant_id, wanted)
+        return _completed(tenant_id, store.fetch(tenant_id, wanted), now)
     except RedisUnavailable:
         return False, [None] * len(wanted), None
+
+
+def _completed(tenant_id: int, fetched: store.Fetched, now: datetime) -> _Found:
+    """With the withdrawn items from Postgres, where Redis does not know them."""
     if fetched.gone is not None:
         return True, fetched.lists, fetched.gone
     try:

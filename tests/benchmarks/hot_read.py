@@ -51,11 +51,13 @@ def prepare() -> str:
     """A tenant with a list of 100 for each person; returns a token of its client."""
     from accounts import clients, scope, tokens
     from accounts.models import Plan, Tenant
+    from accounts.models.tenant import UNLIMITED
     from core import clock
     from tests.recommendations.lists import publish
 
     with scope.all_tenants("benchmark: its tenant"):
-        tenant = Tenant.objects.create(slug="bench", name="B", plan=Plan.objects.create(name="Benchmark"))
+        plan = Plan.objects.create(name="Benchmark", **UNLIMITED)
+        tenant = Tenant.objects.create(slug="bench", name="B", plan=plan)
     items = [f"item-{number}" for number in range(ITEMS)]
     lists = {f"person-{number}": (items[number % 300 :] + items)[:100] for number in range(PEOPLE)}
     publish(tenant, people=lists, items=items, popular=items[:100])

@@ -94,13 +94,14 @@ class Product:
     def __init__(self, people: int, items: int) -> None:
         from accounts import scope
         from accounts.models import Plan, Tenant
+        from accounts.models.tenant import UNLIMITED
         from recommendations.models import EndUser, EventType, Item
 
         self.types: list[list[int]] = []
         self.people: dict[int, int] = {}
         self.item_pks: list[dict[int, int]] = []
         with scope.all_tenants("benchmark: its tenants"):
-            plan = Plan.objects.create(name="Benchmark")
+            plan = Plan.objects.create(name="Benchmark", **UNLIMITED)
             self.tenants = [Tenant.objects.create(slug=f"b{n}", name="B", plan=plan).pk for n in range(TENANTS)]
         per_tenant = people // TENANTS
         for number, tenant in enumerate(self.tenants):

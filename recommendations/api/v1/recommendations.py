@@ -1,15 +1,19 @@
 """The answers: personal lists, batches, similar items, popular items."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
+from accounts import admission
+from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
 from core import clock
+from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.catalog import ids
@@ -21,7 +25,7 @@ MAX_BATCH = 100
 CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin"}
 
 
-class RecommendationsView(APIView):
+class RecommendationsView(AdmittedWithReads):
     """One person's list."""
 
     scope = "recommendations:read"
@@ -44,11 +48,17 @@ class RecommendationsView(APIView):
         subject = Subject(caller(request).tenant_id, user_id, placement)
         now = clock.now()
         options = _options(query, subject, now)
-        (chosen,) = ladder.for_people(tenant_id=subject.tenant_id, placement=placement, user_ids=[user_id], now=now)
+        (chosen,) = ladder.for_people(
+            tenant_id=subject.tenant_id,
+            placement=placement,
+            user_ids=[user_id],
+            now=now,
+            admit=_admission(request, now),
+        )
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
 
 
-class RecommendationsBatchView(APIView):
+class RecommendationsBatchView(AdmittedWithReads):
     """Up to a hundred people's lists."""
 
     scope = "recommendations:read"
@@ -75,7 +85,11 @@ class RecommendationsBatchView(APIView):
             explain=body["explain"],
         )
         chosen = ladder.for_people(
-            tenant_id=tenant_id, placement=_placement(body["placement"]), user_ids=body["user_ids"], now=now
+            tenant_id=tenant_id,
+            placement=_placement(body["placement"]),
+            user_ids=body["user_ids"],
+            now=now,
+            admit=_admission(request, now, cost=len(body["user_ids"])),
         )
         answers = [
             page.render(
@@ -88,7 +102,7 @@ class RecommendationsBatchView(APIView):
         )
 
 
-class SimilarItemsView(APIView):
+class SimilarItemsView(AdmittedWithReads):
     """An item's neighbours."""
 
     scope = "recommendations:read"
@@ -105,18 +119,17 @@ class SimilarItemsView(APIView):
         subject = Subject(caller(request).tenant_id, reference=f"similar:{item_id}")
         now = clock.now()
         options = _options(request.query_params, subject, now)
-        chosen = ladder.for_reference(tenant_id=subject.tenant_id, kind=ladder.SIMILAR, subject=item_id, now=now)
+        chosen = ladder.similar(tenant_id=subject.tenant_id, item_id=item_id, now=now, admit=_admission(request, now))
         if chosen is None:
             if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
                 raise NotFound(f"There is no item {item_id}.")
-            chosen = ladder.for_reference(tenant_id=subject.tenant_id, kind=ladder.POPULAR, subject="", now=now)
-            assert chosen is not None
+            chosen = ladder.popular(tenant_id=subject.tenant_id, now=now)
         elif chosen.gone.get(item_id) == 0.0 and not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
             raise NotFound(f"There is no item {item_id}.")
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
 
 
-class PopularView(APIView):
+class PopularView(AdmittedWithReads):
     """What is popular with the tenant's people."""
 
     scope = "recommendations:read"
@@ -132,12 +145,22 @@ class PopularView(APIView):
         subject = Subject(caller(request).tenant_id, reference="popular")
         now = clock.now()
         options = _options(request.query_params, subject, now)
-        chosen = ladder.for_reference(tenant_id=subject.tenant_id, kind=ladder.POPULAR, subject="", now=now)
-        assert chosen is not None
+        chosen = ladder.popular(tenant_id=subject.tenant_id, now=now, admit=_admission(request, now))
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
 
 
-def _options(query: Any, subject: Subject, now: Any) -> Options:
+def _admission(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admit:
+    """What the ladder asks, with what it wants read: a read, also where it is a POST."""
+
+    def admit(reads: Sequence[Read]) -> Decision:
+        return admission.admit(
+            request, now=now, endpoint_class=AdmittedWithReads.endpoint_class, cost=cost, reads=reads, has_static=True
+        )
+
+    return admit
+
+
+def _options(query: Any, subject: Subject, now: datetime) -> Options:
     if not query:
         return Options()
     asked = schema.PageQuery(data={**query.dict(), "exclude": query.getlist("exclude")})

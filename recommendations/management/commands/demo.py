@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import clients, scope
 from accounts.models import ApiClient, Plan, Tenant, User
+from accounts.models.tenant import UNLIMITED
 from accounts.permissions import SCOPES
 from recommendations.models import Build, Interaction, Item, Placement
 
@@ -116,7 +117,7 @@ Try it:
 
 def _tenant() -> Tenant:
     with scope.all_tenants("demo: its tenant"):
-        plan, _ = Plan.objects.get_or_create(name="Demo")
+        plan, _ = Plan.objects.get_or_create(name="Demo", defaults=UNLIMITED)
         tenant, _ = Tenant.objects.get_or_create(slug=SLUG, defaults={"name": "Demo", "plan": plan})
     with scope.tenant(tenant.pk):
         Placement.objects.get_or_create(tenant=tenant, name="home")

@@ -10,6 +10,7 @@ from django.test import override_settings
 
 from accounts import scope
 from accounts.models import Plan, Tenant
+from accounts.models.tenant import UNLIMITED
 from core import clock, redis
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.factory import build_gateway
@@ -90,7 +91,7 @@ def tenant_id(django_db_setup: None, django_db_blocker: Any) -> Iterator[int]:
     """
     with django_db_blocker.unblock():
         with scope.all_tenants("test"):
-            plan = Plan.objects.create(name="Test of AI")
+            plan = Plan.objects.create(name="Test of AI", **UNLIMITED)
             tenant = Tenant.objects.create(slug="acme", name="Acme", plan=plan)
         yield int(tenant.pk)
         with scope.all_tenants("test"):

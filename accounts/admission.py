@@ -1,0 +1,105 @@
+"""Admission of API requests: the tenant's plan, asked once a request; the answer stays on the request.
+
+The outermost middleware puts the decision's headers on whatever is answered. Postgres is the truth about who is
+revoked, and authentication has already asked the process's copy of it; so where Redis cannot say, the request goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from django.db import Error
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions
+from rest_framework.request import Request
+
+from accounts import directory, usage
+from accounts.models.tenant import READ, WRITE
+from core import admission
+from core.admission import Decision, Limits, Outcome, Read, revocation
+from core.errors import QuotaExceeded, RateLimited
+from core.principal import Principal
+from core.redis import RedisUnavailable
+
+_log = structlog.get_logger(__name__)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def admit(
+    request: Request,
+    *,
+    now: datetime,
+    endpoint_class: str = "",
+    cost: int = 1,
+    reads: Sequence[Read] = (),
+    has_static: bool = False,
+) -> Decision:
+    """Charges an authenticated request to its tenant's plan and brings the `reads` along, in one round trip to Redis.
+
+    `endpoint_class` is the method's, read or write, unless given. `has_static`: the caller has a static list for
+    tenants over their quota; then `Decision.static` asks for it. In all other respects the request may go on.
+
+    Raises: RateLimited, QuotaExceeded; AuthenticationFailed for a caller who was revoked since authentication.
+    """
+    http_request = request._request  # noqa: SLF001  # DRF offers no other way to Django's request
+    principal: Principal = http_request.principal  # type: ignore[attr-defined]
+    facts = directory.tenant(principal.tenant_id)
+    if facts is None:
+        raise exceptions.AuthenticationFailed("The tenant is no longer active.")
+    decision = admission.check(
+        tenant_id=principal.tenant_id,
+        client_id=principal.client_id,
+        token_id=principal.token_id,
+        limits=facts.limits if has_static else _refusing(facts.limits),
+        endpoint_class=endpoint_class or (READ if request.method in _SAFE else WRITE),
+        now=now,
+        cost=cost,
+        reads=reads,
+    )
+    http_request.admission = decision  # type: ignore[attr-defined]
+    if decision.outcome is Outcome.UNKNOWN_REVOCATION and decision.exact:
+        _recover(principal.tenant_id, now)
+    _refuse(decision)
+    return decision
+
+
+def is_judged(request: Request) -> bool:
+    """Whether the request has been charged or refused already."""
+    return hasattr(request._request, "admission")  # noqa: SLF001  # likewise
+
+
+def _refusing(limits: Limits) -> Limits:
+    """The same limits for an operation that has nothing static to give."""
+    if limits.quota is None or limits.quota.on_quota == "reject":
+        return limits
+    return replace(limits, quota=replace(limits.quota, on_quota="reject"))
+
+
+def _refuse(decision: Decision) -> None:
+    seconds = decision.retry_after_seconds
+    if decision.outcome is Outcome.RATE_LIMITED:
+        raise RateLimited(f"Too many requests; come back in {seconds} s.", retry_after_seconds=seconds)
+    if decision.outcome is Outcome.QUOTA_EXCEEDED and not decision.static:
+        raise QuotaExceeded(
+            "The month's requests are used up; the plan says how many there are.", retry_after_seconds=seconds
+        )
+    if decision.outcome is Outcome.REVOKED:
+        raise exceptions.AuthenticationFailed("The token, its client or its tenant has been revoked.")
+
+
+def _recover(tenant_id: int, now: datetime) -> None:
+    """After a loss of Redis, and once an hour: the month's count comes back from Postgres.
+
+    No markers are loaded: what they would say, every process's copy of Postgres says within 5 seconds.
+    """
+    try:
+        usage.restore(tenant_ids=[tenant_id], now=now)
+    except (Error, PoolTimeout) as error:
+        _log.warning("usage_not_restored", tenant_id=tenant_id, error=str(error))  # the minute's job will
+    except RedisUnavailable:
+        return
+    try:
+        revocation.load(tenant_id=tenant_id, revoked=())
+    except RedisUnavailable:
+        return  # the next request tries again

@@ -1,0 +1,20 @@
+"""What tenants have used of their monthly quota, as it is kept in Postgres."""
+
+from django.db import models
+
+
+class TenantUsage(models.Model):
+    """A tenant's requests in one month (UTC). Redis counts; a job writes here every minute, and only upwards."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="usage")
+    month = models.CharField(max_length=7, help_text="YYYY-MM")
+    used = models.PositiveBigIntegerField(default=0, help_text="Up to a minute old.")
+
+    class Meta:
+        ordering = ["-month", "tenant"]
+        verbose_name = "monthly usage"
+        verbose_name_plural = "monthly usage"
+        constraints = [models.UniqueConstraint(fields=["tenant", "month"], name="one_usage_per_tenant_and_month")]
+
+    def __str__(self) -> str:
+        return f"{self.month}: {self.used}"

@@ -1,0 +1,22 @@
+"""Admission as DRF's throttle: every authenticated operation is charged without a word in its view."""
+
+from typing import Any
+
+from rest_framework.throttling import BaseThrottle
+
+from accounts import admission
+from core import clock
+from core.principal import Principal
+
+
+class PlanThrottle(BaseThrottle):
+    """Charges the request to its tenant's plan, as a read or a write by its method.
+
+    It comes after authentication and permission: a request that is refused there (401, 403) costs nothing.
+    """
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        """True, or core.errors.RateLimited and QuotaExceeded, which are the 429. An anonymous caller has no plan."""
+        if isinstance(request.user, Principal):
+            admission.admit(request, now=clock.now())
+        return True
