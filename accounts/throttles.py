@@ -12,7 +12,7 @@ from core.principal import Principal
 class PlanThrottle(BaseThrottle):
     """Charges the request to its tenant's plan, as a read or a write by its method.
 
-    It comes after authentication and permission: a request that is refused there (401, 403) costs nothing.
+    It comes after authentication and permission: a request that is refused there (401, 403, 405) costs nothing.
     """
 
     def allow_request(self, request: Any, view: Any) -> bool:

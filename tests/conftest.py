@@ -44,9 +44,12 @@ def _clean_process_state() -> None:
     """Nothing that a process remembers leaks from one test into the next."""
     from accounts import directory, tokens
     from core import redis
+    from core.admission import fallback
 
     directory._current = directory.Directory()
     tokens._remembered.clear()
+    fallback.buckets.clear()
+    fallback.ledger.clear()
     redis.breaker.succeeded()
 
 

@@ -1,12 +1,17 @@
-"""How access tokens stand in the OpenAPI document: OAuth 2.0 client credentials, with each operation's scope."""
+"""How access tokens and limits stand in the OpenAPI document: OAuth 2.0 client credentials, each operation's scope."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from accounts.permissions import SCOPES, needed_scope
+from core.problem import CONTENT_TYPE
 
 NAME = "oauth2"
+_HEADERS = {
+    "RateLimit-Policy": "What the plan grants (draft-ietf-httpapi-ratelimit-headers-11); none where it has no limit.",
+    "RateLimit": "What is left of it, and in how many seconds all of it is back.",
+}
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -24,3 +29,27 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         """The scope that this operation demands."""
         scope = needed_scope(auto_schema.view, auto_schema.method)
         return {NAME: [scope] if scope else []}
+
+
+def add_limits(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: what admission adds to every operation that takes a token.
+
+    The headers stand on all its answers but 401 and 403, which come before admission; 429 is one more.
+    """
+    headers = result.setdefault("components", {}).setdefault("headers", {})
+    headers |= {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
+    admitted = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
+    for path in result["paths"].values():
+        for operation in path.values():
+            if not any(NAME in need for need in operation.get("security", [])):
+                continue
+            operation["responses"]["429"] = {
+                "description": "The plan's limit or the month's quota is used up; Retry-After says when to come back.",
+                "headers": {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}},
+                "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            for status, response in operation["responses"].items():
+                if status not in {"401", "403"}:
+                    response.setdefault("headers", {}).update(admitted)
+    return result

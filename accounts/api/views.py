@@ -9,7 +9,13 @@ from accounts.models.tenant import READ
 from core import clock
 from core.errors import ServiceError
 
-_NOT_ADMITTED = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed, exceptions.PermissionDenied)
+# 401, 403 and 405 are told before admission, here as everywhere.
+_NOT_ADMITTED = (
+    exceptions.NotAuthenticated,
+    exceptions.AuthenticationFailed,
+    exceptions.PermissionDenied,
+    exceptions.MethodNotAllowed,
+)
 
 
 class AdmittedWithReads(APIView):

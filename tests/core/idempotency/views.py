@@ -45,6 +45,7 @@ class EffectsView(APIView):
 
     authentication_classes = []
     permission_classes = []
+    throttle_classes = []
 
     @extend_schema(operation_id="effect_post", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     @idempotent(scope.tenant)
@@ -78,6 +79,7 @@ class LargeView(APIView):
 
     authentication_classes = []
     permission_classes = []
+    throttle_classes = []
 
     @idempotent(scope.tenant)
     def post(self, request: Request, *, write: Write) -> Response:
@@ -96,6 +98,7 @@ class StreamView(APIView):
 
     authentication_classes = []
     permission_classes = []
+    throttle_classes = []
 
     @idempotent(scope.tenant, body=lambda request: b"digest")
     def post(self, request: Request, *, write: Write) -> Response:
@@ -109,6 +112,7 @@ class CarelessView(APIView):
 
     authentication_classes = []
     permission_classes = []
+    throttle_classes = []
 
     @idempotent(scope.tenant)
     def post(self, request: Request, *, write: Write) -> Response:
@@ -124,6 +128,7 @@ class WrongView(APIView):
 
     authentication_classes = []
     permission_classes = []
+    throttle_classes = []
 
     @idempotent(scope.tenant)
     def post(self, request: Request, *, write: Write) -> Any:

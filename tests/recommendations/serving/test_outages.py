@@ -1,40 +1,13 @@
 """What is served when a server is away (architecture.md section 7). The servers are real, the addresses are dead."""
 
-from contextlib import contextmanager
-
 import pytest
-from django.db import connections
-from django.test import override_settings
 
-from core import redis
 from recommendations.serving import ladder
+from tests.outages import postgres_away, redis_away
 from tests.recommendations.lists import publish
 
 ITEMS = [f"i{n:03}" for n in range(40)]
 URL = "/api/v1/users/{}/recommendations"
-
-
-@contextmanager
-def redis_away():
-    """Every new connection goes to a port where nothing listens."""
-    redis.client().connection_pool.disconnect()
-    redis.client.cache_clear()
-    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        yield
-    redis.client.cache_clear()
-    redis.breaker.succeeded()
-
-
-@contextmanager
-def postgres_away():
-    """The next query opens a connection to a port where nothing listens."""
-    connection = connections["default"]
-    connection.close()
-    port = connection.settings_dict["PORT"]
-    connection.settings_dict["PORT"] = 1
-    yield
-    connection.close()
-    connection.settings_dict["PORT"] = port
 
 
 @pytest.fixture

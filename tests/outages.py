@@ -1,0 +1,32 @@
+"""Servers that are away. The servers are real, the addresses are dead."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connections
+from django.test import override_settings
+
+from core import redis
+
+
+@contextmanager
+def redis_away() -> Iterator[None]:
+    """Every new connection goes to a port where nothing listens."""
+    redis.client().connection_pool.disconnect()
+    redis.client.cache_clear()
+    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
+        yield
+    redis.client.cache_clear()
+    redis.breaker.succeeded()
+
+
+@contextmanager
+def postgres_away() -> Iterator[None]:
+    """The next query opens a connection to a port where nothing listens."""
+    connection = connections["default"]
+    connection.close()
+    port = connection.settings_dict["PORT"]
+    connection.settings_dict["PORT"] = 1
+    yield
+    connection.close()
+    connection.settings_dict["PORT"] = port
