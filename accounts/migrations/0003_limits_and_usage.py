@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='plan',
             name='read_burst',
-            field=models.PositiveIntegerField(blank=True, default=600, help_text="How many of them at once; empty: a whole minute's.", null=True, validators=[django.core.validators.MinValueValidator(1)]),
+            field=models.PositiveIntegerField(blank=True, default=600, help_text="How many of them at once, never more than a whole minute's; empty: those.", null=True, validators=[django.core.validators.MinValueValidator(1)]),
         ),
         migrations.AddField(
             model_name='plan',
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='plan',
             name='write_burst',
-            field=models.PositiveIntegerField(blank=True, default=200, help_text="How many of them at once; empty: a whole minute's.", null=True, validators=[django.core.validators.MinValueValidator(1)]),
+            field=models.PositiveIntegerField(blank=True, default=200, help_text="How many of them at once, never more than a whole minute's; empty: those.", null=True, validators=[django.core.validators.MinValueValidator(1)]),
         ),
         migrations.AddField(
             model_name='plan',

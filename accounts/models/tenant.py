@@ -33,7 +33,7 @@ class Plan(models.Model):
         null=True,
         blank=True,
         validators=[_AT_LEAST_ONE],
-        help_text="How many of them at once; empty: a whole minute's.",
+        help_text="How many of them at once, never more than a whole minute's; empty: those.",
     )
     write_per_minute = models.PositiveIntegerField(
         default=1200, null=True, blank=True, validators=[_AT_LEAST_ONE], help_text="Empty: unlimited."
@@ -43,7 +43,7 @@ class Plan(models.Model):
         null=True,
         blank=True,
         validators=[_AT_LEAST_ONE],
-        help_text="How many of them at once; empty: a whole minute's.",
+        help_text="How many of them at once, never more than a whole minute's; empty: those.",
     )
     requests_per_month = models.PositiveBigIntegerField(
         default=None, null=True, blank=True, help_text="Reads and writes together; empty: counted, and unlimited."
@@ -87,7 +87,9 @@ class Plan(models.Model):
 
 
 def _rate(name: str, per_minute: int | None, burst: int | None) -> RateLimit | None:
-    return RateLimit(name, count=per_minute, window_seconds=60, burst=burst or per_minute) if per_minute else None
+    if per_minute is None:
+        return None
+    return RateLimit(name, count=per_minute, window_seconds=60, burst=min(burst or per_minute, per_minute))
 
 
 class Tenant(models.Model):

@@ -44,6 +44,25 @@ class TestDocument:
 
         assert unscoped == {"post /api/v1/auth/token", "get /.well-known/jwks.json"}
 
+    def test_tells_the_limits_of_every_operation_with_a_token(self, document):
+        limited = {"RateLimit", "RateLimit-Policy"}
+        operations = [
+            operation
+            for item in document["paths"].values()
+            for method, operation in item.items()
+            if method in OPERATIONS and any("oauth2" in need for need in operation.get("security", []))
+        ]
+
+        assert len(operations) > 10
+        for operation in operations:
+            responses = operation["responses"]
+            assert {"Retry-After", *limited} <= set(responses["429"]["headers"])
+            assert "application/problem+json" in responses["429"]["content"]
+            for status in set(responses) - {"401", "403"}:
+                assert limited <= set(responses[status]["headers"]), (operation["operationId"], status)
+            assert not limited & set(responses["401"].get("headers", {}))
+        assert limited <= set(document["components"]["headers"])
+
     def test_the_token_endpoint_tells_its_refusals(self, document):
         responses = document["paths"]["/api/v1/auth/token"]["post"]["responses"]
 

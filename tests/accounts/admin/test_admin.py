@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import clients, directory, flags, scope
-from accounts.models import ApiClient, FeatureFlag, Plan, Tenant, User
+from accounts.models import ApiClient, FeatureFlag, Plan, Tenant, TenantUsage, User
 from recommendations.models import EndUser, Item
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -52,6 +52,7 @@ def rows(cast):
             Item.objects.create(tenant=member.tenant, item_id=f"item-of-{slug}", title=f"title-of-{slug}")
             EndUser.objects.create(tenant=member.tenant, user_id=f"person-of-{slug}")
             FeatureFlag.objects.create(tenant=member.tenant, name="ai", percent=50)
+            TenantUsage.objects.create(tenant=member.tenant, month="2026-11", used=7)
     return cast
 
 
@@ -87,7 +88,9 @@ class TestPages:
         assert browser.get(page(model, "changelist") + "?q=a&o=1").status_code in {*allowed, 302}
         assert browser.get(page(model, "add")).status_code in {200, 403}
 
-    @pytest.mark.parametrize("model", [Tenant, ApiClient, FeatureFlag, Item, EndUser], ids=lambda model: model.__name__)
+    @pytest.mark.parametrize(
+        "model", [Tenant, ApiClient, FeatureFlag, TenantUsage, Item, EndUser], ids=lambda model: model.__name__
+    )
     @pytest.mark.parametrize("who", ["root", "confined"])
     def test_change_history_and_delete_open(self, rows, request, who, model):
         browser = request.getfixturevalue(who)
@@ -115,7 +118,9 @@ class TestConfinement:
         assert b"globex" not in response.content.lower()
         assert b"outside" not in response.content
 
-    @pytest.mark.parametrize("model", [Tenant, ApiClient, FeatureFlag, Item, EndUser], ids=lambda model: model.__name__)
+    @pytest.mark.parametrize(
+        "model", [Tenant, ApiClient, FeatureFlag, TenantUsage, Item, EndUser], ids=lambda model: model.__name__
+    )
     def test_the_other_tenant_s_rows_do_not_open(self, rows, confined, model):
         with scope.tenant(rows.globex.tenant.pk):
             key = model.objects.values_list("pk", flat=True).first()
@@ -293,3 +298,41 @@ class TestFlags:
         with scope.tenant(rows.acme.tenant.pk):
             flag.refresh_from_db()
         assert (response.status_code, flag.percent) == (302, 5)
+
+
+class TestUsage:
+    def test_shows_what_is_used_and_left_of_the_plan(self, rows, root):
+        unlimited = root.get(page(TenantUsage, "changelist")).content
+        with scope.all_tenants("test: a quota"):
+            Plan.objects.update(requests_per_month=1007)
+        limited = root.get(page(TenantUsage, "changelist")).content
+
+        assert unlimited.count(b'<td class="field-left">unlimited</td>') == 2
+        assert limited.count(b'<td class="field-used">7</td>') == 2
+        assert limited.count(b'<td class="field-left">1000</td>') == 2
+
+    def test_is_the_service_s_and_cannot_be_written(self, rows, root):
+        with scope.tenant(rows.acme.tenant.pk):
+            key = TenantUsage.objects.get().pk
+
+        assert root.post(page(TenantUsage, "change", key), {"used": 0}).status_code == 403
+        assert root.get(page(TenantUsage, "add")).status_code == 403
+
+
+class TestPlan:
+    def test_an_empty_limit_is_unlimited_and_zero_is_refused(self, rows, root):
+        plan = Plan.objects.get()
+        sent = {
+            "name": "Test",
+            "read_per_minute": "0",
+            "write_per_minute": "",
+            "read_burst": "600",
+            "on_quota": "static",
+        }
+
+        assert b"greater than or equal to 1" in root.post(page(Plan, "change", plan.pk), sent).content
+        assert root.post(page(Plan, "change", plan.pk), {**sent, "read_per_minute": "60"}).status_code == 302
+
+        limits = Plan.objects.get().limits()
+        assert (limits.rates["read"].count, limits.rates["read"].burst, limits.rates["write"]) == (60, 60, None)
+        assert (limits.quota.limit, limits.quota.on_quota) == (None, "static")
