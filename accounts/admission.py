@@ -94,7 +94,7 @@ def _recover(tenant_id: int, now: datetime) -> None:
     No markers are loaded: what they would say, every process's copy of Postgres says within 5 seconds.
     """
     try:
-        usage.restore(tenant_ids=[tenant_id], now=now)
+        usage.restore(tenant_id=tenant_id, now=now)
     except (Error, PoolTimeout) as error:
         _log.warning("usage_not_restored", tenant_id=tenant_id, error=str(error))  # the minute's job will
     except RedisUnavailable:

@@ -1,6 +1,6 @@
 """Monthly counters between Redis, which counts, and Postgres, which keeps them. The greater of both always holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from accounts import scope
@@ -21,21 +21,32 @@ def flush(*, now: datetime) -> int:
     moved = list(quota.drain(tenant_ids=tenant_ids))
     _write(moved)
     quota.settle(moved)  # after the commit
-    restore(tenant_ids=tenant_ids, now=now)
+    with scope.all_tenants("usage: back to Redis"):
+        kept = _kept(now)
+    _give_back(kept)
     return len(moved)
 
 
-def restore(*, tenant_ids: Iterable[int], now: datetime) -> None:
-    """Raises the present month's counters in Redis to what Postgres knows; never lowers one.
+def restore(*, tenant_id: int, now: datetime) -> None:
+    """Raises the tenant's present counter in Redis to what Postgres knows; never lowers it.
 
     Raises: core.redis.RedisUnavailable.
     """
+    with scope.tenant(tenant_id):
+        kept = _kept(now)
+    _give_back(kept)
+
+
+def _kept(now: datetime) -> list[Usage]:
+    """What the scope shows of the present month, and of the one that may be Redis's."""
     names = [month.name for month in months.candidates(now)]
-    with scope.all_tenants("usage: back to Redis"):
-        kept = TenantUsage.objects.filter(tenant_id__in=list(tenant_ids), month__in=names, used__gt=0)
-        rows = list(kept.values_list("tenant_id", "month", "used"))
-    for tenant_id, month, used in rows:
-        quota.restore(tenant_id=tenant_id, month=month, used=used)
+    rows = TenantUsage.objects.filter(month__in=names, used__gt=0).order_by("pk")
+    return [Usage(*row) for row in rows.values_list("tenant_id", "month", "used")]
+
+
+def _give_back(kept: Sequence[Usage]) -> None:
+    for each in kept:
+        quota.restore(tenant_id=each.tenant_id, month=each.month, used=each.used)
 
 
 def _write(moved: Sequence[Usage]) -> None:

@@ -219,13 +219,15 @@ class TestRoundTrips:
             return redis.client().info("stats")["total_reads_processed"]
 
         acme.http.get(ITEM)
-        before = reads()
-        with CaptureQueriesContext(connection) as warm:
-            acme.http.get(ITEM)
-        after = reads()
+        counted = []
+        for _ in range(10):
+            before = reads()
+            with CaptureQueriesContext(connection) as warm:
+                acme.http.get(ITEM)
+            counted.append(reads() - before)
+            assert not [query for query in warm if "usage" in query["sql"]]
 
-        assert after - before == 2  # admission's, and the INFO that asks
-        assert not [query for query in warm if "usage" in query["sql"]]
+        assert min(counted) == 2  # admission's, and the INFO that asks; the server has other callers too
 
 
 class TestWithoutRedis:

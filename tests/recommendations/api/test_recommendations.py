@@ -58,23 +58,23 @@ class TestAnswer:
             return original(*args, **kwargs)
 
         client.connection_pool.get_connection = counted
+        reads = []
         try:
-            before = client.info("stats")["total_reads_processed"]
-            sent.clear()
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
-                response = acme.http.get(URL.format("ann"))
-            used = len(sent)
-            after = client.info("stats")["total_reads_processed"]
+            for _ in range(10):
+                before = client.info("stats")["total_reads_processed"]
+                sent.clear()
+                with CaptureQueriesContext(connection) as queries:
+                    response = acme.http.get(URL.format("ann"))
+                used = len(sent)
+                reads.append(client.info("stats")["total_reads_processed"] - before)
+                assert response.status_code == 200
+                assert len(queries) == 0
+                assert used == 1
         finally:
             client.connection_pool.get_connection = original
 
-        assert response.status_code == 200
-        assert len(queries) == 0
-        assert used == 1
-        # The server read our pipeline and the INFO that asks for this figure.
-        assert after - before == 2
+        # The server read our script and the INFO that asks for this figure; now and then also another test's command.
+        assert min(reads) == 2
 
     def test_the_same_list_has_the_same_bytes_id_and_validator(self, acme):
         first, second = acme.http.get(URL.format("ann")), acme.http.get(URL.format("ann"))
