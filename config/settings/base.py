@@ -52,6 +52,7 @@ CORS_EXPOSE_HEADERS = [
     "Retry-After",
     "RateLimit",
     "RateLimit-Policy",
+    "Idempotent-Abridged",
     "Idempotent-Replayed",
     "X-Request-ID",
 ]
