@@ -69,6 +69,25 @@ class TestReserve:
         assert caught.value.cap == cap
         assert set(_counters().values()) <= {(0, 0)}
 
+    def test_refuses_nobody_while_the_first_callers_of_a_day_make_its_rows(self, tenant_id):
+        budget = Budget(limits=BudgetLimits(tenant_day=Limit(tokens=300 * 4)))
+
+        def reserve(day: int) -> None:
+            together.wait()
+            try:
+                _reserve(budget, tenant_id, now=NOW + timedelta(days=day))
+            finally:
+                connection.close()
+
+        for day in range(20):
+            together = threading.Barrier(4)
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(reserve, [day] * 4))
+
+        with scope.tenant(tenant_id):
+            held = AIBudget.objects.filter(period="day").values_list("reserved_tokens", flat=True)
+            assert list(held) == [1200] * 20
+
     def test_takes_exactly_what_is_left(self, tenant_id):
         budget = Budget(limits=LIMITS)
 
