@@ -1,4 +1,4 @@
-"""Erasing a person: their row, what they did, their lists here and in Redis, stored answers that name them."""
+"""Erasing a person: their row, events, lists here and in Redis, stored answers that name them, AI's about them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from core.errors import Unavailable
 from core.idempotency.retention import erase_answers
 from core.redis import RedisUnavailable
 from recommendations import cache
+from recommendations.ai import answers
 from recommendations.catalog import end_users
 from recommendations.catalog.models import EndUser
 from recommendations.catalog.upsert import Check, unconditional
@@ -57,8 +58,12 @@ def erase_end_user(*, tenant_id: int, user_id: str, now: datetime, check: Check 
         events, _ = Interaction.objects.filter(tenant_id=tenant_id, end_user_id=person.pk).delete()
         people, _ = EndUser.objects.filter(tenant_id=tenant_id, pk=person.pk).delete()
         named = erase_answers(tenant_id=tenant_id, external_id=user_id)
+        about = answers.forget(
+            tenant_id=tenant_id, person_key=answers.person_key(tenant_id=tenant_id, person=person.pk)
+        )
         transaction.on_commit(lambda: _forget_again(tenant_id, user_id))
-    return Receipt(now, {"end_users": people, "events": events, "lists": lists, "stored_answers": named})
+    rows = {"end_users": people, "events": events, "lists": lists, "stored_answers": named, "ai_answers": about}
+    return Receipt(now, rows)
 
 
 def _forget_again(tenant_id: int, user_id: str) -> None:

@@ -86,7 +86,7 @@ RECEIPT_EXAMPLE = OpenApiExample(
     "A receipt",
     value={
         "erased_at": "2026-11-23T08:30:00.250000Z",
-        "rows": {"end_users": 1, "events": 412, "lists": 2, "stored_answers": 3},
+        "rows": {"end_users": 1, "events": 412, "lists": 2, "stored_answers": 3, "ai_answers": 1},
     },
     response_only=True,
 )
