@@ -175,6 +175,25 @@ class TestRefusal:
         assert [answer.status_code for answer in (large, broken, served)] == [413, 400, 201]
 
 
+class TestOrigin:
+    """A page of another origin may send the key, and read what the answer says of it."""
+
+    ORIGIN = "https://shop.example"
+
+    def test_may_send_and_read(self, cast, settings):
+        settings.CORS_ALLOWED_ORIGINS = [self.ORIGIN]
+        wanted = {"Origin": self.ORIGIN, "Access-Control-Request-Method": "POST"}
+
+        preflight = cast.anonymous.options(
+            f"{API}/events", headers={**wanted, "Access-Control-Request-Headers": "idempotency-key"}
+        )
+        answer = CASES["event_send"].request.by(cast.acme.http, Origin=self.ORIGIN)
+
+        assert "idempotency-key" in preflight["Access-Control-Allow-Headers"].split(", ")
+        exposed = set(answer["Access-Control-Expose-Headers"].split(", "))
+        assert exposed >= {"Idempotent-Replayed", "Idempotent-Abridged"}
+
+
 class TestTransaction:
     def test_nothing_goes_to_redis_while_one_is_open(self, cast, committed_db, monkeypatch):
         """A write that waits for Redis or the broker holds its locks while it does."""
