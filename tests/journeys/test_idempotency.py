@@ -220,5 +220,5 @@ class TestTransaction:
         assert not connection.in_atomic_block
         with scope.tenant(cast.acme.tenant.pk):
             (held,) = IdempotencyKey.objects.all()
-            assert (held.state, bytes(held.body)) == ("done", answer.content)
+            assert (held.state, bytes(held.body or b"")) == ("done", answer.content)
             assert Interaction.objects.count() == 1

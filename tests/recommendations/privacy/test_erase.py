@@ -60,6 +60,7 @@ class TestRace:
         fresh = claims.claim(
             scope=lambda: scope.tenant(acme), tenant_id=acme, client_id="c", key="k", fingerprint=b"f", now=NOW
         )
+        assert isinstance(fresh, claims.Fresh)
         eraser = threading.Thread(target=_erase, args=[acme, "u"])
         row = {"user_id": "u", "attributes": {}, "segments": [], "locale": "de"}
         with scope.tenant(acme):
