@@ -79,14 +79,14 @@ class TestReserve:
             finally:
                 connection.close()
 
-        for day in range(20):
+        for day in range(8):
             together = threading.Barrier(4)
             with ThreadPoolExecutor(4) as pool:
                 list(pool.map(reserve, [day] * 4))
 
         with scope.tenant(tenant_id):
             held = AIBudget.objects.filter(period="day").values_list("reserved_tokens", flat=True)
-            assert list(held) == [1200] * 20
+            assert list(held) == [1200] * 8
 
     def test_takes_exactly_what_is_left(self, tenant_id):
         budget = Budget(limits=LIMITS)
