@@ -86,7 +86,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
         yield
         for connection in connections.all():
             connection.close()
-        with psycopg.connect(_owner_url(), autocommit=True) as owner:
+        with psycopg.connect(owner_url(), autocommit=True) as owner:
             tables = owner.execute(
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"
                 " ('django_migrations', 'django_content_type', 'auth_permission')"
@@ -95,7 +95,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
             owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
 
 
-def _owner_url() -> str:
+def owner_url() -> str:
     base = settings.DATABASE_OWNER_URL.rpartition("/")[0]
     return f"{base}/{settings.DATABASES['owner']['NAME']}"
 
