@@ -64,13 +64,32 @@ def redis_server() -> Iterator[Any]:
 
 
 @pytest.fixture
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one entry each time this process sends something to Redis and waits.
+
+    Counted where redis-py writes to its socket: the server's own counters also count the other test processes.
+    """
+    from redis.connection import AbstractConnection
+
+    sent: list[int] = []
+    original = AbstractConnection.send_packed_command
+
+    def counted(connection: Any, command: Any, check_health: bool = True) -> None:
+        sent.append(1)
+        original(connection, command, check_health)
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", counted)
+    return sent
+
+
+@pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The database with real commits, for races and other processes; emptied by the owner afterwards."""
     with django_db_blocker.unblock():
         yield
         for connection in connections.all():
             connection.close()
-        with psycopg.connect(_owner_url(), autocommit=True) as owner:
+        with psycopg.connect(owner_url(), autocommit=True) as owner:
             tables = owner.execute(
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"
                 " ('django_migrations', 'django_content_type', 'auth_permission')"
@@ -79,7 +98,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
             owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
 
 
-def _owner_url() -> str:
+def owner_url() -> str:
     base = settings.DATABASE_OWNER_URL.rpartition("/")[0]
     return f"{base}/{settings.DATABASES['owner']['NAME']}"
 

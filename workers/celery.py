@@ -43,7 +43,13 @@ app.conf.update(
     task_serializer="json",
     # Loaded when a worker starts, not when this module is imported: a web process asks for tasks by name, and needs
     # neither numpy nor the AI vendor's SDK.
-    imports=("workers.tasks.builds", "workers.tasks.idempotency", "workers.tasks.nearline", "workers.tasks.usage"),
+    imports=(
+        "workers.tasks.ai",
+        "workers.tasks.builds",
+        "workers.tasks.idempotency",
+        "workers.tasks.nearline",
+        "workers.tasks.usage",
+    ),
     # Django's fixup closes the connection around each task; the base task keeps it while it is good (CONN_MAX_AGE).
     CELERY_DB_REUSE_MAX=1_000_000,
 )

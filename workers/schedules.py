@@ -7,12 +7,13 @@ from django.conf import settings
 
 from accounts.jobs import FLUSH_USAGE
 from core.idempotency.jobs import PURGE
+from recommendations.ai.jobs import TIDY
 from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.precompute import jobs
 
 
 def schedule() -> dict[str, dict[str, Any]]:
-    """Beat's table: nightly builds, hourly popularity, the sweeps that find what a lost message missed."""
+    """Beat's table: nightly builds, hourly popularity, tidying, and the sweeps for what a lost message missed."""
     return {
         "nightly-builds": {
             "task": jobs.PLAN_NIGHTLY,
@@ -25,6 +26,7 @@ def schedule() -> dict[str, dict[str, Any]]:
             "options": {"expires": 3000},
         },
         "idempotency-keys": {"task": PURGE, "schedule": crontab(minute=40), "options": {"expires": 3000}},
+        "ai-tidy": {"task": TIDY, "schedule": 120.0, "options": {"expires": 110}},
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},

@@ -52,6 +52,7 @@ CORS_EXPOSE_HEADERS = [
     "Retry-After",
     "RateLimit",
     "RateLimit-Policy",
+    "Idempotent-Abridged",
     "Idempotent-Replayed",
     "X-Request-ID",
 ]
@@ -106,6 +107,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "recommendations.ai.page_context.simulated",
             ]
         },
     }
@@ -264,6 +266,34 @@ AI_TIMEOUT_SECONDS = env.seconds("AI_TIMEOUT_SECONDS", 20.0, minimum=0.1, maximu
 AI_MAX_OUTPUT_TOKENS = env.integer("AI_MAX_OUTPUT_TOKENS", 3000, minimum=64)
 AI_CALLS_PER_BUILD = env.integer("AI_CALLS_PER_BUILD", 100)
 AI_SIMULATED = env.flag("AI_SIMULATED", default=False)
+if AI_SIMULATED:
+    SPECTACULAR_SETTINGS["DESCRIPTION"] = (
+        f"{SPECTACULAR_SETTINGS['DESCRIPTION']} **AI is simulated here**: no model answers, a bundled program does."
+    )
+# The vendor's limits, over all processes; 0 is none.
+AI_REQUESTS_PER_MINUTE = env.integer("AI_REQUESTS_PER_MINUTE", 1000)
+AI_TOKENS_PER_MINUTE = env.integer("AI_TOKENS_PER_MINUTE", 2_000_000)
+AI_CONCURRENCY = env.integer("AI_CONCURRENCY", 16)
+# Amounts, shares and prices are texts here: recommendations.ai reads them exactly, and its system check refuses others.
+AI_BUDGET_TENANT_DAY_USD = env.text("AI_BUDGET_TENANT_DAY_USD", "5")
+AI_BUDGET_TENANT_DAY_TOKENS = env.text("AI_BUDGET_TENANT_DAY_TOKENS")
+AI_BUDGET_TENANT_MONTH_USD = env.text("AI_BUDGET_TENANT_MONTH_USD", "50")
+AI_BUDGET_TENANT_MONTH_TOKENS = env.text("AI_BUDGET_TENANT_MONTH_TOKENS")
+AI_BUDGET_GLOBAL_MONTH_USD = env.text("AI_BUDGET_GLOBAL_MONTH_USD", "200")
+AI_BUDGET_GLOBAL_MONTH_TOKENS = env.text("AI_BUDGET_GLOBAL_MONTH_TOKENS")
+AI_PRICE_INPUT_USD = env.text("AI_PRICE_INPUT_USD")
+AI_PRICE_CACHED_INPUT_USD = env.text("AI_PRICE_CACHED_INPUT_USD")
+AI_PRICE_OUTPUT_USD = env.text("AI_PRICE_OUTPUT_USD")
+AI_BREAKER_WINDOW_SECONDS = env.seconds("AI_BREAKER_WINDOW_SECONDS", 30.0, minimum=1.0)
+AI_BREAKER_MINIMUM_CALLS = env.integer("AI_BREAKER_MINIMUM_CALLS", 5, minimum=1)
+AI_BREAKER_FAILURE_SHARE = env.text("AI_BREAKER_FAILURE_SHARE", "0.5")
+AI_BREAKER_SLOW_SHARE = env.text("AI_BREAKER_SLOW_SHARE", "0.8")
+AI_BREAKER_THROTTLED_SHARE = env.text("AI_BREAKER_THROTTLED_SHARE", "0.3")
+AI_BREAKER_SLOW_SECONDS = env.seconds("AI_BREAKER_SLOW_SECONDS", 0.0)  # 0 is three quarters of AI_TIMEOUT_SECONDS
+AI_BREAKER_OPEN_SECONDS = env.seconds("AI_BREAKER_OPEN_SECONDS", 2.0, minimum=0.1)
+AI_BREAKER_CAP_SECONDS = env.seconds("AI_BREAKER_CAP_SECONDS", 10.0, minimum=0.1)
+AI_LEDGER_DAYS = env.integer("AI_LEDGER_DAYS", 90, minimum=62)
+AI_ANSWER_DAYS = env.integer("AI_ANSWER_DAYS", 30)
 
 # --- Celery: options of the broker connection come from core.redis (workers/celery.py) -------------------
 CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")

@@ -23,6 +23,11 @@ def digest_of(request: CompletionRequest, *, model: str, origin: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
+def person_key(*, tenant_id: int, person: int) -> str:
+    """Return how requests name a person, by the primary key of their row; the vendor never sees it."""
+    return f"{tenant_id}:{person}"
+
+
 def subject_of(person_key: str) -> str:
     """Return how answers name the person they are about."""
     return hashlib.sha256(person_key.encode()).hexdigest()

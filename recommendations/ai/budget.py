@@ -160,9 +160,9 @@ def _take(cap: Cap, amount: Amount) -> bool:
 
     if update():
         return True
-    if cap.rows.exists():
-        return False
-    cap.create()
+    if not cap.rows.exists():
+        cap.create()
+    # Again in any case: another caller may have made the row since the first attempt.
     return bool(update())
 
 

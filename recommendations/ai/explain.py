@@ -6,6 +6,7 @@ most two titles. A reason says only what the part really used: without evidence 
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from recommendations.ai.screening import gives_orders
@@ -17,6 +18,7 @@ Kind = Literal[
 
 FALLBACK_LOCALE = "en"
 TITLE_LIMIT = 80
+REMEMBERED_TITLES = 16_384
 
 PARTS: Mapping[str, Kind] = {
     "popular": "popular",
@@ -96,6 +98,11 @@ def language(locale: str) -> str:
 
 def quotable(titles: Sequence[str]) -> tuple[str, ...]:
     """Return up to two different titles; those that hold links, markup or orders to a model are left out."""
-    cleaned = (clean_text(title, limit=TITLE_LIMIT) for title in titles)
-    kept = (each for each in cleaned if each and not _UNQUOTABLE.search(each) and not gives_orders(each))
-    return tuple(dict.fromkeys(kept))[:2]
+    return tuple(dict.fromkeys(each for title in titles if (each := _quoted(title))))[:2]
+
+
+@lru_cache(maxsize=REMEMBERED_TITLES)
+def _quoted(title: str) -> str:
+    """The title as it may be quoted, or nothing; remembered, because a liked title is quoted in many lists."""
+    cleaned = clean_text(title, limit=TITLE_LIMIT)
+    return "" if _UNQUOTABLE.search(cleaned) or gives_orders(cleaned) else cleaned

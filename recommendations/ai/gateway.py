@@ -205,6 +205,9 @@ class AIGateway:
         except DatabaseError as error:
             AI_REQUESTS.labels("error").inc()
             raise ProviderError("error", permanent=True, detail=f"database: {error}") from error
+        except Exception:
+            AI_REQUESTS.labels("error").inc()
+            raise
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Reads the settings that bound AI: the breaker's policy, the vendor's limits, budgets, prices.
 
-Each may be absent and then has the default that stands here.
+Each may be absent and then has the default that stands here or in the type that is returned; the environment's readers
+(config.settings) have the same ones. Amounts and shares may be texts.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -28,8 +29,9 @@ def breaker_policy(settings: Any) -> BreakerPolicy:
     fields = ("window_seconds", "minimum_calls", "failure_share", "slow_share", "throttled_share")
     names = (*fields, "slow_seconds", "open_seconds", "cap_seconds")
     given = {name: getattr(settings, f"AI_BREAKER_{name.upper()}", None) for name in names}
-    if given["slow_seconds"] is None and settings.AI_TIMEOUT_SECONDS > 0:
+    if not given["slow_seconds"] and settings.AI_TIMEOUT_SECONDS > 0:
         given["slow_seconds"] = SLOW_SHARE_OF_TIMEOUT * settings.AI_TIMEOUT_SECONDS
+    given |= {name: _share(name, given[name]) for name in ("failure_share", "slow_share", "throttled_share")}
     try:
         return BreakerPolicy(**{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
@@ -91,6 +93,15 @@ def price_table(settings: Any) -> PriceTable:
         )
     except BadPriceTable as error:
         raise ImproperlyConfigured(str(error)) from error
+
+
+def _share(name: str, value: float | str | None) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"AI_BREAKER_{name.upper()} is {value!r}; give a share above 0 and at most 1, such as 0.5"
+        ) from None
 
 
 def _limit(settings: Any, name: str, default: Limit) -> Limit:

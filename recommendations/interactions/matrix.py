@@ -32,12 +32,16 @@ _POSITIVE = """
         SELECT t.id FROM recommendations_eventtype AS t
         WHERE t.tenant_id = %(tenant)s AND t.name = ANY (%(not_positive)s)))
 """
+# No join: people and items are looked up afterwards, and NOT IN is one hashed list of the deleted. Where the planner's
+# statistics were older than a large import, a join took a minute for 100,000 rows in place of a third of a second.
 _WINDOW = f"""
     COPY (
         SELECT i.id, i.end_user_id, i.item_id, i.occurred_at
         FROM recommendations_interaction AS i
-        JOIN recommendations_item AS c ON c.id = i.item_id AND c.tenant_id = i.tenant_id AND c.deleted_at IS NULL
         WHERE i.tenant_id = %(tenant)s AND {_POSITIVE}
+            AND i.item_id NOT IN (
+                SELECT c.id FROM recommendations_item AS c
+                WHERE c.tenant_id = %(tenant)s AND c.deleted_at IS NOT NULL)
             AND (%(until)s::timestamptz IS NULL OR i.received_at <= %(until)s)
         ORDER BY i.occurred_at DESC, i.id DESC
         LIMIT %(limit)s
@@ -97,18 +101,18 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
         people, users = np.unique(rows[:, 1], return_inverse=True)
         things, items = np.unique(rows[:, 2], return_inverse=True)
         user_ids = _external(people, _people)
-        item_ids = _external(things, _items)
+        item_ids = _external(things, _present_items)
     times = _unix_seconds(rows[:, 3])
-    present = np.array([pk in user_ids for pk in people.tolist()], dtype=bool)
-    if not present.all():  # erased between two statements
-        kept = present[users]
-        users, items, times = (np.cumsum(present) - 1)[users[kept]], items[kept], times[kept]
+    # Items that were deleted, and people who were erased, between two statements.
+    there, shown = _known(people, user_ids), _known(things, item_ids)
+    kept = there[users] & shown[items]
+    users, items, times = (np.cumsum(there) - 1)[users[kept]], (np.cumsum(shown) - 1)[items[kept]], times[kept]
     return Window(
         users=users,
         items=items,
         times=times,
         user_ids=[user_ids[pk] for pk in people.tolist() if pk in user_ids],
-        item_ids=[item_ids[pk] for pk in things.tolist()],
+        item_ids=[item_ids[pk] for pk in things.tolist() if pk in item_ids],
     )
 
 
@@ -171,12 +175,12 @@ def _external(pks: NDArray[np.int64], query: Callable[[list[int]], Iterable[tupl
     return names
 
 
+def _known(pks: NDArray[np.int64], names: dict[int, str]) -> NDArray[np.bool_]:
+    return np.array([pk in names for pk in pks.tolist()], dtype=bool)
+
+
 def _people(pks: list[int]) -> Iterable[tuple[int, str]]:
     return EndUser.objects.filter(pk__in=pks).order_by().values_list("pk", "user_id")
-
-
-def _items(pks: list[int]) -> Iterable[tuple[int, str]]:
-    return Item.objects.filter(pk__in=pks).order_by().values_list("pk", "item_id")
 
 
 def _present_items(pks: list[int]) -> Iterable[tuple[int, str]]:

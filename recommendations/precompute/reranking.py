@@ -1,8 +1,9 @@
 """AI over the heads of lists: for whom, how many calls, and what happens when the provider does not answer.
 
 No list waits for AI longer than its deadline, and none is lost to it: whoever was meant for AI and did not get it
-keeps the model's list, marked with the reason. The build's cap is taken call by call in the database, before the
-call, so it holds whatever dies. Importing this module imports the vendor's SDK: workers do, web processes must not.
+keeps the model's list, marked with the reason. The build's cap is taken list by list in the database, before the
+gateway is asked, so it holds whatever dies; stored answers count against it like new ones. Importing this module
+imports the vendor's SDK: workers do, web processes must not.
 """
 
 from collections import Counter
@@ -16,21 +17,21 @@ from django.conf import settings
 from django.db.models import F
 
 from accounts import flags, scope
+from core import clock
+from recommendations.ai import answers
 from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.factory import build_provider
+from recommendations.ai.factory import build_gateway
 from recommendations.ai.facts import MAX_HISTORY, TITLE_LIMIT, Candidate, HistoryItem
-from recommendations.ai.provider import Provider, ProviderError
-from recommendations.ai.rerank import MIN_CANDIDATES, RerankRequest, rerank
+from recommendations.ai.gateway import AIGateway
+from recommendations.ai.provider import ProviderError
+from recommendations.ai.rerank import MIN_CANDIDATES, RerankRequest
 from recommendations.ai.texts import clean_text
 from recommendations.cache.form import HEAD, Entry
-from recommendations.metrics import AI_REQUESTS
 from recommendations.precompute.lists import BY_AI, POPULAR, Draft
 from recommendations.precompute.models import Build
 from recommendations.precompute.showable import ItemFacts
 
 CONCURRENT_CALLS = 4
-# After so many failures in a row the provider is taken for dead, for the rest of the chunk.
-GIVE_UP_AFTER = 3
 _log = structlog.get_logger(__name__)
 
 
@@ -45,9 +46,9 @@ class Reranked:
 
 
 @lru_cache(maxsize=1)
-def provider() -> Provider:
-    """The process's provider; it starts its thread at the first call, so after the fork."""
-    return build_provider(AIConfiguration.from_settings(settings))
+def gateway() -> AIGateway:
+    """The process's gateway; made at the first list, so after the fork."""
+    return build_gateway(AIConfiguration.from_settings(settings), today=clock.now().date())
 
 
 def rerank_heads(
@@ -70,22 +71,17 @@ def rerank_heads(
             result.skipped[reason] += 1
         else:
             eligible.append(place)
-    failing = _Failing()
     capped = False
     with ThreadPoolExecutor(max_workers=CONCURRENT_CALLS, thread_name_prefix="ai") as pool:
         for at in range(0, len(eligible), CONCURRENT_CALLS):
             between()
             wave = eligible[at : at + CONCURRENT_CALLS]
-            if not failing.given_up:
-                granted = [] if capped else [place for place in wave if _reserve_call(build)]
-                capped = len(granted) < len(wave)
-                result.skipped["cap"] += len(wave) - len(granted)
-                requests = [_request(build, drafts[place], facts, tenant_locale) for place in granted]
-                outcomes = list(pool.map(lambda pair: _call(*pair), zip(granted, requests, strict=True)))
-            else:
-                outcomes = [(place, failing.reason) for place in wave]
-            for place, outcome in outcomes:
-                failing.note(outcome)
+            granted = [] if capped else [place for place in wave if _reserve_call(build)]
+            capped = len(granted) < len(wave)
+            result.skipped["cap"] += len(wave) - len(granted)
+            requests = [_request(build, drafts[place], facts, tenant_locale) for place in granted]
+            outcomes = pool.map(lambda request: _call(build, request), requests)
+            for place, outcome in zip(granted, list(outcomes), strict=True):
                 result.meant += 1
                 _apply(result, place, outcome, facts)
     return result
@@ -99,26 +95,11 @@ class _Answer:
     simulated: bool
 
 
-@dataclass(slots=True)
-class _Failing:
-    in_a_row: int = 0
-    reason: str = ""
-    given_up: bool = False
-
-    def note(self, outcome: "_Answer | str") -> None:
-        if isinstance(outcome, str):
-            self.in_a_row += 1
-            self.reason = outcome
-            self.given_up = self.in_a_row >= GIVE_UP_AFTER
-        elif not self.given_up:
-            self.in_a_row = 0
-
-
 def _why_not(build: Build, wanted: bool, each: Draft) -> str | None:
     """Why this list is not meant for AI, or None."""
     if not wanted or not build.ai_calls_limit:
         return "off"
-    if not provider().configured:
+    if not gateway().configured:
         return "no_key"
     if not flags.is_on(flags.AI, tenant_id=build.tenant_id, user_id=each.person.user_id):
         return "off"
@@ -138,7 +119,7 @@ def _request(build: Build, each: Draft, facts: Mapping[str, ItemFacts], tenant_l
     liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
     seen = dict.fromkeys(liked)
     return RerankRequest(
-        person_key=f"{build.tenant_id}:{each.person.pk}",
+        person_key=answers.person_key(tenant_id=build.tenant_id, person=each.person.pk),
         candidates=[_candidate(entry, facts, lukewarm) for entry in each.entries[:HEAD]],
         history=[
             HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
@@ -160,22 +141,27 @@ def _candidate(entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset
     )
 
 
-def _call(place: int, request: RerankRequest) -> tuple[int, _Answer | str]:
-    """One call; a failure comes back as its reason."""
+def _call(build: Build, request: RerankRequest) -> _Answer | str:
+    """What AI says; a failure comes back as its reason."""
     try:
-        answer = rerank(provider(), request, deadline_seconds=settings.AI_TIMEOUT_SECONDS)
+        answer = gateway().rerank(
+            tenant_id=build.tenant_id,
+            request=request,
+            now=clock.now(),
+            build_id=build.pk,
+            deadline_seconds=settings.AI_TIMEOUT_SECONDS,
+        )
     except ProviderError as error:
-        AI_REQUESTS.labels(error.reason).inc()
-        _log.warning("ai_call_failed", reason=error.reason, detail=error.detail)
-        return place, error.reason
+        # What breaker and budget refuse they have logged once, when they began to.
+        log = _log.debug if error.reason in {"breaker", "budget"} else _log.warning
+        log("ai_call_failed", reason=error.reason, detail=error.detail)
+        return error.reason
     except Exception:  # noqa: BLE001  # logged, and the list goes on without AI
         # A defect in the AI layer must not cost anybody their list.
-        AI_REQUESTS.labels("error").inc()
         _log.exception("ai_call_broke")
-        return place, "error"
-    AI_REQUESTS.labels("ok").inc()
+        return "error"
     items = [(str(each.item_id), each.reason, each.evidence, each.written_by == "ai") for each in answer.items]
-    return place, _Answer(items, answer.simulated)
+    return _Answer(items, answer.simulated)
 
 
 def _apply(result: Reranked, place: int, outcome: _Answer | str, facts: Mapping[str, ItemFacts]) -> None:

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from accounts import scope
 from core.queue import enqueue
+from recommendations.ai import fallbacks
 from recommendations.cache.form import Provenance
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.placements.models import Placement
@@ -149,9 +150,22 @@ def _save(lease: Lease, work: Work) -> None:
         )
         rows.write_personal(work.personal)
         rows.write_reference(work.reference)
+        _note_fallbacks(lease, work)
         # Another chunk or, when there is none, the end of the build (`_publish_if_done`): two last chunks that commit
         # at once do not see each other's end here.
         enqueue(SCORE_CHUNK, tenant_id=lease.tenant_id, build_id=lease.build_id)
+
+
+def _note_fallbacks(lease: Lease, work: Work) -> None:
+    """The statistics, last of all rows: a tenant's chunks share them, and wait for each other from here on."""
+    if "ai_meant" in work.outcomes:
+        fallbacks.note(
+            tenant_id=lease.tenant_id,
+            now=leases.database_now(),
+            meant=work.outcomes["ai_meant"],
+            fallbacks=work.outcomes["ai_fallbacks"],
+            skipped=work.outcomes["ai_skipped"],
+        )
 
 
 def _publish_if_done(tenant_id: int, build_id: int) -> None:

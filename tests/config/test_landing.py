@@ -24,6 +24,16 @@ def test_the_landing_page_loads_nothing_from_elsewhere():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("page", "said"), [("/", "AI is simulated here"), ("/admin/login/", "AI simulated")])
+def test_pages_say_when_a_simulator_answers_for_ai(settings, page, said):
+    assert said not in Client().get(page).content.decode()
+
+    settings.AI_SIMULATED = True
+
+    assert said in Client().get(page).content.decode()
+
+
+@pytest.mark.django_db
 def test_the_admin_bears_the_products_name():
     page = Client().get("/admin/login/").content.decode()
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.fakes.openai_server import Simulator
 
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 class SimulatorControl:
     """Speaks to a simulator's admin calls, wherever it runs."""
@@ -42,8 +44,7 @@ class SimulatorControl:
     def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._admin + path, data=data, method=method)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=5) as answer:
+        with _OPENER.open(request, timeout=5) as answer:
             result: dict[str, Any] = json.load(answer)
         return result
 

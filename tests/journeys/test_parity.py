@@ -21,6 +21,7 @@ BATCH = 100
 
 
 @pytest.mark.journey
+@pytest.mark.drill  # a minute long: not part of `make test`
 @pytest.mark.timeout(400)
 @pytest.mark.usefixtures("committed_db")
 def test_the_lists_of_the_api_have_the_metrics_that_evaluate_reports(cast, tmp_path):
@@ -32,7 +33,6 @@ def test_the_lists_of_the_api_have_the_metrics_that_evaluate_reports(cast, tmp_p
     with processes.worker():
         call_command("import_data", tenant="acme", events=train_file, no_build=True)
         call_command("build", tenant="acme", wait=True, no_ai=True)
-        print("built")
     relevant: dict[str, set[str]] = {}
     for user, item in zip(rows.users[parts.test], rows.items[parts.test], strict=True):
         relevant.setdefault(str(user), set()).add(str(item))

@@ -10,10 +10,11 @@ from rest_framework.response import Response
 from accounts.authentication import caller
 from core import clock, pagination
 from core.errors import FieldError
+from core.idempotency.view import Write
 from recommendations.api.v1 import batches_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
-from recommendations.catalog import end_users, ids, items, outcomes, shapes
+from recommendations.catalog import end_users, ids, items, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.outcomes import Outcome
 from recommendations.interactions.event import read_event
@@ -31,18 +32,20 @@ class ItemsBatchView(ResourceView):
         operation_id="items_batch",
         tags=["catalogue"],
         request=schema.ItemsBatch,
-        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
+        responses={200: schema.RESULT, **resource.POST_PROBLEMS},
         examples=[schema.ITEMS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
-    def post(self, request: Request) -> Response:
+    @resource.idempotent_write
+    def post(self, request: Request, *, write: Write) -> Response:
         """Creates or replaces up to 1,000 items, each as PUT does; of rows with the same id the last holds."""
         now, tenant_id = clock.now(), caller(request).tenant_id
         return _run(
             request,
+            write,
             name="items",
             key="item_id",
             read=shapes.read_item,
-            write=lambda rows: items.upsert_items(tenant_id=tenant_id, items=rows, now=now),
+            store=lambda rows: items.upsert_items(tenant_id=tenant_id, items=rows, now=now),
         )
 
 
@@ -55,18 +58,20 @@ class UsersBatchView(ResourceView):
         operation_id="users_batch",
         tags=["people"],
         request=schema.UsersBatch,
-        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
+        responses={200: schema.RESULT, **resource.POST_PROBLEMS},
         examples=[schema.USERS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
-    def post(self, request: Request) -> Response:
+    @resource.idempotent_write
+    def post(self, request: Request, *, write: Write) -> Response:
         """Creates or replaces up to 1,000 end users, each as PUT does; of rows with the same id the last holds."""
         now, tenant_id = clock.now(), caller(request).tenant_id
         return _run(
             request,
+            write,
             name="users",
             key="user_id",
             read=shapes.read_end_user,
-            write=lambda rows: end_users.upsert_end_users(tenant_id=tenant_id, end_users=rows, now=now),
+            store=lambda rows: end_users.upsert_end_users(tenant_id=tenant_id, end_users=rows, now=now),
         )
 
 
@@ -79,28 +84,31 @@ class EventsBatchView(ResourceView):
         operation_id="events_batch",
         tags=["events"],
         request=schema.EventsBatch,
-        responses={200: schema.BatchResult, **resource.SEND_PROBLEMS},
+        responses={200: schema.RESULT, **resource.SEND_PROBLEMS},
         examples=[schema.EVENTS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
-    def post(self, request: Request) -> Response:
+    @resource.idempotent_write
+    def post(self, request: Request, *, write: Write) -> Response:
         """Stores up to 1,000 events; those that are stored already are duplicates."""
         now, tenant_id = clock.now(), caller(request).tenant_id
         return _run(
             request,
+            write,
             name="events",
             key="event_id",
             read=lambda raw, pointer: read_event(raw, pointer, now=now),
-            write=lambda rows: record(tenant_id=tenant_id, events=rows, now=now),
+            store=lambda rows: record(tenant_id=tenant_id, events=rows, now=now),
         )
 
 
 def _run(
     request: Request,
+    write: Write,
     *,
     name: str,
     key: str,
     read: Callable[[Any, str], Row],
-    write: Callable[[Sequence[Row]], list[Outcome]],
+    store: Callable[[Sequence[Row]], list[Outcome]],
 ) -> Response:
     raws = _rows(request, name)
     results: list[Outcome | None] = [None] * len(raws)
@@ -110,22 +118,11 @@ def _run(
             good.append((index, read(raw, f"/{name}/{index}")))
         except FieldRefused as refused:
             results[index] = Outcome("rejected", _named(raw, key), refused.errors)
-    for (index, _), outcome in zip(good, write([row for _, row in good]), strict=True):
-        results[index] = _placed(outcome, f"/{name}/{index}")
-    told = [outcome for outcome in results if outcome is not None]
-    body = {
-        "results": [
-            {
-                "index": index,
-                "id": outcome.id,
-                "status": outcome.status,
-                "errors": [error.as_dict() for error in outcome.errors],
-            }
-            for index, outcome in enumerate(told)
-        ],
-        "summary": outcomes.summary(told),
-    }
-    return Response(body)
+    with write.effect():
+        for (index, _), outcome in zip(good, store([row for _, row in good]), strict=True):
+            results[index] = _placed(outcome, f"/{name}/{index}")
+        told = [outcome for outcome in results if outcome is not None]
+        return write.answer(Response(schema.result_body(told)), compact=schema.abridged)
 
 
 def _rows(request: Request, name: str) -> list[Any]:

@@ -1,14 +1,20 @@
 """The shape of batches on the wire."""
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer
 from rest_framework import serializers
 
+from core.idempotency.models import MAX_BODY
 from core.serializers import FieldErrorSerializer
 from recommendations.api.v1 import events_schema, items_schema, users_schema
+from recommendations.catalog import outcomes
+from recommendations.catalog.outcomes import Outcome
 
 MAX_ROWS = 1000
+MAX_IDS = MAX_BODY - 1024  # bytes; the summary needs the rest
 
 
 class ItemsBatch(serializers.Serializer[Any]):
@@ -43,6 +49,42 @@ class BatchResult(serializers.Serializer[Any]):
 
     results = RowResult(many=True)
     summary = serializers.DictField(child=serializers.IntegerField(), help_text="Rows by status")
+
+
+class AbridgedBatchResult(serializers.Serializer[Any]):
+    """What a replay has where the whole result was larger than 64 KiB."""
+
+    ids = serializers.ListField(
+        child=serializers.CharField(allow_null=True),
+        allow_null=True,
+        help_text="Each row's item_id, user_id or event_id; null where even they were too large",
+    )
+    summary = serializers.DictField(child=serializers.IntegerField(), help_text="Rows by status")
+
+
+RESULT = PolymorphicProxySerializer(
+    component_name="BatchAnswer", serializers=[BatchResult, AbridgedBatchResult], resource_type_field_name=None
+)
+
+
+def result_body(told: Sequence[Outcome]) -> dict[str, Any]:
+    """What became of every row, as the API shows it."""
+    rows = [
+        {
+            "index": index,
+            "id": outcome.id,
+            "status": outcome.status,
+            "errors": [error.as_dict() for error in outcome.errors],
+        }
+        for index, outcome in enumerate(told)
+    ]
+    return {"results": rows, "summary": outcomes.summary(told)}
+
+
+def abridged(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a result that is too large to be kept whole: the summary, and the ids if they fit."""
+    ids = [row["id"] for row in body["results"]]
+    return {"ids": ids if len(json.dumps(ids)) <= MAX_IDS else None, "summary": body["summary"]}
 
 
 def _error(pointer: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from accounts.authentication import caller
 from core import clock, conditional, pagination
 from core.errors import InvalidInput
+from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import events_schema as schema
 from recommendations.api.v1 import resource
@@ -61,17 +62,20 @@ class EventsView(ResourceView):
         responses={200: schema.EventAnswer, 201: schema.EventAnswer, **resource.SEND_PROBLEMS},
         examples=[schema.SENT_EXAMPLE, schema.STORED_EXAMPLE],
     )
-    def post(self, request: Request) -> Response:
+    @resource.idempotent_write
+    def post(self, request: Request, *, write: Write) -> Response:
         """Stores an event (201); one that is stored already answers 200 with what is stored."""
         now, tenant_id = clock.now(), caller(request).tenant_id
         try:
             event = events.read_event(request.data, now=now)
         except FieldRefused as refused:
             resource.refuse(refused)
-        (outcome,) = record(tenant_id=tenant_id, events=[event], now=now)
-        if outcome.status == "rejected":
-            raise InvalidInput(outcome.errors[0].detail, errors=outcome.errors)
-        if outcome.status == "created":
-            return Response(schema.sent_body(event, now), status=201)
-        stored = queries.find_event(tenant_id=tenant_id, digest=event.digest)
-        return Response(schema.stored_body(stored) if stored else schema.sent_body(event, now), status=200)
+        with write.effect():
+            (outcome,) = record(tenant_id=tenant_id, events=[event], now=now)
+            if outcome.status == "rejected":
+                raise InvalidInput(outcome.errors[0].detail, errors=outcome.errors)
+            if outcome.status == "created":
+                return write.answer(Response(schema.sent_body(event, now), status=201))
+            stored = queries.find_event(tenant_id=tenant_id, digest=event.digest)
+            body = schema.stored_body(stored) if stored else schema.sent_body(event, now)
+            return write.answer(Response(body, status=200))

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from accounts.authentication import caller
 from core import clock, conditional, pagination
+from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import items_schema as schema
 from recommendations.api.v1 import resource
@@ -45,20 +46,22 @@ class ItemView(ResourceView):
         responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
-    def put(self, request: Request, item_id: str) -> Response:
+    @resource.idempotent_write
+    def put(self, request: Request, item_id: str, *, write: Write) -> Response:
         """Creates (201) or replaces (200) the item: fields that are left out are emptied."""
         try:
             row = shapes.read_item(resource.named_body(request, "item_id", item_id))
         except FieldRefused as refused:
             resource.refuse(refused)
-        item, created = items.put_item(
-            tenant_id=caller(request).tenant_id,
-            item=row,
-            now=clock.now(),
-            check=resource.precondition(request),
-        )
-        headers = {"ETag": _tag(item), **({"Location": request.path} if created else {})}
-        return Response(schema.item_body(item), status=201 if created else 200, headers=headers)
+        with write.effect():
+            item, created = items.put_item(
+                tenant_id=caller(request).tenant_id,
+                item=row,
+                now=clock.now(),
+                check=resource.precondition(request),
+            )
+            headers = {"ETag": _tag(item), **({"Location": request.path} if created else {})}
+            return write.answer(Response(schema.item_body(item), status=201 if created else 200, headers=headers))
 
     @extend_schema(
         operation_id="item_patch",
@@ -68,20 +71,22 @@ class ItemView(ResourceView):
         responses={200: schema.ItemAnswer, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
-    def patch(self, request: Request, item_id: str) -> Response:
+    @resource.idempotent_write
+    def patch(self, request: Request, item_id: str, *, write: Write) -> Response:
         """Replaces the given fields, each as a whole; null empties one; the others stay."""
         try:
             changes = shapes.ITEM.read_given(resource.named_body(request, "item_id", item_id))
-            item = items.patch_item(
-                tenant_id=caller(request).tenant_id,
-                item_id=item_id,
-                changes=changes,
-                now=clock.now(),
-                check=resource.precondition(request),
-            )
+            with write.effect():
+                item = items.patch_item(
+                    tenant_id=caller(request).tenant_id,
+                    item_id=item_id,
+                    changes=changes,
+                    now=clock.now(),
+                    check=resource.precondition(request),
+                )
+                return write.answer(Response(schema.item_body(item), headers={"ETag": _tag(item)}))
         except FieldRefused as refused:
             resource.refuse(refused)
-        return Response(schema.item_body(item), headers={"ETag": _tag(item)})
 
     @extend_schema(
         operation_id="item_delete",
@@ -92,15 +97,18 @@ class ItemView(ResourceView):
             **resource.DELETE_PROBLEMS,
         },
     )
-    def delete(self, request: Request, item_id: str) -> Response:
+    @resource.idempotent_write
+    def delete(self, request: Request, item_id: str, *, write: Write) -> Response:
         """Deletes the item. Events that name it stay; a later PUT creates it anew."""
-        items.delete_item(
-            tenant_id=caller(request).tenant_id,
-            item_id=resource.path_id("item_id", item_id),
-            now=clock.now(),
-            check=resource.precondition(request),
-        )
-        return Response(status=204)
+        item_id = resource.path_id("item_id", item_id)
+        with write.effect():
+            items.delete_item(
+                tenant_id=caller(request).tenant_id,
+                item_id=item_id,
+                now=clock.now(),
+                check=resource.precondition(request),
+            )
+            return write.answer(Response(status=204))
 
 
 class ItemsView(ResourceView):

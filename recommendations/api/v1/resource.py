@@ -10,13 +10,18 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts import scope
 from core import conditional, pagination
 from core.errors import InvalidInput
+from core.idempotency.view import idempotent
 from core.json_body import BoundedJSONParser
 from core.serializers import problems
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.upsert import Check, Version, unconditional
+
+# Makes a handler an idempotent write in the caller's tenant; it takes the keyword `write`.
+idempotent_write = idempotent(scope.tenant)
 
 
 class ResourceView(APIView):

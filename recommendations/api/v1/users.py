@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from accounts.authentication import caller
 from core import clock, conditional, pagination
+from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import resource
 from recommendations.api.v1 import users_schema as schema
@@ -46,20 +47,23 @@ class UserView(ResourceView):
         responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
-    def put(self, request: Request, user_id: str) -> Response:
+    @resource.idempotent_write
+    def put(self, request: Request, user_id: str, *, write: Write) -> Response:
         """Creates (201) or replaces (200) the end user: fields that are left out are emptied. Events stay."""
         try:
             row = shapes.read_end_user(resource.named_body(request, "user_id", user_id))
         except FieldRefused as refused:
             resource.refuse(refused)
-        end_user, created = end_users.put_end_user(
-            tenant_id=caller(request).tenant_id,
-            end_user=row,
-            now=clock.now(),
-            check=resource.precondition(request),
-        )
-        headers = {"ETag": _tag(end_user), **({"Location": request.path} if created else {})}
-        return Response(schema.end_user_body(end_user), status=201 if created else 200, headers=headers)
+        with write.effect():
+            end_user, created = end_users.put_end_user(
+                tenant_id=caller(request).tenant_id,
+                end_user=row,
+                now=clock.now(),
+                check=resource.precondition(request),
+            )
+            headers = {"ETag": _tag(end_user), **({"Location": request.path} if created else {})}
+            body = schema.end_user_body(end_user)
+            return write.answer(Response(body, status=201 if created else 200, headers=headers))
 
     @extend_schema(
         operation_id="user_patch",
@@ -69,20 +73,22 @@ class UserView(ResourceView):
         responses={200: schema.EndUserAnswer, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
-    def patch(self, request: Request, user_id: str) -> Response:
+    @resource.idempotent_write
+    def patch(self, request: Request, user_id: str, *, write: Write) -> Response:
         """Replaces the given fields, each as a whole; null empties one; the others stay."""
         try:
             changes = shapes.END_USER.read_given(resource.named_body(request, "user_id", user_id))
         except FieldRefused as refused:
             resource.refuse(refused)
-        end_user = end_users.patch_end_user(
-            tenant_id=caller(request).tenant_id,
-            user_id=user_id,
-            changes=changes,
-            now=clock.now(),
-            check=resource.precondition(request),
-        )
-        return Response(schema.end_user_body(end_user), headers={"ETag": _tag(end_user)})
+        with write.effect():
+            end_user = end_users.patch_end_user(
+                tenant_id=caller(request).tenant_id,
+                user_id=user_id,
+                changes=changes,
+                now=clock.now(),
+                check=resource.precondition(request),
+            )
+            return write.answer(Response(schema.end_user_body(end_user), headers={"ETag": _tag(end_user)}))
 
     @extend_schema(
         operation_id="user_erase",
@@ -91,15 +97,19 @@ class UserView(ResourceView):
         responses={200: schema.ErasureReceipt, **resource.DELETE_PROBLEMS},
         examples=[schema.RECEIPT_EXAMPLE],
     )
-    def delete(self, request: Request, user_id: str) -> Response:
-        """Erases the person with their events and lists, and answers with a receipt."""
-        receipt = erase.erase_end_user(
-            tenant_id=caller(request).tenant_id,
-            user_id=resource.path_id("user_id", user_id),
-            now=clock.now(),
-            check=resource.precondition(request),
-        )
-        return Response(schema.receipt_body(receipt), headers={"Cache-Control": "no-store"})
+    @resource.idempotent_write
+    def delete(self, request: Request, user_id: str, *, write: Write) -> Response:
+        """Erases the person with their events, lists and stored answers.
+
+        The receipt does not repeat who it was: it is kept itself, under the Idempotency-Key.
+        """
+        tenant_id, user_id = caller(request).tenant_id, resource.path_id("user_id", user_id)
+        erase.forget_cached(tenant_id=tenant_id, user_id=user_id)
+        with write.effect():
+            receipt = erase.erase_end_user(
+                tenant_id=tenant_id, user_id=user_id, now=clock.now(), check=resource.precondition(request)
+            )
+            return write.answer(Response(schema.receipt_body(receipt), headers={"Cache-Control": "no-store"}))
 
 
 class UsersView(ResourceView):

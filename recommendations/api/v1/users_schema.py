@@ -48,9 +48,8 @@ class EndUserPage(serializers.Serializer[Any]):
 
 
 class ErasureReceipt(serializers.Serializer[Any]):
-    """What was erased, and when."""
+    """What was erased, and when; not who it was."""
 
-    user_id = serializers.CharField()
     erased_at = serializers.DateTimeField()
     rows = serializers.DictField(child=serializers.IntegerField(), help_text="Erased rows by kind")
 
@@ -69,7 +68,7 @@ def end_user_body(end_user: EndUser) -> dict[str, Any]:
 
 def receipt_body(receipt: Receipt) -> dict[str, Any]:
     """A receipt as the API gives it."""
-    return {"user_id": receipt.user_id, "erased_at": stamp(receipt.erased_at), "rows": receipt.rows}
+    return {"erased_at": stamp(receipt.erased_at), "rows": receipt.rows}
 
 
 WRITTEN = {"attributes": {"plan": "family", "age": 34}, "segments": ["subscribers"], "locale": "de-AT"}
@@ -86,9 +85,8 @@ PAGE_EXAMPLE = OpenApiExample("The last page", value={"data": [READ], "next": No
 RECEIPT_EXAMPLE = OpenApiExample(
     "A receipt",
     value={
-        "user_id": "42",
         "erased_at": "2026-11-23T08:30:00.250000Z",
-        "rows": {"end_users": 1, "events": 412, "lists": 2},
+        "rows": {"end_users": 1, "events": 412, "lists": 2, "stored_answers": 3, "ai_answers": 1},
     },
     response_only=True,
 )

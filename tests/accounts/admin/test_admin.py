@@ -336,3 +336,17 @@ class TestPlan:
         limits = Plan.objects.get().limits()
         assert (limits.rates["read"].count, limits.rates["read"].burst, limits.rates["write"]) == (60, 60, None)
         assert (limits.quota.limit, limits.quota.on_quota) == (None, "static")
+
+
+class TestBoundedPaginator:
+    def test_counts_no_further_than_it_must(self, cast, monkeypatch):
+        from accounts.admin.base import BoundedPaginator
+        from recommendations.models import Item
+
+        monkeypatch.setattr(BoundedPaginator, "most", 3)
+        with scope.tenant(cast.acme.tenant.pk):
+            Item.objects.bulk_create(Item(tenant=cast.acme.tenant, item_id=f"i{n}") for n in range(5))
+
+            paginator = BoundedPaginator(Item.objects.order_by("item_id"), 2)
+
+            assert (paginator.count, paginator.num_pages) == (3, 2)

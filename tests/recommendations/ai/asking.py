@@ -14,6 +14,13 @@ from tests.recommendations.ai.films import films
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
+HANGING = ("black_hole", "slow_drip")
+
+
+def time_for(kind: str) -> float:
+    """A deadline in seconds: short for faults that use it up; below the simulator's Retry-After for all."""
+    return 0.3 if kind in HANGING else 4.0
+
 
 def rerank(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -> Reranked:
     return gateway.rerank(

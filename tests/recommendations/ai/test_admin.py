@@ -5,7 +5,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from accounts import scope
-from accounts.models import User
+from accounts.models import Plan, Tenant, User
 from core import clock
 from recommendations.ai.amounts import Amount, BudgetLimits
 from recommendations.ai.breaker_rules import Outcome
@@ -23,6 +23,22 @@ PAGES = ["aicall", "aibudget", "aiglobalbudget", "ailimit", "aifallbackstat"]
 def _configured():
     with override_settings(OPENAI_API_KEY="k", OPENAI_MODEL="gpt-4.1-mini", OPENAI_BASE_URL="", AI_SIMULATED=False):
         yield
+
+
+@pytest.fixture
+def acme(db, redis_server):
+    return _tenant("acme")
+
+
+@pytest.fixture
+def globex(acme):
+    return _tenant("globex")
+
+
+def _tenant(slug: str) -> Tenant:
+    with scope.all_tenants("test"):
+        plan = Plan.objects.create(name=f"Plan of {slug}")
+        return Tenant.objects.create(slug=slug, name=slug.title(), plan=plan)
 
 
 def _login(tenant=None, *, superuser=True) -> Client:
@@ -52,23 +68,23 @@ def _spend(tenant_id: int) -> None:
 
 class TestPages:
     @pytest.mark.parametrize("page", PAGES)
-    def test_opens(self, cast, page):
-        _spend(cast.acme.tenant.pk)
+    def test_opens(self, acme, page):
+        _spend(acme.pk)
 
         answer = _login().get(reverse(f"admin:recommendations_{page}_changelist"))
 
         assert answer.status_code == 200
         assert ("$1.2345" in answer.content.decode()) is (page in {"aicall", "aibudget", "aiglobalbudget"})
 
-    def test_shows_staff_of_a_tenant_their_own_spend_only(self, cast):
-        _spend(cast.acme.tenant.pk)
-        client = _login(cast.globex.tenant)
+    def test_shows_staff_of_a_tenant_their_own_spend_only(self, acme, globex):
+        _spend(acme.pk)
+        client = _login(globex)
 
         assert "$1.2345" not in client.get(reverse("admin:recommendations_aicall_changelist")).content.decode()
         assert client.get(reverse("admin:recommendations_aiglobalbudget_changelist")).status_code == 403
 
-    def test_nobody_edits_the_books(self, cast):
-        _spend(cast.acme.tenant.pk)
+    def test_nobody_edits_the_books(self, acme):
+        _spend(acme.pk)
         client = _login()
         with scope.all_tenants("test"):
             call = AICall.objects.get()
@@ -80,7 +96,7 @@ class TestPages:
 
 
 class TestBreakerPage:
-    def test_shows_state_and_last_error(self, cast):
+    def test_shows_state_and_last_error(self, acme):
         breaker = observed_breaker(CONFIG)
         breaker.record(breaker.acquire(deadline_seconds=1), Outcome(failed=True, refused=True, error="HTTP 401 no key"))
 
@@ -90,7 +106,7 @@ class TestBreakerPage:
         assert "HTTP 401 no key" in page
         assert "gpt-4.1-mini at api.openai.com" in page
 
-    def test_opens_and_resets(self, cast):
+    def test_opens_and_resets(self, acme):
         client = _login()
 
         assert "no calls until it is reset" in client.post(URL, {"action": "open"}, follow=True).content.decode()
@@ -101,15 +117,15 @@ class TestBreakerPage:
         client.post(URL, {"action": "reset"})
         assert observed_breaker(CONFIG).state().mode == "closed"
 
-    def test_is_closed_to_staff_of_one_tenant(self, cast):
-        client = _login(cast.acme.tenant)
+    def test_is_closed_to_staff_of_one_tenant(self, acme):
+        client = _login(acme)
 
         assert client.get(URL).status_code == client.post(URL, {"action": "open"}).status_code == 403
         assert observed_breaker(CONFIG).state().mode == "closed"
 
-    def test_needs_the_right_to_change(self, cast):
+    def test_needs_the_right_to_change(self, acme):
         assert _login(superuser=False).post(URL, {"action": "open"}).status_code == 403
 
-    def test_says_that_ai_is_off(self, cast):
+    def test_says_that_ai_is_off(self, acme):
         with override_settings(OPENAI_API_KEY=""):
             assert "AI is off" in _login().get(URL).content.decode()

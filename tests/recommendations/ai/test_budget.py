@@ -1,5 +1,6 @@
 """Reserve, settle, release: no number of callers spends more than a cap, and nothing is lost."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -68,6 +69,25 @@ class TestReserve:
         assert caught.value.cap == cap
         assert set(_counters().values()) <= {(0, 0)}
 
+    def test_refuses_nobody_while_the_first_callers_of_a_day_make_its_rows(self, tenant_id):
+        budget = Budget(limits=BudgetLimits(tenant_day=Limit(tokens=300 * 4)))
+
+        def reserve(day: int) -> None:
+            together.wait()
+            try:
+                _reserve(budget, tenant_id, now=NOW + timedelta(days=day))
+            finally:
+                connection.close()
+
+        for day in range(8):
+            together = threading.Barrier(4)
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(reserve, [day] * 4))
+
+        with scope.tenant(tenant_id):
+            held = AIBudget.objects.filter(period="day").values_list("reserved_tokens", flat=True)
+            assert list(held) == [1200] * 8
+
     def test_takes_exactly_what_is_left(self, tenant_id):
         budget = Budget(limits=LIMITS)
 
@@ -132,17 +152,20 @@ class TestGuardOff:
         budget = Budget(limits=LIMITS)
         _settle(budget, _reserve(budget, tenant_id), tokens=0)
 
+        everybody_has_read = threading.Barrier(8)
+
         def call(_) -> None:
             with scope.tenant(tenant_id):
                 row = AIBudget.objects.get(period="day")
+                everybody_has_read.wait()
                 if row.spent_tokens + 300 <= 1000:
                     AIBudget.objects.filter(pk=row.pk).update(spent_tokens=row.spent_tokens + 300)
                     calls.append(300)
             connection.close()
 
         calls: list[int] = []
-        with ThreadPoolExecutor(32) as pool:
-            list(pool.map(call, range(64)))
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(call, range(8)))
 
         assert sum(calls) > 1000
 

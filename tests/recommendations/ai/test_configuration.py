@@ -4,6 +4,7 @@ from datetime import date
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
@@ -98,6 +99,17 @@ class TestFromSettings:
         assert config.budget.global_month == Limit(nano_usd=0)
         assert config.prices.price("llama", on=date(2026, 11, 23)).output == 200
 
+    def test_has_the_same_defaults_in_the_environments_readers(self):
+        assert AIConfiguration.from_settings(settings) == _read(
+            **{name: getattr(settings, name) for name in (*UNSET, "OPENAI_REASONING_EFFORT")}
+        )
+
+    def test_reads_texts_as_the_environment_gives_them(self):
+        config = _read(AI_BREAKER_SLOW_SHARE="0.25", AI_BREAKER_SLOW_SECONDS=0.0, AI_BUDGET_TENANT_DAY_TOKENS="")
+
+        assert config.breaker == BreakerPolicy(slow_share=0.25, slow_seconds=7.5)
+        assert config.budget.tenant_day == Limit(nano_usd=5 * 10**9)
+
     def test_is_off_without_a_key(self):
         config = _read()
 
@@ -121,6 +133,7 @@ class TestFromSettings:
             ({"AI_CONCURRENCY": -1}, "AI_CONCURRENCY"),
             ({"AI_LEDGER_DAYS": 30}, "AI_LEDGER_DAYS"),
             ({"AI_BREAKER_FAILURE_SHARE": 2}, "failure_share"),
+            ({"AI_BREAKER_SLOW_SHARE": "most"}, "AI_BREAKER_SLOW_SHARE"),
             ({"AI_BUDGET_TENANT_DAY_USD": "lots"}, "AI_BUDGET_TENANT_DAY_USD"),
             ({"AI_BUDGET_GLOBAL_MONTH_TOKENS": -1}, "AI_BUDGET_GLOBAL_MONTH_TOKENS"),
             ({"AI_PRICE_INPUT_USD": "1"}, "AI_PRICE_OUTPUT_USD"),

@@ -8,7 +8,7 @@ from recommendations.ai.amounts import BudgetLimits, Limit
 from recommendations.ai.breaker_rules import BreakerPolicy
 from recommendations.ai.provider import ProviderError
 from recommendations.ai.throttle import Limits
-from tests.recommendations.ai.asking import metric, reason, rerank, spent
+from tests.recommendations.ai.asking import metric, reason, rerank, spent, time_for
 from tests.recommendations.ai.films import films
 
 
@@ -52,7 +52,7 @@ class TestReasons:
         openai_simulator.fault(kind)
         before = metric("ai_requests_total", outcome=expected)
 
-        assert reason(make_gateway(), tenant_id, deadline=0.4) == expected
+        assert reason(make_gateway(), tenant_id, deadline=time_for(kind)) == expected
         assert metric("ai_requests_total", outcome=expected) == before + 1
 
     def test_off(self, make_gateway, tenant_id):
@@ -90,7 +90,7 @@ class TestBreaker:
         openai_simulator.fault(kind)
         gateway = make_gateway(breaker=policy)
 
-        reasons = [reason(gateway, tenant_id, f"p-{n}", deadline=0.3) for n in range(12)]
+        reasons = [reason(gateway, tenant_id, f"p-{n}", deadline=time_for(kind)) for n in range(12)]
 
         assert reasons[-6:] == ["breaker"] * 6
         assert openai_simulator.calls() == 3  # retries are counted, and stopped

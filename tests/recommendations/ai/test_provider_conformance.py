@@ -58,7 +58,7 @@ class TestEveryProvider:
         openai_simulator.fault(kind)
         started = time.monotonic()
 
-        outcome = _outcome(provider, question, deadline_seconds=0.6)
+        outcome = _outcome(provider, question, deadline_seconds=0.3)
 
         assert isinstance(outcome, ProviderError)
         assert outcome.reason in {"timeout", "throttled", "error", "invalid"}

@@ -42,14 +42,16 @@ class TestRates:
 
     def test_waits_for_its_turn_where_the_deadline_allows(self, redis_server):
         throttle = _throttle(requests_per_minute=600)  # 120 at once, then one each 0.125 s
-        assert _passed(throttle, 120) == 120
         started = time.monotonic()
+        assert _passed(throttle, 120) == 120
+        spent = time.monotonic()
 
         for _ in range(2):
             with throttle.turn(tokens=1, wait_seconds=2, call_seconds=1):
                 pass
 
-        assert 0.15 < time.monotonic() - started < 0.6
+        assert time.monotonic() - started > 0.2  # turns come back while the burst lasts
+        assert time.monotonic() - spent < 0.6
 
     def test_never_waits_beyond_the_deadline(self, redis_server):
         throttle = _throttle(requests_per_minute=5)

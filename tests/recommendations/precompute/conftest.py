@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from recommendations.ai.retry import RetryingProvider
 from recommendations.precompute import reranking
 from tests.fakes.openai_fixture import SimulatorControl, openai_server, openai_simulator
 from tests.recommendations.precompute.generated import fill
@@ -29,9 +28,7 @@ def simulated_ai(settings: Any, openai_simulator: SimulatorControl) -> Iterator[
     settings.OPENAI_MODEL = "gpt-4.1-mini"
     settings.AI_SIMULATED = True
     settings.AI_TIMEOUT_SECONDS = 2.0
-    reranking.provider.cache_clear()
+    reranking.gateway.cache_clear()
     yield openai_simulator
-    made = reranking.provider()
-    assert isinstance(made, RetryingProvider)
-    made._provider.close()
-    reranking.provider.cache_clear()
+    reranking.gateway().close()
+    reranking.gateway.cache_clear()

@@ -1,6 +1,9 @@
 """AI over the heads: for whom, how often, and what everybody else gets."""
 
 import threading
+import uuid
+from collections import Counter
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -9,10 +12,29 @@ from prometheus_client import REGISTRY
 from accounts import directory, scope
 from accounts.models import FeatureFlag
 from core import clock
-from recommendations.models import Build, Placement, UserList
-from recommendations.precompute import lifecycle, reranking, scoring
+from recommendations.ai import fallbacks
+from recommendations.ai.models import AIBudget, AICall
+from recommendations.ai.prices import NANO_PER_USD
+from recommendations.models import Build, EndUser, Placement, UserList
+from recommendations.precompute import leases, lifecycle, reranking, scoring
+from recommendations.precompute.models import Chunk
+from recommendations.precompute.reranking import CONCURRENT_CALLS
 from tests.recommendations.precompute.conftest import COLD, PEOPLE
 from tests.recommendations.precompute.generated import build_now, lists_of, reread, stored
+
+
+def score_all(build):
+    while scoring.score_chunk(tenant_id=build.tenant_id, build_id=build.pk):
+        pass
+
+
+def noted(tenant):
+    return fallbacks.read(now=clock.now(), window=timedelta(hours=1), tenant_id=tenant.pk)
+
+
+def spent(tenant):
+    with scope.tenant(tenant.pk):
+        return AIBudget.objects.get(period="day").spent_nano_usd
 
 
 def counted(name, **labels):
@@ -84,6 +106,61 @@ class TestWithAI:
         assert build_now(acme, ai=True).ai_calls == 3
 
 
+class TestTwice:
+    def test_the_same_data_is_not_paid_for_again(self, acme, simulated_ai):
+        first = build_now(acme, ai=True)
+        asked = counted("ai_requests_total", outcome="cached")
+
+        second = build_now(acme, ai=True)
+
+        assert simulated_ai.calls() == PEOPLE
+        assert second.outcomes["lists"] == {"ai": PEOPLE, "popular": COLD}
+        assert counted("ai_requests_total", outcome="cached") - asked == PEOPLE
+        with scope.tenant(acme.pk):
+            assert set(AICall.objects.values_list("build_id", flat=True)) == {first.pk}
+        before, after = lists_of(acme, first), lists_of(acme, second)
+        assert {name: stored(row).entries() for name, row in before.items()} == {
+            name: stored(row).entries() for name, row in after.items()
+        }
+
+    def test_only_who_changed_is_asked_about(self, acme, simulated_ai):
+        build_now(acme, ai=True)
+        with scope.tenant(acme.pk):
+            EndUser.objects.filter(user_id__in=["u0003", "u0004"]).update(locale="de")
+
+        build_now(acme, ai=True)
+
+        assert simulated_ai.calls() == PEOPLE + 2
+
+
+class TestStatistics:
+    def test_are_kept_with_the_lists(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 30
+        simulated_ai.fault("refusal", count=2)
+
+        build_now(acme, ai=True)
+
+        assert noted(acme) == fallbacks.Fallbacks(
+            meant=30, fallbacks={"invalid": 2}, skipped={"cap": PEOPLE - 30, "cold": COLD}
+        )
+
+    def test_of_a_chunk_that_somebody_else_did_are_not_kept(self, acme, simulated_ai, monkeypatch):
+        build = build_now(acme, ai=True, until="scoring")
+        rerank_heads = scoring.rerank_heads
+
+        def lose_the_lease(**given):
+            with scope.tenant(acme.pk):
+                Chunk.objects.filter(build=build, kind=Chunk.Kind.PEOPLE).update(lease_token=uuid.uuid4())
+            return rerank_heads(**given | {"between": lambda: None})
+
+        monkeypatch.setattr(scoring, "rerank_heads", lose_the_lease)
+        with pytest.raises(leases.LeaseLost):
+            score_all(build)
+
+        assert simulated_ai.calls() > 0
+        assert noted(acme) == fallbacks.Fallbacks(meant=0, fallbacks={}, skipped={})
+
+
 class TestSkipped:
     @pytest.fixture
     def build(self, acme, simulated_ai):
@@ -108,16 +185,16 @@ class TestSkipped:
 
     def test_where_no_key_is_set(self, acme, settings):
         settings.OPENAI_API_KEY = ""
-        reranking.provider.cache_clear()
+        reranking.gateway.cache_clear()
 
         build = build_now(acme, ai=True)
-        reranking.provider.cache_clear()
+        reranking.gateway.cache_clear()
 
         assert build.outcomes["ai_skipped"] == {"no_key": PEOPLE + COLD}
 
 
 class TestFallbacks:
-    def test_a_dead_provider_costs_nobody_their_list(self, acme, simulated_ai):
+    def test_a_dead_provider_costs_nobody_their_list(self, acme, simulated_ai, settings):
         simulated_ai.fault("bad_request")
         before = counted("ai_fallback_total", reason="error")
 
@@ -126,12 +203,26 @@ class TestFallbacks:
         lists = lists_of(acme, build)
         assert len(lists) == PEOPLE + COLD
         assert build.outcomes["lists"] == {"model": PEOPLE, "popular": COLD}
-        assert build.outcomes["ai_fallbacks"] == {"error": PEOPLE}
-        assert counted("ai_fallback_total", reason="error") - before == PEOPLE
-        degraded = [stored(row).provenance.degraded for row in lists.values()]
-        assert degraded.count("error") == PEOPLE
-        # Taken for dead after a few calls: the rest of the chunk did not wait for it.
-        assert build.ai_calls <= 2 * reranking.CONCURRENT_CALLS
+        called = simulated_ai.calls()
+        # The breaker opens after a few calls: nobody else waits for the provider.
+        assert settings.AI_BREAKER_MINIMUM_CALLS <= called <= settings.AI_BREAKER_MINIMUM_CALLS + CONCURRENT_CALLS
+        assert build.outcomes["ai_fallbacks"] == {"error": called, "breaker": PEOPLE - called}
+        assert counted("ai_fallback_total", reason="error") - before == called
+        degraded = Counter(stored(row).provenance.degraded for row in lists.values())
+        assert degraded == {"error": called, "breaker": PEOPLE - called, None: COLD}
+        assert reranking.gateway().breaker.state().mode != "closed"
+
+    def test_a_spent_budget_costs_nobody_their_list(self, acme, simulated_ai, settings):
+        settings.AI_BUDGET_TENANT_DAY_USD = "0.05"
+        reranking.gateway.cache_clear()
+
+        build = build_now(acme, ai=True)
+
+        made = build.outcomes["lists"]
+        assert made == {"ai": simulated_ai.calls(), "model": build.outcomes["ai_fallbacks"]["budget"], "popular": COLD}
+        assert made["ai"] + made["model"] == PEOPLE
+        assert made["ai"] > 0
+        assert spent(acme) < 0.05 * NANO_PER_USD
 
     def test_single_failures_are_counted_by_reason_and_the_others_get_ai(self, acme, simulated_ai):
         simulated_ai.fault("refusal", count=1)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from core.idempotency.models import MAX_BODY
+
 KINDS = {"items": "item_id", "users": "user_id"}
 
 
@@ -125,3 +127,33 @@ class TestAccess:
 
         assert _results(_post(cast.globex, kind, [{key: "a"}])) == [(0, "a", "created")]
         assert cast.acme.http.get(f"/api/v1/{kind}/a").json()["attributes"] == {"n": 1}
+
+
+class TestRepeat:
+    """A result of more than 64 KiB is not kept whole under its Idempotency-Key."""
+
+    def test_has_the_whole_result(self, cast):
+        sent, first, again = _twice(cast.acme, rows=100, length=8)
+
+        assert [row["id"] for row in first.json()["results"]] == sent
+        assert again.content == first.content
+        assert "Idempotent-Abridged" not in again
+
+    @pytest.mark.parametrize(("length", "kept"), [(16, True), (60, True), (128, False)])
+    def test_has_the_summary_and_the_ids_that_fit(self, cast, length, kept):
+        sent, first, again = _twice(cast.acme, rows=1000, length=length)
+
+        assert len(first.content) > MAX_BODY >= len(again.content)
+        assert again["Idempotent-Abridged"] == "true"
+        assert again.json() == {"ids": sent if kept else None, "summary": {"created": 1000}}
+
+
+def _twice(member, *, rows, length):
+    """The ids of a batch, and its answers: the first, and the one that a repeat gets."""
+    ids = [f"{number:0{length}}" for number in range(rows)]
+    body = {"items": [{"item_id": item_id} for item_id in ids]}
+    first, again = (
+        member.http.post("/api/v1/items/batch", body, format="json", headers={"Idempotency-Key": "k"}) for _ in range(2)
+    )
+    assert (first.status_code, again.status_code, again["Idempotent-Replayed"]) == (200, 200, "true")
+    return ids, first, again

@@ -1,0 +1,16 @@
+"""AI's records: reservations of dead processes come back, what is too old goes, gauges are renewed."""
+
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+
+from core import clock
+from recommendations.ai import housekeeping, jobs
+from recommendations.ai.configuration import AIConfiguration
+
+
+@shared_task(name=jobs.TIDY)
+def tidy(**_: Any) -> None:
+    """Safe at any time, and twice at once."""
+    housekeeping.tidy(AIConfiguration.from_settings(settings), now=clock.now())
