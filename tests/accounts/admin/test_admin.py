@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts import clients, directory, flags, scope
 from accounts.models import ApiClient, FeatureFlag, Plan, Tenant, TenantUsage, User
+from core.admission import Quota, RateLimit
 from recommendations.models import EndUser, Item
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -334,8 +335,9 @@ class TestPlan:
         assert root.post(page(Plan, "change", plan.pk), {**sent, "read_per_minute": "60"}).status_code == 302
 
         limits = Plan.objects.get().limits()
-        assert (limits.rates["read"].count, limits.rates["read"].burst, limits.rates["write"]) == (60, 60, None)
-        assert (limits.quota.limit, limits.quota.on_quota) == (None, "static")
+        assert limits.rates["read"] == RateLimit("read", 60, 60, 60)
+        assert limits.rates["write"] is None
+        assert limits.quota == Quota(None, on_quota="static")
 
 
 class TestBoundedPaginator:

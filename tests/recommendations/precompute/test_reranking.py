@@ -18,7 +18,7 @@ from recommendations.ai.prices import NANO_PER_USD
 from recommendations.models import Build, EndUser, Placement, UserList
 from recommendations.precompute import leases, lifecycle, reranking, scoring
 from recommendations.precompute.models import Chunk
-from recommendations.precompute.reranking import CONCURRENT_CALLS
+from recommendations.precompute.reranking import CONCURRENT_CALLS, rerank_heads
 from tests.recommendations.precompute.conftest import COLD, PEOPLE
 from tests.recommendations.precompute.generated import build_now, lists_of, reread, stored
 
@@ -146,12 +146,12 @@ class TestStatistics:
 
     def test_of_a_chunk_that_somebody_else_did_are_not_kept(self, acme, simulated_ai, monkeypatch):
         build = build_now(acme, ai=True, until="scoring")
-        rerank_heads = scoring.rerank_heads
+        original = rerank_heads
 
         def lose_the_lease(**given):
             with scope.tenant(acme.pk):
                 Chunk.objects.filter(build=build, kind=Chunk.Kind.PEOPLE).update(lease_token=uuid.uuid4())
-            return rerank_heads(**given | {"between": lambda: None})
+            return original(**given | {"between": lambda: None})
 
         monkeypatch.setattr(scoring, "rerank_heads", lose_the_lease)
         with pytest.raises(leases.LeaseLost):
