@@ -41,8 +41,8 @@ bench: .venv/dev ## The benchmarks, with their figures
 		$(SERVERS) --ephemeral bench -- $(BIN)/python -m tests.benchmarks.$$figure || exit 1; \
 	done
 
-drills: .venv/dev ## Break things on purpose and measure the recovery
-	@$(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m drill tests/drills
+drills: .venv/dev ## Break things on purpose, at full length (.ci/run has the short form)
+	@DRILLS=long $(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m drill tests
 
 ##@ Check
 

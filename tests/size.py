@@ -1,0 +1,13 @@
+"""How much a drill does: short in `.ci/run`, long in `make drills`."""
+
+import os
+from typing import TypeVar
+
+Amount = TypeVar("Amount", int, float)
+
+LONG = os.environ.get("DRILLS") == "long"
+
+
+def sized(*, short: Amount, long: Amount) -> Amount:
+    """The long amount under `make drills`, the short one everywhere else."""
+    return long if LONG else short
