@@ -16,7 +16,8 @@ BENCHMARKS ?= quality list_form hot_read admission interactions_size
 CHECKS := lint format-check imports migrations-check types
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format format-check types imports migrations-check bench drills requirements clean
+.PHONY: help demo up test check lint format format-check types imports migrations-check bench drills requirements openapi \
+	clean
 
 ##@ Run
 
@@ -77,6 +78,10 @@ requirements: ## Pin the packages of requirements*.in again, with hashes
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+openapi: .venv/dev ## Write docs/api/openapi.yaml anew, after a change of the API
+	@DJANGO_SETTINGS_MODULE=config.settings.test AI_SIMULATED= \
+		$(BIN)/python manage.py spectacular --skip-checks --validate --fail-on-warn --file docs/api/openapi.yaml
 
 clean: ## Remove data, logs and caches (var/), and the virtual environment
 	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage

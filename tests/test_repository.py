@@ -202,7 +202,8 @@ def test_every_decision_is_listed_once_and_says_its_status():
 
     assert [path.name for path in records] == sorted(set(listed) - {"0000-template.md"})
     assert len(listed) == len(set(listed))
-    assert [path.name[:4] for path in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
+    # Numbers are taken when a record is begun, on branches side by side: one may be missing here, none is given twice.
+    assert len({path.name[:4] for path in records}) == len(records)
     assert [
         path.name for path in records if not re.search(r"^- Status: (accepted|superseded)", path.read_text(), re.M)
     ] == []
