@@ -43,7 +43,7 @@ class KeyedBackend(TokenBackend):
         """Signs with the current key."""
         key = jwks.current()
         claims = {**payload, "iss": settings.JWT_ISSUER, "aud": settings.JWT_AUDIENCE}
-        return jwt.encode(claims, key.private_pem, algorithm=ALGORITHM, headers={"kid": key.kid, "typ": TYPE})
+        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid, "typ": TYPE})
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims of a valid token.
@@ -59,7 +59,7 @@ class KeyedBackend(TokenBackend):
                 raise TokenBackendError("unknown key")
             claims: dict[str, Any] = jwt.decode(
                 token,
-                key.public_pem,
+                key.public,
                 algorithms=[ALGORITHM],
                 audience=settings.JWT_AUDIENCE,
                 issuer=settings.JWT_ISSUER,

@@ -32,4 +32,5 @@ if _worker and base.REDIS_URL:
 
 # Assets come straight from the packages: no collectstatic step.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed for each test client
 base.STATIC_ROOT.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def signed(payload, *, key=None, algorithm="RS256", **header):
     """A token with our key and headers, unless told otherwise."""
     ours = jwks.current()
     headers = {"kid": ours.kid, "typ": "at+jwt", **header}
-    return jwt.encode(payload, key or ours.private_pem, algorithm=algorithm, headers=headers)
+    return jwt.encode(payload, key or ours.private, algorithm=algorithm, headers=headers)
 
 
 def encoded(data):
@@ -62,10 +62,16 @@ def encoded(data):
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+def public_pem():
+    return jwks.current().public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
 def hs256_with_the_public_key():
     header = encoded({"alg": "HS256", "typ": "at+jwt", "kid": jwks.current().kid})
     body = f"{header}.{encoded(claims())}"
-    mac = hmac.new(jwks.current().public_pem.encode(), body.encode(), hashlib.sha256).digest()
+    mac = hmac.new(public_pem(), body.encode(), hashlib.sha256).digest()
     return f"{body}.{encoded(mac)}"
 
 
