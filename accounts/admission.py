@@ -34,11 +34,13 @@ def admit(
     cost: int = 1,
     reads: Sequence[Read] = (),
     has_static: bool = False,
+    of_quota: bool = True,
 ) -> Decision:
     """Charges an authenticated request to its tenant's plan and brings the `reads` along, in one round trip to Redis.
 
     `endpoint_class` is the method's, read or write, unless given. `has_static`: the caller has a static list for
-    tenants over their quota; then `Decision.static` asks for it. In all other respects the request may go on.
+    tenants over their quota; then `Decision.static` asks for it. Without `of_quota` the request takes nothing of the
+    month's, and is served when they are used up. In all other respects the request may go on.
 
     Raises: RateLimited, QuotaExceeded; AuthenticationFailed for a caller who was revoked since authentication.
     """
@@ -51,7 +53,7 @@ def admit(
         tenant_id=principal.tenant_id,
         client_id=principal.client_id,
         token_id=principal.token_id,
-        limits=facts.limits if has_static else _refusing(facts.limits),
+        limits=_limits(facts.limits, has_static=has_static, of_quota=of_quota),
         endpoint_class=endpoint_class or (READ if request.method in _SAFE else WRITE),
         now=now,
         cost=cost,
@@ -69,11 +71,11 @@ def is_judged(request: Request) -> bool:
     return hasattr(request._request, "admission")  # noqa: SLF001  # likewise
 
 
-def _refusing(limits: Limits) -> Limits:
-    """The same limits for an operation that has nothing static to give."""
-    if limits.quota is None or limits.quota.on_quota == "reject":
+def _limits(limits: Limits, *, has_static: bool, of_quota: bool) -> Limits:
+    """The plan's limits as they hold for one operation: with nothing static to give, all that is left is to refuse."""
+    if limits.quota is None or (of_quota and (has_static or limits.quota.on_quota == "reject")):
         return limits
-    return replace(limits, quota=replace(limits.quota, on_quota="reject"))
+    return replace(limits, quota=replace(limits.quota, on_quota="reject") if of_quota else None)
 
 
 def _refuse(decision: Decision) -> None:

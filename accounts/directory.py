@@ -7,7 +7,7 @@ never had one can tell nobody apart, and says so (`check_ready`).
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -19,6 +19,7 @@ from psycopg_pool import PoolTimeout
 
 from accounts import scope
 from accounts.models import ApiClient, FeatureFlag, Tenant
+from core import origins
 from core.admission import Limits
 from core.errors import Unavailable
 
@@ -37,14 +38,19 @@ class TenantFacts:
     create_unknown: bool
     locale: str
     limits: Limits
+    origins: frozenset[str] = frozenset()
     flags: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One copy. `denied` holds the clients that may no longer call; times are monotonic seconds."""
+    """One copy. `denied` holds the clients that may no longer call, `origins` those of all tenants' pages.
+
+    Times are monotonic seconds.
+    """
 
     tenants: Mapping[int, TenantFacts] = field(default_factory=dict)
+    origins: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
     loaded_at: float = _NEVER
     tried_at: float = _NEVER
@@ -70,14 +76,26 @@ def load() -> Directory:
             flags.setdefault(tenant_id, {})[name] = percent
         tenants = {
             row.pk: TenantFacts(
-                row.pk, row.slug, row.create_unknown, row.locale, row.plan.limits(), flags.get(row.pk, {})
+                id=row.pk,
+                slug=row.slug,
+                create_unknown=row.create_unknown,
+                locale=row.locale,
+                limits=row.plan.limits(),
+                origins=_usable(row.allowed_origins),
+                flags=flags.get(row.pk, {}),
             )
             for row in Tenant.objects.filter(active=True).select_related("plan")
         }
         ended = Q(active=False) | Q(expires_at__lte=Now())
         denied = frozenset(ApiClient.objects.filter(ended).values_list("client_id", flat=True))
     read_at = time.monotonic()
-    _current = Directory(tenants, denied, loaded_at=read_at, tried_at=read_at)
+    _current = Directory(
+        tenants=tenants,
+        origins=frozenset().union(*(facts.origins for facts in tenants.values())),
+        denied=denied,
+        loaded_at=read_at,
+        tried_at=read_at,
+    )
     return _current
 
 
@@ -93,6 +111,14 @@ def current() -> Directory:
     if not _current.is_loaded:
         raise Unavailable("This process has not been able to read its tenants yet; try again.")
     return _current
+
+
+def known() -> Directory:
+    """The process's copy as `current` gives it; an empty one where there is none, and never an error."""
+    try:
+        return current()
+    except Unavailable:
+        return _current
 
 
 def check_ready() -> None:
@@ -131,6 +157,11 @@ def tenant(tenant_id: int) -> TenantFacts | None:
     if facts is None:
         facts = _try_load(_UNKNOWN_TENANT_SECONDS).tenants.get(tenant_id)
     return facts
+
+
+def _usable(listed: Sequence[str]) -> frozenset[str]:
+    """The tenant's origins, without those that were written past the admin's validation."""
+    return frozenset(each for each in listed if not origins.refusal(each, production=settings.PRODUCTION))
 
 
 def _renew() -> None:

@@ -10,6 +10,7 @@ SCOPES = {
     "events:read": "Read events",
     "events:write": "Send events",
     "recommendations:read": "Read recommendations",
+    "usage:read": "Read what is used and left of the plan",
     "privacy:write": "Erase a person",
 }
 

@@ -1,18 +1,46 @@
 """Monthly counters between Redis, which counts, and Postgres, which keeps them. The greater of both always holds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from accounts import scope
-from accounts.models import Tenant, TenantUsage
+from accounts import quota_warnings, scope
+from accounts.models import Plan, QuotaWarning, Tenant, TenantUsage
 from core.admission import months, quota
+from core.admission.months import Month
 from core.admission.quota import Usage
 
 
-def flush(*, now: datetime) -> int:
-    """Writes to Postgres what has moved since the last time, then gives Redis back what it has lost.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a tenant has of its plan in the present month, and the warnings that it was given, the last one first."""
 
-    Returns how many counters were written. Killed anywhere, the next run writes the same again.
+    plan: Plan
+    month: Month
+    used: int
+    warnings: tuple[QuotaWarning, ...]
+
+    @property
+    def left(self) -> int | None:
+        """Requests until the quota is used up; None without one."""
+        quota = self.plan.requests_per_month
+        return None if quota is None else max(0, quota - self.used)
+
+
+def standing(*, tenant_id: int, counted: int, now: datetime) -> Standing:
+    """The tenant's standing. `counted` is what Redis says, 0 where it cannot: then Postgres's is up to a minute old."""
+    month = months.of(now)
+    with scope.tenant(tenant_id):
+        plan = Tenant.objects.select_related("plan").get(pk=tenant_id).plan
+        kept = TenantUsage.objects.filter(tenant_id=tenant_id, month=month.name).values_list("used", flat=True).first()
+        given = QuotaWarning.objects.filter(tenant_id=tenant_id, month=month.name)
+        return Standing(plan=plan, month=month, used=max(counted, kept or 0), warnings=tuple(given))
+
+
+def flush(*, now: datetime) -> int:
+    """Writes to Postgres what has moved since the last time, warns, then gives Redis back what it has lost.
+
+    Returns how many counters were written. Killed anywhere, the next run does the same again.
 
     Raises: core.redis.RedisUnavailable.
     """
@@ -20,7 +48,8 @@ def flush(*, now: datetime) -> int:
         tenant_ids = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
     moved = list(quota.drain(tenant_ids=tenant_ids))
     _write(moved)
-    quota.settle(moved)  # after the commit
+    quota_warnings.give(months={months.of(now).name, *(each.month for each in moved)}, now=now)
+    quota.settle(moved)  # after the commits
     with scope.all_tenants("usage: back to Redis"):
         kept = _kept(now)
     _give_back(kept)

@@ -12,19 +12,23 @@ from drf_spectacular.views import (
 
 from accounts.api.v1.keys import jwks_document
 from core import health
+from core.address_limits import limited
 from core.exposition import metrics
 
+public = limited("public")
 urlpatterns = [
     path("api/v1/", include("recommendations.api.v1.urls")),
     path("api/v1/", include("accounts.api.v1.urls")),
-    path(".well-known/jwks.json", jwks_document, name="jwks"),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/schema.json", SpectacularJSONAPIView.as_view(), name="schema-json"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path(".well-known/jwks.json", public(jwks_document), name="jwks"),
+    path("api/schema", public(SpectacularAPIView.as_view()), name="schema"),
+    path("api/schema.json", public(SpectacularJSONAPIView.as_view()), name="schema-json"),
+    path("api/docs/", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
+    path("api/redoc/", public(SpectacularRedocView.as_view(url_name="schema")), name="redoc"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    # In front of the admin's own, which is the same view and what its links are made from.
+    path("admin/login/", limited("admin_login", methods=frozenset({"POST"}))(admin.site.login), name="admin-login"),
     path("admin/", admin.site.urls),
     path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
 ]

@@ -3,10 +3,8 @@
 `manage.py` runs them; a web process does so too (`refuse_to_start`), since no command stands before it.
 """
 
-import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
@@ -16,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, connections
 from psycopg_pool import PoolTimeout
 
-from core import redis
+from core import origins, redis
 
 NO_DATABASE = "core.E001"
 NO_REDIS = "core.E002"
@@ -30,7 +28,6 @@ ANY_HOST = "core.W002"
 EXEMPT_ROLE = "core.W003"
 
 _HINT = "docs/operations/config.md"
-_LOCAL_NAMES = (".localhost", ".local", ".internal", ".test", ".invalid", ".example")
 _MINIMUM_SECRET = 50
 _EXEMPTIONS = """
     SELECT 'is a superuser' FROM pg_roles WHERE rolname = current_user AND rolsuper
@@ -123,9 +120,15 @@ def origins_are_exact(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Error(f"CORS_ALLOWED_ORIGINS: {origin!r} {reason}.", hint="Name exact https:// origins.", id=BAD_ORIGIN)
         for origin in settings.CORS_ALLOWED_ORIGINS
-        if (reason := _refused_origin(origin))
+        if (reason := origins.refusal(origin, production=True))
     ]
-    loose = ("CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL", "CORS_ALLOWED_ORIGIN_REGEXES")
+    loose = (
+        "CORS_ALLOW_ALL_ORIGINS",
+        "CORS_ORIGIN_ALLOW_ALL",
+        "CORS_ALLOWED_ORIGIN_REGEXES",
+        "CORS_ORIGIN_REGEX_WHITELIST",
+        "CORS_ALLOW_CREDENTIALS",
+    )
     hint = "List exact origins in CORS_ALLOWED_ORIGINS."
     found += [Error(f"{name} is set.", hint=hint, id=BAD_ORIGIN) for name in loose if getattr(settings, name, None)]
     return found
@@ -152,28 +155,3 @@ def _unless_usable(name: str, parse: Callable[[str], object], url: str, identity
     except ValueError as error:
         return [Error(f"{name} is not usable: {error}", hint=_HINT, id=identity)]
     return []
-
-
-def _refused_origin(origin: str) -> str:
-    """Why an origin may not stand on the list; an empty string if it may."""
-    if "*" in origin:
-        return "is a wildcard"
-    try:
-        parts = urlsplit(origin)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return "is not an origin"
-    if parts.scheme != "https" or not host:
-        return "does not start with https:// and a host"
-    if origin != f"https://{parts.netloc}" or "@" in parts.netloc or (port is None and parts.netloc.endswith(":")):
-        return "is more than scheme, host and port"
-    if _is_local(host):
-        return "is a local address"
-    return ""
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host.rstrip(".") or host.rstrip(".").endswith(_LOCAL_NAMES)

@@ -43,12 +43,13 @@ def _admin() -> psycopg.Connection[Any]:
 def _clean_process_state() -> None:
     """Nothing that a process remembers leaks from one test into the next."""
     from accounts import directory, tokens
-    from core import redis
+    from core import address_limits, redis
     from core.admission import fallback
 
     directory._current = directory.Directory()
     tokens._remembered.clear()
     fallback.buckets.clear()
+    address_limits.buckets.clear()
     fallback.ledger.clear()
     redis.breaker.succeeded()
 

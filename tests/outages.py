@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import connections
 from django.test import override_settings
 
@@ -14,7 +15,8 @@ def redis_away() -> Iterator[None]:
     """Every new connection goes to a port where nothing listens."""
     redis.client().connection_pool.disconnect()
     redis.client.cache_clear()
-    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
+    away = "redis://127.0.0.1:1/0"
+    with override_settings(REDIS_URL=away, CACHES={"default": {**settings.CACHES["default"], "LOCATION": away}}):
         yield
     redis.client.cache_clear()
     redis.breaker.succeeded()

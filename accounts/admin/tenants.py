@@ -1,10 +1,17 @@
 """Plans, tenants and their feature flags."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from accounts.admin.base import DeploymentAdmin, ReadOnlyTenantAdmin, TenantAdmin, is_confined
-from accounts.models import FeatureFlag, Plan, Tenant, TenantUsage
+from accounts.admin.lines import LinesField
+from accounts.models import FeatureFlag, Plan, QuotaWarning, Tenant, TenantUsage
+from core import clock
+from core.admission import months
 
 
 @admin.register(Plan)
@@ -39,15 +46,39 @@ class TenantPageAdmin(TenantAdmin):
     """Customers."""
 
     tenant_field = ""
-    list_display = ["slug", "name", "plan", "active", "create_unknown", "locale", "created_at"]
+    list_display = ["slug", "name", "plan", "active", "used", "left", "create_unknown", "locale", "created_at"]
     list_filter = ["active", "plan"]
     list_select_related = ["plan"]
     search_fields = ["slug", "name"]
-    readonly_fields = ["created_at"]
+    readonly_fields = ["used", "left", "created_at"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Origins are written one in a line."""
+        if db_field.name == "allowed_origins":
+            return LinesField(help_text=db_field.help_text, required=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        """With the present month's requests: one query."""
+        month = months.of(clock.now()).name
+        own = TenantUsage.objects.filter(tenant=OuterRef("pk"), month=month).values("used")
+        used = Coalesce(Subquery(own), 0, output_field=IntegerField())
+        return super().get_queryset(request).annotate(used_this_month=used)
+
+    @admin.display(description="Used this month", ordering="used_this_month")
+    def used(self, tenant: Tenant) -> int:
+        """Requests of the present month, up to a minute old."""
+        used: int = getattr(tenant, "used_this_month", 0)
+        return used
+
+    @admin.display(description="Left")
+    def left(self, tenant: Tenant) -> int | str:
+        """What the plan allows beyond them."""
+        return _left(tenant.plan.requests_per_month, self.used(tenant)) if tenant.plan_id else "-"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         """The slug stands in tokens: it stays. Confined staff change neither their plan nor whether they are served."""
-        own = ["created_at", "slug"] if obj else ["created_at"]
+        own = ["used", "left", "created_at", *(["slug"] if obj else [])]
         return [*own, "plan", "active"] if is_confined(request) else own
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -86,5 +117,18 @@ class TenantUsageAdmin(ReadOnlyTenantAdmin):
     @admin.display(description="left")
     def left(self, usage: TenantUsage) -> int | str:
         """What the plan allows beyond what was used."""
-        limit = usage.tenant.plan.requests_per_month
-        return "unlimited" if limit is None else max(0, limit - usage.used)
+        return _left(usage.tenant.plan.requests_per_month, usage.used)
+
+
+@admin.register(QuotaWarning)
+class QuotaWarningAdmin(ReadOnlyTenantAdmin):
+    """The warnings that tenants were given."""
+
+    list_display = ["tenant", "month", "percent", "used", "quota", "at"]
+    list_display_links = ["month"]
+    list_filter = ["percent", "month"]
+    search_fields = ["tenant__slug"]
+
+
+def _left(quota: int | None, used: int) -> int | str:
+    return "unlimited" if quota is None else max(0, quota - used)

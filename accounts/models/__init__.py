@@ -2,6 +2,6 @@ from accounts.models.client import ApiClient
 from accounts.models.flag import FeatureFlag
 from accounts.models.staff import User
 from accounts.models.tenant import Plan, Tenant
-from accounts.models.usage import TenantUsage
+from accounts.models.usage import QuotaWarning, TenantUsage
 
-__all__ = ["ApiClient", "FeatureFlag", "Plan", "Tenant", "TenantUsage", "User"]
+__all__ = ["ApiClient", "FeatureFlag", "Plan", "QuotaWarning", "Tenant", "TenantUsage", "User"]

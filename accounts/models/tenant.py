@@ -2,9 +2,11 @@
 
 from typing import Literal, cast
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
+from accounts.models.origins import validate_origins
 from core import clock
 from core.admission import Limits, Quota, RateLimit
 
@@ -105,6 +107,14 @@ class Tenant(models.Model):
     active = models.BooleanField(default=True, help_text="An inactive tenant's tokens are refused within 5 seconds.")
     create_unknown = models.BooleanField(
         default=True, help_text="An event for an unknown item or person creates it; otherwise the event is refused."
+    )
+    allowed_origins = ArrayField(
+        models.CharField(max_length=300),
+        default=list,
+        blank=True,
+        validators=[validate_origins],
+        help_text="Origins of the tenant's own web pages that may call the API, such as https://shop.example.org; one "
+        "in a line. Effective within 5 seconds.",
     )
     locale = models.CharField(max_length=16, default="en", help_text="For reasons, where a person has none.")
     created_at = models.DateTimeField(default=clock.now, editable=False)

@@ -18,3 +18,25 @@ class TenantUsage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month}: {self.used}"
+
+
+class QuotaWarning(models.Model):
+    """A tenant has used so many percent of a month's requests; given once (accounts.quota_warnings)."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="quota_warnings")
+    month = models.CharField(max_length=7, help_text="YYYY-MM")
+    percent = models.PositiveSmallIntegerField()
+    quota = models.PositiveBigIntegerField(help_text="The plan's requests a month at that moment.")
+    used = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "month", "percent", "quota"], name="one_warning_per_tenant_month_percent_and_quota"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month}: {self.percent} %"

@@ -233,7 +233,12 @@ SIMPLE_JWT = {
     "AUDIENCE": JWT_AUDIENCE,
     "LEEWAY": 0,
 }
-TOKEN_RATE = env.rate("TOKEN_RATE", "60/m")  # per address, at the token endpoint
+# What may be asked without a token is limited by address (core.address_limits).
+ADDRESS_RATES = {
+    "token": env.rate("TOKEN_RATE", "60/m"),
+    "admin_login": env.rate("ADMIN_LOGIN_RATE", "10/m"),
+    "public": env.rate("PUBLIC_RATE", "120/m"),
+}
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, maximum=10)
 RATELIMIT_IP_META_KEY = "core.client_address.of"
 RATELIMIT_USE_CACHE = "default"

@@ -31,10 +31,10 @@ class Buckets:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
-        self._arrivals: OrderedDict[tuple[int, str], float] = OrderedDict()
+        self._arrivals: OrderedDict[tuple[int | str, str], float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, key: tuple[int, str], *, cost: int, interval: float, burst: float, now: float) -> float:
+    def take(self, key: tuple[int | str, str], *, cost: int, interval: float, burst: float, now: float) -> float:
         """Charges `cost` units of `interval` seconds each; returns 0, or in how many seconds it would be possible.
 
         What costs more than the burst waits for all of it and is charged in full.

@@ -2,7 +2,9 @@
 
 from prometheus_client import Counter
 
-RATE_LIMIT_REJECTED = Counter("rate_limit_rejected_total", "Requests refused by a rate limit.", ["policy"])
+RATE_LIMIT_REJECTED = Counter(
+    "rate_limit_rejected_total", "Requests refused by a rate limit: of a plan, or of an address.", ["policy"]
+)
 QUOTA_REJECTED = Counter("quota_rejected_total", "Requests refused because the month's quota was used up.")
 LIMITER_REDIS_ERRORS = Counter(
     "limiter_redis_errors_total", "Requests that the process had to judge itself, because Redis was away."

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
-from django.conf import settings
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django_ratelimit.core import get_usage
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.parsers import FormParser
@@ -18,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import clients, tokens
-from core import clock, problem, redis
+from core import address_limits, clock, problem
 from core.json_body import BoundedJSONParser
 from core.serializers import Problem
 
@@ -125,22 +122,10 @@ def _token(request: Request) -> dict[str, Any]:
 
 
 def _check_rate(request: Request) -> None:
-    """Per address. Without Redis nobody is shut out here: a wrong secret is as wrong as before."""
-    try:
-        usage = redis.call("token_rate", lambda _: _count(request._request))  # noqa: SLF001  # it takes Django's request
-    except redis.RedisUnavailable:
-        return
-    if usage and usage["should_limit"]:
-        wait = max(1, usage["time_left"])
+    """Per address."""
+    if wait := address_limits.wait_seconds(request._request, policy="token"):  # noqa: SLF001  # it takes Django's request
         detail = f"Too many token requests from this address; wait {wait} s. A token is good for many calls."
         raise TokenRefused(429, "slow_down", detail, code="rate_limited", retry_after=wait)
-
-
-def _count(request: HttpRequest) -> dict[str, Any] | None:
-    usage: dict[str, Any] | None = get_usage(
-        request, group="token", key="ip", rate=settings.TOKEN_RATE, method="POST", increment=True
-    )
-    return usage
 
 
 def _parameters(request: Request) -> dict[str, str]:

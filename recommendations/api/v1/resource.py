@@ -103,6 +103,7 @@ def query_value(query: Mapping[str, str], name: str, reader: fields.Reader) -> A
 
 
 READ_PROBLEMS = problems(401, 403, 404, 422, 503)
+USAGE_PROBLEMS = problems(401, 403, 503)
 LIST_PROBLEMS = problems(401, 403, 422, 503)
 PUT_PROBLEMS = problems(400, 401, 403, 412, 413, 415, 422, 503)
 PATCH_PROBLEMS = problems(400, 401, 403, 404, 412, 413, 415, 422, 503)

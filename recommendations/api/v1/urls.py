@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from recommendations.api.v1 import batches, events, items, users
+from recommendations.api.v1 import batches, events, items, usage, users
 from recommendations.api.v1 import recommendations as answers
 
 urlpatterns = [
@@ -18,4 +18,5 @@ urlpatterns = [
     path("users/<str:user_id>", users.UserView.as_view(), name="user"),
     path("events", events.EventsView.as_view(), name="events"),
     path("events/batch", batches.EventsBatchView.as_view(), name="events-batch"),
+    path("usage", usage.UsageView.as_view(), name="usage"),
 ]

@@ -3,17 +3,15 @@
 import base64
 import json
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 
 from accounts import clients, scope, tokens
 from accounts.models import ApiClient, Tenant
-from core import clock, redis
-from tests.core import sockets
+from core import clock
+from tests.outages import redis_away
 
 URL = "/api/v1/auth/token"
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -208,7 +206,7 @@ class TestRefusal:
 class TestRate:
     @pytest.fixture(autouse=True)
     def _two_a_minute(self, settings, redis_server):
-        settings.TOKEN_RATE = "2/m"
+        settings.ADDRESS_RATES = {**settings.ADDRESS_RATES, "token": "2/m"}
 
     def ask(self, http, address="192.0.2.1", **headers):
         body = json.dumps({"grant_type": "x"})
@@ -242,10 +240,13 @@ class TestRate:
     def test_behind_a_unix_socket_it_is_one_for_all_and_no_error(self, http):
         assert [self.ask(http, "").status_code for _ in range(3)] == [400, 400, 429]
 
-    def test_without_redis_nobody_is_shut_out(self, http, monkeypatch):
-        with monkeypatch.context() as patched:
-            dead: Any = redis.connect(f"redis://127.0.0.1:{sockets.closed_port()}/0")
-            in_use: Any = caches["default"]
-            patched.setattr(in_use.client.get_client(write=True), "connection_pool", dead.connection_pool)
+    def test_without_redis_nobody_is_unlimited_and_nobody_shut_out(self, http, settings):
+        settings.ADDRESS_RATES = {**settings.ADDRESS_RATES, "token": "60/m"}
+        settings.ADMISSION_PROCESSES = 2
+        with redis_away():
+            codes = [self.ask(http).status_code for _ in range(10)]
+            other = self.ask(http, "192.0.2.2")
 
-            assert [self.ask(http).status_code for _ in range(5)] == [400] * 5
+        # Half of its share, a fifth of that at once: 60 / 2 / 2 / 5.
+        assert codes == [400] * 3 + [429] * 7
+        assert other.status_code == 400

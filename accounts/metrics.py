@@ -1,0 +1,5 @@
+"""The metrics of accounts. Labels are bounded: never a tenant, a client or a token."""
+
+from prometheus_client import Counter
+
+QUOTA_WARNINGS = Counter("quota_warnings_total", "Tenants that came to this percentage of their quota.", ["percent"])

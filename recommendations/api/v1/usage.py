@@ -1,0 +1,45 @@
+"""GET /usage: what a tenant has used of its plan, and what is left."""
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import admission, usage
+from accounts.api.views import AdmittedWithReads
+from accounts.authentication import caller
+from core import clock, conditional
+from core.admission import keys, months
+from recommendations.ai import report
+from recommendations.ai.limit_settings import budget_limits
+from recommendations.api.v1 import resource
+from recommendations.api.v1 import usage_schema as schema
+
+
+class UsageView(AdmittedWithReads):
+    """The tenant's standing."""
+
+    scope = "usage:read"
+
+    @extend_schema(
+        operation_id="usage",
+        tags=["usage"],
+        parameters=[resource.IF_NONE_MATCH, resource.ETAG],
+        responses={200: schema.UsageAnswer, **resource.NOT_MODIFIED, **resource.USAGE_PROBLEMS},
+        examples=[schema.EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        """The plan, its quota and the AI budget: what is used, and what is left.
+
+        Asking takes nothing of the month's requests, and is possible when they are used up; the rate of reads holds.
+        """
+        tenant_id, now = caller(request).tenant_id, clock.now()
+        counter = keys.quota(tenant_id, months.of(now).name)
+        decision = admission.admit(
+            request, now=now, endpoint_class=self.endpoint_class, reads=[("get", counter)], of_quota=False
+        )
+        counted = int(decision.values[0] or 0) if decision.values else 0
+        standing = usage.standing(tenant_id=tenant_id, counted=counted, now=now)
+        spent = report.standings(tenant_id=tenant_id, limits=budget_limits(settings), now=now)
+        body = schema.body(standing, spent)
+        return conditional.answer(request, tag=conditional.etag([tenant_id, body]), body=lambda: body)
