@@ -63,7 +63,8 @@ class TenantPageAdmin(TenantAdmin):
         month = months.of(clock.now()).name
         own = TenantUsage.objects.filter(tenant=OuterRef("pk"), month=month).values("used")
         used = Coalesce(Subquery(own), 0, output_field=IntegerField())
-        return super().get_queryset(request).annotate(used_this_month=used)
+        tenants: QuerySet[Tenant] = super().get_queryset(request)
+        return tenants.annotate(used_this_month=used)
 
     @admin.display(description="Used this month", ordering="used_this_month")
     def used(self, tenant: Tenant) -> int:

@@ -39,7 +39,7 @@ def acme(cast):
 
 @pytest.fixture
 def heard(monkeypatch):
-    told = []
+    told: list[QuotaWarning] = []
     monkeypatch.setattr(quota_warnings, "_listeners", [])
     quota_warnings.subscribe(told.append)
     return told
