@@ -11,6 +11,7 @@ SCOPES = {
     "events:write": "Send events",
     "recommendations:read": "Read recommendations",
     "usage:read": "Read what is used and left of the plan",
+    "privacy:read": "Export everything held about a person",
     "privacy:write": "Erase a person",
 }
 

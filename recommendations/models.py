@@ -10,6 +10,7 @@ from recommendations.ai.models import (
     AIReservation,
 )
 from recommendations.catalog.models import EndUser, Item
+from recommendations.erasures.models import Erasure, FormerId
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import EventType, Interaction
 from recommendations.placements.models import Placement
@@ -27,7 +28,9 @@ __all__ = [
     "Build",
     "Chunk",
     "EndUser",
+    "Erasure",
     "EventType",
+    "FormerId",
     "Import",
     "ImportRowError",
     "Interaction",

@@ -1,7 +1,9 @@
 """Fixtures for all tests: a migrated database for each test process, the cast, and an empty Redis."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,7 +87,7 @@ def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The database with real commits, for races and other processes; emptied by the owner afterwards."""
+    """The database with real commits, for races and other processes; it and the storage are emptied afterwards."""
     with django_db_blocker.unblock():
         yield
         for connection in connections.all():
@@ -97,6 +99,12 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
             ).fetchall()
             names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in tables)
             owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+        shutil.rmtree(storage_folder(), ignore_errors=True)
+
+
+def storage_folder() -> Path:
+    """Where this test process's stored files lie."""
+    return Path(settings.STORAGE_DIR)
 
 
 def owner_url() -> str:

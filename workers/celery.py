@@ -48,6 +48,7 @@ app.conf.update(
         "workers.tasks.builds",
         "workers.tasks.idempotency",
         "workers.tasks.nearline",
+        "workers.tasks.privacy",
         "workers.tasks.usage",
     ),
     # Django's fixup closes the connection around each task; the base task keeps it while it is good (CONN_MAX_AGE).

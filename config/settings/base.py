@@ -27,6 +27,7 @@ NO_SERVERS_HINT = (
 PRODUCTION = True  # dev.py and test.py are not; system checks are stricter here (core.checks)
 DEBUG = False
 SECRET_KEY = env.secret("SECRET_KEY")
+ERASURE_KEY = env.secret("ERASURE_KEY")  # empty: SECRET_KEY (core.pseudonyms)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
@@ -254,10 +255,11 @@ BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
 NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
 TRAIN_MAX_ROWS = env.integer("TRAIN_MAX_ROWS", 50_000_000, minimum=1)
-STORAGES = {
+STORAGE_DIR = env.text("STORAGE_DIR", str(VAR_DIR / "storage"))
+STORAGES: dict[str, dict[str, object]] = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": env.text("STORAGE_DIR", str(VAR_DIR / "storage"))},
+        "OPTIONS": {"location": STORAGE_DIR},
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }

@@ -25,8 +25,11 @@ ADDRESS_RATES = {**base.ADDRESS_RATES, "admin_login": "10000/m", "public": "1000
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING = {"level": "WARNING", "json": False}
 
-# Each process of the test run has a Redis database of its own.
+# Each process of the test run has a Redis database and a storage of its own.
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _worker:
+    STORAGE_DIR = f"{base.STORAGE_DIR}/{_worker}"
+    STORAGES["default"]["OPTIONS"] = {"location": STORAGE_DIR}
 if _worker and base.REDIS_URL:
     REDIS_URL = f"{base.REDIS_URL.rpartition('/')[0]}/{int(_worker.removeprefix('gw')) + 1}"
     CACHES["default"]["LOCATION"] = REDIS_URL

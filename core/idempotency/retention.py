@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from django.db.models import BooleanField
+from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 
 from core.idempotency.claims import Scope
@@ -26,13 +26,22 @@ def purge(*, scope: Scope, now: datetime, batch_rows: int = 1000) -> int:
             return purged
 
 
-def erase_answers(*, tenant_id: int, external_id: str) -> int:
-    """Empties the tenant's stored answers that name the id as a JSON string; says how many they were.
-
-    Call it in the transaction and scope of the person's erasure. The keys stay used: a late retry must not run the
-    write again and bring the person back. Looks through all of the tenant's answers, at most 24 hours' worth.
-    """
+def naming(*, tenant_id: int, external_id: str) -> QuerySet[IdempotencyKey]:
+    """The tenant's stored answers that name the id as a JSON string. Looks through all, at most 24 hours' worth."""
     named = json.dumps(external_id, ensure_ascii=False).encode()
     found = IdempotencyKey.objects.filter(tenant_id=tenant_id, state=IdempotencyKey.State.DONE)
-    in_body = RawSQL("position(%s in body) > 0", [named], output_field=BooleanField())
-    return found.filter(in_body).update(state=IdempotencyKey.State.ERASED, status=None, headers={}, body=None)
+    return found.filter(RawSQL("position(%s in body) > 0", [named], output_field=BooleanField()))
+
+
+def erase_answers(*, tenant_id: int, external_id: str) -> int:
+    """Empties the answers that name the id; says how many they were.
+
+    Call it in the transaction and scope of the person's erasure. The keys stay used: a late retry must not run the
+    write again and bring the person back.
+    """
+    return empty(naming(tenant_id=tenant_id, external_id=external_id))
+
+
+def empty(answers: QuerySet[IdempotencyKey]) -> int:
+    """Empties these answers, whose keys stay used; says how many they were."""
+    return answers.update(state=IdempotencyKey.State.ERASED, status=None, headers={}, body=None)

@@ -3,6 +3,12 @@
 The key of a list does not name the snapshot: a publish overwrites the value, which begins with build and version.
 """
 
+import re
+
+from core.pseudonyms import pseudonym
+
+_PERSONAL = re.compile(r"\{t:(\d+)\}:l:[^:]+:(.+)", re.DOTALL)
+
 
 def user_list(tenant_id: int, placement: str, user_id: str) -> str:
     """One person's list at one placement."""
@@ -17,3 +23,19 @@ def reference_list(tenant_id: int, kind: str, subject: str = "") -> str:
 def gone(tenant_id: int) -> str:
     """Items that may be in a cached list and must not be shown: a hash, item id -> `<unix second>|<nonce>`."""
     return f"{{t:{tenant_id}}}:gone"
+
+
+def personal_lists(tenant_id: int) -> str:
+    """A pattern for SCAN that every person's list of the tenant matches."""
+    return f"{{t:{tenant_id}}}:l:*"
+
+
+def owner(key: str) -> tuple[int, str] | None:
+    """Tenant and person of a `user_list` key; None for another key."""
+    match = _PERSONAL.fullmatch(key)
+    return (int(match[1]), match[2]) if match else None
+
+
+def tombstone(tenant_id: int, user_id: str) -> str:
+    """There for a while after a person was erased: nobody may put a list of theirs back that was read before."""
+    return f"{{t:{tenant_id}}}:x:{pseudonym('tombstone', tenant_id, user_id)}"

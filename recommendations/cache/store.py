@@ -1,6 +1,6 @@
 """Reading and writing lists in Redis. An older list never replaces a newer one, whoever writes last."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,11 @@ from recommendations.metrics import CACHE_READS
 
 PLACEMENTS = ("home",)
 REFILL_TTL_SECONDS = 3600
-# Sets KEYS[1] unless it holds a newer list: bytes 1 to 12 are build and version, big-endian.
+# Longer than anybody takes from reading a list in Postgres to putting it into Redis.
+TOMBSTONE_SECONDS = 600
+# Sets KEYS[1] unless it holds a newer list (bytes 1 to 12 are build and version, big-endian) or KEYS[2] is there.
 _PUT = """
+if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local held = redis.call('GETRANGE', KEYS[1], 1, 12)
 if #held == 12 and held > string.sub(ARGV[1], 2, 13) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
@@ -64,6 +67,8 @@ def fetch(tenant_id: int, wanted: Sequence[str]) -> Fetched:
 def put_many(bodies: Iterable[tuple[str, bytes]], *, ttl_seconds: int | None = None, batch: int = 200) -> int:
     """Stores lists in batches; returns how many were newer than, or as new as, what Redis held.
 
+    A list of a person who was erased a moment ago is not stored.
+
     Raises: core.redis.RedisUnavailable.
     """
     stored = 0
@@ -82,19 +87,46 @@ def _put(pairs: Sequence[tuple[str, bytes]], ttl_seconds: int | None) -> int:
     def pipeline(client: Any) -> int:
         pipe = client.pipeline(transaction=False)
         for key, body in pairs:
-            pipe.execute_command("EVAL", _PUT, 1, key, body, ttl)
+            owner = keys.owner(key)
+            names = [key, keys.tombstone(*owner)] if owner else [key]
+            pipe.execute_command("EVAL", _PUT, len(names), *names, body, ttl)
         return sum(pipe.execute())
 
     return redis.call("put_lists", pipeline)
 
 
 def forget_user(tenant_id: int, user_id: str) -> None:
-    """Removes a person's lists.
+    """Removes a person's lists, and keeps away those that somebody has read before and is about to put back.
 
     Raises: core.redis.RedisUnavailable.
     """
     names = [keys.user_list(tenant_id, placement, user_id) for placement in PLACEMENTS]
-    redis.call("forget_user", lambda client: client.unlink(*names))
+
+    def forget(client: Any) -> None:
+        pipe = client.pipeline(transaction=False)
+        pipe.set(keys.tombstone(tenant_id, user_id), b"", ex=TOMBSTONE_SECONDS)
+        pipe.unlink(*names)
+        pipe.execute()
+
+    redis.call("forget_user", forget)
+
+
+def forget_where(tenant_id: int, forgotten: Callable[[str], bool]) -> int:
+    """Removes the lists of those people for whom `forgotten` holds; returns how many. Looks at every key there is.
+
+    Whose list is removed though it is good finds it in Postgres again.
+    Raises: core.redis.RedisUnavailable.
+    """
+    pattern = keys.personal_lists(tenant_id)
+    found = redis.call("scan_lists", lambda client: list(client.scan_iter(match=pattern, count=1000)))
+    stale = [key for key in found if (owner := keys.owner(key.decode())) and forgotten(owner[1])]
+    for start in range(0, len(stale), 200):
+        _unlink(stale[start : start + 200])
+    return len(stale)
+
+
+def _unlink(names: Sequence[bytes]) -> None:
+    redis.call("forget_lists", lambda client: client.unlink(*names))
 
 
 def _decoded(body: bytes | None) -> StoredList | None:

@@ -1,1 +1,1 @@
-"""What the law gives a person: to be forgotten, in every slice."""
+"""People across every slice: what the law gives them, and two of them that turn out to be one."""

@@ -62,6 +62,7 @@ def environment(folder: Path, port: int, **more: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
         "DATABASE_URL": f"{settings.DATABASE_URL.rpartition('/')[0]}/{name}",
         "REDIS_URL": settings.REDIS_URL,
+        "STORAGE_DIR": settings.STORAGE_DIR,
         "JWT_PRIVATE_KEY": settings.JWT_PRIVATE_KEY,
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "prometheus"),
         "HOST": LOOPBACK,

@@ -64,6 +64,13 @@ CASES = {
         Send("post", "/events", EVENT),
         before=(USER_BEFORE, Send("post", "/events", EVENT)),
     ),
+    "user_merge": Case(
+        Send("post", "/users/u/merge", {"from": "v"}),
+        200,
+        {"from": "w"},
+        Send("post", "/events", {**EVENT, "user_id": "v"}),
+        before=(USER_BEFORE, Send("post", "/events", {**EVENT, "user_id": "v"})),
+    ),
     "users_batch": Case(
         Send("post", "/users/batch", {"users": [{"user_id": "u", **USER}, {"user_id": "v"}, {}]}),
         200,

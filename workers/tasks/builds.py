@@ -7,6 +7,7 @@ from celery import shared_task
 from core import clock
 from recommendations.interactions.jobs import PLAN_FIRST
 from recommendations.precompute import jobs, plan, popular, publish, resume, scoring, training
+from recommendations.privacy.apply import apply_erasures
 
 
 @shared_task(name=jobs.PLAN_NIGHTLY)
@@ -23,7 +24,8 @@ def plan_first(*, tenant_id: int, **_: Any) -> None:
 
 @shared_task(name=jobs.TRAIN)
 def train(*, tenant_id: int, build_id: int, **_: Any) -> None:
-    """The first step of a build."""
+    """The first step of a build. Nobody who was erased is learnt from, also after a restore."""
+    apply_erasures(tenant_id=tenant_id, now=clock.now())
     training.train_step(tenant_id=tenant_id, build_id=build_id)
 
 

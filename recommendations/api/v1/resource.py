@@ -108,6 +108,7 @@ LIST_PROBLEMS = problems(401, 403, 422, 503)
 PUT_PROBLEMS = problems(400, 401, 403, 412, 413, 415, 422, 503)
 PATCH_PROBLEMS = problems(400, 401, 403, 404, 412, 413, 415, 422, 503)
 DELETE_PROBLEMS = problems(401, 403, 404, 412, 422, 503)
+MERGE_PROBLEMS = problems(400, 401, 403, 404, 413, 415, 422, 503)
 POST_PROBLEMS = problems(400, 401, 403, 413, 415, 422, 503)
 SEND_PROBLEMS = problems(400, 401, 403, 409, 413, 415, 422, 503)
 NOT_MODIFIED = {304: OpenApiResponse(description="Unchanged since the ETag in If-None-Match; no body.")}

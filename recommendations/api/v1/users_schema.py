@@ -50,6 +50,7 @@ class EndUserPage(serializers.Serializer[Any]):
 class ErasureReceipt(serializers.Serializer[Any]):
     """What was erased, and when; not who it was."""
 
+    receipt_id = serializers.UUIDField(help_text="The erasure in the tenant's log of erasures")
     erased_at = serializers.DateTimeField()
     rows = serializers.DictField(child=serializers.IntegerField(), help_text="Erased rows by kind")
 
@@ -68,7 +69,7 @@ def end_user_body(end_user: EndUser) -> dict[str, Any]:
 
 def receipt_body(receipt: Receipt) -> dict[str, Any]:
     """A receipt as the API gives it."""
-    return {"erased_at": stamp(receipt.erased_at), "rows": receipt.rows}
+    return {"receipt_id": str(receipt.number), "erased_at": stamp(receipt.erased_at), "rows": receipt.rows}
 
 
 WRITTEN = {"attributes": {"plan": "family", "age": 34}, "segments": ["subscribers"], "locale": "de-AT"}
@@ -85,8 +86,9 @@ PAGE_EXAMPLE = OpenApiExample("The last page", value={"data": [READ], "next": No
 RECEIPT_EXAMPLE = OpenApiExample(
     "A receipt",
     value={
+        "receipt_id": "5b0f2a57-1f6e-4a55-9d1c-3f9a4c8f2a10",
         "erased_at": "2026-11-23T08:30:00.250000Z",
-        "rows": {"end_users": 1, "events": 412, "lists": 2, "stored_answers": 3, "ai_answers": 1},
+        "rows": {"end_users": 1, "lists": 2, "events": 412, "ai_answers": 1, "stored_answers": 3},
     },
     response_only=True,
 )

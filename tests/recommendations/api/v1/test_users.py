@@ -99,7 +99,7 @@ class TestErase:
 
         assert answer.status_code == 200
         receipt = answer.json()
-        assert set(receipt) == {"erased_at", "rows"}
+        assert set(receipt) == {"receipt_id", "erased_at", "rows"}
         counts = {"end_users": 1, "events": 2, "lists": 1, "stored_answers": 0, "ai_answers": 0}
         assert receipt["rows"] == counts
         assert receipt["erased_at"].endswith("Z")

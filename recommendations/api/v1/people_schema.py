@@ -1,0 +1,161 @@
+"""The shape of exports and merges on the wire."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+
+from recommendations.api.v1.resource import stamp
+from recommendations.api.v1.users_schema import READ, EndUserAnswer
+from recommendations.catalog import fields
+from recommendations.privacy.merge import Merged
+
+
+class ExportedUser(EndUserAnswer):
+    """The person as they are read, and when their newest event arrived."""
+
+    last_event_at = serializers.DateTimeField(allow_null=True)
+
+
+class ExportedEvent(serializers.Serializer[Any]):
+    """One thing that the person did."""
+
+    event_id = serializers.CharField(allow_null=True)
+    item_id = serializers.CharField()
+    type = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    occurred_at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+    recommendation_id = serializers.CharField(allow_null=True)
+    context = serializers.DictField(allow_null=True)  # type: ignore[assignment]  # the contract names it
+
+
+class ExportedList(serializers.Serializer[Any]):
+    """A stored list of the person's; older builds' are among them until they are pruned."""
+
+    placement = serializers.CharField()
+    build = serializers.IntegerField()
+    version = serializers.IntegerField()
+    source = serializers.CharField()  # type: ignore[assignment]  # the contract names it
+    generated_at = serializers.DateTimeField()
+    items = serializers.ListField(child=serializers.DictField())
+
+
+class ExportedAIAnswer(serializers.Serializer[Any]):
+    """What an AI model answered about the person's list."""
+
+    model = serializers.CharField()
+    prompt_version = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    content = serializers.DictField()
+
+
+class ExportedStoredAnswer(serializers.Serializer[Any]):
+    """An answer kept under an Idempotency-Key that names the person; with its body where it names nobody else."""
+
+    status = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    body = serializers.DictField(required=False)
+
+
+class EndUserExport(serializers.Serializer[Any]):
+    """Everything that is held about a person."""
+
+    exported_at = serializers.DateTimeField()
+    user = ExportedUser()
+    lists = ExportedList(many=True)
+    events = ExportedEvent(many=True)
+    ai_answers = ExportedAIAnswer(many=True)
+    stored_answers = ExportedStoredAnswer(many=True)
+
+
+class MergeFields(serializers.Serializer[Any]):
+    """Whose history moves."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`from` is no name that Python lets a class have."""
+        return {"from": serializers.CharField(max_length=128, help_text="The person who is removed")}
+
+
+class MergeAnswer(serializers.Serializer[Any]):
+    """What moved, and when."""
+
+    user_id = serializers.CharField()
+    merged_at = serializers.DateTimeField()
+    rows = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Events that moved; lists and AI's answers that went"
+    )
+
+
+def read_merge(raw: Any) -> str:
+    """The person whose history moves.
+
+    Raises: FieldRefused.
+    """
+    if not isinstance(raw, Mapping):
+        raise fields.refuse("", "not_an_object", "The body must be a JSON object.")
+    for name in raw:
+        if name != "from":
+            raise fields.refuse(f"/{name}"[:200], "unknown_field", "Unknown field; known is from.")
+    if "from" not in raw:
+        raise fields.refuse("/from", "required", "Name the person whose history moves.")
+    return fields.identifier(raw["from"], "/from")
+
+
+def merge_body(user_id: str, merged: Merged) -> dict[str, Any]:
+    """A merge as the API answers it. It does not name who was removed: it is kept under the Idempotency-Key."""
+    return {"user_id": user_id, "merged_at": stamp(merged.merged_at), "rows": merged.rows}
+
+
+MERGE_EXAMPLE = OpenApiExample("A visitor who signed in", value={"from": "anon-1"}, request_only=True)
+MERGED_EXAMPLE = OpenApiExample(
+    "What moved",
+    value={
+        "user_id": "42",
+        "merged_at": "2026-11-23T08:30:00.250000Z",
+        "rows": {"lists": 1, "events": 12, "ai_answers": 0},
+    },
+    response_only=True,
+)
+EXPORT_EXAMPLE = OpenApiExample(
+    "A subscriber",
+    value={
+        "exported_at": "2026-11-23T08:30:00.250000Z",
+        "user": {**READ, "last_event_at": "2026-11-22T20:15:00Z"},
+        "lists": [
+            {
+                "placement": "home",
+                "build": 7,
+                "version": 1,
+                "source": "model",
+                "generated_at": "2026-11-23T03:00:41Z",
+                "items": [
+                    {
+                        "item_id": "1198",
+                        "rank": 1,
+                        "score": 3.41,
+                        "reason": "Because you liked Star Wars",
+                        "evidence": [{"item_id": "260"}],
+                    }
+                ],
+            }
+        ],
+        "events": [
+            {
+                "event_id": None,
+                "item_id": "260",
+                "type": "rating",
+                "value": 4.5,
+                "occurred_at": "2026-11-22T20:14:59Z",
+                "received_at": "2026-11-22T20:15:00Z",
+                "recommendation_id": None,
+                "context": None,
+            }
+        ],
+        "ai_answers": [],
+        "stored_answers": [],
+    },
+    response_only=True,
+)

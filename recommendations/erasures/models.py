@@ -1,0 +1,49 @@
+"""Erasures, and the ids that a person had before a merge."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+
+class Erasure(models.Model):
+    """A person who was erased: when, and a keyed digest by which they are known again. The receipt names the row."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    digest = models.CharField(max_length=64, help_text="HMAC-SHA256 of tenant and id under ERASURE_KEY.")
+    key = models.CharField(max_length=16, help_text="Names the key that made the digest.")
+    erased_at = models.DateTimeField()
+    receipt = models.UUIDField(default=uuid.uuid4)
+    rows = models.JSONField(default=dict, help_text="What was erased, by kind.")
+    copied_at = models.DateTimeField(null=True, blank=True, help_text="When it was copied to the storage.")
+    repeated_at = models.DateTimeField(null=True, blank=True, help_text="When the person last had to be erased again.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "digest", "erased_at"], name="one_erasure_at_a_time")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant"], name="erasure_uncopied", condition=models.Q(copied_at__isnull=True))
+        ]
+        ordering: ClassVar = ["-erased_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.erased_at:%Y-%m-%d %H:%M:%S} {self.digest[:8]}"
+
+
+class FormerId(models.Model):
+    """An id that a person had before a merge, as the log would know it: who erases the person erases it too."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    end_user = models.ForeignKey("recommendations.EndUser", on_delete=models.CASCADE, related_name="former_ids")
+    digest = models.CharField(max_length=64)
+    merged_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "end_user", "digest"], name="former_id_once")
+        ]
+        ordering: ClassVar = ["merged_at", "id"]
+
+    def __str__(self) -> str:
+        return self.digest[:8]

@@ -1,0 +1,138 @@
+"""What is held about a person, kind by kind: how each is exported, erased, and merged into another person's.
+
+Whoever keeps something new about people adds a line to HOLDINGS; `tests/recommendations/privacy` looks through every
+table, key and file for what a line is missing for.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from accounts import scope
+from core.idempotency.models import IdempotencyKey
+from core.idempotency.retention import erase_answers, naming
+from recommendations.ai import answers
+from recommendations.ai.models import AIAnswer
+from recommendations.cache.form import Corrupt, decode
+from recommendations.interactions import queries
+from recommendations.interactions.models import Interaction
+from recommendations.interactions.queries import EventFilter
+from recommendations.precompute.models import UserList
+
+PAGE = 500
+Entries = Iterator[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The person whom it is about."""
+
+    tenant_id: int
+    pk: int
+    user_id: str
+
+    @property
+    def key(self) -> str:
+        """How AI's records name the person."""
+        return answers.person_key(tenant_id=self.tenant_id, person=self.pk)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One kind. `erase` and `merge` run in the transaction and scope of the whole, the person's row being locked.
+
+    `erase` returns how many rows it was; `merge` (from, to) how many rows moved, without it nothing happens to them.
+    `export` opens scopes of its own, a short one for each page, and is read outside any.
+    """
+
+    name: str
+    erase: Callable[[Subject], int]
+    export: Callable[[Subject], Entries]
+    merge: Callable[[Subject, Subject], int] | None = None
+
+
+def _erase_lists(subject: Subject) -> int:
+    return UserList.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).delete()[0]
+
+
+def _export_lists(subject: Subject) -> Entries:
+    with scope.tenant(subject.tenant_id):
+        lists = UserList.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).order_by("-build_id", "pk")
+        names = ("placement__name", "build_id", "version", "source", "generated_at", "body")
+        rows = list(lists.values(*names))
+    for row in rows:
+        body = bytes(row.pop("body"))
+        try:
+            items = decode(body).entries()
+        except Corrupt:
+            items = []
+        yield {"placement": row.pop("placement__name"), "build": row.pop("build_id"), **row, "items": items}
+
+
+def _erase_events(subject: Subject) -> int:
+    return Interaction.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).delete()[0]
+
+
+def _export_events(subject: Subject) -> Entries:
+    wanted, after = EventFilter(user_id=subject.user_id), None
+    while True:
+        page = queries.list_events(tenant_id=subject.tenant_id, wanted=wanted, after=after, limit=PAGE)
+        for row in page.rows:
+            yield {name: value for name, value in row.items() if name not in {"id", "user_id"}}
+        after = page.after
+        if after is None:
+            return
+
+
+def _merge_events(source: Subject, target: Subject) -> int:
+    moved = Interaction.objects.filter(tenant_id=source.tenant_id, end_user_id=source.pk)
+    return moved.update(end_user_id=target.pk)
+
+
+def _erase_ai_answers(subject: Subject) -> int:
+    return answers.forget(tenant_id=subject.tenant_id, person_key=subject.key)
+
+
+_OF_AI = ("model", "prompt_version", "created_at", "content")
+
+
+def _export_ai_answers(subject: Subject) -> Entries:
+    about = answers.subject_of(subject.key)
+    with scope.tenant(subject.tenant_id):
+        found = AIAnswer.objects.filter(tenant_id=subject.tenant_id, subject=about).order_by("pk")
+        rows: list[dict[str, Any]] = [dict(row) for row in found.values(*_OF_AI)]
+    yield from rows
+
+
+def _erase_stored_answers(subject: Subject) -> int:
+    return erase_answers(tenant_id=subject.tenant_id, external_id=subject.user_id)
+
+
+def _export_stored_answers(subject: Subject) -> Entries:
+    """The body only where it is about this person alone: a batch's names others too."""
+    with scope.tenant(subject.tenant_id):
+        found = naming(tenant_id=subject.tenant_id, external_id=subject.user_id).order_by("pk")
+        rows: list[IdempotencyKey] = list(found)
+    for row in rows:
+        body = _parsed(bytes(row.body or b""))
+        own = isinstance(body, dict) and body.get("user_id") == subject.user_id
+        said = {"status": row.status, "created_at": row.created_at, "expires_at": row.expires_at}
+        yield said | ({"body": body} if own else {})
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+HOLDINGS: tuple[Holding, ...] = (
+    Holding("lists", _erase_lists, _export_lists, merge=lambda source, _target: _erase_lists(source)),
+    Holding("events", _erase_events, _export_events, merge=_merge_events),
+    Holding(
+        "ai_answers", _erase_ai_answers, _export_ai_answers, merge=lambda source, _target: _erase_ai_answers(source)
+    ),
+    Holding("stored_answers", _erase_stored_answers, _export_stored_answers),
+)

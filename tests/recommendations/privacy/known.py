@@ -1,0 +1,56 @@
+"""A person of whom the service knows all that it can know, for tests that look for what is left."""
+
+from datetime import datetime
+from typing import Any
+
+from accounts import scope
+from accounts.models import Tenant
+from recommendations.ai import answers
+from recommendations.ai.models import AIAnswer
+from recommendations.models import EndUser
+from tests.recommendations.precompute.generated import build_now, fill
+
+# Long and odd, so that it stands nowhere by chance.
+ADA = "ada.lovelace~1815@example.org"
+
+
+def introduce(member: Any, user_id: str = ADA) -> None:
+    """The person is written and does things, all under idempotency keys."""
+    http, name = member.http, f"{len(user_id)}{user_id[-1]}"
+    row = {"attributes": {"mail": user_id}, "segments": [f"friends of {user_id}"], "locale": "en-GB"}
+    headers = {"Idempotency-Key": f"put {name}"}
+    assert http.put(f"/api/v1/users/{user_id}", row, format="json", headers=headers).status_code == 201
+    for number in range(4):
+        event = {
+            "user_id": user_id,
+            "item_id": f"i{number * 4:04d}",
+            "type": "view",
+            "event_id": f"{user_id}/{number}",
+            "context": {"page": f"/of/{user_id}"},
+        }
+        headers = {"Idempotency-Key": f"event {name} {number}"}
+        assert http.post("/api/v1/events", event, format="json", headers=headers).status_code == 201
+
+
+def answered_by_ai(tenant: Tenant, now: datetime, user_id: str = ADA) -> None:
+    """An answer of AI about the person, which names them as no real prompt would."""
+    with scope.tenant(tenant.pk):
+        person = EndUser.objects.get(user_id=user_id)
+        subject = answers.subject_of(answers.person_key(tenant_id=tenant.pk, person=person.pk))
+        AIAnswer.objects.create(
+            tenant=tenant,
+            digest=subject,
+            subject=subject,
+            model="m",
+            prompt_version="1",
+            content={"said": f"what {user_id} likes"},
+            created_at=now,
+        )
+
+
+def known(member: Any, now: datetime) -> None:
+    """All of it, for ADA."""
+    fill(member.tenant, people=20, items=40)
+    introduce(member)
+    build_now(member.tenant)
+    answered_by_ai(member.tenant, now)

@@ -1,0 +1,63 @@
+"""An erased person is nowhere: not in a table, not in a key, not in a file."""
+
+import pytest
+
+from accounts import scope
+from core import clock, redis
+from recommendations.cache import keys, store
+from recommendations.models import EndUser, UserList
+from recommendations.precompute import nearline
+from recommendations.privacy.erase import erase_end_user, forget_cached
+from tests.recommendations.precompute.generated import build_now, happen
+from tests.recommendations.privacy import everywhere
+from tests.recommendations.privacy.known import ADA, known
+
+URL = f"/api/v1/users/{ADA}"
+
+
+@pytest.fixture
+def acme(cast, committed_db):
+    known(cast.acme, clock.now())
+    return cast.acme
+
+
+class TestErased:
+    def test_is_nowhere_and_not_in_the_next_build(self, acme):
+        before = everywhere.places(ADA)
+        assert {place.split(".")[0].split()[-1] for place in before if place.startswith("table")} >= {
+            "recommendations_enduser",
+            "recommendations_interaction",
+            "recommendations_userlist",
+            "recommendations_aianswer",
+            "core_idempotencykey",
+        }
+        cached = keys.user_list(acme.tenant.pk, "home", ADA)
+        body = redis.client().get(cached)
+
+        receipt = acme.http.delete(URL, headers={"Idempotency-Key": "erase"}).json()
+
+        assert everywhere.places(ADA) == []
+        assert receipt["rows"] == {"end_users": 1, "lists": 1, "events": 4, "ai_answers": 1, "stored_answers": 5}
+        assert store.put_many([(cached, body)]) == 0, "whoever has read the list before puts it back"
+
+        build = build_now(acme.tenant)
+
+        assert everywhere.places(ADA) == []
+        with scope.tenant(acme.tenant.pk):
+            assert UserList.objects.filter(build=build).count() == EndUser.objects.count() == 20
+
+    def test_does_not_come_back_with_near_line(self, acme, monkeypatch):
+        """Near line has written the row when the person is erased, and tells Redis afterwards."""
+        person = happen(acme.tenant, ADA, "i0001")
+        put = store.put_many
+
+        def erase_first(pairs, **options):
+            monkeypatch.setattr(store, "put_many", put)
+            forget_cached(tenant_id=acme.tenant.pk, user_id=ADA)
+            erase_end_user(tenant_id=acme.tenant.pk, user_id=ADA, now=clock.now())
+            return put(pairs, **options)
+
+        monkeypatch.setattr(store, "put_many", erase_first)
+        nearline.rescore(tenant_id=acme.tenant.pk, user_pks=[person.pk])
+
+        assert everywhere.places(ADA) == []
