@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from django.utils.module_loading import import_string
+from gunicorn import util
 from prometheus_client import multiprocess
 
 _host = os.environ.get("HOST") or "127.0.0.1"
@@ -29,6 +30,7 @@ graceful_timeout = 30 + int(_drain_seconds)
 timeout = 60
 # Longer than the idle time-out of the usual balancers, so that they close first and no request meets a closed socket.
 keepalive = 75
+limit_request_line = 8190  # gunicorn's most: a hundred ids to exclude have room
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1"
 accesslog = None  # the application logs requests itself, with tenant and trace
 errorlog = "-"
@@ -49,6 +51,8 @@ def on_starting(_server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Open connections and load what the first request would otherwise wait for; announce a stop before it comes."""
     import_string("core.health.warm_up")()
+    # There is no hook for what is refused before there is a request: bad request lines, headers that are too long.
+    util.write_error = import_string("core.server_errors.write")
 
     def drain(signal_number: int, frame: FrameType | None) -> None:
         import_string("core.health.drain")()

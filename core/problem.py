@@ -37,9 +37,13 @@ _CODE_BY_STATUS = {
     405: "method_not_allowed",
     406: "not_acceptable",
     413: "too_large",
+    414: "address_too_long",
     415: "unsupported_media_type",
+    417: "expectation_failed",
     429: "rate_limited",
+    431: "headers_too_large",
     500: "internal_error",
+    501: "not_implemented",
     503: "unavailable",
 }
 
@@ -52,8 +56,9 @@ def document(
     request: HttpRequest | None,
     title: str = "",
     errors: Sequence[FieldError] = (),
+    request_id: str = "",
 ) -> dict[str, Any]:
-    """The members of a problem, in the order in which people read them."""
+    """The members of a problem, in the order in which people read them. The request's own id wins."""
     return {
         "type": TYPE_BASE + code,
         "title": title or HTTPStatus(status).phrase,
@@ -61,9 +66,14 @@ def document(
         "detail": _encodable(detail),
         "instance": printable(request.path) if request else "",
         "code": code,
-        "request_id": getattr(request, "request_id", ""),
+        "request_id": getattr(request, "request_id", request_id),
         "errors": [{key: _encodable(value) for key, value in error.as_dict().items()} for error in errors],
     }
+
+
+def code_of(status: int) -> str:
+    """The code of a refusal that says no more than its status."""
+    return _CODE_BY_STATUS.get(status, "error")
 
 
 def response(
@@ -77,7 +87,7 @@ def response(
     extra: Mapping[str, str] | None = None,
 ) -> JsonResponse:
     """A problem as a plain Django response, for errors outside DRF."""
-    code = code or _CODE_BY_STATUS.get(status, "error")
+    code = code or code_of(status)
     body = document(
         status=status, code=code, detail=detail or HTTPStatus(status).phrase, request=request, errors=errors
     )
@@ -122,7 +132,7 @@ def _from_drf(error: exceptions.APIException, request: HttpRequest | None) -> Re
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(math.ceil(wait))
-    status, code, detail = error.status_code, _CODE_BY_STATUS.get(error.status_code, "error"), str(error.detail)
+    status, code, detail = error.status_code, code_of(error.status_code), str(error.detail)
     errors: tuple[FieldError, ...] = ()
     if isinstance(error, exceptions.ValidationError):
         status, code = 422, "invalid"

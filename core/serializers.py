@@ -21,6 +21,49 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class StrictBody(StrictSerializer):
+    """A JSON body: besides its names, its types are as documented. DRF alone would take 5 for "5", and "true" for true.
+
+    Queries and forms are StrictSerializer's: their values are all strings.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """DRF's own, after a look at names and types."""
+        if isinstance(data, dict):
+            wrong = {
+                name: found
+                for name, field in self.fields.items()
+                if name in data and (found := _wrong_type(field, data[name]))
+            }
+            if wrong:
+                raise serializers.ValidationError(wrong)
+        return super().to_internal_value(data)
+
+
+# What JSON has for each kind of field; the first that fits counts.
+_JSON_TYPES: tuple[tuple[type, tuple[type, ...], str], ...] = (
+    (serializers.BooleanField, (bool,), "true or false"),
+    (serializers.IntegerField, (int, float), "a number"),
+    (serializers.FloatField, (int, float), "a number"),
+    (serializers.CharField, (str,), "a string"),
+    (serializers.ChoiceField, (str,), "a string"),
+    (serializers.DateTimeField, (str,), "a string"),
+)
+
+
+def _wrong_type(field: Any, value: Any) -> Any:
+    """What is to be said of a value of another type, in DRF's form; None where there is nothing. Null is DRF's."""
+    if value is None:
+        return None
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return {index: found for index, entry in enumerate(value) if (found := _wrong_type(field.child, entry))} or None
+    for kind, types, told in _JSON_TYPES:
+        if isinstance(field, kind):
+            fits = isinstance(value, types) and (not isinstance(value, bool) or bool in types)
+            return None if fits else [serializers.ErrorDetail(f"Must be {told}.", "wrong_type")]
+    return None
+
+
 class FieldErrorSerializer(serializers.Serializer[Any]):
     """One thing wrong with the input."""
 
@@ -44,10 +87,10 @@ class Problem(serializers.Serializer[Any]):
 
 def problems(*statuses: int) -> dict[Any, OpenApiResponse]:
     """The problem responses of an operation, for `extend_schema(responses=...)`."""
-    return {(status, "application/problem+json"): OpenApiResponse(Problem, _MEANING[status]) for status in statuses}
+    return {(status, "application/problem+json"): OpenApiResponse(Problem, MEANING[status]) for status in statuses}
 
 
-_MEANING = {
+MEANING = {
     400: "The request is malformed.",
     401: "No valid access token.",
     403: "The token lacks the scope.",
@@ -55,9 +98,11 @@ _MEANING = {
     409: "The object's state does not allow this.",
     412: "If-Match names another version.",
     413: "The body is larger than 5 MiB.",
+    414: "The address is longer than 8,190 bytes.",
     415: "The body is not JSON.",
     422: "The request breaks the contract; `errors` say where.",
     429: "Too many requests; Retry-After says when.",
+    500: "An unexpected error; it was logged under the request id.",
     503: "Temporarily unavailable; Retry-After says when.",
 }
 READ_PROBLEMS = problems(401, 403, 404, 422, 503)

@@ -92,19 +92,24 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
         yield
         for connection in connections.all():
             connection.close()
-        with psycopg.connect(owner_url(), autocommit=True) as owner:
-            tables = owner.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"
-                " ('django_migrations', 'django_content_type', 'auth_permission')"
-            ).fetchall()
-            names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in tables)
-            owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+        empty_database()
         shutil.rmtree(storage_folder(), ignore_errors=True)
 
 
 def storage_folder() -> Path:
     """Where this test process's stored files lie."""
     return Path(settings.STORAGE_DIR)
+
+
+def empty_database() -> None:
+    """Takes every row away, as the owner."""
+    with psycopg.connect(owner_url(), autocommit=True) as owner:
+        tables = owner.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"
+            " ('django_migrations', 'django_content_type', 'auth_permission')"
+        ).fetchall()
+        names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in tables)
+        owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
 
 
 def owner_url() -> str:

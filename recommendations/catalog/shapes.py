@@ -26,7 +26,7 @@ class Shape:
         return {name: given[name] if name in given else read(None, "") for name, read in self._ordered(given)}
 
     def read_given(self, raw: Any, pointer: str = "", *, required: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Only the fields that were given. Read-only ones are accepted and dropped, so that what was read can be sent.
+        """Only the fields that were given. Read-only ones (timestamps) are dropped: what was read can be sent.
 
         Raises: FieldRefused with all that is wrong.
         """
@@ -39,18 +39,20 @@ class Shape:
         ]
         values: dict[str, Any] = {}
         for name, value in raw.items():
-            reader = self.readers.get(name)
+            reader = self.readers.get(name) or (fields.moment if name in self.read_only else None)
             if reader is None:
-                if name not in self.read_only:
-                    known = ", ".join(self.readers)
-                    errors.append(
-                        FieldError(fields.child(pointer, str(name)), "unknown_field", f"Unknown; known are {known}.")
-                    )
+                known = ", ".join(self.readers)
+                errors.append(
+                    FieldError(fields.child(pointer, str(name)), "unknown_field", f"Unknown; known are {known}.")
+                )
                 continue
             try:
-                values[name] = reader(value, f"{pointer}/{name}")
+                read = reader(value, f"{pointer}/{name}")
             except FieldRefused as refused:
                 errors.extend(refused.errors)
+                continue
+            if name in self.readers:
+                values[name] = read
         if errors:
             raise FieldRefused(*errors)
         return values

@@ -1,6 +1,5 @@
 """Events: sending one, and the list."""
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +10,7 @@ from core.errors import InvalidInput
 from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import events_schema as schema
-from recommendations.api.v1 import resource
+from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused
@@ -30,8 +29,8 @@ class EventsView(ResourceView):
         operation_id="events_list",
         tags=["events"],
         parameters=[
-            OpenApiParameter("user_id", OpenApiTypes.STR),
-            OpenApiParameter("type", OpenApiTypes.STR),
+            OpenApiParameter("user_id", wire.ID),
+            OpenApiParameter("type", wire.TYPE),
             *resource.PAGE_PARAMETERS,
         ],
         responses={200: schema.EventPage, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},

@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
+from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
 from recommendations.interactions.event import Event
 
@@ -13,31 +14,33 @@ from recommendations.interactions.event import Event
 class EventFields(serializers.Serializer[Any]):
     """What may be sent. The same `event_id`, or without one the same content, is stored once."""
 
-    event_id = serializers.CharField(max_length=128, required=False)
-    user_id = serializers.CharField(max_length=128)
-    item_id = serializers.CharField(max_length=128)
-    type = serializers.CharField(
-        max_length=64,
+    event_id = wire.text(128)
+    user_id = wire.ExternalId()
+    item_id = wire.ExternalId()
+    type = wire.EventType(
         help_text="view, click, cart, purchase, like, dislike, rating, impression, consume, or a word of your own",
     )
     value = serializers.FloatField(required=False, allow_null=True)
-    occurred_at = serializers.DateTimeField(required=False, help_text="RFC 3339, or Unix seconds; default now")
-    recommendation_id = serializers.CharField(max_length=64, required=False, help_text="The list that it came from")
-    context = serializers.DictField(required=False)  # type: ignore[assignment]  # the contract names it
+    occurred_at = wire.Moment(
+        required=False, help_text="RFC 3339, or Unix seconds; default now; at most a day ahead of the server's clock"
+    )
+    recommendation_id = wire.text(64, help_text="The list that it came from")
+    context = wire.FlatObject(required=False, allow_null=True)  # type: ignore[assignment]  # the contract names it
+    received_at = wire.stamp_of_the_server()
 
 
 class EventAnswer(serializers.Serializer[Any]):
     """An event as it is stored."""
 
     event_id = serializers.CharField(allow_null=True)
-    user_id = serializers.CharField()
-    item_id = serializers.CharField()
-    type = serializers.CharField()
+    user_id = wire.ExternalId()
+    item_id = wire.ExternalId()
+    type = wire.EventType()
     value = serializers.FloatField(allow_null=True)
     occurred_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
     recommendation_id = serializers.CharField(allow_null=True)
-    context = serializers.DictField(allow_null=True)  # type: ignore[assignment]  # likewise
+    context = wire.FlatObject(allow_null=True)  # type: ignore[assignment]  # likewise
 
 
 class EventPage(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from core import clock, conditional, pagination
 from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import items_schema as schema
-from recommendations.api.v1 import resource
+from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import fields, items, queries, shapes
 from recommendations.catalog.fields import FieldRefused
@@ -42,7 +42,7 @@ class ItemView(ResourceView):
         operation_id="item_put",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
-        request=schema.ItemFields,
+        request=schema.OneItem,
         responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
@@ -67,7 +67,7 @@ class ItemView(ResourceView):
         operation_id="item_patch",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.ETAG],
-        request=schema.ItemFields,
+        request=schema.OneItem,
         responses={200: schema.ItemAnswer, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
@@ -120,7 +120,7 @@ class ItemsView(ResourceView):
         operation_id="items_list",
         tags=["catalogue"],
         parameters=[
-            OpenApiParameter("category", OpenApiTypes.STR),
+            OpenApiParameter("category", wire.CATEGORY),
             OpenApiParameter("hidden", OpenApiTypes.BOOL),
             OpenApiParameter(
                 "updated_since", OpenApiTypes.DATETIME, description="Changed then or later, in the order of change."

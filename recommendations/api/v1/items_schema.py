@@ -5,41 +5,45 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
+from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
-from recommendations.catalog import fields, shapes
 from recommendations.catalog.models import Item
 
 
 class ItemFields(serializers.Serializer[Any]):
     """What may be written; fields that are left out are emptied (PUT) or stay (PATCH)."""
 
-    title = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    description = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
-    categories = serializers.ListField(
-        child=serializers.CharField(max_length=shapes.MAX_CATEGORY), max_length=shapes.MAX_CATEGORIES, required=False
-    )
-    attributes = serializers.DictField(
-        required=False, help_text=f"Flat: strings, numbers, booleans, lists of strings; at most {fields.MAX_ATTRIBUTES}"
-    )
-    hidden = serializers.BooleanField(required=False, help_text="Shown in no answer while true")
+    title = wire.text(500)
+    description = wire.text(20_000)
+    categories = wire.words()
+    attributes = wire.FlatObject(required=False, allow_null=True)
+    hidden = serializers.BooleanField(required=False, allow_null=True, help_text="Shown in no answer while true")
     available_from = serializers.DateTimeField(required=False, allow_null=True)
-    available_until = serializers.DateTimeField(required=False, allow_null=True)
+    available_until = serializers.DateTimeField(required=False, allow_null=True, help_text="After available_from")
+    created_at = wire.stamp_of_the_server()
+    updated_at = wire.stamp_of_the_server()
+
+
+class OneItem(ItemFields):
+    """An item whose id stands in the path."""
+
+    item_id = wire.ExternalId(required=False, help_text="The same as in the path")
 
 
 class ItemRow(ItemFields):
     """An item of a batch."""
 
-    item_id = serializers.CharField(max_length=128)
+    item_id = wire.ExternalId()
 
 
 class ItemAnswer(serializers.Serializer[Any]):
     """An item as it is read; it may be sent back as it is."""
 
-    item_id = serializers.CharField()
+    item_id = wire.ExternalId()
     title = serializers.CharField()
     description = serializers.CharField()
     categories = serializers.ListField(child=serializers.CharField())
-    attributes = serializers.DictField()
+    attributes = wire.FlatObject()
     hidden = serializers.BooleanField()
     available_from = serializers.DateTimeField(allow_null=True)
     available_until = serializers.DateTimeField(allow_null=True)

@@ -16,6 +16,7 @@ from core import clock
 from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
+from recommendations.api.v1 import wire
 from recommendations.catalog import ids
 from recommendations.placements.models import HOME
 from recommendations.serving import ladder, page, queries
@@ -34,7 +35,7 @@ class RecommendationsView(AdmittedWithReads):
         operation_id="user_recommendations",
         tags=["recommendations"],
         parameters=[
-            OpenApiParameter("user_id", OpenApiTypes.STR, OpenApiParameter.PATH),
+            OpenApiParameter("user_id", wire.ID, OpenApiParameter.PATH),
             OpenApiParameter("placement", OpenApiTypes.STR, default=HOME),
             *schema.PAGE_PARAMETERS,
         ],
@@ -75,8 +76,6 @@ class RecommendationsBatchView(AdmittedWithReads):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         now, tenant_id = clock.now(), caller(request).tenant_id
-        for index, user_id in enumerate(body["user_ids"]):
-            _check_id(f"/user_ids/{index}", user_id)
         options = Options(
             limit=body["limit"],
             category=body["category"],
@@ -110,7 +109,7 @@ class SimilarItemsView(AdmittedWithReads):
     @extend_schema(
         operation_id="item_similar",
         tags=["recommendations"],
-        parameters=[OpenApiParameter("item_id", OpenApiTypes.STR, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
+        parameters=[OpenApiParameter("item_id", wire.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request, item_id: str) -> HttpResponse:

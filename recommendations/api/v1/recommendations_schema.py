@@ -6,8 +6,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
-from core.serializers import READ_PROBLEMS, StrictSerializer
+from core.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
+from recommendations.api.v1 import wire
 from recommendations.cache.form import HEAD
+from recommendations.catalog import shapes
 from recommendations.placements.models import HOME
 from recommendations.serving.page import MAX_LIMIT
 
@@ -32,10 +34,12 @@ MAX_EXCLUDE_BYTES = 4096
 
 PAGE_PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": HEAD}),
-    OpenApiParameter("cursor", OpenApiTypes.STR, description="`next` of the page before; good for half an hour."),
-    OpenApiParameter("category", OpenApiTypes.STR),
+    OpenApiParameter("cursor", wire.CURSOR, description="`next` of the page before; good for half an hour."),
+    OpenApiParameter("category", {"type": "string", "maxLength": shapes.MAX_CATEGORY}),
     OpenApiParameter(
-        "exclude", OpenApiTypes.STR, many=True, description="Item ids to leave out, repeated; at most 100 and 4 KB."
+        "exclude",
+        {"type": "array", "maxItems": MAX_EXCLUDE, "items": wire.ID},
+        description="Item ids to leave out, repeated; at most 100 and 4 KB.",
     ),
     OpenApiParameter("include", {"type": "string", "enum": ["item"]}),
     OpenApiParameter("explain", OpenApiTypes.BOOL, description="Name the part of the blend that proposed each item."),
@@ -43,19 +47,18 @@ PAGE_PARAMETERS = [
 ]
 
 
-class _Common(StrictSerializer):
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
-    category = serializers.CharField(max_length=128, default="", allow_blank=True)
-    include = serializers.ChoiceField(choices=["item"], required=False)
-    explain = serializers.BooleanField(default=False)
-
-
-class PageQuery(_Common):
+class PageQuery(StrictSerializer):
     """The query of one list."""
 
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
+    category = serializers.CharField(
+        max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
+    )
+    include = serializers.ChoiceField(choices=["item"], required=False)
+    explain = serializers.BooleanField(default=False)
     placement = serializers.CharField(default=HOME)
-    cursor = serializers.CharField(default="", allow_blank=True, max_length=2048)
-    exclude = serializers.ListField(child=serializers.CharField(max_length=128), default=list, max_length=MAX_EXCLUDE)
+    cursor = serializers.CharField(default="", max_length=2048)
+    exclude = serializers.ListField(child=wire.ExternalId(), default=list, max_length=MAX_EXCLUDE)
 
     def validate_exclude(self, value: list[str]) -> list[str]:
         """At most 4 KB in all: longer lists go through the batch."""
@@ -64,12 +67,18 @@ class PageQuery(_Common):
         return value
 
 
-class BatchRequest(_Common):
+class BatchRequest(StrictBody):
     """The body of a batch: up to 100 people, the same options for all."""
 
-    user_ids = serializers.ListField(child=serializers.CharField(max_length=128), min_length=1, max_length=100)
+    user_ids = serializers.ListField(child=wire.ExternalId(), min_length=1, max_length=100)
     placement = serializers.CharField(default=HOME)
-    exclude = serializers.ListField(child=serializers.CharField(max_length=128), default=list, max_length=1000)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
+    category = serializers.CharField(
+        max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
+    )
+    exclude = serializers.ListField(child=wire.ExternalId(), default=list, max_length=1000)
+    include = serializers.ChoiceField(choices=["item"], required=False)
+    explain = serializers.BooleanField(default=False)
 
 
 class Evidence(serializers.Serializer[Any]):

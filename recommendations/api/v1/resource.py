@@ -16,6 +16,7 @@ from core.errors import InvalidInput
 from core.idempotency.view import idempotent
 from core.json_body import BoundedJSONParser
 from core.serializers import problems
+from recommendations.api.v1 import wire
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.upsert import Check, Version, unconditional
@@ -122,7 +123,7 @@ CREATE_ONLY = OpenApiParameter(
 ETAG = OpenApiParameter("ETag", OpenApiTypes.STR, OpenApiParameter.HEADER, response=True)
 PAGE_PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": 50}),
-    OpenApiParameter("cursor", OpenApiTypes.STR, description="`next` of the page before, with the same filters."),
+    OpenApiParameter("cursor", wire.CURSOR, description="`next` of the page before, with the same filters."),
     IF_NONE_MATCH,
     ETAG,
     OpenApiParameter(
@@ -133,8 +134,4 @@ PAGE_PARAMETERS = [
 
 def path_parameter(name: str) -> OpenApiParameter:
     """An external id in the path."""
-    return OpenApiParameter(
-        name,
-        {"type": "string", "maxLength": 128, "pattern": r"^[A-Za-z0-9._\-~:@+=,!$'()*]{1,128}$"},
-        OpenApiParameter.PATH,
-    )
+    return OpenApiParameter(name, wire.ID, OpenApiParameter.PATH)

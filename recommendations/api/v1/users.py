@@ -43,7 +43,7 @@ class UserView(ResourceView):
         operation_id="user_put",
         tags=["people"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
-        request=schema.EndUserFields,
+        request=schema.OneEndUser,
         responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
@@ -69,7 +69,7 @@ class UserView(ResourceView):
         operation_id="user_patch",
         tags=["people"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.ETAG],
-        request=schema.EndUserFields,
+        request=schema.OneEndUser,
         responses={200: schema.EndUserAnswer, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )

@@ -5,8 +5,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
+from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
-from recommendations.catalog import shapes
 from recommendations.catalog.models import EndUser
 from recommendations.privacy.erase import Receipt
 
@@ -14,26 +14,30 @@ from recommendations.privacy.erase import Receipt
 class EndUserFields(serializers.Serializer[Any]):
     """What may be written; fields that are left out are emptied (PUT) or stay (PATCH)."""
 
-    attributes = serializers.DictField(
-        required=False, help_text="Flat: strings, numbers, booleans, lists of strings; at most 100"
-    )
-    segments = serializers.ListField(
-        child=serializers.CharField(max_length=shapes.MAX_CATEGORY), max_length=shapes.MAX_CATEGORIES, required=False
-    )
-    locale = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    attributes = wire.FlatObject(required=False, allow_null=True)
+    segments = wire.words()
+    locale = wire.text(16)
+    created_at = wire.stamp_of_the_server()
+    updated_at = wire.stamp_of_the_server()
+
+
+class OneEndUser(EndUserFields):
+    """A person whose id stands in the path."""
+
+    user_id = wire.ExternalId(required=False, help_text="The same as in the path")
 
 
 class EndUserRow(EndUserFields):
     """A person of a batch."""
 
-    user_id = serializers.CharField(max_length=128)
+    user_id = wire.ExternalId()
 
 
 class EndUserAnswer(serializers.Serializer[Any]):
     """A person as they are read; it may be sent back as it is."""
 
-    user_id = serializers.CharField()
-    attributes = serializers.DictField()
+    user_id = wire.ExternalId()
+    attributes = wire.FlatObject()
     segments = serializers.ListField(child=serializers.CharField())
     locale = serializers.CharField()
     created_at = serializers.DateTimeField()

@@ -1,0 +1,108 @@
+"""What every operation has, put into the OpenAPI document in one place: a hook of drf-spectacular.
+
+Whoever adds an operation writes what is its own. Derived here: that bodies are closed, the refusals that come before
+any view, the request id, and links from a write to what reads it and from a page to the next.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.problem import CONTENT_TYPE
+from core.serializers import MEANING
+
+METHODS = ("get", "put", "post", "patch", "delete")
+REQUEST_ID = "X-Request-ID"
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_REQUEST_ID = {
+    "description": "Names this request in the log; the caller's own, if it sent a sane one.",
+    "schema": {"type": "string"},
+    "required": True,
+}
+
+
+def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The hook."""
+    components = result.setdefault("components", {})
+    components.setdefault("headers", {})[REQUEST_ID] = _REQUEST_ID
+    for path, method, operation in operations(result):
+        if operation.get("security"):
+            for body in _bodies(operation):
+                _close(body, components["schemas"])
+        _refusals(operation)
+        for response in operation["responses"].values():
+            response.setdefault("headers", {})[REQUEST_ID] = {"$ref": f"#/components/headers/{REQUEST_ID}"}
+        if method == "put":
+            _link_to_readers(result, path, operation)
+        _link_to_next(operation)
+    return result
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation."""
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def _bodies(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [media["schema"] for media in operation.get("requestBody", {}).get("content", {}).values()]
+
+
+def _close(schema: Any, schemas: dict[str, Any]) -> None:
+    """Unknown fields are errors; so says the schema of each object with named fields."""
+    if isinstance(schema, list):
+        for each in schema:
+            _close(each, schemas)
+    if not isinstance(schema, dict):
+        return
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if "properties" in schema:
+        if "additionalProperties" in schema:
+            return  # seen already, or said by hand
+        schema["additionalProperties"] = False
+    for name in ("properties", "$defs"):
+        for each in schema.get(name, {}).values():
+            _close(each, schemas)
+    for name in ("items", "allOf", "anyOf", "oneOf"):
+        _close(schema.get(name), schemas)
+
+
+def _refusals(operation: dict[str, Any]) -> None:
+    statuses = [500, 503]
+    if any(each["in"] == "query" for each in operation.get("parameters", [])):
+        statuses += [414]
+    if operation.get("security"):
+        statuses += [401, 403]
+    if "requestBody" in operation:
+        statuses += [400, 413, 415]
+        statuses += [422] if operation.get("security") else []
+    for status in statuses:
+        operation["responses"].setdefault(
+            str(status), {"description": MEANING[status], "content": {CONTENT_TYPE: {"schema": _PROBLEM}}}
+        )
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _link_to_readers(document: dict[str, Any], path: str, put: dict[str, Any]) -> None:
+    """What was just written can be read, changed and deleted under the same address, and what stands below it."""
+    for other, method, target in operations(document):
+        if (other == path or other.startswith(f"{path}/")) and method != "put":
+            names = [each["name"] for each in put.get("parameters", []) if each["in"] == "path"]
+            link = {
+                "operationId": target["operationId"],
+                "parameters": {f"path.{name}": f"$request.path.{name}" for name in names},
+            }
+            for status in set(put["responses"]) & {"200", "201"}:
+                put["responses"][status].setdefault("links", {})[target["operationId"]] = link
+
+
+def _link_to_next(operation: dict[str, Any]) -> None:
+    """A page's `next` is the cursor of the next page."""
+    if not any(each["in"] == "query" and each["name"] == "cursor" for each in operation.get("parameters", [])):
+        return
+    operation["responses"]["200"].setdefault("links", {})["next"] = {
+        "operationId": operation["operationId"],
+        "parameters": {"query.cursor": "$response.body#/next"},
+    }

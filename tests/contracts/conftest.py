@@ -1,0 +1,69 @@
+"""One running service for all contract tests, and the cast that calls it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from tests.cast import make_cast
+from tests.conftest import empty_database
+from tests.core.web_process import WebProcess, serving
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Service:
+    """A web process as in production, with acme and globex in its database."""
+
+    web: WebProcess
+    cast: SimpleNamespace
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.web.port}"
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
+    """The process. It lives as long as the test run; what is in its database comes and goes with `service`."""
+    more = {"PROCESS_REFRESH_SECONDS": "0.2", "TOKEN_RATE": "100000/m", "WEB_CONCURRENCY": "1"}
+    with serving(tmp_path_factory.mktemp("contracts"), **more) as web:
+        yield web
+
+
+@pytest.fixture(scope="module")
+def service(web: WebProcess, django_db_blocker: Any) -> Iterator[Service]:
+    """The process with a cast of the module's own: committed, known to the process, taken away afterwards."""
+    from core import redis
+
+    redis.client().flushdb()
+    with django_db_blocker.unblock():
+        cast = make_cast()
+        _wait_until_known(web, cast)
+        yield Service(web, cast)
+        for connection in connections.all():
+            connection.close()
+        empty_database()
+    redis.client().flushdb()
+
+
+def _wait_until_known(web: WebProcess, cast: SimpleNamespace) -> None:
+    deadline = time.monotonic() + 10
+    tokens = [member.admin.token for member in (cast.acme, cast.globex)]
+    while any(web.ask("GET", "/api/v1/items", token=token).status != 200 for token in tokens):
+        assert time.monotonic() < deadline, "the web process does not see the cast"
+        time.sleep(0.05)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that need the service run in one process, so that it is started once."""
+    for item in items:
+        if "service" in getattr(item, "fixturenames", ()) and HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("contracts"))

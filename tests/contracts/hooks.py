@@ -1,0 +1,53 @@
+"""What schemathesis cannot know of the contract: which refusals are about the state of things, not about the request.
+
+It loads this module itself; it knows the service only by its address.
+"""
+
+import itertools
+import uuid
+from typing import Any
+
+import schemathesis
+from schemathesis.core.failures import Failure
+from schemathesis.core.transport import Response
+
+# Codes of 422 for requests that keep to the document, each with what its schema cannot say.
+BEYOND_SCHEMAS = {
+    "bad_cursor": "a cursor is signed by the service",
+    "foreign_cursor": "a cursor is good for the list and the filters that it came from",
+    "invalid_cursor": "a cursor is signed by the service, and runs out",
+    "unknown_placement": "placements have names of the tenant's own",
+    "reserved_id": "`.`, `..` and `batch` cannot be routed",
+    "bad_window": "available_until lies after available_from",
+    "in_future": "an event is at most a day ahead of the server's clock",
+    "too_large": "a whole number is at most 2^53; a fraction may be larger, and JSON Schema calls both numbers",
+    "bad_character": "half of a surrogate pair is no character, and a schema's string may hold one",
+}
+_keys = itertools.count()
+_run = uuid.uuid4().hex
+
+
+@schemathesis.hook
+def filter_failure(ctx: Any, failure: Failure, case: Any, response: Response) -> bool:
+    """Whether it is a failure. A refusal of well-formed data is none if all that it names lies beyond schemas."""
+    if type(failure).__name__ != "RejectedPositiveData" or response.status_code != 422:
+        return True
+    problem = response.json()
+    codes = {error["code"] for error in problem["errors"]} or {problem["code"]}
+    return not codes <= BEYOND_SCHEMAS.keys()
+
+
+@schemathesis.hook
+def before_call(ctx: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Well-formed requests are made to mean something: a key of their own, and the path's id where the body has one.
+
+    Else most of them would only be told that the key or the id is another's.
+    """
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if "Idempotency-Key" in (case.headers or {}):
+        case.headers["Idempotency-Key"] = f"{_run}-{next(_keys)}"
+    if isinstance(case.body, dict):
+        for name, value in (case.path_parameters or {}).items():
+            if name in case.body:
+                case.body[name] = value
