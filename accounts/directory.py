@@ -40,6 +40,7 @@ class TenantFacts:
     limits: Limits
     origins: frozenset[str] = frozenset()
     flags: Mapping[str, int] = field(default_factory=dict)
+    implied_impressions: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def load() -> Directory:
                 limits=row.plan.limits(),
                 origins=_usable(row.allowed_origins),
                 flags=flags.get(row.pk, {}),
+                implied_impressions=row.impressions == Tenant.Impressions.IMPLIED,
             )
             for row in Tenant.objects.filter(active=True).select_related("plan")
         }

@@ -10,6 +10,7 @@ SCOPES = {
     "events:read": "Read events",
     "events:write": "Send events",
     "recommendations:read": "Read recommendations",
+    "insights:read": "Read what came of recommendations",
     "usage:read": "Read what is used and left of the plan",
     "privacy:read": "Export everything held about a person",
     "privacy:write": "Erase a person",

@@ -63,6 +63,11 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, drain)
 
 
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Hand over what the process has collected and not sent."""
+    import_string("core.health.wind_up")()
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """Take a dead process's gauges out of the sums."""
     if _shared_metrics:

@@ -1,4 +1,4 @@
-"""Liveness, readiness and warm-up. Readiness asks each thing that is needed, all at once, with a time limit."""
+"""Liveness, readiness, warm-up and wind-up. Readiness asks each thing needed, all at once, with a time limit."""
 
 import threading
 import time
@@ -71,6 +71,15 @@ def warm_up() -> None:
         except Exception as error:  # noqa: BLE001  # whatever is away, the process starts
             _log.warning("warm_up_incomplete", error=str(error))
     connections.close_all()
+
+
+def wind_up() -> None:
+    """What a web process still has to do when its last request has been answered."""
+    for name in settings.WIND_UP:
+        try:
+            import_string(name)()
+        except Exception:  # noqa: BLE001  # the steps after it are still to be done
+            _log.exception("wind_up_incomplete", step=name)
 
 
 def drain() -> None:

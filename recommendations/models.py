@@ -9,10 +9,11 @@ from recommendations.ai.models import (
     AILimit,
     AIReservation,
 )
+from recommendations.attribution.models import Impression, ImpressionBatch, ItemStat, PlacementStat
 from recommendations.catalog.models import EndUser, Item
 from recommendations.erasures.models import Erasure, FormerId
 from recommendations.imports.models import Import, ImportRowError
-from recommendations.interactions.models import EventType, Interaction
+from recommendations.interactions.models import EventType, Feedback, Interaction
 from recommendations.placements.models import Placement
 from recommendations.precompute.models import Artefact, Build, Chunk, ReferenceList, UserList
 
@@ -31,11 +32,16 @@ __all__ = [
     "Erasure",
     "EventType",
     "FormerId",
+    "Feedback",
     "Import",
     "ImportRowError",
+    "Impression",
+    "ImpressionBatch",
     "Interaction",
     "Item",
+    "ItemStat",
     "Placement",
+    "PlacementStat",
     "ReferenceList",
     "UserList",
 ]

@@ -45,6 +45,7 @@ app.conf.update(
     # neither numpy nor the AI vendor's SDK.
     imports=(
         "workers.tasks.ai",
+        "workers.tasks.attribution",
         "workers.tasks.builds",
         "workers.tasks.idempotency",
         "workers.tasks.nearline",

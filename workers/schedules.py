@@ -8,6 +8,7 @@ from django.conf import settings
 from accounts.jobs import FLUSH_USAGE
 from core.idempotency.jobs import PURGE
 from recommendations.ai.jobs import TIDY
+from recommendations.attribution import jobs as attribution
 from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.precompute import jobs
 from recommendations.privacy.jobs import COPY_LOG
@@ -29,6 +30,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "idempotency-keys": {"task": PURGE, "schedule": crontab(minute=40), "options": {"expires": 3000}},
         "ai-tidy": {"task": TIDY, "schedule": 120.0, "options": {"expires": 110}},
         "erasures": {"task": COPY_LOG, "schedule": 60.0, "options": {"expires": 50}},
+        "attribution": {"task": attribution.GATHER, "schedule": 2.0, "options": {"expires": 2}},
+        "attribution-tidy": {"task": attribution.TIDY, "schedule": crontab(minute=20), "options": {"expires": 3000}},
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},

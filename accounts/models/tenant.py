@@ -3,7 +3,7 @@
 from typing import Literal, cast
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from accounts.models.origins import validate_origins
@@ -97,6 +97,10 @@ def _rate(name: str, per_minute: int | None, burst: int | None) -> RateLimit | N
 class Tenant(models.Model):
     """A customer organisation; every item, person, event and list belongs to exactly one."""
 
+    class Impressions(models.TextChoices):
+        IMPLIED = "implied", "Every page that is served"
+        EXPLICIT = "explicit", "Events of the type impression"
+
     slug = models.SlugField(
         max_length=63,
         unique=True,
@@ -117,10 +121,30 @@ class Tenant(models.Model):
         "in a line. Effective within 5 seconds.",
     )
     locale = models.CharField(max_length=16, default="en", help_text="For reasons, where a person has none.")
+    impressions = models.CharField(
+        max_length=8,
+        choices=Impressions.choices,
+        default=Impressions.IMPLIED,
+        help_text="What counts as shown. Effective in 5 seconds.",
+    )
+    attribution_hours = models.PositiveSmallIntegerField(
+        default=168,
+        validators=[_AT_LEAST_ONE, MaxValueValidator(2160)],
+        help_text="How long after an impression a click or a conversion counts for it, in hours.",
+    )
+    conversion_types = models.CharField(
+        max_length=200,
+        default="purchase",
+        validators=[RegexValidator(r"^[a-z0-9_.:-]+( [a-z0-9_.:-]+)*$", "Event types, with single spaces between.")],
+        help_text="Event types that are conversions, with spaces between. Clicks are events of the type click.",
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(attribution_hours__gte=1), name="attribution_at_least_an_hour")
+        ]
 
     def __str__(self) -> str:
         return self.slug

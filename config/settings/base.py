@@ -93,7 +93,14 @@ MIDDLEWARE = [
 ROOT_URLCONF = "config.urls"
 PROBE_PATHS = ["/healthz", "/readyz", "/metrics"]
 # What a web process does before its first request, and what must hold besides the servers for it to serve.
-WARM_UP = ["accounts.tokens.ensure_configured", "accounts.directory.start", "core.queue.warm_up"]
+WARM_UP = [
+    "accounts.tokens.ensure_configured",
+    "accounts.directory.start",
+    "core.queue.warm_up",
+    "recommendations.attribution.collector.start",
+]
+# What a web process does when its last request has been answered.
+WIND_UP = ["recommendations.attribution.collector.stop"]
 READINESS = {"tenants": "accounts.directory.check_ready"}
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
@@ -256,6 +263,10 @@ BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
 NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
 TRAIN_MAX_ROWS = env.integer("TRAIN_MAX_ROWS", 50_000_000, minimum=1)
+IMPRESSION_FLUSH_SECONDS = env.seconds("IMPRESSION_FLUSH_SECONDS", 0.1, minimum=0.1, maximum=60.0)
+IMPRESSION_BUFFER = env.integer("IMPRESSION_BUFFER", 20_000, minimum=100)  # served pages, in each process
+IMPRESSION_STREAM_BATCHES = env.integer("IMPRESSION_STREAM_BATCHES", 10_000, minimum=10)
+INSIGHT_DAYS = env.integer("INSIGHT_DAYS", 92, minimum=7)
 STORAGE_DIR = env.text("STORAGE_DIR", str(VAR_DIR / "storage"))
 STORAGES: dict[str, dict[str, object]] = {
     "default": {

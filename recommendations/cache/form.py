@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a list was made; goes into every answer."""
+    """How a list was made; goes into every answer. `arm` says which of several ways, where people are compared."""
 
     build: int
     version: int
@@ -55,6 +55,7 @@ class Provenance:
     artefact: int | None = None
     degraded: str | None = None
     simulated: bool = False
+    arm: str = ""
 
 
 class Corrupt(ValueError):
@@ -98,6 +99,7 @@ def encode(
         "a": provenance.artefact,
         "d": provenance.degraded,
         "m": provenance.simulated,
+        "e": provenance.arm,
         "n": len(entries),
         "i": [entry.item_id for entry in entries[:HEAD]],
         "p": [names, [names.index(entry.part) for entry in entries]],
@@ -119,7 +121,9 @@ def decode(raw: bytes) -> StoredList:
             raise Corrupt(f"format {version}")
         start = _FIXED.size + meta_length
         meta = json.loads(raw[_FIXED.size : start])
-        provenance = Provenance(build, list_version, meta["s"], meta["g"], meta["a"], meta["d"], meta["m"])
+        provenance = Provenance(
+            build, list_version, meta["s"], meta["g"], meta["a"], meta["d"], meta["m"], meta.get("e", "")
+        )
         return StoredList(
             provenance=provenance,
             owner=meta["o"],

@@ -58,3 +58,24 @@ class Interaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.end_user_id} {self.type_id} {self.item_id}"
+
+
+class Feedback(models.Model):
+    """A note that an event names a recommendation, written with it; attribution takes it away when it is dealt with."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(
+        "accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    interaction = models.ForeignKey(
+        Interaction, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    noted_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "due_at", "id"], name="feedback_due")]
+
+    def __str__(self) -> str:
+        return f"#{self.interaction_id}"

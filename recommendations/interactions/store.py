@@ -21,21 +21,27 @@ COLUMNS = {
     "context": "jsonb",
 }
 # Numbers are given in the order of the rows (ties in time are read in that order), rows are written in the order of
-# their digests (two batches cannot lock each other out).
+# their digests (two batches cannot lock each other out). An event that names a recommendation leaves a note for
+# attribution.
 _INSERT = """
     WITH numbered AS MATERIALIZED (
         SELECT nextval(pg_get_serial_sequence('recommendations_interaction', 'id')) AS id, ordered.*
         FROM (SELECT * FROM {source} AS r ORDER BY position) AS ordered
+    ), inserted AS (
+        INSERT INTO recommendations_interaction (
+            id, tenant_id, received_at, occurred_at, end_user_id, item_id, digest, type_id, value,
+            event_id, recommendation_id, context
+        )
+        SELECT id, %(tenant)s, %(now)s, occurred_at, end_user_id, item_id, digest, type_id, value,
+            event_id, recommendation_id, context
+        FROM numbered ORDER BY digest, id
+        ON CONFLICT (tenant_id, digest) DO NOTHING
+        RETURNING id, digest, end_user_id, recommendation_id
+    ), noted AS (
+        INSERT INTO recommendations_feedback (tenant_id, interaction_id, noted_at, due_at, attempts)
+        SELECT %(tenant)s, id, %(now)s, %(now)s, 0 FROM inserted WHERE recommendation_id IS NOT NULL
     )
-    INSERT INTO recommendations_interaction (
-        id, tenant_id, received_at, occurred_at, end_user_id, item_id, digest, type_id, value,
-        event_id, recommendation_id, context
-    )
-    SELECT id, %(tenant)s, %(now)s, occurred_at, end_user_id, item_id, digest, type_id, value,
-        event_id, recommendation_id, context
-    FROM numbered ORDER BY digest, id
-    ON CONFLICT (tenant_id, digest) DO NOTHING
-    RETURNING digest, end_user_id
+    SELECT digest, end_user_id FROM inserted
 """
 
 

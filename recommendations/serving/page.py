@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from recommendations.attribution import recommendation_ids
+from recommendations.attribution.collector import collector
 from recommendations.cache.form import HEAD
 from recommendations.metrics import SERVED
 from recommendations.serving import cursor, queries
@@ -58,11 +60,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The body, its validator, and the cursor of the next page, if there is one."""
+    """The body, its validator, the cursor of the next page, if there is one, and what is counted when it is served."""
 
     body: bytes
     etag: str
     next: str | None
+    recommendation_id: str
+    label: str
+    arm: str
+    source: str
+    item_ids: Sequence[str]
 
 
 def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime) -> tuple[bytes, ...]:
@@ -87,6 +94,20 @@ def render(*, chosen: Chosen, subject: Subject, options: Options, now: datetime)
         shown = [*options.shown, *(cursor.digest(item_id) for item_id in ids)]
         after = cursor.write(shown=shown, binding=subject.binding() + options.binding(), now=now)
     return _assemble(chosen, subject, options, items, ids, after)
+
+
+def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
+    """Counts the page as shown, where the tenant has it so. Call it for every 200 and 304; it asks nobody."""
+    collector.collect(
+        tenant_id=subject.tenant_id,
+        recommendation_id=answer.recommendation_id,
+        user_id=subject.user_id,
+        placement=answer.label,
+        arm=answer.arm,
+        source=answer.source,
+        item_ids=answer.item_ids,
+        at=now.timestamp(),
+    )
 
 
 def _untouched(chosen: Chosen, moment: float) -> bool:
@@ -148,8 +169,10 @@ def _assemble(
         [subject.binding(), made.build, made.version, made.source, made.generated_at, chosen.degraded]
         + ([] if usual else [options.limit, options.binding(), *ids])
     )
+    label = recommendation_ids.label(subject.placement, subject.reference)
+    recommendation_id = recommendation_ids.make(identity, source=made.source, placement=label, arm=made.arm)
     envelope = {
-        "recommendation_id": "r" + hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+        "recommendation_id": recommendation_id,
         "user_id": subject.user_id,
         "placement": subject.placement,
         "source": made.source,
@@ -165,7 +188,8 @@ def _assemble(
     fingerprint = hashlib.blake2b(head, digest_size=16)
     if not usual:
         fingerprint.update(items)
-    return Answer(head + items + b"]}", f'"{fingerprint.hexdigest()}"', after)
+    etag = f'"{fingerprint.hexdigest()}"'
+    return Answer(head + items + b"]}", etag, after, recommendation_id, label, made.arm, made.source, ids)
 
 
 def _dumps(value: Any) -> str:

@@ -56,7 +56,7 @@ class RecommendationsView(AdmittedWithReads):
             now=now,
             admit=_admission(request, now),
         )
-        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
+        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
 class RecommendationsBatchView(AdmittedWithReads):
@@ -90,12 +90,12 @@ class RecommendationsBatchView(AdmittedWithReads):
             now=now,
             admit=_admission(request, now, cost=len(body["user_ids"])),
         )
-        answers = [
-            page.render(
-                chosen=one, subject=Subject(tenant_id, user_id, body["placement"]), options=options, now=now
-            ).body
-            for one, user_id in zip(chosen, body["user_ids"], strict=True)
-        ]
+        answers = []
+        for one, user_id in zip(chosen, body["user_ids"], strict=True):
+            subject = Subject(tenant_id, user_id, body["placement"])
+            answer = page.render(chosen=one, subject=subject, options=options, now=now)
+            page.served(answer=answer, subject=subject, now=now)
+            answers.append(answer.body)
         return HttpResponse(
             b'{"data":[' + b",".join(answers) + b"]}", content_type="application/json", headers=CACHE_HEADERS
         )
@@ -125,7 +125,7 @@ class SimilarItemsView(AdmittedWithReads):
             chosen = ladder.popular(tenant_id=subject.tenant_id, now=now)
         elif chosen.gone.get(item_id) == 0.0 and not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
             raise NotFound(f"There is no item {item_id}.")
-        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
+        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
 class PopularView(AdmittedWithReads):
@@ -145,7 +145,7 @@ class PopularView(AdmittedWithReads):
         now = clock.now()
         options = _options(request.query_params, subject, now)
         chosen = ladder.popular(tenant_id=subject.tenant_id, now=now, admit=_admission(request, now))
-        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now))
+        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
 def _admission(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admit:
@@ -191,7 +191,8 @@ def _placement(name: str) -> str:
     return name
 
 
-def _answer(request: Request, answer: page.Answer) -> HttpResponse:
+def _answer(request: Request, answer: page.Answer, subject: Subject, now: datetime) -> HttpResponse:
+    page.served(answer=answer, subject=subject, now=now)
     asked = request.META.get("HTTP_IF_NONE_MATCH", "")
     unchanged = bool(asked) and (
         asked == "*" or answer.etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from recommendations.api.v1 import batches, events, items, people, usage, users
+from recommendations.api.v1 import batches, events, insights, items, people, usage, users
 from recommendations.api.v1 import recommendations as answers
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("users/<str:user_id>", users.UserView.as_view(), name="user"),
     path("users/<str:user_id>/export", people.UserExportView.as_view(), name="user-export"),
     path("users/<str:user_id>/merge", people.UserMergeView.as_view(), name="user-merge"),
+    path("insights/placements", insights.PlacementsView.as_view(), name="insights-placements"),
     path("events", events.EventsView.as_view(), name="events"),
     path("events/batch", batches.EventsBatchView.as_view(), name="events-batch"),
     path("usage", usage.UsageView.as_view(), name="usage"),

@@ -1,0 +1,99 @@
+"""What was shown for how long it matters, and counts by day that name nobody."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Impression(models.Model):
+    """A page (its recommendation id) that was shown to a person at least once within one hour.
+
+    Only clicks and conversions need it; it goes when no window reaches back to it. `end_user` is null for lists of no
+    person and for people who were unknown when the page was served.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    recommendation_id = models.CharField(max_length=64, db_collation="C")
+    end_user = models.ForeignKey(
+        "recommendations.EndUser", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    hour = models.DateTimeField(help_text="When the hour began.")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    placement = models.CharField(max_length=64)
+    arm = models.CharField(max_length=16, blank=True)
+    source = models.CharField(max_length=8)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "recommendation_id", "end_user", "hour"],
+                nulls_distinct=False,
+                name="one_impression_per_page_person_hour",
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["tenant", "last_at"], name="impression_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.recommendation_id} {self.hour:%Y-%m-%d %H}h"
+
+
+class ImpressionBatch(models.Model):
+    """A batch of the stream that has been written. What is delivered again is recognised by it."""
+
+    id = models.UUIDField(primary_key=True)
+    stored_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class PlacementStat(models.Model):
+    """A day's counts (UTC) by placement, arm and source. Clicks and conversions count on the day they happened."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    placement = models.CharField(max_length=64, db_collation="C", help_text="@kind for lists without a placement.")
+    arm = models.CharField(max_length=16, blank=True, db_collation="C")
+    source = models.CharField(max_length=8, db_collation="C")
+    impressions = models.PositiveBigIntegerField(default=0)
+    items_shown = models.PositiveBigIntegerField(default=0)
+    clicks = models.PositiveBigIntegerField(default=0)
+    conversions = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "placement statistic"
+        ordering: ClassVar = ["-day", "placement", "arm", "source"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "day", "placement", "arm", "source"], name="one_placement_stat_per_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.placement} {self.arm} {self.source}"
+
+
+class ItemStat(models.Model):
+    """How often an item was shown on a day, by placement, arm and source: coverage and novelty come from it."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    placement = models.CharField(max_length=64, db_collation="C")
+    arm = models.CharField(max_length=16, blank=True, db_collation="C")
+    source = models.CharField(max_length=8, db_collation="C")
+    item = models.ForeignKey("recommendations.Item", on_delete=models.CASCADE, related_name="+", db_index=False)
+    shown = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "day", "placement", "arm", "source", "item"], name="one_item_stat_per_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.item_id}"

@@ -1,0 +1,108 @@
+"""GET /insights/placements."""
+
+from math import log2
+
+import pytest
+
+from accounts import clients, scope, tokens
+from core import clock
+from recommendations.attribution import flush, settle
+from tests.recommendations.attribution.conftest import ITEMS, URL, acme, collecting  # noqa: F401  # fixtures
+
+INSIGHTS = "/api/v1/insights/placements"
+
+
+@pytest.fixture
+def shown(acme, collecting):  # noqa: F811
+    page = acme.http.get(URL.format("ann") + "?limit=10").json()["recommendation_id"]
+    acme.http.get(URL.format("bob") + "?limit=2")
+    acme.http.get("/api/v1/recommendations/popular?limit=3")
+    for kind in ("click", "purchase"):
+        event = {"user_id": "ann", "item_id": "i000", "type": kind, "recommendation_id": page}
+        assert acme.http.post("/api/v1/events", event, format="json").status_code == 201
+    collecting.flush()
+    flush.flush(now=clock.now())
+    settle.settle(now=clock.now())
+    return acme
+
+
+def test_shows_counts_and_ratios_by_everything(shown):
+    today = clock.now().date().isoformat()
+
+    answer = shown.http.get(INSIGHTS).json()
+
+    assert answer["next"] is None
+    popular, home = answer["data"]
+    assert popular["placement"] == "@popular"
+    # Two events are about i000; of 60 items one more event each is assumed.
+    novelty = (log2(62 / 3) + 11 * log2(62)) / 12
+    assert home == {
+        "day": today,
+        "placement": "home",
+        "arm": "",
+        "source": "model",
+        "impressions": 2,
+        "items_shown": 12,
+        "clicks": 1,
+        "conversions": 1,
+        "ctr": 0.5,
+        "conversion": 0.5,
+        "coverage": 12 / len(ITEMS),
+        "novelty": pytest.approx(novelty, abs=1e-3),
+    }
+
+
+def test_sums_over_what_is_not_asked_for(shown):
+    (row,) = shown.http.get(INSIGHTS + "?by=").json()["data"]
+
+    assert (row["impressions"], row["items_shown"], row["clicks"]) == (3, 15, 1)
+    assert (row["day"], row["placement"], row["arm"], row["source"]) == (None, None, None, None)
+    assert row["coverage"] == 15 / 60
+
+
+def test_narrows_to_a_placement_and_days(shown):
+    assert len(shown.http.get(INSIGHTS + "?placement=home").json()["data"]) == 1
+    assert shown.http.get(INSIGHTS + "?from=2020-01-01&to=2020-02-01").json()["data"] == []
+
+
+def test_pages_through_and_says_304(shown):
+    first = shown.http.get(INSIGHTS + "?limit=1&by=placement")
+    second = shown.http.get(INSIGHTS + f"?limit=1&by=placement&cursor={first.json()['next']}")
+
+    assert [row["placement"] for page in (first, second) for row in page.json()["data"]] == ["@popular", "home"]
+    assert second.json()["next"] is None
+    again = shown.http.get(INSIGHTS + "?limit=1&by=placement", headers={"If-None-Match": first["ETag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("from=yesterday", "/from"),
+        ("to=2026-13-01", "/to"),
+        ("from=2026-02-02&to=2026-02-01", "/from"),
+        ("from=2020-01-01&to=2026-02-01", "/from"),
+        ("by=colour", "/by"),
+        ("limit=0", "/limit"),
+        ("page=2", "/page"),
+    ],
+)
+def test_names_what_is_wrong(cast, query, pointer):
+    response = cast.acme.http.get(f"{INSIGHTS}?{query}")
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_stranger_sees_nothing_of_it(shown, cast):
+    assert cast.globex.http.get(INSIGHTS).json()["data"] == []
+
+
+def test_needs_its_scope(cast):
+    with scope.tenant(cast.acme.tenant.pk):
+        issued = clients.issue(tenant=cast.acme.tenant, name="narrow", scopes=["recommendations:read"])
+    token = tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
+
+    refused = cast.anonymous.get(INSIGHTS, headers={"Authorization": f"Bearer {token}"})
+
+    assert refused.status_code == 403

@@ -1,0 +1,132 @@
+"""Counts against a simulated truth: people, pages, clicks and conversions, in and out of their windows."""
+
+import random
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from accounts import scope
+from accounts.models import Tenant
+from recommendations.attribution import flush, insights, settle
+from recommendations.interactions.event import Event
+from recommendations.interactions.record import record
+from recommendations.models import EndUser, Item, Placement
+from tests.recommendations.attribution.conftest import ITEMS
+
+pytestmark = pytest.mark.django_db
+START = datetime(2026, 11, 23, 22, 30, tzinfo=UTC)  # the night falls into it
+WINDOW = timedelta(hours=2)
+SKEW = timedelta(minutes=1)  # by which a client's clock may be behind
+SOURCES, PLACEMENTS, ARMS = ["ai", "model", "popular"], ["home", "cart"], ["a", "b"]
+
+
+@pytest.mark.parametrize("explicit", [False, True], ids=["implied", "explicit"])
+def test_counts_equal_the_truth(cast, collecting, explicit):
+    tenant, chance = cast.acme.tenant, random.Random(5)
+    prepare(tenant, explicit)
+    pages = served(chance)
+    truth: Counter[Any] = Counter()
+    events = []
+    shown: dict[tuple[str, str], list[datetime]] = {}
+    for number, (page, person, place, at) in enumerate(pages):
+        where = (at.date(), *place)
+        truth[where, "impressions"] += 1
+        shown.setdefault((page, person), []).append(at)
+        if explicit:
+            events.append(event(f"s{number}", person, "impression", page, at, chance))
+        else:
+            collecting.collect(
+                tenant_id=tenant.pk,
+                recommendation_id=page,
+                user_id=person,
+                placement=place[0],
+                arm=place[1],
+                source=place[2],
+                item_ids=chance.sample(ITEMS, 5),
+                at=at.timestamp(),
+            )
+    place_of = {page: place for page, _, place, _ in pages}
+    for number in range(400):
+        page, person, _, at = chance.choice(pages)
+        if chance.random() < 0.2:
+            person = f"p{chance.randrange(30)}"  # often somebody else, who was never shown the page
+        kind = chance.choice(["click", "click", "purchase", "view"])
+        moment = at + timedelta(seconds=chance.randrange(70, 4 * 3600))
+        events.append(event(f"o{number}", person, kind, page, moment, chance))
+        counted = {"click": "clicks", "purchase": "conversions"}.get(kind)
+        if counted and any(first - SKEW <= moment <= first + WINDOW for first in shown.get((page, person), [])):
+            truth[(moment.date(), *place_of[page]), counted] += 1
+    chance.shuffle(events)
+    deliver(tenant, collecting, events)
+
+    rows = insights.placements(tenant_id=tenant.pk, since=START.date(), until=START.date() + timedelta(days=2))
+    found = Counter(
+        {
+            ((row.day, row.placement, row.arm, row.source), name): getattr(row, name)
+            for row in rows
+            for name in ("impressions", "clicks", "conversions")
+            if getattr(row, name)
+        }
+    )
+    assert found == truth
+    assert sum(count for (_, name), count in truth.items() if name == "clicks") > 50
+
+
+def prepare(tenant, explicit):
+    chosen = Tenant.Impressions.EXPLICIT if explicit else Tenant.Impressions.IMPLIED
+    with scope.tenant(tenant.pk):
+        Tenant.objects.filter(pk=tenant.pk).update(impressions=chosen, attribution_hours=2)
+        Placement.objects.bulk_create(Placement(tenant=tenant, name=name) for name in PLACEMENTS)
+        Item.objects.bulk_create(Item(tenant=tenant, item_id=item_id) for item_id in ITEMS)
+        EndUser.objects.bulk_create(
+            EndUser(tenant=tenant, user_id=f"p{number}", created_at=START - timedelta(days=1)) for number in range(30)
+        )
+
+
+def served(chance):
+    """Pages at moments of five hours, some again and again."""
+    from recommendations.attribution.recommendation_ids import make
+
+    pages = []
+    for number in range(150):
+        place = (chance.choice(PLACEMENTS), chance.choice(ARMS), chance.choice(SOURCES))
+        page = make(f"page {number}", source=place[2], placement=place[0], arm=place[1])
+        person = f"p{chance.randrange(30)}"
+        for _ in range(chance.randrange(1, 5)):
+            at = START + timedelta(seconds=chance.randrange(5 * 3600), milliseconds=chance.randrange(1000))
+            pages.append((page, person, place, at))
+    return pages
+
+
+def event(name, person, kind, page, at, chance):
+    return Event(
+        user_id=person,
+        item_id=chance.choice(ITEMS),
+        type=kind,
+        value=None,
+        occurred_at=at,
+        event_id=name,
+        recommendation_id=page,
+        context=None,
+        digest=uuid.uuid5(uuid.NAMESPACE_OID, name).hex,
+    )
+
+
+def deliver(tenant, collecting, events):
+    """In pieces, some of them before what they belong to, with runs of the job in between."""
+    now = START + timedelta(hours=9)
+    for start in range(0, len(events), 100):
+        record(tenant_id=tenant.pk, events=events[start : start + 100], now=now)
+        settle.settle(now=now)
+        if start == 100:
+            collecting.flush()
+            flush.flush(now=now)
+        now += timedelta(minutes=5)
+    collecting.flush()
+    flush.flush(now=now)
+    for _ in range(3):
+        now += timedelta(hours=1, minutes=1)
+        settle.settle(now=now)
