@@ -67,9 +67,7 @@ class Feedback(models.Model):
     tenant = models.ForeignKey(
         "accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
-    interaction = models.ForeignKey(
-        Interaction, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
-    )
+    interaction_id = models.BigIntegerField()
     noted_at = models.DateTimeField()
     due_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -14,9 +14,10 @@ from core.idempotency.models import IdempotencyKey
 from core.idempotency.retention import erase_answers, naming
 from recommendations.ai import answers
 from recommendations.ai.models import AIAnswer
+from recommendations.attribution import shown
 from recommendations.cache.form import Corrupt, decode
 from recommendations.interactions import queries
-from recommendations.interactions.models import Interaction
+from recommendations.interactions.models import Feedback, Interaction
 from recommendations.interactions.queries import EventFilter
 from recommendations.precompute.models import UserList
 
@@ -71,7 +72,9 @@ def _export_lists(subject: Subject) -> Entries:
 
 
 def _erase_events(subject: Subject) -> int:
-    return Interaction.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).delete()[0]
+    events = Interaction.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk)
+    Feedback.objects.filter(tenant_id=subject.tenant_id, interaction_id__in=events.values("pk")).delete()
+    return events.delete()[0]
 
 
 def _export_events(subject: Subject) -> Entries:
@@ -128,8 +131,20 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
+def _export_impressions(subject: Subject) -> Entries:
+    with scope.tenant(subject.tenant_id):
+        rows = list(shown.to_person(tenant_id=subject.tenant_id, user_pk=subject.pk))
+    yield from rows
+
+
 HOLDINGS: tuple[Holding, ...] = (
     Holding("lists", _erase_lists, _export_lists, merge=lambda source, _target: _erase_lists(source)),
+    Holding(
+        "impressions",
+        lambda subject: shown.forget(tenant_id=subject.tenant_id, user_pk=subject.pk),
+        _export_impressions,
+        merge=lambda source, target: shown.move(tenant_id=source.tenant_id, source_pk=source.pk, target_pk=target.pk),
+    ),
     Holding("events", _erase_events, _export_events, merge=_merge_events),
     Holding(
         "ai_answers", _erase_ai_answers, _export_ai_answers, merge=lambda source, _target: _erase_ai_answers(source)

@@ -15,6 +15,8 @@ from core.admission import Quota, RateLimit
 from recommendations.models import EndUser, Item
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+# What a form of a tenant has to carry.
+ATTRIBUTION = {"impressions": "implied", "attribution_hours": 168, "conversion_types": "purchase"}
 PASSWORD = "correct horse battery staple"
 SECRET = re.compile(r"the secret is (\S{43}) ")
 
@@ -145,7 +147,13 @@ class TestConfinement:
 
     def test_the_own_plan_and_whether_it_is_served_stay(self, cast, confined):
         better = Plan.objects.create(name="Unlimited")
-        sent = {"name": "Acme", "locale": "en", "plan": better.pk, "create_unknown": "on"}  # active is left out: off
+        sent = {
+            "name": "Acme",
+            "locale": "en",
+            "plan": better.pk,
+            "create_unknown": "on",
+            **ATTRIBUTION,
+        }  # active is left out: off
         response = confined.post(page(Tenant, "change", cast.acme.tenant.pk), sent)
 
         with scope.tenant(cast.acme.tenant.pk):

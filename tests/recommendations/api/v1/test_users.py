@@ -100,7 +100,7 @@ class TestErase:
         assert answer.status_code == 200
         receipt = answer.json()
         assert set(receipt) == {"receipt_id", "erased_at", "rows"}
-        counts = {"end_users": 1, "events": 2, "lists": 1, "stored_answers": 0, "ai_answers": 0}
+        counts = {"end_users": 1, "events": 2, "impressions": 0, "lists": 1, "stored_answers": 0, "ai_answers": 0}
         assert receipt["rows"] == counts
         assert receipt["erased_at"].endswith("Z")
         assert answer["Cache-Control"] == "no-store"
