@@ -37,4 +37,4 @@ def move(*, tenant_id: int, source_pk: int, target_pk: int) -> int:
     """Makes them somebody else's; returns how many rows."""
     with connection.cursor() as cursor:
         cursor.execute(_MOVE, {"tenant": tenant_id, "source": source_pk, "target": target_pk})
-        return cursor.rowcount
+        return int(cursor.rowcount)

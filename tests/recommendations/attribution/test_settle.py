@@ -143,6 +143,13 @@ class TestAClick:
 
         assert settled(acme) == (1, 0)
 
+    def test_counts_for_the_person_whom_the_page_was_shown_to_under_another_name(self, acme, page):
+        merged = acme.http.post("/api/v1/users/bob/merge", {"from": "ann"}, format="json")
+        assert merged.json()["rows"]["impressions"] == 1
+        send(acme, page, user="bob")
+
+        assert settled(acme) == (1, 0)
+
     def test_goes_with_the_person(self, acme, page):
         send(acme, page, user="bob")
         settled(acme)
