@@ -90,7 +90,7 @@ def erase_again(*, tenant_id: int, pk: int, now: datetime) -> bool:
 def _erase(person: EndUser) -> dict[str, int]:
     subject = Subject(person.tenant_id, person.pk, person.user_id)
     rows = {holding.name: holding.erase(subject) for holding in HOLDINGS}
-    person.former_ids.all().delete()
+    FormerId.objects.filter(tenant_id=person.tenant_id, end_user_id=person.pk).delete()
     people, _ = EndUser.objects.filter(tenant_id=person.tenant_id, pk=person.pk).delete()
     return {"end_users": people, **rows}
 
