@@ -37,7 +37,14 @@ class TestErased:
         receipt = acme.http.delete(URL, headers={"Idempotency-Key": "erase"}).json()
 
         assert everywhere.places(ADA) == []
-        assert receipt["rows"] == {"end_users": 1, "lists": 1, "impressions": 0, "events": 4, "ai_answers": 1, "stored_answers": 5}
+        assert receipt["rows"] == {
+            "end_users": 1,
+            "lists": 1,
+            "impressions": 0,
+            "events": 4,
+            "ai_answers": 1,
+            "stored_answers": 5,
+        }
         assert store.put_many([(cached, body)]) == 0, "whoever has read the list before puts it back"
 
         build = build_now(acme.tenant)
