@@ -63,6 +63,7 @@ class TestBuildOnRealWorkers:
 
             assert chosen not in {entry["item_id"] for entry in stored(lists_of(acme, build)["u0007"]).entries()}
 
+    @pytest.mark.drill
     def test_a_provider_that_goes_away_in_the_middle_costs_nobody_their_list(self, acme, openai_simulator):
         variables = {
             "OPENAI_API_KEY": "test",
@@ -96,6 +97,7 @@ class TestBuildOnRealWorkers:
         reasons = {stored(row).provenance.degraded for row in lists.values() if row.source == "model"}
         assert reasons == set(standing.ai_fallbacks)
 
+    @pytest.mark.drill
     def test_events_during_a_build_are_in_the_lists_in_the_end(self, acme):
         with processes.worker(BUILD_CHUNK_SIZE="5"):
             first = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())

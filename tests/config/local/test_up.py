@@ -35,6 +35,7 @@ def up(request: pytest.FixtureRequest, tmp_path: Path, port: int) -> Iterator[su
 
 
 class TestUp:
+    @pytest.mark.drill
     def test_recovers_from_a_crash_and_leaves_nothing_when_it_is_killed(self, up, port, tmp_path):
         line = said(up)
         running = find_running(tmp_path)
