@@ -12,7 +12,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-
 	--python-version 3.11 --custom-compile-command 'make requirements'
 # Output of parallel checks stays together, where this make knows how.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-BENCHMARKS ?= quality list_form hot_read admission interactions_size
+BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
 CHECKS := lint format-check imports migrations-check types
 
 .DEFAULT_GOAL := help

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import svds
 
-from recommendations.algorithms.dataset import FloatArray, Interactions, Matrix
+from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import ItemMatrix
-from recommendations.algorithms.pruning import blocks, inverse_power, prune_dense, stack
-
-# Singular values below this share of the largest are noise.
-NEGLIGIBLE = 1e-4
+from recommendations.algorithms.pruning import inverse_power, pruned_product
+from recommendations.algorithms.spectrum import leading_vectors
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class GraphFilter:
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
         """The product is made in blocks of rows, yet costs items x items x rank."""
         enough = min(interactions.user_count, interactions.item_count) > 2
-        return enough and interactions.item_count <= options.max_dense_items
+        return enough and interactions.item_count <= options.max_blocked_items
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
         """Decompose, then keep the largest positive weights of each row."""
@@ -43,28 +40,8 @@ class GraphFilter:
             @ interactions.matrix()
             @ sparse.diags_array(inverse_power(degrees, 0.5))
         )
-        vectors = self._leading_vectors(normalised, options)
+        vectors = leading_vectors(normalised, self.rank, options)
         left = vectors * inverse_power(degrees, 0.5)[:, None]
         right = vectors * np.sqrt(degrees.astype(np.float32))[:, None]
         keep = options.neighbours_for(interactions.item_count)
-        parts = []
-        for block in blocks(interactions.item_count):
-            weights: FloatArray = np.asarray(left[block] @ right.T, dtype=np.float32)
-            weights[np.arange(len(weights)), np.arange(block.start, block.stop)] = 0.0
-            parts.append(prune_dense(weights, keep))
-        return ItemMatrix(stack(parts, interactions.item_count))
-
-    def _leading_vectors(self, normalised: Matrix, options: TrainingOptions) -> FloatArray:
-        """Return (items, rank or fewer) right singular vectors, by whichever way is cheaper."""
-        people, items = normalised.shape
-        # A filter that lets nearly everything pass filters nothing.
-        rank = min(self.rank, max(2, min(people, items) // 4))
-        if people <= options.max_dense_people:
-            values, left = np.linalg.eigh((normalised @ normalised.T).toarray())
-            values, left = np.sqrt(np.maximum(values[-rank:], 0)), left[:, -rank:]
-            used = values > NEGLIGIBLE * values.max(initial=0.0)
-            return np.asarray((normalised.T @ left[:, used]) / values[used], dtype=np.float32)
-        start = np.ones(min(people, items), dtype=np.float32)
-        _, values, right = svds(normalised, k=rank, v0=start)
-        used = values > NEGLIGIBLE * values.max(initial=0.0)
-        return np.asarray(right[used].T, dtype=np.float32)
+        return ItemMatrix(pruned_product(left, right.T, keep))

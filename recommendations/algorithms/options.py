@@ -8,6 +8,17 @@ from typing import Literal
 Fold = Literal["auto", "last10", "rand10", "global80"]
 
 
+_AT_LEAST_ONE = (
+    "threads",
+    "neighbours",
+    "max_entries",
+    "max_dense_items",
+    "max_blocked_items",
+    "max_dense_people",
+    "max_pairs",
+)
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """Limits and seeds of one training.
@@ -21,6 +32,7 @@ class TrainingOptions:
         max_entries: bound on the entries of one item x item matrix; on a large catalogue it lowers `neighbours`.
         max_dense_items: above this many items nothing dense of the size items x items is made, not even for a
             moment. The largest dense array of a training holds max_dense_items ** 2 float32.
+        max_blocked_items: above this many items no product of all pairs of items is made, not even block by block.
         max_dense_people: up to this many people the cheaper of two equal solutions may use a dense
             people x people array.
         max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
@@ -36,6 +48,7 @@ class TrainingOptions:
     neighbours: int = 200
     max_entries: int = 20_000_000
     max_dense_items: int = 10_000
+    max_blocked_items: int = 50_000
     max_dense_people: int = 4_000
     max_pairs: int = 40_000_000
     validation_people: int = 2_000
@@ -43,7 +56,7 @@ class TrainingOptions:
     smallest_weight: float = 0.004
 
     def __post_init__(self) -> None:
-        for name in ("threads", "neighbours", "max_entries", "max_dense_items", "max_dense_people", "max_pairs"):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
         if self.validation_people < 0 or self.l1 < 0 or not 0 <= self.smallest_weight < 1:

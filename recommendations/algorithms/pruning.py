@@ -37,6 +37,19 @@ def prune_dense(block: FloatArray, keep: int) -> Matrix:
     return sparse.csr_array(entries, shape=block.shape, dtype=np.float32)
 
 
+def pruned_product(left: FloatArray, right: FloatArray, keep: int) -> Matrix:
+    """Return the `keep` largest positive entries of each row of left @ right off its diagonal, in stored form.
+
+    The product is (items, items) and never exists as a whole.
+    """
+    parts = []
+    for block in blocks(len(left)):
+        weights: FloatArray = np.asarray(left[block] @ right, dtype=np.float32)
+        weights[np.arange(len(weights)), np.arange(block.start, block.stop)] = 0.0
+        parts.append(prune_dense(weights, keep))
+    return stack(parts, len(left))
+
+
 def stack(parts: list[Matrix], item_count: int) -> Matrix:
     """Put blocks of rows on top of each other and bring the result into stored form."""
     if not parts:

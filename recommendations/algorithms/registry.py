@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from recommendations.algorithms.co_occurrence import CoOccurrence
 from recommendations.algorithms.ease import Ease
+from recommendations.algorithms.factors import AlternatingFactors
 from recommendations.algorithms.graph_filter import GraphFilter
 from recommendations.algorithms.item_item import ItemItem
 from recommendations.algorithms.next_item import NextItem
@@ -16,9 +17,7 @@ from recommendations.algorithms.recent_popularity import RecentPopularity
 
 _ALGORITHMS: tuple[Algorithm, ...] = (
     Popularity(),
-    RecentPopularity(days=7),
-    RecentPopularity(days=60),
-    RecentPopularity(days=365),
+    *(RecentPopularity(days=days) for days in (2, 7, 21, 60, 365)),
     ItemItem(),
     Ease(),
     NextItem(window=3, half_lives=(1.0, 3.0)),
@@ -26,5 +25,6 @@ _ALGORITHMS: tuple[Algorithm, ...] = (
     PastToNext(),
     CoOccurrence(),
     GraphFilter(),
+    AlternatingFactors(),
 )
 ALGORITHMS: MappingProxyType[str, Algorithm] = MappingProxyType({a.name: a for a in _ALGORITHMS})

@@ -22,6 +22,8 @@ from recommendations.algorithms.scoring import Read, read_scores
 CANDIDATES_PER_READ = 60
 # Fewer people than this cannot tell good weights from lucky ones.
 FEWEST_PEOPLE = 20
+# Standard errors by which a single read must lead to be served alone.
+CLEARLY = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
 def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions) -> Choice:
     """Fit blend weights to the fold; the best single read wins instead where it is clearly better.
 
-    Clearly: its mean NDCG@10 is higher by more than one standard error of the difference within people. A smaller
+    Clearly: its mean NDCG@10 is higher by more than two standard errors of the difference within people. A smaller
     lead is luck of picking the best of many.
     """
     choices, relevant, people = _choices(fold, fitted, reads, options)
@@ -79,7 +81,7 @@ def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options
     together = _ndcg(choices, choices.features @ weights, relevant)
     best = int(alone.mean(axis=1).argmax())
     lead = alone[best] - together
-    if lead.mean() > lead.std(ddof=1) / np.sqrt(len(lead)):
+    if lead.mean() > CLEARLY * lead.std(ddof=1) / np.sqrt(len(lead)):
         weights = np.zeros(len(reads))
         weights[best] = 1.0
         together = alone[best]

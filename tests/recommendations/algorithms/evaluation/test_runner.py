@@ -5,7 +5,8 @@ import pytest
 
 from recommendations.algorithms.evaluation.metrics import METRICS
 from recommendations.algorithms.evaluation.protocols import Rows, split
-from recommendations.algorithms.evaluation.runner import evaluate, interactions_of
+from recommendations.algorithms.evaluation.judges import Judges
+from recommendations.algorithms.evaluation.runner import evaluate
 from recommendations.algorithms.history import histories_of
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.recommender import Recommender
@@ -39,7 +40,7 @@ class TestReport:
         """Written out by hand: split, train, recommend, count hits."""
         rows = raw(walks())
         parts = split(rows, protocol="last10", seed=0)
-        data = interactions_of(rows, parts.train)
+        data = Judges.interactions_of(rows, parts.train)
         lists = Recommender(train(data, OPTIONS)).recommend(histories_of(data))
         wanted: dict[str, set[int]] = {user: set() for user in data.user_ids}
         for user, item in zip(rows.users[parts.test], rows.items[parts.test], strict=True):

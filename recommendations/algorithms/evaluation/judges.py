@@ -1,0 +1,122 @@
+"""The people of a test part, and what lists made for them were worth to each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms.artefact import Artefact
+from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.evaluation.bootstrap import interval
+from recommendations.algorithms.evaluation.breadth import Breadth
+from recommendations.algorithms.evaluation.metrics import METRICS, person_metrics
+from recommendations.algorithms.evaluation.protocols import Rows
+from recommendations.algorithms.evaluation.segments import by_segment
+from recommendations.algorithms.history import History, histories_of
+from recommendations.algorithms.recommender import Recommender
+
+LIST_LENGTH = 100
+# An item that train never saw; it stays in the denominators.
+UNSEEN = -1
+# Lists that are in memory at once.
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One value per person and metric, how many rows were known of each, and what only exists over all of them."""
+
+    values: dict[str, NDArray[np.float64]]
+    known: tuple[int, ...]
+    overall: dict[str, float]
+
+    def summary(self) -> dict[str, Any]:
+        """Means with their standard errors, the 95 % interval of NDCG@10, breadth, and the same by segment."""
+        found: dict[str, Any] = {}
+        for metric, each in self.values.items():
+            found[metric] = float(each.mean()) if len(each) else 0.0
+            found[f"{metric}_se"] = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else 0.0
+        spread = interval(self.values["ndcg@10"])
+        return {
+            **found,
+            "ndcg@10_ci": [spread.low, spread.high],
+            **self.overall,
+            "segments": by_segment(self.known, self.values),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Judges:
+    """People of the train part (code, or -1 for strangers) with what they chose afterwards."""
+
+    people: tuple[int, ...]
+    relevant: tuple[frozenset[int], ...]
+    histories: tuple[History, ...]
+    breadth: Breadth
+    item_count: int
+
+    @staticmethod
+    def interactions_of(rows: Rows, chosen: NDArray[np.bool_]) -> Interactions:
+        """Return the chosen raw rows as interactions; ids are the labels as strings."""
+        user_ids, users = np.unique(rows.users[chosen].astype(str), return_inverse=True)
+        item_ids, items = np.unique(rows.items[chosen].astype(str), return_inverse=True)
+        times = None if rows.times is None else rows.times[chosen]
+        return Interactions.from_codes(users, items, times, user_ids.tolist(), item_ids.tolist())
+
+    @classmethod
+    def of(
+        cls, rows: Rows, test: NDArray[np.bool_], interactions: Interactions, *, most: int | None, seed: int
+    ) -> Judges:
+        """Gather the people of the test rows; of more than `most` as many are drawn."""
+        people, relevant = _relevant(rows, test, interactions)
+        if most is not None and len(people) > most:
+            drawn = np.sort(np.random.default_rng(seed).choice(len(people), most, replace=False)).tolist()
+            people, relevant = [people[place] for place in drawn], [relevant[place] for place in drawn]
+        everybody = histories_of(interactions)
+        return cls(
+            people=tuple(people),
+            relevant=tuple(relevant),
+            histories=tuple(everybody[person] if person >= 0 else History.empty() for person in people),
+            breadth=Breadth(interactions),
+            item_count=interactions.item_count,
+        )
+
+    @property
+    def unseen(self) -> int:
+        """How many test items the train part never saw."""
+        return sum(1 for wanted in self.relevant for item in wanted if item <= UNSEEN)
+
+    def measure(self, artefact: Artefact) -> Measured:
+        """Make everybody's list and compare it with what they chose."""
+        recommender = Recommender(artefact)
+        lists: list[NDArray[Any]] = []
+        for start in range(0, len(self.histories), _CHUNK):
+            part = self.histories[start : start + _CHUNK]
+            lists += [each.items[:20].copy() for each in recommender.recommend(part, LIST_LENGTH)]
+        people = [person_metrics(ranked, wanted) for ranked, wanted in zip(lists, self.relevant, strict=True)]
+        shown = {item for ranked in lists for item in ranked[:10].tolist()}
+        return Measured(
+            values={metric: np.array([person[metric] for person in people]) for metric in METRICS},
+            known=tuple(len(history.items) for history in self.histories),
+            overall={
+                "coverage@10": len(shown) / self.item_count if self.item_count else 0.0,
+                **self.breadth.measure(lists, self.histories),
+            },
+        )
+
+
+def _relevant(
+    rows: Rows, test: NDArray[np.bool_], interactions: Interactions
+) -> tuple[list[int], list[frozenset[int]]]:
+    """Return the people of the test part and their test items; unseen items get distinct negative numbers."""
+    user_code = {label: code for code, label in enumerate(interactions.user_ids)}
+    item_code = {label: code for code, label in enumerate(interactions.item_ids)}
+    wanted: dict[str, set[int]] = {}
+    for user, item in zip(rows.users[test].astype(str), rows.items[test].astype(str), strict=True):
+        code = item_code.setdefault(item, UNSEEN - len(item_code))
+        wanted.setdefault(user, set()).add(code)
+    people = sorted(wanted)
+    return [user_code.get(label, -1) for label in people], [frozenset(wanted[label]) for label in people]

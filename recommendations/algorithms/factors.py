@@ -1,0 +1,61 @@
+"""Alternating least squares: people and items as points in one space, read as what each item speaks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy import linalg, sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from recommendations.algorithms.dataset import FloatArray, Interactions, Matrix
+from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.protocol import ItemMatrix
+from recommendations.algorithms.pruning import pruned_product
+from recommendations.algorithms.spectrum import leading_vectors
+
+
+@dataclass(frozen=True)
+class AlternatingFactors:
+    """M = Y (Y'Y + l2 I)^-1 Y', Y the items' factors: the linear fold-in of each row of a history.
+
+    Hu, Koren and Volinsky 2008, "Collaborative filtering for implicit feedback datasets", as `implicit` computes it.
+    The factorisation begins at the leading singular vectors, so it depends neither on the order of rows nor on names.
+    """
+
+    factors: int = 96
+    l2: float = 1.0
+    iterations: int = 8
+    name: str = "als"
+    family: str = "item_item"
+    half_lives: tuple[float, ...] = (5.0, np.inf)
+
+    def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
+        """The product is made in blocks of rows, yet costs items x items x factors."""
+        enough = min(interactions.user_count, interactions.item_count) > 2
+        return enough and interactions.item_count <= options.max_blocked_items
+
+    def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
+        """Factorise, then keep the largest positive weights of each row."""
+        matrix = interactions.matrix()
+        factors = self._factorise(matrix, leading_vectors(matrix, self.factors, options), options)
+        gram = factors.T @ factors
+        gram[np.diag_indices_from(gram)] += np.float32(self.l2)
+        right = linalg.solve(gram, factors.T, assume_a="pos")
+        return ItemMatrix(pruned_product(factors, right, options.neighbours_for(interactions.item_count)))
+
+    def _factorise(self, matrix: Matrix, start: FloatArray, options: TrainingOptions) -> FloatArray:
+        """Return (items, factors); people's factors are solved from the items' first, so only these need a start."""
+        # The library parallelises over rows itself and asks that BLAS does not.
+        with threadpool_limits(limits=1, user_api="blas"):
+            model = AlternatingLeastSquares(
+                factors=start.shape[1],
+                regularization=self.l2,
+                iterations=self.iterations,
+                num_threads=options.threads,
+            )
+            model.item_factors = np.ascontiguousarray(start)
+            model.user_factors = np.zeros((matrix.shape[0], start.shape[1]), dtype=np.float32)
+            model.fit(sparse.csr_matrix(matrix), show_progress=False)
+        return np.asarray(model.item_factors, dtype=np.float32)
