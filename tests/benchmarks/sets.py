@@ -1,15 +1,8 @@
 """Generated sets of interactions, each with a structure that some algorithms find and others cannot.
 
-python -m tests.benchmarks.sets FOLDER     writes them as files for manage.py evaluate (and for cold_items its catalogue)
+python -m tests.benchmarks.sets FOLDER     writes them as files for manage.py evaluate
 
-| set | how it is made | what predicts |
-|---|---|---|
-| order | walks over 1,500 items: from each item to one of three fixed successors (80 %), else to an item drawn by popularity | what came last |
-| no_times | each person mixes two of 25 tastes, a taste ranks its items by a power law; no times at all | who chose alike |
-| cold_items | items appear day by day, people of 12 tastes choose among those of the last 20 days (70 %) or all; a third of what is to be predicted was never seen; titles and categories tell the taste | the crowd's last days, and texts |
-| fashion | items appear and are forgotten by half in a week, everybody follows the crowd; cut at one moment for everybody | what is popular now |
-| sparse | 8,000 people with 5 to 9 rows each over 4,000 items of 40 tastes | neighbours, popularity |
-| million | 1,000,000 rows of 40,000 people and 8,000 items: tastes, popularity, drifting interests, some order | a bit of everything |
+Each function's docstring says how its set is made, and what predicts it.
 """
 
 from __future__ import annotations
@@ -40,6 +33,10 @@ class Generated:
 
 
 def order(seed: int = 11) -> Generated:
+    """Walks over 1,500 items: from each to one of its three successors (80 %), else to one drawn by popularity.
+
+    What came last predicts.
+    """
     draw = np.random.default_rng(seed)
     people, length, items = 2_500, 24, 1_500
     successors = draw.integers(0, items, (items, 3))
@@ -52,10 +49,16 @@ def order(seed: int = 11) -> Generated:
         wander = draw.choice(items, people, p=popularity)
         at = np.where(follow, successors[at, draw.choice(3, people, p=[0.6, 0.25, 0.15])], wander)
     moments = START + np.arange(people)[:, None] * 600.0 + np.arange(length)[None, :] * 3_600.0
-    return Generated(_rows(np.repeat(np.arange(people), length), np.stack(columns, 1).ravel(), moments.ravel()), "last10")
+    return Generated(
+        _rows(np.repeat(np.arange(people), length), np.stack(columns, 1).ravel(), moments.ravel()), "last10"
+    )
 
 
 def no_times(seed: int = 12) -> Generated:
+    """Each person mixes two of 25 tastes, and a taste ranks its items by a power law. There are no times.
+
+    Who chose alike predicts.
+    """
     draw = np.random.default_rng(seed)
     people, each, items, tastes = 2_500, 24, 1_800, 25
     taste_of = draw.integers(0, tastes, items)
@@ -65,6 +68,10 @@ def no_times(seed: int = 12) -> Generated:
 
 
 def cold_items(seed: int = 13) -> Generated:
+    """Items appear day by day; people of 12 tastes choose among those of the last 20 days (70 %) or among all.
+
+    A tenth of what is to be predicted was never seen. Titles and categories tell the taste.
+    """
     draw = np.random.default_rng(seed)
     people, each, items, tastes, days = 1_500, 20, 3_000, 12, 300
     born = np.sort(draw.uniform(-60, days, items))
@@ -93,6 +100,10 @@ def cold_items(seed: int = 13) -> Generated:
 
 
 def fashion(seed: int = 14) -> Generated:
+    """Items appear and are forgotten by half in a week; everybody follows the crowd. Cut at one moment for all.
+
+    What is popular now predicts.
+    """
     draw = np.random.default_rng(seed)
     people, each, items, days = 2_000, 15, 600, 120
     born = np.sort(draw.uniform(-15, days, items))
@@ -107,6 +118,7 @@ def fashion(seed: int = 14) -> Generated:
 
 
 def sparse(seed: int = 15) -> Generated:
+    """8,000 people with 5 to 9 rows each over 4,000 items of 40 tastes, some popular."""
     draw = np.random.default_rng(seed)
     people, items, tastes = 8_000, 4_000, 40
     taste_of = draw.integers(0, tastes, items)
@@ -117,6 +129,7 @@ def sparse(seed: int = 15) -> Generated:
 
 
 def million(seed: int = 16) -> Generated:
+    """A million rows of 40,000 people and 8,000 items: tastes, popularity, drifting interests, and some order."""
     draw = np.random.default_rng(seed)
     people, items, tastes, rows = 40_000, 8_000, 60, 1_000_000
     taste_of = draw.integers(0, tastes, items)
@@ -164,7 +177,9 @@ def _by_taste(
     """Each person's rows from their tastes, each taste with a power law over its items; a share strays anywhere."""
     users = np.repeat(np.arange(len(counts)), counts)
     place = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
-    which = place * liked.shape[1] // np.repeat(counts, counts) if drift else draw.integers(liked.shape[1], size=len(users))
+    which = (
+        place * liked.shape[1] // np.repeat(counts, counts) if drift else draw.integers(liked.shape[1], size=len(users))
+    )
     taste = liked[users, which]
     chosen = draw.choice(len(taste_of), len(users), p=_power_law(len(taste_of), exponent))
     for each in range(tastes):
@@ -198,7 +213,8 @@ def main() -> None:
             writer.writerow(["user_id", "item_id", "type", *timed])
             moments = [] if rows.times is None else [rows.times.astype(np.int64)]
             writer.writerows(
-                (user, item, "view", *moment) for user, item, *moment in zip(rows.users, rows.items, *moments, strict=True)
+                (user, item, "view", *moment)
+                for user, item, *moment in zip(rows.users, rows.items, *moments, strict=True)
             )
         if made.catalogue:
             with (arguments.folder / f"{name}_items.csv").open("w", newline="") as file:

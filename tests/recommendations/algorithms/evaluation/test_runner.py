@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from recommendations.algorithms.evaluation.judges import Judges
 from recommendations.algorithms.evaluation.metrics import METRICS
 from recommendations.algorithms.evaluation.protocols import Rows, split
-from recommendations.algorithms.evaluation.judges import Judges
 from recommendations.algorithms.evaluation.runner import evaluate
 from recommendations.algorithms.history import histories_of
 from recommendations.algorithms.options import TrainingOptions
