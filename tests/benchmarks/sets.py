@@ -160,7 +160,7 @@ SETS: dict[str, Callable[[], Generated]] = {
 
 def _power_law(count: int, exponent: float) -> NDArray[np.float64]:
     weights = np.arange(1, count + 1, dtype=np.float64) ** -exponent
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def _by_taste(
