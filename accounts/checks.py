@@ -1,13 +1,21 @@
 """System checks of accounts. Ids are stable; tests and operators go by them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, ProgrammingError
+from psycopg_pool import PoolTimeout
 
-from accounts import tokens
+from accounts import scope, tokens
+from accounts.models import Tenant
+from core import origins
 
 BAD_SIGNING_KEY = "accounts.E001"
+BAD_TENANT_ORIGIN = "accounts.W001"
 
 
 @register()
@@ -19,3 +27,28 @@ def tokens_can_be_signed(**_: Any) -> list[CheckMessage]:
         hint = "Make one: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 (docs/operations/config.md)."
         return [Error(str(error), hint=hint, id=BAD_SIGNING_KEY)]
     return []
+
+
+@register(Tags.database)
+def tenants_origins_are_exact(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """An origin that was written past the admin's validation, or in development, does not count; somebody should know.
+
+    A warning: one tenant's entry must not stop the service of all.
+    """
+    if "default" not in (databases or ()) or not settings.DATABASE_URL:
+        return []
+    try:
+        with scope.all_tenants("check: tenants' origins"):
+            rows = list(Tenant.objects.exclude(allowed_origins=[]).values_list("slug", "allowed_origins"))
+    except (OperationalError, InterfaceError, ProgrammingError, PoolTimeout):
+        return []  # away, or not migrated yet: neither is a misconfiguration
+    return [
+        checks.Warning(
+            f"Tenant {slug}: the origin {origin!r} {reason}; it does not count.",
+            hint="Correct it in the admin.",
+            id=BAD_TENANT_ORIGIN,
+        )
+        for slug, listed in rows
+        for origin in listed
+        if (reason := origins.refusal(origin, production=settings.PRODUCTION))
+    ]

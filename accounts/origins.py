@@ -15,9 +15,11 @@ def may_ask(origin: str) -> bool:
     return origin in settings.CORS_ALLOWED_ORIGINS or origin in directory.known().origins
 
 
-def may_read(origin: str, *, principal: Principal) -> bool:
-    """Whether pages of the origin may read what this caller is answered."""
+def may_read(origin: str, *, principal: Principal | None) -> bool:
+    """Whether pages of the origin may read what this caller is answered; None is an answer to nobody in particular."""
     if origin in settings.CORS_ALLOWED_ORIGINS:
         return True
+    if principal is None:
+        return False
     facts = directory.known().tenants.get(principal.tenant_id)
     return facts is not None and origin in facts.origins

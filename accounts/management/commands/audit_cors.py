@@ -1,0 +1,47 @@
+"""`manage.py audit_cors`: whose pages may call the API, and what has changed since the last report."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import cors_audit
+from core import clock
+
+
+class Command(BaseCommand):
+    """Writes a report and prints its gist."""
+
+    help = "Writes what CORS allows, and the difference to the last report."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Where reports are kept, and whether a change is a failure."""
+        parser.add_argument("--folder", type=Path, default=settings.VAR_DIR / "reports" / "cors", help="of the reports")
+        parser.add_argument("--unchanged", action="store_true", help="end with an error if anything has changed")
+
+    def handle(self, *, folder: Path, unchanged: bool, **_: Any) -> None:
+        """Ends with an error where an origin stands on a list that may not."""
+        written = cors_audit.write(folder=folder, now=clock.now())
+        report = written.report
+        for name, listed in report["origins"].items():
+            self.stdout.write(f"{name}: {', '.join(listed) or 'none'}")
+        for change in report["changes"]:
+            self.stdout.write(_line(change))
+        if report["compared_with"] is None:
+            self.stdout.write("There is no earlier report to compare with.")
+        elif not report["changes"]:
+            self.stdout.write(f"Nothing has changed since {report['compared_with']}.")
+        self.stdout.write(f"Written: {written.path}")
+        if report["refused"]:
+            wrong = "; ".join(f"{each['list']}: {each['origin']!r} {each['reason']}" for each in report["refused"])
+            raise CommandError(f"These may not be listed, and do not count: {wrong}.")
+        if unchanged and report["changes"]:
+            raise CommandError(f"{len(report['changes'])} changes since {report['compared_with']}.")
+
+
+def _line(change: dict[str, Any]) -> str:
+    if change["change"] == "policy":
+        return f"changed: {change['name']}, from {change['before']!r} to {change['after']!r}"
+    return f"{change['change']}: {change['origin']} ({change['list']})"

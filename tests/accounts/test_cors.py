@@ -1,0 +1,143 @@
+"""Whose pages may call the API and read its answers."""
+
+import pytest
+
+from accounts import directory, scope
+from accounts.models import Tenant
+
+ACME, GLOBEX, ANY = "https://shop.acme.example.org", "https://globex.example.org:8443", "https://console.example.net"
+ITEMS = "/api/v1/items"
+ALLOW, VARY = "Access-Control-Allow-Origin", "Vary"
+# Near misses of ACME; none is on a list.
+STRANGERS = [
+    "null",
+    "NULL",
+    "*",
+    "http://shop.acme.example.org",
+    "HTTPS://shop.acme.example.org",
+    "https://SHOP.acme.example.org",
+    "https://shop.acme.example.ORG",
+    "https://shop.acme.example.org:443",
+    "https://shop.acme.example.org:8443",
+    "https://shop.acme.example.org:",
+    "https://shop.acme.example.org/",
+    "https://shop.acme.example.org/path",
+    "https://shop.acme.example.org?x",
+    "https://shop.acme.example.org#x",
+    "https://user@shop.acme.example.org",
+    "https://shop.acme.example.org@evil.example.net",
+    "https://shop.acme.example.org.evil.example.net",
+    "https://evil-shop.acme.example.org",
+    "https://evil.shop.acme.example.org",
+    "https://acme.example.org",
+    "https://shop-acme.example.org",
+    "https://shop.acme.example.or",
+    "https://shop.acme.example.org.",
+    "https://shop.acme.example.orgx",
+    "https://sh\u043ep.acme.example.org",
+    "https://shop\uff0eacme.example.org",
+    "https://globex.example.org",
+    "https://globex.example.org:8444",
+    "https://localhost",
+    "https://[::1]",
+    "file://",
+    "https://",
+    "shop.acme.example.org",
+    f"{ACME} {ACME}",
+    f"{ACME}, {GLOBEX}",
+]
+
+
+@pytest.fixture(autouse=True)
+def _origins(cast, settings):
+    settings.CORS_ALLOWED_ORIGINS = [ANY]
+    for member, origin in ((cast.acme, ACME), (cast.globex, GLOBEX)):
+        with scope.tenant(member.tenant.pk):
+            Tenant.objects.update(allowed_origins=[origin])
+    directory.load()
+
+
+def preflight(http, origin, path=ITEMS):
+    return http.options(path, headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
+
+
+def test_an_origin_that_is_not_listed_is_never_echoed(cast):
+    for origin in STRANGERS:
+        sent = origin.encode().decode("latin-1")  # as WSGI hands it over
+        answers = [
+            preflight(cast.anonymous, sent),
+            cast.acme.http.get(ITEMS, headers={"Origin": sent}),
+            cast.acme.http.get(f"{ITEMS}/none", headers={"Origin": sent}),
+            cast.anonymous.get(ITEMS, headers={"Origin": sent}),
+            cast.anonymous.get("/api/v1/nothing", headers={"Origin": sent}),
+            cast.anonymous.get("/api/v1/auth/token", headers={"Origin": sent}),
+        ]
+
+        for answer in answers:
+            assert not [name for name in answer.headers if name.lower().startswith("access-control-")], origin
+            assert "origin" in answer[VARY].lower()
+
+
+class TestPreflight:
+    @pytest.mark.parametrize("origin", [ACME, GLOBEX, ANY])
+    def test_is_answered_for_every_listed_origin(self, cast, origin):
+        answer = preflight(cast.anonymous, origin)
+
+        assert (answer.status_code, answer[ALLOW]) == (200, origin)
+        assert "GET" in answer["Access-Control-Allow-Methods"]
+        assert int(answer["Access-Control-Max-Age"]) <= 600
+        assert "Access-Control-Allow-Credentials" not in answer
+        assert "access-control-request-method" in answer[VARY].lower()
+
+    def test_is_the_api_s_only(self, cast):
+        assert ALLOW not in preflight(cast.anonymous, ANY, "/admin/login/")
+        assert ALLOW not in preflight(cast.anonymous, ANY, "/healthz")
+
+
+class TestRequest:
+    def test_is_read_by_the_tenant_s_own_pages_and_the_deployment_s(self, cast):
+        for member, origin in ((cast.acme, ACME), (cast.globex, GLOBEX), (cast.acme, ANY), (cast.globex, ANY)):
+            for path in (ITEMS, f"{ITEMS}/none", "/api/v1/users/u/recommendations", f"{ITEMS}?limit=x"):
+                answer = member.http.get(path, headers={"Origin": origin})
+                assert answer[ALLOW] == origin
+                assert "ETag" in answer["Access-Control-Expose-Headers"]
+
+    def test_is_not_read_by_another_tenant_s(self, cast):
+        for member, origin in ((cast.acme, GLOBEX), (cast.globex, ACME)):
+            for path in (ITEMS, f"{ITEMS}/none", "/api/v1/users/u/recommendations"):
+                assert ALLOW not in member.http.get(path, headers={"Origin": origin})
+
+    def test_a_page_learns_that_its_token_has_ended(self, cast):
+        answer = cast.anonymous.get(ITEMS, headers={"Origin": ACME, "Authorization": "Bearer ended"})
+
+        assert (answer.status_code, answer[ALLOW]) == (401, ACME)
+
+    def test_what_nobody_in_particular_is_answered_is_the_deployment_s(self, cast):
+        for path in ("/api/schema.json", "/api/v1/nothing"):
+            assert cast.anonymous.get(path, headers={"Origin": ANY})[ALLOW] == ANY
+            assert ALLOW not in cast.anonymous.get(path, headers={"Origin": ACME})
+
+
+class TestChange:
+    def test_an_origin_that_is_taken_away_is_refused(self, cast):
+        with scope.tenant(cast.acme.tenant.pk):
+            Tenant.objects.update(allowed_origins=[])
+        directory.load()
+
+        assert ALLOW not in preflight(cast.anonymous, ACME)
+        assert ALLOW not in cast.acme.http.get(ITEMS, headers={"Origin": ACME})
+
+    def test_an_inactive_tenant_s_origins_are_no_longer_listed(self, cast):
+        with scope.tenant(cast.acme.tenant.pk):
+            Tenant.objects.update(active=False)
+        directory.load()
+
+        assert ALLOW not in preflight(cast.anonymous, ACME)
+
+    def test_what_came_past_the_validation_does_not_count_in_production(self, cast, settings):
+        settings.PRODUCTION = True
+        with scope.tenant(cast.acme.tenant.pk):
+            Tenant.objects.update(allowed_origins=["*", "null", "http://a.example.org", ACME])
+        directory.load()
+
+        assert directory.current().origins == {ACME, GLOBEX}
