@@ -106,7 +106,7 @@ class TestOutage:
             with servers[kind]() as server:
                 seconds = self._enqueue_ten(broker(server.url))
 
-        assert seconds < 0.26
+        assert seconds < 1.0  # ten times would be two seconds
         assert failures() == before + 10
 
     def _enqueue_ten(self, app):

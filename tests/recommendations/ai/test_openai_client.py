@@ -73,7 +73,7 @@ class TestTotalDeadline:
         config = AIConfiguration(api_key="k", base_url="http://127.0.0.1:9/v1", model="m")
         provider = OpenAIProvider(config)
 
-        error = _error(provider, question, deadline=DEADLINE)
+        error = _error(provider, question, deadline=30)
         provider.close()
 
         assert (error.reason, error.permanent) == ("error", False)

@@ -62,7 +62,7 @@ class TestEveryProvider:
 
         assert isinstance(outcome, ProviderError)
         assert outcome.reason in {"timeout", "throttled", "error", "invalid"}
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 3  # the shortest of what it must not wait for is 5
 
     def test_makes_no_call_when_no_time_is_left(self, provider, question, openai_simulator: SimulatorControl):
         outcome = _outcome(provider, question, deadline_seconds=0)
