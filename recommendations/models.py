@@ -5,9 +5,12 @@ from recommendations.ai.models import (
     AIBudget,
     AICall,
     AIFallbackStat,
+    AIGate,
     AIGlobalBudget,
     AILimit,
+    AIRelease,
     AIReservation,
+    AISent,
 )
 from recommendations.attribution.models import Impression, ImpressionBatch, ItemStat, PlacementStat
 from recommendations.catalog.models import EndUser, Item
@@ -22,9 +25,12 @@ __all__ = [
     "AIBudget",
     "AICall",
     "AIFallbackStat",
+    "AIGate",
     "AIGlobalBudget",
     "AILimit",
+    "AIRelease",
     "AIReservation",
+    "AISent",
     "Artefact",
     "Build",
     "Chunk",

@@ -330,6 +330,12 @@ AI_BREAKER_OPEN_SECONDS = env.seconds("AI_BREAKER_OPEN_SECONDS", 2.0, minimum=0.
 AI_BREAKER_CAP_SECONDS = env.seconds("AI_BREAKER_CAP_SECONDS", 10.0, minimum=0.1)
 AI_LEDGER_DAYS = env.integer("AI_LEDGER_DAYS", 90, minimum=62)
 AI_ANSWER_DAYS = env.integer("AI_ANSWER_DAYS", 30)
+AI_SENT_DAYS = env.integer("AI_SENT_DAYS", 30, minimum=1)
+AI_CONTROL_PERCENT = env.integer("AI_CONTROL_PERCENT", 10, maximum=90)
+AI_GATE_SEGMENTS = env.words("AI_GATE_SEGMENTS", ["cold", "sparse", "regular"])
+AI_GATE_EXPLORE_PERCENT = env.integer("AI_GATE_EXPLORE_PERCENT", 5, minimum=1, maximum=100)
+AI_GATE_MINIMUM_CASES = env.integer("AI_GATE_MINIMUM_CASES", 1000, minimum=50)
+AI_GATE_MINIMUM_PER_USD = env.text("AI_GATE_MINIMUM_PER_USD", "0")
 
 # --- Celery: options of the broker connection come from core.redis (workers/celery.py) -------------------
 CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")

@@ -23,6 +23,7 @@ METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=True)
 # Each test starts from one address, and many in the same minute.
 ADDRESS_RATES = {**base.ADDRESS_RATES, "admin_login": "10000/m", "public": "10000/m"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AI_CONTROL_PERCENT = env.integer("AI_CONTROL_PERCENT", 0)  # tests of other things want AI for everybody
 LOGGING = {"level": "WARNING", "json": False}
 
 # Each process of the test run has a Redis database and a storage of its own.

@@ -15,7 +15,16 @@ from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.observation import observed_breaker
 from recommendations.ai.prices import NANO_PER_USD
-from recommendations.models import AIBudget, AICall, AIFallbackStat, AIGlobalBudget, AILimit
+from recommendations.models import (
+    AIBudget,
+    AICall,
+    AIFallbackStat,
+    AIGate,
+    AIGlobalBudget,
+    AILimit,
+    AIRelease,
+    AISent,
+)
 
 _STATES = {"closed": "closed: calls are made", "open": "open: no calls", "half_open": "half-open: one call may probe"}
 
@@ -131,6 +140,40 @@ class AIFallbackStatAdmin(ReadOnlyTenantAdmin):
     list_display = ["slot", "tenant", "kind", "reason", "lists"]
     list_filter = ["kind", "reason"]
     date_hierarchy = "slot"
+
+
+@admin.register(AIRelease)
+class AIReleaseAdmin(TenantAdmin):
+    """What of single tenants may be sent; holds from the next call on."""
+
+    list_display = ["tenant", "enabled", "item_attributes", "person_attributes"]
+
+
+@admin.register(AISent)
+class AISentAdmin(ReadOnlyTenantAdmin):
+    """What was sent to the provider, redacted."""
+
+    list_display = ["at", "tenant", "origin", "model", "purpose", "prompt_version", "size_bytes", "contents"]
+    list_filter = ["purpose", "model"]
+    date_hierarchy = "at"
+
+
+@admin.register(AIGate)
+class AIGateAdmin(ReadOnlyTenantAdmin):
+    """What was measured of AI by segment, and what follows from it."""
+
+    list_display = ["tenant", "placement", "segment", "decision", "why", "with_ai", "control", "gain", "per_usd"]
+    list_filter = ["placement", "segment", "why"]
+
+    @admin.display(description="AI runs")
+    def decision(self, row: AIGate) -> str:
+        """Whether the measurement decides, and how."""
+        return "as configured" if row.open is None else "yes" if row.open else "no"
+
+    @admin.display(description="Uplift (95 %)")
+    def gain(self, row: AIGate) -> str:
+        """The difference to the control arm with its interval."""
+        return f"{row.uplift:+.2%} ({row.uplift_low:+.2%} to {row.uplift_high:+.2%})"
 
 
 def _shown(config: AIConfiguration) -> dict[str, Any]:

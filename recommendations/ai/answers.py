@@ -9,6 +9,7 @@ from typing import Any
 from accounts import scope
 from recommendations.ai.models import AIAnswer
 from recommendations.ai.provider import CompletionRequest
+from recommendations.ai.rerank import subject_of
 
 PURGE_BATCH = 5000
 
@@ -26,11 +27,6 @@ def digest_of(request: CompletionRequest, *, model: str, origin: str) -> str:
 def person_key(*, tenant_id: int, person: int) -> str:
     """Return how requests name a person, by the primary key of their row; the vendor never sees it."""
     return f"{tenant_id}:{person}"
-
-
-def subject_of(person_key: str) -> str:
-    """Return how answers name the person they are about."""
-    return hashlib.sha256(person_key.encode()).hexdigest()
 
 
 def find(*, tenant_id: int, digest: str) -> Mapping[str, Any] | None:

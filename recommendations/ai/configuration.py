@@ -8,7 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.ai.amounts import BudgetLimits
 from recommendations.ai.breaker_rules import BreakerPolicy
-from recommendations.ai.limit_settings import breaker_policy, budget_limits, price_table, vendor_limits
+from recommendations.ai.gate_policy import GatePolicy
+from recommendations.ai.limit_settings import breaker_policy, budget_limits, gate_policy, price_table, vendor_limits
 from recommendations.ai.prices import PriceTable, shipped_table
 from recommendations.ai.throttle import Limits
 
@@ -41,6 +42,11 @@ class AIConfiguration:
     ledger_days: int = 90
     answer_days: int = 30
     """How long ledger rows and stored answers are kept."""
+    sent_days: int = 30
+    """How long the log of what was sent is kept."""
+    control_percent: int = 10
+    """Of the people at a placement never meet AI, so that what it brings can be measured."""
+    gate: GatePolicy = field(default_factory=GatePolicy)
     prices: PriceTable = field(default_factory=shipped_table, compare=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +58,8 @@ class AIConfiguration:
             self.ledger_days < MINIMUM_LEDGER_DAYS,
             f"AI_LEDGER_DAYS is {self.ledger_days}; give at least {MINIMUM_LEDGER_DAYS}, so that a month reconciles",
         )
+        _refuse(self.sent_days < 1, f"AI_SENT_DAYS is {self.sent_days}; set 1 or more")
+        _refuse(not 0 <= self.control_percent <= 90, f"AI_CONTROL_PERCENT is {self.control_percent}; give 0 to 90")
         _refuse(self.answer_days < 0, f"AI_ANSWER_DAYS is {self.answer_days}; set 0 or more")
         parts = urlsplit(self.base_url)
         _refuse(
@@ -97,6 +105,9 @@ class AIConfiguration:
             prices=price_table(settings),
             ledger_days=getattr(settings, "AI_LEDGER_DAYS", 90),
             answer_days=getattr(settings, "AI_ANSWER_DAYS", 30),
+            sent_days=getattr(settings, "AI_SENT_DAYS", 30),
+            control_percent=getattr(settings, "AI_CONTROL_PERCENT", 10),
+            gate=gate_policy(settings),
         )
 
 

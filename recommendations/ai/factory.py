@@ -47,6 +47,7 @@ def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy 
             budget=Budget(limits=config.budget, hooks=(observation.log_alert, observation.count_alert)),
             breaker=observation.observed_breaker(config),
             throttle=Throttle(provider=config.origin, model=config.model, limits=config.limits),
+            origin=config.origin,
         ),
         origin=config.origin,
         timeout_seconds=config.timeout_seconds,

@@ -5,7 +5,7 @@ Prompt and guards read the same sheet, so a reason can be held against exactly w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from recommendations.ai.screening import gives_orders
 from recommendations.ai.texts import clean_text
@@ -93,6 +93,20 @@ def fact_sheet(
         person=_numbered("p", [each for each in attributes if each]),
         candidates=tuple(_candidate(rank, each) for rank, each in candidates),
     )
+
+
+def contents_of(sheet: FactSheet) -> dict[str, Any]:
+    """Return what a sheet holds without its texts: numbers, lengths, and the names of released attributes."""
+    texts = [each.title for each in sheet.candidates] + [each.about for each in sheet.candidates]
+    return {
+        "history": len(sheet.history),
+        "history_characters": sum(len(each.title) for each in sheet.history.values()),
+        "person": [fact.partition(":")[0] for fact in sheet.person.values()],
+        "candidates": len(sheet.candidates),
+        "candidate_characters": sum(len(each) for each in texts),
+        "facts": sum(len(each.facts) for each in sheet.candidates),
+        "withheld": sum(each.withheld for each in sheet.candidates),
+    }
 
 
 def _numbered(prefix: str, values: Sequence[T]) -> dict[str, T]:

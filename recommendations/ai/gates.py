@@ -13,6 +13,7 @@ import structlog
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from recommendations.ai import sent
 from recommendations.ai.amounts import Amount
 from recommendations.ai.breaker import Breaker
 from recommendations.ai.breaker_rules import Outcome
@@ -41,6 +42,8 @@ class Equipment:
     budget: Budget
     breaker: Breaker
     throttle: Throttle
+    origin: str = ""
+    """To whom requests go, for the log of what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class Gates:
             with self._with.throttle.turn(tokens=tokens, wait_seconds=latest - now, call_seconds=ends - now):
                 if self._timer() > latest + LATE_SECONDS:
                     raise ProviderError("timeout", permanent=True, detail="no time was left when the call could begin")
+                self._log_sent(request)
                 attempt = self._call(request, ends)
             if attempt.interruption is None:
                 self._with.breaker.record(permit, self._outcome(attempt))
@@ -168,6 +172,15 @@ class Gates:
             unknown = ProviderError("error", permanent=True, detail=type(interruption).__name__, spend_unknown=True)
             return _Attempt(completion, unknown, self._timer() - started, interruption)
         return _Attempt(completion, None, self._timer() - started)
+
+    def _log_sent(self, request: CompletionRequest) -> None:
+        """What cannot be logged is not sent."""
+        try:
+            sent.note(
+                tenant_id=self._tenant_id, request=request, model=self.model, origin=self._with.origin, now=self._now()
+            )
+        except DatabaseError as error:
+            raise ProviderError("error", permanent=True, detail=f"nothing is sent unlogged: {error}") from error
 
     def _outcome(self, attempt: _Attempt) -> Outcome:
         slow = attempt.seconds >= self._with.breaker.policy.slow_seconds

@@ -19,6 +19,7 @@ from recommendations.ai.breaker import Breaker
 from recommendations.ai.gates import Equipment, Gates
 from recommendations.ai.metrics import AI_REQUESTS
 from recommendations.ai.provider import Completion, CompletionRequest, ProviderError, Usage
+from recommendations.ai.release import released
 from recommendations.ai.rerank import Question, Reranked, RerankRequest, pose, read_answer
 from recommendations.ai.retry import RetryingProvider, RetryPolicy
 from recommendations.ai.token_estimate import expected_input, input_bound
@@ -167,6 +168,8 @@ class AIGateway:
     ) -> Completion:
         if not self.configured:
             raise ProviderError("error", permanent=True, detail="AI is off: OPENAI_API_KEY is not set")
+        if not released(tenant_id).enabled:
+            raise ProviderError("error", permanent=True, detail="the tenant has switched AI off")
         gates = Gates(self._with, tenant_id=tenant_id, build_id=build_id, now=now, check=check)
         deadline = self._timeout_seconds if deadline_seconds is None else deadline_seconds
         return RetryingProvider(gates, policy=self._retries).complete(request, deadline_seconds=deadline)

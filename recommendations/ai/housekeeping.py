@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from recommendations.ai import answers, fallbacks, ledger
+from recommendations.ai import answers, fallbacks, ledger, sent
 from recommendations.ai.budget import release_expired
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.observation import observed_breaker
@@ -17,6 +17,7 @@ class Tidied:
     calls: int
     answers: int
     statistics: int
+    sent: int
 
 
 def tidy(config: AIConfiguration, *, now: datetime) -> Tidied:
@@ -30,4 +31,5 @@ def tidy(config: AIConfiguration, *, now: datetime) -> Tidied:
         calls=ledger.purge(now=now, keep_days=config.ledger_days),
         answers=answers.purge(now=now, keep_days=config.answer_days),
         statistics=fallbacks.purge(now=now, keep_days=config.ledger_days),
+        sent=sent.purge(now=now, keep_days=config.sent_days),
     )

@@ -1,4 +1,4 @@
-"""Reads the settings that bound AI: the breaker's policy, the vendor's limits, budgets, prices.
+"""Reads the settings that bound AI: the breaker's policy, the vendor's limits, budgets, prices, the gate.
 
 Each may be absent and then has the default that stands here or in the type that is returned; the environment's readers
 (config.settings) have the same ones. Amounts and shares may be texts.
@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.ai.amounts import BudgetLimits, Limit
 from recommendations.ai.breaker_rules import BreakerPolicy
+from recommendations.ai.gate_policy import GatePolicy
 from recommendations.ai.prices import NANO_PER_USD, BadPriceTable, PriceTable, own_price, shipped_table
 from recommendations.ai.throttle import Limits
 
@@ -92,6 +93,25 @@ def price_table(settings: Any) -> PriceTable:
             own_price(model=settings.OPENAI_MODEL, input_usd=fresh, cached_input_usd=cached, output_usd=output)
         )
     except BadPriceTable as error:
+        raise ImproperlyConfigured(str(error)) from error
+
+
+def gate_policy(settings: Any) -> GatePolicy:
+    """Return whom AI is for until something is measured, from ``AI_GATE_*``.
+
+    Raises:
+        ImproperlyConfigured: a segment is unknown or an amount is none.
+    """
+    default = GatePolicy()
+    segments = getattr(settings, "AI_GATE_SEGMENTS", None)
+    try:
+        return GatePolicy(
+            open_segments=default.open_segments if segments is None else frozenset(segments),
+            explore_percent=getattr(settings, "AI_GATE_EXPLORE_PERCENT", default.explore_percent),
+            minimum_cases=getattr(settings, "AI_GATE_MINIMUM_CASES", default.minimum_cases),
+            minimum_per_usd=float(_amount(settings, "AI_GATE_MINIMUM_PER_USD") or 0),
+        )
+    except ValueError as error:
         raise ImproperlyConfigured(str(error)) from error
 
 

@@ -1,7 +1,7 @@
 """What the rest of the service knows about a language model: a protocol, its data and its one error."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Reason = Literal["breaker", "budget", "timeout", "throttled", "error", "invalid"]
@@ -30,6 +30,10 @@ class CompletionRequest:
     """A tighter bound than the provider's own; never a wider one."""
     prompt_version: str = ""
     """For the ledger; results and costs are compared by it."""
+    subject: str = ""
+    """Digest of the key of the person it is about, for the log of what was sent; it is not sent itself."""
+    contents: Mapping[str, Any] = field(default_factory=dict)
+    """What the messages hold, without any text: for the same log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

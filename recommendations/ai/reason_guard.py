@@ -29,7 +29,9 @@ _LINK = re.compile(
 _MARKUP = re.compile(r"[<>`{}\\|]|\*\*|__|\]\(|^#|&(?:#\w+|[a-z]+);", re.IGNORECASE)
 _PRICE = re.compile(
     r"[\$€£¥₹₽₩₿¢%]|\b(?:usd|eur|gbp|chf|jpy|euros?|dollars?|pounds?|cents?|bucks|price[sd]?|cheap\w*|discount\w*|"
-    r"coupon\w*|voucher\w*|free|sale|bargain|preis\w*|rabatt\w*|gratis|kostenlos\w*|gutschein\w*|billig\w*|angebot\w*)\b",
+    r"coupon\w*|voucher\w*|free|sale|bargain|preis\w*|rabatt\w*|gratis|kostenlos\w*|gutschein\w*|billig\w*|angebot\w*|"
+    r"prix|gratuite?s?|remises?|soldes?|promo\w*|precios?|descuentos?|ofertas?|barat[oa]s?|prezz[oi]|scont[oi]|offert[ae]|"
+    r"prij[sz]\w*|korting\w*|aanbieding\w*|goedkoop|pre[çc]os?|descontos?|gr[aá]tis)\b",
     re.IGNORECASE,
 )
 _CONTACT = re.compile(r"\S@\S|(?:^|\s)@\w|\+?\d(?:[ \-/.()]*\d){6,}")

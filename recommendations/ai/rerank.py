@@ -11,10 +11,10 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recommendations.ai.explain import explain, language, quotable
-from recommendations.ai.facts import Candidate, FactSheet, HistoryItem, ItemId, fact_sheet
+from recommendations.ai.facts import Candidate, FactSheet, HistoryItem, ItemId, contents_of, fact_sheet
 from recommendations.ai.guard import Order, is_number, repair_order
 from recommendations.ai.prompts import PROMPT_VERSION, RERANK_SCHEMA, SCHEMA_NAME, rerank_messages
 from recommendations.ai.provider import Completion, CompletionRequest, Provider, ProviderError
@@ -108,7 +108,9 @@ def pose(request: RerankRequest) -> Question:
         request=request,
         shuffled=shuffled,
         sheet=sheet,
-        completion_request=completion_request(sheet, locale=request.locale),
+        completion_request=replace(
+            completion_request(sheet, locale=request.locale), subject=subject_of(request.person_key)
+        ),
     )
 
 
@@ -149,7 +151,13 @@ def completion_request(sheet: FactSheet, *, locale: str) -> CompletionRequest:
         schema_name=SCHEMA_NAME,
         schema=RERANK_SCHEMA,
         prompt_version=PROMPT_VERSION,
+        contents=contents_of(sheet),
     )
+
+
+def subject_of(person_key: str) -> str:
+    """Return how answers and the log name the person they are about."""
+    return hashlib.sha256(person_key.encode()).hexdigest()
 
 
 def _shuffled(request: RerankRequest) -> list[tuple[int, Candidate]]:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 
 HOME = "home"
@@ -13,6 +14,12 @@ class Placement(models.Model):
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     name = models.SlugField(max_length=63, default=HOME)
     ai = models.BooleanField(default=True, help_text="Whether AI may rerank this placement's lists.")
+    ai_control_percent = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(90)],
+        help_text="So many percent of the people never meet AI here, for comparison; empty: AI_CONTROL_PERCENT.",
+    )
     pinned = models.JSONField(
         default=list, blank=True, help_text="Item ids shown where nothing else can be, best first."
     )

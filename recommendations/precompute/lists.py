@@ -35,6 +35,7 @@ class Draft:
     entries: tuple[Entry, ...]
     degraded: str | None = None
     simulated: bool = False
+    arm: str = ""
 
     def reranked(self, entries: Iterable[Entry], *, simulated: bool) -> "Draft":
         """The list in AI's order and words."""

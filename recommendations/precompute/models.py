@@ -128,6 +128,9 @@ class UserList(models.Model):
     end_user = models.ForeignKey("recommendations.EndUser", on_delete=models.CASCADE, related_name="+")
     version = models.PositiveIntegerField(default=1)
     source = models.CharField(max_length=8)
+    arm = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text="Of the comparison of AI; empty: not in it."
+    )
     body = models.BinaryField()
     generated_at = models.DateTimeField()
     person_version = models.BigIntegerField(

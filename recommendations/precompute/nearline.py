@@ -135,7 +135,7 @@ def _with_words_of(old: StoredList, made: Draft) -> Draft:
     }
     entries = [_said(entry, words) for entry in made.entries]
     kept = any(entry.item_id in words for entry in entries)
-    return replace(made, entries=tuple(entries), simulated=kept and old.provenance.simulated)
+    return replace(made, entries=tuple(entries), simulated=kept and old.provenance.simulated, arm=old.provenance.arm)
 
 
 def _said(entry: Entry, words: Mapping[str, tuple[str, tuple[str, ...], str]]) -> Entry:
@@ -153,6 +153,7 @@ def _body(snapshot: Snapshot, made: Draft, facts: Mapping[str, ItemFacts], versi
         generated_at=lists.stamp(now),
         artefact=snapshot.artefact_id,
         simulated=made.simulated,
+        arm=made.arm,
     )
     return lists.body(owner=made.person.user_id, entries=made.entries, facts=facts, provenance=provenance)
 

@@ -6,7 +6,7 @@ transaction. So no clocks are compared, and no event is lost between a reading a
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
@@ -45,6 +45,7 @@ class Person:
     version: int
     events: tuple[tuple[str, float], ...] = ()
     lukewarm: frozenset[str] = frozenset()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_range(*, tenant_id: int, first: int, last: int) -> list[Person]:
@@ -73,11 +74,11 @@ def settle(*, tenant_id: int, versions: Mapping[int, int]) -> set[int]:
 def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
     version = RawSQL('"recommendations_enduser"."xmin"::text::bigint', [], output_field=BigIntegerField())
     with scope.tenant(tenant_id):
-        rows: Sequence[tuple[int, str, str, int]] = list(
+        rows: Sequence[tuple[int, str, str, int, dict[str, Any]]] = list(
             EndUser.objects.filter(tenant_id=tenant_id, **which)
             .order_by("pk")
             .annotate(version=version)
-            .values_list("pk", "user_id", "locale", "version")
+            .values_list("pk", "user_id", "locale", "version", "attributes")
         )
         # In a statement of its own, after the rows: an event that comes in between is in the history, and its change
         # of the row keeps the mark, which costs a second scoring and no more.
@@ -91,6 +92,7 @@ def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
             row_version,
             tuple(zip(found[pk].item_ids, found[pk].times, strict=True)) if pk in found else (),
             disliked.get(pk, frozenset()),
+            attributes,
         )
-        for pk, user_id, locale, row_version in rows
+        for pk, user_id, locale, row_version, attributes in rows
     ]

@@ -16,7 +16,7 @@ import structlog
 from django.conf import settings
 from django.db.models import F
 
-from accounts import flags, scope
+from accounts import scope
 from core import clock
 from recommendations.ai import answers
 from recommendations.ai.configuration import AIConfiguration
@@ -24,10 +24,14 @@ from recommendations.ai.factory import build_gateway
 from recommendations.ai.facts import MAX_HISTORY, TITLE_LIMIT, Candidate, HistoryItem
 from recommendations.ai.gateway import AIGateway
 from recommendations.ai.provider import ProviderError
-from recommendations.ai.rerank import MIN_CANDIDATES, RerankRequest
+from recommendations.ai.release import Released
+from recommendations.ai.rerank import RerankRequest
 from recommendations.ai.texts import clean_text
 from recommendations.cache.form import HEAD, Entry
-from recommendations.precompute.lists import BY_AI, POPULAR, Draft
+from recommendations.placements import arms
+from recommendations.placements.models import Placement
+from recommendations.precompute.for_whom import choice_of
+from recommendations.precompute.lists import BY_AI, Draft
 from recommendations.precompute.models import Build
 from recommendations.precompute.showable import ItemFacts
 
@@ -54,7 +58,7 @@ def gateway() -> AIGateway:
 def rerank_heads(
     *,
     build: Build,
-    wanted: bool,
+    placement: Placement,
     drafts: Sequence[Draft],
     facts: Mapping[str, ItemFacts],
     tenant_locale: str,
@@ -62,12 +66,15 @@ def rerank_heads(
 ) -> Reranked:
     """Lets AI reorder the heads of the lists that are meant for it, some at a time.
 
-    `wanted` is the placement's switch; `between` is called between calls and may raise to stop the work.
+    `between` is called between calls and may raise to stop the work.
     """
     result = Reranked(list(drafts))
+    choice = choice_of(build=build, placement=placement, configured=gateway().configured)
     eligible = []
     for place, each in enumerate(drafts):
-        if reason := _why_not(build, wanted, each):
+        reason, arm = choice.decide(each)
+        result.drafts[place] = replace(each, arm=arm)
+        if reason:
             result.skipped[reason] += 1
         else:
             eligible.append(place)
@@ -79,7 +86,9 @@ def rerank_heads(
             granted = [] if capped else [place for place in wave if _reserve_call(build)]
             capped = len(granted) < len(wave)
             result.skipped["cap"] += len(wave) - len(granted)
-            requests = [_request(build, drafts[place], facts, tenant_locale) for place in granted]
+            for place in set(wave) - set(granted):
+                result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
+            requests = [_request(build, drafts[place], facts, tenant_locale, choice.released) for place in granted]
             outcomes = pool.map(lambda request: _call(build, request), requests)
             for place, outcome in zip(granted, list(outcomes), strict=True):
                 result.meant += 1
@@ -95,46 +104,37 @@ class _Answer:
     simulated: bool
 
 
-def _why_not(build: Build, wanted: bool, each: Draft) -> str | None:
-    """Why this list is not meant for AI, or None."""
-    if not wanted or not build.ai_calls_limit:
-        return "off"
-    if not gateway().configured:
-        return "no_key"
-    if not flags.is_on(flags.AI, tenant_id=build.tenant_id, user_id=each.person.user_id):
-        return "off"
-    if each.source == POPULAR or len(each.entries) < MIN_CANDIDATES:
-        return "cold"
-    return None
-
-
 def _reserve_call(build: Build) -> bool:
     with scope.tenant(build.tenant_id):
         under = Build.objects.filter(tenant_id=build.tenant_id, pk=build.pk, ai_calls__lt=F("ai_calls_limit"))
         return bool(under.update(ai_calls=F("ai_calls") + 1))
 
 
-def _request(build: Build, each: Draft, facts: Mapping[str, ItemFacts], tenant_locale: str) -> RerankRequest:
+def _request(
+    build: Build, each: Draft, facts: Mapping[str, ItemFacts], tenant_locale: str, released: Released
+) -> RerankRequest:
     lukewarm = each.person.lukewarm
     liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
     seen = dict.fromkeys(liked)
     return RerankRequest(
         person_key=answers.person_key(tenant_id=build.tenant_id, person=each.person.pk),
-        candidates=[_candidate(entry, facts, lukewarm) for entry in each.entries[:HEAD]],
+        candidates=[_candidate(entry, facts, lukewarm, released) for entry in each.entries[:HEAD]],
         history=[
             HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
             for item_id in list(seen)[:MAX_HISTORY]
         ],
+        person=released.of_person(each.person.attributes),
         locale=each.person.locale or tenant_locale,
     )
 
 
-def _candidate(entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str]) -> Candidate:
+def _candidate(entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str], released: Released) -> Candidate:
     item = facts[entry.item_id]
     return Candidate(
         item_id=entry.item_id,
         title=item.title,
         categories=item.categories,
+        attributes=released.of_item(item.attributes),
         description=item.description,
         part=entry.part,
         evidence=[facts[each].title for each in entry.evidence if each in facts and each not in lukewarm],

@@ -8,12 +8,12 @@ from recommendations.precompute.models import ReferenceList, UserList
 
 _PERSONAL = """
     INSERT INTO recommendations_userlist
-        (tenant_id, build_id, placement_id, end_user_id, version, source, body, generated_at, person_version)
+        (tenant_id, build_id, placement_id, end_user_id, version, source, arm, body, generated_at, person_version)
     SELECT * FROM unnest(
-        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[], %s::bytea[],
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[], %s::text[], %s::bytea[],
         %s::timestamptz[], %s::bigint[])
     ON CONFLICT (build_id, placement_id, end_user_id) DO UPDATE SET
-        version = excluded.version, source = excluded.source, body = excluded.body,
+        version = excluded.version, source = excluded.source, arm = excluded.arm, body = excluded.body,
         generated_at = excluded.generated_at, person_version = excluded.person_version
 """
 _REFERENCE = """
@@ -35,6 +35,7 @@ def write_personal(rows: Sequence[UserList]) -> None:
                 row.end_user_id,
                 row.version,
                 row.source,
+                row.arm,
                 row.body,
                 row.generated_at,
                 row.person_version,

@@ -97,7 +97,7 @@ def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, he
     for placement in placements:
         reranked = rerank_heads(
             build=build,
-            wanted=placement.ai,
+            placement=placement,
             drafts=drafts,
             facts=facts,
             tenant_locale=locale,
@@ -120,6 +120,7 @@ def _row(build: Build, placement: Placement, each: Draft, facts: dict[str, ItemF
         artefact=build.artefact_id,
         degraded=each.degraded,
         simulated=each.simulated,
+        arm=each.arm,
     )
     return UserList(
         tenant_id=build.tenant_id,
@@ -128,6 +129,7 @@ def _row(build: Build, placement: Placement, each: Draft, facts: dict[str, ItemF
         end_user_id=each.person.pk,
         version=1,
         source=each.source,
+        arm=each.arm,
         body=lists.body(owner=each.person.user_id, entries=each.entries, facts=facts, provenance=provenance),
         generated_at=now,
         person_version=each.person.version,

@@ -1,8 +1,10 @@
 """What lists need of the catalogue: which items may be shown, their titles, and when they end."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -26,6 +28,7 @@ class ItemFacts:
     until: float | None
     categories: tuple[str, ...] = field(default=())
     description: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def withheld(now: datetime) -> Q:
@@ -42,16 +45,26 @@ def withheld_ids(*, tenant_id: int, now: datetime) -> list[str]:
 def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> dict[str, ItemFacts]:
     """Facts by item id; items that do not exist or are deleted are missing. Call it in the tenant's scope.
 
-    `texts` adds categories and descriptions, which only AI needs.
+    `texts` adds categories, descriptions and attributes, which only AI needs.
     """
-    statement = _FACTS.format(columns=", categories, description" if texts else "")
+    statement = _FACTS.format(columns=", categories, description, attributes" if texts else "")
     found: dict[str, ItemFacts] = {}
     with connection.cursor() as cursor:
         cursor.execute(statement, {"tenant": tenant_id, "items": list(item_ids)})
         for item_id, title, until, *rest in cursor.fetchall():
-            categories, description = (tuple(rest[0]), rest[1]) if texts else ((), "")
-            found[item_id] = ItemFacts(title, until.timestamp() if until else None, categories, description)
+            ends_at = until.timestamp() if until else None
+            if texts:
+                categories, description, attributes = rest
+                found[item_id] = ItemFacts(title, ends_at, tuple(categories), description, _object(attributes))
+            else:
+                found[item_id] = ItemFacts(title, ends_at)
     return found
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """A JSON column that a cursor of ours reads as text."""
+    parsed = json.loads(value) if isinstance(value, str) else value
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def withdrawn_since(*, tenant_id: int, since: datetime, now: datetime) -> dict[str, float]:

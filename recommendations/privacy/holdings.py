@@ -12,8 +12,9 @@ from typing import Any
 from accounts import scope
 from core.idempotency.models import IdempotencyKey
 from core.idempotency.retention import erase_answers, naming
-from recommendations.ai import answers
-from recommendations.ai.models import AIAnswer
+from recommendations.ai import answers, sent
+from recommendations.ai.models import AIAnswer, AISent
+from recommendations.ai.rerank import subject_of
 from recommendations.attribution import shown
 from recommendations.cache.form import Corrupt, decode
 from recommendations.interactions import queries
@@ -101,10 +102,22 @@ _OF_AI = ("model", "prompt_version", "created_at", "content")
 
 
 def _export_ai_answers(subject: Subject) -> Entries:
-    about = answers.subject_of(subject.key)
+    about = subject_of(subject.key)
     with scope.tenant(subject.tenant_id):
         found = AIAnswer.objects.filter(tenant_id=subject.tenant_id, subject=about).order_by("pk")
         rows: list[dict[str, Any]] = [dict(row) for row in found.values(*_OF_AI)]
+    yield from rows
+
+
+def _erase_ai_requests(subject: Subject) -> int:
+    return sent.forget(tenant_id=subject.tenant_id, subject=subject_of(subject.key))
+
+
+def _export_ai_requests(subject: Subject) -> Entries:
+    about = subject_of(subject.key)
+    with scope.tenant(subject.tenant_id):
+        found = AISent.objects.filter(tenant_id=subject.tenant_id, subject=about).order_by("pk")
+        rows: list[dict[str, Any]] = [dict(row) for row in found.values("at", "origin", "model", "purpose", "contents")]
     yield from rows
 
 
@@ -148,6 +161,12 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("events", _erase_events, _export_events, merge=_merge_events),
     Holding(
         "ai_answers", _erase_ai_answers, _export_ai_answers, merge=lambda source, _target: _erase_ai_answers(source)
+    ),
+    Holding(
+        "ai_requests",
+        _erase_ai_requests,
+        _export_ai_requests,
+        merge=lambda source, _target: _erase_ai_requests(source),
     ),
     Holding("stored_answers", _erase_stored_answers, _export_stored_answers),
 )

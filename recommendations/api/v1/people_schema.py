@@ -51,6 +51,16 @@ class ExportedAIAnswer(serializers.Serializer[Any]):
     content = serializers.DictField()
 
 
+class ExportedAIRequest(serializers.Serializer[Any]):
+    """What was sent to an AI provider about the person: kinds of facts and their number; the log holds no texts."""
+
+    at = serializers.DateTimeField()
+    origin = serializers.CharField()
+    model = serializers.CharField()
+    purpose = serializers.CharField()
+    contents = serializers.DictField()
+
+
 class ExportedStoredAnswer(serializers.Serializer[Any]):
     """An answer kept under an Idempotency-Key that names the person; with its body where it names nobody else."""
 
@@ -68,6 +78,7 @@ class EndUserExport(serializers.Serializer[Any]):
     lists = ExportedList(many=True)
     events = ExportedEvent(many=True)
     ai_answers = ExportedAIAnswer(many=True)
+    ai_requests = ExportedAIRequest(many=True)
     stored_answers = ExportedStoredAnswer(many=True)
 
 
@@ -115,7 +126,7 @@ MERGED_EXAMPLE = OpenApiExample(
     value={
         "user_id": "42",
         "merged_at": "2026-11-23T08:30:00.250000Z",
-        "rows": {"lists": 1, "impressions": 3, "events": 12, "ai_answers": 0},
+        "rows": {"lists": 1, "impressions": 3, "events": 12, "ai_answers": 0, "ai_requests": 0},
     },
     response_only=True,
 )
@@ -155,6 +166,7 @@ EXPORT_EXAMPLE = OpenApiExample(
             }
         ],
         "ai_answers": [],
+        "ai_requests": [],
         "stored_answers": [],
     },
     response_only=True,

@@ -92,7 +92,15 @@ RECEIPT_EXAMPLE = OpenApiExample(
     value={
         "receipt_id": "5b0f2a57-1f6e-4a55-9d1c-3f9a4c8f2a10",
         "erased_at": "2026-11-23T08:30:00.250000Z",
-        "rows": {"end_users": 1, "lists": 2, "impressions": 30, "events": 412, "ai_answers": 1, "stored_answers": 3},
+        "rows": {
+            "end_users": 1,
+            "lists": 2,
+            "impressions": 30,
+            "events": 412,
+            "ai_answers": 1,
+            "ai_requests": 1,
+            "stored_answers": 3,
+        },
     },
     response_only=True,
 )

@@ -10,11 +10,14 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import scope
 from accounts.models import Tenant
 from core import clock
-from recommendations.ai import fallbacks, ledger, report
+from recommendations.ai import fallbacks, gate, ledger, report
 from recommendations.ai.amounts import Limit
 from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.gate_policy import SEGMENTS
+from recommendations.ai.models import AIGate
 from recommendations.ai.observation import observed_breaker
 from recommendations.ai.prices import NANO_PER_USD
+from recommendations.placements.models import Placement
 
 
 class Command(BaseCommand):
@@ -48,6 +51,7 @@ class Command(BaseCommand):
                 spent = f"{_usd(cap.spent.nano_usd)} and {cap.spent.tokens} tokens"
                 self.stdout.write(f"  {cap.cap} from {cap.starts_on}: {spent} of {_limit(cap.limit)}")
             self._fallbacks(fallbacks.read(now=now, window=timedelta(hours=24), tenant_id=tenant_id))
+            self._gate(config, tenant_id)
         since = (now.astimezone(UTC).date() - timedelta(days=config.ledger_days - 31)).replace(day=1)
         if differences := ledger.reconcile(since=since):
             raise CommandError("\n".join(f"budget and ledger disagree: {each}" for each in differences))
@@ -60,6 +64,28 @@ class Command(BaseCommand):
         reading = observed_breaker(config).state()
         last = f"; last error: {reading.error}" if reading.error else ""
         self.stdout.write(f"{config.model} at {config.origin}: breaker {reading.mode}{last}")
+
+    def _gate(self, config: AIConfiguration, tenant_id: int) -> None:
+        """For whom AI runs, at each placement."""
+        with scope.tenant(tenant_id):
+            placements = list(Placement.objects.filter(tenant_id=tenant_id, ai=True))
+            measured = list(AIGate.objects.filter(tenant_id=tenant_id))
+        for placement in placements:
+            standing = gate.read(tenant_id=tenant_id, placement=placement.name, policy=config.gate)
+            opened = [each for each in SEGMENTS if standing.is_open(each)]
+            own = placement.ai_control_percent
+            self.stdout.write(
+                f"  {placement.name}: AI for {', '.join(opened) or 'nobody'}, for"
+                f" {config.gate.explore_percent} % of the others, control arm"
+                f" {config.control_percent if own is None else own} %"
+            )
+        for row in measured:
+            per_usd = "" if row.per_usd is None else f", {row.per_usd:.1f} per dollar"
+            interval = f"{row.uplift:+.2%} ({row.uplift_low:+.2%} to {row.uplift_high:+.2%})"
+            self.stdout.write(
+                f"  {row.placement} {row.segment}: {interval}{per_usd}"
+                f" of {row.with_ai} with AI and {row.control} without: {row.get_why_display()}"
+            )
 
     def _fallbacks(self, found: fallbacks.Fallbacks) -> None:
         ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without"

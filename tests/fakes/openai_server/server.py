@@ -16,7 +16,7 @@ from tests.fakes.openai_server.embeddings import embed
 from tests.fakes.openai_server.faults import KINDS, Fault, Faults, UnknownFault
 
 DEFAULT_LATENCY_SECONDS = 0.02
-REMEMBERED_REQUESTS = 200
+REMEMBERED_REQUESTS = 1000
 MODELS = ("docent-simulator", "gpt-4.1-mini", "gpt-5-mini", "text-embedding-3-small")
 _RESET = struct.pack("ii", 1, 0)
 
@@ -53,19 +53,24 @@ class Simulator:
         self._server.server_close()
         self._thread.join()
 
-    def begin(self, path: str, body: Any) -> None:
-        """Count a request that arrived."""
+    def begin(self, path: str, body: Any) -> dict[str, Any]:
+        """Count a request that arrived; returns its entry, which `end` completes."""
+        entry = {"at": time.time(), "ended": None, "path": path, "body": body, "usage": None}
         with self._lock:
             self._in_flight += 1
             self._most_in_flight = max(self._most_in_flight, self._in_flight)
             self._counters["requests"][path] += 1
-            self._seen.append({"at": time.time(), "path": path, "body": body})
+            self._seen.append(entry)
+        return entry
 
-    def end(self, outcome: str) -> None:
+    def end(self, entry: dict[str, Any], outcome: str, answer: wire.Answer | None) -> None:
         """Count how it ended: a status, or ``none`` where no answer was written."""
         with self._lock:
             self._in_flight -= 1
             self._counters["answers"][outcome] += 1
+            entry["ended"] = time.time()
+            if answer is not None and isinstance(answer.body, dict):
+                entry["usage"] = answer.body.get("usage")
 
     def state(self) -> dict[str, Any]:
         """Return counters, active faults and the latest requests, oldest first."""
@@ -156,8 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, endpoint: str, body: Any) -> None:
         simulator = self.server.simulator
-        simulator.begin(endpoint, body)
-        outcome = "none"
+        entry = simulator.begin(endpoint, body)
+        outcome, answer = "none", None
         try:
             if not self._has_key():
                 answer, fault = wire.missing_key(), None
@@ -170,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             if self._deliver(answer, fault):
                 outcome = str(answer.status)
         finally:
-            simulator.end(outcome)
+            simulator.end(entry, outcome, answer)
 
     def _answer(self, endpoint: str, body: dict[str, Any], fault: Fault | None) -> wire.Answer:
         kind = fault.kind if fault else ""

@@ -20,9 +20,12 @@ from recommendations.ai.models import (
     AIBudget,
     AICall,
     AIFallbackStat,
+    AIGate,
     AIGlobalBudget,
     AILimit,
+    AIRelease,
     AIReservation,
+    AISent,
 )
 from recommendations.ai.openai_client import OpenAIProvider
 from recommendations.ai.provider import CompletionRequest, Message
@@ -80,7 +83,18 @@ def redis_away(redis_server: object) -> Iterator[None]:
     redis.breaker.succeeded()
 
 
-AI_MODELS = (AIAnswer, AIBudget, AICall, AIFallbackStat, AIGlobalBudget, AILimit, AIReservation)
+AI_MODELS = (
+    AIAnswer,
+    AIBudget,
+    AICall,
+    AIFallbackStat,
+    AIGate,
+    AIGlobalBudget,
+    AILimit,
+    AIRelease,
+    AIReservation,
+    AISent,
+)
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ class TestFromSettings:
 
     def test_has_the_same_defaults_in_the_environments_readers(self):
         assert AIConfiguration.from_settings(settings) == _read(
-            **{name: getattr(settings, name) for name in (*UNSET, "OPENAI_REASONING_EFFORT")}
+            **{name: getattr(settings, name) for name in (*UNSET, "OPENAI_REASONING_EFFORT", "AI_CONTROL_PERCENT")}
         )
 
     def test_reads_texts_as_the_environment_gives_them(self):

@@ -28,7 +28,12 @@ class TestExplain:
             ("latest", [], "en", "New in the catalogue"),
             ("pinned", [], "en", "Featured"),
             ("", [], "en", "Recommended"),
-            ("ease", ["Alien"], "fr", "Because you liked Alien"),
+            ("ease", ["Alien"], "fr", "Parce que vous avez aimé Alien"),
+            ("ease", ["Alien", "Heat"], "es-MX", "Porque le gustaron Alien y Heat"),
+            ("popularity", [], "it", "Apprezzato da tutti"),
+            ("similar", ["Alien"], "nl", "Lijkt op Alien"),
+            ("", [], "pt-BR", "Recomendado"),
+            ("ease", ["Alien"], "ja", "Because you liked Alien"),
             ("ease", ["Alien"], "", "Because you liked Alien"),
         ],
     )
@@ -57,8 +62,14 @@ class TestExplain:
 
 
 class TestLanguage:
-    def test_speaks_at_least_english_and_german(self):
-        assert {"en", "de"} <= LOCALES
+    def test_every_kind_is_said_in_every_language(self):
+        def said(locale):
+            kinds = [(part, titles) for part in [*PARTS, "ease", ""] for titles in (0, 1, 2)]
+            return [explain(part=part, evidence=["Alien", "Heat"][:titles], locale=locale) for part, titles in kinds]
+
+        assert len(LOCALES) == 7
+        for each in LOCALES - {"en"}:
+            assert not [text for text, english in zip(said(each), said("en"), strict=True) if text == english]
 
     @pytest.mark.parametrize(("tag", "expected"), [("de-CH", "de"), ("DE", "de"), ("en_GB", "en"), ("xx", "en")])
     def test_takes_the_language_of_a_tag(self, tag, expected):

@@ -1,5 +1,6 @@
 """AI over the heads: for whom, how often, and what everybody else gets."""
 
+import json
 import threading
 import uuid
 from collections import Counter
@@ -12,15 +13,16 @@ from prometheus_client import REGISTRY
 from accounts import directory, scope
 from accounts.models import FeatureFlag
 from core import clock
-from recommendations.ai import fallbacks
-from recommendations.ai.models import AIBudget, AICall
+from recommendations.ai import fallbacks, gate
+from recommendations.ai.gate_policy import GatePolicy
+from recommendations.ai.models import AIBudget, AICall, AIRelease
 from recommendations.ai.prices import NANO_PER_USD
-from recommendations.models import Build, EndUser, Placement, UserList
-from recommendations.precompute import leases, lifecycle, reranking, scoring
+from recommendations.models import Build, EndUser, Item, Placement, UserList
+from recommendations.precompute import leases, lifecycle, nearline, reranking, scoring
 from recommendations.precompute.models import Chunk
 from recommendations.precompute.reranking import CONCURRENT_CALLS, rerank_heads
 from tests.recommendations.precompute.conftest import COLD, PEOPLE
-from tests.recommendations.precompute.generated import build_now, lists_of, reread, stored
+from tests.recommendations.precompute.generated import build_now, happen, lists_of, reread, stored
 
 
 def score_all(build):
@@ -54,7 +56,7 @@ class TestWithAI:
         assert ids[20:] == old[20:]
         assert any(part.endswith(":ai") for part in reranked.parts[:20])
         assert build.outcomes["lists"] == {"ai": PEOPLE, "popular": COLD}
-        assert build.outcomes["ai_skipped"] == {"cold": COLD}
+        assert build.outcomes["ai_skipped"] == {"gate": COLD}
         assert (build.ai_calls, build.outcomes["ai_meant"], build.ai_simulated) == (PEOPLE, PEOPLE, True)
         assert simulated_ai.calls() == PEOPLE
 
@@ -77,7 +79,7 @@ class TestWithAI:
         build = build_now(acme, ai=True)
 
         assert simulated_ai.calls() == build.ai_calls == 7
-        assert build.outcomes["ai_skipped"] == {"cap": PEOPLE - 7, "cold": COLD}
+        assert build.outcomes["ai_skipped"] == {"cap": PEOPLE - 7, "gate": COLD}
         assert build.outcomes["lists"] == {"ai": 7, "model": PEOPLE - 7, "popular": COLD}
         assert build.outcomes["ai_fallbacks"] == {}
         assert {stored(row).provenance.degraded for row in lists_of(acme, build).values()} == {None}
@@ -141,7 +143,7 @@ class TestStatistics:
         build_now(acme, ai=True)
 
         assert noted(acme) == fallbacks.Fallbacks(
-            meant=30, fallbacks={"invalid": 2}, skipped={"cap": PEOPLE - 30, "cold": COLD}
+            meant=30, fallbacks={"invalid": 2}, skipped={"cap": PEOPLE - 30, "gate": COLD}
         )
 
     def test_of_a_chunk_that_somebody_else_did_are_not_kept(self, acme, simulated_ai, monkeypatch):
@@ -244,3 +246,102 @@ class TestFallbacks:
         assert simulated_ai.calls() == 5
         with scope.tenant(acme.pk):
             assert UserList.objects.filter(source="ai").count() == 5
+
+
+class TestControlArm:
+    def test_never_meets_ai_and_is_stored_with_the_list(self, acme, simulated_ai, settings):
+        settings.AI_CONTROL_PERCENT = 25
+
+        build = build_now(acme, ai=True)
+
+        lists = lists_of(acme, build)
+        controls = {name for name, row in lists.items() if row.arm == "control"}
+        assert 0 < len(controls) < PEOPLE
+        assert build.outcomes["ai_skipped"] == {"control": len(controls), "gate": COLD}
+        assert {lists[name].source for name in controls} == {"model"}
+        assert Counter(row.arm for row in lists.values()) == {
+            "control": len(controls),
+            "ai": PEOPLE - len(controls),
+            "": COLD,
+        }
+        assert {name for name, row in lists.items() if stored(row).provenance.arm == "control"} == controls
+        assert {
+            name for name, row in lists_of(acme, build_now(acme, ai=True)).items() if row.arm == "control"
+        } == controls
+
+    def test_has_the_placements_own_share(self, acme, simulated_ai, settings):
+        settings.AI_CONTROL_PERCENT = 25
+        with scope.tenant(acme.pk):
+            Placement.objects.create(tenant=acme, name="home", ai_control_percent=0)
+
+        assert "control" not in build_now(acme, ai=True).outcomes["ai_skipped"]
+
+    def test_keeps_its_name_when_near_line_makes_the_list_anew(self, acme, simulated_ai, settings):
+        settings.AI_CONTROL_PERCENT = 25
+        build = build_now(acme, ai=True)
+        name = next(name for name, row in lists_of(acme, build).items() if row.arm == "control")
+        person = happen(acme, name, "i0001")
+
+        nearline.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+
+        row = lists_of(acme, build)[name]
+        assert (row.version, row.arm, stored(row).provenance.arm) == (2, "control", "control")
+
+
+class TestGate:
+    def test_closed_leaves_ai_to_the_share_that_explores(self, acme, simulated_ai, settings):
+        settings.AI_GATE_SEGMENTS = ["heavy"]
+        settings.AI_GATE_EXPLORE_PERCENT = 20
+
+        build = build_now(acme, ai=True)
+
+        explored = build.outcomes["lists"]["ai"]
+        assert 0 < explored < PEOPLE
+        assert build.outcomes["ai_skipped"] == {"gate": PEOPLE + COLD - explored}
+        assert simulated_ai.calls() == explored
+
+    def test_goes_by_what_was_measured(self, acme, simulated_ai, settings):
+        settings.AI_GATE_EXPLORE_PERCENT = 1
+        loss = gate.Measured(
+            segment="regular", ai_cases=5000, ai_successes=100, control_cases=5000, control_successes=400
+        )
+        gate.take(tenant_id=acme.pk, placement="home", rows=[loss], policy=GatePolicy(), now=clock.now())
+
+        build = build_now(acme, ai=True)
+
+        assert build.outcomes["ai_skipped"]["gate"] >= PEOPLE + COLD - 3
+
+    def test_lets_nobody_pass_of_whom_nothing_is_known(self, acme, simulated_ai):
+        """A cold person gets AI as soon as the tenant has released something that it can go by."""
+        with scope.tenant(acme.pk):
+            EndUser.objects.filter(user_id=f"u{PEOPLE:04d}").update(attributes={"country": "DE", "email": "a@b.c"})
+            AIRelease.objects.create(tenant=acme, person_attributes=["country"])
+
+        build = build_now(acme, ai=True)
+
+        assert build.outcomes["ai_skipped"] == {"gate": COLD - 1}
+        bodies = [json.dumps(each["body"], ensure_ascii=False) for each in simulated_ai.state()["seen"]]
+        assert sum("country: DE" in body for body in bodies) == 1
+        assert not any("a@b.c" in body for body in bodies)
+
+
+class TestRelease:
+    def test_switched_off_by_the_tenant_nothing_is_asked(self, acme, simulated_ai):
+        with scope.tenant(acme.pk):
+            AIRelease.objects.create(tenant=acme, enabled=False)
+
+        build = build_now(acme, ai=True)
+
+        assert build.outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+        assert simulated_ai.calls() == 0
+
+    def test_items_attributes_leave_only_where_they_are_released(self, acme, simulated_ai):
+        with scope.tenant(acme.pk):
+            Item.objects.filter(tenant=acme).update(attributes={"studio": "Ghibli", "margin": "31 percent"})
+            AIRelease.objects.create(tenant=acme, item_attributes=["studio"])
+
+        build_now(acme, ai=True)
+
+        bodies = [json.dumps(each["body"], ensure_ascii=False) for each in simulated_ai.state()["seen"]]
+        assert all("studio: Ghibli" in body for body in bodies)
+        assert not any("31 percent" in body for body in bodies)

@@ -6,7 +6,8 @@ from typing import Any
 from accounts import scope
 from accounts.models import Tenant
 from recommendations.ai import answers
-from recommendations.ai.models import AIAnswer
+from recommendations.ai.models import AIAnswer, AISent
+from recommendations.ai.rerank import subject_of
 from recommendations.models import EndUser
 from tests.recommendations.precompute.generated import build_now, fill
 
@@ -33,10 +34,10 @@ def introduce(member: Any, user_id: str = ADA) -> None:
 
 
 def answered_by_ai(tenant: Tenant, now: datetime, user_id: str = ADA) -> None:
-    """An answer of AI about the person, which names them as no real prompt would."""
+    """An answer of AI about the person, which names them as no real prompt would, and the log's row of the question."""
     with scope.tenant(tenant.pk):
         person = EndUser.objects.get(user_id=user_id)
-        subject = answers.subject_of(answers.person_key(tenant_id=tenant.pk, person=person.pk))
+        subject = subject_of(answers.person_key(tenant_id=tenant.pk, person=person.pk))
         AIAnswer.objects.create(
             tenant=tenant,
             digest=subject,
@@ -45,6 +46,17 @@ def answered_by_ai(tenant: Tenant, now: datetime, user_id: str = ADA) -> None:
             prompt_version="1",
             content={"said": f"what {user_id} likes"},
             created_at=now,
+        )
+        AISent.objects.create(
+            tenant=tenant,
+            at=now,
+            origin="api.example.org",
+            model="m",
+            purpose="rerank",
+            subject=subject,
+            digest=subject,
+            size_bytes=1,
+            contents={"history": 1},
         )
 
 

@@ -13,6 +13,7 @@ from core.idempotency import claims
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai import answers
 from recommendations.ai.models import AIAnswer
+from recommendations.ai.rerank import subject_of
 from recommendations.catalog import end_users
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.event import read_event
@@ -129,7 +130,7 @@ class TestAIAnswers:
         assert [answer.status_code for answer in people] == [201, 201]
         with scope.tenant(acme):
             for user in EndUser.objects.all():
-                subject = answers.subject_of(answers.person_key(tenant_id=acme, person=user.pk))
+                subject = subject_of(answers.person_key(tenant_id=acme, person=user.pk))
                 AIAnswer.objects.create(
                     tenant_id=acme, digest=subject, subject=subject, model="m", content={}, created_at=NOW
                 )

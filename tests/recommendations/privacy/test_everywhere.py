@@ -43,6 +43,7 @@ class TestErased:
             "impressions": 0,
             "events": 4,
             "ai_answers": 1,
+            "ai_requests": 1,
             "stored_answers": 5,
         }
         assert store.put_many([(cached, body)]) == 0, "whoever has read the list before puts it back"

@@ -38,6 +38,7 @@ class TestExport:
         assert document["events"][0]["context"] == {"page": f"/of/{ADA}"}
         assert [entry["item_id"] for entry in document["lists"][0]["items"]] == ["a"]
         assert [entry["content"] for entry in document["ai_answers"]] == [{"said": f"what {ADA} likes"}]
+        assert [entry["contents"] for entry in document["ai_requests"]] == [{"history": 1}]
         assert len(document["stored_answers"]) == 5
         assert document["stored_answers"][0]["body"]["user_id"] == ADA
 
@@ -96,7 +97,7 @@ class TestMerge:
         answer = self.merge(cast)
 
         assert answer.status_code == 200
-        assert answer.json()["rows"] == {"lists": 1, "impressions": 0, "events": 2, "ai_answers": 1}
+        assert answer.json()["rows"] == {"lists": 1, "impressions": 0, "events": 2, "ai_answers": 1, "ai_requests": 1}
         with scope.tenant(tenant.pk):
             person = EndUser.objects.get()
             assert (person.user_id, person.dirty_at is not None) == ("ada", True)

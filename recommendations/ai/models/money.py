@@ -9,8 +9,6 @@ from typing import ClassVar
 from django.core.validators import MinValueValidator
 from django.db import models
 
-from recommendations.ai import checks  # noqa: F401  # registers the system checks
-
 
 class AILimit(models.Model):
     """What one tenant may spend, where it differs from the deployment's settings. Empty: the settings hold."""

@@ -1,0 +1,26 @@
+"""The segments of people by history, and what the operator set about them."""
+
+from dataclasses import dataclass
+
+COLD, SPARSE, REGULAR, HEAVY = "cold", "sparse", "regular", "heavy"
+SEGMENTS = (COLD, SPARSE, REGULAR, HEAVY)
+SPARSE_BELOW, HEAVY_FROM = 10, 100
+"""Different known items in a person's history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePolicy:
+    """The configuration: which segments are open until measured, and what decides a measurement."""
+
+    open_segments: frozenset[str] = frozenset({COLD, SPARSE, REGULAR})
+    explore_percent: int = 5
+    """Of the people behind a closed gate get AI all the same."""
+    minimum_cases: int = 1000
+    """In each arm; fewer decide nothing."""
+    minimum_per_usd: float = 0.0
+    """So many successes more per dollar must be possible at the upper end of the interval, else it is switched off."""
+
+    def __post_init__(self) -> None:
+        unknown = self.open_segments - set(SEGMENTS)
+        if unknown:
+            raise ValueError(f"AI_GATE_SEGMENTS names {sorted(unknown)}; choose among {', '.join(SEGMENTS)}")

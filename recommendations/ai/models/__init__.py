@@ -1,0 +1,31 @@
+"""What AI may cost and did cost, what may leave the house and did, and for whom it runs."""
+
+from recommendations.ai import checks  # noqa: F401  # registers the system checks
+from recommendations.ai.models.gate import AIGate
+from recommendations.ai.models.money import (
+    AIAnswer,
+    AIBudget,
+    AICall,
+    AIFallbackStat,
+    AIGlobalBudget,
+    AILimit,
+    AIReservation,
+    BudgetCounters,
+    Period,
+)
+from recommendations.ai.models.privacy import AIRelease, AISent
+
+__all__ = [
+    "AIAnswer",
+    "AIBudget",
+    "AICall",
+    "AIFallbackStat",
+    "AIGate",
+    "AIGlobalBudget",
+    "AILimit",
+    "AIRelease",
+    "AIReservation",
+    "AISent",
+    "BudgetCounters",
+    "Period",
+]

@@ -1,0 +1,45 @@
+"""For which people AI runs, as the last measurement decided."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class AIGate(models.Model):
+    """One segment of one placement: whether AI runs for it, and what was measured."""
+
+    class Segment(models.TextChoices):
+        COLD = "cold", "Cold: no history"
+        SPARSE = "sparse", "Sparse"
+        REGULAR = "regular", "Regular"
+        HEAVY = "heavy", "Heavy"
+
+    class Why(models.TextChoices):
+        WORTH = "worth", "It pays, as far as the interval is sure"
+        SWITCHED_OFF = "switched_off", "It does not pay, as far as the interval is sure"
+        UNSURE = "unsure", "The interval holds both: the configuration decides"
+        TOO_FEW = "too_few", "Too few measurements: the configuration decides"
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    placement = models.CharField(max_length=63)
+    segment = models.CharField(max_length=8, choices=Segment.choices)
+    open = models.BooleanField(null=True, help_text="Empty: the configuration decides.")
+    why = models.CharField(max_length=12, choices=Why.choices)
+    with_ai = models.PositiveBigIntegerField(default=0, help_text="Measured cases with AI.")
+    control = models.PositiveBigIntegerField(default=0, help_text="Measured cases of the control arm.")
+    uplift = models.FloatField(default=0.0, help_text="Successes more per case than in the control arm.")
+    uplift_low = models.FloatField(default=0.0, help_text="Lower end of its 95 % interval.")
+    uplift_high = models.FloatField(default=0.0, help_text="Upper end of its 95 % interval.")
+    per_usd = models.FloatField(null=True, blank=True, help_text="Successes more per dollar; empty where it cost none.")
+    cost_nano_usd = models.BigIntegerField(default=0)
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "AI gate"
+        ordering: ClassVar = ["tenant", "placement", "segment"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "placement", "segment"], name="one_ai_gate_per_segment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.placement} {self.segment}: {self.why}"

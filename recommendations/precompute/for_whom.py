@@ -1,0 +1,83 @@
+"""For whom AI is meant: the switches, the control arm, and the gate by segment.
+
+Only people whom the gate lets pass are in one of the arms, so that both hold the same kind of people; who is in which
+is drawn apart from the gate. Of the people behind a closed gate a fixed share passes, so that their segment stays
+measured.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from accounts import flags
+from recommendations.ai import gate
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.gate import Gate
+from recommendations.ai.release import Released, released
+from recommendations.ai.rerank import MIN_CANDIDATES
+from recommendations.placements import arms
+from recommendations.placements.models import Placement
+from recommendations.precompute.lists import POPULAR, Draft
+from recommendations.precompute.models import Build
+
+OFF, NO_KEY, GATE, CONTROL = "off", "no_key", "gate", "control"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What decides for one placement in one build."""
+
+    tenant_id: int
+    placement: str
+    wanted: bool
+    configured: bool
+    control_percent: int
+    gate: Gate
+    released: Released
+
+    def decide(self, each: Draft) -> tuple[str | None, str]:
+        """Return why a list is not meant for AI, or None, and the arm to store with it."""
+        user_id = each.person.user_id
+        if not self.wanted or not self.released.enabled:
+            return OFF, arms.NONE
+        if not self.configured:
+            return NO_KEY, arms.NONE
+        if not flags.is_on(flags.AI, tenant_id=self.tenant_id, user_id=user_id):
+            return OFF, arms.NONE
+        if not self._passes(each):
+            return GATE, arms.NONE
+        arm = arms.arm_of(
+            tenant_id=self.tenant_id,
+            placement=self.placement,
+            user_id=user_id,
+            control_percent=self.control_percent,
+        )
+        return (CONTROL if arm == arms.CONTROL else None), arm
+
+    def _passes(self, each: Draft) -> bool:
+        if len(each.entries) < MIN_CANDIDATES:
+            return False
+        if each.source == POPULAR and not self.released.of_person(each.person.attributes):
+            return False  # nothing is known of the person that AI could go by
+        known = 0 if each.source == POPULAR else len({item_id for item_id, _ in each.person.events})
+        return self.gate.is_open(gate.segment_of(known)) or arms.explores(
+            tenant_id=self.tenant_id,
+            placement=self.placement,
+            user_id=each.person.user_id,
+            percent=self.gate.policy.explore_percent,
+        )
+
+
+def choice_of(*, build: Build, placement: Placement, configured: bool) -> Choice:
+    """Read what decides for a placement now."""
+    config = AIConfiguration.from_settings(settings)
+    own = placement.ai_control_percent
+    return Choice(
+        tenant_id=build.tenant_id,
+        placement=placement.name,
+        wanted=placement.ai and build.ai_calls_limit > 0,
+        configured=configured,
+        control_percent=config.control_percent if own is None else own,
+        gate=gate.read(tenant_id=build.tenant_id, placement=placement.name, policy=config.gate),
+        released=released(build.tenant_id),
+    )
