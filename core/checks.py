@@ -26,6 +26,7 @@ NO_HOSTS = "core.E007"
 ONE_ROLE = "core.W001"
 ANY_HOST = "core.W002"
 EXEMPT_ROLE = "core.W003"
+LOCAL_WEBHOOKS = "core.W004"
 
 _HINT = "docs/operations/config.md"
 _MINIMUM_SECRET = 50
@@ -50,6 +51,15 @@ def servers_are_named(**_: Any) -> list[CheckMessage]:
     if settings.CELERY_BROKER_URL:
         found += _unless_usable("CELERY_BROKER_URL", redis.broker_url, settings.CELERY_BROKER_URL, BAD_BROKER_URL)
     return found
+
+
+@register()
+def webhooks_stay_outside(**_: Any) -> list[CheckMessage]:
+    """In production nobody's webhook may reach what stands behind our own walls."""
+    if settings.PRODUCTION and settings.WEBHOOK_ALLOW_LOCAL:
+        text = "Webhooks may reach private and local addresses, and go over plain HTTP."
+        return [checks.Warning(text, hint=f"Unset WEBHOOK_ALLOW_LOCAL ({_HINT}).", id=LOCAL_WEBHOOKS)]
+    return []
 
 
 @register()

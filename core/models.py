@@ -1,5 +1,6 @@
 """Every model of core, gathered where Django looks for them."""
 
 from core.idempotency.models import IdempotencyKey
+from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 
-__all__ = ["IdempotencyKey"]
+__all__ = ["IdempotencyKey", "WebhookDelivery", "WebhookEndpoint"]

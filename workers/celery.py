@@ -51,6 +51,7 @@ app.conf.update(
         "workers.tasks.nearline",
         "workers.tasks.privacy",
         "workers.tasks.usage",
+        "workers.tasks.webhooks",
     ),
     # Django's fixup closes the connection around each task; the base task keeps it while it is good (CONN_MAX_AGE).
     CELERY_DB_REUSE_MAX=1_000_000,

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from accounts.jobs import FLUSH_USAGE
 from core.idempotency.jobs import PURGE
+from core.webhooks.jobs import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.jobs import TIDY
 from recommendations.attribution import jobs as attribution
 from recommendations.interactions.jobs import SWEEP_DIRTY
@@ -32,6 +33,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "erasures": {"task": COPY_LOG, "schedule": 60.0, "options": {"expires": 50}},
         "attribution": {"task": attribution.GATHER, "schedule": 2.0, "options": {"expires": 2}},
         "attribution-tidy": {"task": attribution.TIDY, "schedule": crontab(minute=20), "options": {"expires": 3000}},
+        "webhooks": {"task": SWEEP_WEBHOOKS, "schedule": 10.0, "options": {"expires": 9}},
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},

@@ -1,3 +1,3 @@
-from accounts.admin import clients, staff, tenants
+from accounts.admin import clients, staff, tenants, webhooks
 
-__all__ = ["clients", "staff", "tenants"]
+__all__ = ["clients", "staff", "tenants", "webhooks"]

@@ -337,6 +337,21 @@ AI_GATE_EXPLORE_PERCENT = env.integer("AI_GATE_EXPLORE_PERCENT", 5, minimum=1, m
 AI_GATE_MINIMUM_CASES = env.integer("AI_GATE_MINIMUM_CASES", 1000, minimum=50)
 AI_GATE_MINIMUM_PER_USD = env.text("AI_GATE_MINIMUM_PER_USD", "0")
 
+# --- Webhooks --------------------------------------------------------------------------------------------
+WEBHOOK_EVENTS = {
+    "build.published": "New lists serve",
+    "import.done": "An import has ended",
+    "quota.warning": "80 % of the month's requests are used",
+    "quota.exhausted": "All of the month's requests are used",
+    "budget.warning": "80 % of an AI budget is spent",
+    "budget.exhausted": "An AI budget is spent",
+    "experiment.decided": "An experiment has come to its end",
+    "webhook.test": "Sent by hand, to try it out",
+}
+WEBHOOK_ALLOW_LOCAL = env.flag("WEBHOOK_ALLOW_LOCAL", default=False)
+WEBHOOK_TIMEOUT_SECONDS = env.seconds("WEBHOOK_TIMEOUT_SECONDS", 10.0, minimum=0.5, maximum=60.0)
+WEBHOOK_LOG_DAYS = env.integer("WEBHOOK_LOG_DAYS", 30, minimum=3)
+
 # --- Celery: options of the broker connection come from core.redis (workers/celery.py) -------------------
 CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")
 TASK_TIME_LIMIT_SECONDS = env.integer("TASK_TIME_LIMIT_SECONDS", 1800, minimum=10)

@@ -19,6 +19,7 @@ SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False
+WEBHOOK_ALLOW_LOCAL = env.flag("WEBHOOK_ALLOW_LOCAL", default=True)
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=True)
 
 # Assets come straight from the packages: no collectstatic step.

@@ -17,9 +17,11 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts import scope
+from core.webhooks.emit import emit
 from recommendations.ai.amounts import Amount, BudgetLimits, Limit
 from recommendations.ai.caps import Cap, CapName, caps_of
 from recommendations.ai.models import AICall, AIReservation
+from recommendations.ai.prices import NANO_PER_USD
 
 SOFT_SHARE = 0.8
 GRACE_SECONDS = 30.0
@@ -94,6 +96,7 @@ class Budget:
                 near = cap.rows.filter(cap.spent_at_least(SOFT_SHARE, more=Amount()), warned_at__isnull=True)
                 if near.update(warned_at=call.at):
                     alerts.append(_alert("soft", cap))
+                    announce(alerts[-1], now=call.at)
             call.save(force_insert=True)
         self._tell(alerts)
 
@@ -125,12 +128,30 @@ class Budget:
                 full = cap.rows.filter(cap.spent_at_least(1.0, more=beyond), exhausted_at__isnull=True)
                 if full.update(exhausted_at=now):
                     alerts.append(_alert("hard", cap))
+                    announce(alerts[-1], now=now)
         self._tell(alerts)
 
     def _tell(self, alerts: Sequence[BudgetAlert]) -> None:
         for alert in alerts:
             for hook in self._hooks:
                 hook(alert)
+
+
+def announce(alert: BudgetAlert, *, now: datetime) -> None:
+    """Tell the tenant's webhooks, in the transaction that notes the alert; the deployment's cap is nobody's."""
+    if alert.tenant_id is None:
+        return
+    data = {
+        "budget": alert.cap,
+        "starts_on": alert.starts_on.isoformat(),
+        "spent": {"tokens": alert.spent.tokens, "usd": alert.spent.nano_usd / NANO_PER_USD},
+        "limit": {
+            "tokens": alert.limit.tokens,
+            "usd": None if alert.limit.nano_usd is None else alert.limit.nano_usd / NANO_PER_USD,
+        },
+    }
+    kind = "budget.warning" if alert.level == "soft" else "budget.exhausted"
+    emit(tenant_id=alert.tenant_id, type=kind, data=data, now=now)
 
 
 def release_expired(*, limits: BudgetLimits, now: datetime) -> int:

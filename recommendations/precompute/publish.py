@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from accounts import scope
 from core.queue import enqueue
+from core.webhooks.emit import emit
 from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.metrics import BUILD_SECONDS, BUILDS
 from recommendations.placements.models import Placement
@@ -92,6 +93,12 @@ def publish_step(*, tenant_id: int, build_id: int) -> None:
     pruning.prune(tenant_id=tenant_id, now=leases.database_now())
 
 
+def _tell(lease: Lease) -> None:
+    build = Build.objects.get(tenant_id=lease.tenant_id, pk=lease.build_id)
+    data = {"build": build.pk, "people": build.people, "artefact": build.artefact_id, "outcomes": build.outcomes}
+    emit(tenant_id=lease.tenant_id, type="build.published", data=data, now=leases.database_now())
+
+
 def _swap(lease: Lease) -> None:
     """Makes the build's lists the active ones.
 
@@ -115,4 +122,5 @@ def _swap(lease: Lease) -> None:
         )
         if not held.update(status=Build.Status.PUBLISHING, published_at=Now(), attempts=1, outcomes=outcomes):
             raise LeaseLost(f"Build {lease.pk}")
+        _tell(lease)
     _log.info("snapshot_swapped", build_id=lease.build_id, carried=carried, settled=settled)

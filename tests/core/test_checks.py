@@ -21,6 +21,7 @@ def production(settings):
     settings.SECRET_KEY = "k" * 64
     settings.ALLOWED_HOSTS = ["api.example.org"]
     settings.CORS_ALLOWED_ORIGINS = ["https://shop.example.org", "https://shop.example.org:8443"]
+    settings.WEBHOOK_ALLOW_LOCAL = False
     return settings
 
 
@@ -175,3 +176,9 @@ def test_the_roles_of_the_embedded_servers_hold_no_more_than_they_need(committed
         ).fetchall()
 
     assert found == [(False, False, False)] * 2
+
+
+def test_webhooks_that_may_go_behind_our_walls(production):
+    production.WEBHOOK_ALLOW_LOCAL = True
+
+    assert checks.LOCAL_WEBHOOKS in ids()

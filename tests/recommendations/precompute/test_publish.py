@@ -1,5 +1,6 @@
 """The swap: no event is lost, no newer list replaced by an older one, nobody marked without need."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.core.files.storage import default_storage
 from accounts import scope
 from core import clock, redis
 from core.redis import RedisUnavailable
+from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.cache import availability, keys, publish_availability
 from recommendations.models import Artefact, EndUser, Item, Placement, UserList
 from recommendations.precompute import lifecycle, nearline, publish
@@ -32,6 +34,18 @@ class TestSwap:
         assert reread(build).status == "scoring"
         with scope.tenant(acme.pk):
             assert Placement.objects.get().active_build is None
+
+    def test_is_told_to_who_listens_once(self, acme):
+        with scope.tenant(acme.pk):
+            url = "https://hooks.example.org/"
+            WebhookEndpoint.objects.create(tenant_id=acme.pk, url=url, events=["build.published"])
+
+        build = build_now(acme)
+        publish.publish_step(tenant_id=acme.pk, build_id=build.pk)
+
+        with scope.tenant(acme.pk):
+            (delivery,) = WebhookDelivery.objects.all()
+        assert json.loads(delivery.body)["data"]["build"] == build.pk
 
     def test_takes_the_mark_of_those_whose_news_are_in_the_new_list(self, acme):
         happen(acme, "u0000", "i0001")

@@ -1,0 +1,133 @@
+"""Delivering what waits: claimed by one conditional UPDATE, sent outside any transaction, noted afterwards.
+
+A message is tried at once and then after PAUSES, two and a half days in all. At least once: a process that dies after
+the receiver has answered leaves the message to be sent again, with the same `webhook-id`, by which receivers know it.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db.models import F
+
+from core.queue import enqueue
+from core.webhooks import sending, signatures
+from core.webhooks.jobs import DELIVER
+from core.webhooks.metrics import WEBHOOK_ATTEMPTS
+from core.webhooks.models import WebhookDelivery, WebhookEndpoint
+from core.webhooks.sending import Outcome
+from core.webhooks.signatures import SecretUnreadable
+
+PAUSES = tuple(timedelta(seconds=each) for each in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000))
+LEASE = timedelta(minutes=2)
+SWEPT_AT_ONCE = 500
+GONE = 410
+Scope = Callable[[], AbstractContextManager[None]]
+State = WebhookDelivery.State
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is to be sent, and that this process holds it until its lease ends."""
+
+    delivery_id: int
+    endpoint_id: int
+    url: str
+    message_id: str
+    body: str
+    secrets: tuple[str, ...]
+    attempt: int
+
+
+def deliver(*, scope: Scope, delivery_id: int, now: datetime) -> bool:
+    """Tries a message that is due; False when it is not, or somebody else has it. `scope` is the tenant's."""
+    with scope():
+        claim = _claim(delivery_id, now)
+    if claim is None:
+        return False
+    outcome = _attempt(claim, now)
+    with scope():
+        _note(claim, outcome, now)
+    return True
+
+
+def sweep(*, scope: Scope, now: datetime) -> int:
+    """Hands what is due to the queue again, of all tenants, and lets old messages go; returns how many are due."""
+    with scope():
+        due = WebhookDelivery.objects.filter(state=State.PENDING, due_at__lte=now).order_by("due_at")
+        rows = list(due.values_list("tenant_id", "pk")[:SWEPT_AT_ONCE])
+        old = WebhookDelivery.objects.filter(created_at__lt=now - timedelta(days=settings.WEBHOOK_LOG_DAYS))
+        old.exclude(state=State.PENDING).delete()
+    for tenant_id, delivery_id in rows:
+        enqueue(DELIVER, tenant_id=tenant_id, delivery_id=delivery_id)
+    return len(rows)
+
+
+def _claim(delivery_id: int, now: datetime) -> Claim | None:
+    due = WebhookDelivery.objects.filter(pk=delivery_id, state=State.PENDING, due_at__lte=now)
+    if not due.update(due_at=now + LEASE, attempts=F("attempts") + 1):
+        return None
+    delivery = WebhookDelivery.objects.select_related("endpoint").get(pk=delivery_id)
+    endpoint = delivery.endpoint
+    if not endpoint.active:
+        delivery.state, delivery.due_at = State.FAILED, None
+        delivery.log = [*delivery.log, _line(now, Outcome(None, "the webhook is switched off", 0))]
+        delivery.save(update_fields=["state", "due_at", "log"])
+        return None
+    sealed = [endpoint.secret]
+    if endpoint.previous_secret and endpoint.previous_until and endpoint.previous_until > now:
+        sealed.append(endpoint.previous_secret)
+    return Claim(
+        delivery.pk,
+        endpoint.pk,
+        endpoint.url,
+        delivery.message_id,
+        delivery.body,
+        tuple(sealed),
+        delivery.attempts,
+    )
+
+
+def _attempt(claim: Claim, now: datetime) -> Outcome:
+    timestamp = int(now.timestamp())
+    try:
+        secrets = [signatures.unseal(each) for each in claim.secrets]
+    except SecretUnreadable as error:
+        return Outcome(None, str(error), 0)
+    signature = signatures.sign(message_id=claim.message_id, timestamp=timestamp, body=claim.body, with_secrets=secrets)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Docent-Webhooks/1",
+        "webhook-id": claim.message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature,
+    }
+    return sending.post(claim.url, body=claim.body.encode(), headers=headers)
+
+
+def _note(claim: Claim, outcome: Outcome, now: datetime) -> None:
+    delivery = WebhookDelivery.objects.select_for_update().filter(pk=claim.delivery_id, state=State.PENDING).first()
+    if delivery is None:
+        return  # taken away meanwhile, or another attempt has arrived
+    delivery.log = [*delivery.log, _line(now, outcome)]
+    if outcome.delivered:
+        delivery.state, delivery.due_at, delivery.delivered_at = State.DELIVERED, None, now
+    elif outcome.status == GONE:
+        delivery.state, delivery.due_at = State.FAILED, None
+        WebhookEndpoint.objects.filter(pk=claim.endpoint_id).update(active=False, stopped="It answered 410 Gone.")
+    elif claim.attempt > len(PAUSES):
+        delivery.state, delivery.due_at = State.FAILED, None
+    else:
+        delivery.due_at = now + PAUSES[claim.attempt - 1]
+    delivery.save(update_fields=["log", "state", "due_at", "delivered_at"])
+    WEBHOOK_ATTEMPTS.labels("delivered" if outcome.delivered else "failed").inc()
+    if not outcome.delivered:
+        _log.warning("webhook_not_delivered", message_id=claim.message_id, status=outcome.status, error=outcome.error)
+
+
+def _line(now: datetime, outcome: Outcome) -> dict[str, object]:
+    return {"at": now.isoformat(), "status": outcome.status, "error": outcome.error, "ms": outcome.milliseconds}

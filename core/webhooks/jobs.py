@@ -1,0 +1,4 @@
+"""The names of the webhooks' tasks; `workers/tasks/` implements each once."""
+
+DELIVER = "webhooks.deliver"
+SWEEP = "webhooks.sweep"

@@ -1,0 +1,95 @@
+"""One POST to one address: pinned to where the name resolved, redirects not followed, bounded in time and in bytes."""
+
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.conf import settings
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+from core.webhooks.addresses import AddressRefused, Target, resolve
+
+CONNECT_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attempt: a status, or why there is none."""
+
+    status: int | None
+    error: str
+    milliseconds: int
+
+    @property
+    def delivered(self) -> bool:
+        """Any 2xx; a redirect is none."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Outcome:
+    """Sends it; whatever happens is an outcome. Takes WEBHOOK_TIMEOUT_SECONDS at most, name look-up apart."""
+    started = time.monotonic()
+    status, error = None, ""
+    try:
+        status = _send(resolve(url), body, headers)
+        if 300 <= status < 400:
+            error = "redirects are not followed"
+    except AddressRefused as refusal:
+        error = f"refused: {refusal}"
+    except (HTTPError, OSError, ValueError) as failure:
+        error = f"{type(failure).__name__}: {failure}"[:200]
+    return Outcome(status, error, int((time.monotonic() - started) * 1000))
+
+
+def _send(target: Target, body: bytes, headers: Mapping[str, str]) -> int:
+    connection = _connection(target)
+    # A server that sends a byte now and then would never run into a socket's time-out.
+    cut = threading.Event()
+    deadline = threading.Timer(settings.WEBHOOK_TIMEOUT_SECONDS, _cut, (connection, cut))
+    deadline.daemon = True
+    deadline.start()
+    try:
+        connection.request("POST", target.path, body, {"Host": target.host_header, **headers}, preload_content=False)
+        status = connection.getresponse().status  # the body is nobody's business
+        if cut.is_set():  # what came before looks like a short answer
+            raise TimeoutError("no whole answer in time")
+        return status
+    finally:
+        deadline.cancel()
+        connection.close()
+
+
+def _connection(target: Target) -> HTTPConnection:
+    if not target.tls:
+        connection = HTTPConnection(target.address, target.port, timeout=CONNECT_SECONDS)
+    else:
+        connection = HTTPSConnection(
+            target.address,
+            target.port,
+            timeout=CONNECT_SECONDS,
+            ssl_context=_context(),
+            server_hostname=target.host,
+            assert_hostname=target.host,
+        )
+    connection.connect()
+    if connection.sock is not None:
+        connection.sock.settimeout(settings.WEBHOOK_TIMEOUT_SECONDS)
+    return connection
+
+
+def _cut(connection: HTTPConnection, cut: threading.Event) -> None:
+    cut.set()
+    if connection.sock is not None:
+        try:
+            connection.sock.shutdown(2)
+        except OSError:
+            return  # it is over already
+
+
+@lru_cache(maxsize=1)
+def _context() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,0 +1,91 @@
+"""What webhooks may not reach."""
+
+import socket
+
+import pytest
+
+from core.webhooks import addresses, sending
+from core.webhooks.addresses import AddressRefused
+from tests.core.webhooks.receiver import receiver
+
+
+@pytest.fixture(autouse=True)
+def _production(settings):
+    settings.WEBHOOK_ALLOW_LOCAL = False
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/",
+        "https://127.1.2.3:8443/",
+        "https://10.0.0.8/hook",
+        "https://172.16.0.1/",
+        "https://192.168.1.1/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://100.64.0.1/",
+        "https://0.0.0.0/",
+        "https://224.0.0.1/",
+        "https://255.255.255.255/",
+        "https://[::1]/",
+        "https://[::]/",
+        "https://[fe80::1]/",
+        "https://[fd00::1]/",
+        "https://[ff02::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:7f00:1::]/",
+        "https://localhost/",
+        "https://metadata/",
+        "https://api.localhost/",
+        "http://example.org/",
+        "ftp://example.org/",
+        "https://user:password@example.org/",
+        "https://example.org/#part",
+        "https://example.org:0/",
+        "https://exa mple.org/",
+        "https:///nowhere",
+        "example.org",
+        "",
+    ],
+)
+def test_are_refused_as_they_stand(url):
+    with pytest.raises(AddressRefused):
+        addresses.check_url(url)
+
+
+def test_a_public_address_is_taken():
+    assert addresses.check_url("https://hooks.example.org/a?b=c") == ("hooks.example.org", 443, "/a?b=c", True)
+    assert addresses.check_url("https://93.184.216.34:8443") == ("93.184.216.34", 8443, "/", True)
+
+
+@pytest.mark.parametrize("found", [["10.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"], ["fe80::1%eth0"]])
+def test_are_refused_when_a_public_name_leads_there(monkeypatch, found):
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in found]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: answers)
+
+    outcome = sending.post("https://hooks.example.org/", body=b"{}", headers={})
+
+    assert not outcome.delivered
+    assert "not an address of the public internet" in outcome.error
+
+
+def test_the_name_is_resolved_once_and_the_connection_goes_there(monkeypatch, settings):
+    settings.WEBHOOK_ALLOW_LOCAL = True
+    real, asked = socket.getaddrinfo, []
+
+    def answer(host, *arguments, **options):
+        if host != "hooks.example.org":
+            return real(host, *arguments, **options)
+        asked.append(host)
+        where = "127.0.0.1" if len(asked) == 1 else "192.0.2.1"  # another answer the second time
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (where, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    with receiver() as hook:
+        port = hook.url.split(":")[2].split("/")[0]
+        outcome = sending.post(f"http://hooks.example.org:{port}/hook", body=b"{}", headers={})
+
+    assert outcome.delivered
+    assert asked == ["hooks.example.org"]
+    assert hook.received[0][0]["host"] == f"hooks.example.org:{port}"

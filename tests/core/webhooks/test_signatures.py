@@ -1,0 +1,29 @@
+"""Signatures against the specification's own example, and sealed secrets."""
+
+import pytest
+
+from core.webhooks import signatures
+
+
+def test_are_those_of_the_specification():
+    # The example of the Standard Webhooks specification's reference libraries.
+    signed = signatures.sign(
+        message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        timestamp=1614265330,
+        body='{"test": 2432232314}',
+        with_secrets=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
+
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_a_secret_is_256_random_bits_and_sealed_in_the_database(settings):
+    secret = signatures.new_secret()
+    sealed = signatures.seal(secret)
+
+    assert secret.startswith("whsec_")
+    assert secret[6:] not in sealed
+    assert signatures.unseal(sealed) == secret
+    settings.SECRET_KEY = "another" * 10
+    with pytest.raises(signatures.SecretUnreadable):
+        signatures.unseal(sealed)
