@@ -29,13 +29,14 @@ class Interactions:
     the rows were read.
 
     A pair that occurs several times is kept once, with its latest time: the algorithms ask "has this person
-    chosen this item, and how long ago", not how often.
+    chosen this item, and how long ago", not how often. It is as strong as the strongest of its rows.
 
     Attributes:
         users: (rows,) codes into `user_ids`.
         items: (rows,) codes into `item_ids`.
         times: (rows,) seconds since any fixed moment, or None when nothing is known about order.
         user_ids, item_ids: sorted, without repetition; ids without any row are allowed.
+        strengths: (rows,) how much each row says, 1 on average; None where all say the same.
     """
 
     users: IntArray
@@ -43,6 +44,7 @@ class Interactions:
     times: TimeArray | None
     user_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
+    strengths: FloatArray | None = None
 
     @classmethod
     def from_codes(
@@ -52,12 +54,13 @@ class Interactions:
         times: NDArray[Any] | None,
         user_ids: Sequence[str],
         item_ids: Sequence[str],
+        strengths: NDArray[Any] | None = None,
     ) -> Interactions:
         """Bring raw columns into canonical order.
 
         Raises:
-            InvalidInteractions: columns of unequal length, a code outside its ids, a repeated id, or a time that
-                is not finite.
+            InvalidInteractions: columns of unequal length, a code outside its ids, a repeated id, a time that is not
+                finite, or a strength that is not positive.
         """
         columns = [("users", np.asarray(users)), ("items", np.asarray(items))]
         seconds = None if times is None else np.asarray(times, dtype=np.float64)
@@ -66,7 +69,9 @@ class Interactions:
         new_items = _recode("items", columns[1][1], item_ids)
         keys = (new_items, new_users) if seconds is None else (seconds, new_items, new_users)
         by_pair = np.lexsort(keys)
-        keep = by_pair[_last_of_each_pair(new_users[by_pair], new_items[by_pair])]
+        last = _last_of_each_pair(new_users[by_pair], new_items[by_pair])
+        keep = by_pair[last]
+        said = None if strengths is None else _strongest(np.asarray(strengths, dtype=np.float32), by_pair, last)
         new_users, new_items = new_users[keep], new_items[keep]
         seconds = None if seconds is None else seconds[keep]
         order = np.lexsort((new_items, new_users) if seconds is None else (new_items, seconds, new_users))
@@ -76,6 +81,7 @@ class Interactions:
             times=None if seconds is None else seconds[order],
             user_ids=tuple(sorted(user_ids)),
             item_ids=tuple(sorted(item_ids)),
+            strengths=None if said is None else said[order],
         )
 
     @property
@@ -98,6 +104,7 @@ class Interactions:
             times=None if self.times is None else self.times[rows],
             user_ids=self.user_ids,
             item_ids=self.item_ids,
+            strengths=None if self.strengths is None else self.strengths[rows],
         )
 
     def starts(self) -> NDArray[np.int64]:
@@ -108,9 +115,13 @@ class Interactions:
         """Return (items,) how many people chose each item."""
         return np.bincount(self.items, minlength=self.item_count).astype(np.int64)
 
+    def row_strengths(self) -> FloatArray:
+        """Return (rows,) how much each row says."""
+        return np.ones(self.row_count, dtype=np.float32) if self.strengths is None else self.strengths
+
     def matrix(self) -> Matrix:
-        """Return the (users, items) matrix of ones."""
-        values = np.ones(self.row_count, dtype=np.float32)
+        """Return the (users, items) matrix of strengths."""
+        values = self.row_strengths()
         shape = (self.user_count, self.item_count)
         return sparse.csr_array((values, (self.users, self.items)), shape=shape)
 
@@ -147,3 +158,21 @@ def _last_of_each_pair(users: IntArray, items: IntArray) -> NDArray[np.bool_]:
     last = np.ones(len(users), dtype=bool)
     last[:-1] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
     return last
+
+
+def _strongest(strengths: FloatArray, by_pair: NDArray[np.int64], last: NDArray[np.bool_]) -> FloatArray | None:
+    """Return the strongest row of each pair, scaled to a mean of 1; None where all are alike.
+
+    `last` marks in `by_pair` the last row of each pair.
+    """
+    if len(strengths) != len(by_pair):
+        raise InvalidInteractions(f"there are {len(by_pair)} rows and {len(strengths)} strengths: give one per row")
+    if not len(strengths):
+        return None
+    if not (np.isfinite(strengths) & (strengths > 0)).all():
+        raise InvalidInteractions("strengths must be above 0: leave out rows that say nothing or speak against")
+    starts = np.append(0, np.flatnonzero(last)[:-1] + 1)
+    strongest = np.maximum.reduceat(strengths[by_pair], starts)
+    if strongest.min() == strongest.max():
+        return None
+    return np.asarray(strongest / strongest.mean(), dtype=np.float32)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms import recency
 from recommendations.algorithms.artefact import Artefact
-from recommendations.algorithms.dataset import IntArray
+from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.history import RankedHistory
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.registry import ALGORITHMS
@@ -32,7 +32,7 @@ def evidence(artefact: Artefact, history: RankedHistory, scores: list[Scores], p
     column_of = np.full(artefact.item_count, -1, dtype=np.int64)
     column_of[proposed] = np.arange(len(proposed))
     contributions = np.zeros(len(items) * len(proposed))
-    for algorithm, share in _shares(artefact, scores, ranks).items():
+    for algorithm, share in _shares(artefact, scores, ranks, history.weights[latest]).items():
         part = artefact.fitted[algorithm]
         assert isinstance(part, ItemMatrix)
         rows = part.values[items]
@@ -65,12 +65,14 @@ def families(artefact: Artefact, scores: list[Scores], proposed: IntArray) -> tu
     return tuple(names[index] if speaks else "popularity" for index, speaks in zip(strongest, positive, strict=True))
 
 
-def _shares(artefact: Artefact, scores: list[Scores], ranks: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return, for each matrix, what a row of each rank is multiplied with, summed over the reads of that matrix."""
+def _shares(
+    artefact: Artefact, scores: list[Scores], ranks: NDArray[np.float64], weights: FloatArray
+) -> dict[str, NDArray[np.float64]]:
+    """Return, for each matrix, what each row is multiplied with, summed over the reads of that matrix."""
     shares: dict[str, NDArray[np.float64]] = {}
     for read, weight, score in zip(artefact.reads, artefact.weights, scores, strict=True):
         if read.half_life is None or score.deviation == 0.0:
             continue
-        share = recency.weights(ranks, read.half_life) * (weight / score.deviation)
+        share = recency.weights(ranks, read.half_life) * weights * (weight / score.deviation)
         shares[read.algorithm] = shares.get(read.algorithm, np.zeros(len(ranks))) + share
     return shares

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from recommendations.algorithms import recency
-from recommendations.algorithms.dataset import IntArray, Interactions, Matrix, TimeArray
+from recommendations.algorithms.dataset import FloatArray, IntArray, Interactions, Matrix, TimeArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +21,12 @@ class History:
         items: (n,) item indices of the artefact, oldest first.
         times: (n,) seconds. Rows of one moment rank alike, and the times decide the order. None means that the
             given order is all that is known, each row being later than the one before.
+        weights: (n,) how much each row says; below 0 it speaks against the item. None where all say 1.
     """
 
     items: IntArray
     times: TimeArray | None = None
+    weights: FloatArray | None = None
 
     @classmethod
     def empty(cls) -> History:
@@ -34,10 +36,14 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class RankedHistory:
-    """A history without repetition, ordered by item: `ranks` count rows back from the latest, ties share a mean."""
+    """A history without repetition, ordered by item: `ranks` count rows back from the latest, ties share a mean.
+
+    Of several rows of an item the latest counts, also where it takes back what the others said.
+    """
 
     items: IntArray
     ranks: np.ndarray[tuple[int], np.dtype[np.float64]]
+    weights: FloatArray
 
     @classmethod
     def of(cls, history: History, item_count: int) -> RankedHistory:
@@ -55,14 +61,17 @@ class RankedHistory:
             times = np.asarray(history.times, dtype=np.float64)
         if len(times) != len(items):
             raise ValueError(f"a history has {len(items)} items and {len(times)} times: give one time per item")
+        weights = np.ones(len(items), np.float32) if history.weights is None else np.asarray(history.weights, np.float32)
+        if len(weights) != len(items):
+            raise ValueError(f"a history has {len(items)} items and {len(weights)} weights: give one weight per item")
         order = np.lexsort((times, items))
         last = np.ones(len(items), dtype=bool)
         last[:-1] = items[order][1:] != items[order][:-1]
-        items, times = items[order][last], times[order][last]
+        items, times, weights = items[order][last], times[order][last], weights[order][last]
         ranks = np.empty(len(items))
         by_time = np.argsort(times, kind="stable")
         ranks[by_time] = recency.ranks_from_the_end(times[by_time])
-        return cls(items=items, ranks=ranks)
+        return cls(items=items, ranks=ranks, weights=weights)
 
 
 def histories_of(interactions: Interactions) -> list[History]:
@@ -70,20 +79,24 @@ def histories_of(interactions: Interactions) -> list[History]:
     times = np.zeros(interactions.row_count) if interactions.times is None else interactions.times
     starts = interactions.starts()
     return [
-        History(items=interactions.items[start:end], times=times[start:end])
+        History(
+            items=interactions.items[start:end],
+            times=times[start:end],
+            weights=None if interactions.strengths is None else interactions.strengths[start:end],
+        )
         for start, end in itertools.pairwise(starts.tolist())
     ]
 
 
 def weighted_matrix(histories: Sequence[RankedHistory], *, half_life: float, item_count: int) -> Matrix:
-    """Return (people, items): the recency weight of each row, nothing where it is negligible.
+    """Return (people, items): recency times weight of each row, nothing where recency makes it negligible.
 
     Columns ascend within each row, so a product with it adds up in the same order for one person and for many.
     """
     columns, values, ends = [], [], [0]
     for history in histories:
-        weights = recency.weights(history.ranks, half_life)
-        used = weights > 0
+        weights = recency.weights(history.ranks, half_life) * history.weights
+        used = weights != 0
         columns.append(history.items[used])
         values.append(weights[used])
         ends.append(ends[-1] + int(used.sum()))

@@ -31,8 +31,9 @@ class ItemItem:
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
         """Multiply the column-normalised matrix with its transpose, keeping the top entries of each row."""
-        scale = sparse.diags_array(inverse_power(interactions.item_counts(), 0.5))
-        normalised = sparse.csr_array(interactions.matrix() @ scale)
+        matrix = interactions.matrix()
+        scale = sparse.diags_array(inverse_power((matrix * matrix).sum(axis=0), 0.5))
+        normalised = sparse.csr_array(matrix @ scale)
         # One more than asked for: an item is its own best neighbour, and stored_form drops it.
         product = sp_matmul_topn(
             sparse.csr_matrix(normalised.T),

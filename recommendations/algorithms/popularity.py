@@ -1,4 +1,4 @@
-"""Popularity: how many people chose an item."""
+"""Popularity: how many people chose an item, and how clearly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recommendations.algorithms.protocol import ItemVector
 
 @dataclass(frozen=True)
 class Popularity:
-    """score(i) = number of people with a row for i."""
+    """score(i) = sum of the strengths of the rows of i: the number of people with one, where all say the same."""
 
     name: str = "popularity"
     family: str = "popularity"
@@ -25,4 +25,6 @@ class Popularity:
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemVector:
         """Count."""
-        return ItemVector(interactions.item_counts().astype(np.float32))
+        strengths = interactions.row_strengths()
+        counts = np.bincount(interactions.items, weights=strengths, minlength=interactions.item_count)
+        return ItemVector(counts.astype(np.float32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def stored_form(matrix: Matrix) -> Matrix:
     return result
 
 
-def inverse_power(counts: NDArray[np.int64], exponent: float) -> FloatArray:
+def inverse_power(counts: NDArray[Any], exponent: float) -> FloatArray:
     """Return counts ** -exponent, 0 where nothing was counted."""
-    safe = np.maximum(counts, 1).astype(np.float64)
+    safe = np.where(counts > 0, counts, 1).astype(np.float64)
     return np.where(counts > 0, safe**-exponent, 0.0).astype(np.float32)
