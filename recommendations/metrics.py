@@ -8,6 +8,7 @@ AVAILABILITY_PUSH_FAILURES = Counter(
 )
 SERVED = Counter("docent_lists_served_total", "Answers with a list, by source and degradation.", ["source", "degraded"])
 BUILDS = Counter("docent_builds_total", "Builds that ended.", ["outcome"])
+ARTEFACTS_REFUSED = Counter("docent_artefacts_refused_total", "Artefacts that the quality gate kept from serving.")
 BUILD_SECONDS = Histogram(
     "docent_build_step_duration_seconds",
     "Steps of a build.",

@@ -275,6 +275,7 @@ LIST_TTL_SECONDS = env.integer("LIST_TTL_SECONDS", 7 * 86_400, minimum=60)
 BUILD_CHUNK_SIZE = env.integer("BUILD_CHUNK_SIZE", 64, minimum=1)
 BUILD_LEASE_SECONDS = env.seconds("BUILD_LEASE_SECONDS", 8.0, minimum=1.0)
 BUILD_KEEP = env.integer("BUILD_KEEP", 2, minimum=1)
+ARTEFACT_KEEP = env.integer("ARTEFACT_KEEP", 5, minimum=1)
 CACHE_WARM_LISTS = env.integer("CACHE_WARM_LISTS", 100_000)  # people, the last active first
 BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
 NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC

@@ -3,28 +3,88 @@
 import json
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.contrib import admin, messages
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin.base import ReadOnlyTenantAdmin
+from core import clock
+from core.errors import ServiceError
 from recommendations.cache.form import Corrupt, decode
-from recommendations.models import Artefact, Build, Chunk, ReferenceList, UserList
+from recommendations.models import Artefact, Build, Chunk, Placement, ReferenceList, UserList
+from recommendations.placements.models import HOME
+from recommendations.precompute.rollback import roll_back
 
 
 @admin.register(Artefact)
 class ArtefactAdmin(ReadOnlyTenantAdmin):
-    """What trainings left."""
+    """What trainings left, what the quality gate said, and the way back to an earlier one."""
 
-    list_display = ["id", "tenant", "items", "people", "interactions", "size_bytes", "train_seconds", "created_at"]
+    list_display = [
+        "id",
+        "tenant",
+        "standing",
+        "ndcg",
+        "verdict",
+        "items",
+        "people",
+        "interactions",
+        "size_bytes",
+        "train_seconds",
+        "created_at",
+    ]
+    list_filter = ["refused"]
+    actions = ["serve_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Artefact]:
+        """With whether it serves."""
+        serving = Placement.objects.filter(name=HOME, active_build__artefact=OuterRef("pk"))
+        artefacts: QuerySet[Artefact] = super().get_queryset(request)
+        return artefacts.annotate(serves=Exists(serving))
+
+    @admin.display(description="Standing")
+    def standing(self, artefact: Any) -> str:
+        """Serving, refused, or kept."""
+        return "serving" if artefact.serves else "refused" if artefact.refused else "kept"
+
+    @admin.action(description="Serve this artefact (makes all lists with it)", permissions=["serve"])
+    def serve_again(self, request: HttpRequest, chosen: QuerySet[Artefact]) -> None:
+        """Starts a build with the one artefact that is selected; the lists that serve stay until it is published."""
+        picked = list(chosen[:2])
+        if len(picked) != 1:
+            self.message_user(request, "Select one artefact.", messages.ERROR)
+            return
+        try:
+            build = roll_back(tenant_id=picked[0].tenant_id, artefact_id=picked[0].pk, now=clock.now())
+        except ServiceError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return
+        self.log_change(request, picked[0], f"Served again by build #{build.pk}.")
+        self.message_user(request, f"Build #{build.pk} makes all lists with artefact #{picked[0].pk}.")
+
+    def has_serve_permission(self, request: HttpRequest) -> bool:
+        """Whether this staff user may decide what serves."""
+        return request.user.has_perm("recommendations.change_artefact")
 
 
 @admin.register(Build)
 class BuildAdmin(ReadOnlyTenantAdmin):
     """Runs of the pipeline."""
 
-    list_display = ["id", "tenant", "status", "reason", "progress", "ai_calls", "started_at", "published_at", "error"]
+    list_display = [
+        "id",
+        "tenant",
+        "status",
+        "reason",
+        "progress",
+        "artefact",
+        "ai_calls",
+        "started_at",
+        "published_at",
+        "notes",
+        "error",
+    ]
     list_filter = ["status", "reason"]
     search_fields = ["tenant__slug"]
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
+from recommendations.interactions import meaning
 from recommendations.models import EndUser, EventType, Import, ImportRowError, Interaction, Item, Placement
 
 
@@ -27,11 +28,42 @@ class EndUserAdmin(ReadOnlyTenantAdmin):
 
 
 @admin.register(EventType)
-class EventTypeAdmin(ReadOnlyTenantAdmin):
-    """The words that tenants use for events."""
+class EventTypeAdmin(TenantAdmin):
+    """The words that tenants use for events, and what one of each says. Changes hold from the next training on."""
 
-    list_display = ["name", "tenant"]
+    list_display = ["name", "tenant", "says", "weight", "negative_below", "half_life_days"]
     search_fields = ["name"]
+    readonly_fields = ["name"]
+
+    @admin.display(description="Says")
+    def says(self, row: EventType) -> str:
+        """The weight that holds, and where it is from."""
+        if row.weight is not None:
+            return f"{row.weight:g}"
+        default = meaning.DEFAULTS.get(row.name)
+        return f"{meaning.UNMAPPED:g} (unmapped)" if default is None else f"{default:g} (default)"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Types come with events."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Events refer to them."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """With a warning about types that arrive and that nobody has explained."""
+        rows = self.get_queryset(request).filter(weight__isnull=True).exclude(name__in=meaning.DEFAULTS)
+        by_tenant: dict[tuple[int, str], list[str]] = {}
+        for row in rows.select_related("tenant").order_by("tenant_id", "name")[:200]:
+            by_tenant.setdefault((row.tenant_id, str(row.tenant)), []).append(row.name)
+        for (tenant_id, tenant), names in by_tenant.items():
+            counts = meaning.unmapped_counts(tenant_id=tenant_id, names=names)
+            arrived = ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
+            if arrived:
+                text = f"{tenant}: events of types without a meaning count as views: {arrived}. Give them a weight."
+                self.message_user(request, text, messages.WARNING)
+        return super().changelist_view(request, extra_context)
 
 
 @admin.register(Interaction)

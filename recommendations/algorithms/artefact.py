@@ -6,17 +6,18 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recommendations.algorithms.gate import Judgement
 from recommendations.algorithms.protocol import Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.scoring import Read
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # Up to this many items a column index fits into 16 bits.
 SMALL_CATALOGUE = 65_536
 
@@ -36,6 +37,7 @@ class Artefact:
         reads: the reads of the blend.
         weights: (reads,) positive, sum 1.
         chosen: everything that training decided and what it saw, as JSON values.
+        judgement: what the blend was worth to each person of the validation fold.
     """
 
     item_ids: tuple[str, ...]
@@ -43,6 +45,7 @@ class Artefact:
     reads: tuple[Read, ...]
     weights: NDArray[np.float64]
     chosen: dict[str, Any]
+    judgement: Judgement = field(default_factory=Judgement.none)
 
     @property
     def item_count(self) -> int:
@@ -55,12 +58,15 @@ class Artefact:
             "item_ids": self.item_ids,
             "reads": [[read.algorithm, _finite(read.half_life)] for read in self.reads],
             "chosen": self.chosen,
+            "judged_by": self.judgement.protocol,
             "vectors": [name for name, part in self.fitted.items() if isinstance(part, ItemVector)],
             "matrices": [name for name, part in self.fitted.items() if isinstance(part, ItemMatrix)],
         }
         arrays: dict[str, Any] = {
             "header": np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8),
             "weights": self.weights,
+            "judged/people": self.judgement.people,
+            "judged/ndcg": self.judgement.ndcg,
         }
         index_type = np.uint16 if self.item_count <= SMALL_CATALOGUE else np.int32
         for name, part in self.fitted.items():
@@ -112,6 +118,7 @@ class Artefact:
             ),
             weights=arrays["weights"],
             chosen=header["chosen"],
+            judgement=Judgement(arrays["judged/people"], arrays["judged/ndcg"], header["judged_by"]),
         )
 
 

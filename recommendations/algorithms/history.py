@@ -61,7 +61,9 @@ class RankedHistory:
             times = np.asarray(history.times, dtype=np.float64)
         if len(times) != len(items):
             raise ValueError(f"a history has {len(items)} items and {len(times)} times: give one time per item")
-        weights = np.ones(len(items), np.float32) if history.weights is None else np.asarray(history.weights, np.float32)
+        weights = (
+            np.ones(len(items), np.float32) if history.weights is None else np.asarray(history.weights, np.float32)
+        )
         if len(weights) != len(items):
             raise ValueError(f"a history has {len(items)} items and {len(weights)} weights: give one weight per item")
         order = np.lexsort((times, items))

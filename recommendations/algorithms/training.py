@@ -77,6 +77,7 @@ def train(interactions: Interactions, options: TrainingOptions, progress: Progre
         reads=tuple(blend),
         weights=np.array(list(blend.values())),
         chosen=_describe(fold.protocol, reads, choice, blend, similar),
+        judgement=choice.judgement,
     )
 
 

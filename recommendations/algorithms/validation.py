@@ -13,6 +13,7 @@ from recommendations.algorithms.blend import Array, Choices, fit_weights
 from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.evaluation.metrics import person_metrics
 from recommendations.algorithms.evaluation.protocols import Rows, split
+from recommendations.algorithms.gate import Judgement, digest
 from recommendations.algorithms.history import RankedHistory, histories_of
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import Fitted
@@ -44,12 +45,14 @@ class Choice:
         ndcg: (reads,) mean NDCG@10 of each read alone, ranking the candidates of all reads.
         blend_ndcg: the same for the blend; 0 when undecided.
         people: how many people judged.
+        judgement: what the blend was worth to each of them.
     """
 
     weights: Array
     ndcg: Array
     blend_ndcg: float
     people: int
+    judgement: Judgement
 
 
 def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
@@ -73,9 +76,11 @@ def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options
     Clearly: its mean NDCG@10 is higher by more than two standard errors of the difference within people. A smaller
     lead is luck of picking the best of many.
     """
-    choices, relevant, people = _choices(fold, fitted, reads, options)
+    judges = _judges(fold, options)
+    choices, relevant, hit = _choices(fold, fitted, reads, judges)
+    people = len(judges)
     if len(relevant) < FEWEST_PEOPLE:
-        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, people)
+        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, people, Judgement.none())
     alone = np.stack([_ndcg(choices, choices.features[:, read], relevant) for read in range(len(reads))])
     weights = fit_weights(choices, l1=options.l1, smallest_weight=options.smallest_weight)
     together = _ndcg(choices, choices.features @ weights, relevant)
@@ -86,24 +91,28 @@ def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options
         weights[best] = 1.0
         together = alone[best]
     # People whom no read could hit count as zero.
-    return Choice(weights, alone.sum(axis=1) / people, float(together.sum() / people), people)
+    each = np.zeros(people)
+    each[hit] = together
+    names = [fold.past.user_ids[person] for person in judges]
+    judgement = Judgement.of(names, each, fold.protocol)
+    return Choice(weights, alone.sum(axis=1) / people, float(each.mean()), people, judgement)
 
 
 def _choices(
-    fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions
-) -> tuple[Choices, list[int], int]:
-    """Return candidates of the people that have any hit among them, how many items were relevant to each, and how
-    many people there were with and without a hit."""
+    fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], judges: NDArray[np.int64]
+) -> tuple[Choices, list[int], list[int]]:
+    """Return candidates of the judges that have any hit among them, how many items were relevant to each, and which
+    of the judges they are."""
     item_count = fold.past.item_count
     past, future = histories_of(fold.past), histories_of(fold.future)
-    judges = _judges(fold, options)
     histories = [RankedHistory.of(past[person], item_count) for person in judges]
     scratch = np.zeros(item_count)
     features: list[Array] = []
     chosen: list[Array] = []
     relevant: list[int] = []
-    for person, history, scores in zip(
-        judges, histories, read_scores(fitted, reads, histories, item_count), strict=True
+    hits: list[int] = []
+    for place, (person, history, scores) in enumerate(
+        zip(judges, histories, read_scores(fitted, reads, histories, item_count), strict=True)
     ):
         strongest = [read.strongest(CANDIDATES_PER_READ, history.items) for read in scores]
         candidates = np.unique(np.concatenate(strongest))
@@ -112,6 +121,7 @@ def _choices(
             continue
         features.append(np.stack([read.standardised(scratch, candidates) for read in scores], axis=1))
         chosen.append(hit)
+        hits.append(place)
         relevant.append(len(future[person].items))
     sizes = np.array([len(part) for part in chosen], dtype=np.int64)
     return (
@@ -121,16 +131,19 @@ def _choices(
             starts=np.cumsum(sizes) - sizes,
         ),
         relevant,
-        len(judges),
+        hits,
     )
 
 
 def _judges(fold: Fold, options: TrainingOptions) -> NDArray[np.int64]:
-    """Return the people with something to predict and something to predict it from, at most as many as allowed."""
+    """Return the people with something to predict and something to predict it from, at most as many as allowed.
+
+    Of more, those with the smallest digests are taken: the same ones in the next training, which the gate compares.
+    """
     predictable = np.intersect1d(np.unique(fold.future.users), np.unique(fold.past.users))
     if len(predictable) > options.validation_people:
-        drawn = np.random.default_rng(options.seed).choice(predictable, options.validation_people, replace=False)
-        predictable = np.sort(drawn)
+        digests = np.array([digest(fold.past.user_ids[person]) for person in predictable], dtype=np.uint64)
+        predictable = np.sort(predictable[np.argsort(digests)[: options.validation_people]])
     return predictable.astype(np.int64)
 
 

@@ -6,7 +6,7 @@ from recommendations.interactions.models import EventType
 
 # A type is a kind, not a value; a client that puts ids into it would fill the table.
 MAX_TYPES = 200
-# They say that something was shown or not wanted; nothing learns from them as a choice.
+# Unless the tenant says otherwise (recommendations.interactions.meaning), nothing learns from these as a choice.
 NOT_POSITIVE = ("dislike", "impression")
 
 

@@ -8,14 +8,32 @@ from core import clock
 
 
 class EventType(models.Model):
-    """A tenant's word for a kind of event. Rows refer to its number: four bytes instead of a word."""
+    """A tenant's word for a kind of event, and what one says. Rows refer to its number: four bytes, not a word."""
 
     id = models.AutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=64, db_collation="C")
+    weight = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="What one such event says: 1 as much as a view, 0 nothing, below 0 it speaks against the item. Empty: "
+        "the default of its name, or 1 where the name has none.",
+    )
+    negative_below = models.FloatField(
+        null=True, blank=True, help_text="Events with a lower value speak against the item, such as ratings below 3."
+    )
+    half_life_days = models.FloatField(
+        null=True, blank=True, help_text="After so many days an event says half as much. Empty: it does not fade."
+    )
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="event_type_per_tenant")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="event_type_per_tenant"),
+            models.CheckConstraint(
+                condition=models.Q(half_life_days__isnull=True) | models.Q(half_life_days__gt=0),
+                name="event_type_half_life_positive",
+            ),
+        ]
         ordering: ClassVar = ["tenant", "name"]
 
     def __str__(self) -> str:

@@ -41,13 +41,27 @@ class Loaded:
         found = [place for item_id in item_ids if (place := self.index(item_id)) is not None]
         return np.array(found, dtype=np.int32)
 
-    def history(self, events: Sequence[tuple[str, float]]) -> History:
-        """(item id, unix second) pairs, oldest first, as the recommender wants them; unknown items are left out."""
-        known = [(place, at) for item_id, at in events if (place := self.index(item_id)) is not None]
+    def history(
+        self,
+        events: Sequence[tuple[str, float]],
+        weights: Sequence[float] = (),
+        against: Sequence[tuple[str, float, float]] = (),
+    ) -> History:
+        """(item id, unix second) pairs, oldest first, as the recommender wants them; unknown items are left out.
+
+        `weights` says what each event counts, 1 without; `against` are (item id, unix second, weight below 0).
+        """
+        positive = zip(events, weights or (1.0,) * len(events), strict=True)
+        rows = [*((item_id, at, weight) for (item_id, at), weight in positive), *against]
+        known = [(place, at, weight) for item_id, at, weight in rows if (place := self.index(item_id)) is not None]
         if not known:
             return History.empty()
-        items, times = zip(*known, strict=True)
-        return History(items=np.array(items, dtype=np.int32), times=np.array(times, dtype=np.float64))
+        items, times, said = zip(*known, strict=True)
+        return History(
+            items=np.array(items, dtype=np.int32),
+            times=np.array(times, dtype=np.float64),
+            weights=np.array(said, dtype=np.float32),
+        )
 
 
 _loaded: OrderedDict[str, Loaded] = OrderedDict()

@@ -29,8 +29,18 @@ class BuildRunning(Conflict):
     title = "A build is running"
 
 
-def start(*, tenant_id: int, reason: str, now: datetime, ai: bool = True) -> Build:
+def start(
+    *,
+    tenant_id: int,
+    reason: str,
+    now: datetime,
+    ai: bool = True,
+    artefact_id: int | None = None,
+    gated: bool = True,
+) -> Build:
     """Starts a build of all lists of the tenant: the row, and a message to the workers after the commit.
+
+    With `artefact_id` nothing is trained. Without `gated` what is trained serves however good it is.
 
     Raises: BuildRunning, NotFound for a tenant that does not exist or is not active.
     """
@@ -51,6 +61,8 @@ def start(*, tenant_id: int, reason: str, now: datetime, ai: bool = True) -> Bui
                     enqueued_at=now,
                     ai_calls_limit=(config.calls_per_build if own is None else own) if ai else 0,
                     ai_simulated=config.configured and config.simulated,
+                    artefact_id=artefact_id,
+                    gated=gated,
                 )
             enqueue(TRAIN, tenant_id=tenant_id, build_id=build.pk)
     except IntegrityError as error:

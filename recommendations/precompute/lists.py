@@ -44,7 +44,7 @@ class Draft:
 
 def propose(*, loaded: Loaded, people: Sequence[Person], withheld: Collection[str]) -> list[Proposals]:
     """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
-    known = [loaded.history(person.events) for person in people]
+    known = [loaded.history(person.events, person.weights, person.against) for person in people]
     with threadpool_limits(limits=1):
         return loaded.recommender.recommend(known, LIMIT + SPARE, exclude=loaded.indices(list(withheld)))
 

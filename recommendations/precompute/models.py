@@ -18,6 +18,14 @@ class Artefact(models.Model):
     size_bytes = models.PositiveBigIntegerField()
     chosen = models.JSONField(default=dict, help_text="Hyper-parameters and weights, chosen on the validation fold.")
     train_seconds = models.FloatField()
+    ndcg = models.FloatField(
+        "ndcg@10",
+        null=True,
+        blank=True,
+        help_text="Of the blend on its validation fold; empty where nobody could judge.",
+    )
+    refused = models.BooleanField(default=False, help_text="The quality gate kept it from serving.")
+    verdict = models.TextField(blank=True, default="", help_text="What the quality gate said about it.")
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -47,7 +55,16 @@ class Build(models.Model):
     reason = models.CharField(max_length=64, help_text="Why it was started.")
     error = models.TextField(blank=True, default="", help_text="The last thing that went wrong in it.")
     cutoff = models.DateTimeField(help_text="Events that arrived later may not be in the training.")
-    artefact = models.ForeignKey(Artefact, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    artefact = models.ForeignKey(
+        Artefact,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What its lists are made with; set from the start where the build trains nothing.",
+    )
+    gated = models.BooleanField(default=True, help_text="Whether the quality gate may refuse what it trains.")
+    notes = models.TextField(blank=True, default="", help_text="What staff should know about it.")
     lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker holds this step.")
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often this step was begun.")

@@ -6,7 +6,7 @@ transaction. So no clocks are compared, and no event is lost between a reading a
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection
@@ -15,7 +15,7 @@ from django.db.models.expressions import RawSQL
 
 from accounts import scope
 from recommendations.catalog.models import EndUser
-from recommendations.interactions.matrix import histories
+from recommendations.interactions.matrix import PersonalHistory, histories
 from recommendations.interactions.ratings import lukewarm
 
 # Rows that a transaction with new events holds are skipped: their mark is about to be renewed.
@@ -36,7 +36,8 @@ _SETTLE = """
 class Person:
     """An end user as scoring sees them.
 
-    `events` are (item id, unix second), oldest first; `lukewarm` items are among them, and were not liked.
+    `events` are (item id, unix second) of what they chose, oldest first, and `weights` what each says; `lukewarm` items
+    are among them, and were not liked. `against` are (item id, unix second, weight below 0) of what they turned down.
     """
 
     pk: int
@@ -46,6 +47,8 @@ class Person:
     events: tuple[tuple[str, float], ...] = ()
     lukewarm: frozenset[str] = frozenset()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[float, ...] = ()
+    against: tuple[tuple[str, float, float], ...] = ()
 
 
 def read_range(*, tenant_id: int, first: int, last: int) -> list[Person]:
@@ -85,14 +88,23 @@ def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
         found = histories(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
         disliked = lukewarm(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
     return [
-        Person(
-            pk,
-            user_id,
-            locale,
-            row_version,
-            tuple(zip(found[pk].item_ids, found[pk].times, strict=True)) if pk in found else (),
-            disliked.get(pk, frozenset()),
-            attributes,
+        _person(
+            Person(
+                pk, user_id, locale, row_version, lukewarm=disliked.get(pk, frozenset()), attributes=attributes
+            ),
+            found.get(pk),
         )
         for pk, user_id, locale, row_version, attributes in rows
     ]
+
+
+def _person(person: Person, history: PersonalHistory | None) -> Person:
+    if history is None:
+        return person
+    rows = list(zip(history.item_ids, history.times, history.weights, strict=True))
+    return replace(
+        person,
+        events=tuple((item_id, at) for item_id, at, weight in rows if weight > 0),
+        weights=tuple(weight for *_, weight in rows if weight > 0),
+        against=tuple(row for row in rows if row[2] < 0),
+    )

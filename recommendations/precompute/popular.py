@@ -20,7 +20,7 @@ from recommendations.ai.explain import explain
 from recommendations.algorithms.protocol import ItemVector
 from recommendations.cache import keys, store
 from recommendations.cache.form import Corrupt, Entry, Provenance, decode
-from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.interactions import meaning
 from recommendations.placements.models import HOME, Placement
 from recommendations.precompute import artefacts, lists, showable
 from recommendations.precompute.artefacts import Loaded
@@ -43,9 +43,7 @@ _RECENT = """
         FROM recommendations_interaction AS i
         WHERE i.tenant_id = %(tenant)s
           AND i.occurred_at > (SELECT moment FROM newest) - make_interval(days => %(window)s)
-          AND i.type_id <> ALL (ARRAY(
-            SELECT t.id FROM recommendations_eventtype AS t
-            WHERE t.tenant_id = %(tenant)s AND t.name = ANY (%(not_positive)s)))
+          AND i.type_id <> ALL (%(without)s::integer[])
         GROUP BY i.item_id
     ), best AS MATERIALIZED (
         SELECT item_id, score FROM counted ORDER BY score DESC, item_id LIMIT %(limit)s
@@ -70,8 +68,9 @@ class Popular:
 
 def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str) -> Popular:
     """The tenant's popular list at this moment, without items that may not be shown."""
+    without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
-        recent = _recent(tenant_id)
+        recent = _recent(tenant_id, without)
         withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
         counts = loaded.recommender.artefact.fitted["popularity"]
         assert isinstance(counts, ItemVector)
@@ -142,7 +141,7 @@ def _version(row: ReferenceList) -> int:
         return 1
 
 
-def _recent(tenant_id: int) -> dict[str, float]:
+def _recent(tenant_id: int, without: list[int]) -> dict[str, float]:
     with connection.cursor() as cursor:
         cursor.execute(
             _RECENT,
@@ -150,7 +149,7 @@ def _recent(tenant_id: int) -> dict[str, float]:
                 "tenant": tenant_id,
                 "half_life": HALF_LIFE_DAYS,
                 "window": WINDOW_DAYS,
-                "not_positive": list(NOT_POSITIVE),
+                "without": without,
                 "limit": _CANDIDATES,
             },
         )

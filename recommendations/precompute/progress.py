@@ -30,6 +30,7 @@ class Progress:
     ai_skipped: Mapping[str, int] = field(default_factory=dict)
     attempts: int = 0
     error: str = ""
+    notes: str = ""
 
     @property
     def picked_up(self) -> bool:
@@ -66,6 +67,7 @@ def progress(*, tenant_id: int, build_id: int) -> Progress:
         ai_meant=outcomes.get("ai_meant", 0),
         attempts=build.attempts,
         error=build.error,
+        notes=build.notes,
         **{name: outcomes.get(name, {}) for name in COUNTED},
     )
 

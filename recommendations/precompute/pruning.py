@@ -1,4 +1,7 @@
-"""What old builds left: lists in batches, chunks, artefacts with their files. BUILD_KEEP builds stay whole."""
+"""What old builds left: lists in batches, chunks, artefacts with their files.
+
+BUILD_KEEP builds stay whole, and the newest ARTEFACT_KEEP artefacts stay for going back to one.
+"""
 
 from datetime import datetime, timedelta
 
@@ -40,7 +43,9 @@ def prune(*, tenant_id: int, now: datetime) -> None:
     with scope.tenant(tenant_id):
         Build.objects.filter(tenant_id=tenant_id, pk__in=old).update(artefact=None)
         used = Build.objects.filter(artefact=OuterRef("pk"))
-        unused = Artefact.objects.filter(~Exists(used), tenant_id=tenant_id)
+        own = Artefact.objects.filter(tenant_id=tenant_id)
+        newest = list(own.order_by("-pk").values_list("pk", flat=True)[: settings.ARTEFACT_KEEP])
+        unused = own.filter(~Exists(used)).exclude(pk__in=newest)
         files = list(unused.values_list("file", flat=True))
         unused.delete()
     for file in files:

@@ -1,6 +1,11 @@
-"""The first step of a build: learn from the interaction window, store the artefact, cut the rest into chunks."""
+"""The first step of a build: learn from the interaction window, store the artefact, cut the rest into chunks.
+
+What was learnt serves only if it is not worse than the active artefact beyond noise (recommendations.algorithms.gate);
+else the lists are made with the active one, and the refused one is kept with the reason.
+"""
 
 import time
+from dataclasses import dataclass, replace
 
 import structlog
 from django.conf import settings
@@ -10,13 +15,16 @@ from django.db.models.functions import Now
 from accounts import scope
 from core.queue import enqueue
 from recommendations.algorithms.artefact import Artefact as Fitted
-from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.algorithms.gate import Verdict, judge
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
-from recommendations.interactions.matrix import training_window
-from recommendations.metrics import BUILD_SECONDS
+from recommendations.interactions.matrix import Bound, read_window
+from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.precompute import artefacts, leases, lifecycle
 from recommendations.precompute.jobs import SCORE_CHUNK
+from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
+from recommendations.precompute.rollback import active_artefact
 
 THREADS = 2
 SIMILAR_CHUNK_SIZE = 500
@@ -37,24 +45,24 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
     started = time.monotonic()
     with leases.holding(lease) as heartbeat:
         with scope.tenant(tenant_id):
-            cutoff = Build.objects.values_list("cutoff", flat=True).get(tenant_id=tenant_id, pk=build_id)
-        window = training_window(tenant_id=tenant_id, until=cutoff, max_rows=settings.TRAIN_MAX_ROWS)
-        heartbeat.check()
+            build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
+            active = active_artefact(tenant_id=tenant_id)
         try:
-            fitted = train(window, TrainingOptions(threads=THREADS), lambda _message, _share: heartbeat.check())
+            trained = None if build.artefact else _train(build, active, heartbeat)
         except NothingToLearn as nothing:
             lifecycle.fail(tenant_id=tenant_id, build_id=build_id, error=str(nothing))
             return
-        file, size = artefacts.store(fitted, tenant_id=tenant_id)
-        row = _row(tenant_id, fitted, window, file, size, time.monotonic() - started)
         heartbeat.check()
         with scope.tenant(tenant_id):
-            row.save(force_insert=True)
-            people = _cut(tenant_id, build_id, items=fitted.item_count)
+            if trained is not None:
+                trained.row.save(force_insert=True)
+            serving = build.artefact or _serving(trained, active)
+            people = _cut(tenant_id, build_id, items=serving.items)
             leases.finish(
                 lease,
                 status=Build.Status.SCORING,
-                artefact=row,
+                artefact=serving,
+                notes=_notes(trained),
                 people=people,
                 attempts=0,
                 error="",
@@ -64,20 +72,73 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
             for _ in range(lifecycle.LANES):
                 enqueue(SCORE_CHUNK, tenant_id=tenant_id, build_id=build_id)
     BUILD_SECONDS.labels("train").observe(time.monotonic() - started)
-    _log.info("build_trained", build_id=build_id, items=row.items, people=people, interactions=row.interactions)
+    if trained is not None and trained.row.refused:
+        ARTEFACTS_REFUSED.inc()
+    _log.info("build_trained", build_id=build_id, artefact=serving.pk, people=people, notes=_notes(trained))
 
 
-def _row(tenant_id: int, fitted: Fitted, window: Interactions, file: str, size: int, seconds: float) -> Artefact:
-    return Artefact(
-        tenant_id=tenant_id,
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A new artefact before its row is saved, and what the gate said."""
+
+    row: Artefact
+    verdict: Verdict
+    bound: Bound | None
+
+
+def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Trained:
+    """Raises: NothingToLearn."""
+    started = time.monotonic()
+    window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
+    heartbeat.check()
+    interactions = window.interactions()
+    fitted = train(interactions, TrainingOptions(threads=THREADS), lambda _message, _share: heartbeat.check())
+    verdict = _judge(build, fitted, active)
+    file, size = artefacts.store(fitted, tenant_id=build.tenant_id)
+    row = Artefact(
+        tenant_id=build.tenant_id,
         file=file,
         items=fitted.item_count,
-        people=window.user_count,
-        interactions=window.row_count,
+        people=interactions.user_count,
+        interactions=interactions.row_count,
         size_bytes=size,
         chosen=fitted.chosen,
-        train_seconds=seconds,
+        train_seconds=time.monotonic() - started,
+        ndcg=float(fitted.judgement.ndcg.mean()) if len(fitted.judgement.ndcg) else None,
+        refused=not verdict.publish,
+        verdict=verdict.reason,
     )
+    return Trained(row, verdict, window.bound)
+
+
+def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> Verdict:
+    """The gate's word; an active artefact that cannot be read is no reason to keep the new one back."""
+    if active is None:
+        return Verdict(True, "The first artefact.")
+    try:
+        before = artefacts.load(artefact_id=active.pk, file=active.file).recommender.artefact
+    except (OSError, UnreadableArtefact) as error:
+        return Verdict(True, f"Not compared: artefact #{active.pk} cannot be read ({error}).")
+    verdict = judge(fitted.judgement, before.judgement)
+    if not verdict.publish and not build.gated:
+        return replace(verdict, publish=True, reason=f"Published on request. {verdict.reason}")
+    return verdict
+
+
+def _serving(trained: Trained | None, active: Artefact | None) -> Artefact:
+    assert trained is not None
+    if trained.verdict.publish:
+        return trained.row
+    assert active is not None
+    return active
+
+
+def _notes(trained: Trained | None) -> str:
+    """What staff should know about the build."""
+    if trained is None:
+        return ""
+    notes = [] if trained.verdict.publish else [f"Artefact #{trained.row.pk} was refused. {trained.verdict.reason}"]
+    return "\n".join([*notes, *([str(trained.bound)] if trained.bound else [])])
 
 
 def _cut(tenant_id: int, build_id: int, *, items: int) -> int:

@@ -30,8 +30,9 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", required=True, metavar="SLUG")
         parser.add_argument("--wait", action="store_true", help="show a progress bar until the lists are published")
         parser.add_argument("--no-ai", action="store_true", help="make no AI calls in this build")
+        parser.add_argument("--no-gate", action="store_true", help="publish what is trained even if it is worse")
 
-    def handle(self, *, tenant: str, wait: bool, no_ai: bool, **_: Any) -> None:
+    def handle(self, *, tenant: str, wait: bool, no_ai: bool, no_gate: bool = False, **_: Any) -> None:
         """Starts it.
 
         Raises: CommandError where there is no such tenant, a build runs already, no worker takes it, or it fails.
@@ -41,7 +42,9 @@ class Command(BaseCommand):
         if tenant_id is None:
             raise CommandError(f"There is no tenant {tenant!r}. Its slug is shown in the admin.")
         try:
-            build = lifecycle.start(tenant_id=tenant_id, reason="command", now=clock.now(), ai=not no_ai)
+            build = lifecycle.start(
+                tenant_id=tenant_id, reason="command", now=clock.now(), ai=not no_ai, gated=not no_gate
+            )
         except ServiceError as error:
             raise CommandError(error.detail) from error
         self.stdout.write(f"Build #{build.pk} of {tenant} started.")
@@ -64,6 +67,8 @@ class Command(BaseCommand):
         if standing.status == Build.Status.FAILED:
             raise CommandError(f"Build #{build_id} failed: {standing.error}")
         self.stdout.write(_summary(standing, seconds))
+        if standing.notes:
+            self.stdout.write(standing.notes)
 
     def _show(self, standing: Progress, seconds: float) -> None:
         """One line that is written over; on anything but a terminal a line for each change."""

@@ -9,7 +9,7 @@ from accounts import scope
 from recommendations.catalog import items
 from recommendations.catalog.models import EndUser
 from recommendations.catalog.shapes import read_item
-from recommendations.interactions import matrix
+from recommendations.interactions import columns, matrix
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record
 
@@ -69,8 +69,19 @@ class TestWindow:
         assert window.times is not None
         assert window.times.tolist() == [10.0, 20.25, 40.0, 44.0]
 
-    def test_is_bounded_by_the_newest_rows(self, acme):
-        assert [at for _, _, at in _rows(matrix.read_window(tenant_id=acme, max_rows=2))] == [40.0, 44.0]
+    @pytest.mark.parametrize(
+        ("most", "kept", "each"),
+        [(4, [20.25, 10.0, 40.0, 44.0], 2), (3, [20.25, 44.0], 1), (2, [20.25, 44.0], 1), (1, [44.0], 1)],
+    )
+    def test_is_bounded_by_the_newest_rows_of_each_person(self, acme, most, kept, each):
+        window = matrix.read_window(tenant_id=acme, max_rows=most)
+
+        assert [at for _, _, at in _rows(window)] == kept
+        assert window.bound == matrix.Bound(kept=len(kept), of=5, each=each)
+        assert f"the newest {each} of each person" in str(window.bound)
+
+    def test_says_nothing_of_a_bound_that_was_not_met(self, acme):
+        assert matrix.read_window(tenant_id=acme, max_rows=5).bound is None
 
     def test_leaves_out_what_arrived_later(self, acme):
         _record(acme, [("u1", "late", "view", 5)], now=NOW + timedelta(hours=1))
@@ -84,7 +95,7 @@ class TestWindow:
         assert (window.row_count, window.user_ids, window.item_ids) == (0, (), ())
 
     def test_many_blocks_come_out_whole(self, acme, monkeypatch):
-        monkeypatch.setattr(matrix, "_ROWS_PER_BLOCK", 7)
+        monkeypatch.setattr(columns, "_ROWS_PER_BLOCK", 7)
         monkeypatch.setattr(matrix, "_IDS_PER_QUERY", 11)
         rows = [(f"u{number % 13}", f"i{number % 31}", "view", 1000 + number) for number in range(400)]
         _record(acme, rows)
@@ -96,13 +107,13 @@ class TestWindow:
 
 
 class TestHistories:
-    def test_give_each_person_their_positives_oldest_first(self, acme):
+    def test_give_each_person_what_says_something_oldest_first(self, acme):
         histories = matrix.histories(tenant_id=acme, user_pks=_people(acme).values())
 
         assert {name: histories.get(pk) for name, pk in _people(acme).items()} == {
-            "u1": matrix.PersonalHistory(["a", "b"], [10.0, 20.25]),
-            "u2": matrix.PersonalHistory(["a", "a", "hidden"], [30.0, 40.0, 44.0]),
-            "u3": None,
+            "u1": matrix.PersonalHistory(["a", "b"], [10.0, 20.25], [1.0, 1.0]),
+            "u2": matrix.PersonalHistory(["a", "a", "bad", "hidden"], [30.0, 40.0, 42.0, 44.0], [1.0, 2.0, -2.0, 1.0]),
+            "u3": matrix.PersonalHistory(["bad"], [50.0], [-2.0]),
         }
 
     def test_break_ties_by_arrival(self, acme):

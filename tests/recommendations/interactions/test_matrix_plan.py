@@ -14,7 +14,7 @@ def test_a_window_is_read_without_a_join_when_the_tables_were_analyzed_empty(cas
     with psycopg.connect(owner_url(), autocommit=True) as owner:
         owner.execute("ANALYZE")
     statement = matrix._WINDOW.replace("COPY (", "EXPLAIN (FORMAT TEXT)").replace(") TO STDOUT (FORMAT BINARY)", "")
-    parameters = {"tenant": cast.acme.tenant.pk, "not_positive": ["dislike"], "until": None, "limit": 10}
+    parameters = {"tenant": cast.acme.tenant.pk, "without": [1], "until": None, "limit": 10}
 
     with scope.tenant(cast.acme.tenant.pk), connection.cursor() as cursor:
         cursor.execute(statement, parameters)

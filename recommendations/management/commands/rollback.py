@@ -1,0 +1,52 @@
+"""`manage.py rollback`: goes back to an earlier artefact; the workers make all lists with it."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import scope
+from accounts.models import Tenant
+from core import clock
+from core.errors import ServiceError
+from recommendations.precompute import rollback
+from recommendations.precompute.models import Artefact
+
+
+class Command(BaseCommand):
+    """Lists the artefacts that are kept, or starts a build with one of them."""
+
+    help = "Make all lists of a tenant with an earlier artefact: the one before the active one, or --artefact."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The tenant, and to which."""
+        parser.add_argument("--tenant", required=True, metavar="SLUG")
+        parser.add_argument("--artefact", type=int, metavar="NUMBER", help="default: the one before the active one")
+        parser.add_argument("--list", action="store_true", help="only show which there are")
+
+    def handle(self, *, tenant: str, artefact: int | None, **options: Any) -> None:
+        """Starts the build.
+
+        Raises: CommandError where there is no such tenant or artefact, or a build runs already.
+        """
+        with scope.all_tenants("manage.py rollback"):
+            tenant_id = Tenant.objects.filter(slug=tenant).values_list("pk", flat=True).first()
+        if tenant_id is None:
+            raise CommandError(f"There is no tenant {tenant!r}. Its slug is shown in the admin.")
+        if options["list"]:
+            self._list(tenant_id)
+            return
+        try:
+            build = rollback.roll_back(tenant_id=tenant_id, artefact_id=artefact, now=clock.now())
+        except ServiceError as error:
+            raise CommandError(error.detail) from error
+        self.stdout.write(f"Build #{build.pk} of {tenant} makes all lists with artefact #{build.artefact_id}.")
+
+    def _list(self, tenant_id: int) -> None:
+        with scope.tenant(tenant_id):
+            active = rollback.active_artefact(tenant_id=tenant_id)
+            rows = list(Artefact.objects.filter(tenant_id=tenant_id).order_by("-pk"))
+        for row in rows:
+            standing = "serving" if active and row.pk == active.pk else "refused" if row.refused else "kept"
+            ndcg = "" if row.ndcg is None else f"ndcg@10 {row.ndcg:.4f}  "
+            self.stdout.write(f"#{row.pk}  {row.created_at:%Y-%m-%d %H:%M}  {standing:8}{ndcg}{row.verdict}")
