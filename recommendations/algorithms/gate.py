@@ -60,18 +60,20 @@ def digest(user_id: str) -> int:
 def judge(new: Judgement, active: Judgement) -> Verdict:
     """Refuse the new artefact if its mean is lower within people by more than luck: paired bootstrap, 95 %."""
     if new.protocol != active.protocol:
+        reason = f"Not compared: judged by {new.protocol or 'nobody'}, the active one by {active.protocol or 'nobody'}."
+        return Verdict(publish=True, reason=reason)
+    _, ours, theirs = np.intersect1d(new.people, active.people, return_indices=True)
+    people = len(ours)
+    if people < FEWEST_PEOPLE:
         return Verdict(
-            True, f"Not compared: judged by {new.protocol or 'nothing'}, before by {active.protocol or 'nothing'}."
+            publish=True, reason=f"Not compared: only {people} people were judged both times.", people=people
         )
-    _, ours, theirs = np.intersect1d(new.people, active.people, assume_unique=False, return_indices=True)
-    if len(ours) < FEWEST_PEOPLE:
-        return Verdict(True, f"Not compared: only {len(ours)} people were judged both times.", len(ours))
     before, now = active.ndcg[theirs].astype(np.float64), new.ndcg[ours].astype(np.float64)
     difference = paired(now, before)
-    said = (
-        f"ndcg@10 {now.mean():.4f} against {before.mean():.4f} of the active artefact for the same {len(ours)} people: "
-        f"{difference.mean:+.4f}, 95 % interval {difference.low:+.4f} to {difference.high:+.4f}."
+    worse = difference.high < 0
+    reason = (
+        f"{'Worse' if worse else 'Not worse'} than the active artefact beyond noise: ndcg@10 {now.mean():.4f} against "
+        f"{before.mean():.4f} for the same {people} people, {difference.mean:+.4f} with a 95 % interval of "
+        f"{difference.low:+.4f} to {difference.high:+.4f}."
     )
-    if difference.high < 0:
-        return Verdict(False, f"Worse than the active artefact beyond noise. {said}", len(ours), difference)
-    return Verdict(True, f"Not worse than the active artefact beyond noise. {said}", len(ours), difference)
+    return Verdict(publish=not worse, reason=reason, people=people, difference=difference)

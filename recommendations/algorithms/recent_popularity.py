@@ -15,7 +15,7 @@ DAY_SECONDS = 86_400.0
 
 @dataclass(frozen=True)
 class RecentPopularity:
-    """score(i) = sum over the rows of i of strength * 2 ** (-age / half-life); age counts from the latest row of all."""
+    """score(i) = sum over the rows of i of strength * 2 ** (-age / half-life); age counts from the last row of all."""
 
     days: int
     family: str = "recent_popularity"

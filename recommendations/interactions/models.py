@@ -16,8 +16,8 @@ class EventType(models.Model):
     weight = models.FloatField(
         null=True,
         blank=True,
-        help_text="What one such event says: 1 as much as a view, 0 nothing, below 0 it speaks against the item. Empty: "
-        "the default of its name, or 1 where the name has none.",
+        help_text="What one such event says: 1 as much as a view, 0 nothing, below 0 it speaks against the item. "
+        "Empty: the default of its name, or 1 where the name has none.",
     )
     negative_below = models.FloatField(
         null=True, blank=True, help_text="Events with a lower value speak against the item, such as ratings below 3."

@@ -22,7 +22,7 @@ class Artefact(models.Model):
         "ndcg@10",
         null=True,
         blank=True,
-        help_text="Of the blend on its validation fold; empty where nobody could judge.",
+        help_text="Of the blend on its validation fold; empty where none could judge.",
     )
     refused = models.BooleanField(default=False, help_text="The quality gate kept it from serving.")
     verdict = models.TextField(blank=True, default="", help_text="What the quality gate said about it.")

@@ -114,11 +114,11 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
 def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> Verdict:
     """The gate's word; an active artefact that cannot be read is no reason to keep the new one back."""
     if active is None:
-        return Verdict(True, "The first artefact.")
+        return Verdict(publish=True, reason="The first artefact.")
     try:
         before = artefacts.load(artefact_id=active.pk, file=active.file).recommender.artefact
     except (OSError, UnreadableArtefact) as error:
-        return Verdict(True, f"Not compared: artefact #{active.pk} cannot be read ({error}).")
+        return Verdict(publish=True, reason=f"Not compared: artefact #{active.pk} cannot be read ({error}).")
     verdict = judge(fitted.judgement, before.judgement)
     if not verdict.publish and not build.gated:
         return replace(verdict, publish=True, reason=f"Published on request. {verdict.reason}")
