@@ -63,7 +63,7 @@ class Meaning:
         return [each.name for each in self.types if not each.mapped]
 
     def weights(
-        self, type_ids: NDArray[np.int64], values: NDArray[np.float64], times: NDArray[np.float64]
+        self, type_ids: NDArray[np.int64], values: NDArray[np.float32], times: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """What each event says; `values` are nan where there is none, and ages count from the newest of `times`."""
         said = np.full(len(type_ids), UNMAPPED, dtype=np.float32)

@@ -36,6 +36,7 @@ class TestJudge:
         assert verdict.publish is False
         assert "Worse than the active artefact beyond noise" in verdict.reason
         assert "200 people" in verdict.reason
+        assert verdict.difference is not None
         assert verdict.difference.high < 0
 
     def test_lets_noise_pass(self):

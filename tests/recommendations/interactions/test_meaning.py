@@ -9,7 +9,7 @@ from accounts import scope
 from recommendations.interactions import event_types, matrix, meaning
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record
-from recommendations.models import EventType
+from recommendations.models import EndUser, EventType
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = 86_400
@@ -39,7 +39,7 @@ def acme(cast):
 
 
 def _history(tenant_id):
-    pks = list(matrix.EndUser.objects.filter(tenant_id=tenant_id).values_list("pk", flat=True))
+    pks = list(EndUser.objects.filter(tenant_id=tenant_id).values_list("pk", flat=True))
     (history,) = matrix.histories(tenant_id=tenant_id, user_pks=pks).values()
     return dict(zip(history.item_ids, history.weights, strict=True))
 

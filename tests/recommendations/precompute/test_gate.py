@@ -13,7 +13,7 @@ from accounts import scope
 from accounts.models import User
 from core import clock
 from recommendations.models import Artefact, Build, Interaction, Placement, UserList
-from recommendations.precompute import lifecycle, publish, rollback, scoring, training
+from recommendations.precompute import artefacts, lifecycle, publish, rollback, scoring, training
 from recommendations.precompute.pruning import prune
 from tests.recommendations.precompute.generated import build_now, reread
 
@@ -83,7 +83,7 @@ class TestGate:
     def test_an_active_artefact_that_is_gone_keeps_nothing_back(self, acme):
         good = build_now(acme)
         default_storage.delete(artefacts_of(acme)[0].file)
-        training.artefacts._loaded.clear()
+        artefacts._loaded.clear()
         shuffle_what_was_chosen(acme)
 
         bad = build_now(acme)
