@@ -146,13 +146,15 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
         rows = copy_out(_NEWEST_OF_EACH if each else _WINDOW, {**parameters, "each": each})
         rows = rows.take(np.argsort(rows.ids, kind="stable"))
         weights = _weights(said, rows.types, rows.values, rows.times)
+        read, speaking = len(rows.ids), np.flatnonzero(weights > 0)
+        rows, weights = rows.take(speaking), weights[speaking]
         people, users = np.unique(rows.users, return_inverse=True)
         things, items = np.unique(rows.items, return_inverse=True)
         user_ids = _external(people, _people)
         item_ids = _external(things, _present_items)
-    # Items that were deleted, and people who were erased, between two statements; and events that speak against.
+    # Items that were deleted, and people who were erased, between two statements.
     there, shown = _known(people, user_ids), _known(things, item_ids)
-    kept = there[users] & shown[items] & (weights > 0)
+    kept = there[users] & shown[items]
     return Window(
         users=(np.cumsum(there) - 1)[users[kept]],
         items=(np.cumsum(shown) - 1)[items[kept]],
@@ -160,7 +162,7 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
         weights=weights[kept],
         user_ids=[user_ids[pk] for pk in people.tolist() if pk in user_ids],
         item_ids=[item_ids[pk] for pk in things.tolist() if pk in item_ids],
-        bound=Bound(kept=len(rows.ids), of=total, each=each) if each else None,
+        bound=Bound(kept=read, of=total, each=each) if each else None,
     )
 
 

@@ -89,9 +89,7 @@ def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
         disliked = lukewarm(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
     return [
         _person(
-            Person(
-                pk, user_id, locale, row_version, lukewarm=disliked.get(pk, frozenset()), attributes=attributes
-            ),
+            Person(pk, user_id, locale, row_version, lukewarm=disliked.get(pk, frozenset()), attributes=attributes),
             found.get(pk),
         )
         for pk, user_id, locale, row_version, attributes in rows

@@ -177,7 +177,8 @@ class TestWithdrawnItems:
 
 
 class TestPrune:
-    def test_keeps_two_builds_with_all_they_need(self, acme):
+    def test_keeps_two_builds_with_all_they_need(self, acme, settings):
+        settings.ARTEFACT_KEEP = 2
         builds, files = [], []
         for _ in range(3):
             builds.append(build_now(acme))

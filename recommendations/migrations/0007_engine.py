@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_origins_and_warnings'),
-        ('recommendations', '0005_attribution'),
+        ('recommendations', '0006_ai_choice'),
     ]
 
     operations = [
