@@ -1,22 +1,39 @@
-"""A limit over real web processes."""
+"""A limit over real web processes: exact, told in its headers, counted, and nobody else's business."""
 
 import threading
 import time
 from collections import Counter
 from http.client import HTTPConnection
 
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
 from accounts import scope
 from accounts.models import Plan
 from config.embedded.ports import LOOPBACK
+from tests.core.admission.structured_fields import parse_list
 from tests.core.web_process import serving
 
-CLIENTS, CALLS = 8, 40
+CLIENTS = 8
 
 
-def test_is_exact_over_two_processes_and_holds_after_retry_after(committed_db, cast, tmp_path):
+def rejected(web):
+    """`rate_limit_rejected_total` of reads, over both processes."""
+    text = web.ask("GET", "/metrics").body.decode()
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "rate_limit_rejected_total" and sample.labels == {"policy": "read"}
+    )
+
+
+@pytest.mark.parametrize("calls", [40, pytest.param(400, marks=pytest.mark.drill)])
+def test_is_exact_over_two_processes_and_holds_after_retry_after(committed_db, cast, tmp_path, calls):
     with scope.all_tenants("test: a hundred a minute for each"):
         Plan.objects.update(read_per_minute=100, read_burst=100)
     statuses: Counter[int] = Counter()
+    told: list[tuple[str, str]] = []
     lock = threading.Lock()
 
     def ask(connection, member):
@@ -27,10 +44,11 @@ def test_is_exact_over_two_processes_and_holds_after_retry_after(committed_db, c
 
     def client():
         connection = HTTPConnection(LOOPBACK, web.port, timeout=20)
-        for _ in range(CALLS):
-            status = ask(connection, cast.acme).status
+        for _ in range(calls):
+            response = ask(connection, cast.acme)
             with lock:
-                statuses[status] += 1
+                statuses[response.status] += 1
+                told.append((response.headers["RateLimit-Policy"], response.headers["RateLimit"]))
         connection.close()
 
     with serving(tmp_path, WEB_CONCURRENCY="2", WEB_THREADS="4", REDIS_READ_TIMEOUT_SECONDS="5") as web:
@@ -41,6 +59,7 @@ def test_is_exact_over_two_processes_and_holds_after_retry_after(committed_db, c
         for thread in threads:
             thread.join()
         seconds = time.monotonic() - started
+        counted = rejected(web)
 
         connection = HTTPConnection(LOOPBACK, web.port, timeout=20)
         while (refused := ask(connection, cast.acme)).status == 200:
@@ -51,9 +70,15 @@ def test_is_exact_over_two_processes_and_holds_after_retry_after(committed_db, c
         stranger = ask(connection, cast.globex)
         connection.close()
 
+    print(f"{statuses[200]} of {CLIENTS * calls} accepted in {seconds:.1f} s; {seconds / 0.6:.1f} came back meanwhile")
     assert statuses.keys() == {200, 429}
     # A unit comes back every 0.6 s.
     assert 100 <= statuses[200] <= 100 + seconds / 0.6 + 1
+    assert counted == statuses[429]
+    for policy, state in told:
+        assert dict(parse_list(policy))["read"] == {"q": 100, "w": 60}
+        assert 0 <= dict(parse_list(state))["read"]["r"] < 100
+    assert dict(parse_list(refused.headers["RateLimit"]))["read"]["t"] == waited
     assert 1 <= waited <= 2
     assert after.status == 200
     assert stranger.status == 200

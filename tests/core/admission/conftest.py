@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,10 +13,10 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from config.embedded.binaries import find_valkey
-from config.embedded.valkey import Valkey
 from core import redis
 from core.admission import fallback
+from tests.core import own_valkey
+from tests.core.own_valkey import OwnServer
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,50 +30,17 @@ def _forget_the_last_test() -> Iterator[None]:
     fallback.ledger.clear()
 
 
-class OwnServer(Valkey):
-    """A server that a test may break."""
-
-    @property
-    def _running(self) -> subprocess.Popen[bytes]:
-        assert self._process is not None
-        return self._process
-
-    def kill(self) -> None:
-        """SIGKILL: gone, with all it held."""
-        self._running.kill()
-        self._running.wait()
-
-    def freeze(self) -> None:
-        """SIGSTOP: accepts connections, answers nothing."""
-        self._running.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """SIGCONT."""
-        self._running.send_signal(signal.SIGCONT)
-
-    def restart(self) -> None:
-        """A new, empty server on the old port."""
-        self.launch()
-        self.wait_ready()
-
-
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[OwnServer]:
     """The process's Redis client talks to a server of this test's own."""
-    server = OwnServer(
-        program=find_valkey(), data=tmp_path / "valkey", log=tmp_path / "log", password="secret", durable=False
-    )
-    server.launch()
-    server.wait_ready()
+    server = own_valkey.start(tmp_path)
     try:
         with override_settings(REDIS_URL=server.url()):
             _new_client()
             yield server
             _new_client()
     finally:
-        if server.alive:
-            server.thaw()
-        server.stop()
+        own_valkey.end(server)
 
 
 def _new_client() -> None:
