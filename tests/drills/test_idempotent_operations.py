@@ -27,7 +27,7 @@ from tests.size import sized
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(900)]
 AT_ONCE = 16
-KILLS = sized(short=2, long=20)  # of each operation: half of them inside the effect, half anywhere
+KILLS = sized(short=1, long=20)  # for each operation; every other one inside the effect, the rest anywhere
 LEASE_SECONDS = 1
 DEADLINE_SECONDS = 30.0
 REQUEST_SECONDS = 0.06
@@ -226,14 +226,13 @@ def test_every_operation_of_the_document(web, cast):
 
     for operation in listed:  # first, while both tenants have the same history
         check_at_once(operation, acme, globex)
-    for operation in listed:
-        for number in range(KILLS):
-            kill = (kill_inside_the_effect, kill_anywhere)[number % 2]
-            state = check_kill(operation, acme, f"{operation.name}-{number}", kill)
-            seen[kill.__name__, state] += 1
+    for number, operation in enumerate(listed * KILLS):
+        kill = (kill_inside_the_effect, kill_anywhere)[(number + number // len(listed)) % 2]
+        state = check_kill(operation, acme, f"{operation.name}-{number}", kill)
+        seen[kill.__name__, state] += 1
 
     print(f"{len(listed)} operations; kills, and the key's state after them: {dict(seen)}")
-    assert seen["kill_inside_the_effect", "in_flight"] == len(listed) * (KILLS - KILLS // 2)
+    assert seen["kill_inside_the_effect", "in_flight"] >= len(listed) * KILLS // 2
     _a_write_that_ignores_its_key_would_be_seen(listed, acme, globex)
 
 

@@ -14,7 +14,7 @@ from core.admission import Outcome, Quota, keys, months, quota, revocation
 from core.admission.quota import Usage
 from core.admission.revocation import Revoked
 from tests.core.admission.calls import ACME, GLOBEX, ask, know_revocations, limits
-from tests.core.admission.conftest import OwnServer
+from tests.core.own_valkey import OwnServer
 
 
 class Cluster(OwnServer):
