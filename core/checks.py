@@ -26,6 +26,7 @@ NO_HOSTS = "core.E007"
 ONE_ROLE = "core.W001"
 ANY_HOST = "core.W002"
 EXEMPT_ROLE = "core.W003"
+TOO_FEW_PROCESSES = "core.W004"
 LOCAL_WEBHOOKS = "core.W004"
 
 _HINT = "docs/operations/config.md"
@@ -142,6 +143,18 @@ def origins_are_exact(**_: Any) -> list[CheckMessage]:
     hint = "List exact origins in CORS_ALLOWED_ORIGINS."
     found += [Error(f"{name} is set.", hint=hint, id=BAD_ORIGIN) for name in loose if getattr(settings, name, None)]
     return found
+
+
+@register()
+def shares_are_fair(**_: Any) -> list[CheckMessage]:
+    """Without Redis a process allows its share of a limit, and must not take itself for one of fewer."""
+    if settings.ADMISSION_PROCESSES >= settings.WEB_CONCURRENCY:
+        return []
+    text = (
+        f"ADMISSION_PROCESSES is {settings.ADMISSION_PROCESSES}, and this server alone has {settings.WEB_CONCURRENCY}"
+        " web processes: without Redis they would together allow more than a tenant's limit."
+    )
+    return [checks.Warning(text, hint=f"Count the processes of all servers ({_HINT}).", id=TOO_FEW_PROCESSES)]
 
 
 def refuse_to_start() -> None:

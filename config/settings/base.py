@@ -243,7 +243,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Limits of tenants come from their plans; without Redis each process judges alone, at its share ------
-ADMISSION_PROCESSES = env.integer("ADMISSION_PROCESSES", 2, minimum=1)
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, minimum=1)
+ADMISSION_PROCESSES = env.integer("ADMISSION_PROCESSES", WEB_CONCURRENCY, minimum=1)
 
 # --- Tokens (RFC 9068) -----------------------------------------------------------------------------------
 JWT_PRIVATE_KEY = env.secret("JWT_PRIVATE_KEY").replace("\\n", "\n")  # env files hold one line

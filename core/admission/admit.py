@@ -9,7 +9,7 @@ from core import redis
 from core.admission import fallback, headers, months, quota, script
 from core.admission.decision import Decision, Outcome
 from core.admission.metrics import LIMITER_REDIS_ERRORS, QUOTA_REJECTED, RATE_LIMIT_REJECTED
-from core.admission.policies import Limits, RateLimit
+from core.admission.policies import QUOTA_POLICY, Limits, RateLimit
 from core.admission.script import Read, Reply, Verdict
 from core.redis import RedisUnavailable
 
@@ -90,6 +90,7 @@ def _counted(decision: Decision, rate: RateLimit | None) -> Decision:
         RATE_LIMIT_REJECTED.labels(rate.name).inc()
     elif decision.outcome is Outcome.QUOTA_EXCEEDED and not decision.static:
         QUOTA_REJECTED.inc()
+        RATE_LIMIT_REJECTED.labels(QUOTA_POLICY).inc()  # every 429 is in one counter
     return decision
 
 

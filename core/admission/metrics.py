@@ -3,7 +3,7 @@
 from prometheus_client import Counter
 
 RATE_LIMIT_REJECTED = Counter(
-    "rate_limit_rejected_total", "Requests refused by a rate limit: of a plan, or of an address.", ["policy"]
+    "rate_limit_rejected_total", "Requests refused: by a plan's rate or quota, or by an address's.", ["policy"]
 )
 QUOTA_REJECTED = Counter("quota_rejected_total", "Requests refused because the month's quota was used up.")
 LIMITER_REDIS_ERRORS = Counter(

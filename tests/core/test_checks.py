@@ -155,6 +155,13 @@ class TestSecretsAndHosts:
         assert checks.ANY_HOST in ids()
 
 
+class TestShares:
+    def test_a_process_that_takes_itself_for_one_of_fewer(self, production):
+        production.WEB_CONCURRENCY, production.ADMISSION_PROCESSES = 4, 2
+
+        assert ids() == {checks.TOO_FEW_PROCESSES}
+
+
 class TestRefuseToStart:
     def test_passes_when_all_is_well(self, committed_db, production):
         checks.refuse_to_start()

@@ -7,7 +7,7 @@ import pytest
 
 from core import clock
 from core.admission import Outcome, Quota, RateLimit, keys, months, quota, script
-from core.admission.metrics import QUOTA_REJECTED
+from core.admission.metrics import QUOTA_REJECTED, RATE_LIMIT_REJECTED
 from core.admission.months import Month
 from core.admission.quota import Usage
 from tests.core.admission.calls import ACME, GLOBEX, ask, count, know_revocations, limits
@@ -33,11 +33,13 @@ def test_counts_accepted_requests_by_cost():
 
 def test_refuses_what_does_not_fit_and_serves_what_does():
     before, asked = count(QUOTA_REJECTED), limits(quota=Quota(10))
+    together = count(RATE_LIMIT_REJECTED.labels("quota"))
 
     outcomes = [ask(limits=asked, cost=cost).outcome for cost in (8, 3, 2, 1)]
 
     assert outcomes == [Outcome.ADMITTED, Outcome.QUOTA_EXCEEDED, Outcome.ADMITTED, Outcome.QUOTA_EXCEEDED]
     assert count(QUOTA_REJECTED) - before == 2
+    assert count(RATE_LIMIT_REJECTED.labels("quota")) - together == 2
     assert ask(limits=asked, tenant_id=GLOBEX).allowed
 
 
