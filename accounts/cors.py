@@ -1,8 +1,9 @@
 """CORS, decided by whole origins: django-cors-headers' middleware with lists per deployment and per tenant.
 
 A preflight names no caller, so it is answered for every listed origin. What a request is answered may be read by pages
-of the deployment's origins and of the caller's tenant; of another tenant's only the 401 of somebody who turned out to
-be no caller, which says nothing of anybody and lets a page notice that its token has ended.
+of the deployment's origins and of the caller's tenant; where the token is bound to one of these, by no other. Pages of
+another tenant may read the 401 of somebody who turned out to be no caller: it says nothing of anybody, and a page
+notices that its token has ended.
 """
 
 import re

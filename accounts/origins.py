@@ -17,6 +17,8 @@ def may_ask(origin: str) -> bool:
 
 def may_read(origin: str, *, principal: Principal | None) -> bool:
     """Whether pages of the origin may read what this caller is answered; None is an answer to nobody in particular."""
+    if principal is not None and principal.origin and principal.origin != origin:
+        return False
     if origin in settings.CORS_ALLOWED_ORIGINS:
         return True
     if principal is None:

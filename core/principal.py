@@ -12,6 +12,7 @@ class Principal:
     client_id: str
     scopes: frozenset[str]
     token_id: str
+    origin: str = ""  # whose pages alone may use the token; empty: it is bound to none
 
     @property
     def is_authenticated(self) -> bool:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from accounts import directory, scope
+from accounts import directory, origins, scope
 from accounts.models import Tenant
+from core.principal import Principal
 
 ACME, GLOBEX, ANY = "https://shop.acme.example.org", "https://globex.example.org:8443", "https://console.example.net"
 ITEMS = "/api/v1/items"
@@ -106,6 +107,17 @@ class TestRequest:
         for member, origin in ((cast.acme, GLOBEX), (cast.globex, ACME)):
             for path in (ITEMS, f"{ITEMS}/none", "/api/v1/users/u/recommendations"):
                 assert ALLOW not in member.http.get(path, headers={"Origin": origin})
+
+    def test_with_a_token_that_is_bound_to_an_origin_it_is_read_by_that_one_alone(self, cast):
+        def reads(origin, *, bound):
+            principal = Principal(cast.acme.tenant.pk, "acme", "c", frozenset(), "t", origin=bound)
+            return origins.may_read(origin, principal=principal)
+
+        assert reads(ACME, bound=ACME)
+        assert reads(ANY, bound=ANY)
+        assert not reads(ANY, bound=ACME)
+        assert not reads(ACME, bound=ANY)
+        assert not reads(GLOBEX, bound=GLOBEX)  # another tenant's, whatever the token says
 
     def test_a_page_learns_that_its_token_has_ended(self, cast):
         answer = cast.anonymous.get(ITEMS, headers={"Origin": ACME, "Authorization": "Bearer ended"})

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import jwks
+from core.serializers import problems
 
 
 class JsonWebKey(serializers.Serializer[Any]):
@@ -31,7 +32,7 @@ class KeysView(APIView):
     permission_classes = []
     scope = None
 
-    @extend_schema(operation_id="jwks", tags=["auth"], auth=[], responses={200: JsonWebKeySet})
+    @extend_schema(operation_id="jwks", tags=["auth"], auth=[], responses={200: JsonWebKeySet, **problems(429)})
     def get(self, request: Request) -> Response:
         """The JWK set (RFC 7517), cacheable for five minutes."""
         return Response({"keys": jwks.published()}, headers={"Cache-Control": "public, max-age=300"})
