@@ -30,6 +30,7 @@ class EdgeMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.max_body = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        self.large_bodies = settings.LARGE_BODIES
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answers, whatever happens inside, with `X-Request-ID`, and with RateLimit where the request was admitted."""
@@ -64,8 +65,10 @@ class EdgeMiddleware:
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isascii() and length.isdigit() and int(length) > self.max_body:
-            return problem.response(status=413, detail=_TOO_LARGE, request=request)
+        large = self.large_bodies.get(request.path)
+        if length.isascii() and length.isdigit() and int(length) > (large or self.max_body):
+            detail = f"The body is larger than {large:,} bytes." if large else _TOO_LARGE
+            return problem.response(status=413, detail=detail, request=request)
         return None
 
     def _observe(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:

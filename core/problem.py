@@ -24,6 +24,7 @@ _STATUS_BY_CODE = {
     "invalid": 422,
     "not_found": 404,
     "conflict": 409,
+    "too_large": 413,
     "precondition_failed": 412,
     "rate_limited": 429,
     "quota_exceeded": 429,

@@ -1,6 +1,6 @@
 """Bodies as HTTP means them (RFC 9112), where Django's WSGI handler takes less: chunked ones, and whole ones only."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -9,6 +9,10 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 class BodyEndedEarly(OSError):
     """The connection ended before as many bytes came as Content-Length promised."""
+
+
+class BodyTooLong(OSError):
+    """More came than the path takes."""
 
 
 class _Whole:
@@ -34,8 +38,28 @@ class _Whole:
         return found
 
 
-def with_whole_bodies(application: Application, *, max_bytes: int) -> Application:
+class _Ending:
+    """A chunked body of unknown length, handed on as it comes. One that is too long breaks off."""
+
+    def __init__(self, stream: Any, max_bytes: int) -> None:
+        self._stream, self._left = stream, max_bytes
+
+    def read(self, size: int = -1) -> bytes:
+        found: bytes = self._stream.read(self._left + 1 if size is None or size < 0 else size)
+        self._left -= len(found)
+        # The application stops at the length that it was told: what is behind it is found here or nowhere.
+        if self._left < 0 or (self._left == 0 and found and self._stream.read(1)):
+            raise BodyTooLong("the body is longer than allowed")
+        return found
+
+
+def with_whole_bodies(
+    application: Application, *, max_bytes: int, large: Mapping[str, int] | None = None
+) -> Application:
     """The WSGI application behind a reader of chunked bodies, of at most `max_bytes` in memory, and of whole bodies.
+
+    `large` are paths that take longer ones, which are handed on as they come: the length that the application is told
+    is the most that may come, and the body ends where it ends.
 
     A longer chunked one gets a Content-Length beyond the limit, so that the application refuses it like any other. It
     works where the server marks its input as terminated (`wsgi.input_terminated`), as gunicorn does. One that ends
@@ -44,7 +68,11 @@ def with_whole_bodies(application: Application, *, max_bytes: int) -> Applicatio
 
     def read_first(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH", "")
-        if not length and environ.get("wsgi.input_terminated"):
+        most = (large or {}).get(environ.get("PATH_INFO", ""))
+        if not length and most is not None and environ.get("wsgi.input_terminated"):
+            environ["CONTENT_LENGTH"] = str(most)
+            environ["wsgi.input"] = _Ending(environ["wsgi.input"], most)
+        elif not length and environ.get("wsgi.input_terminated"):
             body = environ["wsgi.input"].read(max_bytes + 1)
             environ["CONTENT_LENGTH"] = str(len(body))
             environ["wsgi.input"] = BytesIO(body)

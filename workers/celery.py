@@ -48,6 +48,7 @@ app.conf.update(
         "workers.tasks.attribution",
         "workers.tasks.builds",
         "workers.tasks.idempotency",
+        "workers.tasks.imports",
         "workers.tasks.nearline",
         "workers.tasks.privacy",
         "workers.tasks.usage",

@@ -6,6 +6,6 @@ every message would go to all of them.
 
 from kombu import Exchange, Queue
 
-BUILD, NEARLINE, DEFAULT = "docent.build", "docent.nearline", "docent.default"
-QUEUES = [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (NEARLINE, BUILD, DEFAULT)]
-ROUTES = {"build.*": {"queue": BUILD}, "nearline.*": {"queue": NEARLINE}}
+BUILD, NEARLINE, IMPORTS, DEFAULT = "docent.build", "docent.nearline", "docent.imports", "docent.default"
+QUEUES = [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (NEARLINE, BUILD, IMPORTS, DEFAULT)]
+ROUTES = {"build.*": {"queue": BUILD}, "nearline.*": {"queue": NEARLINE}, "imports.*": {"queue": IMPORTS}}

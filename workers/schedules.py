@@ -10,9 +10,10 @@ from core.idempotency.jobs import PURGE
 from core.webhooks.jobs import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.jobs import TIDY
 from recommendations.attribution import jobs as attribution
+from recommendations.imports.jobs import RESUME
 from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.precompute import jobs
-from recommendations.privacy.jobs import COPY_LOG
+from recommendations.privacy.jobs import COPY_LOG, PRUNE
 
 
 def schedule() -> dict[str, dict[str, Any]]:
@@ -34,6 +35,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "attribution": {"task": attribution.GATHER, "schedule": 2.0, "options": {"expires": 2}},
         "attribution-tidy": {"task": attribution.TIDY, "schedule": crontab(minute=20), "options": {"expires": 3000}},
         "webhooks": {"task": SWEEP_WEBHOOKS, "schedule": 10.0, "options": {"expires": 9}},
+        "resume-imports": {"task": RESUME, "schedule": 5.0, "options": {"expires": 4}},
+        "retention": {"task": PRUNE, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},

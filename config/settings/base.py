@@ -286,6 +286,15 @@ IMPRESSION_FLUSH_SECONDS = env.seconds("IMPRESSION_FLUSH_SECONDS", 0.1, minimum=
 IMPRESSION_BUFFER = env.integer("IMPRESSION_BUFFER", 20_000, minimum=100)  # served pages, in each process
 IMPRESSION_STREAM_BATCHES = env.integer("IMPRESSION_STREAM_BATCHES", 10_000, minimum=10)
 INSIGHT_DAYS = env.integer("INSIGHT_DAYS", 92, minimum=7)
+IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 2 * 1024**3, minimum=1024)
+IMPORT_MAX_UNPACKED_BYTES = env.integer("IMPORT_MAX_UNPACKED_BYTES", 20 * 1024**3, minimum=1024)
+IMPORT_LEASE_SECONDS = env.seconds("IMPORT_LEASE_SECONDS", 30.0, minimum=1.0)
+LARGE_BODIES = {"/api/v1/imports": IMPORT_MAX_BYTES}  # paths that take more than DATA_UPLOAD_MAX_MEMORY_SIZE
+# How long things are kept, where a tenant has no times of its own; 0 is for ever, of files not at all.
+EVENT_DAYS = env.integer("EVENT_DAYS", 0)
+IMPORT_DAYS = env.integer("IMPORT_DAYS", 90)
+IMPORT_FILE_DAYS = env.integer("IMPORT_FILE_DAYS", 0)
+STORED_ANSWER_HOURS = env.integer("STORED_ANSWER_HOURS", 24, maximum=24)
 STORAGE_DIR = env.text("STORAGE_DIR", str(VAR_DIR / "storage"))
 STORAGES: dict[str, dict[str, object]] = {
     "default": {

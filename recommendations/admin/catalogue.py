@@ -95,8 +95,21 @@ class ImportRowErrorInline(admin.TabularInline):
 class ImportAdmin(ReadOnlyTenantAdmin):
     """Files taken in."""
 
-    list_display = ["id", "tenant", "kind", "filename", "status", "created", "updated", "duplicate", "rejected"]
-    list_filter = ["status", "kind"]
+    list_display = [
+        "id",
+        "tenant",
+        "kind",
+        "filename",
+        "status",
+        "dry_run",
+        "created",
+        "updated",
+        "duplicate",
+        "rejected",
+        "created_at",
+        "finished_at",
+    ]
+    list_filter = ["status", "kind", "dry_run"]
     search_fields = ["filename"]
     inlines = [ImportRowErrorInline]
 

@@ -67,6 +67,14 @@ def forget(*, tenant_id: int, person_key: str) -> int:
     return deleted
 
 
+def purge_tenant(*, tenant_id: int, before: datetime) -> int:
+    """Delete a tenant's answers from before a moment, at most a batch; returns how many."""
+    with scope.tenant(tenant_id):
+        old = AIAnswer.objects.filter(tenant_id=tenant_id, created_at__lt=before).order_by("pk")
+        deleted, _ = AIAnswer.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGE_BATCH])).delete()
+    return deleted
+
+
 def purge(*, now: datetime, keep_days: int) -> int:
     """Delete answers older than ``keep_days`` in batches; returns how many."""
     before, deleted = now - timedelta(days=keep_days), 0

@@ -37,7 +37,7 @@ def read_events(path: Path, *, now: datetime) -> FileRows:
     rejected = duplicate = not_positive = 0
     timed = True
     columns = tuple(event.SHAPE.readers)
-    with ImportFile(path, columns=columns, required=("user_id", "item_id", "type")) as file:
+    with ImportFile.open(path, columns=columns, required=("user_id", "item_id", "type")) as file:
         for line in file:
             try:
                 read = event.read_event(line.row, now=now)
@@ -64,5 +64,5 @@ def count_items(path: Path) -> int:
 
     Raises: UnreadableFile.
     """
-    with ImportFile(path, columns=tuple(shapes.ITEM.readers), required=("item_id",)) as file:
+    with ImportFile.open(path, columns=tuple(shapes.ITEM.readers), required=("item_id",)) as file:
         return len({line.row["item_id"] for line in file if line.row is not None and "item_id" in line.row})

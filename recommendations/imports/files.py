@@ -18,6 +18,9 @@ MAX_LINE = 1024 * 1024
 # Text shrinks by gzip to a tenth or so; deflate's limit is about a thousandth. Small files may be as they are.
 MAX_RATIO = 200
 RATIO_FROM = 64 * 1024 * 1024
+# Ours are eight at most. A header with more is another file, or made to be one.
+MAX_COLUMNS = 64
+_NAMED = 10
 
 
 class UnreadableFile(Exception):
@@ -25,24 +28,40 @@ class UnreadableFile(Exception):
 
 
 class ImportFile:
-    """An open file. Iterate over it once; `position` of `size` bytes tells the progress."""
+    """An open file. Read it once; `position` of `size` bytes tells the progress, `line` where the last row ended.
 
-    def __init__(self, path: Path, *, columns: tuple[str, ...], required: tuple[str, ...]) -> None:
-        """Opens the file.
+    `max_unpacked` bounds what a packed file may come to.
+    """
+
+    def __init__(
+        self,
+        raw: IO[bytes],
+        *,
+        size: int,
+        is_json: bool,
+        columns: tuple[str, ...],
+        required: tuple[str, ...],
+        max_unpacked: int | None = None,
+    ) -> None:
+        self.size, self.columns, self.required, self.line = size, columns, required, 0
+        self._raw, self._is_json, self._max_unpacked = raw, is_json, max_unpacked
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
+        self._unpacked = 0
+
+    @classmethod
+    def open(cls, path: Path, *, columns: tuple[str, ...], required: tuple[str, ...]) -> "ImportFile":
+        """A file by its name, whose ending tells the format.
 
         Raises: UnreadableFile.
         """
-        self.columns, self.required = columns, required
-        self._is_json = _is_json(path)
+        is_json = _is_json(path)
         try:
-            self._raw = path.open("rb")
-            self.size = path.stat().st_size
+            raw, size = path.open("rb"), path.stat().st_size
         except OSError as error:
             raise UnreadableFile(f"{path}: {error.strerror}") from error
-        packed = self._raw.read(2) == b"\x1f\x8b"
-        self._raw.seek(0)
-        self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw) if packed else self._raw)
-        self._unpacked = 0
+        return cls(raw, size=size, is_json=is_json, columns=columns, required=required)
 
     def __enter__(self) -> "ImportFile":
         return self
@@ -61,8 +80,15 @@ class ImportFile:
 
         Raises: UnreadableFile.
         """
+        return self.rows()
+
+    def rows(self, *, after: int = 0) -> Iterator[Line]:
+        """The rows behind a line at which an earlier reading's row ended (`line`).
+
+        Raises: UnreadableFile.
+        """
         try:
-            yield from self._json_rows() if self._is_json else self._csv_rows()
+            yield from self._json_rows(after) if self._is_json else self._csv_rows(after)
         except (OSError, EOFError, zlib.error) as error:
             raise UnreadableFile(f"The file breaks off or is damaged: {error}") from error
 
@@ -79,23 +105,30 @@ class ImportFile:
 
     def _check_bomb(self, count: int) -> None:
         self._unpacked += count
+        if self._max_unpacked is not None and self._unpacked > self._max_unpacked:
+            raise UnreadableFile(f"The file unpacks to more than {self._max_unpacked:,} bytes; send it in parts.")
         if self._unpacked > RATIO_FROM and self._unpacked > MAX_RATIO * max(1, self._raw.tell()):
             raise UnreadableFile(f"The file unpacks to more than {MAX_RATIO} times its size; send it unpacked.")
 
-    def _json_rows(self) -> Iterator[Line]:
+    def _json_rows(self, after: int) -> Iterator[Line]:
         for number, line in enumerate(self._lines(), start=1):
+            if number <= after:
+                continue
+            self.line = number
             if line is None:
                 yield too_long(number, MAX_LINE)
             elif text := line.strip().removeprefix(b"\xef\xbb\xbf"):
                 yield json_row(number, text)
 
-    def _csv_rows(self) -> Iterator[Line]:
+    def _csv_rows(self, after: int) -> Iterator[Line]:
         lines = _CsvLines(self._lines())
         header = next(self._records(lines, None), None)
         if header is None:
             raise UnreadableFile("The file is empty; its first line must name the columns.")
         names = self._header(header)
+        lines.skip_to(after)
         for record in self._records(lines, names):
+            self.line = lines.number
             if isinstance(record, Line):
                 yield record
             elif record.cells:
@@ -105,7 +138,7 @@ class ImportFile:
         csv.field_size_limit(MAX_LINE)
         reader = csv.reader(lines, strict=True)
         while True:
-            first = lines.number + 1
+            first = lines.begin()
             try:
                 yield Record(first, next(reader))
             except StopIteration:
@@ -120,10 +153,14 @@ class ImportFile:
     def _header(self, record: Record | Line) -> list[str]:
         if isinstance(record, Line):
             raise UnreadableFile(f"The header cannot be read: {record.errors[0].detail}")
-        names = [name.strip() for name in record.cells]
-        if unknown := [name for name in names if name not in self.columns]:
-            known = ", ".join(self.columns)
-            raise UnreadableFile(f"Unknown columns in the header: {', '.join(unknown)}. Known are {known}.")
+        names, known = [name.strip() for name in record.cells], ", ".join(self.columns)
+        if len(names) > MAX_COLUMNS:
+            raise UnreadableFile(f"The first line names {len(names):,} columns. Known are {known}.")
+        if unknown := [name[:100] for name in names if name not in self.columns]:
+            more = ", ..." if len(unknown) > _NAMED else ""
+            raise UnreadableFile(
+                f"Unknown columns in the header: {', '.join(unknown[:_NAMED])}{more}. Known are {known}."
+            )
         if len(set(names)) < len(names):
             raise UnreadableFile("A column stands twice in the header.")
         if missing := [name for name in self.required if name not in names]:
@@ -138,11 +175,22 @@ class _BadLine(Exception):
 
 
 class _CsvLines:
-    """Decoded lines for csv.reader, counted."""
+    """Decoded lines for csv.reader, counted; those of one record together are bounded like one line."""
 
     def __init__(self, lines: Iterator[bytes | None]) -> None:
         self._lines = lines
+        self._record_bytes = 0
         self.number = 0
+
+    def begin(self) -> int:
+        """A new record: the line at which it begins."""
+        self._record_bytes = 0
+        return self.number + 1
+
+    def skip_to(self, number: int) -> None:
+        """Passes over the lines up to this one."""
+        while self.number < number and next(self._lines, b"") != b"":
+            self.number += 1
 
     def __iter__(self) -> "_CsvLines":
         return self
@@ -152,6 +200,9 @@ class _CsvLines:
         self.number += 1
         if line is None:
             raise _BadLine("line_too_long", f"The line is longer than {MAX_LINE} bytes.")
+        self._record_bytes += len(line)
+        if self._record_bytes > MAX_LINE:
+            raise _BadLine("line_too_long", f"The record is longer than {MAX_LINE} bytes.")
         if self.number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         try:

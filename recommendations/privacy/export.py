@@ -8,7 +8,7 @@ from typing import Any
 from accounts import scope
 from core.errors import NotFound
 from recommendations.catalog.models import EndUser
-from recommendations.privacy.holdings import HOLDINGS, Holding, Subject
+from recommendations.privacy.holdings import HOLDINGS, Subject
 
 
 def export_end_user(*, tenant_id: int, user_id: str, now: datetime) -> Iterator[bytes]:
@@ -36,17 +36,18 @@ def _document(person: EndUser, now: datetime) -> Iterator[bytes]:
     yield b'{"exported_at":' + _json(now) + b',"user":' + _json(user)
     subject = Subject(person.tenant_id, person.pk, person.user_id)
     for holding in HOLDINGS:
-        yield b',"' + holding.name.encode() + b'":['
-        yield from _entries(holding, subject)
-        yield b"]"
+        if holding.export:
+            yield b',"' + holding.name.encode() + b'":['
+            yield from _entries(holding.export(subject))
+            yield b"]"
     yield b"}"
 
 
-def _entries(holding: Holding, subject: Subject) -> Iterator[bytes]:
+def _entries(entries: Iterator[dict[str, Any]]) -> Iterator[bytes]:
     """The entries with their commas, some at a time: one small part for each would cost more than making it."""
     part: list[bytes] = []
     first = True
-    for entry in holding.export(subject):
+    for entry in entries:
         part.append(_json(entry) if first else b"," + _json(entry))
         first = False
         if len(part) >= 200:

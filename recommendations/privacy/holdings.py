@@ -17,6 +17,7 @@ from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.rerank import subject_of
 from recommendations.attribution import shown
 from recommendations.cache.form import Corrupt, decode
+from recommendations.imports import kept
 from recommendations.interactions import queries
 from recommendations.interactions.models import Feedback, Interaction
 from recommendations.interactions.queries import EventFilter
@@ -45,12 +46,12 @@ class Holding:
     """One kind. `erase` and `merge` run in the transaction and scope of the whole, the person's row being locked.
 
     `erase` returns how many rows it was; `merge` (from, to) how many rows moved, without it nothing happens to them.
-    `export` opens scopes of its own, a short one for each page, and is read outside any.
+    `export`, where there is something to give out, is read outside any scope and opens a short one for each page.
     """
 
     name: str
     erase: Callable[[Subject], int]
-    export: Callable[[Subject], Entries]
+    export: Callable[[Subject], Entries] | None = None
     merge: Callable[[Subject, Subject], int] | None = None
 
 
@@ -137,6 +138,10 @@ def _export_stored_answers(subject: Subject) -> Entries:
         yield said | ({"body": body} if own else {})
 
 
+def _erase_import_files(subject: Subject) -> int:
+    return kept.forget_person(tenant_id=subject.tenant_id, user_id=subject.user_id)
+
+
 def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
@@ -169,4 +174,5 @@ HOLDINGS: tuple[Holding, ...] = (
         merge=lambda source, _target: _erase_ai_requests(source),
     ),
     Holding("stored_answers", _erase_stored_answers, _export_stored_answers),
+    Holding("import_files", _erase_import_files),
 )

@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from core.request_bodies import BodyEndedEarly, with_whole_bodies
+from core.request_bodies import BodyEndedEarly, BodyTooLong, with_whole_bodies
 
 
 def received(read, **environ):
@@ -15,7 +15,7 @@ def received(read, **environ):
         found.append((read(environ["wsgi.input"]), environ.get("CONTENT_LENGTH")))
         return [b""]
 
-    with_whole_bodies(application, max_bytes=10)(dict(environ), lambda *_: None)
+    with_whole_bodies(application, max_bytes=10, large={"/large": 1000})(dict(environ), lambda *_: None)
     return found[0]
 
 
@@ -40,6 +40,35 @@ class TestChunked:
 
     def test_a_server_that_does_not_say_where_it_ends_is_not_waited_for(self):
         assert received(lambda _: b"", **{"wsgi.input": BytesIO(b"12345")}) == (b"", None)
+
+
+class TestLarge:
+    """Paths that take more get it as it comes."""
+
+    def test_is_handed_on_without_being_read(self):
+        body = BytesIO(b"x" * 500)
+
+        found, length = received(lambda stream: (stream.read(20), body.tell()), **large(body))
+
+        assert (found, length) == ((b"x" * 20, 20), "1000")
+
+    def test_ends_where_it_ends(self):
+        assert received(lambda stream: (stream.read(600), stream.read(600)), **large(BytesIO(b"x" * 1000)))[0] == (
+            b"x" * 600,
+            b"x" * 400,
+        )
+
+    @pytest.mark.parametrize("read", [lambda s: s.read(), lambda s: s.read(1000), lambda s: s.read(600) + s.read(400)])
+    def test_breaks_off_where_it_is_too_long(self, read):
+        with pytest.raises(BodyTooLong):
+            received(read, **large(BytesIO(b"x" * 1001)))
+
+    def test_other_paths_take_what_they_took(self):
+        assert received(lambda _: b"", **{**large(BytesIO(b"x" * 500)), "PATH_INFO": "/large/1"})[1] == "11"
+
+
+def large(body):
+    return {"wsgi.input": body, "wsgi.input_terminated": True, "PATH_INFO": "/large"}
 
 
 class TestWhole:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from recommendations.api.v1 import batches, events, insights, items, people, usage, users
+from recommendations.api.v1 import batches, events, imports, insights, items, people, usage, users
 from recommendations.api.v1 import recommendations as answers
 
 urlpatterns = [
@@ -21,5 +21,9 @@ urlpatterns = [
     path("insights/placements", insights.PlacementsView.as_view(), name="insights-placements"),
     path("events", events.EventsView.as_view(), name="events"),
     path("events/batch", batches.EventsBatchView.as_view(), name="events-batch"),
+    path("imports", imports.ImportsView.as_view(), name="imports"),
+    path("imports/<str:import_id>", imports.ImportView.as_view(), name="import"),
+    path("imports/<str:import_id>/errors", imports.ImportErrorsView.as_view(), name="import-errors"),
+    path("imports/<str:import_id>/cancel", imports.ImportCancelView.as_view(), name="import-cancel"),
     path("usage", usage.UsageView.as_view(), name="usage"),
 ]

@@ -100,6 +100,7 @@ RECEIPT_EXAMPLE = OpenApiExample(
             "ai_answers": 1,
             "ai_requests": 1,
             "stored_answers": 3,
+            "import_files": 0,
         },
     },
     response_only=True,

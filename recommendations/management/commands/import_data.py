@@ -13,6 +13,7 @@ from core import clock
 from recommendations.imports import job as imports
 from recommendations.imports.files import UnreadableFile
 from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.readers import READERS
 from recommendations.precompute.models import Build
 
 SHOWN_ERRORS = 20
@@ -48,13 +49,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The files, one of each kind at most."""
         parser.add_argument("--tenant", required=True, metavar="SLUG")
-        for kind in imports.READERS:
+        for kind in READERS:
             parser.add_argument(f"--{kind.value}", type=Path, metavar="FILE")
         parser.add_argument("--no-build", action="store_true", help="Do not ask for the tenant's first build.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Imports the files: items first, then people, then events."""
-        files = {kind: options[kind.value] for kind in imports.READERS if options[kind.value]}
+        files = {kind: options[kind.value] for kind in READERS if options[kind.value]}
         if not files:
             raise CommandError("Name at least one file: --items, --users or --events.")
         with scope.all_tenants("import_data: find the tenant by its slug"):

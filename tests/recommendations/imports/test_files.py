@@ -13,7 +13,7 @@ COLUMNS = ("item_id", "title", "categories", "attributes", "hidden", "value", "o
 
 
 def _read(path):
-    with ImportFile(path, columns=COLUMNS, required=("item_id",)) as file:
+    with ImportFile.open(path, columns=COLUMNS, required=("item_id",)) as file:
         return list(file)
 
 
@@ -147,7 +147,7 @@ class TestWholeFile:
         seen: list[Line] = []
 
         with (
-            ImportFile(path, columns=COLUMNS, required=()) as file,
+            ImportFile.open(path, columns=COLUMNS, required=()) as file,
             pytest.raises(UnreadableFile, match="breaks off"),
         ):
             seen.extend(file)

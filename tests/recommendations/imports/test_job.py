@@ -7,6 +7,7 @@ import pytest
 
 from accounts import scope
 from recommendations.catalog.models import EndUser, Item
+from recommendations.imports import chunks
 from recommendations.imports import job as imports
 from recommendations.imports.files import UnreadableFile
 from recommendations.imports.models import Import, ImportRowError
@@ -83,7 +84,7 @@ class TestRun:
         assert _counts(run("events", rows, "file.ndjson")) == {"duplicate": 1}
 
     def test_numbers_events_in_the_order_of_the_file(self, acme, run, monkeypatch):
-        monkeypatch.setattr(imports, "CHUNK_ROWS", 1500)
+        monkeypatch.setattr(chunks, "CHUNK_ROWS", 1500)
         rows = "".join(f"u{number % 3},i{number},view,7\n" for number in range(4000))
 
         job = run("events", "user_id,item_id,type,occurred_at\n" + rows)
@@ -95,8 +96,8 @@ class TestRun:
             assert EndUser.objects.filter(dirty_at=NOW, last_event_at=NOW).count() == 3
 
     def test_counts_every_refusal_and_stores_the_first(self, acme, run, monkeypatch):
-        monkeypatch.setattr(imports, "MAX_STORED_ERRORS", 5)
-        monkeypatch.setattr(imports, "CHUNK_ROWS", 3)
+        monkeypatch.setattr(chunks, "MAX_STORED_ERRORS", 5)
+        monkeypatch.setattr(chunks, "CHUNK_ROWS", 3)
 
         job = run("items", "item_id\n" + "a b\n" * 9)
 

@@ -5,7 +5,7 @@ import json
 
 from core import redis
 
-QUEUES = ("docent.build", "docent.nearline", "docent.default")
+QUEUES = ("docent.build", "docent.nearline", "docent.imports", "docent.default")
 
 
 def sent(task):

@@ -45,6 +45,7 @@ class TestErased:
             "ai_answers": 1,
             "ai_requests": 1,
             "stored_answers": 5,
+            "import_files": 0,
         }
         assert store.put_many([(cached, body)]) == 0, "whoever has read the list before puts it back"
 

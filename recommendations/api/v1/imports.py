@@ -1,0 +1,201 @@
+"""Imports: a file is taken in as a job."""
+
+import hashlib
+from typing import Any, cast
+
+from django.conf import settings
+from django.http.request import UnreadablePostError
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import scope
+from accounts.authentication import caller
+from core import clock, conditional, pagination
+from core.idempotency.view import Write, idempotent
+from core.pagination import Pages
+from core.request_bodies import BodyTooLong
+from core.serializers import problems
+from recommendations.api.v1 import imports_schema as schema
+from recommendations.api.v1 import resource
+from recommendations.api.v1.resource import ResourceView
+from recommendations.imports import lifecycle, queries, uploads
+from recommendations.imports.models import Import
+from recommendations.imports.uploads import Upload, UploadTooLarge
+
+_READ, _WRITE = ("catalog:read", "events:read"), ("catalog:write", "events:write")
+
+
+def _either(names: tuple[str, str]) -> Any:
+    """For the OpenAPI document: one scope or the other, by the kind of the rows."""
+    return [{"oauth2": [name]} for name in names]
+
+
+class _ImportsView(ResourceView):
+    """Files of events need the scopes of events, others those of the catalogue."""
+
+    names = _READ
+    upload: Upload | None = None
+
+    @property
+    def scope(self) -> dict[str, str]:  # type: ignore[override]  # by the request
+        """The scope that opens the door; `_demand` looks at the kind, where it is not known before."""
+        return resource.reading(self._word())
+
+    def _word(self) -> str:
+        user = getattr(getattr(self, "request", None), "user", None)
+        first, second = self.names
+        return second if user and not user.may(first) and user.may(second) else first
+
+    def _demand(self, request: Request, job: Import) -> Import:
+        name = self.names[job.kind == Import.Kind.EVENTS]
+        if not caller(request).may(name):
+            raise exceptions.PermissionDenied(f"The token lacks the scope {name}.")
+        return job
+
+
+def _spooled(request: Request) -> Upload:
+    """The file, once it lies in the storage; the query and the headers are looked at before."""
+    view = cast(ImportsView, request.parser_context["view"])
+    if view.upload is None:
+        schema.read_wanted(request.query_params)
+        form = schema.FORMATS.get(request.content_type.partition(";")[0].strip().lower())
+        if form is None:
+            raise exceptions.UnsupportedMediaType(request.content_type)
+        if request.headers.get("Content-Encoding", "identity").lower() not in {"gzip", "identity"}:
+            raise exceptions.UnsupportedMediaType(f"Content-Encoding: {request.headers['Content-Encoding']}")
+        try:
+            view.upload = uploads.spool(
+                tenant_id=caller(request).tenant_id,
+                read=request._request.read,  # noqa: SLF001  # DRF would read it into memory
+                form=form,
+                max_bytes=settings.IMPORT_MAX_BYTES,
+            )
+        except UnreadablePostError as error:
+            if isinstance(error.__cause__, BodyTooLong):
+                raise UploadTooLarge(f"A file may be at most {settings.IMPORT_MAX_BYTES:,} bytes.") from error
+            raise
+    return view.upload
+
+
+def _fingerprint(request: Request) -> bytes:
+    upload = _spooled(request)
+    return hashlib.sha256(f"{upload.format}:".encode() + upload.digest).digest()
+
+
+_idempotent_upload = idempotent(scope.tenant, body=_fingerprint)
+
+
+class ImportsView(_ImportsView):
+    """Files on their way in."""
+
+    names = _WRITE
+
+    @property
+    def scope(self) -> dict[str, str]:  # type: ignore[override]  # by the request
+        """By the kind of the rows."""
+        request = getattr(self, "request", None)
+        kind = request.query_params.get("kind", "") if request else ""
+        return {"POST": self.names[kind == Import.Kind.EVENTS]}
+
+    @extend_schema(
+        operation_id="import_start",
+        tags=["imports"],
+        auth=_either(_WRITE),
+        parameters=[*schema.PARAMETERS, schema.LOCATION],
+        request=schema.REQUEST,
+        responses={202: schema.ImportAnswer, **problems(400, 401, 403, 422, 503), **schema.TOO_LARGE},
+        examples=[schema.CSV_EXAMPLE, schema.NDJSON_EXAMPLE, schema.ACCEPTED_EXAMPLE],
+    )
+    @_idempotent_upload
+    def post(self, request: Request, *, write: Write) -> Response:
+        """Takes a file of items, people or events, CSV or NDJSON, plain or gzip, and answers before it is read.
+
+        Good rows are kept and bad ones are told; the same file a second time changes nothing.
+        """
+        wanted, upload = schema.read_wanted(request.query_params), _spooled(request)
+        with write.effect():
+            job = lifecycle.accept(tenant_id=caller(request).tenant_id, wanted=wanted, upload=upload, now=clock.now())
+            headers = {"Location": f"{request.path}/{job.pk}"}
+            return write.answer(Response(schema.body(job), status=202, headers=headers))
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """A file that became no import, as of a refusal or a repetition, does not stay."""
+        if self.upload is not None and (response.status_code != 202 or "Idempotent-Replayed" in response):
+            uploads.discard(self.upload)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class ImportView(_ImportsView):
+    """One import."""
+
+    @extend_schema(
+        operation_id="import_get",
+        tags=["imports"],
+        auth=_either(_READ),
+        parameters=[resource.IF_NONE_MATCH, resource.ETAG],
+        responses={200: schema.ImportAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
+        examples=[schema.SHOWN_EXAMPLE],
+    )
+    def get(self, request: Request, import_id: str) -> Response:
+        """How far it is, and what became of the rows so far."""
+        job = self._demand(request, queries.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
+        shown = schema.body(job)
+        return conditional.answer(request, tag=conditional.etag(shown.items()), body=lambda: shown)
+
+
+class ImportErrorsView(_ImportsView):
+    """The rows that an import refused."""
+
+    @extend_schema(
+        operation_id="import_errors_list",
+        tags=["imports"],
+        auth=_either(_READ),
+        parameters=resource.PAGE_PARAMETERS,
+        responses={200: schema.ImportErrorPage, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
+        examples=[schema.ERRORS_EXAMPLE],
+    )
+    def get(self, request: Request, import_id: str) -> Response:
+        """Refused rows by their lines; the first 10,000 are kept, `rows.rejected` counts all."""
+        query = pagination.known_parameters(request.query_params)
+        job = self._demand(request, queries.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
+        pages = Pages.read(query, binding={"list": "import errors", "tenant": job.tenant_id, "import": job.pk})
+        found = queries.list_errors(job=job, after=pages.after, limit=pages.limit + 1)
+        rows = found[: pages.limit]
+        cursor = pages.cursor(queries.position(rows[-1]) if len(found) > len(rows) else None)
+        return conditional.answer(
+            request,
+            tag=conditional.etag([*(row.pk for row in rows), cursor]),
+            body=lambda: {"data": [schema.error_body(row) for row in rows], "next": cursor},
+            headers=pagination.link(request, cursor),
+        )
+
+
+class ImportCancelView(_ImportsView):
+    """Stopping an import."""
+
+    names = _WRITE
+
+    @property
+    def scope(self) -> dict[str, str]:  # type: ignore[override]  # by the request
+        """As the base has it, for a write."""
+        return {"POST": self._word()}
+
+    @extend_schema(
+        operation_id="import_cancel",
+        tags=["imports"],
+        auth=_either(_WRITE),
+        request=None,
+        responses={200: schema.ImportAnswer, **problems(401, 403, 404, 409, 422, 503)},
+        examples=[schema.CANCELLED_EXAMPLE],
+    )
+    def post(self, request: Request, import_id: str) -> Response:
+        """Stops a waiting or running import; what was taken in before stays. 409 where it has ended by itself.
+
+        Needs no Idempotency-Key: once more changes nothing.
+        """
+        tenant_id = caller(request).tenant_id
+        job = self._demand(request, queries.get_import(tenant_id=tenant_id, import_id=import_id))
+        job = lifecycle.cancel(tenant_id=tenant_id, import_id=job.pk, now=clock.now())
+        return Response(schema.body(job), headers={"Cache-Control": "no-store"})

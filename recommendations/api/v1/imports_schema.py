@@ -1,0 +1,194 @@
+"""Imports on the wire: what may be asked for, and how an import and its refused rows look."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from core import pagination
+from core.serializers import Problem
+from recommendations.api.v1.resource import stamp
+from recommendations.catalog import fields
+from recommendations.imports.lifecycle import Wanted
+from recommendations.imports.models import Import, ImportRowError
+
+FORMATS = {
+    "text/csv": Import.Format.CSV,
+    "application/csv": Import.Format.CSV,
+    "application/x-ndjson": Import.Format.NDJSON,
+    "application/ndjson": Import.Format.NDJSON,
+    "application/jsonl": Import.Format.NDJSON,
+}
+_BOOLEANS = {"true": True, "false": False}
+_KINDS = [kind.value for kind in Import.Kind]
+_read_filename = fields.text(255)
+REQUEST = dict.fromkeys(("text/csv", "application/x-ndjson"), OpenApiTypes.STR)
+PARAMETERS = [
+    OpenApiParameter("kind", {"type": "string", "enum": _KINDS}, required=True, description="What the rows are."),
+    OpenApiParameter(
+        "dry_run", {"type": "boolean", "default": False}, description="Check everything and keep nothing."
+    ),
+    OpenApiParameter("filename", {"type": "string", "maxLength": 255}, description="For you to know it by."),
+    OpenApiParameter(
+        "Content-Encoding",
+        {"type": "string", "enum": ["gzip", "identity"]},
+        OpenApiParameter.HEADER,
+        description="Need not be said: gzip is recognised.",
+    ),
+]
+LOCATION = OpenApiParameter("Location", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[202])
+TOO_LARGE = {
+    (413, "application/problem+json"): OpenApiResponse(Problem, "The file is larger than IMPORT_MAX_BYTES."),
+    (415, "application/problem+json"): OpenApiResponse(Problem, "The body is neither CSV nor NDJSON."),
+    (409, "application/problem+json"): OpenApiResponse(Problem, "Ten imports of the tenant wait or run."),
+}
+
+
+class ImportCounts(serializers.Serializer[Any]):
+    """Rows so far, by what became of them."""
+
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+
+
+class ImportAnswer(serializers.Serializer[Any]):
+    """An import and how far it is."""
+
+    import_id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=_KINDS)
+    format = serializers.ChoiceField(choices=[form.value for form in Import.Format])
+    filename = serializers.CharField()
+    dry_run = serializers.BooleanField()
+    status = serializers.ChoiceField(choices=[status.value for status in Import.Status])
+    progress = serializers.FloatField(help_text="Share of the file that was taken in, 0 to 1")
+    size_bytes = serializers.IntegerField()
+    rows = ImportCounts()
+    error = serializers.CharField(allow_null=True, help_text="Why it failed")
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class ImportRowErrorAnswer(serializers.Serializer[Any]):
+    """A refused row: the line at which it begins, and what was wrong with it."""
+
+    line = serializers.IntegerField()
+    field = serializers.CharField(help_text="Empty: the row as a whole")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ImportErrorPage(serializers.Serializer[Any]):
+    """A page of refusals, in the order of their lines; the first 10,000 are kept."""
+
+    data = ImportRowErrorAnswer(many=True)  # type: ignore[assignment]  # the contract names it
+    next = serializers.CharField(allow_null=True)
+
+
+def read_wanted(query: Any) -> Wanted:
+    """What the query asks for.
+
+    Raises: InvalidInput.
+    """
+    known = ("kind", "dry_run", "filename")
+    for name in query:
+        if name not in known:
+            raise pagination.invalid(f"/{name}", "unknown_parameter", f"Unknown; known are {', '.join(known)}.")
+        if len(query.getlist(name)) > 1:
+            raise pagination.invalid(f"/{name}", "repeated", "Give this parameter once.")
+    if "kind" not in query:
+        raise pagination.invalid("/kind", "required", f"Say what the rows are: {', '.join(_KINDS)}.")
+    if query["kind"] not in _KINDS:
+        raise pagination.invalid("/kind", "unknown_kind", f"Must be one of {', '.join(_KINDS)}.")
+    if query.get("dry_run", "false") not in _BOOLEANS:
+        raise pagination.invalid("/dry_run", "not_a_boolean", "Must be true or false.")
+    try:
+        filename = _read_filename(query.get("filename", ""), "/filename")
+    except fields.FieldRefused as refused:
+        raise pagination.invalid("/filename", refused.errors[0].code, refused.errors[0].detail) from refused
+    return Wanted(Import.Kind(query["kind"]), filename, _BOOLEANS[query.get("dry_run", "false")])
+
+
+def body(job: Import) -> dict[str, Any]:
+    """An import as the API shows it."""
+    done = job.status == Import.Status.DONE
+    share = 1.0 if done else (min(1.0, job.read_bytes / job.size_bytes) if job.size_bytes else 0.0)
+    return {
+        "import_id": str(job.pk),
+        "kind": job.kind,
+        "format": job.format,
+        "filename": job.filename,
+        "dry_run": job.dry_run,
+        "status": job.status,
+        "progress": round(share, 4),
+        "size_bytes": job.size_bytes,
+        "rows": {name: getattr(job, name) for name in Import.COUNTS},
+        "error": job.error if job.status == Import.Status.FAILED else None,
+        "created_at": stamp(job.created_at),
+        "started_at": stamp(job.started_at),
+        "finished_at": stamp(job.finished_at),
+    }
+
+
+def error_body(error: ImportRowError) -> dict[str, Any]:
+    """A refusal as the API shows it."""
+    return {"line": error.line, "field": error.field, "code": error.code, "detail": error.detail}
+
+
+SHOWN = {
+    "import_id": "12",
+    "kind": "events",
+    "format": "csv",
+    "filename": "history.csv.gz",
+    "dry_run": False,
+    "status": "running",
+    "progress": 0.4215,
+    "size_bytes": 734003200,
+    "rows": {"created": 1250000, "updated": 0, "unchanged": 0, "duplicate": 3, "rejected": 2},
+    "error": None,
+    "created_at": "2026-11-23T08:30:00.250000Z",
+    "started_at": "2026-11-23T08:30:01.100000Z",
+    "finished_at": None,
+}
+WAITING = {
+    **SHOWN,
+    "status": "waiting",
+    "progress": 0.0,
+    "rows": dict.fromkeys(Import.COUNTS, 0),
+    "started_at": None,
+}
+CSV_EXAMPLE = OpenApiExample(
+    "Events",
+    value="user_id,item_id,type,value,occurred_at\n42,1198,rating,4.5,2026-03-01T08:30:00Z\n",
+    media_type="text/csv",
+    request_only=True,
+)
+NDJSON_EXAMPLE = OpenApiExample(
+    "One event",
+    value='{"user_id": "42", "item_id": "1198", "type": "view", "occurred_at": 1772353800}\n',
+    media_type="application/x-ndjson",
+    request_only=True,
+)
+ACCEPTED_EXAMPLE = OpenApiExample("Accepted", value=WAITING, response_only=True, status_codes=["202"])
+SHOWN_EXAMPLE = OpenApiExample("Under way", value=SHOWN, response_only=True, status_codes=["200"])
+CANCELLED_EXAMPLE = OpenApiExample(
+    "Cancelled",
+    value={**SHOWN, "status": "cancelled", "finished_at": "2026-11-23T08:34:10Z"},
+    response_only=True,
+    status_codes=["200"],
+)
+ERRORS_EXAMPLE = OpenApiExample(
+    "Two of them",
+    value={
+        "data": [
+            {"line": 3, "field": "item_id", "code": "bad_character", "detail": "Character 2 of the id is a blank."},
+            {"line": 17, "field": "", "code": "bad_csv", "detail": "4 cells where the header names 5 columns."},
+        ],
+        "next": None,
+    },
+    response_only=True,
+)

@@ -1,0 +1,167 @@
+"""Taking a file in, chunk by chunk: each is one transaction of rows, refusals, counts and the place where it ends."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts import scope
+from core.errors import FieldError
+from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.models import EndUser
+from recommendations.catalog.outcomes import Outcome
+from recommendations.erasures import log
+from recommendations.imports.files import ImportFile
+from recommendations.imports.leases import Lease
+from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.readers import READERS, Reader
+from recommendations.imports.rows import Line
+
+CHUNK_ROWS = 10_000
+# Every refused row is counted; of a file that is wrong from top to bottom the first ones tell enough.
+MAX_STORED_ERRORS = 10_000
+_ERASED = FieldError(
+    "/user_id",
+    "erased_person",
+    "This person was erased. An import brings back neither them nor what they did before; the API may create them.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows, and where in the file they end."""
+
+    lines: Sequence[Line]
+    line: int
+    read_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    number: int
+    value: Any
+    timed: bool
+
+
+_Refused = list[tuple[int, tuple[FieldError, ...]]]
+
+
+def chunks(file: ImportFile, *, after: int = 0) -> Iterator[Chunk]:
+    """The file in parts of CHUNK_ROWS, from behind a line.
+
+    Raises: UnreadableFile.
+    """
+    rows = file.rows(after=after)
+    while lines := list(islice(rows, CHUNK_ROWS)):
+        yield Chunk(lines, file.line, min(file.position, file.size))
+
+
+def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None) -> None:
+    """Writes the chunk's good rows and notes the others; a dry run only says what would become of them.
+
+    With a lease: only while it is held, and it is prolonged. Raises: LeaseLost, and nothing is written.
+    """
+    reader = READERS[Import.Kind(job.kind)]
+    rows, refused = _read(reader, chunk.lines, now)
+    with scope.tenant(job.tenant_id):
+        log.share(job.tenant_id)
+        rows, erased = _without_erased(job.tenant_id, reader, rows)
+        refused += erased
+        outcomes = _written(job, reader, rows, now)
+        refused += [
+            (row.number, outcome.errors)
+            for row, outcome in zip(rows, outcomes, strict=True)
+            if outcome.status == "rejected"
+        ]
+        counts: Counter[str] = Counter(outcome.status for outcome in outcomes if outcome.status != "rejected")
+        counts["rejected"] = len(refused)
+        _note(job, refused)
+        _count(job, counts, chunk, lease)
+
+
+def _read(reader: Reader, lines: Sequence[Line], now: datetime) -> tuple[list[_Row], _Refused]:
+    rows: list[_Row] = []
+    refused: _Refused = []
+    for line in lines:
+        if line.row is None:
+            refused.append((line.number, line.errors))
+            continue
+        try:
+            value = reader.read(line.row, now)
+        except FieldRefused as error:
+            refused.append((line.number, error.errors))
+        else:
+            rows.append(_Row(line.number, value, line.row.get("occurred_at") is not None))
+    return rows, refused
+
+
+def _without_erased(tenant_id: int, reader: Reader, rows: list[_Row]) -> tuple[list[_Row], _Refused]:
+    """Leaves out whom the log of erasures knows: a file is older than what its rows say of their time.
+
+    An event stays that happened after the erasure. A person's row stays where they have come back by themselves.
+    """
+    if reader.person is None:
+        return rows, []
+    of = reader.person
+    erased = log.erased_among(tenant_id=tenant_id, user_ids={of(row.value) for row in rows})
+    if not erased:
+        return rows, []
+    back = set(
+        EndUser.objects.filter(tenant_id=tenant_id, user_id__in=list(erased))
+        .order_by()
+        .values_list("user_id", flat=True)
+    )
+    kept = [row for row in rows if not _is_erased(row, of(row.value), erased, back)]
+    numbers = {row.number for row in kept}
+    return kept, [(row.number, (_ERASED,)) for row in rows if row.number not in numbers]
+
+
+def _is_erased(row: _Row, user_id: str, erased: Mapping[str, datetime], back: set[str]) -> bool:
+    if user_id not in erased:
+        return False
+    occurred_at: datetime | None = getattr(row.value, "occurred_at", None)
+    if occurred_at is None:
+        return user_id not in back
+    return not row.timed or occurred_at <= erased[user_id]
+
+
+def _written(job: Import, reader: Reader, rows: Sequence[_Row], now: datetime) -> list[Outcome]:
+    """What became of the rows. A dry run takes all of it back: what was to follow the commit as well."""
+    with transaction.atomic():
+        outcomes = reader.write(job.tenant_id, [row.value for row in rows], now)
+        transaction.set_rollback(job.dry_run)
+    return outcomes
+
+
+def _count(job: Import, counts: Mapping[str, int], chunk: Chunk, lease: Lease | None) -> None:
+    """Adds to the job's row, on condition that it is still ours to add to."""
+    changed: dict[str, Any] = {name: F(name) + count for name, count in counts.items()}
+    changed |= {"line": chunk.line, "read_bytes": chunk.read_bytes}
+    if lease is not None:
+        lease.keep(**changed)
+        return
+    Import.objects.filter(tenant_id=job.tenant_id, pk=job.pk).update(**changed)
+
+
+def _note(job: Import, refused: _Refused) -> None:
+    """Stores the refusals of a chunk, in the order of their lines, as far as there is room."""
+    room = MAX_STORED_ERRORS - ImportRowError.objects.filter(tenant_id=job.tenant_id, job=job).count() if refused else 0
+    ImportRowError.objects.bulk_create(
+        ImportRowError(
+            tenant_id=job.tenant_id,
+            job=job,
+            line=number,
+            field=error.pointer.removeprefix("/")[:64],
+            code=error.code,
+            detail=error.detail[:500],
+        )
+        for number, error in islice(
+            ((number, error) for number, errors in sorted(refused, key=itemgetter(0)) for error in errors), max(0, room)
+        )
+    )

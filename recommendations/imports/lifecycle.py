@@ -1,0 +1,166 @@
+"""What can happen to a whole import, apart from its chunks: it is accepted, cancelled, resumed, and it ends."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+
+from accounts import retention, scope
+from core.errors import Conflict, NotFound
+from core.queue import enqueue
+from recommendations.imports import leases
+from recommendations.imports.jobs import RUN
+from recommendations.imports.leases import MAX_ATTEMPTS
+from recommendations.imports.models import Import
+from recommendations.imports.uploads import Upload
+from recommendations.interactions.jobs import PLAN_FIRST
+
+# As many of a tenant's imports wait or run at once: each holds a file of up to IMPORT_MAX_BYTES.
+MAX_OPEN = 10
+# How long a message may wait in the queue before it is taken for lost, and a tenth of the import's age.
+PATIENCE = timedelta(seconds=10)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a caller asks for."""
+
+    kind: Import.Kind
+    filename: str = ""
+    dry_run: bool = False
+
+
+class TooManyImports(Conflict):
+    """The tenant has as many unfinished imports as it may have."""
+
+    title = "Too many imports"
+
+
+class ImportEnded(Conflict):
+    """There is nothing left to cancel."""
+
+    title = "The import has ended"
+
+
+def accept(*, tenant_id: int, wanted: Wanted, upload: Upload, now: datetime) -> Import:
+    """Makes an import of a spooled file, and asks a worker for it after the commit.
+
+    Raises: TooManyImports.
+    """
+    with scope.tenant(tenant_id):
+        # One at a time, so that of two at once the second sees the first.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x494D5054, tenant_id % 2**31])
+        if Import.objects.filter(tenant_id=tenant_id, status__in=Import.OPEN).exclude(file="").count() >= MAX_OPEN:
+            raise TooManyImports(f"{MAX_OPEN} imports of this tenant wait or run; send it again when one has ended.")
+        job = Import.objects.create(
+            tenant_id=tenant_id,
+            kind=wanted.kind,
+            format=upload.format,
+            filename=wanted.filename,
+            file=upload.file,
+            size_bytes=upload.size,
+            dry_run=wanted.dry_run,
+            status=Import.Status.WAITING,
+            created_at=now,
+            enqueued_at=now,
+        )
+        enqueue(RUN, tenant_id=tenant_id, import_id=job.pk)
+    return job
+
+
+def cancel(*, tenant_id: int, import_id: int, now: datetime) -> Import:
+    """Stops the import: what was taken in stays, a chunk under way is taken back. Once more does no harm.
+
+    Raises: NotFound, ImportEnded.
+    """
+    ended = end(tenant_id=tenant_id, import_id=import_id, status=Import.Status.CANCELLED, now=now)
+    with scope.tenant(tenant_id):
+        job = Import.objects.filter(tenant_id=tenant_id, pk=import_id).exclude(format="").first()
+    if job is None:
+        raise NotFound("There is no such import.")
+    if not ended and job.status != Import.Status.CANCELLED:
+        raise ImportEnded(f"The import is {job.status}; there is nothing left to cancel.")
+    return job
+
+
+def end(
+    *,
+    tenant_id: int,
+    import_id: int,
+    status: Import.Status,
+    now: datetime,
+    error: str = "",
+    token: uuid.UUID | None = None,
+) -> bool:
+    """The one place where an import ends; False when it has ended before, or `token` no longer holds it.
+
+    Whoever wants to hear of the end (webhooks) adds to this transaction.
+    """
+    with scope.tenant(tenant_id):
+        unfinished = Import.objects.filter(tenant_id=tenant_id, pk=import_id, status__in=Import.OPEN)
+        if token is not None:
+            unfinished = unfinished.filter(lease_token=token)
+        ended = unfinished.update(
+            status=status, finished_at=now, error=error[:2000], lease_token=None, lease_until=None, attempts=0
+        )
+        if not ended:
+            return False
+        job = Import.objects.get(tenant_id=tenant_id, pk=import_id)
+        if job.kind == Import.Kind.EVENTS and job.created and not job.dry_run and job.file:
+            enqueue(PLAN_FIRST, tenant_id=tenant_id)
+        transaction.on_commit(lambda: _let_go(job))
+    _log.info("import_ended", import_id=import_id, status=status)
+    return True
+
+
+def resume_imports(*, now: datetime) -> int:
+    """Asks again for imports that stand still, and ends those that never get on; returns how many it saw to."""
+    with scope.all_tenants("resume imports"):
+        waiting = Import.objects.filter(leases.free(), status__in=Import.OPEN).exclude(file="")
+        found = list(waiting.order_by("pk").values_list("tenant_id", "pk"))
+    return sum(_resume(tenant_id, pk, now) for tenant_id, pk in found)
+
+
+def _resume(tenant_id: int, pk: int, now: datetime) -> bool:
+    with scope.tenant(tenant_id):
+        free = Import.objects.select_for_update(skip_locked=True).filter(
+            leases.free(), tenant_id=tenant_id, pk=pk, status__in=Import.OPEN
+        )
+        job = free.first()
+        if job is None:
+            return False
+        if job.attempts < MAX_ATTEMPTS:
+            patience = PATIENCE + (now - job.created_at) / 10
+            abandoned = job.lease_until is not None
+            if not abandoned and job.enqueued_at is not None and job.enqueued_at > now - patience:
+                return False
+            Import.objects.filter(tenant_id=tenant_id, pk=pk).update(
+                enqueued_at=now, lease_until=None, lease_token=None
+            )
+            enqueue(RUN, tenant_id=tenant_id, import_id=pk)
+            return True
+    said = f" The last error: {job.error}" if job.error else ""
+    why = f"It was begun {MAX_ATTEMPTS} times and never got on.{said}"
+    return end(tenant_id=tenant_id, import_id=pk, status=Import.Status.FAILED, now=now, error=why)
+
+
+def _let_go(job: Import) -> None:
+    """Deletes the file, unless the tenant keeps files for a while."""
+    if job.file and (job.names_erased or not retention.of(job.tenant_id).import_files):
+        try_to_delete(job)
+
+
+def try_to_delete(job: Import) -> None:
+    """Deletes the import's file from the storage, then from its row. Call it outside any scope."""
+    try:
+        default_storage.delete(job.file)
+    except Exception as error:  # noqa: BLE001  # whatever a storage raises: retention tries it again
+        _log.warning("import_file_not_deleted", import_id=job.pk, error=str(error))
+        return
+    with scope.tenant(job.tenant_id):
+        Import.objects.filter(tenant_id=job.tenant_id, pk=job.pk).update(file="")

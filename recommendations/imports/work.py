@@ -1,0 +1,80 @@
+"""A worker's part in an import: chunks from where the last one ended, for a while, then the next message."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.core.files.storage import default_storage
+
+from accounts import scope
+from core.queue import enqueue
+from recommendations.imports import leases, lifecycle
+from recommendations.imports.chunks import chunks, take
+from recommendations.imports.files import ImportFile, UnreadableFile
+from recommendations.imports.jobs import RUN
+from recommendations.imports.leases import Lease, LeaseLost
+from recommendations.imports.models import Import
+from recommendations.imports.readers import READERS
+
+# Then others' imports have their turn; far below the time limit of a task.
+TURN_SECONDS = 120.0
+_log = structlog.get_logger(__name__)
+
+
+def run_import(*, tenant_id: int, import_id: int, clock: Callable[[], datetime]) -> None:
+    """Takes in as much as a turn allows, unless another worker is at it; ends the import or asks for its next turn.
+
+    Whatever goes wrong that is not the file's fault is raised, and the import is tried again behind its last chunk.
+    """
+    lease = leases.claim(tenant_id=tenant_id, import_id=import_id)
+    if lease is None:
+        return
+    with scope.tenant(tenant_id):
+        job = Import.objects.get(tenant_id=tenant_id, pk=import_id)
+    try:
+        ended = _turn(job, lease, clock)
+    except (UnreadableFile, FileNotFoundError) as error:
+        why = str(error) if isinstance(error, UnreadableFile) else "The file is no longer in the storage."
+        _end(lease, Import.Status.FAILED, clock(), why)
+    except LeaseLost:
+        _log.info("import_lease_lost", import_id=import_id)
+    except BaseException as error:
+        lease.give_back(f"{type(error).__name__}: {error}")
+        raise
+    else:
+        if ended:
+            _end(lease, Import.Status.DONE, clock())
+        else:
+            lease.give_back()
+            enqueue(RUN, tenant_id=tenant_id, import_id=import_id)
+
+
+def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
+    """Whether the file's end was reached.
+
+    Raises: UnreadableFile, LeaseLost, OSError.
+    """
+    reader = READERS[Import.Kind(job.kind)]
+    until = time.monotonic() + TURN_SECONDS
+    with (
+        default_storage.open(job.file, "rb") as stored,
+        ImportFile(
+            stored,
+            size=job.size_bytes,
+            is_json=job.format == Import.Format.NDJSON,
+            columns=reader.columns,
+            required=reader.required,
+            max_unpacked=settings.IMPORT_MAX_UNPACKED_BYTES,
+        ) as file,
+    ):
+        for chunk in chunks(file, after=job.line):
+            take(job, chunk, now=clock(), lease=lease)
+            if time.monotonic() > until:
+                return False
+    return True
+
+
+def _end(lease: Lease, status: Import.Status, now: datetime, error: str = "") -> None:
+    lifecycle.end(tenant_id=lease.tenant_id, import_id=lease.pk, status=status, now=now, error=error, token=lease.token)

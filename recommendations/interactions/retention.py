@@ -1,0 +1,29 @@
+"""What people did long ago goes, some at a time."""
+
+from datetime import datetime
+
+from django.db import connection
+
+from accounts import scope
+
+BATCH = 5000
+# By the index on tenant and time, so that a batch costs the same however much is there.
+_DELETE = """
+    DELETE FROM recommendations_interaction WHERE id IN (
+        SELECT id FROM recommendations_interaction
+        WHERE tenant_id = %s AND occurred_at < %s ORDER BY occurred_at, id LIMIT %s
+    )
+"""
+
+
+def prune(*, tenant_id: int, before: datetime, batches: int) -> int:
+    """Deletes events that happened before, each batch in a transaction of its own; returns how many they were."""
+    deleted = 0
+    for _ in range(batches):
+        with scope.tenant(tenant_id), connection.cursor() as cursor:
+            cursor.execute(_DELETE, [tenant_id, before, BATCH])
+            count: int = cursor.rowcount
+        deleted += count
+        if count < BATCH:
+            break
+    return deleted

@@ -1,0 +1,64 @@
+"""What is past its time goes: each tenant's events, AI's answers, imports and stored answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from accounts import retention, scope
+from accounts.models import Tenant
+from core.idempotency.models import IdempotencyKey
+from core.idempotency.retention import empty
+from core.queue import enqueue
+from recommendations.ai import answers
+from recommendations.imports import kept as imports
+from recommendations.interactions import retention as events
+from recommendations.privacy.jobs import PRUNE_TENANT
+
+# In one run: 500,000 events. What is more goes in the next hours.
+MOST_BATCHES = 100
+MOST_ANSWERS = 5_000
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How much went."""
+
+    events: int
+    ai_answers: int
+    imports: int
+    stored_answers: int
+
+
+def prune_all() -> int:
+    """Asks for every tenant, also those that are no longer active; returns how many."""
+    with scope.all_tenants("retention: which tenants there are"):
+        tenant_ids = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
+    for tenant_id in tenant_ids:
+        enqueue(PRUNE_TENANT, tenant_id=tenant_id)
+    return len(tenant_ids)
+
+
+def prune(*, tenant_id: int, now: datetime) -> Pruned:
+    """Deletes what is past its time, a bounded part of it. Safe at any time, and twice at once."""
+    kept = retention.of(tenant_id)
+    pruned = Pruned(
+        events=events.prune(tenant_id=tenant_id, before=now - kept.events, batches=MOST_BATCHES) if kept.events else 0,
+        ai_answers=answers.purge_tenant(tenant_id=tenant_id, before=now - kept.ai_answers),
+        imports=imports.prune(tenant_id=tenant_id, kept=kept, now=now),
+        stored_answers=_empty_answers(tenant_id, now - kept.answers),
+    )
+    if any((pruned.events, pruned.ai_answers, pruned.imports, pruned.stored_answers)):
+        _log.info("retention_pruned", **{name: getattr(pruned, name) for name in Pruned.__slots__})
+    return pruned
+
+
+def _empty_answers(tenant_id: int, before: datetime) -> int:
+    """Empties answers; their keys stay used for their 24 hours, so that no late repetition runs the write again."""
+    with scope.tenant(tenant_id):
+        old = IdempotencyKey.objects.filter(
+            tenant_id=tenant_id, state=IdempotencyKey.State.DONE, created_at__lte=before
+        )
+        pks = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_ANSWERS])
+        return empty(IdempotencyKey.objects.filter(tenant_id=tenant_id, pk__in=pks))

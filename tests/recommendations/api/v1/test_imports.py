@@ -1,0 +1,257 @@
+"""Imports over HTTP: /api/v1/imports and what stands under it."""
+
+import gzip
+
+import pytest
+from django.core.files.storage import default_storage
+
+from accounts import clients, scope, tokens
+from core import clock
+from recommendations.imports import lifecycle, work
+from recommendations.imports.models import Import
+from recommendations.imports.uploads import folder
+from recommendations.models import Item
+from tests.recommendations.precompute.queue import sent
+
+URL = "/api/v1/imports"
+ITEMS = "item_id,title\na,A\nb c,B\nd,D\n"
+SHAPE = {
+    "import_id",
+    "kind",
+    "format",
+    "filename",
+    "dry_run",
+    "status",
+    "progress",
+    "size_bytes",
+    "rows",
+    "error",
+    "created_at",
+    "started_at",
+    "finished_at",
+}
+
+
+def send(http, body=ITEMS, query="kind=items", content_type="text/csv", **headers):
+    return http.post(f"{URL}?{query}", body, content_type=content_type, headers=headers)
+
+
+def run(member, answer):
+    work.run_import(tenant_id=member.tenant.pk, import_id=int(answer.json()["import_id"]), clock=clock.now)
+    return member.http.get(f"{URL}/{answer.json()['import_id']}")
+
+
+def stored(member):
+    try:
+        return default_storage.listdir(folder(member.tenant.pk))[1]
+    except FileNotFoundError:
+        return []
+
+
+class TestStart:
+    def test_accepts_the_file_and_says_how_far_it_is(self, cast, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=True):
+            accepted = send(cast.acme.http, query="kind=items&filename=items.csv")
+        body = accepted.json()
+
+        assert accepted.status_code == 202
+        assert accepted["Location"] == f"{URL}/{body['import_id']}"
+        assert set(body) == SHAPE
+        assert (body["status"], body["progress"], body["filename"]) == ("waiting", 0.0, "items.csv")
+        assert sent("imports.run") == [{"tenant_id": cast.acme.tenant.pk, "import_id": int(body["import_id"])}]
+
+        done = run(cast.acme, accepted).json()
+        assert (done["status"], done["progress"], done["error"]) == ("done", 1.0, None)
+        assert done["rows"] == {"created": 2, "updated": 0, "unchanged": 0, "duplicate": 0, "rejected": 1}
+        with scope.tenant(cast.acme.tenant.pk):
+            assert set(Item.objects.values_list("item_id", flat=True)) == {"a", "d"}
+
+    @pytest.mark.parametrize(
+        ("body", "content_type", "headers"),
+        [
+            ('{"item_id": "a"}\n{"item_id": "d"}\n', "application/x-ndjson", {}),
+            (gzip.compress(b"item_id\na\nd\n"), "text/csv", {"Content-Encoding": "gzip"}),
+            (gzip.compress(b'{"item_id": "a"}\n{"item_id": "d"}\n'), "application/x-ndjson; charset=utf-8", {}),
+        ],
+    )
+    def test_takes_csv_and_ndjson_plain_and_packed(self, cast, body, content_type, headers):
+        answer = send(cast.acme.http, body, content_type=content_type, **headers)
+
+        assert run(cast.acme, answer).json()["rows"]["created"] == 2
+
+    def test_a_dry_run_keeps_nothing(self, cast):
+        done = run(cast.acme, send(cast.acme.http, query="kind=items&dry_run=true")).json()
+
+        assert (done["dry_run"], done["rows"]["created"], done["rows"]["rejected"]) == (True, 2, 1)
+        with scope.tenant(cast.acme.tenant.pk):
+            assert not Item.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("query", "pointer", "code"),
+        [
+            ("", "/kind", "required"),
+            ("kind=films", "/kind", "unknown_kind"),
+            ("kind=items&kind=users", "/kind", "repeated"),
+            ("kind=items&dry_run=yes", "/dry_run", "not_a_boolean"),
+            ("kind=items&filename=" + "x" * 256, "/filename", "too_long"),
+            ("kind=items&tenant=globex", "/tenant", "unknown_parameter"),
+        ],
+    )
+    def test_says_what_is_wrong_with_the_query(self, cast, query, pointer, code):
+        answer = send(cast.acme.http, query=query)
+
+        assert answer.status_code == 422
+        assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
+        assert stored(cast.acme) == []
+
+    @pytest.mark.parametrize(
+        ("body", "content_type", "headers", "status"),
+        [
+            (ITEMS, "application/json", {}, 415),
+            (ITEMS, "multipart/form-data; boundary=x", {}, 415),
+            (ITEMS, "text/csv", {"Content-Encoding": "br"}, 415),
+            ("", "text/csv", {}, 422),
+        ],
+    )
+    def test_refuses_what_is_no_such_file(self, cast, body, content_type, headers, status):
+        answer = send(cast.acme.http, body, content_type=content_type, **headers)
+
+        assert answer.status_code == status
+        assert answer["Content-Type"] == "application/problem+json"
+        assert stored(cast.acme) == []
+
+    def test_takes_more_than_other_bodies_and_no_more_than_configured(self, cast, settings):
+        large = "item_id\n" + "".join(f"i{number}\n" for number in range(700_000))
+        assert len(large) > 5 * 1024 * 1024
+        taken = send(cast.acme.http, large)
+        settings.IMPORT_MAX_BYTES = len(large) - 1
+
+        refused = send(cast.acme.http, large)
+
+        assert (taken.status_code, refused.status_code, refused.json()["code"]) == (202, 413, "too_large")
+        assert f"{len(large) - 1:,} bytes" in refused.json()["detail"]
+        assert len(stored(cast.acme)) == 1
+
+    def test_refuses_too_many_at_once(self, cast, monkeypatch):
+        monkeypatch.setattr(lifecycle, "MAX_OPEN", 1)
+        send(cast.acme.http)
+
+        refused = send(cast.acme.http)
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+        assert len(stored(cast.acme)) == 1
+
+    def test_a_repetition_is_the_same_import_and_leaves_no_file(self, cast):
+        answers = [send(cast.acme.http, **{"Idempotency-Key": "k"}) for _ in range(2)]
+        other = send(cast.acme.http, ITEMS + "e,E\n", **{"Idempotency-Key": "k"})
+
+        assert [answer.status_code for answer in (*answers, other)] == [202, 202, 422]
+        assert answers[0].json() == answers[1].json()
+        assert answers[1]["Idempotent-Replayed"] == "true"
+        assert len(stored(cast.acme)) == 1
+
+
+class TestGet:
+    def test_answers_304_until_something_happens(self, cast):
+        started = send(cast.acme.http)
+        url = started["Location"]
+        tag = cast.acme.http.get(url)["ETag"]
+
+        assert cast.acme.http.get(url, headers={"If-None-Match": tag}).status_code == 304
+        run(cast.acme, started)
+        assert cast.acme.http.get(url, headers={"If-None-Match": tag}).status_code == 200
+
+    @pytest.mark.parametrize("import_id", ["0", "x", "-1", "9" * 30, "1.5", "٣"])
+    def test_is_404_for_what_there_is_not(self, cast, import_id):
+        assert cast.acme.http.get(f"{URL}/{import_id}").status_code == 404
+
+    def test_does_not_show_imports_of_the_command_line(self, cast):
+        with scope.tenant(cast.acme.tenant.pk):
+            job = Import.objects.create(tenant=cast.acme.tenant, kind="items", filename="/home/somebody/items.csv")
+
+        assert cast.acme.http.get(f"{URL}/{job.pk}").status_code == 404
+
+
+class TestErrors:
+    def test_walks_through_all_of_them(self, cast):
+        started = send(cast.acme.http, "item_id\n" + "a b\nok\n" * 5)
+        run(cast.acme, started)
+        url = started["Location"] + "/errors"
+
+        first = cast.acme.http.get(url + "?limit=3")
+        second = cast.acme.http.get(f"{url}?limit=3&cursor={first.json()['next']}")
+
+        found = first.json()["data"] + second.json()["data"]
+        assert [row["line"] for row in found] == [2, 4, 6, 8, 10]
+        assert (found[0]["field"], found[0]["code"]) == ("item_id", "bad_character")
+        assert 'rel="next"' in first["Link"]
+        assert second.json()["next"] is None
+        assert cast.acme.http.get(url, headers={"If-None-Match": cast.acme.http.get(url)["ETag"]}).status_code == 304
+
+    def test_a_cursor_is_good_for_its_import_only(self, cast):
+        one, two = (send(cast.acme.http, "item_id\na b\nc d\n") for _ in range(2))
+        run(cast.acme, one)
+        cursor = cast.acme.http.get(one["Location"] + "/errors?limit=1").json()["next"]
+
+        assert cast.acme.http.get(f"{two['Location']}/errors?limit=1&cursor={cursor}").status_code == 422
+
+
+class TestCancel:
+    def test_stops_it_and_once_more_does_no_harm(self, cast):
+        url = send(cast.acme.http)["Location"]
+
+        answers = [cast.acme.http.post(url + "/cancel") for _ in range(2)]
+
+        assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "cancelled")] * 2
+
+    def test_is_refused_when_it_has_ended(self, cast):
+        started = send(cast.acme.http)
+        run(cast.acme, started)
+
+        refused = cast.acme.http.post(started["Location"] + "/cancel")
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+
+class TestAccess:
+    def test_stranger_gets_404(self, cast):
+        url = send(cast.acme.http)["Location"]
+
+        assert cast.globex.http.get(url).status_code == 404
+        assert cast.globex.http.get(url + "/errors").status_code == 404
+        assert cast.globex.http.post(url + "/cancel").status_code == 404
+        assert cast.acme.http.get(url).json()["status"] == "waiting"
+
+    def test_needs_a_token(self, cast):
+        url = send(cast.acme.http)["Location"]
+
+        assert send(cast.anonymous).status_code == 401
+        assert {cast.anonymous.get(each).status_code for each in (url, url + "/errors")} == {401}
+        assert cast.anonymous.post(url + "/cancel").status_code == 401
+
+    def test_each_kind_needs_the_scope_of_its_rows(self, cast):
+        events = with_scopes(cast.acme, "events:write", "events:read")
+        items = with_scopes(cast.acme, "catalog:write", "catalog:read")
+        of_items, of_events = send(items), send(events, "user_id,item_id,type\n", "kind=events")
+
+        assert (of_items.status_code, of_events.status_code) == (202, 202)
+        assert (send(events).status_code, send(items, query="kind=events").status_code) == (403, 403)
+        assert (events.get(of_events["Location"]).status_code, events.get(of_items["Location"]).status_code) == (
+            200,
+            403,
+        )
+        assert (items.get(of_items["Location"]).status_code, items.get(of_events["Location"]).status_code) == (200, 403)
+        assert items.post(of_events["Location"] + "/cancel").status_code == 403
+        assert events.post(of_events["Location"] + "/cancel").status_code == 200
+        assert send(cast.acme.reader.http).status_code == 403
+
+
+def with_scopes(member, *scopes):
+    from rest_framework.test import APIClient
+
+    http = APIClient()
+    with scope.tenant(member.tenant.pk):
+        issued = clients.issue(tenant=member.tenant, name="some", scopes=list(scopes))
+        token = tokens.issue(client=issued.client, scopes=list(scopes), now=clock.now())
+    http.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return http
