@@ -160,6 +160,7 @@ class TestRun:
             (gzip.compress(EVENTS.encode())[:-20], "breaks off"),
             (b"\xff\xfe\x00", "not UTF-8"),
         ],
+        ids=["unknown column", "empty", "too many columns", "cut short", "no text"],
     )
     def test_a_file_that_cannot_be_read_fails_with_the_reason(self, acme, text, said):
         job = start(acme, text)

@@ -73,6 +73,7 @@ class TestStart:
             (gzip.compress(b"item_id\na\nd\n"), "text/csv", {"Content-Encoding": "gzip"}),
             (gzip.compress(b'{"item_id": "a"}\n{"item_id": "d"}\n'), "application/x-ndjson; charset=utf-8", {}),
         ],
+        ids=["ndjson", "packed csv", "packed ndjson"],
     )
     def test_takes_csv_and_ndjson_plain_and_packed(self, cast, body, content_type, headers):
         answer = send(cast.acme.http, body, content_type=content_type, **headers)
