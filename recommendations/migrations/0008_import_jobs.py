@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0006_retention'),
-        ('recommendations', '0006_ai_choice'),
+        ('recommendations', '0007_engine'),
     ]
 
     operations = [
