@@ -49,7 +49,8 @@ def keys(text: str) -> list[str]:
     for key in client.scan_iter(count=1000):
         kind = client.type(key).decode()
         read = {
-            "string": lambda key: [client.get(key)],
+            "none": lambda key: [],  # it has run out meanwhile
+            "string": lambda key: [client.get(key) or b""],
             "hash": lambda key: [part for pair in client.hgetall(key).items() for part in pair],
             "list": lambda key: client.lrange(key, 0, -1),
             "set": client.smembers,
