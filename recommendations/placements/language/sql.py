@@ -1,0 +1,137 @@
+"""A condition as PostgreSQL's WHERE over the items' table, every value a parameter.
+
+Each test is true or false and never NULL, so `NOT` means the same as in memory. Order of texts is that of code points
+(COLLATE "C"); no cast can fail, because the type is asked first, inside a CASE.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
+
+from recommendations.placements.language import moments
+from recommendations.placements.language.checks import type_of
+from recommendations.placements.language.nodes import All, Always, AnyOf, Node, Not, Test
+
+TABLE = "recommendations_item"
+Fragment = tuple[str, list[Any]]
+_OPERATORS = frozenset({"=", "<", "<=", ">", ">="})
+
+
+def condition(node: Node) -> RawSQL:
+    """For `Item.objects.filter(...)`; the condition must be bound."""
+    sql, parameters = fragment(node)
+    return RawSQL(sql, parameters, output_field=BooleanField())  # noqa: S611  # constants and parameters only
+
+
+def fragment(node: Node) -> Fragment:
+    """The text and its parameters."""
+    if isinstance(node, Always):
+        return ("true" if node.value else "false"), []
+    if isinstance(node, Not):
+        sql, parameters = fragment(node.part)
+        return f"(NOT {sql})", parameters
+    if isinstance(node, (All, AnyOf)):
+        found = [fragment(part) for part in node.parts]
+        word = " AND " if isinstance(node, All) else " OR "
+        return f"({word.join(sql for sql, _ in found)})", [each for _, parameters in found for each in parameters]
+    return _test(node)
+
+
+def _test(node: Test) -> Fragment:
+    kind = type_of(node.path)
+    if node.path.attribute is not None:
+        return _attribute(node.path.attribute, node.op, node.operand)
+    column = f'"{TABLE}"."{node.path.name}"'
+    if kind == "text":
+        return _text(column, node.op, node.operand)
+    return _list(column, node.op, node.operand) if kind == "list" else _date(column, node.op, node.operand)
+
+
+def _text(column: str, op: str, operand: Any) -> Fragment:
+    if op == "exists":
+        return f"({column} <> '')", []
+    if op == "contains":
+        return f"(strpos({column}, %s::text) > 0)", [operand]
+    if op == "in":
+        return f"({column} = ANY (%s::text[]))", [list(operand)]
+    return f'({column} COLLATE "C" {_operator(op)} %s::text)', [operand]
+
+
+def _list(column: str, op: str, operand: Any) -> Fragment:
+    if op == "exists":
+        return f"(cardinality({column}) > 0)", []
+    if op == "contains":
+        return f"(%s::text = ANY ({column}::text[]))", [operand]
+    return f"({column}::text[] && %s::text[])", [list(operand)]
+
+
+def _date(column: str, op: str, operand: Any) -> Fragment:
+    if op == "exists":
+        return f"({column} IS NOT NULL)", []
+    if op == "in":
+        return f"COALESCE({column} = ANY (%s::timestamptz[]), false)", [list(operand)]
+    return f"COALESCE({column} {_operator(op)} %s::timestamptz, false)", [operand]
+
+
+def _attribute(name: str, op: str, operand: Any) -> Fragment:
+    value, text = f'"{TABLE}"."attributes" -> %s', f'"{TABLE}"."attributes" ->> %s'
+    if op == "exists":
+        return f"""COALESCE(({value}) NOT IN ('""'::jsonb, '[]'::jsonb), false)""", [name]
+    if op == "contains":
+        return (
+            f"(CASE jsonb_typeof({value}) WHEN 'array' THEN ({value}) ? %s::text"
+            f" WHEN 'string' THEN strpos({text}, %s::text) > 0 ELSE false END)",
+            [name, name, operand, name, operand],
+        )
+    if op == "in":
+        return _any_of(name, operand)
+    if isinstance(operand, datetime):
+        return _dated(text, name, op, operand)
+    if op == "=":
+        return f"COALESCE(({value}) = %s::jsonb, false)", [name, json.dumps(operand)]
+    if isinstance(operand, str):
+        return (
+            f"(CASE jsonb_typeof({value}) WHEN 'string' THEN ({text}) COLLATE \"C\" {_operator(op)} %s::text"
+            " ELSE false END)",
+            [name, name, operand],
+        )
+    return (
+        f"(CASE jsonb_typeof({value}) WHEN 'number' THEN ({value})::numeric {_operator(op)} %s::numeric"
+        " ELSE false END)",
+        [name, name, repr(operand)],
+    )
+
+
+def _any_of(name: str, operand: Any) -> Fragment:
+    value = f'"{TABLE}"."attributes" -> %s'
+    plain = [each for each in operand if not isinstance(each, datetime)]
+    texts = [each for each in plain if isinstance(each, str)]
+    parts = [
+        f"COALESCE(({value}) = ANY (%s::jsonb[]), false)",
+        f"(CASE jsonb_typeof({value}) WHEN 'array' THEN ({value}) ?| %s::text[] ELSE false END)",
+    ]
+    parameters: list[Any] = [name, [json.dumps(each) for each in plain], name, name, texts]
+    for each in operand:
+        if isinstance(each, datetime):
+            sql, more = _dated(f'"{TABLE}"."attributes" ->> %s', name, "=", each)
+            parts.append(sql)
+            parameters += more
+    return f"({' OR '.join(parts)})", parameters
+
+
+def _dated(text: str, name: str, op: str, operand: datetime) -> Fragment:
+    """Of texts only: `->>` of a number, a boolean or a list never looks like a date."""
+    return (
+        f"COALESCE((CASE WHEN ({text}) ~ '{moments.DAY}' THEN ({text}) || '{moments.MIDNIGHT}'"
+        f" WHEN ({text}) ~ '{moments.SECOND}' THEN left({text}, {moments.LENGTH}) END)"
+        f' COLLATE "C" {_operator(op)} %s::text, false)',
+        [name, name, name, name, moments.told(operand)],
+    )
+
+
+def _operator(op: str) -> str:
+    assert op in _OPERATORS
+    return op
