@@ -5,7 +5,7 @@ the process's last known popular list. `source` and `degraded` name the step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -35,16 +35,24 @@ _Found = tuple[bool, Sequence[StoredList | None], Mapping[str, float] | None]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The list that answers, what to say of it, and what of it may not be shown (id -> unix second from when on)."""
+    """The list that answers, what to say of it, and what of it may not be shown (id -> unix second from when on).
+
+    `refills`: a page that is narrowed is filled from `spare`, the popular list, and then with the newest items.
+    """
 
     stored: StoredList
     degraded: str | None
     gone: Mapping[str, float]
+    refills: bool = True
+    spare: StoredList | None = None
 
 
-def for_people(*, tenant_id: int, placement: str, user_ids: Sequence[str], now: datetime, admit: Admit) -> list[Chosen]:
+def for_people(
+    *, tenant_id: int, placement: str, user_ids: Sequence[str], now: datetime, admit: Admit, spare: bool = False
+) -> list[Chosen]:
     """One choice a person, in order. Warm: one Redis round trip for all, with admission, and no SQL.
 
+    `spare` brings the popular list as well, for a request that leaves items out.
     Raises: what `admit` raises. A tenant over its quota whose plan gives a static list gets the popular one for all.
     """
     on = [flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id) for user_id in user_ids]
@@ -53,14 +61,20 @@ def for_people(*, tenant_id: int, placement: str, user_ids: Sequence[str], now: 
         keys.user_list(tenant_id, placement, user_id) if personal else for_all
         for user_id, personal in zip(user_ids, on, strict=True)
     ]
+    if spare:
+        wanted.append(for_all)
     decision = admit(store.reads(tenant_id, wanted))
     if decision.static:
         return [_over_quota(tenant_id, placement, now)] * len(user_ids)
     redis_up, found, gone = _brought(tenant_id, decision, wanted, now)
-    return [
+    chosen = [
         _choose(tenant_id, placement, user_id, personal, stored, gone, redis_up, now)
-        for user_id, personal, stored in zip(user_ids, on, found, strict=True)
+        for user_id, personal, stored in zip(user_ids, on, found[: len(user_ids)], strict=True)
     ]
+    if not spare:
+        return chosen
+    common = found[-1] or _spare(tenant_id, redis_up)
+    return [replace(each, spare=common) for each in chosen]
 
 
 def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Chosen:
@@ -94,7 +108,10 @@ def similar(*, tenant_id: int, item_id: str, now: datetime, admit: Admit) -> Cho
         stored = queries.decoded(raw)
         if raw is not None and stored is not None and redis_up:
             _refill(wanted[0], raw, store.REFILL_TTL_SECONDS)
-    return _with_gone(tenant_id, stored, stored.provenance.degraded, gone, now) if stored else None
+    if stored is None:
+        return None
+    # Not filled with anything else: whatever stood there would not be similar.
+    return replace(_with_gone(tenant_id, stored, stored.provenance.degraded, gone, now), refills=False)
 
 
 def _over_quota(tenant_id: int, placement: str, now: datetime) -> Chosen:
@@ -194,6 +211,13 @@ def _fallback(
             )
         )
         return Chosen(remembered, "database", gone or {})
+
+
+def _spare(tenant_id: int, redis_up: bool) -> StoredList | None:
+    try:
+        return _popular(tenant_id, redis_up)
+    except DATABASE_AWAY:
+        return None
 
 
 def _popular(tenant_id: int, redis_up: bool) -> StoredList | None:

@@ -1,4 +1,4 @@
-"""From a chosen list to the bytes of an answer: filter, cut, number, and say how it was made.
+"""From a chosen list to the bytes of an answer: cut a page, and say how it was made.
 
 The usual request copies the stored head; anything else parses the list. The same list, page and options always give
 the same bytes, the same ETag and the same recommendation id.
@@ -6,42 +6,21 @@ the same bytes, the same ETag and the same recommendation id.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from recommendations.attribution import recommendation_ids
 from recommendations.attribution.collector import collector
-from recommendations.cache.form import HEAD
 from recommendations.metrics import SERVED
-from recommendations.serving import cursor, queries
+from recommendations.placements import language
+from recommendations.serving import cursor, queries, selection
 from recommendations.serving.ladder import Chosen
+from recommendations.serving.matching import Matcher
+from recommendations.serving.options import Options
 
 MAX_LIMIT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the caller asked for. `shown` are digests of the items of earlier pages."""
-
-    limit: int = HEAD
-    category: str = ""
-    exclude: frozenset[str] = frozenset()
-    include_item: bool = False
-    explain: bool = False
-    shown: Sequence[bytes] = field(default_factory=tuple)
-
-    @property
-    def usual(self) -> bool:
-        """Whether the stored head is the answer."""
-        return self.limit == HEAD and not (
-            self.category or self.exclude or self.include_item or self.explain or self.shown
-        )
-
-    def binding(self) -> str:
-        """What a cursor for the next page is bound to, besides its subject."""
-        return json.dumps([self.category, sorted(self.exclude), self.include_item, self.explain])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +59,54 @@ def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime
     return tuple(cursor.read(token, binding=subject.binding() + options.binding(), now=now))
 
 
-def render(*, chosen: Chosen, subject: Subject, options: Options, now: datetime) -> Answer:
-    """The page. Asks Postgres only for `category` and `include=item`."""
+def render(
+    *, chosen: Chosen, subject: Subject, options: Options, now: datetime, matcher: Matcher | None = None
+) -> Answer:
+    """The page. Asks Postgres only for `category`, `filter`, `include=item` and what fills a page after `exclude`.
+
+    `matcher` is that of a request for several lists.
+    """
     stored, moment = chosen.stored, now.timestamp()
-    if options.usual and _untouched(chosen, moment):
+    if options.usual and selection.untouched(chosen, moment):
         items, ids, more = stored.head, stored.head_ids, stored.total > len(stored.head_ids)
     else:
-        page, more = _select(chosen, subject, options, moment)
-        ids = tuple(item["item_id"] for item in page)
-        items = ",".join(_dumps(item) for item in page).encode()
+        selected = selection.select(
+            chosen=chosen,
+            user_id=subject.user_id,
+            options=options,
+            matcher=matcher or matcher_of(tenant_id=subject.tenant_id, options=options, now=now),
+            moment=moment,
+        )
+        if options.include_item:
+            _include_items(subject.tenant_id, selected.page)
+        ids = tuple(item["item_id"] for item in selected.page)
+        items, more = ",".join(_dumps(item) for item in selected.page).encode(), selected.more
     after = None
     if more:
         shown = [*options.shown, *(cursor.digest(item_id) for item_id in ids)]
         after = cursor.write(shown=shown, binding=subject.binding() + options.binding(), now=now)
     return _assemble(chosen, subject, options, items, ids, after)
+
+
+def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:
+    """What decides which items the options let through.
+
+    Raises: FilterRefused.
+    """
+    node = language.parse(options.filter) if options.filter else None
+    return Matcher(tenant_id=tenant_id, category=options.category, node=node, now=now)
+
+
+def prepared_matcher(*, tenant_id: int, chosen: Sequence[Chosen], options: Options, now: datetime) -> Matcher:
+    """The matcher for several lists, which asks about all their items at once.
+
+    Raises: FilterRefused.
+    """
+    matcher = matcher_of(tenant_id=tenant_id, options=options, now=now)
+    if matcher.narrows:
+        lists = {id(each): each for one in chosen for each in (one.stored, one.spare) if each is not None}
+        matcher.prepare(entry["item_id"] for each in lists.values() for entry in each.entries())
+    return matcher
 
 
 def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
@@ -108,43 +121,6 @@ def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
         item_ids=answer.item_ids,
         at=now.timestamp(),
     )
-
-
-def _untouched(chosen: Chosen, moment: float) -> bool:
-    gone, until = chosen.gone, chosen.stored.until
-    if not gone and not until:
-        return True
-    return all(_may_be_shown(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
-
-
-def _may_be_shown(item_id: str, gone: Mapping[str, float], until: Mapping[str, float], moment: float) -> bool:
-    return gone.get(item_id, moment + 1) > moment and until.get(item_id, moment + 1) > moment
-
-
-def _select(chosen: Chosen, subject: Subject, options: Options, moment: float) -> tuple[list[dict[str, Any]], bool]:
-    stored = chosen.stored
-    entries = stored.entries()
-    for entry, part in zip(entries, stored.parts, strict=True):
-        if options.explain:
-            entry["explain"] = {"part": part}
-    shown = set(options.shown)
-    left = [
-        entry
-        for entry in entries
-        if entry["item_id"] not in options.exclude
-        and _may_be_shown(entry["item_id"], chosen.gone, stored.until, moment)
-        and (not shown or cursor.digest(entry["item_id"]) not in shown)
-    ]
-    if options.category:
-        ids = [entry["item_id"] for entry in left]
-        kept = queries.in_category(tenant_id=subject.tenant_id, item_ids=ids, category=options.category)
-        left = [entry for entry in left if entry["item_id"] in kept]
-    page = left[: options.limit]
-    for rank, entry in enumerate(page, start=len(options.shown) + 1):
-        entry["rank"] = rank
-    if options.include_item:
-        _include_items(subject.tenant_id, page)
-    return page, len(left) > options.limit
 
 
 def _include_items(tenant_id: int, page: Sequence[dict[str, Any]]) -> None:

@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from accounts import scope
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode, encode
 from recommendations.models import EndUser, Item, Placement, ReferenceList, UserList
+from recommendations.placements import language
+from recommendations.placements.language import Node
 
 LATEST_LIMIT = 100
 
@@ -129,11 +131,36 @@ def items(*, tenant_id: int, item_ids: Collection[str]) -> dict[str, Item]:
         return {item.item_id: item for item in found}
 
 
-def in_category(*, tenant_id: int, item_ids: Collection[str], category: str) -> set[str]:
-    """Which of these items are in the category."""
+def matching(
+    *,
+    tenant_id: int,
+    item_ids: Collection[str] | None,
+    category: str,
+    node: Node | None,
+    now: datetime,
+    limit: int,
+) -> list[str]:
+    """Which of these items are in the category (any for ""), meet the condition, and may be shown now.
+
+    For None: the newest items that do, at most `limit`, newest first.
+    """
     with scope.tenant(tenant_id):
-        found = Item.objects.filter(tenant_id=tenant_id, item_id__in=item_ids, categories__contains=[category])
-        return set(found.values_list("item_id", flat=True))
+        items = Item.objects.filter(shown(now), tenant_id=tenant_id)
+        if category:
+            items = items.filter(categories__contains=[category])
+        if node is not None:
+            items = items.filter(language.condition(node))
+        if item_ids is not None:
+            return list(items.filter(item_id__in=item_ids).order_by().values_list("item_id", flat=True))
+        return list(items.order_by("-created_at", "item_id").values_list("item_id", flat=True)[:limit])
+
+
+def person(*, tenant_id: int, user_id: str) -> language.Person:
+    """What conditions may ask of the person; nothing of somebody unknown."""
+    with scope.tenant(tenant_id):
+        rows = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).order_by()
+        row = rows.values_list("locale", "segments", "attributes").first()
+    return language.Person(user_id, *row) if row else language.Person(user_id)
 
 
 def item_exists(*, tenant_id: int, item_id: str) -> bool:

@@ -1,6 +1,7 @@
 """The answers: personal lists, batches, similar items, popular items."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +19,11 @@ from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.api.v1 import wire
 from recommendations.catalog import ids
+from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.models import HOME
 from recommendations.serving import ladder, page, queries
-from recommendations.serving.page import Options, Subject
+from recommendations.serving.options import Options
+from recommendations.serving.page import Subject
 
 MAX_BATCH = 100
 CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin"}
@@ -55,6 +58,7 @@ class RecommendationsView(AdmittedWithReads):
             user_ids=[user_id],
             now=now,
             admit=_admission(request, now),
+            spare=options.narrows,
         )
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
@@ -82,6 +86,7 @@ class RecommendationsBatchView(AdmittedWithReads):
             exclude=frozenset(body["exclude"]),
             include_item=body.get("include") == "item",
             explain=body["explain"],
+            filter=_filter(body["filter"]),
         )
         chosen = ladder.for_people(
             tenant_id=tenant_id,
@@ -89,11 +94,13 @@ class RecommendationsBatchView(AdmittedWithReads):
             user_ids=body["user_ids"],
             now=now,
             admit=_admission(request, now, cost=len(body["user_ids"])),
+            spare=options.narrows,
         )
+        matcher = page.prepared_matcher(tenant_id=tenant_id, chosen=chosen, options=options, now=now)
         answers = []
         for one, user_id in zip(chosen, body["user_ids"], strict=True):
             subject = Subject(tenant_id, user_id, body["placement"])
-            answer = page.render(chosen=one, subject=subject, options=options, now=now)
+            answer = page.render(chosen=one, subject=subject, options=options, now=now, matcher=matcher)
             page.served(answer=answer, subject=subject, now=now)
             answers.append(answer.body)
         return HttpResponse(
@@ -171,11 +178,25 @@ def _options(query: Any, subject: Subject, now: datetime) -> Options:
         exclude=frozenset(values["exclude"]),
         include_item=values.get("include") == "item",
         explain=values["explain"],
+        filter=_filter(values["filter"]),
     )
     if not values["cursor"]:
         return options
-    shown = page.read_cursor(values["cursor"], subject=subject, options=options, now=now)
-    return Options(options.limit, options.category, options.exclude, options.include_item, options.explain, shown)
+    return replace(options, shown=page.read_cursor(values["cursor"], subject=subject, options=options, now=now))
+
+
+def _filter(text: str) -> str:
+    """The filter as it was written.
+
+    Raises: InvalidInput with the column.
+    """
+    try:
+        if text:
+            parse(text)
+    except FilterRefused as refused:
+        error = FieldError("/filter", "bad_filter", refused.detail)
+        raise InvalidInput(f"The filter cannot be read. {refused.detail}", errors=[error]) from None
+    return text
 
 
 def _check_id(pointer: str, value: str) -> None:

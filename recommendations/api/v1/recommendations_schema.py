@@ -10,6 +10,7 @@ from core.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
 from recommendations.api.v1 import wire
 from recommendations.cache.form import HEAD
 from recommendations.catalog import shapes
+from recommendations.placements.language.parsing import MAX_LENGTH
 from recommendations.placements.models import HOME
 from recommendations.serving.page import MAX_LIMIT
 
@@ -32,10 +33,17 @@ PROBLEMS = READ_PROBLEMS
 MAX_EXCLUDE = 100
 MAX_EXCLUDE_BYTES = 4096
 
+FILTER = {"type": "string", "maxLength": MAX_LENGTH}
+
 PAGE_PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": HEAD}),
     OpenApiParameter("cursor", wire.CURSOR, description="`next` of the page before; good for half an hour."),
     OpenApiParameter("category", {"type": "string", "maxLength": shapes.MAX_CATEGORY}),
+    OpenApiParameter(
+        "filter",
+        FILTER,
+        description="Only items that meet this condition, such as `attributes.price < 20 and not title contains 'x'`.",
+    ),
     OpenApiParameter(
         "exclude",
         {"type": "array", "maxItems": MAX_EXCLUDE, "items": wire.ID},
@@ -54,6 +62,7 @@ class PageQuery(StrictSerializer):
     category = serializers.CharField(
         max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
+    filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
     include = serializers.ChoiceField(choices=["item"], required=False)
     explain = serializers.BooleanField(default=False)
     placement = serializers.CharField(default=HOME)
@@ -77,6 +86,7 @@ class BatchRequest(StrictBody):
         max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
     exclude = serializers.ListField(child=wire.ExternalId(), default=list, max_length=1000)
+    filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
     include = serializers.ChoiceField(choices=["item"], required=False)
     explain = serializers.BooleanField(default=False)
 

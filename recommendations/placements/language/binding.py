@@ -10,7 +10,7 @@ from recommendations.placements.language.checks import type_of
 from recommendations.placements.language.nodes import Ahead, All, Always, AnyOf, Node, Not, Path, Test
 from recommendations.placements.language.predicate import satisfied
 
-NEVER = Always(False)
+NEVER = Always(value=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _ESCAPED = {"n": "\n", "t": "\t"}
 
 
 @v_args(inline=True)
-class Builder(Transformer):  # type: ignore[misc]  # lark has no types here
+class Builder(Transformer[Token, Any]):
     """One method a rule; the names are the grammar's."""
 
     def start(self, node: Node) -> Node:
@@ -83,10 +83,10 @@ class Builder(Transformer):  # type: ignore[misc]  # lark has no types here
         return Located(_column(token), _number(token))
 
     def true(self, token: Token) -> Located:
-        return Located(_column(token), True)
+        return Located(column=_column(token), value=True)
 
     def false(self, token: Token) -> Located:
-        return Located(_column(token), False)
+        return Located(column=_column(token), value=False)
 
     def date(self, token: Token) -> Located:
         return Located(_column(token), _moment(token))
@@ -137,7 +137,7 @@ def _deeper(*parts: Node) -> int:
 
 
 def _column(token: Token) -> int:
-    return int(token.start_pos) + 1
+    return (token.start_pos or 0) + 1
 
 
 def _unquoted(token: Token) -> str:

@@ -54,9 +54,9 @@ def path_of(names: list[Located]) -> Path:
 
 def _attribute(person: bool, names: list[Located], column: int) -> Path:
     if len(names) == 1:
-        raise FilterRefused(names[0].column, "name the attribute: attributes.price, or attributes[\"size (cm)\"].")
+        raise FilterRefused(names[0].column, 'name the attribute: attributes.price, or attributes["size (cm)"].')
     if len(names) > 2:
-        detail = f"attributes are flat; for a name with a dot write attributes[\"{names[1].value}.{names[2].value}\"]."
+        detail = f'attributes are flat; for a name with a dot write attributes["{names[1].value}.{names[2].value}"].'
         raise FilterRefused(names[2].column, detail)
     name = str(names[1].value)
     if not 0 < len(name) <= MAX_ATTRIBUTE_NAME:
@@ -93,4 +93,5 @@ def check_operand(path: Path, op: str, operand: Located) -> None:
     dated = isinstance(value, (datetime, Ahead))
     fits = dated if kind == "date" else isinstance(value, str)
     if kind != "free" and not fits:
-        raise FilterRefused(operand.column, f"'{path}' is compared with {EXAMPLES['text' if kind == 'list' else kind]}.")
+        wanted = EXAMPLES["text" if kind == "list" else kind]
+        raise FilterRefused(operand.column, f"'{path}' is compared with {wanted}.")

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from lark import Lark, UnexpectedCharacters, UnexpectedInput
+from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
 from recommendations.placements.language.building import Builder
@@ -61,13 +61,12 @@ def _parser() -> Any:
 
 def _refusal(text: str, error: UnexpectedInput) -> FilterRefused:
     if isinstance(error, UnexpectedCharacters):
-        at: int = error.pos_in_stream
+        at = error.pos_in_stream or 0
         if text[at] in "\"'":
             return FilterRefused(at + 1, "the text that begins here has no end; close it with the same quotation mark.")
         return FilterRefused(at + 1, f"found '{text[at]}'; expected {spoken(error.allowed or ())}.")
-    token = getattr(error, "token", None)
-    ended = token is None or token.type == "$END"
-    wanted = getattr(error, "accepts", None) or error.expected
-    if ended:
-        return FilterRefused(len(text) + 1, f"the filter ends here; expected {spoken(wanted)}.")
-    return FilterRefused(token.start_pos + 1, f"found '{token}'; expected {spoken(wanted)}.")
+    assert isinstance(error, UnexpectedToken)
+    wanted = spoken(error.accepts or error.expected)
+    if error.token.type == "$END":
+        return FilterRefused(len(text) + 1, f"the filter ends here; expected {wanted}.")
+    return FilterRefused((error.token.start_pos or 0) + 1, f"found '{error.token}'; expected {wanted}.")

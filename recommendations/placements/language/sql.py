@@ -81,11 +81,11 @@ def _attribute(name: str, op: str, operand: Any) -> Fragment:
     if op == "exists":
         return f"""COALESCE(({value}) NOT IN ('""'::jsonb, '[]'::jsonb), false)""", [name]
     if op == "contains":
-        return (
+        sql = (
             f"(CASE jsonb_typeof({value}) WHEN 'array' THEN ({value}) ? %s::text"
-            f" WHEN 'string' THEN strpos({text}, %s::text) > 0 ELSE false END)",
-            [name, name, operand, name, operand],
+            f" WHEN 'string' THEN strpos({text}, %s::text) > 0 ELSE false END)"
         )
+        return sql, [name, name, operand, name, operand]
     if op == "in":
         return _any_of(name, operand)
     if isinstance(operand, datetime):
@@ -93,16 +93,10 @@ def _attribute(name: str, op: str, operand: Any) -> Fragment:
     if op == "=":
         return f"COALESCE(({value}) = %s::jsonb, false)", [name, json.dumps(operand)]
     if isinstance(operand, str):
-        return (
-            f"(CASE jsonb_typeof({value}) WHEN 'string' THEN ({text}) COLLATE \"C\" {_operator(op)} %s::text"
-            " ELSE false END)",
-            [name, name, operand],
-        )
-    return (
-        f"(CASE jsonb_typeof({value}) WHEN 'number' THEN ({value})::numeric {_operator(op)} %s::numeric"
-        " ELSE false END)",
-        [name, name, repr(operand)],
-    )
+        compared = f'({text}) COLLATE "C" {_operator(op)} %s::text'
+        return f"(CASE jsonb_typeof({value}) WHEN 'string' THEN {compared} ELSE false END)", [name, name, operand]
+    compared = f"({value})::numeric {_operator(op)} %s::numeric"
+    return f"(CASE jsonb_typeof({value}) WHEN 'number' THEN {compared} ELSE false END)", [name, name, repr(operand)]
 
 
 def _any_of(name: str, operand: Any) -> Fragment:
@@ -124,12 +118,12 @@ def _any_of(name: str, operand: Any) -> Fragment:
 
 def _dated(text: str, name: str, op: str, operand: datetime) -> Fragment:
     """Of texts only: `->>` of a number, a boolean or a list never looks like a date."""
-    return (
+    sql = (
         f"COALESCE((CASE WHEN ({text}) ~ '{moments.DAY}' THEN ({text}) || '{moments.MIDNIGHT}'"
         f" WHEN ({text}) ~ '{moments.SECOND}' THEN left({text}, {moments.LENGTH}) END)"
-        f' COLLATE "C" {_operator(op)} %s::text, false)',
-        [name, name, name, name, moments.told(operand)],
+        f' COLLATE "C" {_operator(op)} %s::text, false)'
     )
+    return sql, [name, name, name, name, moments.told(operand)]
 
 
 def _operator(op: str) -> str:

@@ -28,7 +28,9 @@ def items(cast):
 def disagreement(items, text, who):
     """The ids that only one of both forms takes, and how many both take."""
     node = language.bind(language.parse(text), person=person(who), now=NOW)
-    by_sql = set(Item.objects.filter(language.condition(node), tenant=items[0].tenant).values_list("item_id", flat=True))
+    by_sql = set(
+        Item.objects.filter(language.condition(node), tenant=items[0].tenant).values_list("item_id", flat=True)
+    )
     by_memory = {each.item_id for each in items if language.holds(node, each)}
     return by_sql ^ by_memory, len(by_memory)
 

@@ -1,0 +1,111 @@
+"""Which of a list's items a page shows, at this moment and for this request; and what fills it where too few are left.
+
+A narrowed page stays full: the list holds a hundred items for a page of twenty, then come popular ones, then the
+newest. A walk shows at most a hundred items, each once, as its cursor remembers them all.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recommendations.serving import cursor
+from recommendations.serving.ladder import Chosen
+from recommendations.serving.matching import Matcher
+from recommendations.serving.options import Options
+
+MAX_WALK = 100
+POPULAR_REASON, LATEST_REASON = "Popular with everybody", "New in the catalogue"
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The page's entries, best first, and whether the walk goes on."""
+
+    page: list[Entry]
+    more: bool
+
+
+def untouched(chosen: Chosen, moment: float) -> bool:
+    """Whether the stored head may be shown as it is."""
+    gone, until = chosen.gone, chosen.stored.until
+    if not gone and not until:
+        return True
+    return all(_may_be_shown(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
+
+
+def select(*, chosen: Chosen, user_id: str | None, options: Options, matcher: Matcher, moment: float) -> Selection:
+    """The page that these options ask for."""
+    walk = _Walk(chosen.gone, options, moment)
+    left = walk.unseen(_entries(chosen.stored.entries(), chosen.stored.parts), chosen.stored.until)
+    room = min(options.limit, MAX_WALK - len(options.shown))
+    if matcher.narrows:
+        left = _kept(left, matcher, user_id)
+    if options.narrows and chosen.refills and len(left) <= room:
+        left += _spare(chosen, walk, matcher, user_id)
+        if len(left) <= room:
+            left += walk.unseen(_latest(matcher.latest(user_id)), {})
+    page = left[:room]
+    for rank, entry in enumerate(page, start=len(options.shown) + 1):
+        entry["rank"] = rank
+        part = entry.pop("part")
+        if options.explain:
+            entry["explain"] = {"part": part}
+    return Selection(page, len(left) > room and len(options.shown) + room < MAX_WALK)
+
+
+class _Walk:
+    """What has been shown or is in the page already, and what may not be."""
+
+    def __init__(self, gone: Mapping[str, float], options: Options, moment: float) -> None:
+        self._gone = gone
+        self._exclude = options.exclude
+        self._shown = set(options.shown)
+        self._moment = moment
+        self._seen: set[str] = set()
+
+    def unseen(self, entries: Iterable[Entry], until: Mapping[str, float]) -> list[Entry]:
+        """Those that may come next, each once."""
+        found = []
+        for entry in entries:
+            item_id = entry["item_id"]
+            if item_id in self._seen or item_id in self._exclude:
+                continue
+            if self._shown and cursor.digest(item_id) in self._shown:
+                continue
+            if _may_be_shown(item_id, self._gone, until, self._moment):
+                self._seen.add(item_id)
+                found.append(entry)
+        return found
+
+
+def _may_be_shown(item_id: str, gone: Mapping[str, float], until: Mapping[str, float], moment: float) -> bool:
+    return gone.get(item_id, moment + 1) > moment and until.get(item_id, moment + 1) > moment
+
+
+def _entries(entries: Sequence[Entry], parts: Sequence[str]) -> list[Entry]:
+    for entry, part in zip(entries, parts, strict=True):
+        entry["part"] = part
+    return list(entries)
+
+
+def _kept(entries: list[Entry], matcher: Matcher, user_id: str | None) -> list[Entry]:
+    kept = matcher.kept(user_id, [entry["item_id"] for entry in entries])
+    return [entry for entry in entries if entry["item_id"] in kept]
+
+
+def _spare(chosen: Chosen, walk: _Walk, matcher: Matcher, user_id: str | None) -> list[Entry]:
+    """Popular items that meet the request; their scores are not comparable with the list's."""
+    if chosen.spare is None:
+        return []
+    entries = walk.unseen(_entries(chosen.spare.entries(), chosen.spare.parts), chosen.spare.until)
+    if matcher.narrows:
+        entries = _kept(entries, matcher, user_id)
+    return [{**entry, "score": 0.0, "reason": POPULAR_REASON, "part": "popularity"} for entry in entries]
+
+
+def _latest(item_ids: Iterable[str]) -> list[Entry]:
+    return [
+        {"item_id": item_id, "rank": 0, "score": 0.0, "reason": LATEST_REASON, "evidence": [], "part": "latest"}
+        for item_id in item_ids
+    ]
