@@ -42,7 +42,8 @@ def ids(body):
 
 
 def walk(caller, user_id, **query):
-    pages, cursor = [], {}
+    pages: list[list[str]] = []
+    cursor: dict[str, str] = {}
     while True:
         body = answer(caller, user_id, **query, **cursor)
         pages.append(ids(body))
