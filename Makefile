@@ -16,7 +16,7 @@ BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
 CHECKS := lint format-check imports migrations-check types
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format format-check types imports migrations-check bench drills requirements openapi \
+.PHONY: litellm help demo up test check lint format format-check types imports migrations-check bench drills requirements openapi \
 	clean
 
 ##@ Run
@@ -44,6 +44,8 @@ bench: .venv/dev ## The benchmarks, with their figures
 
 drills: .venv/dev ## Break things on purpose, at full length (.ci/run has the short form)
 	@DRILLS=long $(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m drill tests
+
+litellm: .venv-litellm/done ## A foreign OpenAI-compatible server for one drill, in .venv-litellm (750 MB)
 
 ##@ Check
 
@@ -78,13 +80,14 @@ requirements: ## Pin the packages of requirements*.in again, with hashes
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) requirements-litellm.in -o requirements-litellm.txt
 
 openapi: .venv/dev ## Write docs/api/openapi.yaml anew, after a change of the API
 	@DJANGO_SETTINGS_MODULE=config.settings.test AI_SIMULATED= \
 		$(BIN)/python manage.py spectacular --skip-checks --validate --fail-on-warn --file docs/api/openapi.yaml
 
 clean: ## Remove data, logs and caches (var/), and the virtual environment
-	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
+	rm -rf var .venv .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## This list
@@ -104,6 +107,13 @@ help: ## This list
 .venv/service: requirements.txt requirements-embedded.txt | .venv/bin/python
 	@echo "Installing the service's packages"
 	@$(PIP_INSTALL) -r requirements.txt -r requirements-embedded.txt
+	@touch $@
+
+.venv-litellm/done: requirements-litellm.txt
+	@echo "Installing LiteLLM"
+	@$(PYTHON) -m venv .venv-litellm
+	@.venv-litellm/bin/python -m pip install --quiet --quiet --disable-pip-version-check --only-binary :all: \
+		--require-hashes -r requirements-litellm.txt
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/service

@@ -2,6 +2,8 @@
 
 from recommendations.ai.models import (
     AIAnswer,
+    AIBatch,
+    AIBatchQuestion,
     AIBudget,
     AICall,
     AIFallbackStat,
@@ -22,6 +24,8 @@ from recommendations.precompute.models import Artefact, Build, Chunk, ReferenceL
 
 __all__ = [
     "AIAnswer",
+    "AIBatch",
+    "AIBatchQuestion",
     "AIBudget",
     "AICall",
     "AIFallbackStat",

@@ -3,7 +3,7 @@
 import os
 from typing import TypeVar
 
-Amount = TypeVar("Amount", int, float)
+Amount = TypeVar("Amount", int, float, list[str])
 
 LONG = os.environ.get("DRILLS") == "long"
 

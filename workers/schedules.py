@@ -30,6 +30,7 @@ def schedule() -> dict[str, dict[str, Any]]:
             "options": {"expires": 3000},
         },
         "idempotency-keys": {"task": PURGE, "schedule": crontab(minute=40), "options": {"expires": 3000}},
+        "ai-batches": {"task": jobs.AI_BATCHES, "schedule": 60.0, "options": {"expires": 50}},
         "ai-tidy": {"task": TIDY, "schedule": 120.0, "options": {"expires": 110}},
         "erasures": {"task": COPY_LOG, "schedule": 60.0, "options": {"expires": 50}},
         "attribution": {"task": attribution.GATHER, "schedule": 2.0, "options": {"expires": 2}},

@@ -16,6 +16,7 @@ from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.observation import observed_breaker
 from recommendations.ai.prices import NANO_PER_USD
 from recommendations.models import (
+    AIBatch,
     AIBudget,
     AICall,
     AIFallbackStat,
@@ -156,6 +157,28 @@ class AISentAdmin(ReadOnlyTenantAdmin):
     list_display = ["at", "tenant", "origin", "model", "purpose", "prompt_version", "size_bytes", "contents"]
     list_filter = ["purpose", "model"]
     date_hierarchy = "at"
+
+
+@admin.register(AIBatch)
+class AIBatchAdmin(ReadOnlyTenantAdmin):
+    """Questions asked together at the batch price, and how far they are."""
+
+    list_display = [
+        "id",
+        "tenant",
+        "build_id",
+        "model",
+        "state",
+        "result",
+        "questions",
+        "answers",
+        "created_at",
+        "submitted_at",
+        "ended_at",
+        "error",
+    ]
+    list_filter = ["state", "result"]
+    date_hierarchy = "created_at"
 
 
 @admin.register(AIGate)

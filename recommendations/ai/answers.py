@@ -40,7 +40,7 @@ def keep(
     *,
     tenant_id: int,
     digest: str,
-    person_key: str,
+    subject: str,
     request: CompletionRequest,
     model: str,
     content: Mapping[str, Any],
@@ -50,7 +50,7 @@ def keep(
     answer = AIAnswer(
         tenant_id=tenant_id,
         digest=digest,
-        subject=subject_of(person_key),
+        subject=subject,
         model=model,
         prompt_version=request.prompt_version,
         content=dict(content),

@@ -83,8 +83,22 @@ class Budget:
 
     def settle(self, reservation: Reservation, *, spent: Amount, call: AICall) -> None:
         """Write the ledger row and turn the reservation into what was really spent, in one transaction."""
+        self.settle_all(reservation, spent=spent, calls=[call], now=call.at)
+
+    def settle_all(
+        self,
+        reservation: Reservation,
+        *,
+        spent: Amount,
+        calls: Sequence[AICall],
+        now: datetime,
+        also: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """The same for the calls of a batch, and what `also` does; False, and nothing is done, where it says so."""
         alerts: list[BudgetAlert] = []
         with transaction.atomic(durable=True), scope.tenant(reservation.tenant_id):
+            if not also():
+                return False
             held = _delete(reservation)
             for cap in caps_of(tenant_id=reservation.tenant_id, day=reservation.day, limits=self.limits):
                 cap.rows.update(
@@ -94,11 +108,12 @@ class Budget:
                     spent_nano_usd=F("spent_nano_usd") + spent.nano_usd,
                 )
                 near = cap.rows.filter(cap.spent_at_least(SOFT_SHARE, more=Amount()), warned_at__isnull=True)
-                if near.update(warned_at=call.at):
+                if near.update(warned_at=now):
                     alerts.append(_alert("soft", cap))
-                    announce(alerts[-1], now=call.at)
-            call.save(force_insert=True)
+                    announce(alerts[-1], now=now)
+            AICall.objects.bulk_create(calls, batch_size=500)
         self._tell(alerts)
+        return True
 
     def release(self, reservation: Reservation) -> bool:
         """Give the reservation back: nothing was spent. False when it was settled or had expired."""

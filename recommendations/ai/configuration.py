@@ -47,6 +47,8 @@ class AIConfiguration:
     control_percent: int = 10
     """Of the people at a placement never meet AI, so that what it brings can be measured."""
     gate: GatePolicy = field(default_factory=GatePolicy)
+    batch: bool = False
+    """Nightly builds ask through the vendor's batch interface."""
     prices: PriceTable = field(default_factory=shipped_table, compare=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +110,7 @@ class AIConfiguration:
             sent_days=getattr(settings, "AI_SENT_DAYS", 30),
             control_percent=getattr(settings, "AI_CONTROL_PERCENT", 10),
             gate=gate_policy(settings),
+            batch=getattr(settings, "AI_BATCH", False),
         )
 
 

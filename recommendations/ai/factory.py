@@ -8,11 +8,12 @@ from datetime import date
 from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.ai import observation
+from recommendations.ai.batches import Desk
 from recommendations.ai.budget import Budget
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gates import Equipment
 from recommendations.ai.gateway import AIGateway
-from recommendations.ai.openai_client import OpenAIProvider
+from recommendations.ai.openai_client import OpenAIBatches, OpenAIProvider
 from recommendations.ai.prices import UnknownModel
 from recommendations.ai.provider import NullProvider, Provider
 from recommendations.ai.retry import RetryingProvider, RetryPolicy
@@ -27,6 +28,21 @@ def build_provider(config: AIConfiguration) -> Provider:
     if not config.configured:
         return NullProvider()
     return RetryingProvider(OpenAIProvider(config))
+
+
+def build_desk(config: AIConfiguration, *, today: date) -> Desk:
+    """Return what handling batches takes. Close its parts when the work is done.
+
+    Raises:
+        UnknownModel: the model has no price.
+    """
+    return Desk(
+        batches=OpenAIBatches(config),
+        provider=OpenAIProvider(config),
+        budget=Budget(limits=config.budget, hooks=(observation.log_alert, observation.count_alert)),
+        price=config.prices.price(config.model, on=today),
+        origin=config.origin,
+    )
 
 
 def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy | None = None) -> AIGateway:

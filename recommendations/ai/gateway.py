@@ -133,6 +133,12 @@ class AIGateway:
             AI_REQUESTS.labels("ok").inc()
             return completion
 
+    def for_batch(self, *, tenant_id: int, request: RerankRequest) -> tuple[str, CompletionRequest] | None:
+        """Return a question with its digest, to be asked later; None where it was answered before."""
+        question = pose(request).completion_request
+        digest = answers.digest_of(question, model=self.model, origin=self._origin)
+        return None if answers.find(tenant_id=tenant_id, digest=digest) else (digest, question)
+
     def preview(self, *, tenant_id: int, request: RerankRequest, now: datetime, answer_tokens: int) -> Preview:
         """Return what a rerank would cost, when its answer has so many tokens; nothing is called.
 
@@ -189,7 +195,7 @@ class AIGateway:
             answers.keep(
                 tenant_id=tenant_id,
                 digest=digest,
-                person_key=question.request.person_key,
+                subject=question.completion_request.subject,
                 request=question.completion_request,
                 model=self.model,
                 content=completion.content,

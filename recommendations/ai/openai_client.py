@@ -8,17 +8,21 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import openai
 
+from recommendations.ai.batch_api import BatchJob
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.event_loop import EventLoopThread
 from recommendations.ai.openai_answers import failure, read_completion
 from recommendations.ai.provider import Completion, CompletionRequest, ProviderError
 
+T = TypeVar("T")
+BATCH_KEY = "docent_key"
 CONNECT_SECONDS = 2.0
 """A host that does not answer a SYN in this time is down; the rest of the deadline is left for a retry."""
 
@@ -45,26 +49,23 @@ class _Answer:
     request_id: str
 
 
-class OpenAIProvider:
-    """Asks chat completions for structured output; one HTTP request per call, never more."""
-
-    configured = True
+class _OpenAI:
+    """Connections of one process, and calls that end at their deadline with a `ProviderError` where they fail."""
 
     def __init__(self, config: AIConfiguration) -> None:
-        self.model = config.model
-        self.simulated = config.simulated
-        self.max_output_tokens = config.max_output_tokens
         self._config = config
         self._lock = threading.Lock()
         self._session: _Session | None = None
         forget = weakref.WeakMethod(self._forget)
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
 
-    def complete(self, request: CompletionRequest, *, deadline_seconds: float) -> Completion:
-        """Make one request and return its parsed answer within ``deadline_seconds``.
+    def _call(
+        self, ask: Callable[[openai.AsyncOpenAI, openai.Timeout], Coroutine[Any, Any, T]], *, deadline_seconds: float
+    ) -> T:
+        """Return what one request brings.
 
         Raises:
-            ProviderError: timeout, refusal by the server, broken connection or an unusable answer.
+            ProviderError: timeout, refusal by the server or a broken connection.
         """
         if deadline_seconds <= 0:
             raise ProviderError("timeout", detail="no time left to begin a call")
@@ -72,9 +73,9 @@ class OpenAIProvider:
         try:
             session = self._open()
             left = deadline_seconds - (time.monotonic() - started)
-            answer = session.loop.run(
-                _post(session.client, body=self._body(request), seconds=left), deadline_seconds=left
-            )
+            # Read and write timeouts are the whole of what is left: the total deadline is the loop's business.
+            timeout = openai.Timeout(left, connect=min(CONNECT_SECONDS, left))
+            return session.loop.run(ask(session.client, timeout), deadline_seconds=left)
         except TimeoutError as error:
             detail = f"no answer within {deadline_seconds:.1f} s"
             raise ProviderError("timeout", detail=detail, spend_unknown=True) from error
@@ -88,13 +89,6 @@ class OpenAIProvider:
         except openai.OpenAIError as error:
             detail = f"{type(error).__name__}: no HTTP answer"
             raise ProviderError("error", detail=detail, spend_unknown=_was_sent(error)) from error
-        return read_completion(
-            answer.body,
-            request=request,
-            bound=self._bound(request),
-            latency_seconds=time.monotonic() - started,
-            request_id=answer.request_id,
-        )
 
     def close(self) -> None:
         """Close the connections and end the thread; the next call opens new ones."""
@@ -114,10 +108,41 @@ class OpenAIProvider:
         self._lock = threading.Lock()
         self._session = None
 
+
+class OpenAIProvider(_OpenAI):
+    """Asks chat completions for structured output; one HTTP request per call, never more."""
+
+    configured = True
+
+    def __init__(self, config: AIConfiguration) -> None:
+        super().__init__(config)
+        self.model = config.model
+        self.simulated = config.simulated
+        self.max_output_tokens = config.max_output_tokens
+
+    def complete(self, request: CompletionRequest, *, deadline_seconds: float) -> Completion:
+        """Make one request and return its parsed answer within ``deadline_seconds``.
+
+        Raises:
+            ProviderError: timeout, refusal by the server, broken connection or an unusable answer.
+        """
+        started, body = time.monotonic(), self.body(request)
+        answer = self._call(
+            lambda client, timeout: _post(client, body=body, timeout=timeout), deadline_seconds=deadline_seconds
+        )
+        return read_completion(
+            answer.body,
+            request=request,
+            bound=self._bound(request),
+            latency_seconds=time.monotonic() - started,
+            request_id=answer.request_id,
+        )
+
     def _bound(self, request: CompletionRequest) -> int:
         return min(request.max_output_tokens or self.max_output_tokens, self.max_output_tokens)
 
-    def _body(self, request: CompletionRequest) -> dict[str, Any]:
+    def body(self, request: CompletionRequest) -> dict[str, Any]:
+        """Return a request as the API takes it, alone or as a line of a batch."""
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": each.role, "content": each.content} for each in request.messages],
@@ -134,9 +159,91 @@ class OpenAIProvider:
         return body
 
 
-async def _post(client: openai.AsyncOpenAI, *, body: dict[str, Any], seconds: float) -> _Answer:
-    # Read and write timeouts are the whole of what is left: the total deadline is the loop's business.
-    timeout = openai.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+class OpenAIBatches(_OpenAI):
+    """The vendor's batch interface: a file of questions in, a file of answers out, within a day."""
+
+    def submit(self, lines: bytes, *, key: str, deadline_seconds: float) -> BatchJob:
+        """Upload the questions and begin a batch.
+
+        Raises:
+            ProviderError: it did not work; the batch may exist all the same (see `find`).
+        """
+
+        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob:
+            file = await client.files.create(file=(f"{key}.jsonl", lines), purpose="batch", timeout=timeout)
+            batch = await client.batches.create(
+                input_file_id=file.id,
+                endpoint="/v1/chat/completions",
+                completion_window="24h",
+                metadata={BATCH_KEY: key},
+                timeout=timeout,
+            )
+            return _job(batch)
+
+        return self._call(ask, deadline_seconds=deadline_seconds)
+
+    def find(self, key: str, *, deadline_seconds: float) -> BatchJob | None:
+        """Return the batch that was submitted under a key, among the latest hundred, or None.
+
+        Raises:
+            ProviderError: the vendor does not answer.
+        """
+
+        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob | None:
+            page = await client.batches.list(limit=100, timeout=timeout)
+            found = (each for each in page.data if (each.metadata or {}).get(BATCH_KEY) == key)
+            return next((_job(each) for each in found), None)
+
+        return self._call(ask, deadline_seconds=deadline_seconds)
+
+    def poll(self, batch_id: str, *, deadline_seconds: float) -> BatchJob:
+        """Return how far a batch is.
+
+        Raises:
+            ProviderError: the vendor does not answer.
+        """
+
+        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob:
+            return _job(await client.batches.retrieve(batch_id, timeout=timeout))
+
+        return self._call(ask, deadline_seconds=deadline_seconds)
+
+    def cancel(self, batch_id: str, *, deadline_seconds: float) -> BatchJob:
+        """Ask the vendor to stop.
+
+        Raises:
+            ProviderError: the vendor does not answer.
+        """
+
+        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob:
+            return _job(await client.batches.cancel(batch_id, timeout=timeout))
+
+        return self._call(ask, deadline_seconds=deadline_seconds)
+
+    def read(self, file_id: str, *, deadline_seconds: float) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            ProviderError: the vendor does not answer.
+        """
+
+        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> bytes:
+            return (await client.files.content(file_id, timeout=timeout)).content
+
+        return self._call(ask, deadline_seconds=deadline_seconds)
+
+
+def _job(batch: openai.types.Batch) -> BatchJob:
+    errors = batch.errors.data if batch.errors and batch.errors.data else []
+    return BatchJob(
+        id=batch.id,
+        status=batch.status,
+        output_file=batch.output_file_id or "",
+        error="; ".join(each.message or "" for each in errors)[:500],
+    )
+
+
+async def _post(client: openai.AsyncOpenAI, *, body: dict[str, Any], timeout: openai.Timeout) -> _Answer:
     answer = await client.chat.completions.with_raw_response.create(**body, timeout=timeout)
     return _Answer(body=answer.http_response.content, request_id=answer.headers.get("x-request-id", ""))
 

@@ -37,11 +37,17 @@ class Price:
     input: int
     cached_input: int
     output: int
+    batch_percent: int = 100
+    """What a call in a batch costs, of these."""
 
     def cost(self, usage: Usage) -> int:
         """Return what a call cost, in nano-dollars; reasoning tokens are output tokens."""
         fresh = usage.input_tokens - usage.cached_tokens
         return fresh * self.input + usage.cached_tokens * self.cached_input + usage.output_tokens * self.output
+
+    def batch_cost(self, usage: Usage) -> int:
+        """Return what a call in a batch cost, in nano-dollars, rounded up."""
+        return -(-self.cost(usage) * self.batch_percent // 100)
 
     def bound(self, *, input_tokens: int, output_tokens: int) -> int:
         """Return what a call of so many tokens can cost at most, in nano-dollars."""
@@ -124,7 +130,10 @@ def _prices(number: int, row: Mapping[str, Any]) -> list[Price]:
     if type(since) is not date:
         raise BadPriceTable(f"{where}: valid_from must be a day such as 2026-01-31")
     amounts = {name: _nano(row.get(name), f"{where}: {name}") for name in ("input", "cached_input", "output")}
-    return [Price(model=model, valid_from=since, **amounts) for model in models]
+    batch = row.get("batch_percent", 100)
+    if not isinstance(batch, int) or not 1 <= batch <= 100:
+        raise BadPriceTable(f"{where}: batch_percent must be a whole number from 1 to 100, not {batch!r}")
+    return [Price(model=model, valid_from=since, batch_percent=batch, **amounts) for model in models]
 
 
 def _nano(value: object, where: str) -> int:

@@ -37,10 +37,12 @@ def start(
     ai: bool = True,
     artefact_id: int | None = None,
     gated: bool = True,
+    later: bool = False,
 ) -> Build:
     """Starts a build of all lists of the tenant: the row, and a message to the workers after the commit.
 
-    With `artefact_id` nothing is trained. Without `gated` what is trained serves however good it is.
+    With `artefact_id` nothing is trained. Without `gated` what is trained serves however good it is. With `later` AI is
+    asked through the batch interface, where AI_BATCH is on.
 
     Raises: BuildRunning, NotFound for a tenant that does not exist or is not active.
     """
@@ -63,6 +65,7 @@ def start(
                     ai_simulated=config.configured and config.simulated,
                     artefact_id=artefact_id,
                     gated=gated,
+                    asks_later=ai and later and config.configured and config.batch,
                 )
             enqueue(TRAIN, tenant_id=tenant_id, build_id=build.pk)
     except IntegrityError as error:

@@ -74,6 +74,9 @@ class Build(models.Model):
     ai_calls = models.PositiveIntegerField(default=0)
     ai_calls_limit = models.PositiveIntegerField(default=0)
     ai_simulated = models.BooleanField(default=False)
+    asks_later = models.BooleanField(
+        default=False, db_default=False, help_text="Asks AI through the vendor's batch interface; a build follows."
+    )
     started_at = models.DateTimeField(default=clock.now)
     trained_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True, help_text="When its lists became the active ones.")

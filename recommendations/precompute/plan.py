@@ -40,7 +40,7 @@ def plan_first(*, tenant_id: int, now: datetime) -> bool:
 
 def _started(tenant_id: int, reason: str, now: datetime) -> bool:
     try:
-        start(tenant_id=tenant_id, reason=reason, now=now)
+        start(tenant_id=tenant_id, reason=reason, now=now, later=reason == NIGHTLY)
     except BuildRunning:
         _log.info("build_already_running", tenant_id=tenant_id)
         return False

@@ -18,7 +18,7 @@ from django.db.models import F
 
 from accounts import scope
 from core import clock
-from recommendations.ai import answers
+from recommendations.ai import answers, batch_questions
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.factory import build_gateway
 from recommendations.ai.facts import MAX_HISTORY, TITLE_LIMIT, Candidate, HistoryItem
@@ -78,6 +78,8 @@ def rerank_heads(
             result.skipped[reason] += 1
         else:
             eligible.append(place)
+    if build.asks_later:
+        eligible = _leave_for_later(build, result, eligible, facts, tenant_locale, choice.released)
     capped = False
     with ThreadPoolExecutor(max_workers=CONCURRENT_CALLS, thread_name_prefix="ai") as pool:
         for at in range(0, len(eligible), CONCURRENT_CALLS):
@@ -102,6 +104,31 @@ class _Answer:
 
     items: Sequence[tuple[str, str, tuple[str, ...], bool]]
     simulated: bool
+
+
+def _leave_for_later(
+    build: Build,
+    result: Reranked,
+    eligible: Sequence[int],
+    facts: Mapping[str, ItemFacts],
+    tenant_locale: str,
+    released: Released,
+) -> list[int]:
+    """Lets the questions that nobody has answered yet wait for a batch; returns the others."""
+    answered = []
+    for place in eligible:
+        request = _request(build, result.drafts[place], facts, tenant_locale, released)
+        question = gateway().for_batch(tenant_id=build.tenant_id, request=request)
+        if question is None:
+            answered.append(place)
+            continue
+        digest, asked = question
+        batch_questions.ask_later(
+            tenant_id=build.tenant_id, build_id=build.pk, digest=digest, request=asked, now=clock.now()
+        )
+        result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
+        result.skipped["batch"] += 1
+    return answered
 
 
 def _reserve_call(build: Build) -> bool:

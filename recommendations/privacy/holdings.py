@@ -12,7 +12,7 @@ from typing import Any
 from accounts import scope
 from core.idempotency.models import IdempotencyKey
 from core.idempotency.retention import erase_answers, naming
-from recommendations.ai import answers, sent
+from recommendations.ai import answers, batch_questions, sent
 from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.rerank import subject_of
 from recommendations.attribution import shown
@@ -111,7 +111,10 @@ def _export_ai_answers(subject: Subject) -> Entries:
 
 
 def _erase_ai_requests(subject: Subject) -> int:
-    return sent.forget(tenant_id=subject.tenant_id, subject=subject_of(subject.key))
+    about = subject_of(subject.key)
+    return sent.forget(tenant_id=subject.tenant_id, subject=about) + batch_questions.forget(
+        tenant_id=subject.tenant_id, subject=about
+    )
 
 
 def _export_ai_requests(subject: Subject) -> Entries:

@@ -20,7 +20,7 @@ def keep(tenant_id, digest, *, days_ago):
     answers.keep(
         tenant_id=tenant_id,
         digest=digest,
-        person_key="p",
+        subject="p",
         request=QUESTION,
         model="m",
         content={},

@@ -3,10 +3,12 @@
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
 
 from core import clock
+from recommendations.ai.configuration import AIConfiguration
 from recommendations.interactions.jobs import PLAN_FIRST
-from recommendations.precompute import jobs, plan, popular, publish, resume, scoring, training
+from recommendations.precompute import batching, jobs, plan, popular, publish, resume, scoring, training
 from recommendations.privacy.apply import apply_erasures
 
 
@@ -45,6 +47,12 @@ def publish_build(*, tenant_id: int, build_id: int, **_: Any) -> None:
 def resume_builds(**_: Any) -> None:
     """Builds that stand still go on."""
     resume.resume_builds()
+
+
+@shared_task(name=jobs.AI_BATCHES)
+def ai_batches(**_: Any) -> None:
+    """Questions that wait for AI's batch interface, and the builds that follow."""
+    batching.step(AIConfiguration.from_settings(settings), now=clock.now())
 
 
 @shared_task(name=jobs.REFRESH_POPULAR)

@@ -25,6 +25,10 @@ KINDS: Mapping[str, str] = {
     "obedient": "follows orders in the data, as a careless model would; trigger (what an order holds)",
     "wrong_usage": "usage figures replaced; usage (a mapping; absent figures stay), drop (false)",
     "connection_reset": "TCP reset instead of an answer",
+    "batch_slow": "a batch ends after seconds (3600); endpoint batches",
+    "batch_expired": "a batch expires, a share (0.5) of it answered; endpoint batches",
+    "batch_failed": "a batch fails as a whole; endpoint batches",
+    "batch_partly": "a share (0.5) of a batch's lines is not answered; endpoint batches",
     "latency": "answers normally after seconds (1)",
 }
 
@@ -41,7 +45,8 @@ class Fault:
     count: int | None = None
     probability: float = 1.0
     endpoint: str = ""
-    """"chat/completions", "embeddings" or empty for both."""
+    """"chat/completions", "embeddings" or empty for both; "batches" for how a batch ends, "batches-transport" for its
+    calls, each only where it is named."""
     params: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -104,7 +109,8 @@ class Faults:
         """Return the fault for one request, and count it down."""
         with self._lock:
             for fault in self._active:
-                if fault.endpoint not in {"", endpoint} or self._random.random() >= fault.probability:
+                wanted = {endpoint} if endpoint.startswith("batches") else {"", endpoint}
+                if fault.endpoint not in wanted or self._random.random() >= fault.probability:
                     continue
                 self.fired[fault.kind] += 1
                 if fault.count is not None:

@@ -6,11 +6,14 @@ import struct
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
 from tests.fakes.openai_server import wire
+from tests.fakes.openai_server.batches import ENDPOINT as BATCHES
+from tests.fakes.openai_server.batches import Batches
 from tests.fakes.openai_server.chat import complete
 from tests.fakes.openai_server.embeddings import embed
 from tests.fakes.openai_server.faults import KINDS, Fault, Faults, UnknownFault
@@ -30,6 +33,9 @@ class Simulator:
         self.latency_seconds = latency_seconds
         self.faults = Faults()
         self.seen_prefixes: set[str] = set()
+        self.batches = Batches(
+            self.faults, lambda body, fault: complete(body, fault=fault, seen_prefixes=self.seen_prefixes)
+        )
         self._lock = threading.Lock()
         self._counters: dict[str, Counter[str]] = {"requests": Counter(), "answers": Counter()}
         self._seen: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_REQUESTS)
@@ -124,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(wire.Answer(200, {"object": "list", "data": [_model(name) for name in MODELS]}))
         elif self.path.startswith("/v1/models/"):
             self._write(wire.Answer(200, _model(self.path.rpartition("/")[2])))
+        elif self.path.startswith(("/v1/files/", "/v1/batches")):
+            self._count(lambda: self._get_of_batches(self.path.partition("?")[0]))
         else:
             self._write(_not_found(self.command, self.path))
 
@@ -141,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer the API's calls and the admin's requests for faults."""
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path == "/v1/files":
+            self._count(lambda: self.server.simulator.batches.upload(self.headers.get("content-type", ""), raw))
+            return
         try:
             body = json.loads(raw)
         except ValueError:
@@ -149,8 +160,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(self._add_fault(body))
         elif self.path in {"/v1/chat/completions", "/v1/embeddings"}:
             self._serve(self.path.removeprefix("/v1/"), body)
+        elif self.path == "/v1/batches" and isinstance(body, dict):
+            self._count(lambda: self.server.simulator.batches.create(body))
+        elif self.path.startswith("/v1/batches/") and self.path.endswith("/cancel"):
+            self._count(lambda: self.server.simulator.batches.cancel(self.path.split("/")[3]))
         else:
             self._write(_not_found(self.command, self.path))
+
+    def _get_of_batches(self, path: str) -> wire.Answer:
+        batches, parts = self.server.simulator.batches, path.split("/")
+        if path.startswith("/v1/files/") and path.endswith("/content"):
+            return batches.content(parts[3])
+        return batches.retrieve(parts[3]) if len(parts) > 3 else batches.listed()
+
+    def _count(self, answer: Callable[[], wire.Answer]) -> None:
+        """Answer a call of the batch interface; a fault for ``batches-transport`` makes it a 500."""
+        simulator = self.server.simulator
+        entry = simulator.begin(BATCHES, None)
+        said = wire.missing_key()
+        if self._has_key():
+            broken = simulator.faults.take("batches-transport")
+            said = wire.server_error(500, seconds=None) if broken else answer()
+        self._write(said)
+        simulator.end(entry, str(said.status), said)
 
     def _add_fault(self, body: Any) -> wire.Answer:
         try:

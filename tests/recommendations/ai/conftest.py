@@ -17,6 +17,8 @@ from recommendations.ai.factory import build_gateway
 from recommendations.ai.gateway import AIGateway
 from recommendations.ai.models import (
     AIAnswer,
+    AIBatch,
+    AIBatchQuestion,
     AIBudget,
     AICall,
     AIFallbackStat,
@@ -85,6 +87,8 @@ def redis_away(redis_server: object) -> Iterator[None]:
 
 AI_MODELS = (
     AIAnswer,
+    AIBatchQuestion,
+    AIBatch,
     AIBudget,
     AICall,
     AIFallbackStat,

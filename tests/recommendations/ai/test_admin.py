@@ -16,7 +16,17 @@ from recommendations.ai.observation import observed_breaker
 
 URL = "/admin/recommendations/aiglobalbudget/breaker/"
 CONFIG = AIConfiguration(api_key="k", model="gpt-4.1-mini")
-PAGES = ["aicall", "aibudget", "aiglobalbudget", "ailimit", "aifallbackstat", "airelease", "aisent", "aigate"]
+PAGES = [
+    "aicall",
+    "aibudget",
+    "aiglobalbudget",
+    "ailimit",
+    "aifallbackstat",
+    "airelease",
+    "aisent",
+    "aigate",
+    "aibatch",
+]
 
 
 @pytest.fixture(autouse=True)

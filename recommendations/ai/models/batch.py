@@ -1,0 +1,80 @@
+"""Questions that wait for the vendor's batch interface, and the batches that they are asked in."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+
+class AIBatch(models.Model):
+    """Some questions of one tenant, asked together at the batch price.
+
+    waiting -> submitted -> done. Whatever happens, it ends: with answers, or without (`result` says why).
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting to be submitted"
+        SUBMITTED = "submitted", "Submitted"
+        DONE = "done", "Done"
+
+    class Result(models.TextChoices):
+        ANSWERED = "answered", "Answered"
+        PARTLY = "partly", "Partly answered"
+        BUDGET = "budget", "No budget"
+        EXPIRED = "expired", "Not answered in time"
+        FAILED = "failed", "Failed"
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    key = models.UUIDField(default=uuid.uuid4, unique=True, help_text="What the vendor's batch is found again by.")
+    build_id = models.BigIntegerField(help_text="The build whose lists it is about.")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    result = models.CharField(max_length=8, choices=Result.choices, blank=True, default="")
+    model = models.CharField(max_length=100)
+    vendor_id = models.CharField(max_length=100, blank=True, default="")
+    questions = models.PositiveIntegerField()
+    answers = models.PositiveIntegerField(default=0)
+    reservation = models.UUIDField(null=True, blank=True, editable=False)
+    day = models.DateField(null=True, blank=True, help_text="The UTC day whose budgets hold it.")
+    reserved_tokens = models.BigIntegerField(default=0)
+    reserved_nano_usd = models.BigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often submitting it was tried.")
+    error = models.CharField(max_length=500, blank=True, default="")
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(help_text="Then it ends, with whatever was answered.")
+    next_at = models.DateTimeField(help_text="When it is looked at again.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    followed_at = models.DateTimeField(null=True, blank=True, help_text="When a build with its answers began.")
+
+    class Meta:
+        verbose_name = "AI batch"
+        verbose_name_plural = "AI batches"
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], name="ai_batch_due", condition=~models.Q(state="done")),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.state}"
+
+
+class AIBatchQuestion(models.Model):
+    """One question; it goes with the end of its batch, or when the person is erased."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    batch = models.ForeignKey(AIBatch, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    build_id = models.BigIntegerField()
+    digest = models.CharField(max_length=64)
+    subject = models.CharField(max_length=64)
+    request = models.JSONField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "AI batch question"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "digest"], name="one_ai_batch_question_per_digest")
+        ]
+        indexes: ClassVar = [models.Index(fields=["tenant", "subject"], name="ai_batch_question_subject")]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
