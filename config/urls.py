@@ -12,7 +12,7 @@ from drf_spectacular.views import (
 )
 
 from accounts.api.v1.keys import jwks_document
-from core import health
+from core import health, problem_pages
 from core.address_limits import limited
 from core.exposition import metrics
 
@@ -33,6 +33,8 @@ urlpatterns = [
     path("api/schema.json", public(SpectacularJSONAPIView.as_view()), name="schema-json"),
     path("api/docs/", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
     path("api/redoc/", public(redoc), name="redoc"),
+    path("problems/", public(problem_pages.index), name="problems"),
+    path("problems/<str:code>", public(problem_pages.page), name="problem"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

@@ -29,6 +29,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for body in _bodies(operation):
                 _close(body, components["schemas"])
         _refusals(operation)
+        if method == "get":
+            _conditional(operation)
         for response in operation["responses"].values():
             response.setdefault("headers", {})[REQUEST_ID] = {"$ref": f"#/components/headers/{REQUEST_ID}"}
         if method == "put":
@@ -83,6 +85,17 @@ def _refusals(operation: dict[str, Any]) -> None:
             str(status), {"description": MEANING[status], "content": {CONTENT_TYPE: {"schema": _PROBLEM}}}
         )
     operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _conditional(operation: dict[str, Any]) -> None:
+    """What takes If-None-Match answers with an ETag, and with 304."""
+    if not any(each["in"] == "header" and each["name"] == "If-None-Match" for each in operation.get("parameters", [])):
+        return
+    responses = operation["responses"]
+    responses.setdefault("304", {"description": "Unchanged since the ETag in If-None-Match; no body."})
+    for status in ("200", "304"):
+        responses[status].setdefault("headers", {}).setdefault("ETag", {"schema": {"type": "string"}, "required": True})
+    operation["responses"] = dict(sorted(responses.items()))
 
 
 def _link_to_readers(document: dict[str, Any], path: str, put: dict[str, Any]) -> None:

@@ -14,22 +14,14 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from core.errors import FieldError, NotFound, ServiceError, Unavailable
+from core.problem_codes import pages
 
 CONTENT_TYPE = "application/problem+json"
 MAX_QUOTED = 500
-TYPE_BASE = "https://docent.example/problems/"
+# A path, so that it leads to this deployment's page and is the same text in all of them (RFC 9457, section 3.1.1).
+TYPE_BASE = "/problems/"
 _log = structlog.get_logger(__name__)
 
-_STATUS_BY_CODE = {
-    "invalid": 422,
-    "not_found": 404,
-    "conflict": 409,
-    "too_large": 413,
-    "precondition_failed": 412,
-    "rate_limited": 429,
-    "quota_exceeded": 429,
-    "unavailable": 503,
-}
 _CODE_BY_STATUS = {
     400: "bad_request",
     401: "unauthenticated",
@@ -62,7 +54,7 @@ def document(
     """The members of a problem, in the order in which people read them. The request's own id wins."""
     return {
         "type": TYPE_BASE + code,
-        "title": title or HTTPStatus(status).phrase,
+        "title": known.title if (known := pages().get(code)) else title or HTTPStatus(status).phrase,
         "status": status,
         "detail": _encodable(detail),
         "instance": printable(request.path) if request else "",
@@ -116,7 +108,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 def _from_service(error: ServiceError, request: HttpRequest | None) -> Response:
     set_rollback()
-    status = _STATUS_BY_CODE.get(error.code, 400)
+    status = known.statuses[0] if (known := pages().get(error.code)) else 400
     body = document(
         status=status, code=error.code, title=error.title, detail=error.detail, request=request, errors=error.errors
     )

@@ -118,6 +118,11 @@ WARM_UP = [
 ]
 # What a web process does when its last request has been answered.
 WIND_UP = ["recommendations.attribution.collector.stop"]
+PROBLEM_CODES = [
+    "core.problem_codes.CODES",
+    "accounts.api.problem_codes.CODES",
+    "recommendations.api.problem_codes.CODES",
+]
 READINESS = {"tenants": "accounts.directory.check_ready"}
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"

@@ -11,7 +11,7 @@ from recommendations.catalog import fields, ids, shapes
 ID = {"type": "string", "minLength": 1, "maxLength": ids.MAX_LENGTH, "pattern": r"^[A-Za-z0-9._\-~:@+=,!$'()*]+$"}
 TYPE = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[a-z0-9][a-z0-9_.:\-]*$"}
 CATEGORY = {"type": "string", "minLength": 1, "maxLength": shapes.MAX_CATEGORY}
-CURSOR = {"type": "string", "minLength": 1, "maxLength": 2048}
+CURSOR = {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": r"^[A-Za-z0-9_:.\-]+$"}
 _TEXT = {"type": "string", "maxLength": fields.MAX_ATTRIBUTE_TEXT}
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 

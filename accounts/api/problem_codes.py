@@ -1,0 +1,36 @@
+"""Codes of problems about access (core.problem_codes); those of RFC 6749 are also the member `error`."""
+
+from core.problem_codes import Page
+
+CODES = {
+    "invalid_client": Page(
+        "The client cannot be authenticated",
+        (401,),
+        "The client is unknown, its secret is wrong, or it or its tenant is no longer active.",
+        "Look at client_id and client_secret; an operator issues new ones.",
+    ),
+    "invalid_request": Page(
+        "The token request is malformed",
+        (400, 415),
+        "A parameter is missing, stands twice, or is no string; or the body is neither a form nor JSON.",
+        "Send grant_type and the credentials once each, as a form or as JSON.",
+    ),
+    "invalid_scope": Page(
+        "The scope is not granted",
+        (400,),
+        "The request asks for a scope that the client may not have.",
+        "Ask for fewer scopes; `detail` lists those of the client.",
+    ),
+    "invalid_token": Page(
+        "The token is not valid",
+        (401,),
+        "The token is malformed, expired, or not one of this service.",
+        "Get a new one from `POST /api/v1/auth/token`.",
+    ),
+    "unsupported_grant_type": Page(
+        "The grant type is not known",
+        (400,),
+        "grant_type names a way to a token that does not exist here.",
+        "Use one that the OpenAPI document lists.",
+    ),
+}

@@ -1,0 +1,12 @@
+"""Codes of problems about recommendations (core.problem_codes)."""
+
+from core.problem_codes import Page
+
+CODES = {
+    "build_running": Page(
+        "A build is running",
+        (409,),
+        "The tenant's lists are being computed already; a second build at the same time is not begun.",
+        "Wait until the build has ended, and start it again if it is still wanted.",
+    ),
+}
