@@ -33,7 +33,12 @@ class Service:
 @pytest.fixture(scope="session")
 def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
     """The process. It lives as long as the test run; what is in its database comes and goes with `service`."""
-    more = {"PROCESS_REFRESH_SECONDS": "0.2", "TOKEN_RATE": "100000/m", "WEB_CONCURRENCY": "1"}
+    more = {
+        "PROCESS_REFRESH_SECONDS": "0.2",
+        "TOKEN_RATE": "100000/m",
+        "PUBLIC_RATE": "100000/m",
+        "WEB_CONCURRENCY": "1",
+    }
     with serving(tmp_path_factory.mktemp("contracts"), **more) as web:
         yield web
 

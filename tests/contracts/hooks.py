@@ -21,6 +21,8 @@ BEYOND_SCHEMAS = {
     "unknown_placement": "placements have names of the tenant's own",
     "reserved_id": "`.`, `..` and `batch` cannot be routed",
     "bad_window": "available_until lies after available_from",
+    "after_to": "a range of days begins before it ends",
+    "range_too_long": "a range of days is a year at most",
     "in_future": "an event is at most a day ahead of the server's clock",
     "too_large": "a whole number is at most 2^53; a fraction may be larger, and JSON Schema calls both numbers",
     "bad_character": "half of a surrogate pair is no character, and a schema's string may hold one",

@@ -57,7 +57,7 @@ def _days(query: Mapping[str, str], now: datetime) -> tuple[date, date]:
     if since > until:
         raise pagination.invalid("/from", "after_to", "The first day lies after the last.")
     if (until - since).days >= MOST_DAYS:
-        raise pagination.invalid("/from", "too_long", f"At most {MOST_DAYS} days at once.")
+        raise pagination.invalid("/from", "range_too_long", f"At most {MOST_DAYS} days at once.")
     return since, until
 
 

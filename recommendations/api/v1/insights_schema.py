@@ -8,12 +8,13 @@ from rest_framework import serializers
 
 from recommendations.attribution.insights import DIMENSIONS, Insight
 
+_DIMENSION = f"({'|'.join(DIMENSIONS)})"
 PARAMETERS = [
     OpenApiParameter("from", OpenApiTypes.DATE, description="First day, UTC; four weeks back if not given."),
     OpenApiParameter("to", OpenApiTypes.DATE, description="Last day, UTC; today if not given."),
     OpenApiParameter(
         "by",
-        OpenApiTypes.STR,
+        {"type": "string", "pattern": f"^({_DIMENSION}(,{_DIMENSION})*)?$"},
         description=f"What to tell apart, with commas: some of {', '.join(DIMENSIONS)}; all of them if not given.",
     ),
     OpenApiParameter("placement", OpenApiTypes.STR, description="Only this placement."),
