@@ -9,4 +9,10 @@ CODES = {
         "The tenant's lists are being computed already; a second build at the same time is not begun.",
         "Wait until the build has ended, and start it again if it is still wanted.",
     ),
+    "no_earlier_artefact": Page(
+        "There is no earlier artefact",
+        (409,),
+        "The tenant has no artefact before the active one that is still kept, so there is nothing to go back to.",
+        "Look at the tenant's builds; a new build makes a new artefact.",
+    ),
 }

@@ -45,7 +45,7 @@ class TestPages:
         assert min(map(len, (pages()[code].meaning, pages()[code].remedy))) > 12
         assert re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text) == []
 
-    def test_take_their_looks_from_here(self):
+    def test_take_their_looks_from_here(self, db):
         (sheet,) = re.findall(r'rel="stylesheet" href="([^"]+)"', Client().get("/problems/invalid").content.decode())
         answer = Client().get(sheet)
 
