@@ -14,7 +14,15 @@ from recommendations.ai.models import (
     AIReservation,
     AISent,
 )
-from recommendations.attribution.models import Impression, ImpressionBatch, ItemStat, PlacementStat
+from recommendations.attribution.models import (
+    Experiment,
+    ExperimentArm,
+    Exposure,
+    Impression,
+    ImpressionBatch,
+    ItemStat,
+    PlacementStat,
+)
 from recommendations.catalog.models import EndUser, Item
 from recommendations.erasures.models import Erasure, FormerId
 from recommendations.imports.models import Import, ImportRowError
@@ -41,6 +49,9 @@ __all__ = [
     "EndUser",
     "Erasure",
     "EventType",
+    "Experiment",
+    "ExperimentArm",
+    "Exposure",
     "Feedback",
     "FormerId",
     "Import",

@@ -34,6 +34,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "ai-tidy": {"task": TIDY, "schedule": 120.0, "options": {"expires": 110}},
         "erasures": {"task": COPY_LOG, "schedule": 60.0, "options": {"expires": 50}},
         "attribution": {"task": attribution.GATHER, "schedule": 2.0, "options": {"expires": 2}},
+        "experiments": {"task": attribution.JUDGE, "schedule": 600.0, "options": {"expires": 590}},
         "attribution-tidy": {"task": attribution.TIDY, "schedule": crontab(minute=20), "options": {"expires": 3000}},
         "webhooks": {"task": SWEEP_WEBHOOKS, "schedule": 10.0, "options": {"expires": 9}},
         "resume-imports": {"task": RESUME, "schedule": 5.0, "options": {"expires": 4}},

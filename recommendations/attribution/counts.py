@@ -4,7 +4,7 @@ each other in a circle. Inside the tenant's scope only."""
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -40,6 +40,16 @@ _ITEMS = """
     ON CONFLICT (tenant_id, day, placement, arm, source, item_id) DO UPDATE SET
         shown = recommendations_itemstat.shown + excluded.shown
 """
+_EXPOSURES = """
+    INSERT INTO recommendations_exposure
+        (tenant_id, placement, arm, week, end_user_id, first_at, click_at, conversion_at)
+    SELECT %(tenant)s, placement, arm, week, end_user_id, first_at, click_at, conversion_at
+    FROM {source} AS r ORDER BY placement COLLATE "C", arm COLLATE "C", week, end_user_id
+    ON CONFLICT (tenant_id, placement, arm, week, end_user_id) DO UPDATE SET
+        first_at = least(recommendations_exposure.first_at, excluded.first_at),
+        click_at = least(recommendations_exposure.click_at, excluded.click_at),
+        conversion_at = least(recommendations_exposure.conversion_at, excluded.conversion_at)
+"""
 _KEY = {"day": "date", "placement": "text", "arm": "text", "source": "text"}
 _COUNTED = ("impressions", "items_shown", "clicks", "conversions")
 
@@ -72,6 +82,7 @@ class Increments:
     shown: list[Shown] = field(default_factory=list)
     counts: dict[Where, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     items: Counter[tuple[Where, str]] = field(default_factory=Counter)
+    exposed: dict[tuple[str, str, date, int], list[datetime | None]] = field(default_factory=dict)
 
     def impression(self, page: Shown, item_ids: Sequence[str], *, times: int = 1) -> None:
         """A page, shown so often."""
@@ -81,10 +92,22 @@ class Increments:
         self.counts[where]["items_shown"] += times * len(item_ids)
         for item_id in item_ids:
             self.items[where, item_id] += times
+        self._expose(page, [page.first_at, None, None])
 
-    def outcome(self, where: Where, kind: str) -> None:
-        """One of `clicks` or `conversions`."""
-        self.counts[where][kind] += 1
+    def outcome(self, page: Shown, kind: str, at: datetime) -> None:
+        """One of `clicks` or `conversions`, which the page brought at this moment."""
+        self.counts[Where(at.astimezone(UTC).date(), page.placement, page.arm, page.source)][kind] += 1
+        self._expose(page, [page.first_at, at if kind == "clicks" else None, at if kind == "conversions" else None])
+
+    def _expose(self, page: Shown, moments: list[datetime | None]) -> None:
+        """Only who is compared with others is noted."""
+        if not page.arm or page.end_user_id is None:
+            return
+        day = page.first_at.astimezone(UTC).date()
+        key = (page.placement, page.arm, day - timedelta(days=day.weekday()), page.end_user_id)
+        before = self.exposed.get(key, moments)
+        pairs = zip(before, moments, strict=True)
+        self.exposed[key] = [min(filter(None, pair), default=None) for pair in pairs]
 
     def write(self, tenant_id: int) -> None:
         """Adds all of it, in the open transaction."""
@@ -93,8 +116,22 @@ class Increments:
         _execute(_PLACEMENTS, "placementstat", _KEY | dict.fromkeys(_COUNTED, "bigint"), _plain(counted), tenant_id)
         items = [[*where, item_id, times] for (where, item_id), times in self.items.items()]
         _execute(_ITEMS, "itemstat", _KEY | {"item": "text", "shown": "bigint"}, _plain(items), tenant_id)
+        exposed = [
+            [placement, arm, week.isoformat(), person, *moments]
+            for (placement, arm, week, person), moments in self.exposed.items()
+        ]
+        _execute(_EXPOSURES, "exposure", _EXPOSURE_COLUMNS, exposed, tenant_id)
 
 
+_EXPOSURE_COLUMNS = {
+    "placement": "text",
+    "arm": "text",
+    "week": "date",
+    "end_user_id": "bigint",
+    "first_at": "timestamptz",
+    "click_at": "timestamptz",
+    "conversion_at": "timestamptz",
+}
 _IMPRESSION_COLUMNS = {
     "recommendation_id": "text",
     "end_user_id": "bigint",

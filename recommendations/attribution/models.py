@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 
@@ -97,3 +98,109 @@ class ItemStat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.item_id}"
+
+
+class Exposure(models.Model):
+    """A person who is compared with others (an arm) and what they did first in one week after a page was shown."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    placement = models.CharField(max_length=64, db_collation="C")
+    arm = models.CharField(max_length=16, db_collation="C")
+    week = models.DateField(help_text="Its Monday, UTC.")
+    end_user = models.ForeignKey("recommendations.EndUser", on_delete=models.CASCADE, related_name="+")
+    first_at = models.DateTimeField()
+    click_at = models.DateTimeField(null=True, blank=True)
+    conversion_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "placement", "arm", "week", "end_user"], name="one_exposure_per_person_week"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.placement} {self.arm} {self.week}"
+
+
+class Experiment(models.Model):
+    """Arms at a placement, people spread over them for good, and the comparison of what they did.
+
+    What is compared: the share of people who clicked (converted) within `horizon_hours` of their first page. The first
+    arm is the control. `looks` holds the p of every comparison, which never rises.
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        RUNNING = "running", "Running"
+        DECIDED = "decided", "Decided: people keep their arms until it is ended"
+        ENDED = "ended", "Ended"
+
+    class Metric(models.TextChoices):
+        CLICK = "click", "People who click"
+        CONVERSION = "conversion", "People who convert"
+
+    ASSIGNING: ClassVar = (Status.RUNNING, Status.DECIDED)
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    placement = models.ForeignKey("recommendations.Placement", on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100)
+    metric = models.CharField(max_length=10, choices=Metric.choices, default=Metric.CLICK)
+    horizon_hours = models.PositiveSmallIntegerField(
+        default=24, help_text="How long after their first page a person's click or conversion counts."
+    )
+    alpha = models.FloatField(default=0.05, help_text="The chance to call an effect where there is none.")
+    max_days = models.PositiveSmallIntegerField(default=28, help_text="Then it ends without a decision.")
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.DRAFT, editable=False)
+    verdict = models.CharField(max_length=200, blank=True, editable=False)
+    looks = models.JSONField(default=dict, blank=True, editable=False)
+    looked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["placement"],
+                condition=models.Q(status__in=["running", "decided"]),
+                name="one_experiment_per_placement",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(alpha__gt=0, alpha__lte=0.2, horizon_hours__gte=1, max_days__gte=1),
+                name="experiment_limits",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ExperimentArm(models.Model):
+    """One way of making the lists of an experiment."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
+    letter = models.CharField(
+        max_length=1, validators=[RegexValidator(r"^[a-h]$", "A letter from a to h; a is the control.")]
+    )
+    percent = models.PositiveSmallIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(99)], help_text="Of all people at the placement."
+    )
+    ai = models.BooleanField(default=True, help_text="Whether AI may rerank the lists of this arm.")
+
+    class Meta:
+        ordering: ClassVar = ["letter"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["experiment", "letter"], name="one_arm_per_letter"),
+            models.CheckConstraint(condition=models.Q(percent__gte=1, percent__lte=99), name="arm_percent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.letter
+
+    @property
+    def label(self) -> str:
+        """How lists, impressions and exposures name it."""
+        return f"x{self.experiment_id}{self.letter}"

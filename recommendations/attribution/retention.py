@@ -7,7 +7,7 @@ from django.conf import settings
 from accounts import scope
 from accounts.models import Tenant
 from recommendations.attribution.flush import REMEMBERED
-from recommendations.attribution.models import Impression, ImpressionBatch, ItemStat, PlacementStat
+from recommendations.attribution.models import Exposure, Impression, ImpressionBatch, ItemStat, PlacementStat
 from recommendations.attribution.settle import GRACE
 
 ROWS_AT_ONCE = 5_000
@@ -23,10 +23,13 @@ def tidy(*, now: datetime) -> int:
         removed += _delete(tenant_id, Impression, last_at__lt=before)
         day = (now - timedelta(days=settings.INSIGHT_DAYS)).date()
         removed += _delete(tenant_id, ItemStat, day__lt=day) + _delete(tenant_id, PlacementStat, day__lt=day)
+        removed += _delete(tenant_id, Exposure, week__lt=day)
     return removed + ImpressionBatch.objects.filter(stored_at__lt=now - REMEMBERED).delete()[0]
 
 
-def _delete(tenant_id: int, model: type[Impression] | type[ItemStat] | type[PlacementStat], **condition: object) -> int:
+def _delete(
+    tenant_id: int, model: type[Exposure] | type[Impression] | type[ItemStat] | type[PlacementStat], **condition: object
+) -> int:
     removed = 0
     while True:
         with scope.tenant(tenant_id):

@@ -16,7 +16,7 @@ from django.db.models import F
 from accounts import scope
 from accounts.models import Tenant
 from recommendations.attribution import recommendation_ids
-from recommendations.attribution.counts import Increments, Shown, Where
+from recommendations.attribution.counts import Increments, Shown
 from recommendations.attribution.metrics import FEEDBACK
 from recommendations.attribution.models import PlacementStat
 from recommendations.interactions.models import Feedback
@@ -37,15 +37,15 @@ _DUE = """
     ORDER BY f.due_at, f.id LIMIT %(most)s FOR UPDATE OF f SKIP LOCKED
 """
 _MATCH = """
-    SELECT e.position, p.placement, p.arm, p.source
+    SELECT e.position, p.recommendation_id, p.end_user_id, p.placement, p.arm, p.source, p.first_at, p.last_at
     FROM unnest(%(positions)s::int[], %(ids)s::text[], %(people)s::bigint[], %(moments)s::timestamptz[])
         AS e (position, recommendation_id, end_user_id, occurred_at)
     CROSS JOIN LATERAL (
-        SELECT placement, arm, source FROM recommendations_impression AS p
+        SELECT * FROM recommendations_impression AS p
         WHERE p.tenant_id = %(tenant)s AND p.recommendation_id = e.recommendation_id COLLATE "C"
             AND (p.end_user_id IS NULL OR p.end_user_id = e.end_user_id)
             AND e.occurred_at BETWEEN p.first_at - %(skew)s AND p.last_at + %(window)s
-        LIMIT 1
+        ORDER BY p.first_at DESC LIMIT 1
     ) AS p
 """
 
@@ -111,9 +111,9 @@ def _settle(rules: Rules, events: Sequence[Event], now: datetime) -> int:
     counts = Increments()
     waiting: list[Event] = []
     for position, event in enumerate(outcomes):
-        if (where := found.get(position)) is not None:
+        if (page := found.get(position)) is not None:
             kind = rules.kind(event.type) or ""
-            counts.outcome(Where(event.occurred_at.astimezone(UTC).date(), *where), kind)
+            counts.outcome(page, kind, event.occurred_at)
             FEEDBACK.labels(kind).inc()
         elif event.noted_at > now - GRACE and recommendation_ids.read(event.recommendation_id):
             waiting.append(event)
@@ -167,7 +167,8 @@ def _due(tenant_id: int, now: datetime) -> list[Event]:
         return [Event(*row) for row in cursor.fetchall()]
 
 
-def _match(rules: Rules, events: Sequence[Event]) -> dict[int, tuple[str, str, str]]:
+def _match(rules: Rules, events: Sequence[Event]) -> dict[int, Shown]:
+    """The last page, by the event's place, that each belongs to."""
     if not events:
         return {}
     parameters: dict[str, Any] = {
@@ -181,7 +182,7 @@ def _match(rules: Rules, events: Sequence[Event]) -> dict[int, tuple[str, str, s
     }
     with connection.cursor() as cursor:
         cursor.execute(_MATCH, parameters)
-        return {row[0]: (row[1], row[2], row[3]) for row in cursor.fetchall()}
+        return {row[0]: Shown(*row[1:]) for row in cursor.fetchall()}
 
 
 def _postpone(tenant_id: int, events: Sequence[Event], now: datetime) -> None:

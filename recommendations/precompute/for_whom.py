@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts import flags
+from accounts import flags, scope
 from recommendations.ai import gate
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gate import Gate
 from recommendations.ai.release import Released, released
 from recommendations.ai.rerank import MIN_CANDIDATES
+from recommendations.attribution import experiments
+from recommendations.attribution.experiments import Assignment
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
 from recommendations.precompute.lists import POPULAR, Draft
@@ -34,18 +36,19 @@ class Choice:
     control_percent: int
     gate: Gate
     released: Released
+    experiment: Assignment | None = None
 
     def decide(self, each: Draft) -> tuple[str | None, str]:
-        """Return why a list is not meant for AI, or None, and the arm to store with it."""
+        """Return why a list is not meant for AI, or None, and the arm to store with it.
+
+        Who is in an experiment is in its arm whatever becomes of the list: who is compared is decided before.
+        """
         user_id = each.person.user_id
-        if not self.wanted or not self.released.enabled:
-            return OFF, arms.NONE
-        if not self.configured:
-            return NO_KEY, arms.NONE
-        if not flags.is_on(flags.AI, tenant_id=self.tenant_id, user_id=user_id):
-            return OFF, arms.NONE
-        if not self._passes(each):
-            return GATE, arms.NONE
+        if self.experiment and (assigned := self.experiment.arm_of(user_id)):
+            label, ai = assigned
+            return (self._hindrance(each) if ai else CONTROL), label
+        if (reason := self._hindrance(each)) is not None:
+            return reason, arms.NONE
         arm = arms.arm_of(
             tenant_id=self.tenant_id,
             placement=self.placement,
@@ -53,6 +56,15 @@ class Choice:
             control_percent=self.control_percent,
         )
         return (CONTROL if arm == arms.CONTROL else None), arm
+
+    def _hindrance(self, each: Draft) -> str | None:
+        if not self.wanted or not self.released.enabled:
+            return OFF
+        if not self.configured:
+            return NO_KEY
+        if not flags.is_on(flags.AI, tenant_id=self.tenant_id, user_id=each.person.user_id):
+            return OFF
+        return None if self._passes(each) else GATE
 
     def _passes(self, each: Draft) -> bool:
         if len(each.entries) < MIN_CANDIDATES:
@@ -72,6 +84,8 @@ def choice_of(*, build: Build, placement: Placement, configured: bool) -> Choice
     """Read what decides for a placement now."""
     config = AIConfiguration.from_settings(settings)
     own = placement.ai_control_percent
+    with scope.tenant(build.tenant_id):
+        experiment = experiments.assignment(tenant_id=build.tenant_id, placement_id=placement.pk)
     return Choice(
         tenant_id=build.tenant_id,
         placement=placement.name,
@@ -80,4 +94,5 @@ def choice_of(*, build: Build, placement: Placement, configured: bool) -> Choice
         control_percent=config.control_percent if own is None else own,
         gate=gate.read(tenant_id=build.tenant_id, placement=placement.name, policy=config.gate),
         released=released(build.tenant_id),
+        experiment=experiment,
     )

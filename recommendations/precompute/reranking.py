@@ -89,6 +89,8 @@ def rerank_heads(
             capped = len(granted) < len(wave)
             result.skipped["cap"] += len(wave) - len(granted)
             for place in set(wave) - set(granted):
+                if result.drafts[place].arm != arms.AI:
+                    continue  # an experiment's: people stay where they were put
                 result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
             requests = [_request(build, drafts[place], facts, tenant_locale, choice.released) for place in granted]
             outcomes = pool.map(lambda request: _call(build, request), requests)

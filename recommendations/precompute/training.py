@@ -20,7 +20,7 @@ from recommendations.algorithms.gate import Verdict, judge
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
 from recommendations.interactions.matrix import Bound, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.precompute import artefacts, leases, lifecycle
+from recommendations.precompute import artefacts, leases, lifecycle, uplift
 from recommendations.precompute.jobs import SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
@@ -52,6 +52,7 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
         except NothingToLearn as nothing:
             lifecycle.fail(tenant_id=tenant_id, build_id=build_id, error=str(nothing))
             return
+        uplift.hand_over(tenant_id=tenant_id, now=leases.database_now())
         heartbeat.check()
         with scope.tenant(tenant_id):
             if trained is not None:

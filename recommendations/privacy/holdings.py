@@ -158,8 +158,22 @@ def _export_impressions(subject: Subject) -> Entries:
     yield from rows
 
 
+def _export_exposures(subject: Subject) -> Entries:
+    with scope.tenant(subject.tenant_id):
+        rows = list(shown.compared(tenant_id=subject.tenant_id, user_pk=subject.pk))
+    yield from rows
+
+
 HOLDINGS: tuple[Holding, ...] = (
     Holding("lists", _erase_lists, _export_lists, merge=lambda source, _target: _erase_lists(source)),
+    Holding(
+        "exposures",
+        lambda subject: shown.forget_compared(tenant_id=subject.tenant_id, user_pk=subject.pk),
+        _export_exposures,
+        merge=lambda source, target: shown.move_compared(
+            tenant_id=source.tenant_id, source_pk=source.pk, target_pk=target.pk
+        ),
+    ),
     Holding(
         "impressions",
         lambda subject: shown.forget(tenant_id=subject.tenant_id, user_pk=subject.pk),

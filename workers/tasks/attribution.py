@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from core import clock
-from recommendations.attribution import flush, jobs, retention, settle
+from recommendations.attribution import experiments, flush, jobs, retention, settle
 
 
 @shared_task(name=jobs.GATHER)
@@ -16,6 +16,12 @@ def gather(**_: Any) -> None:
         flush.flush(now=now)
     finally:
         settle.settle(now=now)  # explicit events need no Redis
+
+
+@shared_task(name=jobs.JUDGE)
+def judge(**_: Any) -> None:
+    """Looks at the running experiments."""
+    experiments.judge_all(now=clock.now())
 
 
 @shared_task(name=jobs.TIDY)

@@ -126,7 +126,7 @@ MERGED_EXAMPLE = OpenApiExample(
     value={
         "user_id": "42",
         "merged_at": "2026-11-23T08:30:00.250000Z",
-        "rows": {"lists": 1, "impressions": 3, "events": 12, "ai_answers": 0, "ai_requests": 0},
+        "rows": {"lists": 1, "exposures": 1, "impressions": 3, "events": 12, "ai_answers": 0, "ai_requests": 0},
     },
     response_only=True,
 )

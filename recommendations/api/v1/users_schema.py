@@ -95,6 +95,7 @@ RECEIPT_EXAMPLE = OpenApiExample(
         "rows": {
             "end_users": 1,
             "lists": 2,
+            "exposures": 2,
             "impressions": 30,
             "events": 412,
             "ai_answers": 1,

@@ -17,7 +17,8 @@ from recommendations.ai import fallbacks, gate
 from recommendations.ai.gate_policy import GatePolicy
 from recommendations.ai.models import AIBudget, AICall, AIRelease
 from recommendations.ai.prices import NANO_PER_USD
-from recommendations.models import Build, EndUser, Item, Placement, UserList
+from recommendations.attribution import experiments
+from recommendations.models import Build, EndUser, Experiment, ExperimentArm, Item, Placement, UserList
 from recommendations.precompute import leases, lifecycle, nearline, reranking, scoring
 from recommendations.precompute.models import Chunk
 from recommendations.precompute.reranking import CONCURRENT_CALLS, rerank_heads
@@ -268,6 +269,25 @@ class TestControlArm:
         assert {
             name for name, row in lists_of(acme, build_now(acme, ai=True)).items() if row.arm == "control"
         } == controls
+
+    def test_gives_way_to_an_experiment_whose_arms_are_stored_and_meet_ai_as_they_say(self, acme, simulated_ai):
+        with scope.tenant(acme.pk):
+            placement, _ = Placement.objects.get_or_create(tenant=acme, name="home")
+            experiment = Experiment.objects.create(tenant=acme, placement=placement, name="AI or not")
+            for letter, percent, ai in (("a", 40, False), ("b", 40, True)):
+                ExperimentArm.objects.create(tenant=acme, experiment=experiment, letter=letter, percent=percent, ai=ai)
+        experiments.start(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
+
+        lists = lists_of(acme, build_now(acme, ai=True))
+
+        by_arm = Counter((row.arm, row.source) for row in lists.values() if row.source in ("ai", "model"))
+        without, with_ai = f"x{experiment.pk}a", f"x{experiment.pk}b"
+        assert by_arm[without, "model"] > 5
+        assert by_arm[without, "ai"] == 0
+        assert by_arm[with_ai, "ai"] > 5
+        outside = [row.arm for row in lists.values() if not row.arm.startswith("x")]
+        assert set(outside) <= {"ai", "control", ""}
+        assert len(outside) < len(lists) / 2
 
     def test_has_the_placements_own_share(self, acme, simulated_ai, settings):
         settings.AI_CONTROL_PERCENT = 25

@@ -40,6 +40,7 @@ class TestErased:
         assert receipt["rows"] == {
             "end_users": 1,
             "lists": 1,
+            "exposures": 0,
             "impressions": 0,
             "events": 4,
             "ai_answers": 1,

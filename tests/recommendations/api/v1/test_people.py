@@ -97,7 +97,14 @@ class TestMerge:
         answer = self.merge(cast)
 
         assert answer.status_code == 200
-        assert answer.json()["rows"] == {"lists": 1, "impressions": 0, "events": 2, "ai_answers": 1, "ai_requests": 1}
+        assert answer.json()["rows"] == {
+            "lists": 1,
+            "exposures": 0,
+            "impressions": 0,
+            "events": 2,
+            "ai_answers": 1,
+            "ai_requests": 1,
+        }
         with scope.tenant(tenant.pk):
             person = EndUser.objects.get()
             assert (person.user_id, person.dirty_at is not None) == ("ada", True)

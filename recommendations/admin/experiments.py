@@ -1,0 +1,185 @@
+"""Experiments: set up as drafts, started and ended by hand, with a page of what was found."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
+from core import clock
+from core.errors import ServiceError
+from recommendations.attribution import experiments
+from recommendations.attribution.experiments import Against, Look
+from recommendations.attribution.outcomes import ArmOutcome
+from recommendations.attribution.sequential import Comparison, Share
+from recommendations.models import Experiment, ExperimentArm, Exposure
+
+
+class ExperimentForm(forms.ModelForm):
+    """The placement must be the tenant's."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuses another tenant's placement."""
+        given: dict[str, Any] = super().clean() or {}
+        tenant, placement = given.get("tenant") or self.instance.tenant_id, given.get("placement")
+        if placement is not None and placement.tenant_id != getattr(tenant, "pk", tenant):
+            raise forms.ValidationError({"placement": "This placement belongs to another tenant."})
+        return given
+
+
+class ArmInline(admin.TabularInline):
+    """The arms; a is the control. They stay as they are once the experiment has started."""
+
+    model = ExperimentArm
+    fields = ["letter", "percent", "ai"]
+    extra = 2
+
+    def _draft(self, experiment: Any) -> bool:
+        return experiment is None or experiment.status == Experiment.Status.DRAFT
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only to a draft."""
+        return self._draft(obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft's."""
+        return self._draft(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft's."""
+        return self._draft(obj) and super().has_delete_permission(request, obj)
+
+
+@admin.register(Experiment)
+class ExperimentAdmin(TenantAdmin):
+    """Comparisons at placements."""
+
+    form = ExperimentForm
+    inlines = [ArmInline]
+    list_display = ["name", "tenant", "placement", "status", "metric", "verdict", "started_at", "found"]
+    list_filter = ["status"]
+    search_fields = ["name"]
+    readonly_fields = ["status", "verdict", "looked_at", "started_at", "ended_at"]
+    actions = ["start", "end"]
+
+    def get_list_select_related(self, request: HttpRequest) -> list[str]:
+        """Both stand in every row: one query."""
+        return ["tenant", "placement"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What decides is fixed before anybody has seen a result."""
+        own = tuple(super().get_readonly_fields(request, obj))
+        if obj is None or obj.status == Experiment.Status.DRAFT:
+            return own
+        return (*own, "placement", "metric", "horizon_hours", "alpha", "max_days")
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """An arm belongs to its experiment's tenant."""
+        for arm in formset.save(commit=False):
+            arm.tenant_id = form.instance.tenant_id
+            arm.save()
+        for arm in formset.deleted_objects:
+            arm.delete()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only drafts: what was found stays."""
+        draft = obj is None or obj.status == Experiment.Status.DRAFT
+        return draft and super().has_delete_permission(request, obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page of what was found."""
+        view = self.admin_site.admin_view(self.results)
+        return [
+            path("<int:pk>/results/", view, name="recommendations_experiment_results"),
+            *super().get_urls(),
+        ]
+
+    @admin.display(description="Results")
+    def found(self, experiment: Experiment) -> str:
+        """The way to the page."""
+        return format_html(
+            '<a href="{}">results</a>', reverse("admin:recommendations_experiment_results", args=[experiment.pk])
+        )
+
+    @admin.action(permissions=["change"], description="Start: people are spread over the arms from the next build on")
+    def start(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
+        """Starts the chosen drafts."""
+        for each in queryset:
+            self._try(request, each, experiments.start, "is started")
+
+    @admin.action(permissions=["change"], description="End: nobody is in an arm from the next build on")
+    def end(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
+        """Ends the chosen."""
+        for each in queryset:
+            self._try(request, each, experiments.end, "is ended")
+
+    def _try(self, request: HttpRequest, experiment: Experiment, verb: Any, done: str) -> None:
+        try:
+            verb(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
+        except ServiceError as refusal:
+            self.message_user(request, f"{experiment}: {refusal.detail}", messages.ERROR)
+        else:
+            self.message_user(request, f"{experiment} {done}.")
+
+    def results(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What is known now."""
+        experiment = self.get_queryset(request).select_related("placement", "tenant").filter(pk=pk).first()
+        if experiment is None:
+            raise Http404
+        if not self.has_view_permission(request, experiment):
+            raise PermissionDenied
+        seen = experiments.look(experiment, now=clock.now()) if experiment.arms.exists() else None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Results: {experiment}",
+            "experiment": experiment,
+            "look": seen,
+            "rows": _rows(seen) if seen else [],
+        }
+        return TemplateResponse(request, "admin/recommendations/experiment_results.html", context)
+
+
+@admin.register(Exposure)
+class ExposureAdmin(ReadOnlyTenantAdmin):
+    """Who was compared with others, and what they did first in a week."""
+
+    list_display = ["end_user", "tenant", "placement", "arm", "week", "first_at", "click_at", "conversion_at"]
+    search_fields = ["end_user__user_id__exact"]
+    list_filter = ["week"]
+
+    def get_list_select_related(self, request: HttpRequest) -> list[str]:
+        """All that a row names: one query."""
+        return ["tenant", "end_user"]
+
+
+def _rows(seen: Look) -> list[dict[str, str]]:
+    return [_row(seen.control, None), *(_row(each.outcome, each) for each in seen.against)]
+
+
+def _row(outcome: ArmOutcome, against: Against | None) -> dict[str, str]:
+    return {
+        "arm": outcome.arm + (" (control)" if against is None else ""),
+        "people": f"{outcome.people:,}",
+        "compared": f"{outcome.clicks.people:,}",
+        "clicked": _share(outcome.clicks),
+        "converted": _share(outcome.conversions),
+        "metric": _comparison(against.metric) if against else "",
+        "guard": _comparison(against.guard) if against else "",
+    }
+
+
+def _share(share: Share) -> str:
+    return f"{share.successes:,} ({100 * share.value:.2f} %)"
+
+
+def _comparison(found: Comparison) -> str:
+    if found.low is None or found.high is None:
+        return f"{100 * found.difference:+.2f} points, too few to say"
+    interval = f"{100 * found.low:+.2f} to {100 * found.high:+.2f}"
+    return f"{100 * found.difference:+.2f} points ({interval}), p {found.p:.4f}"

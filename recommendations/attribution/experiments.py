@@ -1,0 +1,193 @@
+"""Experiments: started, looked at, decided, ended; and in which arm somebody is.
+
+The stop rule: decided when an arm's p falls to alpha (over the number of arms besides the control), for better or
+worse; when a guard breaks; or when its days are over. Guards: the other metric must not be surely worse in an arm, and
+people must come to the arms in the shares that were set (p above RATIO_ALPHA). Looking often costs nothing
+(`sequential`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts import flags, scope
+from core.errors import Conflict
+from core.webhooks.emit import emit
+from recommendations.attribution import sequential
+from recommendations.attribution.models import Experiment, ExperimentArm
+from recommendations.attribution.outcomes import ArmOutcome, by_arm
+from recommendations.attribution.sequential import Comparison, Share
+
+RATIO_ALPHA = 0.001
+BUCKETS = 10_000
+Status = Experiment.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """An arm beside the control: the metric, and the guard."""
+
+    outcome: ArmOutcome
+    metric: Comparison
+    guard: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known now. `verdict` is empty while nothing is decided."""
+
+    control: ArmOutcome
+    against: tuple[Against, ...]
+    ratio_p: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The arms of a placement's running experiment; `arm_of` says who is in which."""
+
+    tenant_id: int
+    experiment_id: int
+    arms: tuple[tuple[int, str, bool], ...]
+
+    def arm_of(self, user_id: str) -> tuple[str, bool] | None:
+        """The person's label and whether AI may work for it; None for those outside. The same always."""
+        drawn = flags.bucket(f"experiment:{self.experiment_id}", tenant_id=self.tenant_id, user_id=user_id)
+        return next(((label, ai) for until, label, ai in self.arms if drawn < until), None)
+
+
+def assignment(*, tenant_id: int, placement_id: int) -> Assignment | None:
+    """What is to be assigned at a placement now. Inside the tenant's scope."""
+    running = Experiment.objects.filter(
+        tenant_id=tenant_id, placement_id=placement_id, status__in=Experiment.ASSIGNING
+    ).first()
+    if running is None:
+        return None
+    until, arms = 0, []
+    for arm in _arms(running):
+        until += arm.percent * BUCKETS // 100
+        arms.append((until, arm.label, arm.ai))
+    return Assignment(tenant_id, running.pk, tuple(arms))
+
+
+def start(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
+    """From the next lists on people are spread over the arms.
+
+    Raises: Conflict where it is no draft, its arms do not add up, or another runs at the placement.
+    """
+    with scope.tenant(tenant_id):
+        experiment = Experiment.objects.select_for_update().get(tenant_id=tenant_id, pk=experiment_id)
+        arms = _arms(experiment)
+        if experiment.status != Status.DRAFT:
+            raise Conflict("Only a draft can be started.")
+        if len(arms) < 2 or arms[0].letter != "a" or sum(arm.percent for arm in arms) > 100:
+            raise Conflict("An experiment has two arms or more, the control is a, and together they are at most 100 %.")
+        others = Experiment.objects.filter(placement_id=experiment.placement_id, status__in=Experiment.ASSIGNING)
+        if others.exists():
+            raise Conflict("Another experiment runs at this placement.")
+        experiment.status, experiment.started_at = Status.RUNNING, now
+        experiment.save(update_fields=["status", "started_at"])
+
+
+def end(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
+    """Nobody is in an arm any more, from the next lists on; what was found stays.
+
+    Raises: Conflict where it does not run.
+    """
+    with scope.tenant(tenant_id):
+        running = Experiment.objects.filter(tenant_id=tenant_id, pk=experiment_id, status__in=Experiment.ASSIGNING)
+        if not running.update(status=Status.ENDED, ended_at=now):
+            raise Conflict("It does not run.")
+
+
+def look(experiment: Experiment, *, now: datetime) -> Look:
+    """What is known now, without writing it. Inside the tenant's scope."""
+    arms = _arms(experiment)
+    outcomes = by_arm(
+        tenant_id=experiment.tenant_id,
+        placement=experiment.placement.name,
+        arms=[arm.label for arm in arms],
+        horizon=timedelta(hours=experiment.horizon_hours),
+        now=now,
+    )
+    return _judged(experiment, arms, outcomes, now)
+
+
+def judge_all(*, now: datetime) -> int:
+    """Looks at every running experiment and keeps what it saw; returns how many were decided."""
+    with scope.all_tenants("experiments: which run"):
+        running = list(Experiment.objects.filter(status=Status.RUNNING).values_list("tenant_id", "pk"))
+    return sum(judge(tenant_id=tenant_id, experiment_id=pk, now=now) for tenant_id, pk in running)
+
+
+def judge(*, tenant_id: int, experiment_id: int, now: datetime) -> bool:
+    """Looks, keeps the p of the look, and decides by the stop rule; True when it was decided now."""
+    with scope.tenant(tenant_id):
+        running = Experiment.objects.select_for_update(of=("self",)).select_related("placement")
+        experiment = running.filter(tenant_id=tenant_id, pk=experiment_id, status=Status.RUNNING).first()
+        if experiment is None:
+            return False
+        seen = look(experiment, now=now)
+        experiment.looks = {
+            "ratio": seen.ratio_p,
+            **{each.outcome.arm: {"metric": each.metric.p, "guard": each.guard.p} for each in seen.against},
+        }
+        experiment.looked_at = now
+        if seen.verdict:
+            experiment.status, experiment.verdict = Status.DECIDED, seen.verdict
+            data = {"experiment": experiment.pk, "name": experiment.name, "placement": experiment.placement.name}
+            emit(tenant_id=tenant_id, type="experiment.decided", data=data | {"verdict": seen.verdict}, now=now)
+        experiment.save(update_fields=["looks", "looked_at", "status", "verdict"])
+    return bool(seen.verdict)
+
+
+def _judged(
+    experiment: Experiment, arms: Sequence[ExperimentArm], outcomes: Sequence[ArmOutcome], now: datetime
+) -> Look:
+    control, others = outcomes[0], outcomes[1:]
+    alpha = experiment.alpha / max(1, len(others))
+    against = []
+    for outcome in others:
+        before: dict[str, Any] = experiment.looks.get(outcome.arm, {})
+        metric, guard = (
+            sequential.compare(
+                _share(experiment, outcome, own),
+                _share(experiment, control, own),
+                alpha=alpha,
+                before=before.get(name, 1.0),
+            )
+            for name, own in (("metric", True), ("guard", False))
+        )
+        against.append(Against(outcome, metric, guard))
+    total = sum(arm.percent for arm in arms)
+    ratio = sequential.ratio_p(
+        [outcome.people for outcome in outcomes],
+        [arm.percent / total for arm in arms],
+        before=experiment.looks.get("ratio", 1.0),
+    )
+    return Look(control, tuple(against), ratio, _verdict(experiment, against, ratio, alpha, now))
+
+
+def _share(experiment: Experiment, outcome: ArmOutcome, own: bool) -> Share:
+    clicks = (experiment.metric == Experiment.Metric.CLICK) == own
+    return outcome.clicks if clicks else outcome.conversions
+
+
+def _verdict(experiment: Experiment, against: Sequence[Against], ratio: float, alpha: float, now: datetime) -> str:
+    if ratio <= RATIO_ALPHA:
+        return "Stopped: people did not come to the arms in the shares that were set; nothing can be said."
+    for each in against:
+        if each.guard.p <= alpha and each.guard.difference < 0:
+            return f"Stopped: {each.outcome.arm} is worse in the guard metric."
+    called = [each for each in against if each.metric.p <= alpha]
+    if called:
+        best = max(called, key=lambda each: each.metric.difference)
+        return f"{best.outcome.arm} is {'better' if best.metric.difference > 0 else 'worse'} than the control."
+    if experiment.started_at and now >= experiment.started_at + timedelta(days=experiment.max_days):
+        return "No difference was found in its days."
+    return ""
+
+
+def _arms(experiment: Experiment) -> list[ExperimentArm]:
+    return list(ExperimentArm.objects.filter(tenant_id=experiment.tenant_id, experiment=experiment).order_by("letter"))

@@ -1,0 +1,52 @@
+"""What AI brought, by segment, handed to its gate at each build: from what people did in the AI and the control arm."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Sum
+
+from accounts import scope
+from recommendations.ai import gate
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.gate import Measured
+from recommendations.ai.models import AICall
+from recommendations.attribution import outcomes
+from recommendations.placements import arms
+from recommendations.placements.models import Placement
+
+LOOKED_BACK = timedelta(days=28)
+HORIZON = timedelta(hours=24)
+
+
+def hand_over(*, tenant_id: int, now: datetime) -> None:
+    """Measures the last weeks and lets the gate judge; without anybody in both arms nothing changes.
+
+    A case is a person's week, a success a click within a day of its first page. The calls of these weeks are charged
+    to the cases with AI, to each the same: calls do not know segments.
+    """
+    since = now - LOOKED_BACK
+    with scope.tenant(tenant_id):
+        measured = {
+            name: outcomes.by_segment(
+                tenant_id=tenant_id, placement=name, arms=(arms.AI, arms.CONTROL), since=since, horizon=HORIZON, now=now
+            )
+            for name in Placement.objects.filter(tenant_id=tenant_id).order_by("pk").values_list("name", flat=True)
+        }
+        calls = AICall.objects.filter(tenant_id=tenant_id, day__gte=since.date())
+        spent: int = calls.aggregate(spent=Sum("cost_nano_usd", default=0))["spent"]
+    cases = sum(with_ai.people for segments in measured.values() for with_ai, _ in segments.values())
+    policy = AIConfiguration.from_settings(settings).gate
+    for name, segments in measured.items():
+        rows = [
+            Measured(
+                segment=segment,
+                ai_cases=with_ai.people,
+                ai_successes=with_ai.successes,
+                control_cases=control.people,
+                control_successes=control.successes,
+                cost_nano_usd=spent * with_ai.people // cases if cases else 0,
+            )
+            for segment, (with_ai, control) in segments.items()
+            if with_ai.people and control.people
+        ]
+        gate.take(tenant_id=tenant_id, placement=name, rows=rows, policy=policy, now=now)
