@@ -1,4 +1,4 @@
-"""What was shown to one person, and their part in comparisons: read, let go, handed over to whom they turn out to be."""
+"""What was shown to one person, their part in comparisons: read, let go, handed to whom they turn out to be."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +44,7 @@ def to_person(*, tenant_id: int, user_pk: int) -> Iterator[dict[str, Any]]:
 def compared(*, tenant_id: int, user_pk: int) -> Iterator[dict[str, Any]]:
     """In which arms the person was compared with others, week by week."""
     weeks = Exposure.objects.filter(tenant_id=tenant_id, end_user_id=user_pk).order_by("week", "pk")
-    yield from weeks.values("placement", "arm", "week", "first_at", "click_at", "conversion_at")
+    yield from (dict(row) for row in weeks.values("placement", "arm", "week", "first_at", "click_at", "conversion_at"))
 
 
 def forget_compared(*, tenant_id: int, user_pk: int) -> int:
