@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.core.files.storage import default_storage
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from accounts import retention, scope
 from core.errors import Conflict, NotFound
 from core.queue import enqueue
+from core.webhooks.emit import emit
 from recommendations.imports import leases
 from recommendations.imports.jobs import RUN
 from recommendations.imports.leases import MAX_ATTEMPTS
@@ -99,7 +101,7 @@ def end(
 ) -> bool:
     """The one place where an import ends; False when it has ended before, or `token` no longer holds it.
 
-    Whoever wants to hear of the end (webhooks) adds to this transaction.
+    Webhooks hear of it in this transaction.
     """
     with scope.tenant(tenant_id):
         unfinished = Import.objects.filter(tenant_id=tenant_id, pk=import_id, status__in=Import.OPEN)
@@ -113,9 +115,15 @@ def end(
         job = Import.objects.get(tenant_id=tenant_id, pk=import_id)
         if job.kind == Import.Kind.EVENTS and job.created and not job.dry_run and job.file:
             enqueue(PLAN_FIRST, tenant_id=tenant_id)
+        emit(tenant_id=tenant_id, type="import.done", data=_told(job), now=now)
         transaction.on_commit(lambda: _let_go(job))
     _log.info("import_ended", import_id=import_id, status=status)
     return True
+
+
+def _told(job: Import) -> dict[str, Any]:
+    counts = {name: getattr(job, name) for name in Import.COUNTS}
+    return {"import": job.pk, "kind": job.kind, "status": job.status, "dry_run": job.dry_run, **counts}
 
 
 def resume_imports(*, now: datetime) -> int:

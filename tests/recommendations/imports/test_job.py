@@ -1,11 +1,13 @@
 """Import jobs: good rows kept, bad ones counted and told, a second run without effect."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from accounts import scope
+from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.catalog.models import EndUser, Item
 from recommendations.imports import chunks
 from recommendations.imports import job as imports
@@ -144,3 +146,16 @@ class TestRun:
             assert not Import.objects.exists()
             assert not ImportRowError.objects.exists()
             assert not Item.objects.exists()
+
+
+def test_its_end_is_told_to_who_listens(acme, run):
+    with scope.tenant(acme):
+        WebhookEndpoint.objects.create(tenant_id=acme, url="https://hooks.example.org/", events=["import.done"])
+
+    job = run("items", "item_id,title\na,A\n,B\n")
+
+    with scope.tenant(acme):
+        (delivery,) = WebhookDelivery.objects.all()
+    told = json.loads(delivery.body)["data"]
+    assert (told["import"], told["kind"], told["status"]) == (job.pk, "items", "done")
+    assert (told["created"], told["rejected"]) == (1, 1)
