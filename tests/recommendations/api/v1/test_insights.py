@@ -3,8 +3,11 @@
 from math import log2
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from accounts import clients, scope, tokens
+from accounts.models import User
 from core import clock
 from recommendations.attribution import flush, settle
 from tests.recommendations.attribution.conftest import ITEMS, URL, acme, collecting  # noqa: F401  # fixtures
@@ -106,3 +109,30 @@ def test_needs_its_scope(cast):
     refused = cast.anonymous.get(INSIGHTS, headers={"Authorization": f"Bearer {token}"})
 
     assert refused.status_code == 403
+
+
+class TestAdmin:
+    PAGE = "admin:recommendations_insights"
+
+    def browser(self, **fields):
+        User.objects.create_superuser("staff", "staff@example.org", "correct horse battery staple", **fields)
+        browser = Client()
+        browser.login(username="staff", password="correct horse battery staple")
+        return browser
+
+    def query(self, tenant):
+        today = clock.now().date().isoformat()
+        return f"{reverse(self.PAGE)}?tenant={tenant.pk}&since={today}&until={today}&by=placement&by=source"
+
+    def test_shows_the_same(self, shown):
+        page = self.browser().get(self.query(shown.tenant)).content.decode()
+
+        assert "<td>@popular</td>" in page
+        for cell in ("home", "2", "1", "50.00 %", "20.0 %", "5.82 bits"):
+            assert f"<td>{cell}</td>" in page
+
+    def test_confined_staff_see_their_own(self, shown, cast):
+        page = self.browser(tenant=cast.globex.tenant).get(self.query(shown.tenant)).content.decode()
+
+        assert "Select a valid choice" in page
+        assert "<td>home</td>" not in page
