@@ -2,4 +2,4 @@
 
 from config.settings.test import *  # noqa: F403  # all but one
 
-WIND_UP: list[str] = []
+WIND_UP = []
