@@ -45,7 +45,12 @@ class _Ending:
         self._stream, self._left = stream, max_bytes
 
     def read(self, size: int = -1) -> bytes:
-        found: bytes = self._stream.read(self._left + 1 if size is None or size < 0 else size)
+        return self._counted(self._stream.read(self._left + 1 if size is None or size < 0 else size))
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._counted(self._stream.readline(self._left + 1 if size is None or size < 0 else size))
+
+    def _counted(self, found: bytes) -> bytes:
         self._left -= len(found)
         # The application stops at the length that it was told: what is behind it is found here or nowhere.
         if self._left < 0 or (self._left == 0 and found and self._stream.read(1)):

@@ -23,7 +23,9 @@ from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.readers import READERS, Reader
 from recommendations.imports.rows import Line
 
+# A chunk ends with the first of the two that is reached: rows may be a hundred bytes long, or a million.
 CHUNK_ROWS = 10_000
+CHUNK_BYTES = 16 * 1024 * 1024
 # Every refused row is counted; of a file that is wrong from top to bottom the first ones tell enough.
 MAX_STORED_ERRORS = 10_000
 _ERASED = FieldError(
@@ -53,12 +55,18 @@ _Refused = list[tuple[int, tuple[FieldError, ...]]]
 
 
 def chunks(file: ImportFile, *, after: int = 0) -> Iterator[Chunk]:
-    """The file in parts of CHUNK_ROWS, from behind a line.
+    """The file in parts of at most CHUNK_ROWS and about CHUNK_BYTES, from behind a line.
 
     Raises: UnreadableFile.
     """
-    rows = file.rows(after=after)
-    while lines := list(islice(rows, CHUNK_ROWS)):
+    lines: list[Line] = []
+    began = file.unpacked
+    for line in file.rows(after=after):
+        lines.append(line)
+        if len(lines) >= CHUNK_ROWS or file.unpacked - began >= CHUNK_BYTES:
+            yield Chunk(lines, file.line, min(file.position, file.size))
+            lines, began = [], file.unpacked
+    if lines:
         yield Chunk(lines, file.line, min(file.position, file.size))
 
 

@@ -30,7 +30,7 @@ class UnreadableFile(Exception):
 class ImportFile:
     """An open file. Read it once; `position` of `size` bytes tells the progress, `line` where the last row ended.
 
-    `max_unpacked` bounds what a packed file may come to.
+    `unpacked` counts the bytes that were read, as they are without gzip; `max_unpacked` bounds them.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ImportFile:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
-        self._unpacked = 0
+        self.unpacked = 0
 
     @classmethod
     def open(cls, path: Path, *, columns: tuple[str, ...], required: tuple[str, ...]) -> "ImportFile":
@@ -104,10 +104,10 @@ class ImportFile:
             yield None if overlong else line
 
     def _check_bomb(self, count: int) -> None:
-        self._unpacked += count
-        if self._max_unpacked is not None and self._unpacked > self._max_unpacked:
+        self.unpacked += count
+        if self._max_unpacked is not None and self.unpacked > self._max_unpacked:
             raise UnreadableFile(f"The file unpacks to more than {self._max_unpacked:,} bytes; send it in parts.")
-        if self._unpacked > RATIO_FROM and self._unpacked > MAX_RATIO * max(1, self._raw.tell()):
+        if self.unpacked > RATIO_FROM and self.unpacked > MAX_RATIO * max(1, self._raw.tell()):
             raise UnreadableFile(f"The file unpacks to more than {MAX_RATIO} times its size; send it unpacked.")
 
     def _json_rows(self, after: int) -> Iterator[Line]:

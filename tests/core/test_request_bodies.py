@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 
 from core.request_bodies import BodyEndedEarly, BodyTooLong, with_whole_bodies
 
@@ -62,6 +63,17 @@ class TestLarge:
     def test_breaks_off_where_it_is_too_long(self, read):
         with pytest.raises(BodyTooLong):
             received(read, **large(BytesIO(b"x" * 1001)))
+
+    def test_is_what_django_reads_from(self):
+        def read(environ, _):
+            request = WSGIRequest({**environ, "REQUEST_METHOD": "POST"})
+            found.append(request.read(3) + request.readline() + request.read(500))
+            return [b""]
+
+        found: list[bytes] = []
+        with_whole_bodies(read, max_bytes=10, large={"/large": 1000})(large(BytesIO(b"12345\n789")), lambda *_: None)
+
+        assert found == [b"12345\n789"]
 
     def test_other_paths_take_what_they_took(self):
         assert received(lambda _: b"", **{**large(BytesIO(b"x" * 500)), "PATH_INFO": "/large/1"})[1] == "11"

@@ -52,11 +52,18 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Operation:
     return Operation(
         name=name,
         method=method.upper(),
-        path=path.format(**PATH_ID),
+        path=path.format(**PATH_ID) + _query(operation),
         content_type=content_type,
         body=body,
         objects=frozenset({(_KINDS[key], each) for key, each in used.items()} | set(_ids(value))),
     )
+
+
+def _query(operation: dict[str, Any]) -> str:
+    """The parameters that must be given, each with the first value that it may have."""
+    needed = [each for each in operation.get("parameters", ()) if each["in"] == "query" and each.get("required")]
+    pairs = "&".join(f"{each['name']}={each['schema']['enum'][0]}" for each in needed)
+    return f"?{pairs}" if pairs else ""
 
 
 def _example(name: str, content: dict[str, Any]) -> tuple[str, Any]:

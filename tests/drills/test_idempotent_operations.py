@@ -20,6 +20,7 @@ from psycopg import sql
 from accounts import scope
 from config.embedded.ports import LOOPBACK
 from core.idempotency.models import IdempotencyKey
+from recommendations.imports.models import Import
 from tests.conftest import owner_url
 from tests.core import web_process
 from tests.drills.idempotent_operations import JSON, Operation, operations
@@ -69,6 +70,8 @@ class Tenant:
         for kind, name in sorted(operation.objects):
             answer = self.web.ask("PUT", f"/api/v1/{kind}/{name}", token=self._token, body="{}", Content_Type=JSON)
             assert answer.status in {200, 201}, answer.body
+        with scope.tenant(self.pk):  # no worker takes them in, and a tenant has but ten open ones
+            Import.objects.update(status=Import.Status.CANCELLED)
 
     def rows(self):
         """How many rows of the tenant each table holds, and which versions of them."""

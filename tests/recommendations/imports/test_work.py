@@ -79,6 +79,20 @@ class TestRun:
 
         assert counts(run(start(acme, EVENTS))) == {"duplicate": 100}
 
+    def test_rows_that_are_long_make_short_chunks(self, acme, monkeypatch):
+        monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
+        taken, original = [], chunks.take
+
+        def counted(job, chunk, **options):
+            taken.append(len(chunk.lines))
+            original(job, chunk, **options)
+
+        monkeypatch.setattr(work, "take", counted)
+        rows = "".join(f"i{number},{'x' * 300}\n" for number in range(10))
+
+        assert counts(run(start(acme, "item_id,title\n" + rows, "items"))) == {"created": 10}
+        assert taken == [4, 4, 2]
+
     def test_takes_turns_with_others(self, acme, monkeypatch):
         monkeypatch.setattr(work, "TURN_SECONDS", -1.0)
         job = start(acme, EVENTS)
