@@ -1,5 +1,6 @@
 """What came of recommendations."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
@@ -16,6 +17,7 @@ from recommendations.api.v1.resource import ResourceView
 from recommendations.attribution import insights
 
 USUAL_DAYS, MOST_DAYS = 28, 366
+_LABEL = re.compile(r"@?[A-Za-z0-9_-]{1,63}")
 
 
 class PlacementsView(ResourceView):
@@ -34,7 +36,7 @@ class PlacementsView(ResourceView):
         """Impressions, clicks and conversions, and what follows from them; a few seconds old."""
         query = pagination.known_parameters(request.query_params, "from", "to", "by", "placement")
         since, until = _days(query, clock.now())
-        by, placement = _dimensions(query.get("by")), query.get("placement")
+        by, placement = _dimensions(query.get("by")), _placement(query.get("placement"))
         tenant_id = caller(request).tenant_id
         wanted = [since.isoformat(), until.isoformat(), by, placement]
         pages = Pages.read(query, binding={"list": "insights", "tenant": tenant_id, "filter": wanted})
@@ -72,6 +74,14 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
         return datetime.strptime(query[name], "%Y-%m-%d").replace(tzinfo=None).date()  # noqa: DTZ007  # a day only
     except ValueError:
         raise pagination.invalid(f"/{name}", "bad_date", "Not a day; write it as 2026-11-23.") from None
+
+
+def _placement(text: str | None) -> str | None:
+    if text is not None and not _LABEL.fullmatch(text):
+        raise pagination.invalid(
+            "/placement", "bad_placement", "A placement's name, or @popular, @similar and the like."
+        )
+    return text
 
 
 def _dimensions(text: str | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 
 from core.webhooks import addresses, sending
 from core.webhooks.addresses import AddressRefused
-from tests.core.webhooks.receiver import receiver
+from tests.core.webhooks.receiver import receiver, secure_receiver
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +89,29 @@ def test_the_name_is_resolved_once_and_the_connection_goes_there(monkeypatch, se
     assert outcome.delivered
     assert asked == ["hooks.example.org"]
     assert hook.received[0][0]["host"] == f"hooks.example.org:{port}"
+
+
+@pytest.fixture
+def trusted(monkeypatch, tmp_path):
+    """The system trusts the certificate of this folder."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    sending._context.cache_clear()
+    yield tmp_path
+    sending._context.cache_clear()
+
+
+@pytest.mark.parametrize(("of", "delivered"), [("hooks.example.org", True), ("other.example.org", False)])
+def test_the_certificate_must_be_the_names_and_not_the_addresses(monkeypatch, settings, trusted, of, delivered):
+    settings.WEBHOOK_ALLOW_LOCAL = True
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *more, **options: real("127.0.0.1" if host == "hooks.example.org" else host, *more, **options),
+    )
+    with secure_receiver(trusted, of) as hook:
+        port = hook.url.split(":")[2].split("/")[0]
+        outcome = sending.post(f"https://hooks.example.org:{port}/hook", body=b"{}", headers={})
+
+    assert (outcome.delivered, len(hook.received)) == (delivered, int(delivered))
+    assert delivered or "certificate" in outcome.error.lower()

@@ -86,6 +86,7 @@ def test_pages_through_and_says_304(shown):
         ("from=2026-02-02&to=2026-02-01", "/from"),
         ("from=2020-01-01&to=2026-02-01", "/from"),
         ("by=colour", "/by"),
+        ("placement=%00", "/placement"),
         ("limit=0", "/limit"),
         ("page=2", "/page"),
     ],
