@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from drf_spectacular.generators import SchemaGenerator
 
@@ -52,18 +53,22 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Operation:
     return Operation(
         name=name,
         method=method.upper(),
-        path=path.format(**PATH_ID) + _query(operation),
+        path=path.format(**PATH_ID) + _query(name, operation.get("parameters", [])),
         content_type=content_type,
         body=body,
         objects=frozenset({(_KINDS[key], each) for key, each in used.items()} | set(_ids(value))),
     )
 
 
-def _query(operation: dict[str, Any]) -> str:
-    """The parameters that must be given, each with the first value that it may have."""
-    needed = [each for each in operation.get("parameters", ()) if each["in"] == "query" and each.get("required")]
-    pairs = "&".join(f"{each['name']}={each['schema']['enum'][0]}" for each in needed)
-    return f"?{pairs}" if pairs else ""
+def _query(name: str, parameters: list[dict[str, Any]]) -> str:
+    """What must be asked, with the first value that may be."""
+    needed = [each for each in parameters if each["in"] == "query" and each.get("required")]
+    given = {}
+    for each in needed:
+        values = [*each["schema"].get("enum", ()), *filter(None, [each.get("example")])]
+        assert values, f"{name} needs {each['name']}, of which the OpenAPI document gives no value"
+        given[each["name"]] = values[0]
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _example(name: str, content: dict[str, Any]) -> tuple[str, Any]:
