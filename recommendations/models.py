@@ -13,6 +13,7 @@ from recommendations.ai.models import (
     AIRelease,
     AIReservation,
     AISent,
+    AIVector,
 )
 from recommendations.attribution.models import (
     Experiment,
@@ -43,6 +44,7 @@ __all__ = [
     "AIRelease",
     "AIReservation",
     "AISent",
+    "AIVector",
     "Artefact",
     "Build",
     "Chunk",

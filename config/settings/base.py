@@ -352,6 +352,9 @@ AI_GATE_SEGMENTS = env.words("AI_GATE_SEGMENTS", ["cold", "sparse", "regular"])
 AI_GATE_EXPLORE_PERCENT = env.integer("AI_GATE_EXPLORE_PERCENT", 5, minimum=1, maximum=100)
 AI_GATE_MINIMUM_CASES = env.integer("AI_GATE_MINIMUM_CASES", 1000, minimum=50)
 AI_GATE_MINIMUM_PER_USD = env.text("AI_GATE_MINIMUM_PER_USD", "0")
+AI_EMBEDDING_MODEL = env.text("AI_EMBEDDING_MODEL")
+AI_EMBEDDING_DIMENSIONS = env.integer("AI_EMBEDDING_DIMENSIONS", 256, minimum=16, maximum=4096)
+AI_EMBEDDING_ITEMS = env.integer("AI_EMBEDDING_ITEMS", 20_000)
 AI_BATCH = env.flag("AI_BATCH", default=False)
 
 # --- Webhooks --------------------------------------------------------------------------------------------

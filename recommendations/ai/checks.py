@@ -23,8 +23,11 @@ def ai_can_be_called(**_: Any) -> list[CheckMessage]:
         return [Error(str(error), hint="See docs/operations/config.md, AI.", id=BAD_CONFIGURATION)]
     if not config.configured:
         return []
-    try:
-        config.prices.price(config.model, on=clock.now().date())
-    except UnknownModel as error:
-        return [Error("OPENAI_MODEL has no price.", hint=str(error), id=NO_PRICE)]
-    return []
+    found: list[CheckMessage] = []
+    for name, model in (("OPENAI_MODEL", config.model), ("AI_EMBEDDING_MODEL", config.embedding_model)):
+        try:
+            if model:
+                config.prices.price(model, on=clock.now().date())
+        except UnknownModel as error:
+            found.append(Error(f"{name} has no price.", hint=str(error), id=NO_PRICE))
+    return found

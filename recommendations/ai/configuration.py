@@ -47,6 +47,9 @@ class AIConfiguration:
     control_percent: int = 10
     """Of the people at a placement never meet AI, so that what it brings can be measured."""
     gate: GatePolicy = field(default_factory=GatePolicy)
+    embedding_model: str = ""
+    """Makes vectors of item texts; empty: none are made."""
+    embedding_dimensions: int = 256
     batch: bool = False
     """Nightly builds ask through the vendor's batch interface."""
     prices: PriceTable = field(default_factory=shipped_table, compare=False)
@@ -110,6 +113,8 @@ class AIConfiguration:
             sent_days=getattr(settings, "AI_SENT_DAYS", 30),
             control_percent=getattr(settings, "AI_CONTROL_PERCENT", 10),
             gate=gate_policy(settings),
+            embedding_model=getattr(settings, "AI_EMBEDDING_MODEL", "") or "",
+            embedding_dimensions=getattr(settings, "AI_EMBEDDING_DIMENSIONS", 256),
             batch=getattr(settings, "AI_BATCH", False),
         )
 

@@ -3,6 +3,7 @@
 Importing this module imports the vendor's SDK: workers do, the read path must not.
 """
 
+from dataclasses import replace
 from datetime import date
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,7 +14,7 @@ from recommendations.ai.budget import Budget
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gates import Equipment
 from recommendations.ai.gateway import AIGateway
-from recommendations.ai.openai_client import OpenAIBatches, OpenAIProvider
+from recommendations.ai.openai_client import OpenAIBatches, OpenAIEmbeddings, OpenAIProvider
 from recommendations.ai.prices import UnknownModel
 from recommendations.ai.provider import NullProvider, Provider
 from recommendations.ai.retry import RetryingProvider, RetryPolicy
@@ -43,6 +44,19 @@ def build_desk(config: AIConfiguration, *, today: date) -> Desk:
         price=config.prices.price(config.model, on=today),
         origin=config.origin,
     )
+
+
+def build_embedder(config: AIConfiguration, *, today: date) -> AIGateway:
+    """Return the gateway to the model that makes vectors, with a breaker and a throttle of its own.
+
+    Raises:
+        ImproperlyConfigured: there is no key or no such model, or it has no price.
+    """
+    if not config.configured or not config.embedding_model:
+        raise ImproperlyConfigured("vectors need OPENAI_API_KEY and AI_EMBEDDING_MODEL")
+    own = replace(config, model=config.embedding_model)
+    gateway = build_gateway(own, today=today)
+    return gateway.over(OpenAIEmbeddings(own))
 
 
 def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy | None = None) -> AIGateway:

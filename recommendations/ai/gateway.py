@@ -18,7 +18,7 @@ from recommendations.ai.amounts import Amount
 from recommendations.ai.breaker import Breaker
 from recommendations.ai.gates import Equipment, Gates
 from recommendations.ai.metrics import AI_REQUESTS
-from recommendations.ai.provider import Completion, CompletionRequest, ProviderError, Usage
+from recommendations.ai.provider import Completion, CompletionRequest, Provider, ProviderError, Usage
 from recommendations.ai.release import released
 from recommendations.ai.rerank import Question, Reranked, RerankRequest, pose, read_answer
 from recommendations.ai.retry import RetryingProvider, RetryPolicy
@@ -49,6 +49,11 @@ class AIGateway:
         self._origin = origin
         self._timeout_seconds = timeout_seconds
         self._retries = retries
+
+    def over(self, provider: Provider) -> "AIGateway":
+        """Return a gateway with the same gates before another provider."""
+        equipment = replace(self._with, provider=provider)
+        return AIGateway(equipment, origin=self._origin, timeout_seconds=self._timeout_seconds, retries=self._retries)
 
     @property
     def configured(self) -> bool:

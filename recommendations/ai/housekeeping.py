@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from recommendations.ai import answers, fallbacks, ledger, sent
+from recommendations.ai import answers, fallbacks, ledger, sent, vectors
 from recommendations.ai.budget import release_expired
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.observation import observed_breaker
@@ -18,6 +18,7 @@ class Tidied:
     answers: int
     statistics: int
     sent: int
+    vectors: int
 
 
 def tidy(config: AIConfiguration, *, now: datetime) -> Tidied:
@@ -32,4 +33,5 @@ def tidy(config: AIConfiguration, *, now: datetime) -> Tidied:
         answers=answers.purge(now=now, keep_days=config.answer_days),
         statistics=fallbacks.purge(now=now, keep_days=config.ledger_days),
         sent=sent.purge(now=now, keep_days=config.sent_days),
+        vectors=vectors.purge(now=now, keep_days=config.answer_days),
     )

@@ -1,6 +1,7 @@
 """Reads what an OpenAI-compatible server sends: answers, usage, refusals; trusts none of it."""
 
 import json
+import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -92,6 +93,37 @@ def read_completion(
         latency_seconds=latency_seconds,
         request_id=request_id,
     )
+
+
+def read_vectors(body: bytes, *, request: CompletionRequest, dimensions: int, latency_seconds: float) -> Completion:
+    """Parse vectors, one for each message of the request, in its order.
+
+    Raises:
+        ProviderError: ``invalid``, with the usage.
+    """
+    envelope = _json_object(body) or {}
+    ceiling = input_bound(request)
+    used = _count(envelope.get("usage"), "prompt_tokens")
+    usage = Usage(input_tokens=used) if 0 < used <= ceiling else Usage(input_tokens=ceiling, reported=False)
+    data = envelope.get("data")
+    entries = data if isinstance(data, list) else []
+    by_index = {each.get("index"): each.get("embedding") for each in entries if isinstance(each, Mapping)}
+    vectors = [by_index.get(number) for number in range(len(request.messages))]
+    if not all(_is_vector(each, dimensions) for each in vectors):
+        raise ProviderError("invalid", detail=f"not a vector of {dimensions} numbers for each text", usage=usage)
+    model = envelope.get("model")
+    return Completion(
+        content={"vectors": vectors},
+        usage=usage,
+        model=model if isinstance(model, str) else "",
+        latency_seconds=latency_seconds,
+    )
+
+
+def _is_vector(value: object, dimensions: int) -> bool:
+    if not isinstance(value, list) or len(value) != dimensions:
+        return False
+    return all(isinstance(each, int | float) and math.isfinite(each) for each in value) and any(value)
 
 
 def read_usage(raw: object, *, request: CompletionRequest, bound: int) -> Usage:

@@ -18,7 +18,7 @@ import openai
 from recommendations.ai.batch_api import BatchJob
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.event_loop import EventLoopThread
-from recommendations.ai.openai_answers import failure, read_completion
+from recommendations.ai.openai_answers import failure, read_completion, read_vectors
 from recommendations.ai.provider import Completion, CompletionRequest, ProviderError
 
 T = TypeVar("T")
@@ -157,6 +157,47 @@ class OpenAIProvider(_OpenAI):
         if self._config.reasoning_effort:
             body["reasoning_effort"] = self._config.reasoning_effort
         return body
+
+
+class OpenAIEmbeddings(_OpenAI):
+    """Makes vectors of texts: each message of a request is one text, the answer's content holds ``vectors``.
+
+    It is a provider like the one for completions, so that the same gates, budget and ledger stand before it.
+    """
+
+    configured = True
+    max_output_tokens = 0
+
+    def __init__(self, config: AIConfiguration) -> None:
+        super().__init__(config)
+        self.model = config.embedding_model
+        self.simulated = config.simulated
+
+    def complete(self, request: CompletionRequest, *, deadline_seconds: float) -> Completion:
+        """Make one request and return its vectors within ``deadline_seconds``.
+
+        Raises:
+            ProviderError: timeout, refusal by the server, broken connection or an unusable answer.
+        """
+        started = time.monotonic()
+
+        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> _Answer:
+            answer = await client.embeddings.with_raw_response.create(
+                model=self.model,
+                input=[each.content for each in request.messages],
+                dimensions=self._config.embedding_dimensions,
+                encoding_format="float",
+                timeout=timeout,
+            )
+            return _Answer(body=answer.http_response.content, request_id=answer.headers.get("x-request-id", ""))
+
+        answer = self._call(ask, deadline_seconds=deadline_seconds)
+        return read_vectors(
+            answer.body,
+            request=request,
+            dimensions=self._config.embedding_dimensions,
+            latency_seconds=time.monotonic() - started,
+        )
 
 
 class OpenAIBatches(_OpenAI):

@@ -99,13 +99,15 @@ class Chunk(models.Model):
     """A part of a build's work, done by one worker at a time and to effect once.
 
     `people`: the end users whose primary keys lie in first..last. `similar`: the neighbours of the artefact's items
-    first..last. `popular`: the one list for everybody.
+    first..last. `popular`: the one list for everybody. `semantic`: the neighbours of items that nobody chose
+    yet.
     """
 
     class Kind(models.TextChoices):
         PEOPLE = "people", "People's lists"
         SIMILAR = "similar", "Similar items"
         POPULAR = "popular", "Popular items"
+        SEMANTIC = "semantic", "Similar items by their texts"
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"

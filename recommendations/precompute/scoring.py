@@ -17,7 +17,7 @@ from recommendations.ai import fallbacks
 from recommendations.cache.form import Provenance
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.placements.models import Placement
-from recommendations.precompute import artefacts, leases, lists, people, popular, rows, showable, similar
+from recommendations.precompute import artefacts, leases, lists, people, popular, rows, semantic, showable, similar
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat, Lease
@@ -66,6 +66,12 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
     now = leases.database_now()
     if chunk.kind == Chunk.Kind.SIMILAR:
         return Work(reference=similar.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale))
+    if chunk.kind == Chunk.Kind.SEMANTIC:
+        return Work(
+            reference=semantic.of_cold_items(
+                build=build, loaded=loaded, now=now, locale=locale, between=heartbeat.check
+            )
+        )
     made = popular.compute(tenant_id=build.tenant_id, loaded=loaded, now=now, locale=locale)
     body = made.body(Provenance(build.pk, 1, lists.POPULAR, lists.stamp(now), build.artefact_id))
     row = ReferenceList(

@@ -148,6 +148,8 @@ def _cut(tenant_id: int, build_id: int, *, items: int) -> int:
         cursor.execute(_RANGES, {"tenant": tenant_id, "size": settings.BUILD_CHUNK_SIZE})
         ranges = cursor.fetchall()
     parts: list[tuple[Chunk.Kind, int, int]] = [(Chunk.Kind.POPULAR, 0, 0)]
+    if settings.AI_EMBEDDING_MODEL:
+        parts.append((Chunk.Kind.SEMANTIC, 0, 0))
     parts += [(Chunk.Kind.PEOPLE, first, last) for first, last, _ in ranges]
     parts += [
         (Chunk.Kind.SIMILAR, first, min(first + SIMILAR_CHUNK_SIZE, items) - 1)

@@ -15,6 +15,7 @@ from recommendations.ai.models.money import (
     Period,
 )
 from recommendations.ai.models.privacy import AIRelease, AISent
+from recommendations.ai.models.vectors import AIVector
 
 __all__ = [
     "AIAnswer",
@@ -29,6 +30,7 @@ __all__ = [
     "AIRelease",
     "AIReservation",
     "AISent",
+    "AIVector",
     "BudgetCounters",
     "Period",
 ]

@@ -28,6 +28,7 @@ from recommendations.ai.models import (
     AIRelease,
     AIReservation,
     AISent,
+    AIVector,
 )
 from recommendations.ai.openai_client import OpenAIProvider
 from recommendations.ai.provider import CompletionRequest, Message
@@ -98,6 +99,7 @@ AI_MODELS = (
     AIRelease,
     AIReservation,
     AISent,
+    AIVector,
 )
 
 

@@ -81,7 +81,7 @@ class TestTidy:
 
         done = tidy(AIConfiguration(), now=NOW)
 
-        assert done == Tidied(reservations=1, calls=0, answers=0, statistics=1, sent=0)
+        assert done == Tidied(reservations=1, calls=0, answers=0, statistics=1, sent=0, vectors=0)
         assert REGISTRY.get_sample_value("ai_fallback_ratio", {"window": "24h"}) == 0.25
         with scope.tenant(tenant_id):
             assert AIFallbackStat.objects.count() == 2

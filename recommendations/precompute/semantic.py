@@ -1,0 +1,117 @@
+"""Similar items for those that nobody has chosen yet: neighbours by what their texts say.
+
+One chunk of a build, where AI_EMBEDDING_MODEL is set. The vectors are paid for once per text (`ai.vectors`), and the
+neighbours are computed here with the same sparse top-K code as every matrix.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+
+from accounts import scope
+from core import clock
+from recommendations.ai import vectors
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.explain import explain
+from recommendations.ai.factory import build_embedder
+from recommendations.ai.gateway import AIGateway
+from recommendations.ai.release import released
+from recommendations.algorithms.pruning import LARGEST_ENTRY
+from recommendations.algorithms.semantic import neighbours
+from recommendations.cache.form import Entry, Provenance
+from recommendations.catalog.models import Item
+from recommendations.precompute import lists, showable
+from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.models import Build, ReferenceList
+from recommendations.precompute.similar import LIMIT
+
+PART = "semantic"
+
+
+@lru_cache(maxsize=1)
+def embedder() -> AIGateway:
+    """The process's gateway to the model that makes vectors; made after the fork."""
+    return build_embedder(AIConfiguration.from_settings(settings), today=clock.now().date())
+
+
+def wanted(build: Build) -> bool:
+    """Whether a build makes vectors."""
+    config = AIConfiguration.from_settings(settings)
+    return bool(config.configured and config.embedding_model and build.ai_calls_limit)
+
+
+def of_cold_items(
+    *, build: Build, loaded: Loaded, now: datetime, locale: str, between: Callable[[], None]
+) -> list[ReferenceList]:
+    """A list for each shown item that the artefact does not know and that has a vector, not saved yet."""
+    choice = released(build.tenant_id)
+    if not wanted(build) or not choice.enabled:
+        return []
+    items = _items(build.tenant_id, now)
+    if all(loaded.index(item_id) is not None for item_id in items):
+        return []
+    texts = {
+        item_id: vectors.item_text(
+            title=row["title"],
+            description=row["description"],
+            categories=row["categories"],
+            attributes=choice.of_item(row["attributes"]),
+        )
+        for item_id, row in items.items()
+    }
+    found = vectors.vectors_of(
+        embedder(),
+        tenant_id=build.tenant_id,
+        texts=texts,
+        dimensions=settings.AI_EMBEDDING_DIMENSIONS,
+        now=clock.now(),
+        build_id=build.pk,
+        between=between,
+    )
+    if not found:
+        return []
+    ids = sorted(found)
+    matrix = neighbours(np.stack([found[each] for each in ids]), LIMIT)
+    with scope.tenant(build.tenant_id):
+        facts = showable.facts(tenant_id=build.tenant_id, item_ids=ids)
+    provenance = Provenance(build.pk, 1, lists.MODEL, lists.stamp(now), build.artefact_id)
+    rows = []
+    for place, item_id in enumerate(ids):
+        near = _nearest(matrix, place)
+        if loaded.index(item_id) is not None or item_id not in facts or not near:
+            continue
+        reason = explain(part=PART, evidence=[facts[item_id].title], locale=locale)
+        entries = [
+            Entry(ids[other], round(score, 6), reason, (item_id,), PART) for other, score in near if ids[other] in facts
+        ]
+        body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance)
+        rows.append(
+            ReferenceList(
+                tenant_id=build.tenant_id,
+                build=build,
+                kind=ReferenceList.Kind.SIMILAR,
+                subject=item_id,
+                body=body,
+                generated_at=now,
+            )
+        )
+    return rows
+
+
+def _items(tenant_id: int, now: datetime) -> dict[str, dict[str, Any]]:
+    """The latest AI_EMBEDDING_ITEMS items that may be shown."""
+    with scope.tenant(tenant_id):
+        rows = Item.objects.filter(tenant_id=tenant_id).exclude(showable.withheld(now)).order_by("-created_at", "pk")
+        names = ("item_id", "title", "description", "categories", "attributes")
+        return {row["item_id"]: dict(row) for row in rows.values(*names)[: settings.AI_EMBEDDING_ITEMS]}
+
+
+def _nearest(matrix: Any, place: int) -> list[tuple[int, float]]:
+    """The neighbours of a row, nearest first; the nearest two items of all have 1."""
+    start, end = matrix.indptr[place], matrix.indptr[place + 1]
+    pairs = zip(matrix.indices[start:end].tolist(), (matrix.data[start:end] / LARGEST_ENTRY).tolist(), strict=True)
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
