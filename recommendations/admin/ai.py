@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
+from recommendations.admin.ai_overview import overview
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.observation import observed_breaker
 from recommendations.ai.prices import NANO_PER_USD
@@ -127,6 +128,16 @@ class AICallAdmin(ReadOnlyTenantAdmin):
     ]
     list_filter = ["outcome", "purpose", "model", "prompt_version", "simulated"]
     date_hierarchy = "day"
+    change_list_template = "admin/recommendations/ai_calls.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the overview."""
+        view = self.admin_site.admin_view(self.overview)
+        return [path("overview/", view, name="recommendations_ai_overview"), *super().get_urls()]
+
+    def overview(self, request: HttpRequest) -> HttpResponse:
+        """Spend, budgets, fallbacks, prompt versions, and what a build would cost."""
+        return overview(request, self.admin_site)
 
     @admin.display(description="Cost")
     def cost(self, call: AICall) -> str:

@@ -1,5 +1,7 @@
 """AI's pages in the admin: who sees them, what they show, and the breaker's switch."""
 
+import re
+
 import pytest
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -7,12 +9,14 @@ from django.urls import reverse
 from accounts import scope
 from accounts.models import Plan, Tenant, User
 from core import clock
+from recommendations.ai import fallbacks
 from recommendations.ai.amounts import Amount, BudgetLimits
 from recommendations.ai.breaker_rules import Outcome
 from recommendations.ai.budget import Budget
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.models import AICall
 from recommendations.ai.observation import observed_breaker
+from tests.recommendations.lists import publish
 
 URL = "/admin/recommendations/aiglobalbudget/breaker/"
 CONFIG = AIConfiguration(api_key="k", model="gpt-4.1-mini")
@@ -139,3 +143,44 @@ class TestBreakerPage:
     def test_says_that_ai_is_off(self, acme):
         with override_settings(OPENAI_API_KEY=""):
             assert "AI is off" in _login().get(URL).content.decode()
+
+
+class TestOverview:
+    URL = "/admin/recommendations/aicall/overview/"
+
+    def test_shows_spend_budgets_fallbacks_and_prompt_versions(self, acme):
+        _spend(acme.pk)
+        fallbacks.note(tenant_id=acme.pk, now=clock.now(), meant=40, fallbacks={"timeout": 10}, skipped={"control": 7})
+
+        page = _login().get(self.URL).content.decode()
+
+        assert "40 lists meant for AI, 25.0% without it" in page
+        assert "$1.2345" in page
+        assert "tenant_day" in page
+        assert "global_month" in page
+        assert "<td>timeout</td><td>10</td>" in page
+        assert "<td>control</td><td>7</td>" in page
+
+    def test_says_what_a_build_would_cost(self, cast):
+        tenant = cast.acme.tenant
+        items = [f"i{number:02}" for number in range(25)]
+        publish(tenant, people=dict.fromkeys(("ann", "bob"), items), items=items)
+
+        page = _login().get(self.URL, {"tenant": "acme"}).content.decode()
+
+        assert re.search(r"2 of 2 lists, about \$0\.00\d\d, at most \$0\.0\d\d\d", page)
+
+    def test_shows_staff_of_a_tenant_their_own_only(self, acme, globex):
+        _spend(acme.pk)
+
+        page = _login(globex).get(self.URL, {"tenant": "acme"}).content.decode()
+
+        assert "$1.2345" not in page
+        assert "global_month" not in page
+        assert "<h2>globex</h2>" in page
+
+    def test_is_closed_without_the_right(self, acme):
+        assert _login(superuser=False).get(self.URL).status_code == 403
+
+    def test_is_linked_from_the_ledger(self, acme):
+        assert self.URL in _login().get("/admin/recommendations/aicall/").content.decode()

@@ -1,0 +1,111 @@
+"""AI at a glance in the admin: spend by prompt version, budgets, fallbacks by hour, and what a build would cost.
+
+Which tenants exist is decided by the scope of the staff user's request; staff of one tenant see that one, and nothing
+of the deployment's own budget.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
+from django.db.models.functions import TruncHour
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from accounts.admin.base import is_confined
+from accounts.models import Tenant
+from core import clock
+from recommendations.ai import fallbacks, report
+from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.prices import NANO_PER_USD
+from recommendations.models import AIFallbackStat
+from recommendations.precompute.ai_preview import NothingToPreview, preview
+
+DAYS, HOURS = 30, 24
+MOST_TENANTS = 50
+PERMISSION = "recommendations.view_aicall"
+GLOBAL = "global_month"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One tenant, in texts."""
+
+    slug: str
+    spend: list[dict[str, Any]]
+    caps: list[dict[str, str]]
+    fallbacks: str
+    build: str
+
+
+def overview(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Show the first tenants, or the one whose slug is asked for, which then has a preview of its next build."""
+    if not request.user.has_perm(PERMISSION):
+        raise PermissionDenied
+    config, now = AIConfiguration.from_settings(settings), clock.now()
+    wanted, confined = request.GET.get("tenant", ""), is_confined(request)
+    tenants = Tenant.objects.select_related("plan").order_by("slug")
+    if confined:
+        tenants = tenants.filter(pk=str(getattr(request.user, "tenant_id", "")))
+    elif wanted:
+        tenants = tenants.filter(slug=wanted)
+    shown = list(tenants[:MOST_TENANTS])
+    context = {
+        **site.each_context(request),
+        "title": "AI overview",
+        "model": config.model if config.configured else "",
+        "standings": [
+            _standing(each, config, now, confined=confined, previewed=confined or bool(wanted)) for each in shown
+        ],
+        "hours": _hours(now, shown),
+        "days": DAYS,
+    }
+    return TemplateResponse(request, "admin/recommendations/ai_overview.html", context)
+
+
+def _standing(tenant: Tenant, config: AIConfiguration, now: datetime, *, confined: bool, previewed: bool) -> Standing:
+    spend = [{"row": row, "cost": _usd(row.nano_usd)} for row in report.spend(now=now, days=DAYS, tenant_id=tenant.pk)]
+    caps = [
+        {
+            "name": cap.cap,
+            "from": str(cap.starts_on),
+            "spent": f"{_usd(cap.spent.nano_usd)}, {cap.spent.tokens} tokens",
+            "limit": "none" if cap.limit.nano_usd is None else _usd(cap.limit.nano_usd),
+            "tokens": "none" if cap.limit.tokens is None else f"{cap.limit.tokens}",
+        }
+        for cap in report.standings(tenant_id=tenant.pk, limits=config.budget, now=now)
+        if not (confined and cap.cap == GLOBAL)
+    ]
+    found = fallbacks.read(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
+    ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without it"
+    said = f"{found.meant} lists meant for AI, {ratio}"
+    return Standing(tenant.slug, spend, caps, said, _build(tenant, config, now) if previewed else "")
+
+
+def _build(tenant: Tenant, config: AIConfiguration, now: datetime) -> str:
+    if not config.configured:
+        return "AI is off: OPENAI_API_KEY is not set."
+    try:
+        seen = preview(tenant=tenant, config=config, now=now)
+    except NothingToPreview as error:
+        return str(error)
+    return (
+        f"{seen.calls} of {seen.wanted} lists, about {_usd(seen.total)}, at most {_usd(seen.total_most)};"
+        " less what was answered before"
+    )
+
+
+def _hours(now: datetime, tenants: list[Tenant]) -> list[dict[str, Any]]:
+    """Lists by tenant, hour, kind and reason, the latest hour first."""
+    rows = AIFallbackStat.objects.filter(tenant__in=tenants, slot__gt=now - timedelta(hours=HOURS))
+    grouped = rows.annotate(hour=TruncHour("slot")).values("tenant__slug", "hour", "kind", "reason")
+    summed = grouped.annotate(lists=Sum("lists")).order_by("-hour", "tenant__slug", "kind", "reason")
+    return [dict(row) for row in summed]
+
+
+def _usd(nano_usd: int) -> str:
+    return f"${nano_usd / NANO_PER_USD:,.4f}"
