@@ -13,6 +13,16 @@ from core.serializers import MEANING
 METHODS = ("get", "put", "post", "patch", "delete")
 REQUEST_ID = "X-Request-ID"
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM_EXAMPLE = {
+    "type": "/problems/not_found",
+    "title": "Not found",
+    "status": 404,
+    "detail": "There is no such item.",
+    "instance": "/api/v1/items/movie-2",
+    "code": "not_found",
+    "request_id": "3f0c9a7de81b4c52a6e0d917",
+    "errors": [],
+}
 _REQUEST_ID = {
     "description": "Names this request in the log; the caller's own, if it sent a sane one.",
     "schema": {"type": "string"},
@@ -24,6 +34,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """The hook."""
     components = result.setdefault("components", {})
     components.setdefault("headers", {})[REQUEST_ID] = _REQUEST_ID
+    if "Problem" in components.get("schemas", {}):
+        components["schemas"]["Problem"]["examples"] = [_PROBLEM_EXAMPLE]
     for path, method, operation in operations(result):
         if operation.get("security"):
             for body in _bodies(operation):
@@ -36,7 +48,23 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         if method == "put":
             _link_to_readers(result, path, operation)
         _link_to_next(operation)
+    _share_examples(result)
     return result
+
+
+def _share_examples(document: dict[str, Any]) -> None:
+    """An answer without an example takes that of another operation which answers with the same schema."""
+    answers = [
+        media
+        for _, _, operation in operations(document)
+        for response in operation["responses"].values()
+        for media in response.get("content", {}).values()
+    ]
+    known = {media["schema"].get("$ref"): media["examples"] for media in answers if media.get("examples")}
+
+    for media in answers:
+        if (reference := media["schema"].get("$ref")) in known:
+            media.setdefault("examples", known[reference])
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -73,6 +73,7 @@ class RecommendationsBatchView(AdmittedWithReads):
         tags=["recommendations"],
         request=schema.BatchRequest,
         responses={200: schema.BatchResponse, **schema.PROBLEMS},
+        examples=[schema.BATCH_EXAMPLE, schema.BATCH_ANSWER_EXAMPLE],
     )
     def post(self, request: Request) -> HttpResponse:
         """The lists of many people in one call, with the same options for all. A read: nothing is stored."""

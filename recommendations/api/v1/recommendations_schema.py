@@ -154,3 +154,7 @@ EXAMPLE = OpenApiExample(
     },
     response_only=True,
 )
+BATCH_EXAMPLE = OpenApiExample(
+    "Two people", value={"user_ids": ["42", "43"], "limit": 10, "exclude": ["1198"]}, request_only=True
+)
+BATCH_ANSWER_EXAMPLE = OpenApiExample("One of the lists", value={"data": [EXAMPLE.value]}, response_only=True)

@@ -1,0 +1,59 @@
+"""Every body of the OpenAPI document has an example, and every example keeps to its schema.
+
+That what is shown as a request is taken, and what comes back has the documented shape, test_isolation.py finds out.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.contracts.document import Operation, document, operations
+from tests.contracts.requests import resolved
+
+JSON = "application/json"
+# Answers that are no JSON, or that need no showing.
+WITHOUT = {"jwks", "auth_token"}
+
+
+def bodies(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is sent and what is answered in the good case, each with where it stands."""
+    for media in operation.spec.get("requestBody", {}).get("content", {}).items():
+        yield "the request", dict([media])
+    for status, response in operation.spec["responses"].items():
+        if status.startswith("2") and response.get("content"):
+            yield f"the answer {status}", response["content"]
+
+
+@pytest.mark.parametrize("operation", [each for each in operations() if each.id not in WITHOUT], ids=str)
+def test_every_body_has_an_example(operation):
+    missing = [
+        f"{where}, {kind}"
+        for where, content in bodies(operation)
+        for kind, media in content.items()
+        if not media.get("examples")
+    ]
+
+    assert not missing, (
+        f"{operation} shows no example of {missing}. Add OpenApiExample(..., request_only=True), or "
+        "response_only=True, to the examples of its extend_schema."
+    )
+
+
+@pytest.mark.parametrize("operation", list(operations()), ids=str)
+def test_every_example_keeps_to_its_schema(operation):
+    for where, content in bodies(operation):
+        for name, example in content.get(JSON, {}).get("examples", {}).items():
+            validator = Draft202012Validator(resolved(content[JSON]["schema"]))
+            wrong = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(example["value"])]
+            # A batch may show what becomes of a bad row.
+            assert not wrong or operation.id == "items_batch", (where, name, wrong)
+
+
+def test_the_problem_shown_keeps_to_its_schema():
+    schema = document()["components"]["schemas"]["Problem"]
+
+    (example,) = schema["examples"]
+
+    Draft202012Validator(resolved(schema)).validate(example)
