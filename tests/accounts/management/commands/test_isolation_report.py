@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,10 +14,10 @@ from tests.conftest import owner_url
 ITEMS = "recommendations_item"
 
 
-def report(**options) -> dict:
+def report(**options) -> dict[str, Any]:
     out = io.StringIO()
     call_command("isolation_report", json=True, stdout=out, **options)
-    told: dict = json.loads(out.getvalue())
+    told: dict[str, Any] = json.loads(out.getvalue())
     return told
 
 
