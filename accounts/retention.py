@@ -11,10 +11,10 @@ from accounts.models import Retention
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """None is for ever; of files zero is not at all."""
+    """None is for ever, of AI's records as long as the deployment keeps them; of files zero is not at all."""
 
     events: timedelta | None
-    ai_answers: timedelta
+    ai_records: timedelta | None
     imports: timedelta | None
     import_files: timedelta
     answers: timedelta
@@ -26,7 +26,7 @@ def of(tenant_id: int) -> Kept:
         own = Retention.objects.filter(tenant_id=tenant_id).first() or Retention()
     return Kept(
         events=_days(_first(own.event_days, settings.EVENT_DAYS)),
-        ai_answers=timedelta(days=min(_first(own.ai_days, settings.AI_ANSWER_DAYS), settings.AI_ANSWER_DAYS)),
+        ai_records=_days(own.ai_days) if own.ai_days is not None else None,
         imports=_days(_first(own.import_days, settings.IMPORT_DAYS)),
         import_files=timedelta(days=_first(own.import_file_days, settings.IMPORT_FILE_DAYS)),
         answers=timedelta(hours=_first(own.answer_hours, settings.STORED_ANSWER_HOURS)),

@@ -36,6 +36,14 @@ def forget(*, tenant_id: int, subject: str) -> int:
     return deleted
 
 
+def purge_tenant(*, tenant_id: int, before: datetime) -> int:
+    """Delete a tenant's rows from before a moment, at most a batch; returns how many."""
+    with scope.tenant(tenant_id):
+        old = AISent.objects.filter(tenant_id=tenant_id, at__lt=before).order_by("pk")
+        deleted, _ = AISent.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGE_BATCH])).delete()
+    return deleted
+
+
 def purge(*, now: datetime, keep_days: int) -> int:
     """Delete rows older than ``keep_days`` in batches; returns how many."""
     before, deleted = now - timedelta(days=keep_days), 0

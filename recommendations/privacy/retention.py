@@ -10,7 +10,7 @@ from accounts.models import Tenant
 from core.idempotency.models import IdempotencyKey
 from core.idempotency.retention import empty
 from core.queue import enqueue
-from recommendations.ai import answers
+from recommendations.ai import answers, sent
 from recommendations.imports import kept as imports
 from recommendations.interactions import retention as events
 from recommendations.privacy.jobs import PRUNE_TENANT
@@ -26,7 +26,7 @@ class Pruned:
     """How much went."""
 
     events: int
-    ai_answers: int
+    ai_records: int
     imports: int
     stored_answers: int
 
@@ -45,13 +45,19 @@ def prune(*, tenant_id: int, now: datetime) -> Pruned:
     kept = retention.of(tenant_id)
     pruned = Pruned(
         events=events.prune(tenant_id=tenant_id, before=now - kept.events, batches=MOST_BATCHES) if kept.events else 0,
-        ai_answers=answers.purge_tenant(tenant_id=tenant_id, before=now - kept.ai_answers),
+        ai_records=_purge_ai(tenant_id, now - kept.ai_records) if kept.ai_records else 0,
         imports=imports.prune(tenant_id=tenant_id, kept=kept, now=now),
         stored_answers=_empty_answers(tenant_id, now - kept.answers),
     )
-    if any((pruned.events, pruned.ai_answers, pruned.imports, pruned.stored_answers)):
+    if any((pruned.events, pruned.ai_records, pruned.imports, pruned.stored_answers)):
         _log.info("retention_pruned", **{name: getattr(pruned, name) for name in Pruned.__slots__})
     return pruned
+
+
+def _purge_ai(tenant_id: int, before: datetime) -> int:
+    return answers.purge_tenant(tenant_id=tenant_id, before=before) + sent.purge_tenant(
+        tenant_id=tenant_id, before=before
+    )
 
 
 def _empty_answers(tenant_id: int, before: datetime) -> int:

@@ -1,13 +1,16 @@
 """A person of whom the service knows all that it can know, for tests that look for what is left."""
 
+import gzip
 from datetime import datetime
 from typing import Any
 
 from accounts import scope
-from accounts.models import Tenant
+from accounts.models import Retention, Tenant
+from core import clock
 from recommendations.ai import answers
 from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.rerank import subject_of
+from recommendations.imports.work import run_import
 from recommendations.models import EndUser
 from tests.recommendations.precompute.generated import build_now, fill
 
@@ -60,9 +63,22 @@ def answered_by_ai(tenant: Tenant, now: datetime, user_id: str = ADA) -> None:
         )
 
 
+def imported(member: Any, user_id: str = ADA) -> None:
+    """A file that names the person is taken in and kept, and so is one that could not be read and tells why."""
+    with scope.tenant(member.tenant.pk):
+        Retention.objects.update_or_create(tenant=member.tenant, defaults={"import_file_days": 7})
+    event = f"{user_id},i0004,like,2026-03-01T08:30:00Z\n"
+    for text in (f"user_id,item_id,type,occurred_at\n{event}", event):
+        query = f"kind=events&filename={user_id}.csv"
+        sent = member.http.post(f"/api/v1/imports?{query}", gzip.compress(text.encode()), content_type="text/csv")
+        assert sent.status_code == 202
+        run_import(tenant_id=member.tenant.pk, import_id=int(sent.json()["import_id"]), clock=clock.now)
+
+
 def known(member: Any, now: datetime) -> None:
     """All of it, for ADA."""
     fill(member.tenant, people=20, items=40)
     introduce(member)
+    imported(member)
     build_now(member.tenant)
     answered_by_ai(member.tenant, now)

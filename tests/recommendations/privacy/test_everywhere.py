@@ -30,7 +30,9 @@ class TestErased:
             "recommendations_userlist",
             "recommendations_aianswer",
             "core_idempotencykey",
+            "recommendations_import",
         }
+        assert {place.split()[0] for place in before} == {"table", "key", "file"}
         cached = keys.user_list(acme.tenant.pk, "home", ADA)
         body = redis.client().get(cached)
 
@@ -42,11 +44,11 @@ class TestErased:
             "lists": 1,
             "exposures": 0,
             "impressions": 0,
-            "events": 4,
+            "events": 5,
             "ai_answers": 1,
             "ai_requests": 1,
             "stored_answers": 5,
-            "import_files": 0,
+            "import_files": 2,
         }
         assert store.put_many([(cached, body)]) == 0, "whoever has read the list before puts it back"
 

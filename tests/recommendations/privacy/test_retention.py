@@ -12,7 +12,7 @@ from accounts import scope
 from accounts.models import Retention
 from core import clock
 from core.idempotency.models import IdempotencyKey
-from recommendations.ai.models import AIAnswer
+from recommendations.ai.models import AIAnswer, AISent
 from recommendations.imports import kept, lifecycle, uploads, work
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import, ImportRowError
@@ -99,16 +99,16 @@ class TestEvents:
 
 
 class TestAnswers:
-    def test_of_ai_go_earlier_where_the_tenant_says_so_and_never_later(self, acme, settings):
+    def test_of_ai_and_what_it_was_sent_go_earlier_where_the_tenant_says_so(self, acme):
         with scope.tenant(acme.tenant.pk):
-            for number, days in enumerate((1, 8, 31)):
-                AIAnswer.objects.create(
-                    tenant=acme.tenant, digest=str(number), content={}, created_at=NOW - timedelta(days=days)
-                )
-        keep(acme, ai_days=9999)
-        assert prune(acme).ai_answers == 1
+            for number, days in enumerate((1, 8)):
+                at = NOW - timedelta(days=days)
+                AIAnswer.objects.create(tenant=acme.tenant, digest=str(number), content={}, created_at=at)
+                AISent.objects.create(tenant=acme.tenant, at=at, size_bytes=1)
+        assert prune(acme).ai_records == 0, "the deployment's time is kept by AI's own housekeeping"
         keep(acme, ai_days=7)
-        assert prune(acme).ai_answers == 1
+        assert prune(acme).ai_records == 2
+        assert prune(acme).ai_records == 0
 
     def test_of_writes_are_emptied_and_their_keys_stay_used(self, acme):
         keep(acme, answer_hours=2)
@@ -178,7 +178,7 @@ class TestImports:
         prune(acme)
         assert default_storage.exists(orphan)
 
-        monkeypatch.setattr(kept, "ORPHAN_AFTER", timedelta(seconds=-60))
+        monkeypatch.setattr(kept, "ORPHAN_AFTER", timedelta(days=-1))
         prune(acme)
 
         assert not default_storage.exists(orphan)
