@@ -166,7 +166,8 @@ def test_killed_then_frozen(tmp_path, valkey, load):
             back()
             recovered = seconds_until_exact(web, during.globex)
             print(
-                f"{how}: {len(during.milliseconds)} requests in {seconds:.1f} s, p95 {during.p95:.0f} ms ({calm.p95:.0f} before),"
+                f"{how}: {len(during.milliseconds)} requests in {seconds:.1f} s,"
+                f" p95 {during.p95:.0f} ms ({calm.p95:.0f} before),"
                 f" accepted {during.accepted('read')} reads, {during.accepted('write')} writes,"
                 f" {during.accepted('token')} tokens; exact again after {recovered:.2f} s;"
                 f" {dict(sorted(during.statuses.items()))}"
