@@ -83,7 +83,8 @@ def _existing(tenant_ids: Iterable[int]) -> list[int]:
 def _write(tenant_id: int, pages: Sequence[Sequence[Any]], now: datetime) -> int:
     people = _people(tenant_id, {page[2] for page in pages if page[2] is not None})
     increments, counted = Increments(), 0
-    for _, recommendation_id, user_id, placement, (arm, source), first, last, times, item_ids in pages:
+    for _, recommendation_id, user_id, placement, (arm, source), first, last, times, listed in pages:
+        item_ids = stream.split(listed)
         first_at, last_at = datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
         if first_at < now - TOO_OLD:
             IMPRESSIONS_DROPPED.labels("too_old").inc(times)

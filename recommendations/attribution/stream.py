@@ -19,6 +19,7 @@ from core import redis
 
 KEY, GROUP, CONSUMER = "docent:impressions", "attribution", "gather"
 CLAIM_SECONDS = 30
+_BETWEEN_IDS = "/"  # cannot stand in an id
 _APPEND = """
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
 redis.call('XADD', KEYS[1], '*', 'batch', ARGV[2], 'pages', ARGV[3])
@@ -33,6 +34,16 @@ class Delivery:
     entry_id: bytes
     batch_id: uuid.UUID
     pages: list[list[Any]] | None
+
+
+def joined(item_ids: Sequence[str]) -> str:
+    """A page's items as they travel: one text costs a fraction of a list of texts."""
+    return _BETWEEN_IDS.join(item_ids)
+
+
+def split(text: str) -> list[str]:
+    """The items that `joined` joined."""
+    return text.split(_BETWEEN_IDS)
 
 
 def append(batch_id: uuid.UUID, pages: Sequence[Sequence[Any]]) -> bool:

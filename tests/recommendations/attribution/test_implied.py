@@ -189,7 +189,7 @@ class TestTheFlush:
         assert redis.client().xlen(stream.KEY) == 0
 
     def test_counts_a_batch_once_that_its_process_appended_twice(self, acme, collecting):
-        batch, page = uuid.uuid4(), [acme.tenant.pk, "r1", "ann", "home", ["", "model"], 0, 0, 1, ["i000"]]
+        batch, page = uuid.uuid4(), [acme.tenant.pk, "r1", "ann", "home", ["", "model"], 0, 0, 1, "i000"]
         page[5] = page[6] = clock.now().timestamp()
         stream.append(batch, [page])
         stream.append(batch, [page])
