@@ -129,7 +129,17 @@ def merged(pages: Iterable[Page]) -> list[list[Any]]:
             entry[7] += 1
             entry[5], entry[6] = min(entry[5], at), max(entry[6], at)
         else:
-            found[key] = [tenant_id, recommendation_id, user_id, placement, [arm, source], at, at, 1, stream.joined(item_ids)]
+            found[key] = [
+                tenant_id,
+                recommendation_id,
+                user_id,
+                placement,
+                [arm, source],
+                at,
+                at,
+                1,
+                stream.joined(item_ids),
+            ]
     return list(found.values())
 
 
