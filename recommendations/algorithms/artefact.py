@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recommendations.algorithms.dataset import IntArray
 from recommendations.algorithms.gate import Judgement
 from recommendations.algorithms.protocol import Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.scoring import Read
@@ -36,6 +37,7 @@ class Artefact:
             answers "similar items".
         reads: the reads of the blend.
         weights: (reads,) positive, sum 1.
+        cold: indices of the items that nobody has chosen yet and of which something else is known.
         chosen: everything that training decided and what it saw, as JSON values.
         judgement: what the blend was worth to each person of the validation fold.
     """
@@ -46,6 +48,7 @@ class Artefact:
     weights: NDArray[np.float64]
     chosen: dict[str, Any]
     judgement: Judgement = field(default_factory=Judgement.none)
+    cold: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
     @property
     def item_count(self) -> int:
@@ -65,6 +68,7 @@ class Artefact:
         arrays: dict[str, Any] = {
             "header": np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8),
             "weights": self.weights,
+            "cold": self.cold.astype(np.int32),
             "judged/people": self.judgement.people,
             "judged/ndcg": self.judgement.ndcg,
         }
@@ -119,6 +123,7 @@ class Artefact:
             weights=arrays["weights"],
             chosen=header["chosen"],
             judgement=Judgement(arrays["judged/people"], arrays["judged/ndcg"], header["judged_by"]),
+            cold=arrays["cold"],
         )
 
 

@@ -10,7 +10,7 @@ from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.history import RankedHistory
 from recommendations.algorithms.protocol import ItemMatrix
-from recommendations.algorithms.registry import ALGORITHMS
+from recommendations.algorithms.registry import family_of
 from recommendations.algorithms.scoring import Scores
 
 PER_PROPOSAL = 2
@@ -56,7 +56,7 @@ def families(artefact: Artefact, scores: list[Scores], proposed: IntArray) -> tu
     totals: dict[str, NDArray[np.float64]] = {"popularity": np.zeros(len(proposed))}
     scratch = np.zeros(artefact.item_count)
     for read, weight, score in zip(artefact.reads, artefact.weights, scores, strict=True):
-        family = ALGORITHMS[read.algorithm].family
+        family = family_of(read.algorithm)
         spoken = weight * score.standardised(scratch, proposed)
         totals[family] = totals.get(family, np.zeros(len(proposed))) + spoken
     names = list(totals)

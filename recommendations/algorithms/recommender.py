@@ -13,11 +13,16 @@ from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.evidence import evidence, families
 from recommendations.algorithms.history import History, RankedHistory
 from recommendations.algorithms.protocol import ItemMatrix, ItemVector
+from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Scores, read_scores, vector_scores
 
 __all__ = ["History", "Proposals", "Recommender", "UnknownItem"]
 
 NOTHING = np.empty(0, dtype=np.int32)
+# Each so-manieth place of a list is for an item that nobody has chosen yet, where one is like the person's history.
+COLD_EVERY = 20
+# The same among similar items.
+SIMILAR_COLD_EVERY = 10
 # What the most popular item gets on top of its score: below any real difference, so it only fills lists and breaks
 # ties.
 FILL = 1e-6
@@ -53,6 +58,9 @@ class Recommender:
         self._fitted = dict(artefact.fitted)
         popularity = self._vector("popularity").values.astype(np.float64)
         self._fill = FILL * popularity / max(1.0, popularity.max(initial=0.0))
+        self._content = tuple(place for place, read in enumerate(artefact.reads) if read.algorithm not in ALGORITHMS)
+        self._cold = np.zeros(artefact.item_count, dtype=bool)
+        self._cold[artefact.cold] = True
 
     @property
     def item_count(self) -> int:
@@ -100,18 +108,21 @@ class Recommender:
         """
         if not 0 <= item < self.item_count:
             raise UnknownItem(f"item {item} is outside 0..{self.item_count - 1}")
-        part = self._fitted[self.artefact.chosen["similar_from"]]
-        assert isinstance(part, ItemMatrix)
-        start, end = part.values.indptr[item], part.values.indptr[item + 1]
-        scores = np.zeros(self.item_count)
-        scores[part.values.indices[start:end]] = part.values.data[start:end]
-        top = _top(scores + self._fill * (scores > 0), np.append(NOTHING if exclude is None else exclude, item), limit)
+        barred = np.append(NOTHING if exclude is None else exclude, item)
+        chosen_with = self._row(self.artefact.chosen["similar_from"], item)
+        alike = np.zeros(self.item_count)
+        for name in {self.artefact.reads[place].algorithm for place in self._content}:
+            alike = np.maximum(alike, self._row(name, item))
+        # What is only alike comes after what was chosen together.
+        scores = np.where(chosen_with > 0, 1.0 + chosen_with, alike)
+        top = _top(scores + self._fill * (scores > 0), barred, limit)
         top = top[scores[top] > 0]
+        top = self._with_cold(top, alike, barred, limit, SIMILAR_COLD_EVERY)
         return Proposals(
             items=top,
-            scores=scores[top].astype(np.float32),
+            scores=_falling(scores[top]),
             evidence=np.tile(np.array([item, -1], dtype=np.int32), (len(top), 1)),
-            parts=("item_item",) * len(top),
+            parts=tuple("item_item" if chosen_with[each] > 0 else "text" for each in top),
         )
 
     def popular(self, limit: int = 100, *, days: int | None = None, exclude: IntArray | None = None) -> Proposals:
@@ -138,18 +149,56 @@ class Recommender:
         for read, weight in zip(scores, self.artefact.weights, strict=True):
             read.add_to(total, weight)
         top = _top(total, barred, limit)
+        if self._content and len(self.artefact.cold):
+            alike = np.zeros(self.item_count)
+            for place in self._content:
+                scores[place].add_to(alike, 1.0)
+            top = self._with_cold(top, alike, barred, limit, COLD_EVERY)
         spoken = evidence(self.artefact, history, scores, top)
         return Proposals(
             items=top,
-            scores=total[top].astype(np.float32),
+            scores=_falling(total[top]),
             evidence=spoken,
             parts=families(self.artefact, scores, top),
         )
+
+    def _row(self, name: str, item: int) -> NDArray[np.float64]:
+        """Return (items,) what the item speaks for in this matrix, 1 at most."""
+        part = self._fitted[name]
+        assert isinstance(part, ItemMatrix)
+        start, end = part.values.indptr[item], part.values.indptr[item + 1]
+        row = np.zeros(self.item_count)
+        row[part.values.indices[start:end]] = part.values.data[start:end]
+        return np.asarray(row / max(1e-12, row.max(initial=0.0)))
+
+    def _with_cold(
+        self, top: IntArray, alike: NDArray[np.float64], barred: NDArray[np.integer], limit: int, every: int
+    ) -> IntArray:
+        """Put an item that nobody has chosen on every so-manieth place, the most alike first, where none is yet."""
+        allowed = self._cold & (alike > 0)
+        allowed[barred] = False
+        cold = np.flatnonzero(allowed)
+        if not len(cold):
+            return top
+        found = top.tolist()
+        there = set(found)
+        best = cold[np.argsort(-alike[cold], kind="stable")[:limit]]
+        waiting = [place for place in best.tolist() if place not in there]
+        for end in range(every, limit + 1, every):
+            shown = int(self._cold[found[:end]].sum())
+            if shown < end // every and waiting:
+                found.insert(min(end - 1, len(found)), waiting.pop(0))
+        return np.array(found[:limit], dtype=np.int32)
 
     def _vector(self, name: str) -> ItemVector:
         part = self._fitted[name]
         assert isinstance(part, ItemVector)
         return part
+
+
+def _falling(scores: NDArray[np.float64]) -> FloatArray:
+    """Return scores that never rise: an item that was given a place has the score of the one before it at most."""
+    return np.minimum.accumulate(scores).astype(np.float32)
 
 
 def _top(scores: NDArray[np.float64], barred: NDArray[np.integer], limit: int) -> IntArray:

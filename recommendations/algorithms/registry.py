@@ -27,4 +27,12 @@ _ALGORITHMS: tuple[Algorithm, ...] = (
     GraphFilter(),
     AlternatingFactors(),
 )
+
+
+def family_of(name: str) -> str:
+    """Return what a reason for this algorithm's word is written from; content speaks under its own name."""
+    algorithm = ALGORITHMS.get(name)
+    return name if algorithm is None else algorithm.family
+
+
 ALGORITHMS: MappingProxyType[str, Algorithm] = MappingProxyType({a.name: a for a in _ALGORITHMS})

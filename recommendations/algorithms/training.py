@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.blend import Array
-from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.content import HALF_LIVES, Catalogue, block_of, spread
+from recommendations.algorithms.dataset import IntArray, Interactions, Matrix
 from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.protocol import Algorithm, Fitted
+from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.validation import Choice, choose, make_fold
@@ -26,6 +27,8 @@ ALWAYS = frozenset({"popularity", "recent_popularity"})
 # Able to answer "similar items", the better one first: the ridge of EASE keeps rare items from being everybody's
 # perfect neighbour, which a cosine does not.
 COMPARES_PAIRS = ("ease", "item_item")
+# What content weighs where the fold gave it nothing: below what fills lists (recommender.FILL).
+WHISPER = 1e-9
 # Weights where the fold is too small to choose any: neighbours, with a little popularity for sparse histories.
 UNDECIDED = {Read("item_item", np.inf): 0.8, Read("popularity", None): 0.2}
 
@@ -34,14 +37,22 @@ class NothingToLearn(ValueError):
     """There is no interaction at all; import events first."""
 
 
-def train(interactions: Interactions, options: TrainingOptions, progress: Progress | None = None) -> Artefact:
-    """Return the artefact of these interactions.
+def train(
+    interactions: Interactions,
+    options: TrainingOptions,
+    progress: Progress | None = None,
+    *,
+    catalogue: Catalogue | None = None,
+) -> Artefact:
+    """Return the artefact of these interactions, and of the catalogue's items beside them.
 
     1. Cut a validation fold out of the interactions, in time where there are times.
-    2. Fit every algorithm that applies on what is left, and choose half-lives and blend weights on the fold.
+    2. Fit every algorithm that applies on what is left, and choose half-lives and blend weights on the fold. Content
+       takes part as it is: it knows nothing of the fold.
     3. Fit the chosen ones again on everything.
+    4. Give the catalogue's other items their places, with content as all that is known of them.
 
-    Deterministic for equal interactions and options on one machine. Peak memory is that of one dense array within
+    Deterministic for equal arguments on one machine. Peak memory is that of one dense array within
     options.max_dense_items plus the sparse matrices.
 
     Raises:
@@ -51,34 +62,90 @@ def train(interactions: Interactions, options: TrainingOptions, progress: Progre
         raise NothingToLearn("there are no interactions to learn from: import events first")
     report = progress or _silent
     with threadpool_limits(limits=options.threads):
+        item_ids, places = _all_items(interactions, catalogue)
+        content = catalogue.matrices(item_ids, options) if catalogue else {}
         fold = make_fold(interactions, options)
-        trial: dict[str, Fitted] = {}
+        trial: dict[str, Fitted] = {name: ItemMatrix(block_of(matrix, places)) for name, matrix in content.items()}
         usable = [a for a in ALGORITHMS.values() if a.applies_to(fold.past, options)]
         for index, algorithm in enumerate(usable):
             report(f"validation: fitting {algorithm.name}", 0.5 * index / len(usable))
             trial[algorithm.name] = algorithm.fit(fold.past, options)
-        reads = [
-            read for algorithm in usable for read in reads_of(algorithm, with_times=interactions.times is not None)
-        ]
+        with_times = interactions.times is not None
+        reads = [read for algorithm in usable for read in reads_of(algorithm, with_times=with_times)]
+        reads += [read for name in content for read in content_reads(name, with_times=with_times)]
         report("validation: choosing weights", 0.5)
         choice = choose(fold, trial, reads, options)
         trial.clear()
-        blend = _blend(reads, choice)
+        blend = _with_content(_blend(reads, choice), reads, choice, content)
         similar = _similar_from(usable)
         fitted: dict[str, Fitted] = {}
         wanted = [a for a in usable if a.family in ALWAYS or a.name in {similar, *(r.algorithm for r in blend)}]
         for index, algorithm in enumerate(wanted):
             report(f"fitting {algorithm.name}", 0.6 + 0.4 * index / len(wanted))
-            fitted[algorithm.name] = algorithm.fit(interactions, options)
+            fitted[algorithm.name] = _over_all(algorithm.fit(interactions, options), places, len(item_ids))
+        fitted |= {name: ItemMatrix(matrix) for name, matrix in content.items() if _is_read(name, blend)}
     report("trained", 1.0)
     return Artefact(
-        item_ids=interactions.item_ids,
+        item_ids=item_ids,
         fitted=fitted,
         reads=tuple(blend),
         weights=np.array(list(blend.values())),
         chosen=_describe(fold.protocol, reads, choice, blend, similar),
         judgement=choice.judgement,
+        cold=_cold(fitted, content, places, len(item_ids)),
     )
+
+
+def content_reads(name: str, *, with_times: bool) -> list[Read]:
+    """Return every way a content matrix may be read."""
+    return [Read(name, half_life) for half_life in (HALF_LIVES if with_times else (np.inf,))]
+
+
+def _all_items(interactions: Interactions, catalogue: Catalogue | None) -> tuple[tuple[str, ...], IntArray]:
+    """Return the ids of all items, sorted, and where those of the interactions stand among them."""
+    if catalogue is None:
+        return interactions.item_ids, np.arange(interactions.item_count, dtype=np.int32)
+    item_ids = tuple(sorted({*interactions.item_ids, *catalogue.item_ids}))
+    place = {item_id: index for index, item_id in enumerate(item_ids)}
+    return item_ids, np.array([place[item_id] for item_id in interactions.item_ids], dtype=np.int32)
+
+
+def _over_all(fitted: Fitted, places: IntArray, count: int) -> Fitted:
+    """Return what was fitted on the items at these places as a part over all items."""
+    if len(places) == count:
+        return fitted
+    if isinstance(fitted, ItemMatrix):
+        return ItemMatrix(spread(fitted.values, places, count))
+    values = np.zeros(count, dtype=np.float32)
+    values[places] = fitted.values
+    return ItemVector(values)
+
+
+def _with_content(
+    blend: dict[Read, float], reads: list[Read], choice: Choice, content: Mapping[str, Matrix]
+) -> dict[Read, float]:
+    """Return the blend with a word for content where it earned none: too quiet to move an item that anything else
+    knows, and all there is for those that nobody has chosen."""
+    if not content or any(read.algorithm in content for read in blend):
+        return blend
+    candidates = [place for place, read in enumerate(reads) if read.algorithm in content]
+    best = max(candidates, key=lambda place: float(choice.ndcg[place]))
+    return {**blend, reads[best]: WHISPER}
+
+
+def _is_read(name: str, blend: dict[Read, float]) -> bool:
+    return any(read.algorithm == name for read in blend)
+
+
+def _cold(fitted: dict[str, Fitted], content: Mapping[str, Matrix], places: IntArray, count: int) -> IntArray:
+    """Return the items without interactions that content can propose."""
+    known = np.zeros(count, dtype=bool)
+    for name in content:
+        part = fitted.get(name)
+        if isinstance(part, ItemMatrix):
+            known[part.values.indices] = True
+    known[places] = False
+    return np.flatnonzero(known).astype(np.int32)
 
 
 def reads_of(algorithm: Algorithm, *, with_times: bool = True) -> list[Read]:

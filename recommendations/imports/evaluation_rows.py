@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.evaluation.protocols import Rows
+from recommendations.algorithms.terms import terms
 from recommendations.catalog import shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.imports.files import ImportFile
@@ -59,10 +61,18 @@ def read_events(path: Path, *, now: datetime) -> FileRows:
     return FileRows(rows, rejected, duplicate, not_positive)
 
 
-def count_items(path: Path) -> int:
-    """How many items the catalogue file holds.
+def read_catalogue(path: Path) -> Catalogue:
+    """The items of a catalogue file by their texts; refused rows are left out, of repeated ones the last counts.
 
     Raises: UnreadableFile.
     """
+    documents: dict[str, list[str]] = {}
     with ImportFile.open(path, columns=tuple(shapes.ITEM.readers), required=("item_id",)) as file:
-        return len({line.row["item_id"] for line in file if line.row is not None and "item_id" in line.row})
+        for line in file:
+            try:
+                item = shapes.ITEM.read(line.row)
+            except FieldRefused:
+                continue
+            wanted = {name: item[name] for name in ("title", "description", "categories", "attributes")}
+            documents[item["item_id"]] = terms(**wanted)
+    return Catalogue(tuple(documents), list(documents.values()))

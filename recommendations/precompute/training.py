@@ -20,7 +20,7 @@ from recommendations.algorithms.gate import Verdict, judge
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
 from recommendations.interactions.matrix import Bound, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.precompute import artefacts, leases, lifecycle, uplift
+from recommendations.precompute import artefacts, contents, leases, lifecycle, uplift
 from recommendations.precompute.jobs import SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
@@ -93,7 +93,10 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
     heartbeat.check()
     interactions = window.interactions()
-    fitted = train(interactions, TrainingOptions(threads=THREADS), lambda _message, _share: heartbeat.check())
+    catalogue = contents.read(tenant_id=build.tenant_id)
+    heartbeat.check()
+    options = TrainingOptions(threads=THREADS)
+    fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)
     verdict = _judge(build, fitted, active)
     file, size = artefacts.store(fitted, tenant_id=build.tenant_id)
     row = Artefact(

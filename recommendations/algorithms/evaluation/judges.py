@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Judges:
     relevant: tuple[frozenset[int], ...]
     histories: tuple[History, ...]
     breadth: Breadth
-    item_count: int
+    seen: NDArray[np.bool_]
 
     @staticmethod
     def interactions_of(rows: Rows, chosen: NDArray[np.bool_]) -> Interactions:
@@ -64,7 +65,8 @@ class Judges:
         user_ids, users = np.unique(rows.users[chosen].astype(str), return_inverse=True)
         item_ids, items = np.unique(rows.items[chosen].astype(str), return_inverse=True)
         times = None if rows.times is None else rows.times[chosen]
-        return Interactions.from_codes(users, items, times, user_ids.tolist(), item_ids.tolist())
+        strengths = None if rows.strengths is None else rows.strengths[chosen]
+        return Interactions.from_codes(users, items, times, user_ids.tolist(), item_ids.tolist(), strengths=strengths)
 
     @classmethod
     def of(
@@ -81,13 +83,13 @@ class Judges:
             relevant=tuple(relevant),
             histories=tuple(everybody[person] if person >= 0 else History.empty() for person in people),
             breadth=Breadth(interactions),
-            item_count=interactions.item_count,
+            seen=interactions.item_counts() > 0,
         )
 
     @property
     def unseen(self) -> int:
         """How many test items the train part never saw."""
-        return sum(1 for wanted in self.relevant for item in wanted if item <= UNSEEN)
+        return sum(1 for wanted in self.relevant for item in wanted if item <= UNSEEN or not self.seen[item])
 
     def measure(self, artefact: Artefact) -> Measured:
         """Make everybody's list and compare it with what they chose."""
@@ -102,10 +104,18 @@ class Judges:
             values={metric: np.array([person[metric] for person in people]) for metric in METRICS},
             known=tuple(len(history.items) for history in self.histories),
             overall={
-                "coverage@10": len(shown) / self.item_count if self.item_count else 0.0,
+                "coverage@10": len(shown) / len(self.seen) if len(self.seen) else 0.0,
                 **self.breadth.measure(lists, self.histories),
             },
         )
+
+
+def over_items(interactions: Interactions, item_ids: Sequence[str]) -> Interactions:
+    """Return the same rows over these items, sorted, of which the interactions' own are some."""
+    if len(item_ids) == interactions.item_count:
+        return interactions
+    places = np.searchsorted(np.array(item_ids), np.array(interactions.item_ids)).astype(np.int32)
+    return replace(interactions, items=places[interactions.items], item_ids=tuple(item_ids))
 
 
 def _relevant(

@@ -22,11 +22,13 @@ class InvalidSplit(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Raw columns in file order: ids (or any sortable labels) and seconds, or None without times."""
+    """Raw columns in file order: ids (or any sortable labels), seconds or None without times, and how much each row
+    says or None where all say the same."""
 
     users: NDArray[Any]
     items: NDArray[Any]
     times: NDArray[np.float64] | None = None
+    strengths: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

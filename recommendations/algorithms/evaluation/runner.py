@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from recommendations.algorithms.artefact import Artefact
+from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.evaluation.judges import Judges, Measured
+from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
 from recommendations.algorithms.evaluation.protocols import Rows, split
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
-from recommendations.algorithms.training import reads_of, train
+from recommendations.algorithms.training import content_reads, reads_of, train
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,15 @@ def evaluate(
     seed: int = 0,
     options: TrainingOptions | None = None,
     *,
+    catalogue: Catalogue | None = None,
     with_models: bool | Collection[str] = True,
     most_people: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Report:
     """Split the rows, train on the one part and measure on the other.
 
-    The validation fold inside train follows the same protocol. `with_models=False` measures only what is served, a
+    The validation fold inside train follows the same protocol. With a `catalogue` its items take part by their texts,
+    those without interactions too. `with_models=False` measures only what is served, a
     collection of names those algorithms beside it. `most_people` bounds how many people judge; they are drawn by the
     seed.
 
@@ -68,8 +71,9 @@ def evaluate(
     options = replace(options or TrainingOptions(), fold=protocol)  # type: ignore[arg-type]
     parts = split(rows, protocol=protocol, seed=seed)
     interactions = Judges.interactions_of(rows, parts.train)
+    artefact = train(interactions, options, progress, catalogue=catalogue)
+    interactions = over_items(interactions, artefact.item_ids)
     judges = Judges.of(rows, parts.test, interactions, most=most_people, seed=seed)
-    artefact = train(interactions, options, progress)
     measured = {"served": judges.measure(artefact)}
     reads = {} if with_models is False else best_reads(artefact)
     for name, read in reads.items():
@@ -88,7 +92,8 @@ def evaluate(
             "test_rows": int(parts.test.sum()),
             "test_people": len(judges.people),
             "train_people": interactions.user_count,
-            "train_items": interactions.item_count,
+            "train_items": int((interactions.item_counts() > 0).sum()),
+            "cold_items": len(artefact.cold),
             "unseen_test_items": judges.unseen,
         },
         measured=measured,
@@ -99,11 +104,14 @@ def best_reads(artefact: Artefact) -> dict[str, Read]:
     """Return each kind of algorithm with the read that did best on the validation fold."""
     validated = artefact.chosen["validation_ndcg@10"]
     best: dict[str, Read] = {}
-    for algorithm in ALGORITHMS.values():
-        kind = algorithm.name.partition("@")[0]
-        for read in reads_of(algorithm):
-            if read.label in validated and (kind not in best or validated[read.label] > validated[best[kind].label]):
-                best[kind] = read
+    reads = [read for algorithm in ALGORITHMS.values() for read in reads_of(algorithm)]
+    reads += [
+        read for name in artefact.fitted if name not in ALGORITHMS for read in content_reads(name, with_times=True)
+    ]
+    for read in reads:
+        kind = read.algorithm.partition("@")[0]
+        if read.label in validated and (kind not in best or validated[read.label] > validated[best[kind].label]):
+            best[kind] = read
     return best
 
 

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import scope
-from accounts.models import Tenant
 from core import clock
 from recommendations.algorithms.dataset import InvalidInteractions
-from recommendations.algorithms.evaluation.protocols import PROTOCOLS, InvalidSplit, Rows
+from recommendations.algorithms.evaluation.breadth import BREADTH
+from recommendations.algorithms.evaluation.page import page
+from recommendations.algorithms.evaluation.protocols import PROTOCOLS, InvalidSplit
 from recommendations.algorithms.evaluation.runner import Report, evaluate
+from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.training import NothingToLearn
-from recommendations.imports.evaluation_rows import count_items, read_events
 from recommendations.imports.files import UnreadableFile
-from recommendations.interactions import matrix
+from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant
 
-MEANING = "Every row is a positive, whatever its value, except those of the types impression and dislike."
-COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10")
+COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
+KINDS = (*sorted({name.partition("@")[0] for name in ALGORITHMS}), "text")
 
 
 class Command(BaseCommand):
@@ -35,70 +35,71 @@ class Command(BaseCommand):
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("--tenant", metavar="SLUG")
         source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as import_data takes it")
-        parser.add_argument("--items", type=Path, metavar="FILE", help="With --events: the catalogue, to be counted")
+        parser.add_argument("--items", type=Path, metavar="FILE", help="With --events: the catalogue, for its texts")
         parser.add_argument("--protocol", choices=PROTOCOLS, default="last10")
         parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws rand10's rows")
+        parser.add_argument(
+            "--model",
+            action="append",
+            choices=(*KINDS, "served"),
+            help="Only this model beside what is served; may be repeated. Without it, all of them.",
+        )
+        parser.add_argument("--people", type=int, metavar="N", help="Let so many people judge at most")
         parser.add_argument("--json", action="store_true", help="Print JSON and nothing else")
+        parser.add_argument("--html", type=Path, metavar="FILE", help="Write a report with plots")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Reads, evaluates, prints."""
         if options["items"] and not options["events"]:
             raise CommandError("--items goes with --events; a tenant's catalogue is in the database.")
-        if options["seed"] < 0:
-            raise CommandError("--seed must not be negative.")
+        if options["seed"] < 0 or (options["people"] is not None and options["people"] < 1):
+            raise CommandError("--seed must not be negative, and --people at least 1.")
         try:
-            rows, notes = self._file(options) if options["events"] else self._tenant(options["tenant"])
+            data = self._data(options)
             report = evaluate(
-                rows,
+                data.rows,
                 options["protocol"],
                 options["seed"],
+                catalogue=data.catalogue,
+                with_models=True if options["model"] is None else options["model"],
+                most_people=options["people"],
                 progress=None if options["json"] else self._progress,
             )
-        except (UnreadableFile, InvalidSplit, NothingToLearn, InvalidInteractions) as error:
+        except (UnreadableFile, NoSuchTenant, InvalidSplit, NothingToLearn, InvalidInteractions) as error:
             raise CommandError(str(error)) from error
+        document = {**report.as_dict(), "meaning": data.meaning, "source": data.notes}
+        if options["html"]:
+            options["html"].write_text(page(document), encoding="utf-8")
         if options["json"]:
-            document = {**report.as_dict(), "meaning": MEANING, "source": notes}
             self.stdout.write(json.dumps(document, indent=2, default=_plain))
         else:
-            self._table(report, notes)
+            self._table(report, data)
 
-    def _file(self, options: Mapping[str, Any]) -> tuple[Rows, dict[str, Any]]:
-        read = read_events(options["events"], now=clock.now())
-        notes: dict[str, Any] = {
-            "file": options["events"].name,
-            "rejected": read.rejected,
-            "duplicate": read.duplicate,
-            "not_positive": read.not_positive,
-        }
-        if options["items"]:
-            notes["catalogue_items"] = count_items(options["items"])
-        return read.rows, notes
-
-    def _tenant(self, slug: str) -> tuple[Rows, dict[str, Any]]:
-        with scope.all_tenants("evaluate: find the tenant by its slug"):
-            tenant = Tenant.objects.filter(slug=slug).first()
-        if tenant is None:
-            raise CommandError(f"There is no tenant {slug!r}.")
-        window = matrix.read_window(tenant_id=tenant.pk)
-        users = np.array(window.user_ids, dtype=np.str_)[window.users]
-        items = np.array(window.item_ids, dtype=np.str_)[window.items]
-        return Rows(users, items, window.times), {"tenant": slug}
+    def _data(self, options: Mapping[str, Any]) -> EvaluationData:
+        if options["events"]:
+            return of_file(options["events"], options["items"], now=clock.now())
+        return of_tenant(options["tenant"])
 
     def _progress(self, step: str, share: float) -> None:
         self.stderr.write(f"{share:4.0%}  {step}", style_func=str)
 
-    def _table(self, report: Report, notes: Mapping[str, Any]) -> None:
+    def _table(self, report: Report, data: EvaluationData) -> None:
         write = self.stdout.write
-        write(f"Protocol {report.protocol}, seed {report.seed}. {MEANING}")
+        write(f"Protocol {report.protocol}, seed {report.seed}. {data.meaning}")
         write(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in report.data.items()))
-        write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in notes.items()) + "\n")
+        write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()) + "\n")
         width = max(len(name) for name in (*report.models, "served: the blend"))
-        write(f"{'':{width}}  " + "  ".join(f"{name:>11}" for name in COLUMNS))
+        write(f"{'':{width}}  " + "  ".join(f"{name:>11.11}" for name in COLUMNS))
         by_merit = sorted(report.models.items(), key=lambda entry: -entry[1]["ndcg@10"])
         for name, measured in [*by_merit, ("served: the blend", report.served)]:
             write(f"{name:{width}}  " + "  ".join(f"{measured[column]:11.4f}" for column in COLUMNS))
-        error = report.served.get("ndcg@10_se", 0.0)
-        write(f"\nStandard error of the blend's ndcg@10: {error:.4f}")
+        low, high = report.served["ndcg@10_ci"]
+        write(f"\nThe blend's ndcg@10 with its 95 % interval: {report.served['ndcg@10']:.4f} [{low:.4f}, {high:.4f}]")
+        write("By what was known of people:")
+        for name, segment in report.served["segments"].items():
+            low, high = segment["ndcg@10_ci"]
+            said = f"ndcg@10 {segment['ndcg@10']:.4f} [{low:.4f}, {high:.4f}]  recall@10 {segment['recall@10']:.4f}"
+            write(f"  {name:8}  {segment['people']:>7,} people  {said}")
         write("Chosen on the validation fold, inside the train part:")
         for name, value in report.chosen.items():
             write(f"  {name}: {json.dumps(value, default=_plain)}")

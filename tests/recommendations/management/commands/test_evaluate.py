@@ -75,6 +75,7 @@ class TestEvaluate:
 
         assert "Every row is a positive" in out.getvalue()
         assert "served: the blend" in out.getvalue()
+        assert "By what was known of people" in out.getvalue()
         assert "ndcg@10" in out.getvalue()
 
     def test_says_what_cannot_be_done(self, cast, tmp_path):
@@ -88,6 +89,37 @@ class TestEvaluate:
         path.write_text("who,what\n")
         with pytest.raises(CommandError, match="header"):
             _json(events=path)
+
+    def test_measures_one_model_and_bounds_the_judges(self, events_file):
+        report = _json(events=events_file, model=["item_item"], people=15)
+
+        assert list(report["models"]) == ["item_item"]
+        assert report["data"]["test_people"] == 15
+        low, high = report["served"]["ndcg@10_ci"]
+        assert low <= report["served"]["ndcg@10"] <= high
+        assert report["served"]["segments"]["sparse"]["people"] == 15
+        assert {"novelty@10", "diversity@10", "popularity_bias@10"} <= report["served"].keys()
+
+    def test_takes_the_catalogue_in(self, events_file, tmp_path):
+        path = tmp_path / "items.csv"
+        rows = [f"i{number},{'even' if number % 2 == 0 else 'odd'} w{number % 10},kind" for number in range(46)]
+        path.write_text("\n".join(["item_id,title,categories", *rows]))
+
+        report = _json(events=events_file, items=path, model=["text"])
+
+        assert report["source"]["catalogue_items"] == 46
+        assert report["data"]["cold_items"] == 6
+        assert "text" in report["models"]
+
+    def test_writes_a_report_that_loads_nothing(self, events_file, tmp_path):
+        path = tmp_path / "report.html"
+
+        report = _json(events=events_file, html=path, model=["popularity"])
+
+        page = path.read_text()
+        assert f"{report['served']['ndcg@10']:.4f}" in page
+        assert page.count("<svg") == 4
+        assert not any(word in page for word in ("http:", "https:", "<script", "url(", "<link", "<img"))
 
 
 def _json(**options):

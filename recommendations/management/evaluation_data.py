@@ -1,0 +1,65 @@
+"""What evaluate and tune work on: a tenant's interactions and catalogue, or files."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accounts import scope
+from accounts.models import Tenant
+from recommendations.algorithms.content import Catalogue
+from recommendations.algorithms.evaluation.protocols import Rows
+from recommendations.imports.evaluation_rows import read_catalogue, read_events
+from recommendations.interactions import matrix, meaning
+from recommendations.precompute import contents
+
+OF_FILES = "Every row is a positive, whatever its value, except those of the types impression and dislike."
+OF_TENANTS = "Every row that is not against an item or ignored is a positive. What the tenant's events say: {}."
+
+
+class NoSuchTenant(Exception):
+    """There is no tenant of this slug."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationData:
+    """Raw rows in file order, the catalogue, the meaning of events in a sentence, and notes about the source."""
+
+    rows: Rows
+    catalogue: Catalogue | None
+    meaning: str
+    notes: dict[str, Any]
+
+
+def of_file(events: Path, items: Path | None, *, now: datetime) -> EvaluationData:
+    """Files as import_data takes them. Raises: UnreadableFile."""
+    read = read_events(events, now=now)
+    catalogue = read_catalogue(items) if items else None
+    notes: dict[str, Any] = {
+        "file": events.name,
+        "rejected": read.rejected,
+        "duplicate": read.duplicate,
+        "not_positive": read.not_positive,
+    }
+    if catalogue is not None:
+        notes["catalogue_items"] = len(catalogue.item_ids)
+    return EvaluationData(read.rows, catalogue, OF_FILES, notes)
+
+
+def of_tenant(slug: str) -> EvaluationData:
+    """What a build of the tenant would learn from. Raises: NoSuchTenant."""
+    with scope.all_tenants("evaluation: find the tenant by its slug"):
+        tenant = Tenant.objects.filter(slug=slug).first()
+    if tenant is None:
+        raise NoSuchTenant(f"There is no tenant {slug!r}.")
+    window = matrix.read_window(tenant_id=tenant.pk)
+    users = np.array(window.user_ids, dtype=np.str_)[window.users]
+    items = np.array(window.item_ids, dtype=np.str_)[window.items]
+    notes: dict[str, Any] = {"tenant": slug}
+    if window.bound:
+        notes["bound"] = str(window.bound)
+    said = meaning.of_tenant(tenant_id=tenant.pk).described()
+    rows = Rows(users, items, window.times, window.weights)
+    return EvaluationData(rows, contents.read(tenant_id=tenant.pk), OF_TENANTS.format(said), notes)
