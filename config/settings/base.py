@@ -286,6 +286,7 @@ CACHE_WARM_LISTS = env.integer("CACHE_WARM_LISTS", 100_000)  # people, the last 
 BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
 NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
+TRAIN_SECONDS = env.seconds("TRAIN_SECONDS", 1200.0)
 TRAIN_MAX_ROWS = env.integer("TRAIN_MAX_ROWS", 50_000_000, minimum=1)
 IMPRESSION_FLUSH_SECONDS = env.seconds("IMPRESSION_FLUSH_SECONDS", 0.1, minimum=0.1, maximum=60.0)
 IMPRESSION_BUFFER = env.integer("IMPRESSION_BUFFER", 20_000, minimum=100)  # served pages, in each process
@@ -301,6 +302,8 @@ IMPORT_DAYS = env.integer("IMPORT_DAYS", 90)
 IMPORT_FILE_DAYS = env.integer("IMPORT_FILE_DAYS", 0)
 STORED_ANSWER_HOURS = env.integer("STORED_ANSWER_HOURS", 24, maximum=24)
 STORAGE_DIR = env.text("STORAGE_DIR", str(VAR_DIR / "storage"))
+ARTEFACT_CACHE_DIR = env.text("ARTEFACT_CACHE_DIR", str(VAR_DIR / "artefacts"))
+ARTEFACT_CACHE_KEEP = env.integer("ARTEFACT_CACHE_KEEP", 8, minimum=2)
 STORAGES: dict[str, dict[str, object]] = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -308,6 +311,22 @@ STORAGES: dict[str, dict[str, object]] = {
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
+if _bucket := env.text("STORAGE_S3_BUCKET"):
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": _bucket,
+            "location": env.text("STORAGE_S3_PREFIX"),
+            "endpoint_url": env.url("STORAGE_S3_ENDPOINT_URL") or None,
+            "region_name": env.text("STORAGE_S3_REGION") or None,
+            # Without keys the host's own identity is used, as boto3 finds it.
+            "access_key": env.secret("STORAGE_S3_ACCESS_KEY") or None,
+            "secret_key": env.secret("STORAGE_S3_SECRET_KEY") or None,
+            "addressing_style": "path" if env.flag("STORAGE_S3_PATH_STYLE", default=False) else None,
+            "file_overwrite": False,
+            "default_acl": None,
+        },
+    }
 
 # --- AI --------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")

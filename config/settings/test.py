@@ -32,6 +32,7 @@ _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if _worker:
     STORAGE_DIR = f"{base.STORAGE_DIR}/{_worker}"
     STORAGES["default"]["OPTIONS"] = {"location": STORAGE_DIR}
+    ARTEFACT_CACHE_DIR = f"{base.ARTEFACT_CACHE_DIR}/{_worker}"
 if _worker and base.REDIS_URL:
     REDIS_URL = f"{base.REDIS_URL.rpartition('/')[0]}/{int(_worker.removeprefix('gw')) + 1}"
     CACHES["default"]["LOCATION"] = REDIS_URL

@@ -6,7 +6,8 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from recommendations.algorithms.scoring import Read
 FORMAT_VERSION = 2
 # Up to this many items a column index fits into 16 bits.
 SMALL_CATALOGUE = 65_536
+_REST, _PLACES = "rest.npz", "places.json"
 
 
 class UnreadableArtefact(ValueError):
@@ -81,6 +83,40 @@ class Artefact:
                 arrays[f"indices/{name}"] = part.values.indices.astype(index_type)
                 arrays[f"indptr/{name}"] = part.values.indptr
         np.savez(file, allow_pickle=False, **arrays)
+
+    def unpack(self, folder: Path) -> None:
+        """Write each array as a file that `mapped` can map, ready to be read without conversion."""
+        folder.mkdir(parents=True)
+        places: dict[str, list[str]] = {}
+        for name, part in self.fitted.items():
+            if isinstance(part, ItemMatrix):
+                arrays = (part.values.data, part.values.indices, part.values.indptr)
+                places[name] = [f"{len(places)}-{index}.npy" for index in range(len(arrays))]
+                for file, values in zip(places[name], arrays, strict=True):
+                    np.save(folder / file, values)
+        vectors = {name: part for name, part in self.fitted.items() if isinstance(part, ItemVector)}
+        with (folder / _REST).open("wb") as rest:
+            replace(self, fitted=vectors).save(rest)
+        (folder / _PLACES).write_text(json.dumps(places), encoding="utf-8")
+
+    @classmethod
+    def mapped(cls, folder: Path) -> Artefact:
+        """Read what `unpack` wrote: matrices are mapped read-only, so that all processes of a host share one copy.
+
+        Raises:
+            UnreadableArtefact: incomplete, or of another format version.
+        """
+        try:
+            with (folder / _REST).open("rb") as rest:
+                artefact = cls.load(rest)
+            shape = (artefact.item_count, artefact.item_count)
+            fitted = dict(artefact.fitted)
+            for name, files in json.loads((folder / _PLACES).read_text(encoding="utf-8")).items():
+                parts = tuple(np.load(folder / file, mmap_mode="r", allow_pickle=False) for file in files)
+                fitted[name] = ItemMatrix(sparse.csr_array(parts, shape=shape, copy=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise UnreadableArtefact(f"not a readable copy of an artefact ({error})") from error
+        return replace(artefact, fitted=fitted)
 
     @classmethod
     def load(cls, file: IO[bytes]) -> Artefact:

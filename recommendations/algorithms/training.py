@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
+from recommendations.algorithms.timing import Budget
 from recommendations.algorithms.validation import Choice, choose, make_fold
 
 __all__ = ["NothingToLearn", "Progress", "TrainingOptions", "train"]
@@ -43,6 +45,7 @@ def train(
     progress: Progress | None = None,
     *,
     catalogue: Catalogue | None = None,
+    timer: Callable[[], float] = time.monotonic,
 ) -> Artefact:
     """Return the artefact of these interactions, and of the catalogue's items beside them.
 
@@ -52,8 +55,8 @@ def train(
     3. Fit the chosen ones again on everything.
     4. Give the catalogue's other items their places, with content as all that is known of them.
 
-    Deterministic for equal arguments on one machine. Peak memory is that of one dense array within
-    options.max_dense_items plus the sparse matrices.
+    Deterministic for equal arguments on one machine, unless the time budget runs out. Peak memory is that of one
+    dense array within options.max_dense_items plus the sparse matrices.
 
     Raises:
         NothingToLearn: no interactions.
@@ -61,6 +64,7 @@ def train(
     if not interactions.row_count:
         raise NothingToLearn("there are no interactions to learn from: import events first")
     report = progress or _silent
+    budget = Budget(options.seconds, timer)
     with threadpool_limits(limits=options.threads):
         item_ids, places = _all_items(interactions, catalogue)
         content = catalogue.matrices(item_ids, options) if catalogue else {}
@@ -68,8 +72,13 @@ def train(
         trial: dict[str, Fitted] = {name: ItemMatrix(block_of(matrix, places)) for name, matrix in content.items()}
         usable = [a for a in ALGORITHMS.values() if a.applies_to(fold.past, options)]
         for index, algorithm in enumerate(usable):
+            if not budget.may_try(algorithm.name, always=_always(algorithm)):
+                continue
             report(f"validation: fitting {algorithm.name}", 0.5 * index / len(usable))
+            begun = timer()
             trial[algorithm.name] = algorithm.fit(fold.past, options)
+            budget.measured(algorithm.name, begun)
+        usable = [algorithm for algorithm in usable if algorithm.name in trial]
         with_times = interactions.times is not None
         reads = [read for algorithm in usable for read in reads_of(algorithm, with_times=with_times)]
         reads += [read for name in content for read in content_reads(name, with_times=with_times)]
@@ -79,10 +88,12 @@ def train(
         blend = _with_content(_blend(reads, choice), reads, choice, content)
         similar = _similar_from(usable)
         fitted: dict[str, Fitted] = {}
-        wanted = [a for a in usable if a.family in ALWAYS or a.name in {similar, *(r.algorithm for r in blend)}]
-        for index, algorithm in enumerate(wanted):
+        for index, algorithm in enumerate(wanted := _wanted(usable, blend, similar)):
+            if not budget.may_fit(algorithm.name, always=_always(algorithm) or algorithm.name == similar):
+                continue
             report(f"fitting {algorithm.name}", 0.6 + 0.4 * index / len(wanted))
             fitted[algorithm.name] = _over_all(algorithm.fit(interactions, options), places, len(item_ids))
+        blend = _without(blend, budget.skipped)
         fitted |= {name: ItemMatrix(matrix) for name, matrix in content.items() if _is_read(name, blend)}
     report("trained", 1.0)
     return Artefact(
@@ -90,10 +101,34 @@ def train(
         fitted=fitted,
         reads=tuple(blend),
         weights=np.array(list(blend.values())),
-        chosen=_describe(fold.protocol, reads, choice, blend, similar),
+        chosen=_describe(fold.protocol, reads, choice, blend, similar) | {"skipped": budget.skipped},
         judgement=choice.judgement,
         cold=_cold(fitted, content, places, len(item_ids)),
     )
+
+
+def _always(algorithm: Algorithm) -> bool:
+    return algorithm.family in ALWAYS or algorithm.name == COMPARES_PAIRS[-1]
+
+
+def _wanted(usable: list[Algorithm], blend: dict[Read, float], similar: str) -> list[Algorithm]:
+    """Return what is to be fitted on everything, what weighs most first: it comes before the time runs out."""
+    weight: dict[str, float] = {}
+    for read, share in blend.items():
+        weight[read.algorithm] = weight.get(read.algorithm, 0.0) + share
+    wanted = [a for a in usable if a.family in ALWAYS or a.name == similar or a.name in weight]
+    return sorted(wanted, key=lambda a: (a.family not in ALWAYS, a.name != similar, -weight.get(a.name, 0.0)))
+
+
+def _without(blend: dict[Read, float], skipped: list[str]) -> dict[Read, float]:
+    """Return the blend of the other parts, weights summing to 1 again; neighbours where none is left."""
+    left = {read: weight for read, weight in blend.items() if read.algorithm not in skipped}
+    if len(left) == len(blend):
+        return blend
+    total = sum(left.values())
+    if total <= 2 * WHISPER:
+        return {Read("popularity", None): 1.0}
+    return {read: weight / total for read, weight in left.items()}
 
 
 def content_reads(name: str, *, with_times: bool) -> list[Read]:

@@ -1,18 +1,28 @@
-"""Artefacts in the storage, and the few that this process keeps loaded."""
+"""Artefacts in the storage, and the few that this host keeps unpacked and this process keeps loaded.
+
+The first process of a host that needs an artefact fetches and unpacks it; the others map the same files read-only, so
+that a worker's processes hold one copy together.
+"""
 
 import bisect
+import os
+import shutil
 import tempfile
 import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import structlog
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
 from recommendations.algorithms.artefact import Artefact as Fitted
+from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.history import History
 from recommendations.algorithms.recommender import Recommender
 
@@ -66,6 +76,7 @@ class Loaded:
 
 _loaded: OrderedDict[str, Loaded] = OrderedDict()
 _lock = threading.Lock()
+_log = structlog.get_logger(__name__)
 
 
 def folder(tenant_id: int) -> str:
@@ -84,7 +95,7 @@ def store(fitted: Fitted, *, tenant_id: int) -> tuple[str, int]:
 
 
 def load(*, artefact_id: int, file: str) -> Loaded:
-    """The artefact from this process's memory, else from the storage. At most two are kept.
+    """The artefact from this process's memory, else from this host's copy, else from the storage.
 
     Raises: OSError when the storage does not have it, UnreadableArtefact when it is of another format.
     """
@@ -92,9 +103,41 @@ def load(*, artefact_id: int, file: str) -> Loaded:
         if found := _loaded.get(file):
             _loaded.move_to_end(file)
             return found
-        with default_storage.open(file) as stored:
-            fitted = Fitted.load(stored)
-        loaded = _loaded[file] = Loaded(artefact_id, Recommender(fitted))
+        loaded = _loaded[file] = Loaded(artefact_id, Recommender(_shared(file)))
         while len(_loaded) > KEPT:
             _loaded.popitem(last=False)
         return loaded
+
+
+def _shared(file: str) -> Fitted:
+    """The artefact mapped from this host's copy, which is made first where there is none."""
+    home = Path(settings.ARTEFACT_CACHE_DIR)
+    copy = home / file.replace("/", "-")
+    try:
+        found = Fitted.mapped(copy)
+        os.utime(copy)  # used last
+    except (UnreadableArtefact, OSError):
+        pass
+    else:
+        return found
+    with default_storage.open(file) as stored:
+        fitted = Fitted.load(stored)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home, prefix=".") as work:
+            fitted.unpack(Path(work) / "copy")
+            shutil.rmtree(copy, ignore_errors=True)
+            (Path(work) / "copy").rename(copy)
+        _remove_old_copies(home)
+        return Fitted.mapped(copy)
+    except (OSError, UnreadableArtefact) as error:
+        # Without room for a copy, or while another process makes the same one, this process reads its own.
+        _log.warning("artefact_not_shared", file=file, error=str(error))
+        return fitted
+
+
+def _remove_old_copies(home: Path) -> None:
+    """Those not used lately. Files that a process still maps stay until it lets them go."""
+    copies = [each for each in home.iterdir() if not each.name.startswith(".")]
+    for each in sorted(copies, key=lambda path: path.stat().st_mtime)[: -settings.ARTEFACT_CACHE_KEEP]:
+        shutil.rmtree(each, ignore_errors=True)

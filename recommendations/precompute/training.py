@@ -95,7 +95,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     interactions = window.interactions()
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
-    options = TrainingOptions(threads=THREADS)
+    options = TrainingOptions(threads=THREADS, seconds=settings.TRAIN_SECONDS)
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)
     verdict = _judge(build, fitted, active)
     file, size = artefacts.store(fitted, tenant_id=build.tenant_id)
@@ -141,8 +141,10 @@ def _notes(trained: Trained | None) -> str:
     """What staff should know about the build."""
     if trained is None:
         return ""
+    skipped = ", ".join(trained.row.chosen.get("skipped", ()))
+    late = [f"No time was left to train {skipped} (TRAIN_SECONDS)."] if skipped else []
     notes = [] if trained.verdict.publish else [f"Artefact #{trained.row.pk} was refused. {trained.verdict.reason}"]
-    return "\n".join([*notes, *([str(trained.bound)] if trained.bound else [])])
+    return "\n".join([*notes, *([str(trained.bound)] if trained.bound else []), *late])
 
 
 def _cut(tenant_id: int, build_id: int, *, items: int) -> int:
