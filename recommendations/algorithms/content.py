@@ -22,7 +22,7 @@ TEXT = "text"
 # Cosines below this are a shared word, not a likeness.
 LEAST_LIKENESS = 0.05
 # A term in more than this share of the texts tells nothing apart.
-TOO_COMMON = 0.2
+TOO_COMMON = 0.4
 # Bound on the pairs of texts that share a term; on a large catalogue it leaves out more of the common terms.
 MAX_TEXT_PAIRS = 1_000_000_000
 # Half-lives that content is read with.

@@ -66,6 +66,10 @@ class Recommender:
     def item_count(self) -> int:
         return self.artefact.item_count
 
+    def is_cold(self, item: int) -> bool:
+        """Whether nobody had chosen the item, so that only its content is known."""
+        return bool(self._cold[item])
+
     @property
     def recent_days(self) -> tuple[int, ...]:
         """Half-lives in days that `popular` accepts; none for data without times."""

@@ -29,8 +29,8 @@ ALWAYS = frozenset({"popularity", "recent_popularity"})
 # Able to answer "similar items", the better one first: the ridge of EASE keeps rare items from being everybody's
 # perfect neighbour, which a cosine does not.
 COMPARES_PAIRS = ("ease", "item_item")
-# What content weighs where the fold gave it nothing: below what fills lists (recommender.FILL).
-WHISPER = 1e-9
+# What content weighs where the fold gave it nothing: more than what fills lists (recommender.FILL), and no more.
+WHISPER = 1e-4
 # Weights where the fold is too small to choose any: neighbours, with a little popularity for sparse histories.
 UNDECIDED = {Read("item_item", np.inf): 0.8, Read("popularity", None): 0.2}
 
@@ -159,8 +159,8 @@ def _over_all(fitted: Fitted, places: IntArray, count: int) -> Fitted:
 def _with_content(
     blend: dict[Read, float], reads: list[Read], choice: Choice, content: Mapping[str, Matrix]
 ) -> dict[Read, float]:
-    """Return the blend with a word for content where it earned none: too quiet to move an item that anything else
-    knows, and all there is for those that nobody has chosen."""
+    """Return the blend with a word for content where it earned none: too quiet to matter where anything else
+    speaks, and all there is for items that nobody has chosen."""
     if not content or any(read.algorithm in content for read in blend):
         return blend
     candidates = [place for place, read in enumerate(reads) if read.algorithm in content]

@@ -42,13 +42,18 @@ class Loaded:
         return self.recommender.artefact.item_ids
 
     def index(self, item_id: str) -> int | None:
-        """The item's index; None for an item that the training did not see."""
+        """The item's index; None for an item that nobody had chosen when the training looked."""
+        place = self.place(item_id)
+        return None if place is None or self.recommender.is_cold(place) else place
+
+    def place(self, item_id: str) -> int | None:
+        """The item's index, also where only its content is known; None for an item that the training did not see."""
         place = bisect.bisect_left(self.item_ids, item_id)
         return place if place < len(self.item_ids) and self.item_ids[place] == item_id else None
 
     def indices(self, item_ids: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
         """The indices of those items that the training saw."""
-        found = [place for item_id in item_ids if (place := self.index(item_id)) is not None]
+        found = [place for item_id in item_ids if (place := self.place(item_id)) is not None]
         return np.array(found, dtype=np.int32)
 
     def history(
@@ -63,7 +68,7 @@ class Loaded:
         """
         positive = zip(events, weights or (1.0,) * len(events), strict=True)
         rows = [*((item_id, at, weight) for (item_id, at), weight in positive), *against]
-        known = [(place, at, weight) for item_id, at, weight in rows if (place := self.index(item_id)) is not None]
+        known = [(place, at, weight) for item_id, at, weight in rows if (place := self.place(item_id)) is not None]
         if not known:
             return History.empty()
         items, times, said = zip(*known, strict=True)

@@ -61,7 +61,7 @@ def draft(
     """The person's list with template reasons in their language. Items that `facts` does not know are left out."""
     locale = person.locale or tenant_locale
     entries = entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, lukewarm=person.lukewarm)
-    known = any(loaded.index(item_id) is not None for item_id, _ in person.events)
+    known = any(loaded.place(item_id) is not None for item_id, _ in person.events)
     return Draft(person, MODEL if known else POPULAR, tuple(entries[:LIMIT]))
 
 

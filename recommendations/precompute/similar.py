@@ -15,9 +15,11 @@ def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, local
     """A list for each item of the chunk that has neighbours, not saved yet. Withheld items have none shown in them."""
     with scope.tenant(build.tenant_id):
         withheld = loaded.indices(showable.withheld_ids(tenant_id=build.tenant_id, now=now))
+    made = _made_already(build, chunk, loaded)
     found = [
         (place, loaded.recommender.similar(place, LIMIT + lists.SPARE, exclude=withheld))
         for place in range(chunk.first, chunk.last + 1)
+        if loaded.item_ids[place] not in made
     ]
     named = lists.mentioned(loaded, (proposals for _, proposals in found))
     with scope.tenant(build.tenant_id):
@@ -39,3 +41,16 @@ def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, local
                 )
             )
     return rows
+
+
+def _made_already(build: Build, chunk: Chunk, loaded: Loaded) -> set[str]:
+    """Items without interactions that another chunk of the build found neighbours for: what it knew, it knew better."""
+    places = range(chunk.first, chunk.last + 1)
+    cold = [loaded.item_ids[place] for place in places if loaded.recommender.is_cold(place)]
+    if not cold:
+        return set()
+    with scope.tenant(build.tenant_id):
+        rows = ReferenceList.objects.filter(
+            tenant_id=build.tenant_id, build=build, kind=ReferenceList.Kind.SIMILAR, subject__in=cold
+        )
+        return set(rows.values_list("subject", flat=True))
