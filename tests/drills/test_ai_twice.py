@@ -1,6 +1,7 @@
 """610 people, AI for all of them, built twice in a row: nobody whose data did not change is paid for again.
 
-That it can fail shows the third build: two people changed, and two are paid for.
+That it can fail shows the long form's third build: two people changed, and two are paid for. (In the short form
+`tests/recommendations/precompute/test_reranking.py` shows it, with fewer people.)
 """
 
 import pytest
@@ -14,7 +15,7 @@ from tests.recommendations.precompute.generated import build_now, fill, lists_of
 from tests.size import LONG
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(600)]
-CHANGED = ("7", "42") if LONG else ("u0007", "u0042")
+CHANGED = ("7", "42")
 
 
 @pytest.fixture
@@ -59,6 +60,8 @@ def test_the_second_build_pays_for_nobody_who_did_not_change(cast, provider):
     assert spent(acme) == paid > 0
     assert entries(acme, first) == entries(acme, second)
 
+    if not LONG:
+        return
     with scope.tenant(acme.pk):
         EndUser.objects.filter(user_id__in=CHANGED).update(locale="de")
     build_now(acme, ai=True)
