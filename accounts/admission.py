@@ -5,6 +5,7 @@ revoked, and authentication has already asked the process's copy of it; so where
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,15 +15,17 @@ from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from accounts import directory, usage
+from accounts import directory, revocations, scope, usage
 from accounts.models.tenant import READ, WRITE
 from core import admission
 from core.admission import Decision, Limits, Outcome, Read, revocation
+from core.admission.revocation import Revoked
 from core.errors import QuotaExceeded, RateLimited
 from core.principal import Principal
 from core.redis import RedisUnavailable
 
 _log = structlog.get_logger(__name__)
+_REVOKED = "The token, its client or its tenant has been revoked."
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -61,7 +64,7 @@ def admit(
     )
     http_request.admission = decision  # type: ignore[attr-defined]
     if decision.outcome is Outcome.UNKNOWN_REVOCATION and decision.exact:
-        _recover(principal.tenant_id, now)
+        _recover(principal, now)
     _refuse(decision)
     return decision
 
@@ -87,21 +90,36 @@ def _refuse(decision: Decision) -> None:
             "The month's requests are used up; the plan says how many there are.", retry_after_seconds=seconds
         )
     if decision.outcome is Outcome.REVOKED:
-        raise exceptions.AuthenticationFailed("The token, its client or its tenant has been revoked.")
+        raise exceptions.AuthenticationFailed(_REVOKED)
 
 
-def _recover(tenant_id: int, now: datetime) -> None:
-    """After a loss of Redis, and once an hour: the month's count comes back from Postgres.
+def _recover(principal: Principal, now: datetime) -> None:
+    """After a loss of Redis, and once an hour: who is revoked and the month's count come back from Postgres.
 
-    No markers are loaded: what they would say, every process's copy of Postgres says within 5 seconds.
+    Raises: AuthenticationFailed for a caller of whom Redis has forgotten that they were revoked.
     """
+    tenant_id = principal.tenant_id
+    try:
+        with scope.tenant(tenant_id):
+            known = revocations.of_tenant(tenant_id=tenant_id, now=now)
+    except (Error, PoolTimeout) as error:
+        _log.warning("revocations_not_loaded", tenant_id=tenant_id, error=str(error))
+        return  # authentication has asked the process's copy; the next request tries again
     try:
         usage.restore(tenant_id=tenant_id, now=now)
     except (Error, PoolTimeout) as error:
         _log.warning("usage_not_restored", tenant_id=tenant_id, error=str(error))  # the minute's job will
     except RedisUnavailable:
-        return
-    try:
-        revocation.load(tenant_id=tenant_id, revoked=())
-    except RedisUnavailable:
-        return  # the next request tries again
+        _log.info("usage_not_restored", tenant_id=tenant_id)
+    with suppress(RedisUnavailable):  # the next request tries again
+        revocation.load(tenant_id=tenant_id, revoked=known)
+    if any(_means(each, principal) for each in known):
+        raise exceptions.AuthenticationFailed(_REVOKED)
+
+
+def _means(revoked: Revoked, principal: Principal) -> bool:
+    return {
+        "tenant": True,
+        "client": revoked.name == principal.client_id,
+        "token": revoked.name == principal.token_id,
+    }[revoked.kind]

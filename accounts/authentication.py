@@ -27,8 +27,11 @@ class BearerAuthentication(BaseAuthentication):
             principal = tokens.verify(raw.strip(), now=clock.now())
         except tokens.TokenRefused as error:
             raise exceptions.AuthenticationFailed(error.detail) from error
-        if principal.client_id in directory.current().denied or directory.tenant(principal.tenant_id) is None:
+        known = directory.current()
+        if principal.client_id in known.denied or directory.tenant(principal.tenant_id) is None:
             raise exceptions.AuthenticationFailed("The client or its tenant is no longer active.")
+        if principal.token_id in known.revoked:
+            raise exceptions.AuthenticationFailed("The token has been revoked.")
         request._request.principal = principal  # noqa: SLF001  # DRF offers no other way to Django's request
         return principal, raw
 

@@ -16,15 +16,18 @@ from core import origins
 
 BAD_SIGNING_KEY = "accounts.E001"
 BAD_TENANT_ORIGIN = "accounts.W001"
+SHORT_PUBLICATION = "accounts.E002"
+# What /.well-known/jwks.json lets others keep, and how old a process's own copy may be.
+_SHORTEST_PUBLICATION = 310
 
 
 @register()
 def tokens_can_be_signed(**_: Any) -> list[CheckMessage]:
-    """Without a signing key no token is issued and none is accepted."""
+    """Without a key that seals them there are no signing keys; a given first key must be one."""
     try:
         tokens.ensure_configured()
     except ImproperlyConfigured as error:
-        hint = "Make one: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 (docs/operations/config.md)."
+        hint = "docs/operations/config.md says how to make one."
         return [Error(str(error), hint=hint, id=BAD_SIGNING_KEY)]
     return []
 
@@ -52,3 +55,12 @@ def tenants_origins_are_exact(databases: Sequence[str] | None = None, **_: Any) 
         for origin in listed
         if (reason := origins.refusal(origin, production=settings.PRODUCTION))
     ]
+
+
+@register()
+def keys_are_published_before_they_sign(**_: Any) -> list[CheckMessage]:
+    """Whoever verifies with a cached set would refuse a new key's tokens until it looks again."""
+    if not settings.PRODUCTION or settings.JWT_PUBLISH_SECONDS >= _SHORTEST_PUBLICATION:
+        return []
+    text = f"JWT_PUBLISH_SECONDS must be at least {_SHORTEST_PUBLICATION}: the published keys are cached for 300 s."
+    return [Error(text, hint="docs/operations/config.md", id=SHORT_PUBLICATION)]

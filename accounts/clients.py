@@ -52,11 +52,13 @@ def issue(
     return IssuedSecret(client, secret)
 
 
-def renew_secret(*, client: ApiClient) -> IssuedSecret:
-    """Gives the client a new secret; the old one stops at once."""
+def renew_secret(*, client: ApiClient, now: datetime, overlap: timedelta = timedelta(0)) -> IssuedSecret:
+    """Gives the client a new secret; the one before it is good for `overlap` longer, any older one stops at once."""
     secret = secrets.token_urlsafe(32)
+    client.previous_secret_hash = client.secret_hash if overlap else ""
+    client.previous_secret_until = now + overlap if overlap else None
     client.secret_hash = _hash(secret)
-    client.save(update_fields=["secret_hash"])
+    client.save(update_fields=["secret_hash", "previous_secret_hash", "previous_secret_until"])
     return IssuedSecret(client, secret)
 
 
@@ -70,11 +72,18 @@ def verify(*, client_id: str, secret: str, now: datetime) -> ApiClient:
         raise refused  # never one of ours, and perhaps nothing that PostgreSQL can compare
     with scope.all_tenants("token endpoint: the client names its tenant"):
         client = ApiClient.objects.select_related("tenant").filter(client_id=client_id).first()
-        if client is None or not matches(client, secret) or not _usable(client, now):
+        if client is None or not _accepts(client, secret, now) or not _usable(client, now):
             raise refused
         if client.last_used_at is None or now - client.last_used_at > LAST_USED_RESOLUTION:
             ApiClient.objects.filter(pk=client.pk).update(last_used_at=now)
     return client
+
+
+def _accepts(client: ApiClient, secret: str, now: datetime) -> bool:
+    """Both are compared, whichever is right."""
+    current = matches(client, secret)
+    previous = hmac.compare_digest(client.previous_secret_hash, _hash(secret))
+    return current or (previous and client.previous_secret_until is not None and now < client.previous_secret_until)
 
 
 def _usable(client: ApiClient, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""What every request must know of tenants and clients, as a copy in the process: at most 5 s old, no SQL to read.
+"""What every request must know of tenants, clients and keys, as a copy in the process: at most 5 s old, no SQL.
 
 A thread renews it every PROCESS_REFRESH_SECONDS outside requests (`start`). Where none runs, as in a worker or a
 command, a reader renews it itself once it is that old. When Postgres is away, the last copy serves on; a process that
@@ -17,8 +17,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
-from accounts import scope
-from accounts.models import ApiClient, FeatureFlag, Tenant
+from accounts import key_ring, scope
+from accounts.jwks import Ring
+from accounts.models import ApiClient, FeatureFlag, RevokedToken, Tenant
 from core import origins
 from core.admission import Limits
 from core.errors import Unavailable
@@ -45,14 +46,15 @@ class TenantFacts:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One copy. `denied` holds the clients that may no longer call, `origins` those of all tenants' pages.
-
-    Times are monotonic seconds.
+    """One copy. `denied` holds the clients that may no longer call, `revoked` the ids of tokens that are refused,
+    `origins` those of all tenants' pages. Times are monotonic seconds.
     """
 
     tenants: Mapping[int, TenantFacts] = field(default_factory=dict)
     origins: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
+    revoked: frozenset[str] = frozenset()
+    ring: Ring = field(default_factory=Ring)
     loaded_at: float = _NEVER
     tried_at: float = _NEVER
 
@@ -71,7 +73,7 @@ _stopping = threading.Event()
 def load() -> Directory:
     """Reads the copy anew and makes it the process's own."""
     global _current
-    with scope.all_tenants("directory: tenants, clients and flags of this process"):
+    with scope.all_tenants("directory: tenants, clients, flags and keys of this process"):
         flags: dict[int, dict[str, int]] = {}
         for tenant_id, name, percent in FeatureFlag.objects.values_list("tenant_id", "name", "percent"):
             flags.setdefault(tenant_id, {})[name] = percent
@@ -90,11 +92,16 @@ def load() -> Directory:
         }
         ended = Q(active=False) | Q(expires_at__lte=Now())
         denied = frozenset(ApiClient.objects.filter(ended).values_list("client_id", flat=True))
+        live = RevokedToken.objects.filter(expires_at__gt=Now())
+        revoked = frozenset(live.values_list("token_id", flat=True))
+        ring = key_ring.read()
     read_at = time.monotonic()
     _current = Directory(
         tenants=tenants,
         origins=frozenset().union(*(facts.origins for facts in tenants.values())),
         denied=denied,
+        revoked=revoked,
+        ring=ring,
         loaded_at=read_at,
         tried_at=read_at,
     )

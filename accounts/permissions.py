@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework.permissions import BasePermission
 
+OFFLINE_ACCESS = "offline_access"
+TOKENS_ISSUE = "tokens:issue"
 SCOPES = {
     "catalog:read": "Read items and people",
     "catalog:write": "Create, change and delete items and people",
@@ -14,6 +16,8 @@ SCOPES = {
     "usage:read": "Read what is used and left of the plan",
     "privacy:read": "Export everything held about a person",
     "privacy:write": "Erase a person",
+    TOKENS_ISSUE: "Issue tokens for people's browsers",
+    OFFLINE_ACCESS: "Get refresh tokens, when asked for",
 }
 
 

@@ -1,32 +1,34 @@
-"""Access tokens: JWT as RFC 9068 profiles it, signed RS256, on simplejwt's classes.
+"""Access tokens: JWT as RFC 9068 profiles it, signed by the ring's current key, on simplejwt's classes.
 
 Every validation option is spelled out, also where it is the library's default.
 """
 
 import threading
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import jwt
+import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import Token
 
-from accounts import jwks
+from accounts import directory, jwks, sealing
 from accounts.models import ApiClient
-from core.errors import ServiceError
+from core.errors import ServiceError, Unavailable
 from core.principal import Principal
 
 TYPE = "at+jwt"
-ALGORITHM = "RS256"
 # For clocks of our own hosts that differ: a token is good at once everywhere, and never longer than it says.
 LEEWAY_SECONDS = 5
 REQUIRED = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti", "client_id", "scope", "tenant", "tenant_id"]
 _REMEMBERED_MAX = 10_000
+_log = structlog.get_logger(__name__)
 
 
 class TokenRefused(ServiceError):
@@ -36,14 +38,27 @@ class TokenRefused(ServiceError):
     title = "The access token is not valid"
 
 
+class CannotSign(Unavailable):
+    """No token can be issued now; those that were issued are good."""
+
+
 class KeyedBackend(TokenBackend):
     """simplejwt's backend with the headers `kid` and `typ`, and a strict decode."""
 
     def encode(self, payload: dict[str, Any]) -> str:
-        """Signs with the current key."""
-        key = jwks.current()
+        """Signs with the key that is current when the token is issued.
+
+        Raises: CannotSign.
+        """
+        key = directory.current().ring.current(moment=payload["iat"])
+        if key is None:
+            raise CannotSign("There is no key that signs at this moment; is this host's clock right?")
         claims = {**payload, "iss": settings.JWT_ISSUER, "aud": settings.JWT_AUDIENCE}
-        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid, "typ": TYPE})
+        try:
+            return jwt.encode(claims, key.private(), algorithm=key.algorithm, headers={"kid": key.kid, "typ": TYPE})
+        except sealing.CannotOpen as error:
+            _log.error("signing_key_sealed", kid=key.kid, error=str(error))
+            raise CannotSign("The signing key cannot be opened; the operator has to look at it.") from error
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims of a valid token.
@@ -52,15 +67,15 @@ class KeyedBackend(TokenBackend):
         """
         try:
             header = jwt.get_unverified_header(token)
-            if header.get("alg") != ALGORITHM or header.get("typ") != TYPE:
-                raise TokenBackendError("wrong algorithm or type")
-            key = jwks.find(str(header.get("kid", "")))
+            key = directory.current().ring.keys.get(str(header.get("kid", "")))
             if key is None:
                 raise TokenBackendError("unknown key")
+            if header.get("alg") != key.algorithm or header.get("typ") != TYPE:
+                raise TokenBackendError("wrong algorithm or type")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key.public,
-                algorithms=[ALGORITHM],
+                algorithms=[key.algorithm],
                 audience=settings.JWT_AUDIENCE,
                 issuer=settings.JWT_ISSUER,
                 leeway=LEEWAY_SECONDS,
@@ -81,7 +96,7 @@ class KeyedBackend(TokenBackend):
 
 @lru_cache(maxsize=1)
 def _backend() -> KeyedBackend:
-    return KeyedBackend(ALGORITHM)
+    return KeyedBackend(settings.JWT_ALGORITHM)
 
 
 class AccessToken(Token):
@@ -95,17 +110,52 @@ class AccessToken(Token):
         return _backend()
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An access token, and what must be known of it to revoke it."""
+
+    token: str = field(repr=False)
+    token_id: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    expires_in: int
+
+
+def mint(*, client: ApiClient, scopes: Iterable[str], now: datetime, key_thumbprint: str = "") -> Issued:
+    """A signed access token for the client, good for `lifetime_seconds` from `now`.
+
+    With a thumbprint it is bound to that key (RFC 9449, section 6).
+
+    Raises: CannotSign.
+    """
+    bound = {"cnf": {"jkt": key_thumbprint}} if key_thumbprint else {}
+    granted = tuple(sorted(scopes))
+    seconds = lifetime_seconds(client=client, now=now)
+    claims = {
+        "sub": client.client_id,
+        "client_id": client.client_id,
+        "tenant": client.tenant.slug,
+        "tenant_id": client.tenant_id,
+        **bound,
+    }
+    return _sign(claims, scopes=granted, seconds=seconds, now=now)
+
+
 def issue(*, client: ApiClient, scopes: Iterable[str], now: datetime) -> str:
-    """A signed access token for the client, good for `lifetime_seconds` from `now`."""
+    """The bare token of `mint`."""
+    return mint(client=client, scopes=scopes, now=now).token
+
+
+def _sign(claims: Mapping[str, Any], *, scopes: tuple[str, ...], seconds: int, now: datetime) -> Issued:
     token = AccessToken()
-    token.set_exp(from_time=now, lifetime=timedelta(seconds=lifetime_seconds(client=client, now=now)))
+    token.set_exp(from_time=now, lifetime=timedelta(seconds=seconds))
     token.set_iat(at_time=now)
     token["nbf"] = int(now.timestamp())
-    token["sub"] = token["client_id"] = client.client_id
-    token["tenant"] = client.tenant.slug
-    token["tenant_id"] = client.tenant_id
-    token["scope"] = " ".join(sorted(scopes))
-    return str(token)
+    token["scope"] = " ".join(scopes)
+    for name, value in claims.items():
+        token[name] = value
+    expires_at = datetime.fromtimestamp(token["exp"], UTC)
+    return Issued(str(token), str(token["jti"]), scopes, expires_at, seconds)
 
 
 def lifetime_seconds(*, client: ApiClient, now: datetime) -> int:
@@ -115,22 +165,24 @@ def lifetime_seconds(*, client: ApiClient, now: datetime) -> int:
     return max(0, min(settings.ACCESS_TOKEN_SECONDS, int((client.expires_at - now).total_seconds())))
 
 
-_remembered: dict[str, tuple[float, Principal]] = {}
+_remembered: dict[str, tuple[float, str, Principal]] = {}
 _remembering = threading.Lock()
 
 
 def verify(raw: str, *, now: datetime) -> Principal:
     """The token's principal. A verified token is remembered until it expires: the signature costs 80 us, this 0.3.
 
-    The whole token is the key, so no other one can be taken for it; at most 10,000 are kept, the oldest go first.
+    The whole token is the key, so no other one can be taken for it; at most 10,000 are kept, the oldest go first. A
+    remembered token ends with the key that signed it as any other does.
 
-    Raises: TokenRefused.
+    Raises: TokenRefused; core.errors.Unavailable in a process that has not been able to read its keys yet.
     """
     known = _remembered.get(raw)
     timestamp = now.timestamp()
+    ring = directory.current().ring
     if known is not None:
-        if timestamp < known[0]:
-            return known[1]
+        if timestamp < known[0] and ring.find(known[1], moment=timestamp) is not None:
+            return known[2]
         with _remembering:
             _remembered.pop(raw, None)
     try:
@@ -140,30 +192,40 @@ def verify(raw: str, *, now: datetime) -> Principal:
     claims = token.payload
     if timestamp >= claims["exp"] or timestamp < claims["nbf"] - LEEWAY_SECONDS:
         raise TokenRefused("The access token has expired or is not valid yet.")
+    kid = str(jwt.get_unverified_header(raw)["kid"])
+    if ring.find(kid, moment=timestamp) is None:
+        raise TokenRefused("The key that signed the access token has been retired.")
     principal = Principal(
         tenant_id=int(claims["tenant_id"]),
         tenant=str(claims["tenant"]),
         client_id=str(claims["client_id"]),
         scopes=frozenset(str(claims["scope"]).split()),
         token_id=str(claims["jti"]),
+        expires=float(claims["exp"]),
     )
-    _remember(raw, float(claims["exp"]), principal)
+    _remember(raw, float(claims["exp"]), kid, principal)
     return principal
 
 
-def _remember(raw: str, expires: float, principal: Principal) -> None:
+def _remember(raw: str, expires: float, kid: str, principal: Principal) -> None:
     with _remembering:
         while len(_remembered) >= _REMEMBERED_MAX:
             del _remembered[next(iter(_remembered))]
-        _remembered[raw] = (expires, principal)
+        _remembered[raw] = (expires, kid, principal)
 
 
 def ensure_configured() -> None:
-    """Reads the signing key now rather than at the first request.
+    """Looks at what the keys need now rather than at the first request.
 
-    Raises: ImproperlyConfigured when it is missing or not an RSA key of at least 2048 bits.
+    Raises: ImproperlyConfigured when KEY_ENCRYPTION_KEYS cannot seal, or JWT_PRIVATE_KEY is set and cannot sign.
     """
-    try:
-        jwks.current()
-    except ValueError as error:
-        raise ImproperlyConfigured(f"JWT_PRIVATE_KEY: {error}") from error
+    for name, check in (("KEY_ENCRYPTION_KEYS", sealing.check), ("JWT_PRIVATE_KEY", _check_given_key)):
+        try:
+            check()
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def _check_given_key() -> None:
+    if settings.JWT_PRIVATE_KEY:
+        jwks.read_private(settings.JWT_PRIVATE_KEY)

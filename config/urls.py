@@ -12,6 +12,7 @@ from drf_spectacular.views import (
 )
 
 from accounts.api.v1.keys import jwks_document
+from accounts.api.v1.metadata import metadata_document
 from core import health, problem_pages
 from core.address_limits import limited
 from core.exposition import metrics
@@ -29,6 +30,7 @@ urlpatterns = [
     path("api/v1/", include("recommendations.api.v1.urls")),
     path("api/v1/", include("accounts.api.v1.urls")),
     path(".well-known/jwks.json", public(jwks_document), name="jwks"),
+    path(".well-known/oauth-authorization-server", public(metadata_document), name="oauth-metadata"),
     path("api/schema", public(SpectacularAPIView.as_view()), name="schema"),
     path("api/schema.json", public(SpectacularJSONAPIView.as_view()), name="schema-json"),
     path("api/docs/", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),

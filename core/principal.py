@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A verified caller. `client_id` is the OAuth client; `scopes` what the token allows."""
+    """A verified caller: the OAuth client, and what the token allows until it `expires` (Unix seconds)."""
 
     tenant_id: int
     tenant: str
     client_id: str
     scopes: frozenset[str]
     token_id: str
+    expires: float = 0.0
     origin: str = ""  # whose pages alone may use the token; empty: it is bound to none
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 from celery.schedules import crontab
 from django.conf import settings
 
-from accounts.jobs import FLUSH_USAGE
+from accounts.jobs import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
 from core.idempotency.jobs import PURGE
 from core.webhooks.jobs import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.jobs import TIDY
@@ -40,6 +40,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "resume-imports": {"task": RESUME, "schedule": 5.0, "options": {"expires": 4}},
         "retention": {"task": PRUNE, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
+        "tokens": {"task": PURGE_TOKENS, "schedule": crontab(minute=50), "options": {"expires": 3000}},
+        "signing-keys": {"task": TEND_KEYS, "schedule": crontab(minute=20), "options": {"expires": 3000}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
     }

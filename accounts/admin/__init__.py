@@ -1,3 +1,3 @@
-from accounts.admin import clients, retention, staff, tenants, webhooks
+from accounts.admin import clients, keys, retention, staff, tenants, tokens, webhooks
 
-__all__ = ["clients", "retention", "staff", "tenants", "webhooks"]
+__all__ = ["clients", "keys", "retention", "staff", "tenants", "tokens", "webhooks"]

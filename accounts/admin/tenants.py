@@ -7,6 +7,7 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
+from accounts import revocations
 from accounts.admin.base import DeploymentAdmin, ReadOnlyTenantAdmin, TenantAdmin, is_confined
 from accounts.admin.lines import LinesField
 from accounts.models import FeatureFlag, Plan, QuotaWarning, Tenant, TenantUsage
@@ -81,6 +82,12 @@ class TenantPageAdmin(TenantAdmin):
         """The slug stands in tokens: it stays. Confined staff change neither their plan nor whether they are served."""
         own = ["used", "left", "created_at", *(["slug"] if obj else [])]
         return [*own, "plan", "active"] if is_confined(request) else own
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        """Whether the tenant is served is told at once."""
+        super().save_model(request, obj, form, change)
+        if "active" in form.changed_data:
+            revocations.tenant_changed(obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Not for confined staff: what they made would be another tenant."""

@@ -15,6 +15,10 @@ class ApiClient(models.Model):
     name = models.CharField(max_length=100)
     client_id = models.CharField(max_length=40, unique=True, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
+    previous_secret_hash = models.CharField(max_length=64, blank=True, editable=False)
+    previous_secret_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Until then the secret before this one is good as well."
+    )
     scopes = ArrayField(models.CharField(max_length=40), help_text="What its tokens may do, separated by commas.")
     active = models.BooleanField(default=True, help_text="A deactivated client is refused within 5 seconds.")
     expires_at = models.DateTimeField(null=True, blank=True)

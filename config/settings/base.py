@@ -252,13 +252,19 @@ WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, minimum=1)
 ADMISSION_PROCESSES = env.integer("ADMISSION_PROCESSES", WEB_CONCURRENCY, minimum=1)
 
 # --- Tokens (RFC 9068) -----------------------------------------------------------------------------------
-JWT_PRIVATE_KEY = env.secret("JWT_PRIVATE_KEY").replace("\\n", "\n")  # env files hold one line
+KEY_ENCRYPTION_KEYS = [key.strip() for key in env.secret("KEY_ENCRYPTION_KEYS").split(",") if key.strip()]
+JWT_PRIVATE_KEY = env.secret("JWT_PRIVATE_KEY").replace("\\n", "\n")  # the ring's first key; env files hold one line
+JWT_ALGORITHM = env.choice("JWT_ALGORITHM", "RS256", ("RS256", "ES256"))
+JWT_ROTATE_DAYS = env.integer("JWT_ROTATE_DAYS", 90)  # 0: only by hand
+JWT_PUBLISH_SECONDS = env.integer("JWT_PUBLISH_SECONDS", 900, minimum=1)
+REFRESH_TOKEN_SECONDS = env.integer("REFRESH_TOKEN_SECONDS", 2_592_000, minimum=60)  # a family, from its grant on
+REPLAY_AUDIT_DAYS = env.integer("REPLAY_AUDIT_DAYS", 365, minimum=1)
 JWT_ISSUER = env.text("JWT_ISSUER", "docent")
 JWT_AUDIENCE = env.text("JWT_AUDIENCE", "docent-api")
 ACCESS_TOKEN_SECONDS = env.integer("ACCESS_TOKEN_SECONDS", 900, minimum=60, maximum=3600)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(seconds=ACCESS_TOKEN_SECONDS),
-    "ALGORITHM": "RS256",
+    "ALGORITHM": JWT_ALGORITHM,
     "USER_ID_CLAIM": "sub",
     "TOKEN_TYPE_CLAIM": "token_type",
     "ISSUER": JWT_ISSUER,

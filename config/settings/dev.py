@@ -10,8 +10,8 @@ from config.settings.base import STATIC_ROOT, VAR_DIR
 
 if (_secret := VAR_DIR / "secrets" / "secret_key").exists() and "SECRET_KEY_FILE" not in os.environ:
     SECRET_KEY = _secret.read_text(encoding="utf-8").strip()
-if (_key := VAR_DIR / "secrets" / "jwt.pem").exists() and "JWT_PRIVATE_KEY_FILE" not in os.environ:
-    JWT_PRIVATE_KEY = _key.read_text(encoding="utf-8").strip()
+if (_keys := VAR_DIR / "secrets" / "key_encryption_keys").exists() and "KEY_ENCRYPTION_KEYS_FILE" not in os.environ:
+    KEY_ENCRYPTION_KEYS = [_keys.read_text(encoding="utf-8").strip()]
 
 PRODUCTION = False
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))

@@ -12,6 +12,8 @@ from config.settings import base
 from config.settings.base import *
 
 PRODUCTION = False
+# One for all processes of a test run: they share keys.
+KEY_ENCRYPTION_KEYS = base.KEY_ENCRYPTION_KEYS or ["b25seS1mb3ItdGVzdHMtb25seS1mb3ItdGVzdHMtMDE="]
 JWT_PRIVATE_KEY = base.JWT_PRIVATE_KEY or (
     rsa.generate_private_key(public_exponent=65537, key_size=2048)
     .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -1,8 +1,4 @@
-"""The published keys."""
-
-import base64
-import hashlib
-import json
+"""Signing keys as values: ids, stages, the published set."""
 
 import jwt
 import pytest
@@ -10,10 +6,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.test import Client
 
-from accounts import checks, jwks, tokens
+from accounts import checks, directory, jwks, tokens
+from accounts.jwks import Ring, RingKey
 from core import clock
 
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+NOW = 1_800_000_000.0
+
+
+def pem(key, encryption=None):
+    return key.private_bytes(PEM, PKCS8, encryption or serialization.NoEncryption()).decode()
 
 
 class TestKeyId:
@@ -26,14 +28,49 @@ class TestKeyId:
             "kEgU8awapJzKnqDKgw"
         )
 
-        assert jwks.thumbprint(modulus=modulus, exponent="AQAB") == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        found = jwks.thumbprint({"kty": "RSA", "n": modulus, "e": "AQAB"})
 
-    def test_of_ours_follows_from_what_is_published(self):
-        (key,) = jwks.published()
-        canonical = json.dumps({"e": key["e"], "kty": "RSA", "n": key["n"]}, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).digest()
+        assert found == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
-        assert key["kid"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+@pytest.fixture(scope="module")
+def ring():
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    keys = [
+        RingKey("retired", "ES256", key, NOW - 900, NOW - 1, "sealed"),
+        RingKey("retiring", "ES256", key, NOW - 600, NOW + 100, "sealed"),
+        RingKey("current", "ES256", key, NOW - 300, NOW + 9000, "sealed"),
+        RingKey("next", "ES256", key, NOW + 300, None, "sealed"),
+    ]
+    return Ring({key.kid: key for key in keys})
+
+
+class TestRing:
+    def test_stages_follow_from_the_times(self, ring):
+        assert {kid: ring.stage(key, moment=NOW) for kid, key in ring.keys.items()} == {kid: kid for kid in ring.keys}
+        assert ring.current(moment=NOW).kid == "current"
+
+    def test_the_next_key_takes_over_at_its_second(self, ring):
+        assert ring.current(moment=NOW + 299.9).kid == "current"
+        assert ring.current(moment=NOW + 300).kid == "next"
+        assert ring.stage(ring.keys["current"], moment=NOW + 300) == "retiring"
+
+    def test_a_retired_key_is_neither_found_nor_published(self, ring):
+        assert ring.find("retired", moment=NOW) is None
+        assert ring.find("retiring", moment=NOW + 99.9) is not None
+        assert ring.find("retiring", moment=NOW + 100) is None
+        assert [key["kid"] for key in ring.published(moment=NOW)] == ["next", "current", "retiring"]
+        assert [key["kid"] for key in ring.published(moment=NOW + 100)] == ["next", "current"]
+
+    def test_an_unknown_id_reads_nothing(self, cast, django_assert_num_queries, round_trips):
+        directory.current()
+        with django_assert_num_queries(0):
+            for number in range(1000):
+                token = jwt.encode({"a": 1}, "k" * 32, algorithm="HS256", headers={"kid": f"{number}", "typ": "at+jwt"})
+                with pytest.raises(tokens.TokenRefused):
+                    tokens.verify(token, now=clock.now())
+
+        assert round_trips == []
 
 
 class TestEndpoint:
@@ -50,28 +87,15 @@ class TestEndpoint:
         assert response["Content-Type"] == "application/json"
 
 
-class TestSigningKey:
+class TestGivenKey:
     @pytest.mark.parametrize(
         ("value", "says"),
         [
-            ("", "is empty"),
             ("nonsense", "not a private key"),
+            (pem(rsa.generate_private_key(public_exponent=65537, key_size=1024)), "at least 2048 bits"),
+            (pem(ec.generate_private_key(ec.SECP384R1())), "P-256"),
             (
-                rsa.generate_private_key(public_exponent=65537, key_size=1024)
-                .private_bytes(PEM, PKCS8, serialization.NoEncryption())
-                .decode(),
-                "at least 2048 bits",
-            ),
-            (
-                ec.generate_private_key(ec.SECP256R1())
-                .private_bytes(PEM, PKCS8, serialization.NoEncryption())
-                .decode(),
-                "RSA key",
-            ),
-            (
-                rsa.generate_private_key(public_exponent=65537, key_size=2048)
-                .private_bytes(PEM, PKCS8, serialization.BestAvailableEncryption(b"pass"))
-                .decode(),
+                pem(ec.generate_private_key(ec.SECP256R1()), serialization.BestAvailableEncryption(b"pass")),
                 "without a passphrase",
             ),
         ],
@@ -84,10 +108,20 @@ class TestSigningKey:
         assert found.id == checks.BAD_SIGNING_KEY
         assert "JWT_PRIVATE_KEY" in found.msg
         assert says in found.msg
-        assert value[:40] not in found.msg or not value
+        assert value[:40] not in found.msg
 
-    def test_one_that_can_passes(self):
+    def test_none_is_needed(self, settings):
+        settings.JWT_PRIVATE_KEY = ""
+
         assert checks.tokens_can_be_signed() == []
 
-    def test_is_not_in_its_representation(self):
-        assert "PRIVATE" not in repr(jwks.current())
+
+class TestSealing:
+    @pytest.mark.parametrize(("keys", "says"), [([], "is empty"), (["short"], "32 bytes")])
+    def test_without_a_key_that_seals_is_a_check(self, settings, keys, says):
+        settings.KEY_ENCRYPTION_KEYS = keys
+
+        (found,) = checks.tokens_can_be_signed()
+
+        assert (found.id, says in found.msg) == (checks.BAD_SIGNING_KEY, True)
+        assert "KEY_ENCRYPTION_KEYS" in found.msg

@@ -15,13 +15,22 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.conf import settings
 
-from accounts import jwks, scope, tokens
+from accounts import directory, scope, tokens
 from core import clock
 
 
 @pytest.fixture(scope="module")
 def stranger_key():
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(autouse=True)
+def _ring(db):
+    """Signed with a key from the database."""
+
+
+def ours():
+    return directory.current().ring.current(moment=clock.now().timestamp())
 
 
 def pem(key):
@@ -52,9 +61,8 @@ def claims(**changes):
 
 def signed(payload, *, key=None, algorithm="RS256", **header):
     """A token with our key and headers, unless told otherwise."""
-    ours = jwks.current()
-    headers = {"kid": ours.kid, "typ": "at+jwt", **header}
-    return jwt.encode(payload, key or ours.private, algorithm=algorithm, headers=headers)
+    headers = {"kid": ours().kid, "typ": "at+jwt", **header}
+    return jwt.encode(payload, key or ours().private(), algorithm=algorithm, headers=headers)
 
 
 def encoded(data):
@@ -63,13 +71,11 @@ def encoded(data):
 
 
 def public_pem():
-    return jwks.current().public.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return ours().public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def hs256_with_the_public_key():
-    header = encoded({"alg": "HS256", "typ": "at+jwt", "kid": jwks.current().kid})
+    header = encoded({"alg": "HS256", "typ": "at+jwt", "kid": ours().kid})
     body = f"{header}.{encoded(claims())}"
     mac = hmac.new(public_pem(), body.encode(), hashlib.sha256).digest()
     return f"{body}.{encoded(mac)}"
@@ -81,7 +87,7 @@ def tampered():
 
 
 def unsigned(algorithm):
-    return f"{encoded({'alg': algorithm, 'typ': 'at+jwt', 'kid': jwks.current().kid})}.{encoded(claims())}."
+    return f"{encoded({'alg': algorithm, 'typ': 'at+jwt', 'kid': ours().kid})}.{encoded(claims())}."
 
 
 def without(name, _):
@@ -183,7 +189,7 @@ class TestIssue:
         token = tokens.issue(client=cast.acme.admin.client, scopes=["b", "a"], now=now)
         header, body = jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
 
-        assert header == {"alg": "RS256", "typ": "at+jwt", "kid": jwks.current().kid}
+        assert header == {"alg": "RS256", "typ": "at+jwt", "kid": ours().kid}
         assert body["sub"] == body["client_id"] == cast.acme.admin.client.client_id
         assert (body["tenant"], body["tenant_id"]) == ("acme", cast.acme.tenant.pk)
         assert body["scope"] == "a b"

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).resolve().parents[2]
 _READ = re.compile(r'\benv\.(\w+)\(\s*f?"([A-Z][A-Z0-9_]*)"')
@@ -18,10 +17,6 @@ _ROW = re.compile(r"^\| ((?:`[A-Z][A-Z0-9_]*`(?:, )?)+) \|", re.MULTILINE)
 
 def sane(tmp_path):
     """What a deployment sets, and nothing else."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
     return {
         "PATH": os.environ["PATH"],
         "VAR_DIR": str(tmp_path),
@@ -32,7 +27,7 @@ def sane(tmp_path):
         "SECRET_KEY": "".join(chr(33 + (n * 37) % 90) for n in range(64)),
         "ALLOWED_HOSTS": "api.example.org",
         "CORS_ALLOWED_ORIGINS": "https://shop.example.org",
-        "JWT_PRIVATE_KEY": pem.replace("\n", "\\n"),
+        "KEY_ENCRYPTION_KEYS": f"{Fernet.generate_key().decode()},{Fernet.generate_key().decode()}",
     }
 
 
@@ -61,7 +56,10 @@ class TestProduction:
         [
             ("SECRET_KEY", "", "must not be empty"),
             ("SECRET_KEY", "short", "core.E005"),
-            ("JWT_PRIVATE_KEY", "", "accounts.E001"),
+            ("KEY_ENCRYPTION_KEYS", "", "accounts.E001"),
+            ("KEY_ENCRYPTION_KEYS", "short", "accounts.E001"),
+            ("JWT_PRIVATE_KEY", "nonsense", "accounts.E001"),
+            ("JWT_PUBLISH_SECONDS", "60", "accounts.E002"),
             ("CORS_ALLOWED_ORIGINS", "https://shop.example.org,http://localhost:3000", "core.E004"),
             ("ALLOWED_HOSTS", "", "core.E007"),
             ("DATABASE_URL", "", "core.E001"),

@@ -42,7 +42,12 @@ class TestDocument:
             and not any(scope in SCOPES for need in operation.get("security", []) for scope in need.get("oauth2", []))
         }
 
-        assert unscoped == {"post /api/v1/auth/token", "get /.well-known/jwks.json"}
+        assert unscoped == {
+            "post /api/v1/auth/token",
+            "post /api/v1/auth/revoke",
+            "get /.well-known/jwks.json",
+            "get /.well-known/oauth-authorization-server",
+        }
 
     def test_tells_the_limits_of_every_operation_with_a_token(self, document):
         limited = {"RateLimit", "RateLimit-Policy"}

@@ -160,8 +160,8 @@ class TestRefusalToStart:
         for name in (
             "SECRET_KEY",
             "SECRET_KEY_FILE",
-            "JWT_PRIVATE_KEY",
-            "JWT_PRIVATE_KEY_FILE",
+            "KEY_ENCRYPTION_KEYS",
+            "KEY_ENCRYPTION_KEYS_FILE",
             "ALLOWED_HOSTS",
             "PROMETHEUS_MULTIPROC_DIR",
         ):
@@ -179,6 +179,6 @@ class TestRefusalToStart:
         )
 
         assert done.returncode != 0
-        for said in ("core.E005", "SECRET_KEY", "accounts.E001", "JWT_PRIVATE_KEY", "core.E004", "core.E007"):
+        for said in ("core.E005", "SECRET_KEY", "accounts.E001", "KEY_ENCRYPTION_KEYS", "core.E004", "core.E007"):
             assert said in done.stderr
         assert os.environ.get("DJANGO_SETTINGS_MODULE") == "config.settings.test"

@@ -8,17 +8,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import jwks
+from accounts import directory
+from core import clock
 from core.serializers import problems
 
 
 class JsonWebKey(serializers.Serializer[Any]):
-    kty = serializers.ChoiceField(["RSA"])
     use = serializers.ChoiceField(["sig"])
-    alg = serializers.ChoiceField(["RS256"])
+    alg = serializers.ChoiceField(["RS256", "ES256"])
     kid = serializers.CharField(help_text="The key's thumbprint (RFC 7638)")
-    n = serializers.CharField()
-    e = serializers.CharField()
+    kty = serializers.ChoiceField(["RSA", "EC"])
+    n = serializers.CharField(required=False, help_text="RSA")
+    e = serializers.CharField(required=False, help_text="RSA")
+    crv = serializers.ChoiceField(["P-256"], required=False, help_text="EC")
+    x = serializers.CharField(required=False, help_text="EC")
+    y = serializers.CharField(required=False, help_text="EC")
 
 
 class JsonWebKeySet(serializers.Serializer[Any]):
@@ -34,8 +38,9 @@ class KeysView(APIView):
 
     @extend_schema(operation_id="jwks", tags=["auth"], auth=[], responses={200: JsonWebKeySet, **problems(429)})
     def get(self, request: Request) -> Response:
-        """The JWK set (RFC 7517), cacheable for five minutes."""
-        return Response({"keys": jwks.published()}, headers={"Cache-Control": "public, max-age=300"})
+        """The JWK set (RFC 7517), cacheable for five minutes: the next key, the current one, and those that retire."""
+        published = directory.current().ring.published(moment=clock.now().timestamp())
+        return Response({"keys": published}, headers={"Cache-Control": "public, max-age=300"})
 
 
 jwks_document = KeysView.as_view()

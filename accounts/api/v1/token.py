@@ -1,32 +1,36 @@
-"""POST /api/v1/auth/token: OAuth 2.0 client credentials (RFC 6749 section 4.4)."""
+"""POST /api/v1/auth/token: OAuth 2.0 client credentials (RFC 6749 section 4.4) and refresh tokens (section 6)."""
 
-import base64
-import binascii
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
-from urllib.parse import unquote_plus
 
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
-from rest_framework import exceptions, serializers
-from rest_framework.parsers import FormParser
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts import clients, tokens
-from core import address_limits, clock, problem
-from core.json_body import BoundedJSONParser
-from core.serializers import Problem
+from accounts import refresh, tokens
+from accounts.api.v1 import oauth
+from accounts.api.v1.oauth import OAuthView, Refused
+from accounts.models import ApiClient
+from accounts.permissions import OFFLINE_ACCESS
+from accounts.tokens import Issued
+from core import client_address, clock
 
-PARAMETERS = ("grant_type", "client_id", "client_secret", "scope")
+PARAMETERS = ("grant_type", "client_id", "client_secret", "scope", "refresh_token")
+CLIENT_CREDENTIALS, REFRESH_TOKEN = GRANTS = ("client_credentials", "refresh_token")
 
 
 class TokenRequest(serializers.Serializer[Any]):
-    grant_type = serializers.ChoiceField(["client_credentials"])
+    grant_type = serializers.ChoiceField(GRANTS)
     client_id = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
     client_secret = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
-    scope = serializers.CharField(required=False, help_text="Words separated by blanks; none: all that the client may.")
+    scope = serializers.CharField(
+        required=False,
+        help_text="Words separated by blanks; none: all that the client may, without offline_access.",
+    )
+    refresh_token = serializers.CharField(required=False, help_text="For its own grant type. It works once.")
 
 
 class TokenResponse(serializers.Serializer[Any]):
@@ -34,33 +38,11 @@ class TokenResponse(serializers.Serializer[Any]):
     token_type = serializers.ChoiceField(["Bearer"])
     expires_in = serializers.IntegerField(help_text="Seconds")
     scope = serializers.CharField()
+    refresh_token = serializers.CharField(required=False, help_text="Only where offline_access was asked for.")
 
 
-class TokenProblem(Problem):
-    """A problem that is also an error of RFC 6749, section 5.2."""
-
-    error = serializers.CharField()
-    error_description = serializers.CharField()
-
-
-class TokenRefused(Exception):
-    """The answer to a request that gets no token."""
-
-    def __init__(self, status: int, error: str, detail: str, *, code: str = "", retry_after: int = 0) -> None:
-        super().__init__(detail)
-        self.status, self.error, self.detail, self.code = status, error, detail, code or error
-        self.headers = {"Retry-After": str(retry_after)} if retry_after else {}
-        if status == 401:
-            self.headers["WWW-Authenticate"] = 'Basic realm="docent"'
-
-
-class TokenView(APIView):
+class TokenView(OAuthView):
     """Exchanges a client's id and secret for an access token."""
-
-    authentication_classes = []
-    permission_classes = []
-    parser_classes = [FormParser, BoundedJSONParser]
-    scope = None
 
     @extend_schema(
         operation_id="auth_token",
@@ -69,103 +51,86 @@ class TokenView(APIView):
         request={"application/x-www-form-urlencoded": TokenRequest, "application/json": TokenRequest},
         responses={
             200: TokenResponse,
-            **{
-                (status, problem.CONTENT_TYPE): OpenApiResponse(TokenProblem, meaning)
-                for status, meaning in {
-                    400: "The request is not one for a token; `error` says why.",
-                    401: "The client is unknown, its secret wrong, or it is no longer valid.",
-                    415: "The body is neither a form nor JSON.",
-                    429: "Too many requests from this address; Retry-After says when.",
-                }.items()
-            },
-            (503, problem.CONTENT_TYPE): OpenApiResponse(Problem, "The database is away; Retry-After says when."),
+            **oauth.problems({400: "The request is not one for a token; `error` says why."}),
         },
         examples=[
             OpenApiExample(
                 "Client credentials",
                 request_only=True,
-                value={"grant_type": "client_credentials", "client_id": "dc_0123", "client_secret": "..."},
-            )
+                value={"grant_type": CLIENT_CREDENTIALS, "client_id": "dc_0123", "client_secret": "..."},
+            ),
+            OpenApiExample(
+                "Refresh",
+                request_only=True,
+                value={
+                    "grant_type": REFRESH_TOKEN,
+                    "client_id": "dc_0123",
+                    "client_secret": "...",
+                    "refresh_token": "dr_...",
+                },
+            ),
+            OpenApiExample(
+                "An access token",
+                response_only=True,
+                status_codes=["200"],
+                value={
+                    "access_token": "eyJhbGciOiJSUzI1NiIs...",
+                    "token_type": "Bearer",
+                    "expires_in": 900,
+                    "scope": "recommendations:read",
+                },
+            ),
         ],
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Issues an access token. The credentials stand in the body (form or JSON) or in HTTP Basic."""
-        try:
-            _check_rate(request)
-            return Response(_token(request), headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
-        except TokenRefused as refused:
-            return _problem(request, refused)
+        """Issues an access token. The credentials stand in the body (form or JSON) or in HTTP Basic.
+
+        A refresh token comes with it where the scope offline_access was asked for. It works once: its use gives the
+        next one, and a second use ends all that came of the grant.
+        """
+        return self.answered(request, _answer)
 
 
-def _token(request: Request) -> dict[str, Any]:
-    parameters = _parameters(request)
-    if not parameters["grant_type"]:
-        raise TokenRefused(400, "invalid_request", "grant_type is missing.")
-    if parameters["grant_type"] != "client_credentials":
-        raise TokenRefused(400, "unsupported_grant_type", "grant_type must be client_credentials.")
-    client_id, secret = _credentials(request.META.get("HTTP_AUTHORIZATION", ""), parameters)
+def _answer(request: Request) -> HttpResponseBase:
+    given = oauth.parameters(request, PARAMETERS)
+    if not given["grant_type"]:
+        raise Refused(400, "invalid_request", "grant_type is missing.")
+    if given["grant_type"] not in GRANTS:
+        raise Refused(400, "unsupported_grant_type", f"grant_type must be {' or '.join(GRANTS)}.")
     now = clock.now()
-    try:
-        client = clients.verify(client_id=client_id, secret=secret, now=now)
-    except clients.ClientRefused as error:
-        raise TokenRefused(401, "invalid_client", error.detail) from error
-    asked = parameters["scope"].split()
+    client = oauth.authenticated(request, given, now=now)
+    asked = given["scope"].split()
+    if given["grant_type"] == REFRESH_TOKEN:
+        return _refreshed(request, client, given, asked, now)
     if not set(asked) <= set(client.scopes):
-        raise TokenRefused(400, "invalid_scope", f"The client may ask for {', '.join(client.scopes) or 'nothing'}.")
-    granted = sorted(set(asked or client.scopes))
-    return {
-        "access_token": tokens.issue(client=client, scopes=granted, now=now),
+        raise Refused(400, "invalid_scope", f"The client may ask for {', '.join(client.scopes) or 'nothing'}.")
+    if OFFLINE_ACCESS in asked:
+        granted = refresh.start(client=client, scopes=set(asked), now=now)
+        return _tokens(granted.access, refresh_token=granted.refresh_token)
+    return _tokens(tokens.mint(client=client, scopes=set(asked or client.scopes) - {OFFLINE_ACCESS}, now=now))
+
+
+def _refreshed(
+    request: Request, client: ApiClient, given: Mapping[str, str], asked: list[str], now: datetime
+) -> HttpResponseBase:
+    if not given["refresh_token"]:
+        raise Refused(400, "invalid_request", "refresh_token is missing.")
+    address = client_address.of(request._request)  # noqa: SLF001  # it takes Django's request
+    try:
+        granted = refresh.use(given["refresh_token"], client=client, asked=asked, address=address, now=now)
+    except refresh.GrantRefused as error:
+        raise Refused(401, "invalid_grant", error.detail) from error
+    except refresh.ScopeRefused as error:
+        raise Refused(400, "invalid_scope", error.detail) from error
+    return _tokens(granted.access, refresh_token=granted.refresh_token)
+
+
+def _tokens(issued: Issued, **more: str) -> Response:
+    body = {
+        "access_token": issued.token,
         "token_type": "Bearer",
-        "expires_in": tokens.lifetime_seconds(client=client, now=now),
-        "scope": " ".join(granted),
+        "expires_in": issued.expires_in,
+        "scope": " ".join(issued.scopes),
+        **more,
     }
-
-
-def _check_rate(request: Request) -> None:
-    """Per address."""
-    if wait := address_limits.wait_seconds(request._request, policy="token"):  # noqa: SLF001  # it takes Django's request
-        detail = f"Too many token requests from this address; wait {wait} s. A token is good for many calls."
-        raise TokenRefused(429, "slow_down", detail, code="rate_limited", retry_after=wait)
-
-
-def _parameters(request: Request) -> dict[str, str]:
-    """The known parameters, an empty string for a missing one; unknown ones are ignored (RFC 6749, section 3.2)."""
-    try:
-        body = request.data
-    except exceptions.UnsupportedMediaType as error:
-        raise TokenRefused(415, "invalid_request", "The body must be a form or JSON.") from error
-    except exceptions.ParseError as error:
-        raise TokenRefused(400, "invalid_request", "The body is not valid JSON.") from error
-    if not isinstance(body, Mapping):
-        raise TokenRefused(400, "invalid_request", "The body must be an object of parameters.")
-    found = {}
-    for name in PARAMETERS:
-        given = body.getlist(name) if hasattr(body, "getlist") else [body[name]] if name in body else []
-        if len(given) > 1 or not all(isinstance(value, str) for value in given):
-            raise TokenRefused(400, "invalid_request", f"{name} must be one string.")
-        found[name] = given[0] if given else ""
-    return found
-
-
-def _credentials(header: str, parameters: Mapping[str, str]) -> tuple[str, str]:
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return parameters["client_id"], parameters["client_secret"]
-    if parameters["client_secret"]:
-        raise TokenRefused(400, "invalid_request", "The client's secret stands in the body and in HTTP Basic.")
-    try:
-        client_id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        raise TokenRefused(401, "invalid_client", "The Basic credentials are not valid base64 of UTF-8.") from None
-    return unquote_plus(client_id), unquote_plus(secret)
-
-
-def _problem(request: Request, refused: TokenRefused) -> HttpResponseBase:
-    return problem.response(
-        status=refused.status,
-        code=refused.code,
-        detail=refused.detail,
-        request=request._request,  # noqa: SLF001  # DRF offers no other way to Django's request
-        headers=refused.headers,
-        extra={"error": refused.error, "error_description": refused.detail},
-    )
+    return Response(body, headers=oauth.NOT_STORED)

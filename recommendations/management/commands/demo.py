@@ -17,6 +17,7 @@ from accounts import clients, scope
 from accounts.models import ApiClient, Plan, Tenant, User
 from accounts.models.tenant import UNLIMITED
 from accounts.permissions import SCOPES
+from core import clock
 from recommendations.models import Build, Interaction, Item, Placement
 
 SLUG, STAFF, CLIENT = "demo", "admin", "Demo"
@@ -135,7 +136,7 @@ def _credentials(tenant: Tenant, base_url: str) -> dict[str, str]:
         elif known.get("client_id") == client.client_id and clients.matches(client, known.get("client_secret", "")):
             secret = known["client_secret"]
         else:
-            secret = clients.renew_secret(client=client).secret
+            secret = clients.renew_secret(client=client, now=clock.now()).secret
     password = known.get("admin_password", "")
     staff, _ = User.objects.get_or_create(username=STAFF, defaults={"is_staff": True, "is_superuser": True})
     if not password or not staff.check_password(password):

@@ -196,7 +196,7 @@ class TestRefusal:
 
     def test_a_renewed_secret_stops_the_old_one(self, cast, http):
         with scope.tenant(cast.acme.tenant.pk):
-            renewed = clients.renew_secret(client=cast.acme.reader.client)
+            renewed = clients.renew_secret(client=cast.acme.reader.client, now=clock.now())
 
         refused(http.post(URL, json.dumps(credentials(cast.acme.reader)), content_type=JSON), 401, "invalid_client")
         body = credentials(cast.acme.reader, client_secret=renewed.secret)

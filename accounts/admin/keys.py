@@ -1,0 +1,61 @@
+"""The ring of signing keys: what each key is now, and the two ways to change them."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts import directory, key_ring
+from accounts.admin.base import DeploymentAdmin
+from accounts.key_ring import RotationPending
+from accounts.models import SigningKey
+from core import clock
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(DeploymentAdmin):
+    """Keys are made and retired by the service: staff look, and say when."""
+
+    list_display = ["kid", "algorithm", "stage", "age", "created_at", "signs_from", "accepted_until"]
+    readonly_fields = ["kid", "algorithm", "stage", "age", "created_at", "signs_from", "accepted_until", "public_pem"]
+    actions = ["rotate", "replace_compromised"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: a rotation makes them."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: a retired key goes by itself."""
+        return False
+
+    @admin.display(description="Stage")
+    def stage(self, key: SigningKey) -> str:
+        """Next, current, retiring or retired."""
+        ring = directory.current().ring
+        own = ring.keys.get(key.kid)
+        return ring.stage(own, moment=clock.now().timestamp()) if own else "next"
+
+    @admin.display(description="Age")
+    def age(self, key: SigningKey) -> str:
+        """Since its creation."""
+        return f"{(clock.now() - key.created_at).days} days"
+
+    @admin.action(permissions=["change"], description="Rotate: publish a new key, which signs after the wait")
+    def rotate(self, request: HttpRequest, queryset: QuerySet[SigningKey]) -> None:
+        """Whichever keys are chosen: there is one ring."""
+        try:
+            fresh = key_ring.rotate(now=clock.now())
+        except RotationPending as pending:
+            self.message_user(request, pending.detail, messages.ERROR)
+            return
+        directory.load()
+        text = f"{fresh.kid} is published and signs from {fresh.signs_from:%Y-%m-%d %H:%M:%S} UTC."
+        self.message_user(request, text)
+
+    @admin.action(permissions=["change"], description="Keys are in wrong hands: replace all, refuse every token")
+    def replace_compromised(self, request: HttpRequest, queryset: QuerySet[SigningKey]) -> None:
+        """Likewise."""
+        fresh = key_ring.replace_compromised(now=clock.now())
+        directory.load()
+        self.message_user(request, f"{fresh.kid} signs in 10 seconds; all earlier tokens end then.", messages.WARNING)

@@ -1,0 +1,61 @@
+"""What was issued and revoked, and the replays that were prevented: to look at, and to end a refresh family."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts import refresh
+from accounts.admin.base import ReadOnlyTenantAdmin
+from accounts.models import RefreshFamily, RefreshToken, ReplayAttempt, RevokedToken
+from core import clock
+
+
+@admin.register(RefreshFamily)
+class RefreshFamilyAdmin(ReadOnlyTenantAdmin):
+    """Grants that go on; each ends as a whole."""
+
+    list_display = ["id", "tenant", "client", "started_at", "expires_at", "ended_at", "ended_why"]
+    list_filter = ["ended_why"]
+    search_fields = ["client__client_id", "tenant__slug"]
+    actions = ["end"]
+
+    def get_list_select_related(self, request: HttpRequest) -> list[str]:
+        """Both stand in every row: one query."""
+        return ["tenant", "client"]
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change API clients may end what they were granted."""
+        return request.user.has_perm("accounts.change_apiclient")
+
+    @admin.action(permissions=["end"], description="End: its tokens are refused within 5 seconds")
+    def end(self, request: HttpRequest, queryset: QuerySet[RefreshFamily]) -> None:
+        """Ends the chosen families."""
+        chosen = list(queryset.filter(ended_at=None))
+        for family in chosen:
+            refresh.end(family, why=RefreshFamily.Why.STAFF, now=clock.now())
+        self.message_user(request, f"{len(chosen)} ended.")
+
+
+@admin.register(RefreshToken)
+class RefreshTokenAdmin(ReadOnlyTenantAdmin):
+    """Single refresh tokens; only their hashes are kept."""
+
+    list_display = ["__str__", "tenant", "family", "issued_at", "used_at", "access_expires_at"]
+    search_fields = ["=family__id", "tenant__slug"]
+
+
+@admin.register(RevokedToken)
+class RevokedTokenAdmin(ReadOnlyTenantAdmin):
+    """Access tokens that are refused before their time."""
+
+    list_display = ["token_id", "tenant", "revoked_at", "expires_at"]
+    search_fields = ["token_id", "tenant__slug"]
+
+
+@admin.register(ReplayAttempt)
+class ReplayAttemptAdmin(ReadOnlyTenantAdmin):
+    """Replays that were prevented."""
+
+    list_display = ["at", "tenant", "kind", "client_id", "address", "subject"]
+    list_filter = ["kind"]
+    search_fields = ["client_id", "address", "subject", "tenant__slug"]

@@ -1,0 +1,59 @@
+"""`manage.py rotate_jwks`: begins a rotation of the signing keys, and shows the ring."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import key_ring
+from accounts.key_ring import RotationPending
+from accounts.models import SigningKey
+from accounts.sealing import CannotOpen
+from core import clock
+
+
+class Command(BaseCommand):
+    """One of the options, or none for an ordinary rotation; the ring is shown afterwards."""
+
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to do."""
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--show", action="store_true", help="Change nothing.")
+        what.add_argument("--if-due", action="store_true", help="Only when the key is older than JWT_ROTATE_DAYS.")
+        what.add_argument(
+            "--compromised",
+            action="store_true",
+            help="A key is in wrong hands: a new one signs in 10 seconds, and all tokens until then are refused.",
+        )
+        what.add_argument("--reseal", action="store_true", help="Seal the keys with the first of KEY_ENCRYPTION_KEYS.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """One domain call, then the ring."""
+        now = clock.now()
+        try:
+            self._run(options, now)
+        except (RotationPending, CannotOpen) as error:
+            raise CommandError(str(error)) from error
+        moment = now.timestamp()
+        ring = key_ring.read()
+        for row in SigningKey.objects.all():
+            until = f", accepted until {row.accepted_until:%Y-%m-%d %H:%M:%S}" if row.accepted_until else ""
+            stage = ring.stage(ring.keys[row.kid], moment=moment)
+            self.stdout.write(
+                f"{row.kid}  {row.algorithm}  {stage:<8}  signs from {row.signs_from:%Y-%m-%d %H:%M:%S}{until} UTC"
+            )
+
+    def _run(self, options: dict[str, Any], now: datetime) -> None:
+        if options["show"]:
+            return
+        if options["reseal"]:
+            self.stdout.write(f"{key_ring.reseal()} sealed anew.")
+        elif options["compromised"]:
+            key_ring.replace_compromised(now=now)
+        elif options["if_due"]:
+            key_ring.tend(now=now)
+        else:
+            key_ring.read()  # a ring that was never used is begun before it is rotated
+            key_ring.rotate(now=now)
