@@ -9,6 +9,12 @@ CODES = {
         "The client is unknown, its secret is wrong, or it or its tenant is no longer active.",
         "Look at client_id and client_secret; an operator issues new ones.",
     ),
+    "invalid_grant": Page(
+        "The refresh token is not valid",
+        (401, 400),
+        "The refresh token is unknown, was used before, has ended, or is another client's.",
+        "Ask for a new grant with the client's credentials; each refresh token works once.",
+    ),
     "invalid_request": Page(
         "The token request is malformed",
         (400, 415),
@@ -26,6 +32,12 @@ CODES = {
         (401,),
         "The token is malformed, expired, or not one of this service.",
         "Get a new one from `POST /api/v1/auth/token`.",
+    ),
+    "rotation_pending": Page(
+        "A rotation is under way",
+        (409,),
+        "The next signing key is published and does not sign yet.",
+        "Wait until it signs; the admin and `manage.py rotate_jwks --show` say when.",
     ),
     "unsupported_grant_type": Page(
         "The grant type is not known",
