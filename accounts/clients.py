@@ -6,8 +6,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from accounts import scope
+from django.db import transaction
+
+from accounts import dpop, scope
 from accounts.models import ApiClient, Tenant
 from accounts.permissions import SCOPES
 from core.errors import InvalidInput, ServiceError
@@ -49,6 +52,8 @@ def issue(
         expires_at=expires_at,
         active=active,
     )
+    # The tenant's first proof of a key need not wait until the store can remember it.
+    transaction.on_commit(partial(dpop.prime, tenant.pk))
     return IssuedSecret(client, secret)
 
 

@@ -42,6 +42,7 @@ class TenantFacts:
     origins: frozenset[str] = frozenset()
     flags: Mapping[str, int] = field(default_factory=dict)
     implied_impressions: bool = True
+    require_dpop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def load() -> Directory:
                 limits=row.plan.limits(),
                 origins=_usable(row.allowed_origins),
                 flags=flags.get(row.pk, {}),
+                require_dpop=row.require_dpop,
                 implied_impressions=row.impressions == Tenant.Impressions.IMPLIED,
             )
             for row in Tenant.objects.filter(active=True).select_related("plan")

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework.permissions import BasePermission
 
+from accounts import end_user
+
 OFFLINE_ACCESS = "offline_access"
 TOKENS_ISSUE = "tokens:issue"
 SCOPES = {
@@ -33,9 +35,17 @@ class HasScope(BasePermission):
     """The view's `scope` (a word, or a mapping from method to word) must be in the token."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
-        """Refuses, and says which scope is missing. A method that does not exist is 405 afterwards, to all callers."""
+        """Refuses, and says why: a scope is missing, or it is beyond a person's browser.
+
+        A method that does not exist is 405 afterwards, to all callers.
+        """
         if not request.user:
             return False
         needed = needed_scope(view, request.method)
         self.message = f"The token lacks the scope {needed}."
-        return needed is None or bool(request.user.may(needed))
+        if needed is None:
+            return True
+        if not request.user.may(needed):
+            return False
+        self.message = end_user.refusal(request.user, request, view)
+        return not self.message

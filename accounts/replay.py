@@ -14,10 +14,15 @@ _log = structlog.get_logger(__name__)
 
 def record(*, tenant_id: int, client_id: str, kind: str, subject: str, address: str, now: datetime) -> None:
     """Writes the row, in the caller's tenant scope, and counts."""
+    keep(tenant_id=tenant_id, client_id=client_id, kind=kind, subject=subject, address=address, now=now)
+    count(kind=kind, client_id=client_id, subject=subject)
+
+
+def keep(*, tenant_id: int, client_id: str, kind: str, subject: str, address: str, now: datetime) -> None:
+    """The row alone, in the caller's tenant scope."""
     ReplayAttempt.objects.create(
         tenant_id=tenant_id, client_id=client_id, kind=kind, subject=subject, address=address, at=now
     )
-    count(kind=kind, client_id=client_id, subject=subject)
 
 
 def count(*, kind: str, client_id: str, subject: str) -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A verified caller: the OAuth client, and what the token allows until it `expires` (Unix seconds)."""
+    """A verified caller: the OAuth client, and what the token allows until it `expires` (Unix seconds).
+
+    A browser's token is also bound to a person and an origin, a sender-constrained one to a key.
+    """
 
     tenant_id: int
     tenant: str
@@ -14,6 +17,8 @@ class Principal:
     token_id: str
     expires: float = 0.0
     origin: str = ""  # whose pages alone may use the token; empty: it is bound to none
+    user_id: str = ""  # for whom alone the token is good; empty: everybody
+    key_thumbprint: str = ""  # of the key that must prove each request; empty: none
 
     @property
     def is_authenticated(self) -> bool:

@@ -109,6 +109,11 @@ class Tenant(models.Model):
     name = models.CharField(max_length=200)
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="tenants")
     active = models.BooleanField(default=True, help_text="An inactive tenant's tokens are refused within 5 seconds.")
+    require_dpop = models.BooleanField(
+        "require DPoP",
+        default=False,
+        help_text="Refuse tokens that are not bound to a key (RFC 9449), but for browsers'. Effective in 5 seconds.",
+    )
     create_unknown = models.BooleanField(
         default=True, help_text="An event for an unknown item or person creates it; otherwise the event is refused."
     )

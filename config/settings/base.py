@@ -113,6 +113,7 @@ PROBE_PATHS = ["/healthz", "/readyz", "/metrics"]
 WARM_UP = [
     "accounts.tokens.ensure_configured",
     "accounts.directory.start",
+    "accounts.dpop.prime_all",
     "core.queue.warm_up",
     "recommendations.attribution.collector.start",
 ]

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from accounts import access, scope
 from accounts.models import RefreshFamily, ReplayAttempt, SigningKey
 from core import clock
+from tests.accounts.proofs import Holder
 from tests.core.admission.conftest import own_server  # noqa: F401  # a fixture
 from tests.core.web_process import WebProcess, serving
 from tests.size import sized
@@ -219,3 +220,59 @@ def test_who_is_revoked_stays_out_while_redis_is_emptied_and_while_it_is_away(
     assert {key for key in seen if key[0] == "good"} == {("good", 200)}
     assert min(seen.values()) > 50
     print(f"\nrefused after {quick:.2f} s, without Redis after {slow:.2f} s; emptied {emptied} times; {dict(seen)}")
+
+
+@pytest.mark.timeout(180)
+def test_a_proof_is_never_accepted_twice_not_even_around_a_loss_of_redis(
+    committed_db,
+    cast,
+    tmp_path,
+    own_server,  # noqa: F811  # the fixture
+):
+    holder, caller = Holder(), cast.acme.reader
+    trials = sized(short=20, long=200)
+    accepted: Counter[int] = Counter()
+
+    def address(path):
+        return f"http://127.0.0.1:{web.port}{path}"
+
+    def read(proof):
+        return web.ask("GET", "/api/v1/items", Authorization=f"DPoP {token}", DPoP=proof).status
+
+    def proof():
+        return holder.proof("GET", address("/api/v1/items"), token)
+
+    def token_of():
+        own = {"client_id": caller.client.client_id, "client_secret": caller.secret}
+        answer = web.ask(
+            "POST",
+            "/api/v1/auth/token",
+            body=json.dumps({**own, "grant_type": "client_credentials"}),
+            Content_Type="application/json",
+            DPoP=holder.proof("POST", address("/api/v1/auth/token")),
+        )
+        return answer.json().get("access_token", "")
+
+    given = {"WEB_CONCURRENCY": "2", "PROCESS_REFRESH_SECONDS": "1", "TOKEN_RATE": "1000000/m"}
+    with serving(tmp_path, **given) as web, ThreadPoolExecutor(SIMULTANEOUS) as pool:
+        until(lambda: bool(token_of()), seconds=15)
+        token = token_of()
+        shown = []
+        for _ in range(trials):
+            shown.append(proof())
+            accepted[list(pool.map(read, [shown[-1]] * SIMULTANEOUS)).count(200)] += 1
+        counted = prevented(web, "dpop")
+        own_server.kill()
+        away = {read(one) for one in [*shown[-8:], proof()]}
+        own_server.restart()
+        ends, after, fresh = time.monotonic() + 11, set(), 0
+        while time.monotonic() < ends:
+            after |= {read(one) for one in shown[-8:]}
+            fresh += read(proof()) == 200
+
+    assert accepted == {1: trials}
+    assert counted == trials * (SIMULTANEOUS - 1)
+    assert away == {503}
+    assert after <= {401, 503}
+    assert fresh > 0
+    print(f"\n{trials} proofs shown {SIMULTANEOUS} times: once each. Redis away: {away}; back: {after}, new ones good")

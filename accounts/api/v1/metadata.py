@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.v1.token import GRANTS
+from accounts.dpop import ALGORITHMS
 from accounts.permissions import SCOPES
 
 _METHODS = ["client_secret_basic", "client_secret_post"]
@@ -26,6 +27,7 @@ class Metadata(serializers.Serializer[Any]):
     scopes_supported = serializers.ListField(child=serializers.CharField())
     token_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
     revocation_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
+    dpop_signing_alg_values_supported = serializers.ListField(child=serializers.CharField())
 
 
 class MetadataView(APIView):
@@ -54,6 +56,7 @@ class MetadataView(APIView):
                     "scopes_supported": list(SCOPES),
                     "token_endpoint_auth_methods_supported": _METHODS,
                     "revocation_endpoint_auth_methods_supported": _METHODS,
+                    "dpop_signing_alg_values_supported": list(ALGORITHMS),
                 },
             )
         ],
@@ -75,6 +78,7 @@ def document(request: Request) -> dict[str, Any]:
         "scopes_supported": list(SCOPES),
         "token_endpoint_auth_methods_supported": _METHODS,
         "revocation_endpoint_auth_methods_supported": _METHODS,
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
     }
 
 

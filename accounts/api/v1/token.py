@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import refresh, tokens
+from accounts import dpop, refresh, tokens
 from accounts.api.v1 import oauth
 from accounts.api.v1.oauth import OAuthView, Refused
 from accounts.models import ApiClient
@@ -35,7 +36,7 @@ class TokenRequest(serializers.Serializer[Any]):
 
 class TokenResponse(serializers.Serializer[Any]):
     access_token = serializers.CharField()
-    token_type = serializers.ChoiceField(["Bearer"])
+    token_type = serializers.ChoiceField(["Bearer", "DPoP"])
     expires_in = serializers.IntegerField(help_text="Seconds")
     scope = serializers.CharField()
     refresh_token = serializers.CharField(required=False, help_text="Only where offline_access was asked for.")
@@ -48,6 +49,14 @@ class TokenView(OAuthView):
         operation_id="auth_token",
         tags=["auth"],
         auth=[],
+        parameters=[
+            OpenApiParameter(
+                "DPoP",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="A proof (RFC 9449): the tokens are bound to its key.",
+            )
+        ],
         request={"application/x-www-form-urlencoded": TokenRequest, "application/json": TokenRequest},
         responses={
             200: TokenResponse,
@@ -99,36 +108,62 @@ def _answer(request: Request) -> HttpResponseBase:
         raise Refused(400, "unsupported_grant_type", f"grant_type must be {' or '.join(GRANTS)}.")
     now = clock.now()
     client = oauth.authenticated(request, given, now=now)
+    thumbprint = _bound_to(request, client, now)
     asked = given["scope"].split()
     if given["grant_type"] == REFRESH_TOKEN:
-        return _refreshed(request, client, given, asked, now)
+        return _refreshed(request, client, given, asked, now, thumbprint)
     if not set(asked) <= set(client.scopes):
         raise Refused(400, "invalid_scope", f"The client may ask for {', '.join(client.scopes) or 'nothing'}.")
     if OFFLINE_ACCESS in asked:
-        granted = refresh.start(client=client, scopes=set(asked), now=now)
-        return _tokens(granted.access, refresh_token=granted.refresh_token)
-    return _tokens(tokens.mint(client=client, scopes=set(asked or client.scopes) - {OFFLINE_ACCESS}, now=now))
+        granted = refresh.start(client=client, scopes=set(asked), now=now, key_thumbprint=thumbprint)
+        return _tokens(granted.access, thumbprint, refresh_token=granted.refresh_token)
+    scopes = set(asked or client.scopes) - {OFFLINE_ACCESS}
+    return _tokens(tokens.mint(client=client, scopes=scopes, now=now, key_thumbprint=thumbprint), thumbprint)
+
+
+def _bound_to(request: Request, client: ApiClient, now: datetime) -> str:
+    """The thumbprint of the key to which the token shall be bound, by the proof; an empty string without one."""
+    http_request = request._request  # noqa: SLF001  # DRF offers no other way to Django's request
+    raw = request.META.get("HTTP_DPOP")
+    if raw is None:
+        if client.tenant.require_dpop:
+            raise Refused(400, "invalid_dpop_proof", "The tenant demands a DPoP proof with every request for a token.")
+        return ""
+    try:
+        proof = dpop.read(raw, method="POST", url=http_request.build_absolute_uri(request.path), now=now)
+        dpop.spend(
+            proof,
+            tenant_id=client.tenant_id,
+            client_id=client.client_id,
+            address=client_address.of(http_request),
+            now=now,
+        )
+    except dpop.ProofRefused as error:
+        raise Refused(400, "invalid_dpop_proof", error.detail) from error
+    return proof.key_thumbprint
 
 
 def _refreshed(
-    request: Request, client: ApiClient, given: Mapping[str, str], asked: list[str], now: datetime
+    request: Request, client: ApiClient, given: Mapping[str, str], asked: list[str], now: datetime, thumbprint: str
 ) -> HttpResponseBase:
     if not given["refresh_token"]:
         raise Refused(400, "invalid_request", "refresh_token is missing.")
     address = client_address.of(request._request)  # noqa: SLF001  # it takes Django's request
     try:
-        granted = refresh.use(given["refresh_token"], client=client, asked=asked, address=address, now=now)
+        granted = refresh.use(
+            given["refresh_token"], client=client, asked=asked, address=address, now=now, key_thumbprint=thumbprint
+        )
     except refresh.GrantRefused as error:
         raise Refused(401, "invalid_grant", error.detail) from error
     except refresh.ScopeRefused as error:
         raise Refused(400, "invalid_scope", error.detail) from error
-    return _tokens(granted.access, refresh_token=granted.refresh_token)
+    return _tokens(granted.access, thumbprint, refresh_token=granted.refresh_token)
 
 
-def _tokens(issued: Issued, **more: str) -> Response:
+def _tokens(issued: Issued, thumbprint: str, **more: str) -> Response:
     body = {
         "access_token": issued.token,
-        "token_type": "Bearer",
+        "token_type": "DPoP" if thumbprint else "Bearer",
         "expires_in": issued.expires_in,
         "scope": " ".join(issued.scopes),
         **more,

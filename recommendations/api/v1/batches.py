@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import end_user
 from accounts.authentication import caller
 from core import clock, pagination
 from core.errors import FieldError
@@ -79,6 +80,7 @@ class EventsBatchView(ResourceView):
     """Many events."""
 
     scope = {"POST": "events:write"}
+    person = {"POST": end_user.in_events}
 
     @extend_schema(
         operation_id="events_batch",

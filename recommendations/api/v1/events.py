@@ -4,6 +4,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import end_user
 from accounts.authentication import caller
 from core import clock, conditional, pagination
 from core.errors import InvalidInput
@@ -24,6 +25,7 @@ class EventsView(ResourceView):
     """What people did."""
 
     scope = resource.reading("events:read", POST="events:write")
+    person = {"POST": end_user.in_body}
 
     @extend_schema(
         operation_id="events_list",

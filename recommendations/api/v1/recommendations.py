@@ -10,7 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from accounts import admission
+from accounts import admission, end_user
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
 from core import clock
@@ -33,6 +33,7 @@ class RecommendationsView(AdmittedWithReads):
     """One person's list."""
 
     scope = "recommendations:read"
+    person = {"GET": end_user.in_path}
 
     @extend_schema(
         operation_id="user_recommendations",

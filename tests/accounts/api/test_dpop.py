@@ -1,0 +1,266 @@
+"""DPoP: tokens bound to a key, proofs that work once, and what happens without the store."""
+
+import json
+from datetime import timedelta
+
+import pytest
+import time_machine
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from django.test import Client
+from prometheus_client import REGISTRY
+
+from accounts import directory, dpop, scope
+from accounts.models import ReplayAttempt, Tenant
+from core import clock, once
+from tests.accounts.oauth import TOKEN, ask, grant, refresh
+from tests.accounts.proofs import Holder
+from tests.outages import redis_away
+
+ASKED = f"http://testserver{TOKEN}"
+PATH = "/api/v1/items"
+READ = f"http://testserver{PATH}"
+
+
+@pytest.fixture
+def holder():
+    return Holder()
+
+
+@pytest.fixture(autouse=True)
+def _long_ago(cast):
+    """The store has remembered for an hour."""
+    for member in (cast.acme, cast.globex):
+        dpop.prime(member.tenant.pk)
+        age_store(member.tenant.pk)
+
+
+def age_store(tenant_id, seconds=3600):
+    from core import redis
+
+    key = once._since(tenant_id)
+    server, since = redis.client().get(key).decode().split()
+    redis.client().set(key, f"{server} {float(since) - seconds:.6f}")
+
+
+def bound(cast, holder, **more):
+    """An access token bound to the holder's key."""
+    body = {"grant_type": "client_credentials", **more}
+    response = ask(cast.acme.reader, headers={"DPoP": holder.proof("POST", ASKED)}, **body)
+    assert (response.status_code, response.json()["token_type"]) == (200, "DPoP"), response.json()
+    return response.json()["access_token"]
+
+
+def read(token, proof=None, scheme="DPoP", path=PATH):
+    headers = {"Authorization": f"{scheme} {token}", **({} if proof is None else {"DPoP": proof})}
+    return Client(raise_request_exception=False).get(path, headers=headers)
+
+
+def prevented():
+    return REGISTRY.get_sample_value("jwt_replay_prevented_total", {"kind": "dpop"}) or 0.0
+
+
+class TestBoundToken:
+    def test_is_served_with_a_proof_and_with_nothing_else(self, cast, holder):
+        token = bound(cast, holder)
+
+        assert read(token, holder.proof("GET", READ, token)).status_code == 200
+        assert read(token, scheme="Bearer").status_code == 401
+        refused = read(token)
+        assert refused.status_code == 401
+        assert refused["WWW-Authenticate"].startswith('DPoP realm="docent"')
+        assert read(token, holder.proof("GET", READ, token), scheme="Bearer").status_code == 401
+
+    def test_is_worth_nothing_with_another_key(self, cast, holder):
+        token = bound(cast, holder)
+
+        assert read(token, Holder().proof("GET", READ, token)).status_code == 401
+
+    def test_rsa_keys_are_as_good(self, cast):
+        holder = Holder(rsa.generate_private_key(public_exponent=65537, key_size=2048), "RS256")
+        token = bound(cast, holder)
+
+        assert read(token, holder.proof("GET", READ, token)).status_code == 200
+
+    def test_a_plain_token_is_not_taken_for_one(self, cast, holder):
+        token = cast.acme.reader.token
+
+        assert read(token, holder.proof("GET", READ, token)).status_code == 401
+
+    def test_of_a_refresh_family_stays_with_its_key(self, cast, holder):
+        granted = grant(cast.acme.admin, headers={"DPoP": holder.proof("POST", ASKED)})
+        token = granted["refresh_token"]
+
+        assert refresh(cast.acme.admin, token).status_code == 401
+        assert refresh(cast.acme.admin, token, headers={"DPoP": Holder().proof("POST", ASKED)}).status_code == 401
+        renewed = refresh(cast.acme.admin, token, headers={"DPoP": holder.proof("POST", ASKED)})
+        assert (renewed.status_code, renewed.json()["token_type"]) == (200, "DPoP")
+        assert read(renewed.json()["access_token"], scheme="Bearer").status_code == 401
+
+
+def ahead(seconds):
+    return clock.now().timestamp() + seconds
+
+
+BAD = {
+    "none at all": lambda holder, token: "",
+    "nonsense": lambda holder, token: "a.b.c",
+    "two of them": lambda holder, token: ",".join(holder.proof("GET", READ, token) for _ in range(2)),
+    "an access token": lambda holder, token: token,
+    "another method": lambda holder, token: holder.proof("POST", READ, token),
+    "another address": lambda holder, token: holder.proof("GET", READ + "/a", token),
+    "another host": lambda holder, token: holder.proof("GET", "http://evil.example" + PATH, token),
+    "another scheme": lambda holder, token: holder.proof("GET", READ.replace("http", "https"), token),
+    "no address": lambda holder, token: holder.proof("GET", READ, token, htu=None),
+    "an address that is none": lambda holder, token: holder.proof("GET", "http://[", token),
+    "another token's": lambda holder, token: holder.proof("GET", READ, token + "a"),
+    "no token's": lambda holder, token: holder.proof("GET", READ),
+    "too old": lambda holder, token: holder.proof("GET", READ, token, iat=ahead(-61)),
+    "of the future": lambda holder, token: holder.proof("GET", READ, token, iat=ahead(6)),
+    "without time": lambda holder, token: holder.proof("GET", READ, token, iat=None),
+    "of no number's time": lambda holder, token: holder.proof("GET", READ, token, iat=True),
+    "of no time": lambda holder, token: holder.proof("GET", READ, token, iat=float("nan")),
+    "expired": lambda holder, token: holder.proof("GET", READ, token, exp=ahead(-60)),
+    "without id": lambda holder, token: holder.proof("GET", READ, token, jti=None),
+    "with an empty id": lambda holder, token: holder.proof("GET", READ, token, jti=""),
+    "with an endless id": lambda holder, token: holder.proof("GET", READ, token, jti="a" * 257),
+    "another type": lambda holder, token: holder.proof("GET", READ, token, header={"typ": "JWT"}),
+    "without its key": lambda holder, token: holder.proof("GET", READ, token, header={"jwk": {}}),
+    "with another's key": lambda holder, token: holder.proof("GET", READ, token, header={"jwk": Holder().jwk}),
+    "with a private key": lambda holder, token: holder.proof(
+        "GET", READ, token, header={"jwk": {**holder.jwk, "d": "AAAA"}}
+    ),
+    "a key of another curve": lambda holder, token: Holder(ec.generate_private_key(ec.SECP384R1()), "ES384").proof(
+        "GET", READ, token
+    ),
+    "a symmetric key": lambda holder, token: symmetric(token),
+    "a small key": lambda holder, token: Holder(
+        rsa.generate_private_key(public_exponent=65537, key_size=1024), "RS256"
+    ).proof("GET", READ, token),
+}
+
+
+def symmetric(token):
+    import jwt
+
+    claims = {"jti": "a", "htm": "GET", "htu": READ, "iat": ahead(0)}
+    return jwt.encode(claims, "k" * 32, "HS256", headers={"typ": "dpop+jwt", "jwk": {"kty": "oct", "k": "a2s"}})
+
+
+class TestProof:
+    @pytest.mark.filterwarnings("ignore:The RSA key is 1024 bits")
+    def test_of_any_other_kind_is_refused(self, cast, holder):
+        token = bound(cast, holder)
+        accepted = [name for name, make in BAD.items() if read(token, make(holder, token)).status_code != 401]
+
+        assert accepted == []
+        assert read(token, holder.proof("GET", READ, token)).status_code == 200
+
+    def test_names_the_address_without_its_query_and_however_it_is_spelt(self, cast, holder):
+        token = bound(cast, holder)
+        spelt = holder.proof("GET", "HTTP://TESTSERVER:80/api/v1/%69tems?limit=1#a", token)
+
+        assert read(token, spelt, path=f"{PATH}?limit=1").status_code == 200
+
+    def test_works_once(self, cast, holder):
+        before, token = prevented(), bound(cast, holder)
+        proof = holder.proof("GET", READ, token)
+
+        assert [read(token, proof).status_code for _ in range(3)] == [200, 401, 401]
+        assert prevented() - before == 2
+        with scope.tenant(cast.acme.tenant.pk):
+            first, second = ReplayAttempt.objects.all()
+        assert (first.kind, first.client_id) == ("dpop", cast.acme.reader.client.client_id)
+        assert first.subject == second.subject
+
+    def test_works_once_at_the_token_endpoint(self, cast, holder):
+        headers = {"DPoP": holder.proof("POST", ASKED)}
+        answers = [ask(cast.acme.reader, headers=headers, grant_type="client_credentials") for _ in range(2)]
+
+        assert [answer.status_code for answer in answers] == [200, 400]
+        assert answers[1].json()["error"] == "invalid_dpop_proof"
+
+    def test_of_another_client_with_the_same_id_is_another(self, cast, holder):
+        other = Holder()
+        for each in (holder, other):
+            token = bound(cast, each)
+            assert read(token, each.proof("GET", READ, token, jti="one")).status_code == 200
+
+
+class TestStore:
+    def test_away_refuses_only_who_sends_proofs(self, cast, holder):
+        token = bound(cast, holder)
+        with redis_away():
+            refused = read(token, holder.proof("GET", READ, token))
+            asked = ask(
+                cast.acme.reader, headers={"DPoP": holder.proof("POST", ASKED)}, grant_type="client_credentials"
+            )
+            bearer = read(cast.acme.reader.token, scheme="Bearer")
+
+        assert [refused.status_code, asked.status_code, bearer.status_code] == [503, 503, 200]
+        for each in (refused, asked):
+            assert each.json()["code"] == "replay_store_unavailable"
+            assert int(each["Retry-After"]) >= 1
+
+    def test_emptied_refuses_what_it_may_have_seen_and_says_when_to_come_back(self, cast, holder, redis_server):
+        token = bound(cast, holder)
+        proof = holder.proof("GET", READ, token)
+        assert read(token, proof).status_code == 200
+        redis_server.flushdb()
+        refused = read(token, proof)
+        fresh = read(token, holder.proof("GET", READ, token))
+
+        assert [refused.status_code, fresh.status_code] == [503, 503]
+        wait = int(fresh["Retry-After"])
+        assert 5 <= wait <= 8
+        age_store(cast.acme.tenant.pk, wait)  # as if so much later
+        assert read(token, holder.proof("GET", READ, token, iat=ahead(-4))).status_code == 401  # older than the store
+        assert read(token, holder.proof("GET", READ, token)).status_code == 200
+
+    def test_of_another_server_begins_anew(self, cast, holder, redis_server):
+        """After a fail-over the key is there, but written by the server before; its last notes may be lost."""
+        token = bound(cast, holder)
+        key = once._since(cast.acme.tenant.pk)
+        redis_server.set(key, b"0" * 40 + b" " + redis_server.get(key).split()[1])
+
+        assert read(token, holder.proof("GET", READ, token)).status_code == 503
+
+    def test_a_note_is_kept_as_long_as_its_proof_is_good(self, cast, holder, redis_server):
+        token = bound(cast, holder)
+        read(token, holder.proof("GET", READ, token))
+        times = [redis_server.ttl(key) for key in redis_server.scan_iter("*once:*")]
+
+        assert times
+        assert min(times) >= dpop.OLDEST_SECONDS + dpop.AHEAD_SECONDS
+
+
+class TestEnforced:
+    def test_by_the_tenant_refuses_tokens_without_a_key(self, cast, holder):
+        plain, token = cast.acme.reader.token, bound(cast, holder)
+        with scope.tenant(cast.acme.tenant.pk):
+            Tenant.objects.filter(pk=cast.acme.tenant.pk).update(require_dpop=True)
+        directory.load()
+
+        assert read(plain, scheme="Bearer").status_code == 401
+        assert read(token, holder.proof("GET", READ, token)).status_code == 200
+        refused = ask(cast.acme.reader, grant_type="client_credentials")
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_dpop_proof")
+        assert read(cast.globex.reader.token, scheme="Bearer").status_code == 200
+
+
+class TestTime:
+    def test_a_proof_is_good_for_a_minute(self, cast, holder):
+        token = bound(cast, holder)
+        proof = holder.proof("GET", READ, token)
+        with time_machine.travel(clock.now() + timedelta(seconds=59), tick=False):
+            assert read(token, proof).status_code == 200
+        proof = holder.proof("GET", READ, token)
+        with time_machine.travel(clock.now() + timedelta(seconds=62), tick=False):
+            assert read(token, proof).status_code == 401
+
+    def test_bearers_pay_nothing_for_it(self, cast, round_trips):
+        read(cast.acme.reader.token, scheme="Bearer")
+        round_trips.clear()
+        read(cast.acme.reader.token, scheme="Bearer")
+
+        assert len(round_trips) == 1
+        assert json.loads(read("nonsense", scheme="Bearer").content)["status"] == 401
