@@ -39,6 +39,18 @@ CODES = {
         "The next signing key is published and does not sign yet.",
         "Wait until it signs; the admin and `manage.py rotate_jwks --show` say when.",
     ),
+    "invalid_dpop_proof": Page(
+        "The DPoP proof is not valid",
+        (400,),
+        "The proof is missing or malformed, is not for this request and this moment, or was shown before.",
+        "Make a new proof for each request (RFC 9449); `detail` says what was wrong with this one.",
+    ),
+    "replay_store_unavailable": Page(
+        "Proofs cannot be checked now",
+        (503,),
+        "Whether a DPoP proof was shown before cannot be told now. Callers without proofs are served.",
+        "Come back after Retry-After seconds, with a new proof.",
+    ),
     "unsupported_grant_type": Page(
         "The grant type is not known",
         (400,),

@@ -26,7 +26,8 @@ class Holder:
         """The public key."""
         if self.algorithm.startswith("ES"):
             return dict(json.loads(ECAlgorithm.to_jwk(self.key.public_key())))
-        return dict(json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key())))
+        key: Any = self.key.public_key()
+        return dict(json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key)))
 
     def proof(self, method: str, url: str, token: str = "", *, header: Any = None, **changes: Any) -> str:
         """A proof, changed; None takes a claim away."""

@@ -20,6 +20,8 @@ BEYOND_SCHEMAS = {
     "unknown_user": "a merge names a person who is known",
     "unknown_placement": "placements have names of the tenant's own",
     "reserved_id": "`.`, `..` and `batch` cannot be routed",
+    "bad_origin": "an origin is what browsers send, character by character",
+    "unknown_scope": "a token gives no more than its caller has",
     "bad_window": "available_until lies after available_from",
     "after_to": "a range of days begins before it ends",
     "range_too_long": "a range of days is a year at most",

@@ -46,6 +46,8 @@ class TestIssue:
         [
             ({"user_id": "a/b"}, "/user_id"),
             ({"user_id": ".."}, "/user_id"),
+            ({"user_id": "anna\n"}, "/user_id"),
+            ({"user_id": " anna"}, "/user_id"),
             ({"user_id": ""}, "/user_id"),
             ({"origin": "*"}, "/origin"),
             ({"origin": "null"}, "/origin"),
