@@ -21,6 +21,7 @@ def acme(committed_db, cast, settings, simulated_ai):
             Item.objects.create(tenant=tenant, item_id=f"new{number}", title=title, categories=["home"])
     semantic.embedder.cache_clear()
     yield tenant
+    semantic.embedder().close()
     semantic.embedder.cache_clear()
 
 
