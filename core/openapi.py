@@ -40,6 +40,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         if operation.get("security"):
             for body in _bodies(operation):
                 _close(body, components["schemas"])
+        _demand_files(operation)
         _refusals(operation)
         if method == "get":
             _conditional(operation)
@@ -73,6 +74,13 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
         for method in METHODS:
             if method in item:
                 yield path, method, item[method]
+
+
+def _demand_files(operation: dict[str, Any]) -> None:
+    """A body that is a file is there; drf-spectacular calls only those demanded that have demanded fields."""
+    body = operation.get("requestBody", {})
+    if body and all("json" not in kind or "ndjson" in kind for kind in body["content"]) and operation.get("security"):
+        body["required"] = True
 
 
 def _bodies(operation: dict[str, Any]) -> list[dict[str, Any]]:

@@ -23,7 +23,8 @@ FORMATS = {
 _BOOLEANS = {"true": True, "false": False}
 _KINDS = [kind.value for kind in Import.Kind]
 _read_filename = fields.text(255)
-REQUEST = dict.fromkeys(("text/csv", "application/x-ndjson"), OpenApiTypes.STR)
+_FILE = {"type": "string", "minLength": 1}
+REQUEST = {"text/csv": _FILE, "application/x-ndjson": _FILE}
 PARAMETERS = [
     OpenApiParameter("kind", {"type": "string", "enum": _KINDS}, required=True, description="What the rows are."),
     OpenApiParameter(
