@@ -28,7 +28,7 @@ from recommendations.catalog.models import EndUser, Item
 from recommendations.erasures.models import Erasure, FormerId
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import EventType, Feedback, Interaction
-from recommendations.placements.models import Placement
+from recommendations.placements.models import Placement, PlacementVersion
 from recommendations.precompute.models import Artefact, Build, Chunk, ReferenceList, UserList
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "ItemStat",
     "Placement",
     "PlacementStat",
+    "PlacementVersion",
     "ReferenceList",
     "UserList",
 ]

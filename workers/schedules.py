@@ -12,6 +12,7 @@ from recommendations.ai.jobs import TIDY
 from recommendations.attribution import jobs as attribution
 from recommendations.imports.jobs import RESUME
 from recommendations.interactions.jobs import SWEEP_DIRTY
+from recommendations.placements.jobs import APPLY_RULES
 from recommendations.precompute import jobs
 from recommendations.privacy.jobs import COPY_LOG, PRUNE
 
@@ -39,6 +40,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "webhooks": {"task": SWEEP_WEBHOOKS, "schedule": 10.0, "options": {"expires": 9}},
         "resume-imports": {"task": RESUME, "schedule": 5.0, "options": {"expires": 4}},
         "retention": {"task": PRUNE, "schedule": crontab(minute=50), "options": {"expires": 3000}},
+        "published-rules": {"task": APPLY_RULES, "schedule": 60.0, "options": {"expires": 50}},
         "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
         "tokens": {"task": PURGE_TOKENS, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "signing-keys": {"task": TEND_KEYS, "schedule": crontab(minute=20), "options": {"expires": 3000}},

@@ -1,3 +1,3 @@
-from recommendations.admin import ai, attribution, builds, catalogue, experiments, privacy
+from recommendations.admin import ai, attribution, builds, catalogue, experiments, placements, privacy
 
-__all__ = ["ai", "attribution", "builds", "catalogue", "experiments", "privacy"]
+__all__ = ["ai", "attribution", "builds", "catalogue", "experiments", "placements", "privacy"]

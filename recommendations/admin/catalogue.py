@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
 from recommendations.interactions import meaning
-from recommendations.models import EndUser, EventType, Import, ImportRowError, Interaction, Item, Placement
+from recommendations.models import EndUser, EventType, Import, ImportRowError, Interaction, Item
 
 
 @admin.register(Item)
@@ -112,13 +112,3 @@ class ImportAdmin(ReadOnlyTenantAdmin):
     list_filter = ["status", "kind", "dry_run"]
     search_fields = ["filename"]
     inlines = [ImportRowErrorInline]
-
-
-@admin.register(Placement)
-class PlacementAdmin(TenantAdmin):
-    """Where lists are shown."""
-
-    list_display = ["name", "tenant", "ai", "active_build"]
-    list_filter = ["ai"]
-    search_fields = ["name", "tenant__slug"]
-    readonly_fields = ["active_build"]

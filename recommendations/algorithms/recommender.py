@@ -83,11 +83,13 @@ class Recommender:
         *,
         exclude: IntArray | None = None,
         exclude_each: Sequence[IntArray] | None = None,
+        own_too: bool = False,
     ) -> list[Proposals]:
         """Return one list per history, each independent of the others in the call.
 
-        A person's own items are never proposed, nor those in `exclude` (for everybody) or `exclude_each` (one array
-        per history). Lists have `limit` entries unless the catalogue runs out; popularity fills them.
+        A person's own items are not proposed, unless `own_too`; never those in `exclude` (for everybody) or
+        `exclude_each` (one array per history). Lists have `limit` entries unless the catalogue runs out; popularity
+        fills them.
 
         Raises:
             ValueError: a history or an exclusion that does not fit the artefact.
@@ -100,7 +102,8 @@ class Recommender:
         lists = []
         for index, (history, scores) in enumerate(zip(ranked, scored, strict=True)):
             own = NOTHING if exclude_each is None else exclude_each[index]
-            barred = np.concatenate([history.items, common, own]).astype(np.int32)
+            chosen = NOTHING if own_too else history.items
+            barred = np.concatenate([chosen, common, own]).astype(np.int32)
             lists.append(self._list(history, scores, barred, limit))
         return lists
 

@@ -14,7 +14,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 FORMAT = 1
@@ -74,6 +74,7 @@ class StoredList:
     parts: tuple[str, ...]
     head: bytes
     tail: bytes
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def entries(self) -> list[dict[str, Any]]:
         """Every item of the list, parsed, best first."""
@@ -84,9 +85,17 @@ class StoredList:
 
 
 def encode(
-    *, provenance: Provenance, owner: str, entries: Sequence[Entry], until: Mapping[str, float] | None = None
+    *,
+    provenance: Provenance,
+    owner: str,
+    entries: Sequence[Entry],
+    until: Mapping[str, float] | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The bytes of a list. `owner` is the person's id, or empty; `until` the unix second at which an item ends."""
+    """The bytes of a list. `owner` is the person's id, or empty; `until` the unix second at which an item ends.
+
+    `reading` is what depends on the moment of reading: dated pins, rotation, the order of fallbacks.
+    """
     texts = [_dumps(entry.as_dict(rank)) for rank, entry in enumerate(entries, start=1)]
     head = ",".join(texts[:HEAD]).encode()
     tail = ",".join(texts[HEAD:]).encode()
@@ -103,6 +112,7 @@ def encode(
         "n": len(entries),
         "i": [entry.item_id for entry in entries[:HEAD]],
         "p": [names, [names.index(entry.part) for entry in entries]],
+        **({"r": reading} if reading else {}),
         "u": {item_id: at for item_id, at in (until or {}).items() if item_id in listed},
     }
     meta_bytes = _dumps(meta).encode()
@@ -133,6 +143,7 @@ def decode(raw: bytes) -> StoredList:
             parts=tuple(meta["p"][0][index] for index in meta["p"][1]),
             head=raw[start : start + head_length],
             tail=raw[start + head_length :],
+            reading=meta.get("r", {}),
         )
     except (struct.error, KeyError, IndexError, TypeError, ValueError) as error:
         raise Corrupt(str(error)) from error

@@ -12,7 +12,6 @@ from recommendations.cache import availability, keys
 from recommendations.cache.form import Corrupt, StoredList, decode
 from recommendations.metrics import CACHE_READS
 
-PLACEMENTS = ("home",)
 REFILL_TTL_SECONDS = 3600
 # Longer than anybody takes from reading a list in Postgres to putting it into Redis.
 TOMBSTONE_SECONDS = 600
@@ -95,12 +94,12 @@ def _put(pairs: Sequence[tuple[str, bytes]], ttl_seconds: int | None) -> int:
     return redis.call("put_lists", pipeline)
 
 
-def forget_user(tenant_id: int, user_id: str) -> None:
-    """Removes a person's lists, and keeps away those that somebody has read before and is about to put back.
+def forget_user(tenant_id: int, user_id: str, placements: Iterable[str]) -> None:
+    """Removes a person's lists at these placements; those that somebody has read before are not put back either.
 
     Raises: core.redis.RedisUnavailable.
     """
-    names = [keys.user_list(tenant_id, placement, user_id) for placement in PLACEMENTS]
+    names = [keys.user_list(tenant_id, placement, user_id) for placement in placements]
 
     def forget(client: Any) -> None:
         pipe = client.pipeline(transaction=False)

@@ -54,6 +54,7 @@ def start(
             Placement.objects.get_or_create(tenant_id=tenant_id, name=HOME)
             config = AIConfiguration.from_settings(settings)
             own = tenant.plan.ai_calls_per_build
+            versions = Placement.objects.filter(tenant_id=tenant_id).values_list("pk", "active_version_id")
             with transaction.atomic():
                 build = Build.objects.create(
                     tenant_id=tenant_id,
@@ -66,6 +67,7 @@ def start(
                     artefact_id=artefact_id,
                     gated=gated,
                     asks_later=ai and later and config.configured and config.batch,
+                    versions={str(placement): version for placement, version in versions},
                 )
             enqueue(TRAIN, tenant_id=tenant_id, build_id=build.pk)
     except IntegrityError as error:

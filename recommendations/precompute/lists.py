@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -42,11 +43,13 @@ class Draft:
         return replace(self, source=AI, entries=tuple(entries), simulated=simulated)
 
 
-def propose(*, loaded: Loaded, people: Sequence[Person], withheld: Collection[str]) -> list[Proposals]:
+def propose(
+    *, loaded: Loaded, people: Sequence[Person], withheld: Collection[str], limit: int = LIMIT + SPARE
+) -> list[Proposals]:
     """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
     known = [loaded.history(person.events, person.weights, person.against) for person in people]
     with threadpool_limits(limits=1):
-        return loaded.recommender.recommend(known, LIMIT + SPARE, exclude=loaded.indices(list(withheld)))
+        return loaded.recommender.recommend(known, limit, exclude=loaded.indices(list(withheld)))
 
 
 def mentioned(loaded: Loaded, proposals: Iterable[Proposals]) -> set[str]:
@@ -105,11 +108,18 @@ def _reason(part: str, titles: tuple[str, ...], locale: str) -> str:
     return explain(part=part, evidence=titles, locale=locale)
 
 
-def body(*, owner: str, entries: Sequence[Entry], facts: Mapping[str, ItemFacts], provenance: Provenance) -> bytes:
-    """The stored form of a list."""
+def body(
+    *,
+    owner: str,
+    entries: Sequence[Entry],
+    facts: Mapping[str, ItemFacts],
+    provenance: Provenance,
+    reading: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The stored form of a list; `reading` is what its reader has to do (recommendations.precompute.pinning)."""
     dated = {entry.item_id: facts[entry.item_id].until for entry in entries if entry.item_id in facts}
     until = {item_id: moment for item_id, moment in dated.items() if moment is not None}
-    return encode(provenance=provenance, owner=owner, entries=entries, until=until)
+    return encode(provenance=provenance, owner=owner, entries=entries, until=until, reading=reading)
 
 
 def stamp(moment: datetime) -> str:

@@ -63,6 +63,9 @@ class Build(models.Model):
         related_name="+",
         help_text="What its lists are made with; set from the start where the build trains nothing.",
     )
+    versions = models.JSONField(
+        default=dict, editable=False, help_text="Placement to the version whose rules its lists follow; null is none."
+    )
     gated = models.BooleanField(default=True, help_text="Whether the quality gate may refuse what it trains.")
     notes = models.TextField(blank=True, default="", help_text="What staff should know about it.")
     lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker holds this step.")

@@ -7,6 +7,7 @@ person's mark taken away, if nothing came since the reading. Killed in between, 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -18,11 +19,13 @@ from recommendations.cache import keys, store
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode
 from recommendations.interactions.jobs import RESCORE
 from recommendations.placements.models import Placement
-from recommendations.precompute import artefacts, leases, lists, people, showable
+from recommendations.placements.rules import PLAIN
+from recommendations.placements.versions import rules_of_versions
+from recommendations.precompute import artefacts, leases, lists, people, pinning, placing
 from recommendations.precompute.lists import BY_AI, Draft
 from recommendations.precompute.models import UserList
 from recommendations.precompute.people import Person
-from recommendations.precompute.showable import ItemFacts
+from recommendations.precompute.placing import Placed
 
 _log = structlog.get_logger(__name__)
 # Writes a version of a list that follows the one that was read; whoever was quicker wins.
@@ -49,6 +52,7 @@ class Snapshot:
     build_id: int
     artefact_id: int
     file: str
+    versions: Mapping[str, int | None]
 
 
 def rescore(*, tenant_id: int, user_pks: Collection[int]) -> int:
@@ -82,7 +86,12 @@ def _snapshots(tenant_id: int) -> list[Snapshot]:
     with scope.tenant(tenant_id):
         active = Placement.objects.filter(tenant_id=tenant_id, active_build__artefact__isnull=False).order_by("pk")
         rows = active.values_list(
-            "pk", "name", "active_build", "active_build__artefact", "active_build__artefact__file"
+            "pk",
+            "name",
+            "active_build",
+            "active_build__artefact",
+            "active_build__artefact__file",
+            "active_build__versions",
         )
         return [Snapshot(*row) for row in rows]
 
@@ -92,17 +101,25 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
     loaded = artefacts.load(artefact_id=snapshot.artefact_id, file=snapshot.file)
     locale = lists.tenant_locale(tenant_id)
     with scope.tenant(tenant_id):
-        withheld = showable.withheld_ids(tenant_id=tenant_id, now=now)
         held = _held(tenant_id, snapshot, found)
-    proposals = lists.propose(loaded=loaded, people=found, withheld=withheld)
-    with scope.tenant(tenant_id):
-        facts = showable.facts(tenant_id=tenant_id, item_ids=lists.mentioned(loaded, proposals))
+        rules = rules_of_versions(tenant_id=tenant_id, versions=snapshot.versions).get(snapshot.placement_id, PLAIN)
+    placed = placing.place(
+        tenant_id=tenant_id,
+        loaded=loaded,
+        people=found,
+        rules={snapshot.placement_id: rules},
+        texts=False,
+        now=now,
+        locale=locale,
+    )
     bodies: dict[int, tuple[Draft, int, bytes]] = {}
-    for person, each in zip(found, proposals, strict=True):
-        made = lists.draft(loaded=loaded, person=person, proposals=each, facts=facts, tenant_locale=locale)
+    for person, made in zip(found, placed.drafts[snapshot.placement_id], strict=True):
         version, old = held.get(person.pk, (0, None))
-        made = _with_words_of(old, made) if old else made
-        bodies[person.pk] = (made, version + 1, _body(snapshot, made, facts, version + 1, now))
+        said = _with_words_of(old, made) if old else made
+        own = person.locale or locale
+        said = replace(said, entries=pinning.pinned(said.entries, rules, placed.shown, own))
+        reading = pinning.for_reading(rules, placed.shown, own)
+        bodies[person.pk] = (said, version + 1, _body(snapshot, said, placed, version + 1, now, reading))
     written = _write(tenant_id, snapshot, bodies, now)
     names = {person.pk: person.user_id for person in found}
     store.put_many((keys.user_list(tenant_id, snapshot.placement, names[pk]), bodies[pk][2]) for pk in sorted(written))
@@ -145,7 +162,9 @@ def _said(entry: Entry, words: Mapping[str, tuple[str, tuple[str, ...], str]]) -
     return replace(entry, reason=reason, evidence=evidence, part=part)
 
 
-def _body(snapshot: Snapshot, made: Draft, facts: Mapping[str, ItemFacts], version: int, now: datetime) -> bytes:
+def _body(
+    snapshot: Snapshot, made: Draft, placed: Placed, version: int, now: datetime, reading: Mapping[str, Any]
+) -> bytes:
     provenance = Provenance(
         build=snapshot.build_id,
         version=version,
@@ -155,7 +174,10 @@ def _body(snapshot: Snapshot, made: Draft, facts: Mapping[str, ItemFacts], versi
         simulated=made.simulated,
         arm=made.arm,
     )
-    return lists.body(owner=made.person.user_id, entries=made.entries, facts=facts, provenance=provenance)
+    facts = placed.facts
+    return lists.body(
+        owner=made.person.user_id, entries=made.entries, facts=facts, provenance=provenance, reading=reading
+    )
 
 
 def _write(

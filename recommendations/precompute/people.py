@@ -49,6 +49,7 @@ class Person:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     weights: tuple[float, ...] = ()
     against: tuple[tuple[str, float, float], ...] = ()
+    segments: tuple[str, ...] = ()
 
 
 def read_range(*, tenant_id: int, first: int, last: int) -> list[Person]:
@@ -77,11 +78,11 @@ def settle(*, tenant_id: int, versions: Mapping[int, int]) -> set[int]:
 def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
     version = RawSQL('"recommendations_enduser"."xmin"::text::bigint', [], output_field=BigIntegerField())
     with scope.tenant(tenant_id):
-        rows: Sequence[tuple[int, str, str, int, dict[str, Any]]] = list(
+        rows: Sequence[tuple[int, str, str, int, dict[str, Any], list[str]]] = list(
             EndUser.objects.filter(tenant_id=tenant_id, **which)
             .order_by("pk")
             .annotate(version=version)
-            .values_list("pk", "user_id", "locale", "version", "attributes")
+            .values_list("pk", "user_id", "locale", "version", "attributes", "segments")
         )
         # In a statement of its own, after the rows: an event that comes in between is in the history, and its change
         # of the row keeps the mark, which costs a second scoring and no more.
@@ -89,10 +90,18 @@ def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
         disliked = lukewarm(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
     return [
         _person(
-            Person(pk, user_id, locale, row_version, lukewarm=disliked.get(pk, frozenset()), attributes=attributes),
+            Person(
+                pk,
+                user_id,
+                locale,
+                row_version,
+                lukewarm=disliked.get(pk, frozenset()),
+                attributes=attributes,
+                segments=tuple(segments),
+            ),
             found.get(pk),
         )
-        for pk, user_id, locale, row_version, attributes in rows
+        for pk, user_id, locale, row_version, attributes, segments in rows
     ]
 
 

@@ -66,7 +66,7 @@ class Popular:
         return lists.body(owner="", entries=self.entries, facts=self.facts, provenance=provenance)
 
 
-def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str) -> Popular:
+def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit: int = lists.LIMIT) -> Popular:
     """The tenant's popular list at this moment, without items that may not be shown."""
     without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
@@ -86,7 +86,7 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str) -> Po
             for item_id in recent.keys() | known.keys()
             if item_id not in withheld
         }
-        best = sorted(scores, key=lambda item_id: (-scores[item_id], item_id))[: lists.LIMIT]
+        best = sorted(scores, key=lambda item_id: (-scores[item_id], item_id))[:limit]
         facts = showable.facts(tenant_id=tenant_id, item_ids=best)
     entries = []
     for item_id in best:

@@ -11,6 +11,7 @@ import time
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from accounts import scope
@@ -99,6 +100,12 @@ def _tell(lease: Lease) -> None:
     emit(tenant_id=lease.tenant_id, type="build.published", data=data, now=leases.database_now())
 
 
+def placements_of(build: Build) -> QuerySet[Placement]:
+    """Those that the build makes lists for: they were there when it began. Call it in the tenant's scope."""
+    placements = Placement.objects.filter(tenant_id=build.tenant_id).order_by()
+    return placements.filter(pk__in=[int(pk) for pk in build.versions]) if build.versions else placements
+
+
 def _swap(lease: Lease) -> None:
     """Makes the build's lists the active ones.
 
@@ -115,7 +122,8 @@ def _swap(lease: Lease) -> None:
             cursor.execute(_MARK, parameters)
             cursor.execute(_SETTLE, parameters)
             settled = cursor.rowcount
-        placements.order_by().update(active_build_id=lease.build_id)
+        build = Build.objects.only("tenant_id", "versions").get(tenant_id=lease.tenant_id, pk=lease.build_id)
+        placements_of(build).update(active_build_id=lease.build_id)
         # Last, since the heartbeat writes to this row too.
         held = Build.objects.filter(
             tenant_id=lease.tenant_id, pk=lease.pk, lease_token=lease.token, status=Build.Status.SCORING

@@ -6,6 +6,7 @@ The rows and the chunk's end are committed together, on condition that the chunk
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists
@@ -17,14 +18,28 @@ from recommendations.ai import fallbacks
 from recommendations.cache.form import Provenance
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.placements.models import Placement
-from recommendations.precompute import artefacts, leases, lists, people, popular, rows, semantic, showable, similar
+from recommendations.placements.rules import PLAIN, Rules
+from recommendations.placements.versions import rules_of_versions
+from recommendations.precompute import (
+    artefacts,
+    leases,
+    lists,
+    people,
+    pinning,
+    placing,
+    popular,
+    publish,
+    rows,
+    semantic,
+    similar,
+)
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat, Lease
 from recommendations.precompute.lists import Draft
 from recommendations.precompute.models import Build, Chunk, ReferenceList, UserList
+from recommendations.precompute.placing import Placed
 from recommendations.precompute.reranking import rerank_heads
-from recommendations.precompute.showable import ItemFacts
 
 
 @dataclass(slots=True)
@@ -85,27 +100,28 @@ def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, he
     now = leases.database_now()
     found = people.read_range(tenant_id=build.tenant_id, first=chunk.first, last=chunk.last)
     with scope.tenant(build.tenant_id):
-        withheld = showable.withheld_ids(tenant_id=build.tenant_id, now=now)
-        placements = list(Placement.objects.filter(tenant_id=build.tenant_id).order_by("pk"))
-    proposals = lists.propose(loaded=loaded, people=found, withheld=withheld)
-    named = lists.mentioned(loaded, proposals)
-    texts = build.ai_calls_limit > 0
-    if texts:
-        named |= {item_id for person in found for item_id, _ in person.events}
-    with scope.tenant(build.tenant_id):
-        facts = showable.facts(tenant_id=build.tenant_id, item_ids=named, texts=texts)
-    drafts = [
-        lists.draft(loaded=loaded, person=person, proposals=each, facts=facts, tenant_locale=locale)
-        for person, each in zip(found, proposals, strict=True)
-    ]
+        placements = list(publish.placements_of(build).order_by("pk"))
+        made_with = rules_of_versions(tenant_id=build.tenant_id, versions=build.versions)
+    rules = {placement.pk: made_with.get(placement.pk, PLAIN) for placement in placements}
+    placed = placing.place(
+        tenant_id=build.tenant_id,
+        loaded=loaded,
+        people=found,
+        rules=rules,
+        texts=build.ai_calls_limit > 0,
+        now=now,
+        locale=locale,
+    )
     heartbeat.check()
     work = Work(outcomes={"lists": Counter(), "ai_meant": 0, "ai_fallbacks": Counter(), "ai_skipped": Counter()})
     for placement in placements:
+        own = rules[placement.pk]
+        placement.ai = placement.ai and own.ai  # not saved: the version may leave AI out, too
         reranked = rerank_heads(
             build=build,
             placement=placement,
-            drafts=drafts,
-            facts=facts,
+            drafts=placed.drafts[placement.pk],
+            facts=placed.facts,
             tenant_locale=locale,
             between=heartbeat.check,
         )
@@ -113,11 +129,20 @@ def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, he
         work.outcomes["ai_fallbacks"] += reranked.fallbacks
         work.outcomes["ai_skipped"] += reranked.skipped
         work.outcomes["lists"] += Counter(each.source for each in reranked.drafts)
-        work.personal += [_row(build, placement, each, facts, now) for each in reranked.drafts]
+        work.personal += [_row(build, placement, own, each, placed, locale, now) for each in reranked.drafts]
     return work
 
 
-def _row(build: Build, placement: Placement, each: Draft, facts: dict[str, ItemFacts], now: Any) -> UserList:
+def _row(
+    build: Build,
+    placement: Placement,
+    rules: Rules,
+    each: Draft,
+    placed: Placed,
+    tenant_locale: str,
+    now: datetime,
+) -> UserList:
+    locale, shown = each.person.locale or tenant_locale, placed.shown
     provenance = Provenance(
         build=build.pk,
         version=1,
@@ -136,7 +161,13 @@ def _row(build: Build, placement: Placement, each: Draft, facts: dict[str, ItemF
         version=1,
         source=each.source,
         arm=each.arm,
-        body=lists.body(owner=each.person.user_id, entries=each.entries, facts=facts, provenance=provenance),
+        body=lists.body(
+            owner=each.person.user_id,
+            entries=pinning.pinned(each.entries, rules, shown, locale),
+            facts=placed.facts,
+            provenance=provenance,
+            reading=pinning.for_reading(rules, shown, locale),
+        ),
         generated_at=now,
         person_version=each.person.version,
     )

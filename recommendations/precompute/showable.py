@@ -16,19 +16,28 @@ _FACTS = """
     SELECT item_id, title, available_until{columns} FROM recommendations_item
     WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s) AND deleted_at IS NULL
 """
+_TEXTS = ", categories, description, attributes, available_from, created_at, updated_at"
 # The columns that `ends` takes, in its order.
 DATES = ("hidden", "deleted_at", "available_from", "available_until")
 
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """One item, as far as lists and reasons speak of it. `until` is a unix second, None for no end."""
+    """One item, as far as lists and reasons speak of it. `until` is a unix second, None for no end.
+
+    With `texts` (see `facts`) it is all that conditions may name.
+    """
 
     title: str
     until: float | None
     categories: tuple[str, ...] = field(default=())
     description: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    item_id: str = ""
+    available_from: datetime | None = None
+    available_until: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 def withheld(now: datetime) -> Q:
@@ -45,17 +54,18 @@ def withheld_ids(*, tenant_id: int, now: datetime) -> list[str]:
 def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> dict[str, ItemFacts]:
     """Facts by item id; items that do not exist or are deleted are missing. Call it in the tenant's scope.
 
-    `texts` adds categories, descriptions and attributes, which only AI needs.
+    `texts` adds categories, descriptions, attributes and times, which only AI and placements' rules need.
     """
-    statement = _FACTS.format(columns=", categories, description, attributes" if texts else "")
+    statement = _FACTS.format(columns=_TEXTS if texts else "")
     found: dict[str, ItemFacts] = {}
     with connection.cursor() as cursor:
         cursor.execute(statement, {"tenant": tenant_id, "items": list(item_ids)})
         for item_id, title, until, *rest in cursor.fetchall():
             ends_at = until.timestamp() if until else None
             if texts:
-                categories, description, attributes = rest
-                found[item_id] = ItemFacts(title, ends_at, tuple(categories), description, _object(attributes))
+                categories, description, attributes, since, created, updated = rest
+                held = (tuple(categories), description, _object(attributes))
+                found[item_id] = ItemFacts(title, ends_at, *held, item_id, since, until, created, updated)
             else:
                 found[item_id] = ItemFacts(title, ends_at)
     return found

@@ -10,6 +10,7 @@ from accounts import scope
 from core import redis
 from recommendations.cache import availability, keys, store
 from recommendations.catalog.models import EndUser
+from recommendations.placements.models import Placement
 from recommendations.precompute import leases, showable
 from recommendations.precompute.models import Build, ReferenceList, UserList
 
@@ -29,6 +30,7 @@ def warm(*, tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
         latest = lists.order_by(F("end_user__last_event_at").desc(nulls_last=True), "pk")
         ranked = list(latest.values_list("pk", flat=True))
         without = EndUser.objects.filter(~Exists(lists.filter(end_user=OuterRef("pk"))), tenant_id=tenant_id)
+        places = list(Placement.objects.filter(tenant_id=tenant_id).order_by().values_list("name", flat=True))
         unlisted = list(without.values_list("user_id", flat=True))
     for batch in _batches(ranked[: settings.CACHE_WARM_LISTS]):
         between()
@@ -38,7 +40,7 @@ def warm(*, tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
         _unlink(_personal_keys(tenant_id, batch))
     for names in _batches(unlisted):
         between()
-        _unlink([keys.user_list(tenant_id, place, name) for place in store.PLACEMENTS for name in names])
+        _unlink([keys.user_list(tenant_id, place, name) for place in places for name in names])
     _warm_reference(tenant_id, build_id, between)
     _forget_withdrawals(tenant_id, build_id)
 

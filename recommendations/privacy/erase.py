@@ -16,6 +16,7 @@ from recommendations.catalog.models import EndUser
 from recommendations.catalog.upsert import Check, unconditional
 from recommendations.erasures import copies, log
 from recommendations.erasures.models import Erasure, FormerId
+from recommendations.placements.versions import names
 from recommendations.privacy.holdings import HOLDINGS, Subject
 
 _log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ def forget_cached(*, tenant_id: int, user_id: str) -> None:
     Raises: Unavailable when Redis cannot forget the person.
     """
     try:
-        cache.forget_user(tenant_id, user_id)
+        cache.forget_user(tenant_id, user_id, names(tenant_id=tenant_id))
     except RedisUnavailable as error:
         raise Unavailable("The cached lists cannot be erased at this moment. Nothing was changed.") from error
 
@@ -97,7 +98,7 @@ def _erase(person: EndUser) -> dict[str, int]:
 
 def forget_again(tenant_id: int, user_id: str) -> None:
     try:
-        cache.forget_user(tenant_id, user_id)
+        cache.forget_user(tenant_id, user_id, names(tenant_id=tenant_id))
     except RedisUnavailable:
         _log.warning("forget_user_not_repeated", tenant_id=tenant_id)
 

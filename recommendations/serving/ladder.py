@@ -18,6 +18,7 @@ from core.redis import RedisUnavailable
 from recommendations.cache import availability, form, keys, store
 from recommendations.cache.form import StoredList
 from recommendations.placements.models import HOME
+from recommendations.placements.rules import DEFAULT_FALLBACK
 from recommendations.serving import queries
 
 POPULAR, SIMILAR = "popular", "similar"
@@ -27,6 +28,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 # Judges the request and reads for it, in one round trip; raises what refuses it.
 Admit = Callable[[Sequence[Read]], Decision]
 _REMEMBERED_MAX = 2_000
+_STATIC = frozenset({"pinned", "latest"})
 _log = structlog.get_logger(__name__)
 _last_popular: dict[int, StoredList] = {}
 # Whether Redis answers, the lists in the order asked, and the withdrawn items where they are known.
@@ -167,7 +169,8 @@ def _choose(
         except DATABASE_AWAY:
             return _fallback(tenant_id, placement, "database", gone, redis_up, now)
     if stored.total == 0:
-        return _fallback(tenant_id, placement, stored.provenance.degraded, gone, redis_up, now)
+        order = stored.reading.get("fallback", DEFAULT_FALLBACK)
+        return _fallback(tenant_id, placement, stored.provenance.degraded, gone, redis_up, now, order=order)
     return _with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
 
 
@@ -181,7 +184,9 @@ def _from_postgres(tenant_id: int, placement: str, user_id: str, redis_up: bool,
         reason = row.reason if isinstance(row, queries.Missing) else "no_build"
         build = row.build if isinstance(row, queries.Missing) else 0
         provenance = form.Provenance(build, 0, "static", now.strftime("%Y-%m-%dT%H:%M:%SZ"), degraded=reason)
-        raw, ttl = form.encode(provenance=provenance, owner=user_id, entries=[]), NEGATIVE_TTL_SECONDS
+        reading = {"fallback": row.fallback} if isinstance(row, queries.Missing) else None
+        raw = form.encode(provenance=provenance, owner=user_id, entries=[], reading=reading)
+        ttl = NEGATIVE_TTL_SECONDS
         stored = form.decode(raw)
     if redis_up:
         _refill(keys.user_list(tenant_id, placement, user_id), raw, ttl)
@@ -196,9 +201,12 @@ def _fallback(
     redis_up: bool,
     now: datetime,
     popular: StoredList | None = None,
+    order: Sequence[str] = DEFAULT_FALLBACK,
 ) -> Chosen:
+    """The first step that `order` names and that has anything; the last known popular list without any server."""
     try:
-        found = popular or _popular(tenant_id, redis_up)
+        first = next((kind for kind in order if kind == POPULAR or kind in _STATIC), POPULAR)
+        found = (popular or _popular(tenant_id, redis_up)) if first == POPULAR else None
         if found is not None:
             _remember(tenant_id, found)
             return _with_gone(tenant_id, found, degraded, gone, now)

@@ -8,10 +8,13 @@ from typing import Any
 from django.db.models import F, Q
 
 from accounts import scope
+from core.errors import FieldError, InvalidInput
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode, encode
 from recommendations.models import EndUser, Item, Placement, ReferenceList, UserList
 from recommendations.placements import language
 from recommendations.placements.language import Node
+from recommendations.placements.models import HOME
+from recommendations.placements.rules import DEFAULT_FALLBACK
 
 LATEST_LIMIT = 100
 
@@ -32,14 +35,27 @@ def shown(now: datetime) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why there is no personal list: the value of `degraded`."""
+    """Why there is no personal list: the value of `degraded`; and what the placement's rules put in its place."""
 
     reason: str
     build: int
+    fallback: tuple[str, ...] = DEFAULT_FALLBACK
+    segments: tuple[str, ...] = ()
+
+
+class UnknownPlacement(InvalidInput):
+    """The tenant has no placement of that name."""
+
+    def __init__(self, name: str) -> None:
+        detail = f"There is no placement {name!r}."
+        super().__init__(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
 
 
 def user_list(*, tenant_id: int, placement: str, user_id: str) -> bytes | Missing:
-    """The stored list of the active snapshot, or why there is none."""
+    """The stored list of the active snapshot, or why there is none.
+
+    Raises: UnknownPlacement.
+    """
     with scope.tenant(tenant_id):
         row = (
             UserList.objects.filter(
@@ -54,10 +70,19 @@ def user_list(*, tenant_id: int, placement: str, user_id: str) -> bytes | Missin
         )
         if row is not None:
             return bytes(row)
-        active = _active_build(tenant_id, placement)
-        known = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).exists()
-    reason = "no_build" if known or not active else "unknown_user"
-    return Missing(reason, active or 0)
+        place = (
+            Placement.objects.filter(tenant_id=tenant_id, name=placement)
+            .values_list("active_build", "active_version__rules")
+            .first()
+        )
+        if place is None and placement != HOME:
+            raise UnknownPlacement(placement)
+        active, rules = place or (None, None)
+        known = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).order_by()
+        segments = known.values_list("segments", flat=True).first()
+    reason = "no_build" if segments is not None or not active else "unknown_user"
+    fallback = tuple((rules or {}).get("fallback", DEFAULT_FALLBACK))
+    return Missing(reason, active or 0, fallback, tuple(segments or ()))
 
 
 def reference_list(*, tenant_id: int, kind: str, subject: str = "", placement: str = "home") -> bytes | None:

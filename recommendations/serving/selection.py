@@ -11,6 +11,7 @@ from typing import Any
 from recommendations.serving import cursor
 from recommendations.serving.ladder import Chosen
 from recommendations.serving.matching import Matcher
+from recommendations.serving.moment import arranged
 from recommendations.serving.options import Options
 
 MAX_WALK = 100
@@ -29,6 +30,8 @@ class Selection:
 def untouched(chosen: Chosen, moment: float) -> bool:
     """Whether the stored head may be shown as it is."""
     gone, until = chosen.gone, chosen.stored.until
+    if chosen.stored.reading:
+        return False
     if not gone and not until:
         return True
     return all(_may_be_shown(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
@@ -37,7 +40,10 @@ def untouched(chosen: Chosen, moment: float) -> bool:
 def select(*, chosen: Chosen, user_id: str | None, options: Options, matcher: Matcher, moment: float) -> Selection:
     """The page that these options ask for."""
     walk = _Walk(chosen.gone, options, moment)
-    left = walk.unseen(_entries(chosen.stored.entries(), chosen.stored.parts), chosen.stored.until)
+    entries = _entries(chosen.stored.entries(), chosen.stored.parts)
+    if chosen.stored.reading:
+        entries = arranged(entries, chosen.stored.reading, chosen.stored.owner, moment, first=len(options.shown))
+    left = walk.unseen(entries, chosen.stored.until)
     room = min(options.limit, MAX_WALK - len(options.shown))
     if matcher.narrows:
         left = _kept(left, matcher, user_id)

@@ -8,7 +8,8 @@ from django.conf import settings
 from core import clock
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.interactions.jobs import PLAN_FIRST
-from recommendations.precompute import batching, jobs, plan, popular, publish, resume, scoring, training
+from recommendations.placements.jobs import APPLY_RULES
+from recommendations.precompute import applying, batching, jobs, plan, popular, publish, resume, scoring, training
 from recommendations.privacy.apply import apply_erasures
 
 
@@ -22,6 +23,15 @@ def plan_nightly(**_: Any) -> None:
 def plan_first(*, tenant_id: int, **_: Any) -> None:
     """Starts a tenant's first build."""
     plan.plan_first(tenant_id=tenant_id, now=clock.now())
+
+
+@shared_task(name=APPLY_RULES)
+def apply_rules(*, tenant_id: int | None = None, **_: Any) -> None:
+    """Lists follow the published rules: one tenant's, or everybody's whose message was lost."""
+    if tenant_id is None:
+        applying.apply_all(now=clock.now())
+    else:
+        applying.apply(tenant_id=tenant_id, now=clock.now())
 
 
 @shared_task(name=jobs.TRAIN)

@@ -1,5 +1,6 @@
 """The answers: personal lists, batches, similar items, popular items."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from recommendations.serving.options import Options
 from recommendations.serving.page import Subject
 
 MAX_BATCH = 100
+_PLACEMENT = re.compile(r"[-a-zA-Z0-9_]{1,63}\Z")
 CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin"}
 
 
@@ -207,9 +209,9 @@ def _check_id(pointer: str, value: str) -> None:
 
 
 def _placement(name: str) -> str:
-    """There is one placement, `home`; naming another is a mistake worth hearing of."""
-    if name != HOME:
-        detail = f"There is no placement {name!r}; use {HOME!r}."
+    """A name that can be one; whether there is one shows where its lists are looked for."""
+    if not _PLACEMENT.match(name):
+        detail = "The name of a placement is 1 to 63 letters, digits, - and _."
         raise InvalidInput(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
     return name
 

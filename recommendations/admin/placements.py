@@ -1,0 +1,109 @@
+"""Placements and the versions of their rules: drafts are written here, published, and rolled back."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.admin.base import TenantAdmin
+from core import clock
+from core.errors import InvalidInput, ServiceError
+from recommendations.models import Placement, PlacementVersion
+from recommendations.placements import versions
+
+
+@admin.register(Placement)
+class PlacementAdmin(TenantAdmin):
+    """Where lists are shown."""
+
+    list_display = ["name", "tenant", "ai", "active_version", "active_build"]
+    list_filter = ["ai"]
+    search_fields = ["name", "tenant__slug"]
+    readonly_fields = ["active_version", "active_build"]
+    actions = ["roll_back"]
+
+    @admin.action(description="Roll back to the version published before", permissions=["change"])
+    def roll_back(self, request: HttpRequest, chosen: QuerySet[Placement]) -> None:
+        """Publishes the earlier version; lists follow by a build without training."""
+        for placement in chosen:
+            try:
+                version = versions.roll_back(tenant_id=placement.tenant_id, placement=placement.name, now=clock.now())
+            except ServiceError as error:
+                self.message_user(request, f"{placement}: {error.detail}", messages.ERROR)
+                continue
+            self.log_change(request, placement, f"Rolled back to version {version.number}.")
+            self.message_user(request, f"{placement}: version {version.number} is published; lists follow by a build.")
+
+
+class VersionForm(forms.ModelForm):
+    """Refuses rules that cannot be applied, with the place of each mistake."""
+
+    def clean_rules(self) -> Any:
+        """The rules, unchanged."""
+        rules = self.cleaned_data["rules"]
+        try:
+            versions.checked(rules)
+        except InvalidInput as refused:
+            raise ValidationError([f"{error.pointer}: {error.detail}" for error in refused.errors]) from None
+        return rules
+
+
+@admin.register(PlacementVersion)
+class PlacementVersionAdmin(TenantAdmin):
+    """Rules, version by version. What was published once is only read."""
+
+    form = VersionForm
+    list_display = ["placement", "number", "tenant", "note", "serving", "created_at", "published_at"]
+    list_filter = ["placement__name"]
+    search_fields = ["placement__name", "note"]
+    readonly_fields = ["number", "created_at", "published_at"]
+    actions = ["publish"]
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        """All that a row names: one query."""
+        return ["tenant", "placement"]
+
+    @admin.display(description="Serving", boolean=True)
+    def serving(self, version: PlacementVersion) -> bool:
+        """Whether lists follow it."""
+        return version.placement.active_version_id == version.pk
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Drafts only."""
+        return super().has_change_permission(request, obj) and (obj is None or obj.published_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Drafts only: lists refer to what was published."""
+        return super().has_delete_permission(request, obj) and obj is not None and obj.published_at is None
+
+    def save_model(self, request: HttpRequest, obj: PlacementVersion, form: Any, change: bool) -> None:
+        """With the next number, for a new one."""
+        if not change:
+            Placement.objects.select_for_update(no_key=True).get(pk=obj.placement_id)
+            obj.number = versions.next_number(obj.placement)
+            obj.tenant_id = obj.placement.tenant_id
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description="Publish (makes all lists of the placement anew)", permissions=["change"])
+    def publish(self, request: HttpRequest, chosen: QuerySet[PlacementVersion]) -> None:
+        """Publishes the one version that is selected, also an older one."""
+        picked = list(chosen.select_related("placement")[:2])
+        if len(picked) != 1:
+            self.message_user(request, "Select one version.", messages.ERROR)
+            return
+        version = picked[0]
+        try:
+            versions.publish(
+                tenant_id=version.tenant_id,
+                placement=version.placement.name,
+                number=version.number,
+                now=clock.now(),
+            )
+        except ServiceError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return
+        self.log_change(request, version, "Published.")
+        self.message_user(request, f"{version.placement} {version} is published; lists follow by a build.")

@@ -1,0 +1,3 @@
+"""The names of the tasks that placements ask for; `workers/tasks/` implements each once."""
+
+APPLY_RULES = "build.apply_rules"

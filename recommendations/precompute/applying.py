@@ -1,0 +1,56 @@
+"""A published version reaches the lists: a build with the artefact that serves makes them anew, without training.
+
+The rows say what is due: a placement's active version is another than the one its active build was made with. So a
+lost message costs a minute, and a build that ran while a version was published is followed by the next.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import Q
+
+from accounts import scope
+from recommendations.placements.models import Placement
+from recommendations.precompute.lifecycle import BuildRunning, start
+from recommendations.precompute.models import Build
+from recommendations.precompute.rollback import active_artefact
+
+REASON = "rules published"
+# After a build that failed, so that rules that cannot be applied do not keep the workers busy.
+PATIENCE = timedelta(minutes=10)
+_log = structlog.get_logger(__name__)
+
+
+def apply_all(*, now: datetime) -> int:
+    """Starts what is due for every tenant; returns how many builds that are."""
+    with scope.all_tenants("published rules: whose lists are older"):
+        waiting = Q(active_version__isnull=False) | Q(active_build__isnull=True)
+        published = Placement.objects.filter(waiting, tenant__active=True)
+        tenant_ids = list(published.order_by("tenant_id").values_list("tenant_id", flat=True).distinct())
+    return sum(apply(tenant_id=tenant_id, now=now) for tenant_id in tenant_ids)
+
+
+def apply(*, tenant_id: int, now: datetime) -> bool:
+    """Starts a build where a placement's lists do not follow its version yet; not for a tenant without a snapshot."""
+    with scope.tenant(tenant_id):
+        artefact = active_artefact(tenant_id=tenant_id)
+        if artefact is None or not _due(tenant_id):
+            return False
+        failed = Build.objects.filter(
+            tenant_id=tenant_id, reason=REASON, status=Build.Status.FAILED, started_at__gt=now - PATIENCE
+        )
+        if failed.exists():
+            return False
+    try:
+        start(tenant_id=tenant_id, reason=REASON, now=now, artefact_id=artefact.pk)
+    except BuildRunning:
+        _log.info("rules_wait_for_build", tenant_id=tenant_id)
+        return False
+    return True
+
+
+def _due(tenant_id: int) -> bool:
+    rows = Placement.objects.filter(tenant_id=tenant_id).values_list("pk", "active_version", "active_build__versions")
+    return any(
+        versions is None or (version is not None and versions.get(str(pk)) != version) for pk, version, versions in rows
+    )

@@ -1,0 +1,221 @@
+"""Everybody's lists for every placement: what algorithms propose, arranged by the rules of each placement's version."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from accounts import scope
+from recommendations.algorithms.protocol import ItemMatrix
+from recommendations.algorithms.recommender import Proposals
+from recommendations.cache.form import Entry
+from recommendations.placements import language
+from recommendations.placements.rules import Kind, Rules, return_moment
+from recommendations.precompute import lists, pools, showable
+from recommendations.precompute.arranging import Source, arrange
+from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.lists import LIMIT, MODEL, POPULAR, SPARE, Draft
+from recommendations.precompute.people import Person
+from recommendations.precompute.pools import Pools
+from recommendations.precompute.showable import ItemFacts
+
+# Proposed for a placement whose rules leave items out or move them, so that lists stay full.
+DEEP = 400
+# Sources of a because-list: the newest choices, of which the first with neighbours is named.
+RECENT_CHOICES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Drafts by placement, in the order of the people, the facts that reasons rest on, and which items may be shown."""
+
+    drafts: Mapping[int, list[Draft]]
+    facts: Mapping[str, ItemFacts]
+    shown: frozenset[str]
+
+
+def place(
+    *,
+    tenant_id: int,
+    loaded: Loaded,
+    people: Sequence[Person],
+    rules: Mapping[int, Rules],
+    texts: bool,
+    now: datetime,
+    locale: str,
+) -> Placed:
+    """Makes the lists of these people for these placements. `texts` also brings what AI needs."""
+    ruled = any(not each.plain for each in rules.values())
+    with scope.tenant(tenant_id):
+        withheld = showable.withheld_ids(tenant_id=tenant_id, now=now)
+    proposals = lists.propose(loaded=loaded, people=people, withheld=withheld, limit=DEEP if ruled else LIMIT + SPARE)
+    returning = _returning(loaded, people, rules, withheld, now)
+    cold = [not any(loaded.index(item_id) is not None for item_id, _ in person.events) for person in people]
+    common = pools.of(tenant_id=tenant_id, loaded=loaded, locale=locale, now=now) if ruled or any(cold) else Pools()
+    named = lists.mentioned(loaded, proposals) | _named(rules, common)
+    for each in returning.values():
+        named |= lists.mentioned(loaded, each)
+    if texts or ruled:
+        named |= {item_id for person in people for item_id, _ in person.events}
+    because = _because(loaded, people, rules, withheld)
+    named |= lists.mentioned(loaded, because.values())
+    with scope.tenant(tenant_id):
+        facts = showable.facts(tenant_id=tenant_id, item_ids=named, texts=texts or ruled)
+    making = _Making(loaded, common, facts, now, locale)
+    return Placed(
+        {
+            placement: [
+                making.draft(each, person, own[index], because.get(index), is_cold=cold[index])
+                for index, person in enumerate(people)
+            ]
+            for placement, each in rules.items()
+            for own in [returning.get(placement, proposals)]
+        },
+        facts,
+        frozenset(facts.keys() - set(withheld)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What all lists of one call share."""
+
+    loaded: Loaded
+    common: Pools
+    facts: Mapping[str, ItemFacts]
+    now: datetime
+    locale: str
+
+    def draft(self, rules: Rules, person: Person, own: Proposals, because: Proposals | None, *, is_cold: bool) -> Draft:
+        """One person's list at one placement."""
+        locale = person.locale or self.locale
+        if is_cold:
+            entries = self._for_nobody_known(rules, person)
+        else:
+            entries = lists.entries_of(
+                loaded=self.loaded, proposals=own, facts=self.facts, locale=locale, lukewarm=person.lukewarm
+            )
+            if rules.plain:
+                return Draft(person, MODEL, tuple(entries[:LIMIT]))
+        sources = [Source(kind, self._entries(kind, entries, because, locale)) for kind in rules.kinds]
+        if all(source.kind.kind != "for_you" for source in sources):
+            sources.append(Source(Kind("for_you"), entries))
+        made = arrange(
+            sources=sources,
+            rules=rules,
+            facts=self.facts,
+            person=language.Person(person.user_id, person.locale, person.segments, person.attributes),
+            consumed=self._consumed(rules, person),
+            latest=self.common.latest,
+            likeness=self._likeness,
+            now=self.now,
+            limit=LIMIT,
+        )
+        return Draft(person, POPULAR if is_cold else MODEL, tuple(made))
+
+    def _entries(self, kind: Kind, own: Sequence[Entry], because: Proposals | None, locale: str) -> Sequence[Entry]:
+        if kind.kind == "for_you":
+            return own
+        if kind.kind == "because":
+            if because is None:
+                return ()
+            return lists.entries_of(
+                loaded=self.loaded, proposals=because, facts=self.facts, locale=locale, spoken="because"
+            )
+        found: Sequence[Entry] = getattr(self.common, kind.kind)
+        return found
+
+    def _for_nobody_known(self, rules: Rules, person: Person) -> list[Entry]:
+        """Of whom nothing is known gets what their segment likes, then everybody, and now and then something new."""
+        known = {"segment": self.common.of_segments(person.segments), "popular": self.common.popular}
+        known |= {"trending": self.common.trending, "latest": self.common.latest}
+        order = [name for name in rules.fallback if name in known and name != "latest"] or ["latest"]
+        main = list({entry.item_id: entry for name in order for entry in known[name]}.values())
+        listed = {entry.item_id for entry in main[:LIMIT]}
+        new = [entry for entry in self.common.latest if entry.item_id not in listed]
+        every = round(1 / rules.exploration) if rules.exploration else 0
+        turned = person.pk % len(new) if new else 0
+        waiting = iter([*new[turned:], *new[:turned]])
+        found: list[Entry] = []
+        for entry in main:
+            if every and len(found) % every == every - 1 and (other := next(waiting, None)):
+                found.append(other)
+            found.append(entry)
+        return [*found, *waiting]
+
+    def _consumed(self, rules: Rules, person: Person) -> set[str]:
+        away = return_moment(rules.consumed, self.now)
+        if away == float("inf"):
+            return set()
+        return {item_id for item_id, at in person.events if away is None or at > away} | {
+            item_id for item_id, *_ in person.against
+        }
+
+    def _likeness(self, item_ids: Sequence[str]) -> NDArray[np.float64]:
+        """Cosine of the items' rows in the matrix that answers "similar items"; 0 for items without one."""
+        artefact = self.loaded.recommender.artefact
+        part = artefact.fitted[artefact.chosen["similar_from"]]
+        assert isinstance(part, ItemMatrix)
+        places = [self.loaded.index(item_id) for item_id in item_ids]
+        rows = sparse.csr_array(part.values[[place if place is not None else 0 for place in places]])
+        known = np.array([place is not None for place in places], dtype=float)
+        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+        scale = np.divide(known, lengths, out=np.zeros_like(known), where=lengths > 0)
+        unit = sparse.diags_array(scale) @ rows
+        return np.asarray(np.clip((unit @ unit.T).toarray(), 0.0, 1.0))
+
+
+def _returning(
+    loaded: Loaded, people: Sequence[Person], rules: Mapping[int, Rules], withheld: Sequence[str], now: datetime
+) -> dict[int, list[Proposals]]:
+    """Proposals for the placements at which consumed items may come again."""
+    found: dict[int, list[Proposals]] = {}
+    with threadpool_limits(limits=1):
+        for placement, each in rules.items():
+            away = return_moment(each.consumed, now)
+            if away is None:
+                continue
+            known = [loaded.history(person.events, person.weights, person.against) for person in people]
+            barred = [
+                loaded.indices(
+                    [item_id for item_id, at in person.events if at > away]
+                    + [item_id for item_id, *_ in person.against]
+                )
+                for person in people
+            ]
+            found[placement] = loaded.recommender.recommend(
+                known, DEEP, exclude=loaded.indices(list(withheld)), exclude_each=barred, own_too=True
+            )
+    return found
+
+
+def _because(
+    loaded: Loaded, people: Sequence[Person], rules: Mapping[int, Rules], withheld: Sequence[str]
+) -> dict[int, Proposals]:
+    """Neighbours of the newest choice that has some, by the person's position."""
+    if all(kind.kind != "because" for each in rules.values() for kind in each.kinds):
+        return {}
+    barred = loaded.indices(list(withheld))
+    found: dict[int, Proposals] = {}
+    for index, person in enumerate(people):
+        own = loaded.indices([item_id for item_id, _ in person.events])
+        liked = [item_id for item_id, _ in reversed(person.events) if item_id not in person.lukewarm]
+        for item_id in list(dict.fromkeys(liked))[:RECENT_CHOICES]:
+            place = loaded.index(item_id)
+            if place is None:
+                continue
+            near = loaded.recommender.similar(place, LIMIT, exclude=np.concatenate([barred, own]))
+            if len(near.items):
+                found[index] = near
+                break
+    return found
+
+
+def _named(rules: Mapping[int, Rules], common: Pools) -> set[str]:
+    named = {entry.item_id for pool in (common.popular, common.trending, common.latest) for entry in pool}
+    named |= {entry.item_id for pool in common.segments.values() for entry in pool}
+    return named | {pin.item_id for each in rules.values() for pin in each.pins}
