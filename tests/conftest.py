@@ -47,9 +47,11 @@ def _clean_process_state() -> None:
     from accounts import directory, tokens
     from core import address_limits, redis
     from core.admission import fallback
+    from recommendations.precompute import pools
 
     directory._current = directory.Directory()
     tokens._remembered.clear()
+    pools.forget()
     fallback.buckets.clear()
     address_limits.buckets.clear()
     fallback.ledger.clear()

@@ -58,16 +58,6 @@ def mentioned(loaded: Loaded, proposals: Iterable[Proposals]) -> set[str]:
     return {loaded.item_ids[place] for place in places if place >= 0}
 
 
-def draft(
-    *, loaded: Loaded, person: Person, proposals: Proposals, facts: Mapping[str, ItemFacts], tenant_locale: str
-) -> Draft:
-    """The person's list with template reasons in their language. Items that `facts` does not know are left out."""
-    locale = person.locale or tenant_locale
-    entries = entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, lukewarm=person.lukewarm)
-    known = any(loaded.place(item_id) is not None for item_id, _ in person.events)
-    return Draft(person, MODEL if known else POPULAR, tuple(entries[:LIMIT]))
-
-
 def entries_of(
     *,
     loaded: Loaded,

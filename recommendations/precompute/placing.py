@@ -65,7 +65,9 @@ def place(
     named |= lists.mentioned(loaded, because.values())
     with scope.tenant(tenant_id):
         facts = showable.facts(tenant_id=tenant_id, item_ids=named, texts=texts or ruled)
-    making = _Making(loaded, common, facts, now, locale)
+    # The pools are some minutes old; what has been withdrawn since must be in no new list (docs/adr/0010).
+    shown = frozenset(facts.keys() - set(withheld))
+    making = _Making(loaded, common.only(shown), facts, now, locale)
     return Placed(
         {
             placement: [
@@ -76,7 +78,7 @@ def place(
             for own in [returning.get(placement, proposals)]
         },
         facts,
-        frozenset(facts.keys() - set(withheld)),
+        shown,
     )
 
 

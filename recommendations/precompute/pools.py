@@ -3,7 +3,7 @@
 The same for everybody at a placement, so each process computes it once for some minutes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -68,6 +68,15 @@ class Pools:
         """What is popular in the first of these segments that anybody with a history is in."""
         return next((self.segments[name] for name in names if name in self.segments), ())
 
+    def only(self, item_ids: Collection[str]) -> "Pools":
+        """What of them is among these items."""
+
+        def kept(entries: Sequence[Entry]) -> list[Entry]:
+            return [entry for entry in entries if entry.item_id in item_ids]
+
+        segments = {name: kept(entries) for name, entries in self.segments.items()}
+        return Pools(kept(self.popular), kept(self.trending), kept(self.latest), segments)
+
 
 _held: dict[tuple[int, int, int], Pools] = {}
 
@@ -80,6 +89,11 @@ def of(*, tenant_id: int, loaded: Loaded, locale: str, now: datetime) -> Pools:
             _held.pop(next(iter(_held)))
         _held[key] = compute(tenant_id=tenant_id, loaded=loaded, locale=locale, now=now)
     return _held[key]
+
+
+def forget() -> None:
+    """Forgets what the process has computed."""
+    _held.clear()
 
 
 def compute(*, tenant_id: int, loaded: Loaded, locale: str, now: datetime) -> Pools:
