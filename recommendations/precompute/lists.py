@@ -83,7 +83,7 @@ def entries_of(
         if spoke and PARTS.get(said, "liked") == "liked":
             spoke, said = (liked, said) if (liked := _without(spoke, lukewarm)) else (spoke, "similar")
         titles = [facts[each].title for each in spoke if each in facts]
-        reason = _reason(said, tuple(titles), locale)
+        reason = reason_of(said, tuple(titles), locale)
         entries.append(Entry(item_id, round(score, 6), reason, spoke, part))
     return entries
 
@@ -93,7 +93,7 @@ def _without(spoke: tuple[str, ...], lukewarm: Collection[str]) -> tuple[str, ..
 
 
 @lru_cache(maxsize=10_000)
-def _reason(part: str, titles: tuple[str, ...], locale: str) -> str:
+def reason_of(part: str, titles: tuple[str, ...], locale: str) -> str:
     """`explain`, remembered: lists of many people and items give the same reason many times."""
     return explain(part=part, evidence=titles, locale=locale)
 

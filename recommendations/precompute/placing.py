@@ -1,7 +1,7 @@
 """Everybody's lists for every placement: what algorithms propose, arranged by the rules of each placement's version."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -27,6 +27,8 @@ from recommendations.precompute.showable import ItemFacts
 DEEP = 400
 # Sources of a because-list: the newest choices, of which the first with neighbours is named.
 RECENT_CHOICES = 5
+# How what is common to everybody is spoken of.
+_COMMON = {"popularity": "popular", "recent_popularity": "trending", "segment": "popular", "latest": "latest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class _Making:
             now=self.now,
             limit=LIMIT,
         )
-        return Draft(person, POPULAR if is_cold else MODEL, tuple(made))
+        return Draft(person, POPULAR if is_cold else MODEL, tuple(_told(entry, locale) for entry in made))
 
     def _entries(self, kind: Kind, own: Sequence[Entry], because: Proposals | None, locale: str) -> Sequence[Entry]:
         if kind.kind == "for_you":
@@ -169,6 +171,12 @@ class _Making:
         scale = np.divide(known, lengths, out=np.zeros_like(known), where=lengths > 0)
         unit = sparse.diags_array(scale) @ rows
         return np.asarray(np.clip((unit @ unit.T).toarray(), 0.0, 1.0))
+
+
+def _told(entry: Entry, locale: str) -> Entry:
+    """A common entry with its reason in the person's language; the others have theirs."""
+    said = _COMMON.get(entry.part)
+    return replace(entry, reason=lists.reason_of(said, (), locale)) if said and not entry.evidence else entry
 
 
 def _returning(
