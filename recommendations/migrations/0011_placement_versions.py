@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0006_retention'),
-        ('recommendations', '0009_ai_batches'),
+        ('recommendations', '0010_experiments'),
     ]
 
     operations = [
