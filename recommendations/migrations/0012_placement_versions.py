@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0006_retention'),
-        ('recommendations', '0010_experiments'),
+        ('recommendations', '0011_ai_vectors'),
     ]
 
     operations = [
