@@ -47,11 +47,12 @@ def _clean_process_state() -> None:
     from accounts import directory, tokens
     from core import address_limits, redis
     from core.admission import fallback
-    from recommendations.precompute import pools
+    from recommendations.precompute import pools, together
 
     directory._current = directory.Directory()
     tokens._remembered.clear()
     pools.forget()
+    together.forget()
     fallback.buckets.clear()
     address_limits.buckets.clear()
     fallback.ledger.clear()

@@ -172,11 +172,15 @@ class UserList(models.Model):
 
 
 class ReferenceList(models.Model):
-    """A list that belongs to no person: neighbours of an item (`similar`), or `popular`, in one build."""
+    """A list that belongs to no person, in one build: an item's `similar` ones and those bought `together` with it;
+    `popular` and `trending`, whose subject is the window, or nothing for all time.
+    """
 
     class Kind(models.TextChoices):
         SIMILAR = "similar", "Similar items"
+        TOGETHER = "together", "Bought together"
         POPULAR = "popular", "Popular"
+        TRENDING = "trending", "Trending"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)

@@ -22,10 +22,11 @@ from recommendations.cache import keys, store
 from recommendations.cache.form import Corrupt, Entry, Provenance, decode
 from recommendations.interactions import meaning
 from recommendations.placements.models import HOME, Placement
-from recommendations.precompute import artefacts, lists, showable
+from recommendations.precompute import artefacts, lists, showable, trending
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import REFRESH_TENANT_POPULAR
 from recommendations.precompute.models import Build, ReferenceList
+from recommendations.precompute.rows import write_reference
 from recommendations.precompute.showable import ItemFacts
 
 HALF_LIFE_DAYS = 30
@@ -108,7 +109,7 @@ def refresh_all() -> int:
 
 
 def refresh(*, tenant_id: int, now: datetime) -> bool:
-    """Replaces the popular list of the tenant's active snapshot, in Postgres and then in Redis."""
+    """Replaces the popular and trending lists of the tenant's active snapshot, in Postgres and then in Redis."""
     with scope.tenant(tenant_id):
         build = (
             Build.objects.select_related("artefact")
@@ -120,15 +121,20 @@ def refresh(*, tenant_id: int, now: datetime) -> bool:
     loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     made = compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=lists.tenant_locale(tenant_id))
     with scope.tenant(tenant_id):
-        rows = ReferenceList.objects.filter(tenant_id=tenant_id, build=build, kind=ReferenceList.Kind.POPULAR)
+        rows = ReferenceList.objects.filter(
+            tenant_id=tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, subject=""
+        )
         row = rows.select_for_update().first()
         if row is None or row.generated_at > now:
             return False
-        provenance = Provenance(build.pk, _version(row) + 1, lists.POPULAR, lists.stamp(now), build.artefact_id)
-        body = made.body(provenance)
-        rows.filter(pk=row.pk).update(body=body, generated_at=now)
+        version = _version(row) + 1
+        provenance = Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id)
+        row.body, row.generated_at = made.body(provenance), now
+        locale = lists.tenant_locale(tenant_id)
+        changed = [row, *trending.compute(build=build, version=version, now=now, locale=locale)]
+        write_reference(changed)
     try:
-        store.put_many([(keys.reference_list(tenant_id, "popular"), body)])
+        store.put_many((keys.reference_list(tenant_id, each.kind, each.subject), bytes(each.body)) for each in changed)
     except RedisUnavailable:
         _log.warning("popular_not_cached", tenant_id=tenant_id)
     return True

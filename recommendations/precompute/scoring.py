@@ -32,6 +32,8 @@ from recommendations.precompute import (
     rows,
     semantic,
     similar,
+    together,
+    trending,
 )
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK
@@ -80,7 +82,9 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
         return _lists_of_people(build, chunk, loaded, locale, heartbeat)
     now = leases.database_now()
     if chunk.kind == Chunk.Kind.SIMILAR:
-        return Work(reference=similar.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale))
+        near = similar.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
+        bought = together.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
+        return Work(reference=[*near, *bought])
     if chunk.kind == Chunk.Kind.SEMANTIC:
         return Work(
             reference=semantic.of_cold_items(
@@ -92,7 +96,7 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
     row = ReferenceList(
         tenant_id=build.tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, body=body, generated_at=now
     )
-    return Work(reference=[row])
+    return Work(reference=[row, *trending.compute(build=build, version=1, now=now, locale=locale)])
 
 
 def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbeat: Heartbeat) -> Work:

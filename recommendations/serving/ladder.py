@@ -21,7 +21,8 @@ from recommendations.placements.models import HOME
 from recommendations.placements.rules import DEFAULT_FALLBACK
 from recommendations.serving import queries
 
-POPULAR, SIMILAR = "popular", "similar"
+POPULAR, SIMILAR, TOGETHER, TRENDING, LATEST = "popular", "similar", "together", "trending", "latest"
+LATEST_TTL_SECONDS = 20
 NEGATIVE_TTL_SECONDS = 30
 LAST_RESORT_TTL_SECONDS = 10
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
@@ -32,7 +33,7 @@ _STATIC = frozenset({"pinned", "latest"})
 _log = structlog.get_logger(__name__)
 _last_popular: dict[int, StoredList] = {}
 # Whether Redis answers, the lists in the order asked, and the withdrawn items where they are known.
-_Found = tuple[bool, Sequence[StoredList | None], Mapping[str, float] | None]
+Found = tuple[bool, Sequence[StoredList | None], Mapping[str, float] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def for_people(
         wanted.append(for_all)
     decision = admit(store.reads(tenant_id, wanted))
     if decision.static:
-        return [_over_quota(tenant_id, placement, now)] * len(user_ids)
-    redis_up, found, gone = _brought(tenant_id, decision, wanted, now)
+        return [over_quota(tenant_id, now, placement)] * len(user_ids)
+    redis_up, found, gone = brought(tenant_id, decision, wanted, now)
     chosen = [
         _choose(tenant_id, placement, user_id, personal, stored, gone, redis_up, now)
         for user_id, personal, stored in zip(user_ids, on, found[: len(user_ids)], strict=True)
@@ -85,58 +86,122 @@ def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Cho
     if admit is None:
         redis_up, found, gone = _fetch(tenant_id, wanted, now)
     elif (decision := admit(store.reads(tenant_id, wanted))).static:
-        return _over_quota(tenant_id, HOME, now)
+        return over_quota(tenant_id, now)
     else:
-        redis_up, found, gone = _brought(tenant_id, decision, wanted, now)
+        redis_up, found, gone = brought(tenant_id, decision, wanted, now)
     return _fallback(tenant_id, HOME, None, gone, redis_up, now, popular=found[0])
 
 
-def similar(*, tenant_id: int, item_id: str, now: datetime, admit: Admit) -> Chosen | None:
-    """An item's neighbours; None when there are none.
+def neighbours(*, tenant_id: int, kind: str, item_id: str, now: datetime, admit: Admit) -> Chosen | None:
+    """An item's neighbours of this kind, SIMILAR or TOGETHER; None when there are none.
 
     Raises: what `admit` raises. Over the quota, as `for_people`.
     """
-    wanted = [keys.reference_list(tenant_id, SIMILAR, item_id)]
+    wanted = [keys.reference_list(tenant_id, kind, item_id)]
     decision = admit(store.reads(tenant_id, wanted))
     if decision.static:
-        return _over_quota(tenant_id, HOME, now)
-    redis_up, found, gone = _brought(tenant_id, decision, wanted, now)
-    stored = found[0]
-    if stored is None:
-        try:
-            raw = queries.reference_list(tenant_id=tenant_id, kind=SIMILAR, subject=item_id)
-        except DATABASE_AWAY:
-            return _fallback(tenant_id, HOME, "database", gone, redis_up, now)
-        stored = queries.decoded(raw)
-        if raw is not None and stored is not None and redis_up:
-            _refill(wanted[0], raw, store.REFILL_TTL_SECONDS)
+        return over_quota(tenant_id, now)
+    redis_up, found, gone = brought(tenant_id, decision, wanted, now)
+    try:
+        stored = found[0] or _reference(tenant_id, kind, item_id, redis_up)
+    except DATABASE_AWAY:
+        return _fallback(tenant_id, HOME, "database", gone, redis_up, now)
     if stored is None:
         return None
     # Not filled with anything else: whatever stood there would not be similar.
-    return replace(_with_gone(tenant_id, stored, stored.provenance.degraded, gone, now), refills=False)
+    return replace(with_gone(tenant_id, stored, stored.provenance.degraded, gone, now), refills=False)
 
 
-def _over_quota(tenant_id: int, placement: str, now: datetime) -> Chosen:
+def for_everybody(*, tenant_id: int, kind: str, window: str, now: datetime, admit: Admit) -> Chosen:
+    """The popular or trending list of a window; the popular one of all time where there is none.
+
+    Raises: what `admit` raises. Over the quota, as `for_people`.
+    """
+    wanted = [keys.reference_list(tenant_id, kind, window), keys.reference_list(tenant_id, POPULAR)]
+    decision = admit(store.reads(tenant_id, wanted))
+    if decision.static:
+        return over_quota(tenant_id, now)
+    redis_up, found, gone = brought(tenant_id, decision, wanted, now)
+    try:
+        stored = found[0] or _reference(tenant_id, kind, window, redis_up)
+    except DATABASE_AWAY:
+        return _fallback(tenant_id, HOME, "database", gone, redis_up, now, popular=found[1])
+    if stored is None:
+        return fallback(tenant_id, gone, redis_up, now, popular=found[1])
+    return replace(with_gone(tenant_id, stored, stored.provenance.degraded, gone, now), spare=found[1])
+
+
+def latest(*, tenant_id: int, now: datetime, admit: Admit) -> Chosen:
+    """The newest items of the catalogue, at most LATEST_TTL_SECONDS old; with or without a build.
+
+    Raises: what `admit` raises. Over the quota, as `for_people`.
+    """
+    key = keys.reference_list(tenant_id, LATEST)
+    decision = admit(store.reads(tenant_id, [key]))
+    if decision.static:
+        return over_quota(tenant_id, now)
+    redis_up, found, gone = brought(tenant_id, decision, [key], now)
+    stored = found[0]
+    if stored is None:
+        try:
+            stored, raw = queries.latest(tenant_id=tenant_id, now=now)
+        except DATABASE_AWAY:
+            return _fallback(tenant_id, HOME, "database", gone, redis_up, now)
+        if redis_up and stored.total:
+            _refill(key, raw, LATEST_TTL_SECONDS)
+    return with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
+
+
+def fallback(
+    tenant_id: int,
+    gone: Mapping[str, float] | None,
+    redis_up: bool,
+    now: datetime,
+    popular: StoredList | None = None,
+) -> Chosen:
+    """What is popular, or what stands for it."""
+    return _fallback(tenant_id, HOME, None, gone, redis_up, now, popular=popular)
+
+
+def neighbours_from_postgres(
+    *, tenant_id: int, item_ids: Sequence[str], kinds: Sequence[str], held: Sequence[StoredList | None]
+) -> list[StoredList | None]:
+    """The lists that are missing in `held`, which is in the order of items and, for each, of kinds. One statement."""
+    found = queries.reference_lists(tenant_id=tenant_id, kinds=kinds, subjects=item_ids)
+    wanted = [(kind, item_id) for item_id in item_ids for kind in kinds]
+    return [each or queries.decoded(found.get(pair)) for pair, each in zip(wanted, held, strict=True)]
+
+
+def _reference(tenant_id: int, kind: str, subject: str, redis_up: bool) -> StoredList | None:
+    """The list from Postgres, put back into Redis."""
+    raw = queries.reference_list(tenant_id=tenant_id, kind=kind, subject=subject)
+    stored = queries.decoded(raw)
+    if raw is not None and stored is not None and redis_up:
+        _refill(keys.reference_list(tenant_id, kind, subject), raw, store.REFILL_TTL_SECONDS)
+    return stored
+
+
+def over_quota(tenant_id: int, now: datetime, placement: str = HOME) -> Chosen:
     """The popular list, and why."""
     redis_up, found, gone = _fetch(tenant_id, [keys.reference_list(tenant_id, POPULAR)], now)
     return _fallback(tenant_id, placement, "quota", gone, redis_up, now, popular=found[0])
 
 
-def _brought(tenant_id: int, decision: Decision, wanted: Sequence[str], now: datetime) -> _Found:
+def brought(tenant_id: int, decision: Decision, wanted: Sequence[str], now: datetime) -> Found:
     """What admission has read; nothing where it had to do without Redis."""
     if decision.values is None:
         return False, [None] * len(wanted), None
     return _completed(tenant_id, store.parse(decision.values), now)
 
 
-def _fetch(tenant_id: int, wanted: Sequence[str], now: datetime) -> _Found:
+def _fetch(tenant_id: int, wanted: Sequence[str], now: datetime) -> Found:
     try:
         return _completed(tenant_id, store.fetch(tenant_id, wanted), now)
     except RedisUnavailable:
         return False, [None] * len(wanted), None
 
 
-def _completed(tenant_id: int, fetched: store.Fetched, now: datetime) -> _Found:
+def _completed(tenant_id: int, fetched: store.Fetched, now: datetime) -> Found:
     """With the withdrawn items from Postgres, where Redis does not know them."""
     if fetched.gone is not None:
         return True, fetched.lists, fetched.gone
@@ -171,7 +236,7 @@ def _choose(
     if stored.total == 0:
         order = stored.reading.get("fallback", DEFAULT_FALLBACK)
         return _fallback(tenant_id, placement, stored.provenance.degraded, gone, redis_up, now, order=order)
-    return _with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
+    return with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
 
 
 def _from_postgres(tenant_id: int, placement: str, user_id: str, redis_up: bool, now: datetime) -> StoredList:
@@ -209,7 +274,7 @@ def _fallback(
         found = (popular or _popular(tenant_id, redis_up)) if first == POPULAR else None
         if found is not None:
             _remember(tenant_id, found)
-            return _with_gone(tenant_id, found, degraded, gone, now)
+            return with_gone(tenant_id, found, degraded, gone, now)
         static = _last_resort(tenant_id, placement, degraded or "no_build", redis_up, now)
         return Chosen(static, static.provenance.degraded, gone or {})
     except DATABASE_AWAY:
@@ -257,9 +322,10 @@ def _last_resort(tenant_id: int, placement: str, reason: str, redis_up: bool, no
     return stored
 
 
-def _with_gone(
+def with_gone(
     tenant_id: int, stored: StoredList, degraded: str | None, gone: Mapping[str, float] | None, now: datetime
 ) -> Chosen:
+    """The list with what of it may not be shown, from Postgres where Redis is away."""
     if gone is None:
         try:
             listed = [entry["item_id"] for entry in stored.entries()]

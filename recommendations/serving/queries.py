@@ -1,5 +1,6 @@
 """What serving asks of Postgres when Redis does not know. Each function is one scope and one or two statements."""
 
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,6 +95,33 @@ def reference_list(*, tenant_id: int, kind: str, subject: str = "", placement: s
         rows = ReferenceList.objects.filter(tenant_id=tenant_id, build_id=build, kind=kind, subject=subject)
         row = rows.values_list("body", flat=True).first()
     return bytes(row) if row is not None else None
+
+
+def reference_lists(
+    *, tenant_id: int, kinds: Collection[str], subjects: Collection[str], placement: str = "home"
+) -> dict[tuple[str, str], bytes]:
+    """Several of them, by kind and subject."""
+    with scope.tenant(tenant_id):
+        build = _active_build(tenant_id, placement) or 0
+        rows = ReferenceList.objects.filter(
+            tenant_id=tenant_id, build_id=build, kind__in=kinds, subject__in=subjects
+        ).order_by()
+        return {(kind, subject): bytes(body) for kind, subject, body in rows.values_list("kind", "subject", "body")}
+
+
+def latest(*, tenant_id: int, now: datetime) -> tuple[StoredList, bytes]:
+    """The newest items that may be shown; empty only for an empty catalogue."""
+    with scope.tenant(tenant_id):
+        items = Item.objects.filter(shown(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
+        ids = list(items.values_list("item_id", flat=True)[:LATEST_LIMIT])
+    entries = [Entry(item_id, 0.0, "New in the catalogue", part="latest") for item_id in ids]
+    degraded = None if entries else "no_items"
+    # The version stands for the items: another list has another id and validator, also within the minute.
+    version = zlib.crc32("\n".join(ids).encode())
+    made = now.strftime("%Y-%m-%dT%H:%M:00Z")
+    provenance = Provenance(build=0, version=version, source="static", generated_at=made, degraded=degraded)
+    raw = encode(provenance=provenance, owner="", entries=entries)
+    return decode(raw), raw
 
 
 def last_resort(*, tenant_id: int, placement: str, now: datetime, reason: str) -> tuple[StoredList, bytes]:

@@ -22,7 +22,7 @@ from recommendations.api.v1 import wire
 from recommendations.catalog import ids
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.models import HOME
-from recommendations.serving import ladder, page, queries
+from recommendations.serving import ladder, page, queries, session
 from recommendations.serving.options import Options
 from recommendations.serving.page import Subject
 
@@ -84,14 +84,7 @@ class RecommendationsBatchView(AdmittedWithReads):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         now, tenant_id = clock.now(), caller(request).tenant_id
-        options = Options(
-            limit=body["limit"],
-            category=body["category"],
-            exclude=frozenset(body["exclude"]),
-            include_item=body.get("include") == "item",
-            explain=body["explain"],
-            filter=_filter(body["filter"]),
-        )
+        options = _common_options(body)
         chosen = ladder.for_people(
             tenant_id=tenant_id,
             placement=_placement(body["placement"]),
@@ -116,6 +109,7 @@ class SimilarItemsView(AdmittedWithReads):
     """An item's neighbours."""
 
     scope = "recommendations:read"
+    kind = ladder.SIMILAR
 
     @extend_schema(
         operation_id="item_similar",
@@ -126,10 +120,16 @@ class SimilarItemsView(AdmittedWithReads):
     def get(self, request: Request, item_id: str) -> HttpResponse:
         """Items that the same people turn to; popular ones, and it says so, for an item nobody has touched yet."""
         _check_id("/item_id", item_id)
-        subject = Subject(caller(request).tenant_id, reference=f"similar:{item_id}")
+        subject = Subject(caller(request).tenant_id, reference=f"{self.kind}:{item_id}")
         now = clock.now()
         options = _options(request.query_params, subject, now)
-        chosen = ladder.similar(tenant_id=subject.tenant_id, item_id=item_id, now=now, admit=_admission(request, now))
+        chosen = ladder.neighbours(
+            tenant_id=subject.tenant_id,
+            kind=self.kind,
+            item_id=item_id,
+            now=now,
+            admit=_admission(request, now),
+        )
         if chosen is None:
             if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
                 raise NotFound(f"There is no item {item_id}.")
@@ -139,23 +139,106 @@ class SimilarItemsView(AdmittedWithReads):
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
-class PopularView(AdmittedWithReads):
-    """What is popular with the tenant's people."""
+class TogetherView(SimilarItemsView):
+    """What is bought with an item."""
+
+    kind = ladder.TOGETHER
+
+    @extend_schema(
+        operation_id="item_frequently_bought_together",
+        tags=["recommendations"],
+        parameters=[OpenApiParameter("item_id", wire.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
+        responses={200: schema.Recommendations, **schema.PROBLEMS},
+    )
+    def get(self, request: Request, item_id: str) -> HttpResponse:
+        """Items of the same baskets; popular ones, and it says so, for an item that was bought with no other."""
+        return super().get(request, item_id)
+
+
+class _ForEverybody(AdmittedWithReads):
+    """A list that belongs to nobody."""
 
     scope = "recommendations:read"
 
+    def answer(self, request: Request, kind: str, window: str) -> HttpResponse:
+        """The list of this kind and window."""
+        subject = Subject(caller(request).tenant_id, reference=f"{kind}:{window}" if window else kind)
+        now = clock.now()
+        options = _options(request.query_params, subject, now)
+        admit = _admission(request, now)
+        if kind == ladder.LATEST:
+            chosen = ladder.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
+        elif window:
+            chosen = ladder.for_everybody(tenant_id=subject.tenant_id, kind=kind, window=window, now=now, admit=admit)
+        else:
+            chosen = ladder.popular(tenant_id=subject.tenant_id, now=now, admit=admit)
+        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+
+
+class PopularView(_ForEverybody):
+    """What is popular with the tenant's people."""
+
     @extend_schema(
         operation_id="recommendations_popular",
+        tags=["recommendations"],
+        parameters=[schema.WINDOW, *schema.PAGE_PARAMETERS],
+        responses={200: schema.Recommendations, **schema.PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """The popular list, of all time or of a window; before the first build the latest items, and it says so."""
+        return self.answer(request, ladder.POPULAR, _window(request.query_params.get("window", "")))
+
+
+class TrendingView(_ForEverybody):
+    """What is chosen more and more."""
+
+    @extend_schema(
+        operation_id="recommendations_trending",
+        tags=["recommendations"],
+        parameters=[schema.TRENDING_WINDOW, *schema.PAGE_PARAMETERS],
+        responses={200: schema.Recommendations, **schema.PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Events of the window by weight and age; what is popular where there is no such list yet."""
+        return self.answer(request, ladder.TRENDING, _window(request.query_params.get("window", schema.WEEK)))
+
+
+class LatestView(_ForEverybody):
+    """What is new in the catalogue."""
+
+    @extend_schema(
+        operation_id="recommendations_latest",
         tags=["recommendations"],
         parameters=schema.PAGE_PARAMETERS,
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
-        """The popular list; before the first build the latest items, and it says so."""
-        subject = Subject(caller(request).tenant_id, reference="popular")
+        """The newest items that may be shown, newest first."""
+        return self.answer(request, ladder.LATEST, "")
+
+
+class SessionView(AdmittedWithReads):
+    """A list for a visit of somebody whom nobody needs to know."""
+
+    scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="recommendations_session",
+        tags=["recommendations"],
+        request=schema.SessionRequest,
+        responses={200: schema.Recommendations, **schema.PROBLEMS},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """What goes with the items of the visit, the latest most. A read: nothing of it is stored."""
+        asked = schema.SessionRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        body: dict[str, Any] = asked.validated_data
         now = clock.now()
-        options = _options(request.query_params, subject, now)
-        chosen = ladder.popular(tenant_id=subject.tenant_id, now=now, admit=_admission(request, now))
+        visited = session.latest([event["item_id"] for event in body["events"]])
+        subject = Subject(caller(request).tenant_id, reference=session.reference(visited))
+        options = _with_cursor(_common_options(body), body["cursor"], subject, now)
+        admit = _admission(request, now)
+        chosen = session.for_visit(tenant_id=subject.tenant_id, item_ids=visited, now=now, admit=admit)
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
@@ -176,7 +259,11 @@ def _options(query: Any, subject: Subject, now: datetime) -> Options:
     asked = schema.PageQuery(data={**query.dict(), "exclude": query.getlist("exclude")})
     asked.is_valid(raise_exception=True)
     values: dict[str, Any] = asked.validated_data
-    options = Options(
+    return _with_cursor(_common_options(values), values["cursor"], subject, now)
+
+
+def _common_options(values: dict[str, Any]) -> Options:
+    return Options(
         limit=values["limit"],
         category=values["category"],
         exclude=frozenset(values["exclude"]),
@@ -184,9 +271,20 @@ def _options(query: Any, subject: Subject, now: datetime) -> Options:
         explain=values["explain"],
         filter=_filter(values["filter"]),
     )
-    if not values["cursor"]:
+
+
+def _with_cursor(options: Options, token: str, subject: Subject, now: datetime) -> Options:
+    if not token:
         return options
-    return replace(options, shown=page.read_cursor(values["cursor"], subject=subject, options=options, now=now))
+    return replace(options, shown=page.read_cursor(token, subject=subject, options=options, now=now))
+
+
+def _window(name: str) -> str:
+    """Raises: InvalidInput for one that is not counted."""
+    if name and name not in schema.WINDOWS:
+        detail = f"Must be one of {', '.join(schema.WINDOWS)}."
+        raise InvalidInput(detail, errors=[FieldError("/window", "unknown_window", detail)])
+    return name
 
 
 def _filter(text: str) -> str:

@@ -55,8 +55,18 @@ PAGE_PARAMETERS = [
 ]
 
 
+WINDOWS = ["1d", "7d", "30d"]
+WEEK = "7d"
+WINDOW = OpenApiParameter(
+    "window", {"type": "string", "enum": WINDOWS}, description="Only events of so many days count; without, all."
+)
+TRENDING_WINDOW = OpenApiParameter("window", {"type": "string", "enum": WINDOWS, "default": WEEK})
+
+
 class PageQuery(StrictSerializer):
     """The query of one list."""
+
+    window = serializers.CharField(default="", allow_blank=True)
 
     limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
     category = serializers.CharField(
@@ -89,6 +99,29 @@ class BatchRequest(StrictBody):
     filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
     include = serializers.ChoiceField(choices=["item"], required=False)
     explain = serializers.BooleanField(default=False)
+
+
+class SessionEvent(StrictSerializer):
+    """Something done in the visit; the order of the list is that of the visit."""
+
+    item_id = wire.ExternalId()
+    type = wire.EventType(required=False)
+    occurred_at = serializers.DateTimeField(required=False)
+
+
+class SessionRequest(StrictBody):
+    """A visit and the usual options."""
+
+    events = serializers.ListField(child=SessionEvent(), min_length=1, max_length=100)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
+    category = serializers.CharField(
+        max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
+    )
+    filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
+    exclude = serializers.ListField(child=wire.ExternalId(), default=list, max_length=1000)
+    include = serializers.ChoiceField(choices=["item"], required=False)
+    explain = serializers.BooleanField(default=False)
+    cursor = serializers.CharField(default="", max_length=2048)
 
 
 class Evidence(serializers.Serializer[Any]):

@@ -8,6 +8,14 @@ from recommendations.api.v1 import recommendations as answers
 urlpatterns = [
     path("users/<str:user_id>/recommendations", answers.RecommendationsView.as_view(), name="user-recommendations"),
     path("recommendations/batch", answers.RecommendationsBatchView.as_view(), name="recommendations-batch"),
+    path("recommendations/session", answers.SessionView.as_view(), name="recommendations-session"),
+    path("recommendations/trending", answers.TrendingView.as_view(), name="recommendations-trending"),
+    path("recommendations/latest", answers.LatestView.as_view(), name="recommendations-latest"),
+    path(
+        "items/<str:item_id>/frequently-bought-together",
+        answers.TogetherView.as_view(),
+        name="item-frequently-bought-together",
+    ),
     path("recommendations/popular", answers.PopularView.as_view(), name="recommendations-popular"),
     path("items/<str:item_id>/similar", answers.SimilarItemsView.as_view(), name="item-similar"),
     path("items", items.ItemsView.as_view(), name="items"),

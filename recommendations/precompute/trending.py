@@ -1,0 +1,92 @@
+"""What is chosen now: the popular lists of a window, and the trending ones, which weigh and fade what they count.
+
+    trending(i) = sum over the window of weight(type) * 2 ** (-age / half-life), half-life a third of the window
+    popular(i)  = events in the window
+
+Age counts from the newest row, so that data that ended long ago has lists too.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import connection
+
+from accounts import scope
+from recommendations.ai.explain import explain
+from recommendations.cache.form import Entry, Provenance
+from recommendations.interactions import meaning
+from recommendations.precompute import lists, showable
+from recommendations.precompute.models import Build, ReferenceList
+
+WINDOWS: Mapping[str, int] = {"1d": 1, "7d": 7, "30d": 30}
+_SPARE = 100
+_COUNTED = """
+    WITH newest AS MATERIALIZED (
+        SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s
+    ), counted AS MATERIALIZED (
+        SELECT i.item_id, count(*) AS events,
+            sum(said.weight * power(2, -extract(epoch FROM (SELECT moment FROM newest) - i.occurred_at)
+                / 86400.0 / %(half_life)s)) AS score
+        FROM recommendations_interaction AS i
+        JOIN unnest(%(types)s::integer[], %(weights)s::float8[]) AS said (type_id, weight)
+            ON said.type_id = i.type_id
+        WHERE i.tenant_id = %(tenant)s
+          AND i.occurred_at > (SELECT moment FROM newest) - make_interval(days => %(window)s)
+        GROUP BY i.item_id
+    ), best AS MATERIALIZED (
+        (SELECT * FROM counted ORDER BY score DESC, item_id LIMIT %(limit)s)
+        UNION
+        (SELECT * FROM counted ORDER BY events DESC, item_id LIMIT %(limit)s)
+    )
+    SELECT c.item_id, best.events, best.score
+    FROM best JOIN recommendations_item AS c ON c.id = best.item_id AND c.tenant_id + 0 = %(tenant)s
+"""
+
+
+def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[ReferenceList]:
+    """The lists of all windows as they are now, not saved yet."""
+    tenant_id = build.tenant_id
+    says = [each for each in meaning.of_tenant(tenant_id=tenant_id).types if each.weight > 0]
+    provenance = Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id)
+    made = []
+    for name, days in WINDOWS.items():
+        with scope.tenant(tenant_id):
+            withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
+            counted = {
+                item_id: (float(events), float(score))
+                for item_id, events, score in _counted(tenant_id, says, days)
+                if item_id not in withheld
+            }
+            facts = showable.facts(tenant_id=tenant_id, item_ids=counted)
+        for kind, column in ((ReferenceList.Kind.POPULAR, 0), (ReferenceList.Kind.TRENDING, 1)):
+            ranked = sorted(counted, key=lambda item_id: (-counted[item_id][column], item_id))
+            said = explain(part=str(kind), locale=locale)
+            entries = [
+                Entry(item_id, round(counted[item_id][column], 6), said, (), str(kind))
+                for item_id in ranked
+                if item_id in facts
+            ][: lists.LIMIT]
+            if entries:
+                body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance)
+                made.append(
+                    ReferenceList(
+                        tenant_id=tenant_id, build=build, kind=kind, subject=name, body=body, generated_at=now
+                    )
+                )
+    return made
+
+
+def _counted(tenant_id: int, says: list[meaning.TypeMeaning], days: int) -> list[tuple[str, int, float]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNTED,
+            {
+                "tenant": tenant_id,
+                "types": [each.type_id for each in says],
+                "weights": [each.weight for each in says],
+                "half_life": days / 3,
+                "window": days,
+                "limit": lists.LIMIT + _SPARE,
+            },
+        )
+        return list(cursor.fetchall())

@@ -1,0 +1,101 @@
+"""A list for a visit whose events come with the request: nothing of it is stored, and nobody needs to be known.
+
+    score(j) = sum over the visit's items i of 2 ** (-k / 3) * near(i, j) / near(i, best)
+
+k counts back from the latest item; near is what the stored lists of neighbours and of items bought together say. So a
+visit costs one round trip to Redis and no artefact in the web process.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
+
+from recommendations.ai.explain import explain
+from recommendations.cache import form, keys, store
+from recommendations.cache.form import Entry, Provenance, StoredList
+from recommendations.serving import ladder
+from recommendations.serving.ladder import DATABASE_AWAY, POPULAR, SIMILAR, TOGETHER, Admit, Chosen
+
+# The latest distinct items that count.
+ITEMS = 10
+HALF_LIFE = 3.0
+LIMIT = 100
+KINDS = (SIMILAR, TOGETHER)
+
+
+def reference(item_ids: Sequence[str]) -> str:
+    """What tells this visit's list from others: its items, in their order."""
+    return "session:" + hashlib.blake2b(json.dumps(list(item_ids)).encode(), digest_size=12).hexdigest()
+
+
+def latest(item_ids: Sequence[str]) -> list[str]:
+    """The distinct items, the latest first, as many as count. `item_ids` are in the order of the visit."""
+    return list(dict.fromkeys(reversed(item_ids)))[:ITEMS]
+
+
+def for_visit(*, tenant_id: int, item_ids: Sequence[str], now: datetime, admit: Admit) -> Chosen:
+    """What goes with the items (`latest` gives them), then what is popular; popular alone where nothing is known.
+
+    Raises: what `admit` raises. Over the quota, as `ladder.for_people`.
+    """
+    wanted = [keys.reference_list(tenant_id, kind, item_id) for item_id in item_ids for kind in KINDS]
+    wanted.append(keys.reference_list(tenant_id, POPULAR))
+    decision = admit(store.reads(tenant_id, wanted))
+    if decision.static:
+        return ladder.over_quota(tenant_id, now)
+    redis_up, found, gone = ladder.brought(tenant_id, decision, wanted, now)
+    near = list(found[:-1])
+    if not any(near):
+        # Redis was emptied, or nobody knows these items: one statement tells.
+        try:
+            near = ladder.neighbours_from_postgres(tenant_id=tenant_id, item_ids=item_ids, kinds=KINDS, held=near)
+        except DATABASE_AWAY:
+            near = [None] * len(near)
+    common = ladder.fallback(tenant_id, gone, redis_up, now, popular=found[-1])
+    if not any(near):
+        return common
+    stored = _blend(item_ids, near, common.stored)
+    return ladder.with_gone(tenant_id, stored, None, gone, now)
+
+
+def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: StoredList) -> StoredList:
+    """One list of all these, in the stored form, so that a page is cut from it like from any other."""
+    scores: dict[str, float] = {}
+    spoke: dict[str, list[tuple[float, str]]] = {}
+    per_item = len(KINDS)
+    for index, each in enumerate(near):
+        if each is None:
+            continue
+        source = item_ids[index // per_item]
+        weight = 2 ** (-(index // per_item) / HALF_LIFE)
+        entries = each.entries()
+        best = max((entry["score"] for entry in entries), default=0.0) or 1.0
+        for entry in entries:
+            said = weight * entry["score"] / best
+            scores[entry["item_id"]] = scores.get(entry["item_id"], 0.0) + said
+            spoke.setdefault(entry["item_id"], []).append((said, source))
+    visited = set(item_ids)
+    ranked = sorted((item_id for item_id in scores if item_id not in visited), key=lambda each: (-scores[each], each))
+    reason = explain(part="session")
+    made = [
+        Entry(item_id, round(scores[item_id], 6), reason, _evidence(spoke[item_id]), "session")
+        for item_id in ranked[:LIMIT]
+    ]
+    listed = visited | {entry.item_id for entry in made}
+    made += [
+        Entry(entry["item_id"], 0.0, entry["reason"], (), part)
+        for entry, part in zip(common.entries(), common.parts, strict=True)
+        if entry["item_id"] not in listed
+    ][: LIMIT - len(made)]
+    known = [each for each in near if each is not None]
+    newest = max(known, key=lambda each: (each.provenance.build, each.provenance.generated_at)).provenance
+    until = dict(chain.from_iterable(each.until.items() for each in [*known, common]))
+    provenance = Provenance(newest.build, newest.version, "model", newest.generated_at, newest.artefact)
+    return form.decode(form.encode(provenance=provenance, owner="", entries=made, until=until))
+
+
+def _evidence(spoke: Sequence[tuple[float, str]]) -> tuple[str, ...]:
+    best = sorted(spoke, reverse=True)
+    return tuple(dict.fromkeys(source for _, source in best))[:2]
