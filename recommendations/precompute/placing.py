@@ -138,7 +138,10 @@ class _Making:
         known = {"segment": self.common.of_segments(person.segments), "popular": self.common.popular}
         known |= {"trending": self.common.trending, "latest": self.common.latest}
         order = [name for name in rules.fallback if name in known and name != "latest"] or ["latest"]
-        main = list({entry.item_id: entry for name in order for entry in known[name]}.values())
+        first: dict[str, Entry] = {}
+        for entry in (entry for name in order for entry in known[name]):
+            first.setdefault(entry.item_id, entry)
+        main = list(first.values())
         listed = {entry.item_id for entry in main[:LIMIT]}
         new = [entry for entry in self.common.latest if entry.item_id not in listed]
         every = round(1 / rules.exploration) if rules.exploration else 0
