@@ -56,7 +56,7 @@ def place(
         withheld = showable.withheld_ids(tenant_id=tenant_id, now=now)
     proposals = lists.propose(loaded=loaded, people=people, withheld=withheld, limit=DEEP if ruled else LIMIT + SPARE)
     returning = _returning(loaded, people, rules, withheld, now)
-    cold = [not any(loaded.index(item_id) is not None for item_id, _ in person.events) for person in people]
+    cold = [not any(loaded.place(item_id) is not None for item_id, _ in person.events) for person in people]
     common = pools.of(tenant_id=tenant_id, loaded=loaded, locale=locale, now=now) if ruled or any(cold) else Pools()
     named = lists.mentioned(loaded, proposals) | _named(rules, common)
     for each in returning.values():
