@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from accounts import scope
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.recommender import Proposals
-from recommendations.cache.form import Entry
+from recommendations.cache.form import HEAD, Entry
 from recommendations.placements import language
 from recommendations.placements.rules import Kind, Rules, return_moment
 from recommendations.precompute import lists, pools, showable
@@ -142,7 +142,7 @@ class _Making:
         for entry in (entry for name in order for entry in known[name]):
             first.setdefault(entry.item_id, entry)
         main = list(first.values())
-        listed = {entry.item_id for entry in main[:LIMIT]}
+        listed = {entry.item_id for entry in main[:HEAD]}
         new = [entry for entry in self.common.latest if entry.item_id not in listed]
         every = round(1 / rules.exploration) if rules.exploration else 0
         turned = person.pk % len(new) if new else 0

@@ -133,7 +133,7 @@ class TestPlacements:
         parts = [item["explain"]["part"] for item in body["items"]]
         assert body["source"] == "popular"
         assert parts[:9] == ["segment"] * 9
-        assert "brand-new" in [item["item_id"] for item in body["items"]]
+        assert parts[9] == "latest"
 
 
 class TestMoment:
