@@ -15,6 +15,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncHour
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.module_loading import import_string
 
 from accounts.admin.base import is_confined
 from accounts.models import Tenant
@@ -22,13 +23,15 @@ from core import clock
 from recommendations.ai import fallbacks, report
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.prices import NANO_PER_USD
+from recommendations.ai.report import NothingToPreview
 from recommendations.models import AIFallbackStat
-from recommendations.precompute.ai_preview import NothingToPreview, preview
 
 DAYS, HOURS = 30, 24
 MOST_TENANTS = 50
 PERMISSION = "recommendations.view_aicall"
 GLOBAL = "global_month"
+# By name: posing questions needs numpy, which a web process loads when somebody asks for a preview, and not before.
+PREVIEW = "recommendations.precompute.ai_preview.preview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def _build(tenant: Tenant, config: AIConfiguration, now: datetime) -> str:
     if not config.configured:
         return "AI is off: OPENAI_API_KEY is not set."
     try:
-        seen = preview(tenant=tenant, config=config, now=now)
+        seen = import_string(PREVIEW)(tenant=tenant, config=config, now=now)
     except NothingToPreview as error:
         return str(error)
     return (

@@ -13,6 +13,10 @@ from recommendations.ai.caps import caps_of
 from recommendations.ai.models import AICall
 
 
+class NothingToPreview(Exception):
+    """There is no list to look at, or no price; says what to do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
     """Calls of one kind in some days."""

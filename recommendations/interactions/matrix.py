@@ -21,6 +21,7 @@ from recommendations.catalog.models import EndUser, Item
 from recommendations.interactions import meaning
 from recommendations.interactions.columns import SELECTED, copy_out
 from recommendations.interactions.meaning import Meaning
+from recommendations.interactions.strengths import strengths
 
 _IDS_PER_QUERY = 50_000
 _PER_PERSON = 5_000
@@ -213,7 +214,7 @@ def _weights(
     said: Meaning, places: NDArray[np.int16], values: NDArray[np.float32], times: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     type_ids = np.array([*sorted(each.type_id for each in said.types), -1], dtype=np.int64)
-    return said.weights(type_ids[places], values, times)
+    return strengths(said, type_ids=type_ids[places], values=values, times=times)
 
 
 def _external(pks: NDArray[np.int64], query: Callable[[list[int]], Iterable[tuple[int, str]]]) -> dict[int, str]:

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from accounts import scope
 from recommendations.interactions.models import EventType, Interaction
 
@@ -24,7 +21,6 @@ DEFAULTS = {
 }
 # What a name that nobody has explained says.
 UNMAPPED = 1.0
-DAY_SECONDS = 86_400.0
 # Events of one type that are counted for a warning; nobody needs more digits.
 _COUNTED = 10_000
 
@@ -61,26 +57,6 @@ class Meaning:
     def unmapped(self) -> list[str]:
         """Names that neither the defaults nor the tenant explain."""
         return [each.name for each in self.types if not each.mapped]
-
-    def weights(
-        self, type_ids: NDArray[np.int64], values: NDArray[np.float32], times: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        """What each event says; `values` are nan where there is none, and ages count from the newest of `times`."""
-        said = np.full(len(type_ids), UNMAPPED, dtype=np.float32)
-        newest = times.max(initial=-np.inf)
-        for each in self.types:
-            rows = np.flatnonzero(type_ids == each.type_id)
-            if not len(rows):
-                continue
-            said[rows] = each.weight
-            if each.negative_below is not None:
-                low = rows[values[rows] < each.negative_below]
-                said[low] = -abs(each.weight)
-            if each.half_life_days is not None:
-                # Never quite nothing: below that it would count as an event that says nothing.
-                halvings = np.minimum((newest - times[rows]) / (each.half_life_days * DAY_SECONDS), 60.0)
-                said[rows] *= np.exp2(-halvings).astype(np.float32)
-        return said
 
     def described(self) -> str:
         """The meaning in one sentence."""

@@ -11,20 +11,19 @@ from recommendations.ai.facts import Candidate, HistoryItem
 from recommendations.ai.prices import UnknownModel
 from recommendations.ai.provider import Usage
 from recommendations.ai.release import Released, released
+from recommendations.ai.report import NothingToPreview
 from recommendations.ai.rerank import MIN_CANDIDATES, RerankRequest, pose
 from recommendations.ai.token_estimate import expected_input, input_bound
 from recommendations.cache.form import HEAD, decode
 from recommendations.placements.models import Placement
-from recommendations.precompute import lists, people, showable
+from recommendations.precompute import people, showable
 from recommendations.precompute.models import UserList
 
 SAMPLE = 50
+RERANKED = ("model", "ai")
+"""Sources of lists that AI would be asked about."""
 TOKENS_PER_REASON = 30
 """Of an answer, for each candidate, until the ledger knows better."""
-
-
-class NothingToPreview(Exception):
-    """There is no list to look at, or no price; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
     """Pose the questions of a sample of people, as a build would, and count; nothing is called.
 
     Raises:
-        NothingToPreview: there is no list yet, or no price.
+        report.NothingToPreview: there is no list yet, or no price.
     """
     try:
         price = config.prices.price(config.model, on=now.date())
@@ -101,7 +100,7 @@ def _lists(tenant_id: int) -> tuple[int, list[UserList]]:
             tenant_id=tenant_id,
             placement_id__in=[placement for placement, _ in pairs],
             build_id__in=[build for _, build in pairs],
-            source__in=[lists.MODEL, lists.AI],
+            source__in=RERANKED,
         ).order_by("pk")
         pks = list(rows.values_list("pk", flat=True))
         step = max(1, len(pks) // SAMPLE)

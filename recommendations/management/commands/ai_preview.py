@@ -12,7 +12,8 @@ from core import clock
 from recommendations.ai import report
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.prices import NANO_PER_USD
-from recommendations.precompute.ai_preview import NothingToPreview, preview
+from recommendations.ai.report import NothingToPreview
+from recommendations.precompute.ai_preview import preview
 
 
 class Command(BaseCommand):
