@@ -41,6 +41,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for body in _bodies(operation):
                 _close(body, components["schemas"])
         _demand_files(operation)
+        _share_request_examples(operation)
         _refusals(operation)
         if method == "get":
             _conditional(operation)
@@ -81,6 +82,17 @@ def _demand_files(operation: dict[str, Any]) -> None:
     body = operation.get("requestBody", {})
     if body and all("json" not in kind or "ndjson" in kind for kind in body["content"]) and operation.get("security"):
         body["required"] = True
+
+
+def _share_request_examples(operation: dict[str, Any]) -> None:
+    """A form shows what JSON shows."""
+    content = operation.get("requestBody", {}).get("content", {})
+    for media in content.values():
+        if (
+            content.get("application/json", {}).get("schema") == media["schema"]
+            and "examples" in content["application/json"]
+        ):
+            media.setdefault("examples", content["application/json"]["examples"])
 
 
 def _bodies(operation: dict[str, Any]) -> list[dict[str, Any]]:

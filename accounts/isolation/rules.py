@@ -3,17 +3,23 @@
 tests/contracts/test_isolation.py holds the running service to it, operation by operation.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 
+from accounts import end_user
 from core.openapi import operations
 
-OWNER, STRANGER, READER, ANONYMOUS = "owner", "stranger", "read-only client", "anonymous"
-CALLERS = (OWNER, STRANGER, READER, ANONYMOUS)
+OWNER, STRANGER, READER = "owner", "stranger", "read-only client"
+BROWSER, ANONYMOUS = "browser token", "anonymous"
+CALLERS = (OWNER, STRANGER, READER, BROWSER, ANONYMOUS)
 OWN, OWN_OR_404, FORBIDDEN, UNAUTHENTICATED, PUBLIC = "own", "own or 404", "403", "401", "public"
+OWN_PERSON = "own person"
+_PARAMETER = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,24 @@ class Rule:
         if not security:
             return cls(operation, method, path, scopes, dict.fromkeys(CALLERS, PUBLIC))
         reader = OWN if any(scope.endswith(":read") for scope in scopes) else FORBIDDEN
-        expected = {OWNER: OWN, STRANGER: OWN_OR_404, READER: reader, ANONYMOUS: UNAUTHENTICATED}
+        browser = OWN_PERSON if _open_to_browsers(path, method) and end_user.SCOPES & set(scopes) else FORBIDDEN
+        expected = {
+            OWNER: OWN,
+            STRANGER: OWN_OR_404,
+            READER: reader,
+            BROWSER: browser,
+            ANONYMOUS: UNAUTHENTICATED,
+        }
         return cls(operation, method, path, scopes, expected)
+
+
+def _open_to_browsers(path: str, method: str) -> bool:
+    """Whether the view says where the person stands whom a browser's token is for (accounts.end_user)."""
+    try:
+        view = resolve(_PARAMETER.sub("1", path)).func
+    except Resolver404:
+        return False
+    return method.upper() in getattr(getattr(view, "cls", None), "person", {})
 
 
 def matrix() -> Iterator[Rule]:

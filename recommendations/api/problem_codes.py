@@ -9,6 +9,12 @@ CODES = {
         "The tenant's lists are being computed already; a second build at the same time is not begun.",
         "Wait until the build has ended, and start it again if it is still wanted.",
     ),
+    "version_published": Page(
+        "A published version cannot be changed",
+        (409,),
+        "The version of the placement's rules was published; lists and comparisons refer to it.",
+        "Make a draft from it, change that, and publish the draft.",
+    ),
     "no_earlier_artefact": Page(
         "There is no earlier artefact",
         (409,),

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from accounts.isolation import rules
-from accounts.isolation.rules import ANONYMOUS, READER, STRANGER, Rule
+from accounts.isolation.rules import ANONYMOUS, BROWSER, READER, STRANGER, Rule
 from tests.contracts import requests
 from tests.contracts.document import Operation, operations
 from tests.contracts.requests import NOBODY, SECRET, Ids
@@ -18,8 +18,11 @@ from tests.contracts.requests import NOBODY, SECRET, Ids
 # Whoever adds one says here why it needs no token.
 PUBLIC = {
     "auth_token": "it gives tokens; it asks for the client's secret",
+    "auth_revoke": "it takes tokens back; it asks for the client's secret",
     "jwks": "public keys",
+    "oauth_metadata": "where the token endpoint is (RFC 8414)",
 }
+ORIGIN = "https://shop.example.org"
 RULES = {rule.operation: rule for rule in rules.matrix()}
 OPERATIONS = {operation.id: operation for operation in operations()}
 WITH_TOKEN = [name for name in OPERATIONS if not RULES[name].public]
@@ -59,6 +62,8 @@ def test_an_operation_serves_its_owner_and_nobody_else(service, name):
     if rule.expected[READER] == "403":  # else the reader has read, and what was read may be counted
         assert _state(service, ids) == before, "A stranger changed what is acme's."
 
+    _check_browser(service, rule, sent, ids)
+
     owner = sent.by(service, acme.admin.token)
     assert _class(owner.status) == "2xx", (owner.status, owner.body)
     _check_shape(operation, owner)
@@ -78,6 +83,31 @@ def _check_stranger(service, operation: Operation, sent, ids: Ids, token: str) -
     if ids.item_id not in sent.path and ids.user_id not in sent.path and sent.body is None:
         assert f'"{ids.item_id}"'.encode() not in answer.body
         assert f'"{ids.user_id}"'.encode() not in answer.body
+
+
+def _check_browser(service, rule: Rule, sent, ids: Ids) -> None:
+    """A person's browser gets what is that person's, from its origin; nothing of another person, nothing elsewhere."""
+    own, other = (_browser_token(service, user_id) for user_id in (ids.user_id, NOBODY))
+    before = _state(service, ids)
+    elsewhere = sent.by(service, own, Origin="https://elsewhere.example.org")
+    others = sent.by(service, other, Origin=ORIGIN)
+
+    assert (elsewhere.status, others.status) == (403, 403), (elsewhere.body, others.body)
+    assert SECRET.encode() not in elsewhere.body + others.body
+    assert _state(service, ids) == before
+    assert _class(sent.by(service, own, Origin=ORIGIN).status) == ("403" if rule.expected[BROWSER] == "403" else "2xx")
+
+
+def _browser_token(service, user_id: str) -> str:
+    body = json.dumps({"user_id": user_id, "origin": ORIGIN})
+    answer = service.web.ask(
+        "POST",
+        "/api/v1/auth/end-user-token",
+        token=service.cast.acme.admin.token,
+        body=body,
+        Content_Type="application/json",
+    )
+    return str(answer.json()["access_token"])
 
 
 def _other_parameters(operation: Operation) -> list[str]:

@@ -28,6 +28,7 @@ class TokenRequest(serializers.Serializer[Any]):
     client_id = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
     client_secret = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
     scope = serializers.CharField(
+        allow_blank=True,
         required=False,
         help_text="Words separated by blanks; none: all that the client may, without offline_access.",
     )

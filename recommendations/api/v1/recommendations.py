@@ -227,6 +227,7 @@ class SessionView(AdmittedWithReads):
         tags=["recommendations"],
         request=schema.SessionRequest,
         responses={200: schema.Recommendations, **schema.PROBLEMS},
+        examples=[schema.SESSION_EXAMPLE],
     )
     def post(self, request: Request) -> HttpResponse:
         """What goes with the items of the visit, the latest most. A read: nothing of it is stored."""

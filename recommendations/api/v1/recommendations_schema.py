@@ -191,3 +191,8 @@ BATCH_EXAMPLE = OpenApiExample(
     "Two people", value={"user_ids": ["42", "43"], "limit": 10, "exclude": ["1198"]}, request_only=True
 )
 BATCH_ANSWER_EXAMPLE = OpenApiExample("One of the lists", value={"data": [EXAMPLE.value]}, response_only=True)
+SESSION_EXAMPLE = OpenApiExample(
+    "A visit",
+    value={"events": [{"item_id": "260", "type": "view"}, {"item_id": "1196", "type": "cart"}], "limit": 10},
+    request_only=True,
+)
