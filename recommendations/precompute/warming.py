@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from accounts import scope
 from core import redis
@@ -62,7 +62,10 @@ def _personal_keys(tenant_id: int, pks: Sequence[int]) -> list[str]:
 def _warm_reference(tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
     with scope.tenant(tenant_id):
         rows = ReferenceList.objects.filter(tenant_id=tenant_id, build_id=build_id)
-        pks = list(rows.order_by("kind", "pk").values_list("pk", flat=True)[: settings.CACHE_WARM_LISTS])
+        # Those for everybody first: they have no subject, or one window.
+        everybody = Q(kind__in=[ReferenceList.Kind.POPULAR, ReferenceList.Kind.TRENDING])
+        ranked_lists = rows.order_by(Case(When(everybody, then=0), default=1), "kind", "pk")
+        pks = list(ranked_lists.values_list("pk", flat=True)[: settings.CACHE_WARM_LISTS])
         kept = set(rows.filter(pk__in=pks).values_list("kind", "subject"))
         # Whatever any build of ours had a list for and this one puts none: it may be in Redis still.
         others = ReferenceList.objects.filter(tenant_id=tenant_id).order_by().values_list("kind", "subject").distinct()

@@ -70,7 +70,11 @@ class TestBuild:
         listed = stored(lists_of(acme, build_now(acme))[f"u{PEOPLE:04d}"])
 
         assert listed.provenance.source == "popular"
-        assert {entry["reason"] for entry in listed.entries()} <= {"Popular with everybody", "Popular right now"}
+        assert {entry["reason"] for entry in listed.entries()} <= {
+            "Popular with everybody",
+            "Popular right now",
+            "New in the catalogue",
+        }
         assert all(entry["evidence"] == [] for entry in listed.entries())
 
     def test_leaves_out_what_may_not_be_shown_and_notes_what_ends(self, acme):
@@ -100,7 +104,11 @@ class TestBuild:
 
         listed = stored(lists_of(acme, build_now(acme))[f"u{PEOPLE:04d}"])
 
-        assert {entry["reason"] for entry in listed.entries()} <= {"Bei allen beliebt", "Gerade beliebt"}
+        assert {entry["reason"] for entry in listed.entries()} <= {
+            "Bei allen beliebt",
+            "Gerade beliebt",
+            "Neu im Katalog",
+        }
 
     def test_items_get_their_neighbours(self, acme):
         build = build_now(acme)
@@ -118,7 +126,7 @@ class TestBuild:
         for user_id, row in lists_of(acme, build).items():
             assert redis.client().get(keys.user_list(acme.pk, "home", user_id)) == bytes(row.body)
         with scope.tenant(acme.pk):
-            popular = ReferenceList.objects.get(build=build, kind="popular")
+            popular = ReferenceList.objects.get(build=build, kind="popular", subject="")
         assert redis.client().get(keys.reference_list(acme.pk, "popular")) == bytes(popular.body)
         assert stored(popular).total == ITEMS
 
@@ -135,7 +143,8 @@ class TestBuild:
         ]
         assert held == [build.pk] * 10
         similar = [redis.client().get(key) for key in redis.client().keys(keys.reference_list(acme.pk, "similar", "*"))]
-        assert [form.decode(body).provenance.build for body in similar] == [build.pk] * 9
+        # Before them came the lists for everybody: popular and trending, of all windows.
+        assert [form.decode(body).provenance.build for body in similar] == [build.pk] * 3
 
     def test_progress_counts_chunks_and_lists(self, acme):
         build = build_now(acme)
