@@ -19,6 +19,7 @@ BEYOND_SCHEMAS = {
     "invalid_cursor": "a cursor is signed by the service, and runs out",
     "bad_filter": "a filter is a text in a language of its own",
     "bad_placement": "a placement's name is lower-case letters, digits and hyphens, or one that begins with @",
+    "same_user": "a merge is of two people",
     "unknown_user": "a merge names a person who is known",
     "unknown_placement": "placements have names of the tenant's own",
     "reserved_id": "`.`, `..` and `batch` cannot be routed",

@@ -25,7 +25,7 @@ _NAMES = " or ".join(sorted(end_user.SCOPES))
 
 class EndUserTokenRequest(StrictBody):
     user_id = serializers.RegexField(r"^[A-Za-z0-9._\-~:@+=,!$'()*]{1,128}$", trim_whitespace=False)
-    origin = serializers.CharField(max_length=300, help_text="Of the page, as browsers send it.")
+    origin = serializers.CharField(max_length=300, trim_whitespace=False, help_text="Of the page, as browsers send it.")
     scope = serializers.CharField(
         required=False, max_length=200, help_text=f"{_NAMES}, or both; none: what the caller may of these."
     )
