@@ -20,7 +20,9 @@ PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
 
 class RevokeRequest(serializers.Serializer[Any]):
     token = serializers.CharField(help_text="An access token, or a refresh token: then all that came of its grant.")
-    token_type_hint = serializers.CharField(required=False, help_text="Not needed: the token says what it is.")
+    token_type_hint = serializers.CharField(
+        required=False, allow_blank=True, help_text="Not needed: the token says what it is."
+    )
     client_id = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
     client_secret = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
 
@@ -41,8 +43,10 @@ class RevokeView(OAuthView):
             OpenApiExample(
                 "A refresh token",
                 request_only=True,
+                media_type=media_type,
                 value={"token": "dr_...", "client_id": "dc_0123", "client_secret": "..."},
             )
+            for media_type in ("application/json", "application/x-www-form-urlencoded")
         ],
     )
     def post(self, request: Request) -> HttpResponseBase:
