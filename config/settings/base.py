@@ -11,6 +11,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded, env
+from config.settings.ai import *
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -335,53 +336,11 @@ if _bucket := env.text("STORAGE_S3_BUCKET"):
         },
     }
 
-# --- AI --------------------------------------------------------------------------------------------------
-OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
-OPENAI_BASE_URL = env.url("OPENAI_BASE_URL")
-OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4.1-mini")
-OPENAI_REASONING_EFFORT = env.text("OPENAI_REASONING_EFFORT")
-AI_TIMEOUT_SECONDS = env.seconds("AI_TIMEOUT_SECONDS", 20.0, minimum=0.1, maximum=120.0)
-AI_MAX_OUTPUT_TOKENS = env.integer("AI_MAX_OUTPUT_TOKENS", 3000, minimum=64)
-AI_CALLS_PER_BUILD = env.integer("AI_CALLS_PER_BUILD", 100)
-AI_SIMULATED = env.flag("AI_SIMULATED", default=False)
+# --- AI: config/settings/ai.py ---------------------------------------------------------------------------
 if AI_SIMULATED:
     SPECTACULAR_SETTINGS["DESCRIPTION"] = (
         f"{SPECTACULAR_SETTINGS['DESCRIPTION']} **AI is simulated here**: no model answers, a bundled program does."
     )
-# The vendor's limits, over all processes; 0 is none.
-AI_REQUESTS_PER_MINUTE = env.integer("AI_REQUESTS_PER_MINUTE", 1000)
-AI_TOKENS_PER_MINUTE = env.integer("AI_TOKENS_PER_MINUTE", 2_000_000)
-AI_CONCURRENCY = env.integer("AI_CONCURRENCY", 16)
-# Amounts, shares and prices are texts here: recommendations.ai reads them exactly, and its system check refuses others.
-AI_BUDGET_TENANT_DAY_USD = env.text("AI_BUDGET_TENANT_DAY_USD", "5")
-AI_BUDGET_TENANT_DAY_TOKENS = env.text("AI_BUDGET_TENANT_DAY_TOKENS")
-AI_BUDGET_TENANT_MONTH_USD = env.text("AI_BUDGET_TENANT_MONTH_USD", "50")
-AI_BUDGET_TENANT_MONTH_TOKENS = env.text("AI_BUDGET_TENANT_MONTH_TOKENS")
-AI_BUDGET_GLOBAL_MONTH_USD = env.text("AI_BUDGET_GLOBAL_MONTH_USD", "200")
-AI_BUDGET_GLOBAL_MONTH_TOKENS = env.text("AI_BUDGET_GLOBAL_MONTH_TOKENS")
-AI_PRICE_INPUT_USD = env.text("AI_PRICE_INPUT_USD")
-AI_PRICE_CACHED_INPUT_USD = env.text("AI_PRICE_CACHED_INPUT_USD")
-AI_PRICE_OUTPUT_USD = env.text("AI_PRICE_OUTPUT_USD")
-AI_BREAKER_WINDOW_SECONDS = env.seconds("AI_BREAKER_WINDOW_SECONDS", 30.0, minimum=1.0)
-AI_BREAKER_MINIMUM_CALLS = env.integer("AI_BREAKER_MINIMUM_CALLS", 5, minimum=1)
-AI_BREAKER_FAILURE_SHARE = env.text("AI_BREAKER_FAILURE_SHARE", "0.5")
-AI_BREAKER_SLOW_SHARE = env.text("AI_BREAKER_SLOW_SHARE", "0.8")
-AI_BREAKER_THROTTLED_SHARE = env.text("AI_BREAKER_THROTTLED_SHARE", "0.3")
-AI_BREAKER_SLOW_SECONDS = env.seconds("AI_BREAKER_SLOW_SECONDS", 0.0)  # 0 is three quarters of AI_TIMEOUT_SECONDS
-AI_BREAKER_OPEN_SECONDS = env.seconds("AI_BREAKER_OPEN_SECONDS", 2.0, minimum=0.1)
-AI_BREAKER_CAP_SECONDS = env.seconds("AI_BREAKER_CAP_SECONDS", 10.0, minimum=0.1)
-AI_LEDGER_DAYS = env.integer("AI_LEDGER_DAYS", 90, minimum=62)
-AI_ANSWER_DAYS = env.integer("AI_ANSWER_DAYS", 30)
-AI_SENT_DAYS = env.integer("AI_SENT_DAYS", 30, minimum=1)
-AI_CONTROL_PERCENT = env.integer("AI_CONTROL_PERCENT", 10, maximum=90)
-AI_GATE_SEGMENTS = env.words("AI_GATE_SEGMENTS", ["cold", "sparse", "regular"])
-AI_GATE_EXPLORE_PERCENT = env.integer("AI_GATE_EXPLORE_PERCENT", 5, minimum=1, maximum=100)
-AI_GATE_MINIMUM_CASES = env.integer("AI_GATE_MINIMUM_CASES", 1000, minimum=50)
-AI_GATE_MINIMUM_PER_USD = env.text("AI_GATE_MINIMUM_PER_USD", "0")
-AI_EMBEDDING_MODEL = env.text("AI_EMBEDDING_MODEL")
-AI_EMBEDDING_DIMENSIONS = env.integer("AI_EMBEDDING_DIMENSIONS", 256, minimum=16, maximum=4096)
-AI_EMBEDDING_ITEMS = env.integer("AI_EMBEDDING_ITEMS", 20_000)
-AI_BATCH = env.flag("AI_BATCH", default=False)
 
 # --- Webhooks --------------------------------------------------------------------------------------------
 WEBHOOK_EVENTS = {

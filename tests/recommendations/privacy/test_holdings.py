@@ -19,7 +19,8 @@ ERASED_BY = {
 }
 # Words in which a column that is no foreign key names a person; a list's subject is an item.
 NAMES = {"subject", "user_id", "person", "end_user_id", "user_pk"}
-NOT_ABOUT_PEOPLE = {"EndUser", "ReferenceList", "User"}
+# A replay's subject is a family of tokens or the hash of a proof.
+NOT_ABOUT_PEOPLE = {"EndUser", "ReferenceList", "ReplayAttempt", "User"}
 
 
 def about_people():
