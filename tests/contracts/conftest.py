@@ -30,9 +30,9 @@ class Service:
         return f"http://127.0.0.1:{self.web.port}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
-    """The process. It lives as long as the test run; what is in its database comes and goes with `service`."""
+    """The process, for as long as contract tests run: it reads its tenants all the time, which nobody else expects."""
     more = {
         "PROCESS_REFRESH_SECONDS": "0.2",
         "TOKEN_RATE": "100000/m",
