@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 UV ?= uv
-WORKERS ?= 2
+WORKERS ?= 3
 
 BIN := .venv/bin
 SERVERS := $(BIN)/python -m config.embedded run

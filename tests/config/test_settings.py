@@ -51,6 +51,7 @@ class TestProduction:
 
         assert (status, said.strip()) == (0, "System check identified no issues (0 silenced).")
 
+    @pytest.mark.drill  # a process each
     @pytest.mark.parametrize(
         ("name", "value", "identity"),
         [
@@ -75,6 +76,7 @@ class TestProduction:
 
 
 class TestNonsense:
+    @pytest.mark.drill
     @pytest.mark.parametrize(
         ("name", "value"),
         [

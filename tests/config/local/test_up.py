@@ -13,7 +13,7 @@ from config.embedded import find_running
 from config.embedded.ports import free_port
 from tests.config.embedded.outside import bare_environment, children_of, command_of, descendants_of, start, wait_for
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.drill]
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ class TestWithAI:
         assert build_now(acme, ai=True).ai_calls == 3
 
 
+@pytest.mark.drill
 class TestTwice:
     def test_the_same_data_is_not_paid_for_again(self, acme, simulated_ai):
         first = build_now(acme, ai=True)
@@ -136,6 +137,7 @@ class TestTwice:
         assert simulated_ai.calls() == PEOPLE + 2
 
 
+@pytest.mark.drill
 class TestStatistics:
     def test_are_kept_with_the_lists(self, acme, simulated_ai, settings):
         settings.AI_CALLS_PER_BUILD = 30
@@ -196,6 +198,7 @@ class TestSkipped:
         assert build.outcomes["ai_skipped"] == {"no_key": PEOPLE + COLD}
 
 
+@pytest.mark.drill
 class TestFallbacks:
     def test_a_dead_provider_costs_nobody_their_list(self, acme, simulated_ai, settings):
         simulated_ai.fault("bad_request")

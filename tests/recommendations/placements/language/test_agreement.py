@@ -58,7 +58,7 @@ def compare(items, examples):
 
 
 def test_sql_and_memory_agree_on_generated_conditions(items):
-    assert compare(items, 300) > 60
+    assert compare(items, 150) > 30
 
 
 @pytest.mark.drill
