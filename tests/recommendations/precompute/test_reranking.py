@@ -252,6 +252,7 @@ class TestFallbacks:
             assert UserList.objects.filter(source="ai").count() == 5
 
 
+@pytest.mark.drill
 class TestControlArm:
     def test_never_meets_ai_and_is_stored_with_the_list(self, acme, simulated_ai, settings):
         settings.AI_CONTROL_PERCENT = 25
@@ -311,6 +312,7 @@ class TestControlArm:
         assert (row.version, row.arm, stored(row).provenance.arm) == (2, "control", "control")
 
 
+@pytest.mark.drill
 class TestGate:
     def test_closed_leaves_ai_to_the_share_that_explores(self, acme, simulated_ai, settings):
         settings.AI_GATE_SEGMENTS = ["heavy"]
@@ -348,6 +350,7 @@ class TestGate:
         assert not any("a@b.c" in body for body in bodies)
 
 
+@pytest.mark.drill
 class TestRelease:
     def test_switched_off_by_the_tenant_nothing_is_asked(self, acme, simulated_ai):
         with scope.tenant(acme.pk):
