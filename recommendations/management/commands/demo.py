@@ -12,17 +12,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import F
 
 from accounts import clients, scope
 from accounts.models import ApiClient, Plan, Tenant, User
 from accounts.models.tenant import UNLIMITED
 from accounts.permissions import SCOPES
 from core import clock
-from recommendations.models import Build, Interaction, Item, Placement
+from recommendations.models import Build, Interaction, Item, Placement, UserList
 
 SLUG, STAFF, CLIENT = "demo", "admin", "Demo"
 DATA = Path("tests") / "data" / "movielens"
 PERSON = "42"
+"""Who is shown where AI reordered nobody's list."""
 
 
 class Command(BaseCommand):
@@ -72,16 +74,17 @@ class Command(BaseCommand):
     def _show(self, tenant: Tenant, access: dict[str, str]) -> None:
         base = access["base_url"]
         token = _post_form(f"{base}/api/v1/auth/token", access)["access_token"]
-        answer = _get(f"{base}/api/v1/users/{PERSON}/recommendations?limit=10&include=item", token)
+        person = _person(tenant)
+        answer = _get(f"{base}/api/v1/users/{person}/recommendations?limit=10&include=item", token)
         with scope.tenant(tenant.pk):
             watched = list(
-                Interaction.objects.filter(tenant=tenant, end_user__user_id=PERSON)
+                Interaction.objects.filter(tenant=tenant, end_user__user_id=person)
                 .order_by("-occurred_at", "-id")
                 .values_list("item__title", "value")[:8]
             )
             build = Build.objects.filter(tenant=tenant, status=Build.Status.PUBLISHED).order_by("-id").first()
             items = Item.objects.filter(tenant=tenant).count()
-        self._say(f"\nPerson {PERSON} of {tenant.slug} ({items} films). Watched last:")
+        self._say(f"\nPerson {person} of {tenant.slug} ({items} films). Watched last:")
         for title, value in watched:
             self._say(f"  {value:>4}  {title}" if value is not None else f"        {title}")
         simulated = " (simulated: the bundled simulator answered, no AI model)" if answer["simulated"] else ""
@@ -91,9 +94,9 @@ class Command(BaseCommand):
             self._say(f"  {item['rank']:>2}. {item['score']:>7.3f}  {title:<46.46}  {item['reason']}")
         if build and build.error:
             self._say(f"  (build {build.pk}: {build.error})")
-        self._hints(access, answer["items"][0]["item_id"] if answer["items"] else "1")
+        self._hints(access, person, answer["items"][0]["item_id"] if answer["items"] else "1")
 
-    def _hints(self, access: dict[str, str], item_id: str) -> None:
+    def _hints(self, access: dict[str, str], person: str, item_id: str) -> None:
         base = access["base_url"]
         self._say(
             f"""
@@ -101,7 +104,7 @@ Try it:
   TOKEN=$(curl -s {base}/api/v1/auth/token -d grant_type=client_credentials \\
     -d client_id={access["client_id"]} -d client_secret={access["client_secret"]} \\
     | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
-  curl -s -H "Authorization: Bearer $TOKEN" '{base}/api/v1/users/{PERSON}/recommendations?limit=5'
+  curl -s -H "Authorization: Bearer $TOKEN" '{base}/api/v1/users/{person}/recommendations?limit=5'
   curl -s -H "Authorization: Bearer $TOKEN" '{base}/api/v1/items/{item_id}/similar?limit=5'
 
   API documentation  {base}/api/docs/  and  {base}/api/redoc/
@@ -123,6 +126,20 @@ def _tenant() -> Tenant:
     with scope.tenant(tenant.pk):
         Placement.objects.get_or_create(tenant=tenant, name="home")
     return tenant
+
+
+def _person(tenant: Tenant) -> str:
+    """Somebody whose list AI reordered: what the demo is for. The gate leaves out people with much history."""
+    with scope.tenant(tenant.pk):
+        found = (
+            UserList.objects.filter(
+                tenant=tenant, build=F("placement__active_build"), placement__name="home", source="ai"
+            )
+            .order_by("end_user_id")
+            .values_list("end_user__user_id", flat=True)
+            .first()
+        )
+    return found or PERSON
 
 
 def _credentials(tenant: Tenant, base_url: str) -> dict[str, str]:
