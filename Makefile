@@ -16,7 +16,7 @@ BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
 CHECKS := lint format-check imports migrations-check types
 
 .DEFAULT_GOAL := help
-.PHONY: litellm help demo up test check lint format format-check types imports migrations-check bench drills requirements openapi \
+.PHONY: litellm help demo up test slow check lint format format-check types imports migrations-check bench drills requirements openapi \
 	clean
 
 ##@ Run
@@ -31,7 +31,7 @@ up: .venv/service ## The whole service, empty or as you left it (PORT=8000); Ctr
 
 test: check .venv/dev ## Every check, then every test, against servers of its own
 	@echo "Tests"
-	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not drill"
+	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not drill and not slow"
 
 check: .venv/dev ## Lint, format, imports, migrations and types, side by side
 	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) $(CHECKS)
@@ -42,8 +42,11 @@ bench: .venv/dev ## The benchmarks, with their figures
 		$(SERVERS) --ephemeral bench -- $(BIN)/python -m tests.benchmarks.$$figure || exit 1; \
 	done
 
+slow: .venv/dev ## The tests that `make test` leaves out for their length
+	@$(SERVERS) --ephemeral slow -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m slow
+
 drills: .venv/dev ## Break things on purpose, at full length (.ci/run has the short form)
-	@DRILLS=long $(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m drill tests
+	@DRILLS=long $(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m "drill or slow" tests
 
 litellm: .venv-litellm/done ## A foreign OpenAI-compatible server for one drill, in .venv-litellm (750 MB)
 

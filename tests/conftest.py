@@ -1,11 +1,12 @@
 """Fixtures for all tests: a migrated database for each test process, the cast, and an empty Redis."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -13,28 +14,61 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
+# The first process names the run; those that it starts inherit the name.
+TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
 pytest_plugins = ["tests.fakes.openai_fixture"]
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
-    """A database for this test process, made by the owner's role as in production; the app's role uses it."""
-    from django.core.management import call_command
+    """A database for this test process, made by the owner's role as in production; the app's role uses it.
 
+    It is a copy: whichever process comes first migrates the one that all of this run copy.
+    """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"docent_test_{worker}_{os.getpid()}"
-    with _admin() as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    for alias in ("default", "owner"):
-        connections[alias].close()
-        connections[alias].settings_dict["NAME"] = settings.DATABASES[alias]["NAME"] = name
-    with django_db_blocker.unblock():
-        call_command("migrate", verbosity=0)
+    with _admin() as connection, django_db_blocker.unblock():
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [TEMPLATE])
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+            _make_template(connection)
+        connection.execute(_statement("CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE))
+    _use(name)
     yield
     with django_db_blocker.unblock():
         connections.close_all()
     with _admin() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(_statement("DROP DATABASE {} WITH (FORCE)", name))
+
+
+def pytest_sessionfinish() -> None:
+    """Takes the database away that the run's databases were copies of, once all its processes have ended."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        with contextlib.suppress(psycopg.OperationalError), _admin() as connection:  # no server: no test needed one
+            connection.execute(_statement("DROP DATABASE IF EXISTS {} WITH (FORCE)", TEMPLATE))
+
+
+def _make_template(connection: psycopg.Connection[Any]) -> None:
+    from django.core.management import call_command
+
+    connection.execute(_statement("CREATE DATABASE {}", TEMPLATE))
+    _use(TEMPLATE)
+    try:
+        call_command("migrate", verbosity=0)
+    except BaseException:
+        connections.close_all()
+        connection.execute(_statement("DROP DATABASE {} WITH (FORCE)", TEMPLATE))
+        raise
+    connections.close_all()
+
+
+def _use(name: str) -> None:
+    for alias in ("default", "owner"):
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = settings.DATABASES[alias]["NAME"] = name
+
+
+def _statement(text: LiteralString, *names: str) -> sql.Composed:
+    return sql.SQL(text).format(*map(sql.Identifier, names))
 
 
 def _admin() -> psycopg.Connection[Any]:

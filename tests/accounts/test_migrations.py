@@ -55,7 +55,7 @@ def schema():
         return found
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestMigrations:
     def test_are_complete_and_reversible(self, committed_db):
         call_command("migrations_check")

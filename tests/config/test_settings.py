@@ -51,7 +51,7 @@ class TestProduction:
 
         assert (status, said.strip()) == (0, "System check identified no issues (0 silenced).")
 
-    @pytest.mark.drill  # a process each
+    @pytest.mark.slow  # a process each
     @pytest.mark.parametrize(
         ("name", "value", "identity"),
         [
@@ -76,7 +76,7 @@ class TestProduction:
 
 
 class TestNonsense:
-    @pytest.mark.drill
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "value"),
         [

@@ -57,7 +57,7 @@ def client(generated, service):
         yield client
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestClient:
     def test_knows_every_operation(self, generated):
         assert {operation.id for operation in operations()} - generated.names == NOT_GENERATED

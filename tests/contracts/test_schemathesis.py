@@ -55,7 +55,7 @@ def test_a_few_examples_of_every_operation_keep_the_contract(service):
     assert made >= 5 * len(list(document.operations()))
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 20261125] if LONG else [1])
 def test_thousands_of_examples_keep_the_contract(service, seed):

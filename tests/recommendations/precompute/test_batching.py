@@ -15,7 +15,7 @@ from recommendations.models import Build
 from recommendations.precompute import batching, lifecycle, plan, publish, reranking, scoring, training
 from tests.recommendations.precompute.generated import build_now, fill, lists_of, reread
 
-pytestmark = pytest.mark.drill  # whole builds, night after night
+pytestmark = pytest.mark.slow  # whole builds, night after night
 HOUR = timedelta(hours=1)
 PEOPLE = 8
 

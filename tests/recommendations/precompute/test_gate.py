@@ -18,7 +18,7 @@ from recommendations.precompute import artefacts, lifecycle, publish, rollback, 
 from recommendations.precompute.pruning import prune
 from tests.recommendations.precompute.generated import build_now, reread
 
-pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("committed_db")]
 
 
 def shuffle_what_was_chosen(tenant):

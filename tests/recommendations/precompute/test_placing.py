@@ -72,7 +72,7 @@ class TestPlacements:
         assert hidden not in shown(http, "u0000", "home", limit=100)
         assert not applying.apply(tenant_id=acme.pk, now=clock.now())
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_a_version_published_during_a_build_is_applied_by_the_next(self, acme, http):
         running = build_now(acme, until="scoring")
         publish_rules(acme, "home", {"filter": ONLY_ONE})
@@ -97,7 +97,7 @@ class TestPlacements:
         assert "i0001" not in found
         assert all(int(item_id[1:]) % 4 == 1 for item_id in found)
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_consumed_items_return_after_their_time(self, acme, http):
         publish_rules(acme, "again", {"consumed": {"exclude": True, "return_after_days": 2}})
         publish_rules(acme, "always", {"consumed": {"exclude": False}})
@@ -160,7 +160,7 @@ class TestMoment:
         assert second(1.5) == "i0007"
         assert second(3) != "i0007"
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_rotation_is_stable_within_its_time_and_another_after_it(self, acme, http):
         publish_rules(acme, "home", {"rotate_minutes": 60})
         build_now(acme)
@@ -184,7 +184,7 @@ class TestMoment:
         assert "i0007" not in shown(http, "u0000", "home")
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 def test_an_erased_person_is_forgotten_at_every_placement(acme, http):
     publish_rules(acme, "shelf", {})
     build_now(acme)

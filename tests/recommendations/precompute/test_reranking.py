@@ -109,7 +109,7 @@ class TestWithAI:
         assert build_now(acme, ai=True).ai_calls == 3
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestTwice:
     def test_the_same_data_is_not_paid_for_again(self, acme, simulated_ai):
         first = build_now(acme, ai=True)
@@ -137,7 +137,7 @@ class TestTwice:
         assert simulated_ai.calls() == PEOPLE + 2
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestStatistics:
     def test_are_kept_with_the_lists(self, acme, simulated_ai, settings):
         settings.AI_CALLS_PER_BUILD = 30
@@ -198,7 +198,7 @@ class TestSkipped:
         assert build.outcomes["ai_skipped"] == {"no_key": PEOPLE + COLD}
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestFallbacks:
     def test_a_dead_provider_costs_nobody_their_list(self, acme, simulated_ai, settings):
         simulated_ai.fault("bad_request")
@@ -252,7 +252,7 @@ class TestFallbacks:
             assert UserList.objects.filter(source="ai").count() == 5
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestControlArm:
     def test_never_meets_ai_and_is_stored_with_the_list(self, acme, simulated_ai, settings):
         settings.AI_CONTROL_PERCENT = 25
@@ -312,7 +312,7 @@ class TestControlArm:
         assert (row.version, row.arm, stored(row).provenance.arm) == (2, "control", "control")
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestGate:
     def test_closed_leaves_ai_to_the_share_that_explores(self, acme, simulated_ai, settings):
         settings.AI_GATE_SEGMENTS = ["heavy"]
@@ -350,7 +350,7 @@ class TestGate:
         assert not any("a@b.c" in body for body in bodies)
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestRelease:
     def test_switched_off_by_the_tenant_nothing_is_asked(self, acme, simulated_ai):
         with scope.tenant(acme.pk):

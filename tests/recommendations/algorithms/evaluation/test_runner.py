@@ -55,7 +55,7 @@ class TestReport:
         assert report["served"]["hit_rate@10"] == pytest.approx(np.mean(hits))
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestQuality:
     """Data whose answer is known by construction; thresholds lie well below it and well above every wrong one."""
 

@@ -59,7 +59,7 @@ class TestEvaluate:
         assert report["data"]["train_rows"] + report["data"]["test_rows"] == 400
         assert report["served"]["ndcg@10"] > report["models"]["popularity"]["ndcg@10"]
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_a_tenant_gives_what_its_file_gives(self, cast, events_file):
         events = [read_event(raw, now=NOW) for raw in _events()]
         record(tenant_id=cast.acme.tenant.pk, events=events, now=NOW)
@@ -91,7 +91,7 @@ class TestEvaluate:
         with pytest.raises(CommandError, match="header"):
             _json(events=path)
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_measures_one_model_and_bounds_the_judges(self, events_file):
         report = _json(events=events_file, model=["item_item"], people=15)
 
@@ -102,7 +102,7 @@ class TestEvaluate:
         assert report["served"]["segments"]["sparse"]["people"] == 15
         assert {"novelty@10", "diversity@10", "popularity_bias@10"} <= report["served"].keys()
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_takes_the_catalogue_in(self, events_file, tmp_path):
         path = tmp_path / "items.csv"
         rows = [f"i{number},{'even' if number % 2 == 0 else 'odd'} w{number % 10},kind" for number in range(46)]
@@ -114,7 +114,7 @@ class TestEvaluate:
         assert report["data"]["cold_items"] == 6
         assert "text" in report["models"]
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_writes_a_report_that_loads_nothing(self, events_file, tmp_path):
         path = tmp_path / "report.html"
 

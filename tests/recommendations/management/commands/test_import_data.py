@@ -28,7 +28,7 @@ def run(cast, django_capture_on_commit_callbacks):
 
 
 class TestImportData:
-    @pytest.mark.drill  # a hundred thousand rows, twice
+    @pytest.mark.slow  # a hundred thousand rows, twice
     def test_takes_the_demo_data_in(self, cast, run):
         items = DATA / "items.csv.gz"
 

@@ -61,7 +61,7 @@ def test_sql_and_memory_agree_on_generated_conditions(items):
     assert compare(items, 150) > 30
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_sql_and_memory_agree_on_ten_thousand_conditions(items):
     cases = sized(short=2_000, long=10_000)
@@ -69,7 +69,7 @@ def test_sql_and_memory_agree_on_ten_thousand_conditions(items):
     assert compare(items, cases) > cases / 5
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 def test_a_form_that_orders_texts_otherwise_is_found(items, monkeypatch):
     honest = predicate._compare
 
