@@ -6,9 +6,12 @@
 FROM python:3.11-slim AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/docent
-COPY requirements.txt .
+# lightgbm: the second stage of RANKER=lightgbm too (docs/adr/0037).
+ARG EXTRA=
+COPY requirements.txt requirements-lightgbm.txt ./
 # Wheels only, each against its hash: nothing is compiled, nothing is taken that was not pinned.
-RUN /opt/docent/bin/pip install --only-binary :all: --require-hashes -r requirements.txt
+RUN /opt/docent/bin/pip install --only-binary :all: --require-hashes -r requirements.txt \
+    ${EXTRA:+-r "requirements-$EXTRA.txt"}
 
 FROM python:3.11-slim
 LABEL org.opencontainers.image.title="Docent" \
@@ -22,6 +25,10 @@ ENV PATH=/opt/docent/bin:$PATH \
     PORT=8000 \
     VAR_DIR=/var/lib/docent \
     STATIC_ROOT=/app/static
+# What implicit and lightgbm link against, and the slim image lacks.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
 # The id is fixed so that a volume keeps its owner from one image to the next.
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin docent \
     && install --directory --owner=docent --group=docent --mode=0750 /var/lib/docent /var/lib/docent/storage

@@ -82,6 +82,7 @@ format: .venv/dev ## Format and fix what can be fixed
 requirements: ## Pin the packages of requirements*.in again, with hashes
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
+	$(COMPILE) requirements-lightgbm.in -o requirements-lightgbm.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) requirements-litellm.in -o requirements-litellm.txt
 

@@ -294,6 +294,7 @@ CACHE_WARM_LISTS = env.integer("CACHE_WARM_LISTS", 100_000)  # people, the last 
 BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
 NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
+RANKER = env.choice("RANKER", "none", ("none", "lightgbm"))
 TRAIN_SECONDS = env.seconds("TRAIN_SECONDS", 1200.0)
 TRAIN_MAX_ROWS = env.integer("TRAIN_MAX_ROWS", 50_000_000, minimum=1)
 IMPRESSION_FLUSH_SECONDS = env.seconds("IMPRESSION_FLUSH_SECONDS", 0.1, minimum=0.1, maximum=60.0)

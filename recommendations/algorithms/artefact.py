@@ -41,6 +41,7 @@ class Artefact:
         weights: (reads,) positive, sum 1.
         cold: indices of the items that nobody has chosen yet and of which something else is known.
         chosen: everything that training decided and what it saw, as JSON values.
+        ranker: the second stage as text (recommendations.algorithms.ranking); empty for none.
         judgement: what the blend was worth to each person of the validation fold.
     """
 
@@ -51,6 +52,7 @@ class Artefact:
     chosen: dict[str, Any]
     judgement: Judgement = field(default_factory=Judgement.none)
     cold: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    ranker: str = ""
 
     @property
     def item_count(self) -> int:
@@ -64,6 +66,7 @@ class Artefact:
             "reads": [[read.algorithm, _finite(read.half_life)] for read in self.reads],
             "chosen": self.chosen,
             "judged_by": self.judgement.protocol,
+            "ranker": self.ranker,
             "vectors": [name for name, part in self.fitted.items() if isinstance(part, ItemVector)],
             "matrices": [name for name, part in self.fitted.items() if isinstance(part, ItemMatrix)],
         }
@@ -160,6 +163,7 @@ class Artefact:
             chosen=header["chosen"],
             judgement=Judgement(arrays["judged/people"], arrays["judged/ndcg"], header["judged_by"]),
             cold=arrays["cold"],
+            ranker=header.get("ranker", ""),
         )
 
 

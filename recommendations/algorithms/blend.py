@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
+from recommendations.algorithms.evaluation.metrics import person_metrics
+
 Array = NDArray[np.float64]
 
 
@@ -19,11 +21,36 @@ class Choices:
         features: (candidates, reads) standardised scores.
         chosen: (candidates,) 1 where the person really chose the item afterwards, else 0.
         starts: (people,) where each person's candidates start; each has one chosen candidate or more.
+        items: (candidates,) which items they are.
+        known: (people,) rows of each person's history.
+        wanted: (people,) how many items each person really chose, candidates or not.
     """
 
     features: Array
     chosen: Array
     starts: NDArray[np.int64]
+    items: NDArray[np.int64]
+    known: tuple[int, ...]
+    wanted: tuple[int, ...]
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """(people,) where each person's candidates end."""
+        return np.append(self.starts[1:], len(self.chosen))
+
+    def ndcg(self, scores: Array) -> Array:
+        """Return (people,) NDCG@10 of ranking each person's candidates by (candidates,) `scores`."""
+        best = (
+            np.argsort(-scores[start:end], kind="stable") for start, end in zip(self.starts, self.ends, strict=True)
+        )
+        return np.array([self.ndcg_of(person, ranked[:10]) for person, ranked in enumerate(best)])
+
+    def ndcg_of(self, person: int, ranked: NDArray[np.int64]) -> float:
+        """Return NDCG@10 of one person's candidates in this order, by their places among the person's."""
+        hits = np.flatnonzero(self.chosen[self.starts[person] : self.ends[person]])
+        # Items that nobody proposed cannot be hit, yet count in the ideal.
+        missed = self.wanted[person] - len(hits)
+        return person_metrics(ranked, {*hits.tolist(), *range(-1, -1 - missed, -1)})["ndcg@10"]
 
 
 def fit_weights(choices: Choices, *, l1: float, smallest_weight: float) -> Array:

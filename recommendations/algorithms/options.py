@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Fold = Literal["auto", "last10", "rand10", "global80"]
+RANKERS = ("none", "lightgbm")
 
 
 _AT_LEAST_ONE = (
@@ -38,6 +39,7 @@ class TrainingOptions:
         max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
             to keep it.
         validation_people: at most this many people choose the weights.
+        ranker: the second stage that reorders the blend's best candidates, see algorithms.second_stage.
         seconds: a training's time budget, 0 for none. Parts for which it does not suffice are left out, and named in
             what was chosen; then the result depends on the machine. Popularity and neighbours are always fitted.
         l1: strength of the pull of blend weights towards zero.
@@ -54,6 +56,7 @@ class TrainingOptions:
     max_dense_people: int = 4_000
     max_pairs: int = 40_000_000
     validation_people: int = 2_000
+    ranker: str = "none"
     seconds: float = 0.0
     l1: float = 0.001
     smallest_weight: float = 0.004
@@ -62,6 +65,8 @@ class TrainingOptions:
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if self.ranker not in RANKERS:
+            raise ValueError(f"ranker is {self.ranker!r}: choose one of {', '.join(RANKERS)}")
         if min(self.validation_people, self.seconds, self.l1) < 0 or not 0 <= self.smallest_weight < 1:
             raise ValueError(
                 "validation_people, seconds and l1 must not be negative, smallest_weight must lie in 0 to 1"

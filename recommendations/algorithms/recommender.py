@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.artefact import Artefact
+from recommendations.algorithms import ranking
+from recommendations.algorithms.artefact import Artefact, UnreadableArtefact
 from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.evidence import evidence, families
 from recommendations.algorithms.history import History, RankedHistory
 from recommendations.algorithms.protocol import ItemMatrix, ItemVector
+from recommendations.algorithms.ranking import CANDIDATES, Ranker
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Scores, read_scores, vector_scores
 
@@ -59,6 +61,7 @@ class Recommender:
         popularity = self._vector("popularity").values.astype(np.float64)
         self._fill = FILL * popularity / max(1.0, popularity.max(initial=0.0))
         self._content = tuple(place for place, read in enumerate(artefact.reads) if read.algorithm not in ALGORITHMS)
+        self._ranker = _ranker(artefact)
         self._cold = np.zeros(artefact.item_count, dtype=bool)
         self._cold[artefact.cold] = True
 
@@ -155,7 +158,10 @@ class Recommender:
         total = self._fill.copy()
         for read, weight in zip(scores, self.artefact.weights, strict=True):
             read.add_to(total, weight)
-        top = _top(total, barred, limit)
+        top = _top(total, barred, limit if self._ranker is None else max(limit, CANDIDATES))
+        if self._ranker is not None and len(history.items):
+            top = self._reordered(self._ranker, top, scores, total, known=len(history.items))
+        top = top[:limit]
         if self._content and len(self.artefact.cold):
             alike = np.zeros(self.item_count)
             for place in self._content:
@@ -168,6 +174,20 @@ class Recommender:
             evidence=spoken,
             parts=families(self.artefact, scores, top),
         )
+
+    def _reordered(
+        self, ranker: Ranker, top: IntArray, scores: list[Scores], total: NDArray[np.float64], *, known: int
+    ) -> IntArray:
+        """Return the list with its best candidates in the second stage's order; in `total` they trade their scores."""
+        best = top[:CANDIDATES]
+        if not len(best):
+            return top
+        scratch = np.zeros(self.item_count)
+        said = np.stack([score.standardised(scratch, best) for score in scores], axis=1)
+        counts = self._vector("popularity").values[best].astype(np.float64)
+        places = ranking.order(ranker.scores(said, said @ self.artefact.weights, counts, known))
+        total[best[places]] = total[best]
+        return np.concatenate([best[places], top[CANDIDATES:]])
 
     def _row(self, name: str, item: int) -> NDArray[np.float64]:
         """Return (items,) what the item speaks for in this matrix, 1 at most."""
@@ -201,6 +221,20 @@ class Recommender:
         part = self._fitted[name]
         assert isinstance(part, ItemVector)
         return part
+
+
+def _ranker(artefact: Artefact) -> Ranker | None:
+    """Return the artefact's second stage; none where this host lacks the package, so the blend's order is served.
+
+    Raises:
+        UnreadableArtefact: its text is not a second stage.
+    """
+    if not artefact.ranker or not ranking.is_installed():
+        return None
+    try:
+        return Ranker(artefact.ranker)
+    except ranking.UnreadableRanker as error:
+        raise UnreadableArtefact(str(error)) from error
 
 
 def _falling(scores: NDArray[np.float64]) -> FloatArray:

@@ -17,6 +17,7 @@ from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
+from recommendations.algorithms.second_stage import FEWEST_PEOPLE, SecondStage, learn
 from recommendations.algorithms.timing import Budget
 from recommendations.algorithms.validation import Choice, choose, make_fold
 
@@ -84,8 +85,9 @@ def train(
         reads += [read for name in content for read in content_reads(name, with_times=with_times)]
         report("validation: choosing weights", 0.5)
         choice = choose(fold, trial, reads, options)
-        trial.clear()
         blend = _with_content(_blend(reads, choice), reads, choice, content)
+        stage = _second_stage(choice, reads, blend, trial["popularity"], options, budget)
+        trial.clear()
         similar = _similar_from(usable)
         fitted: dict[str, Fitted] = {}
         for index, algorithm in enumerate(wanted := _wanted(usable, blend, similar)):
@@ -93,6 +95,8 @@ def train(
                 continue
             report(f"fitting {algorithm.name}", 0.6 + 0.4 * index / len(wanted))
             fitted[algorithm.name] = _over_all(algorithm.fit(interactions, options), places, len(item_ids))
+        if not all(read.algorithm in fitted or read.algorithm in content for read in blend):
+            stage = SecondStage.none("not all parts that it was taught with could be fitted in time")
         blend = _without(blend, budget.skipped)
         fitted |= {name: ItemMatrix(matrix) for name, matrix in content.items() if _is_read(name, blend)}
     report("trained", 1.0)
@@ -101,8 +105,11 @@ def train(
         fitted=fitted,
         reads=tuple(blend),
         weights=np.array(list(blend.values())),
-        chosen=_describe(fold.protocol, reads, choice, blend, similar) | {"skipped": budget.skipped},
-        judgement=choice.judgement,
+        chosen=_describe(fold.protocol, reads, choice, blend, similar)
+        | {"skipped": budget.skipped}
+        | ({"second_stage": stage.said} if stage.said else {}),
+        judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
+        ranker=stage.text,
         cold=_cold(fitted, content, places, len(item_ids)),
     )
 
@@ -129,6 +136,30 @@ def _without(blend: dict[Read, float], skipped: list[str]) -> dict[Read, float]:
     if total <= 2 * WHISPER:
         return {Read("popularity", None): 1.0}
     return {read: weight / total for read, weight in left.items()}
+
+
+def _second_stage(
+    choice: Choice,
+    reads: list[Read],
+    blend: dict[Read, float],
+    popularity: Fitted,
+    options: TrainingOptions,
+    budget: Budget,
+) -> SecondStage:
+    """Return the second stage that the options ask for, or why there is none."""
+    if options.ranker == "none":
+        return SecondStage.none()
+    if choice.people < FEWEST_PEOPLE or not choice.weights.any():
+        return SecondStage.none(f"{choice.people} people judge, and it takes {FEWEST_PEOPLE}")
+    if choice.basis.protocol == "global80":
+        # What is to come is another crowd's choice than the one that the fold would teach.
+        return SecondStage.none("one moment divides everybody's past and future")
+    if not budget.may_try(options.ranker, always=False):
+        return SecondStage.none("no time was left")
+    assert isinstance(popularity, ItemVector)
+    columns = [reads.index(read) for read in blend]
+    weights = np.array(list(blend.values()))
+    return learn(choice.basis.choices, columns, weights, popularity.values, choice.basis.together, options)
 
 
 def content_reads(name: str, *, with_times: bool) -> list[Read]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.blend import Array, Choices, fit_weights
 from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.evaluation.metrics import person_metrics
 from recommendations.algorithms.evaluation.protocols import Rows, split
 from recommendations.algorithms.gate import Judgement, digest
 from recommendations.algorithms.history import RankedHistory, histories_of
@@ -37,6 +36,35 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
+class Basis:
+    """Candidates of those judges that any read could hit.
+
+    Attributes:
+        names: (judges,) ids of all judges.
+        hit: (people of the choices,) which of the judges they are.
+        alone: (reads, people of the choices) NDCG@10 of each read.
+        together: (people of the choices,) the same of the blend; empty when undecided.
+    """
+
+    protocol: str
+    names: tuple[str, ...]
+    choices: Choices
+    hit: list[int]
+    alone: Array
+    together: Array
+
+    def each(self, values: Array) -> Array:
+        """Return (judges,) values: people whom no read could hit count as zero."""
+        spread = np.zeros(len(self.names))
+        spread[self.hit] = values
+        return spread
+
+    def judgement(self, values: Array) -> Judgement:
+        """Return what these values of the people of the choices say to the gate."""
+        return Judgement.of(self.names, self.each(values), self.protocol)
+
+
+@dataclass(frozen=True, eq=False)
 class Choice:
     """What the fold decided.
 
@@ -46,6 +74,7 @@ class Choice:
         blend_ndcg: the same for the blend; 0 when undecided.
         people: how many people judged.
         judgement: what the blend was worth to each of them.
+        basis: what it was decided on.
     """
 
     weights: Array
@@ -53,6 +82,7 @@ class Choice:
     blend_ndcg: float
     people: int
     judgement: Judgement
+    basis: Basis
 
 
 def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
@@ -77,39 +107,39 @@ def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options
     lead is luck of picking the best of many.
     """
     judges = _judges(fold, options)
-    choices, relevant, hit = _choices(fold, fitted, reads, judges)
+    choices, hit = _choices(fold, fitted, reads, judges)
     people = len(judges)
-    if len(relevant) < FEWEST_PEOPLE:
-        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, people, Judgement.none())
-    alone = np.stack([_ndcg(choices, choices.features[:, read], relevant) for read in range(len(reads))])
+    names = tuple(fold.past.user_ids[person] for person in judges)
+    none = np.empty(0)
+    if len(hit) < FEWEST_PEOPLE:
+        basis = Basis(fold.protocol, names, choices, hit, np.zeros((len(reads), len(hit))), none)
+        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, people, Judgement.none(), basis)
+    alone = np.stack([choices.ndcg(choices.features[:, read]) for read in range(len(reads))])
     weights = fit_weights(choices, l1=options.l1, smallest_weight=options.smallest_weight)
-    together = _ndcg(choices, choices.features @ weights, relevant)
+    together = choices.ndcg(choices.features @ weights)
     best = int(alone.mean(axis=1).argmax())
     lead = alone[best] - together
     if lead.mean() > CLEARLY * lead.std(ddof=1) / np.sqrt(len(lead)):
         weights = np.zeros(len(reads))
         weights[best] = 1.0
         together = alone[best]
-    # People whom no read could hit count as zero.
-    each = np.zeros(people)
-    each[hit] = together
-    names = [fold.past.user_ids[person] for person in judges]
-    judgement = Judgement.of(names, each, fold.protocol)
-    return Choice(weights, alone.sum(axis=1) / people, float(each.mean()), people, judgement)
+    basis = Basis(fold.protocol, names, choices, hit, alone, together)
+    mean = float(basis.each(together).mean())
+    return Choice(weights, alone.sum(axis=1) / people, mean, people, basis.judgement(together), basis)
 
 
 def _choices(
     fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], judges: NDArray[np.int64]
-) -> tuple[Choices, list[int], list[int]]:
-    """Return candidates of the judges that have any hit among them, how many items were relevant to each, and which
-    of the judges they are."""
+) -> tuple[Choices, list[int]]:
+    """Return candidates of the judges that have any hit among them, and which of the judges they are."""
     item_count = fold.past.item_count
     past, future = histories_of(fold.past), histories_of(fold.future)
     histories = [RankedHistory.of(past[person], item_count) for person in judges]
     scratch = np.zeros(item_count)
     features: list[Array] = []
     chosen: list[Array] = []
-    relevant: list[int] = []
+    items: list[NDArray[np.int64]] = []
+    wanted: list[int] = []
     hits: list[int] = []
     for place, (person, history, scores) in enumerate(
         zip(judges, histories, read_scores(fitted, reads, histories, item_count), strict=True)
@@ -122,15 +152,18 @@ def _choices(
         features.append(np.stack([read.standardised(scratch, candidates) for read in scores], axis=1))
         chosen.append(hit)
         hits.append(place)
-        relevant.append(len(future[person].items))
+        items.append(candidates.astype(np.int64))
+        wanted.append(len(future[person].items))
     sizes = np.array([len(part) for part in chosen], dtype=np.int64)
     return (
         Choices(
             features=np.concatenate([*features, np.empty((0, len(reads)))]),
             chosen=np.concatenate([*chosen, np.empty(0)]),
             starts=np.cumsum(sizes) - sizes,
+            items=np.concatenate([*items, np.empty(0, dtype=np.int64)]),
+            known=tuple(len(histories[place].items) for place in hits),
+            wanted=tuple(wanted),
         ),
-        relevant,
         hits,
     )
 
@@ -145,16 +178,3 @@ def _judges(fold: Fold, options: TrainingOptions) -> NDArray[np.int64]:
         digests = np.array([digest(fold.past.user_ids[person]) for person in predictable], dtype=np.uint64)
         predictable = np.sort(predictable[np.argsort(digests)[: options.validation_people]])
     return predictable.astype(np.int64)
-
-
-def _ndcg(choices: Choices, scores: Array, relevant: list[int]) -> Array:
-    """Return (people,) NDCG@10 of ranking each person's candidates by `scores`."""
-    ends = np.append(choices.starts[1:], len(scores))
-    values = []
-    for start, end, count in zip(choices.starts, ends, relevant, strict=True):
-        best = np.argsort(-scores[start:end], kind="stable")[:10]
-        hits = np.flatnonzero(choices.chosen[start:end])
-        # Items that nobody proposed cannot be hit, yet count in the ideal.
-        wanted = {*hits.tolist(), *range(-1, -1 - (count - len(hits)), -1)}
-        values.append(person_metrics(best, wanted)["ndcg@10"])
-    return np.array(values)

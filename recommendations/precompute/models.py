@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from core import clock
+from recommendations.precompute import checks  # noqa: F401  # registers the system checks
 
 
 class Artefact(models.Model):

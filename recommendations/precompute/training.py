@@ -95,7 +95,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     interactions = window.interactions()
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
-    options = TrainingOptions(threads=THREADS, seconds=settings.TRAIN_SECONDS)
+    options = TrainingOptions(threads=THREADS, seconds=settings.TRAIN_SECONDS, ranker=settings.RANKER)
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)
     verdict = _judge(build, fitted, active)
     file, size = artefacts.store(fitted, tenant_id=build.tenant_id)

@@ -1,8 +1,11 @@
 """Measure recommendation quality on MovieLens latest-small, the table in docs comes from here.
 
 python -m tests.benchmarks.quality                       last10, seeds 0 to 4
+python -m tests.benchmarks.quality --ranker lightgbm     with the second stage, and the blend without it beside it
 python -m tests.benchmarks.quality --protocol rand10 --seeds 3
 python -m tests.benchmarks.quality --pruning             what keeping 500, 200 or 100 neighbours loses
+
+Intervals are of the mean over the seeds: one value per person, averaged over the seeds, people resampled (95 %).
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recommendations.algorithms.evaluation.bootstrap import Interval, interval, paired
 from recommendations.algorithms.evaluation.metrics import METRICS
 from recommendations.algorithms.evaluation.protocols import PROTOCOLS, Rows
 from recommendations.algorithms.evaluation.runner import Report, evaluate
-from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.options import RANKERS, TrainingOptions
 
 EVENTS = Path(__file__).parents[1] / "data" / "movielens" / "events.csv.gz"
 COLUMNS = (*METRICS, "coverage@10")
@@ -39,33 +44,57 @@ def main() -> None:
     parser.add_argument("--events", type=Path, default=EVENTS)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="last10")
     parser.add_argument("--seeds", type=int, default=5, help="run the seeds 0 .. SEEDS - 1")
+    parser.add_argument("--ranker", choices=RANKERS, default="none")
     parser.add_argument("--pruning", action="store_true", help="compare numbers of neighbours instead")
     arguments = parser.parse_args()
     rows = read_events(arguments.events)
     if arguments.pruning:
         _pruning(rows, arguments.protocol, arguments.seeds)
     else:
-        _quality(rows, arguments.protocol, arguments.seeds)
+        _quality(rows, arguments.protocol, arguments.seeds, arguments.ranker)
 
 
-def _quality(rows: Rows, protocol: str, seeds: int) -> None:
+def _quality(rows: Rows, protocol: str, seeds: int, ranker: str) -> None:
     reports = []
     for seed in range(seeds):
         started = time.monotonic()
-        reports.append(evaluate(rows, protocol, seed))
-        served = reports[-1].served
-        seconds = time.monotonic() - started
-        print(f"seed {seed}: served ndcg@10 {served['ndcg@10']:.4f} ± {served['ndcg@10_se']:.4f}, {seconds:.0f} s")
-    print(f"\n{protocol}, mean of seeds 0 to {seeds - 1}\n\n| model | " + " | ".join(COLUMNS) + " |")
-    print("|---" * (1 + len(COLUMNS)) + "|")
-    for name in reports[0].models:
-        print(_row(name, [report.models[name] for report in reports]))
-    print(_row("**served**", [report.served for report in reports]))
+        reports.append(evaluate(rows, protocol, seed, TrainingOptions(ranker=ranker)))
+        said = "; ".join(
+            f"{name} ndcg@10 {each['ndcg@10']:.4f} ± {each['ndcg@10_se']:.4f}"
+            for name, each in [*reports[-1].stages.items(), ("served", reports[-1].served)]
+        )
+        stage = reports[-1].chosen.get("second_stage", "")
+        print(f"seed {seed}: {said}, {time.monotonic() - started:.0f} s {stage}", flush=True)
+    columns = " | ".join(COLUMNS)
+    print(f"\n{protocol}, mean of seeds 0 to {seeds - 1}\n\n| model | {columns} | ndcg@10, 95 % |")
+    print("|---" * (2 + len(COLUMNS)) + "|")
+    every = [set(report.measured) for report in reports]
+    names = [name for name in reports[0].measured if name != "served" and all(name in each for each in every)]
+    for name in names:
+        print(_row(name, reports, name))
+    print(_row("**served**", reports, "served"))
+    best = max((name for name in names if name in reports[0].models), key=lambda name: _of_people(reports, name).mean())
+    for other in [best, *(name for name in names if name in reports[0].stages)]:
+        lead = paired(_of_people(reports, "served"), _of_people(reports, other))
+        print(f"\nserved against {other}: {_said(lead, signed=True)}")
 
 
-def _row(name: str, measured: list[dict[str, float]]) -> str:
-    means = [np.mean([one[column] for one in measured]) for column in COLUMNS]
-    return f"| {name} | " + " | ".join(f"{mean:.4f}" for mean in means) + " |"
+def _of_people(reports: list[Report], name: str) -> NDArray[np.float64]:
+    """(people,) NDCG@10, averaged over the seeds; every seed judges the same people."""
+    return np.asarray(np.mean([report.measured[name].values["ndcg@10"] for report in reports], axis=0))
+
+
+def _said(found: Interval, *, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{found.mean:{sign}.4f} [{found.low:{sign}.4f}, {found.high:{sign}.4f}]"
+
+
+def _row(title: str, reports: list[Report], name: str) -> str:
+    summaries = [report.measured[name].summary() for report in reports]
+    means = [np.mean([one[column] for one in summaries]) for column in COLUMNS]
+    spread = interval(_of_people(reports, name))
+    cells = " | ".join(f"{mean:.4f}" for mean in means)
+    return f"| {title} | {cells} | {spread.low:.4f} to {spread.high:.4f} |"
 
 
 def _pruning(rows: Rows, protocol: str, seeds: int) -> None:

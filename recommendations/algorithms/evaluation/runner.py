@@ -11,6 +11,7 @@ import numpy as np
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.evaluation.bootstrap import paired
 from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
 from recommendations.algorithms.evaluation.protocols import Rows, split
 from recommendations.algorithms.options import TrainingOptions
@@ -18,18 +19,25 @@ from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.training import content_reads, reads_of, train
 
+# What the lists would be without the second stage that reorders them.
+BLEND = "blend"
+
 
 @dataclass(frozen=True)
 class Report:
-    """The measurements of one run; `models` holds each algorithm alone, `served` the blend as production serves it.
+    """The measurements of one run; `models` holds each algorithm alone, `served` what production would
+    serve, and `stages`, where a second stage reorders the blend, the blend without it.
 
+    `leads` says by how much `served` is better, within people, than the best of the models and than each of the stages.
     `measured` holds what they were made of, by the same names and "served": one value per person.
     """
 
     protocol: str
     seed: int
     models: dict[str, dict[str, Any]]
+    stages: dict[str, dict[str, Any]]
     served: dict[str, Any]
+    leads: dict[str, dict[str, Any]]
     chosen: dict[str, Any]
     data: dict[str, int]
     measured: dict[str, Measured] = field(repr=False)
@@ -40,7 +48,9 @@ class Report:
             "protocol": self.protocol,
             "seed": self.seed,
             "models": self.models,
+            "stages": self.stages,
             "served": self.served,
+            "leads": self.leads,
             "chosen": self.chosen,
             "data": self.data,
         }
@@ -75,6 +85,8 @@ def evaluate(
     interactions = over_items(interactions, artefact.item_ids)
     judges = Judges.of(rows, parts.test, interactions, most=most_people, seed=seed)
     measured = {"served": judges.measure(artefact)}
+    if artefact.ranker:
+        measured[BLEND] = judges.measure(replace(artefact, ranker=""))
     reads = {} if with_models is False else best_reads(artefact)
     for name, read in reads.items():
         if with_models is True or name in with_models:  # type: ignore[operator]
@@ -83,9 +95,11 @@ def evaluate(
         protocol=protocol,
         seed=seed,
         models={
-            name: {**each.summary(), "read": reads[name].label} for name, each in measured.items() if name != "served"
+            name: {**each.summary(), "read": reads[name].label} for name, each in measured.items() if name in reads
         },
+        stages={name: each.summary() for name, each in measured.items() if name == BLEND},
         served=measured["served"].summary(),
+        leads=_leads(measured, reads),
         chosen=artefact.chosen,
         data={
             "train_rows": int(parts.train.sum()),
@@ -98,6 +112,19 @@ def evaluate(
         },
         measured=measured,
     )
+
+
+def _leads(measured: dict[str, Measured], models: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the difference of NDCG@10 to the best single model and to what else could be served, with intervals."""
+    means = {name: float(each.values["ndcg@10"].mean()) for name, each in measured.items() if len(each.known)}
+    compared = [name for name in means if name == BLEND]
+    if alone := [name for name in means if name in models]:
+        compared.append(max(alone, key=lambda name: means[name]))
+    leads = {}
+    for name in compared:
+        found = paired(measured["served"].values["ndcg@10"], measured[name].values["ndcg@10"])
+        leads[name] = {"ndcg@10": found.mean, "ci": [found.low, found.high], "worse": found.high < 0}
+    return leads
 
 
 def best_reads(artefact: Artefact) -> dict[str, Read]:
@@ -120,4 +147,4 @@ def _alone(read: Read, interactions: Interactions, artefact: Artefact, options: 
     fitted = dict(artefact.fitted)
     if read.algorithm not in fitted:
         fitted[read.algorithm] = ALGORITHMS[read.algorithm].fit(interactions, options)
-    return replace(artefact, fitted=fitted, reads=(read,), weights=np.ones(1))
+    return replace(artefact, fitted=fitted, reads=(read,), weights=np.ones(1), ranker="")

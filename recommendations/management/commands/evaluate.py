@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
@@ -15,10 +16,12 @@ from recommendations.algorithms.evaluation.breadth import BREADTH
 from recommendations.algorithms.evaluation.page import page
 from recommendations.algorithms.evaluation.protocols import PROTOCOLS, InvalidSplit
 from recommendations.algorithms.evaluation.runner import Report, evaluate
+from recommendations.algorithms.options import RANKERS, TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant
+from recommendations.precompute.checks import RANKER_HINT, lacks_ranker
 
 COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
 KINDS = (*sorted({name.partition("@")[0] for name in ALGORITHMS}), "text")
@@ -44,6 +47,7 @@ class Command(BaseCommand):
             choices=(*KINDS, "served"),
             help="Only this model beside what is served; may be repeated. Without it, all of them.",
         )
+        parser.add_argument("--ranker", choices=RANKERS, help="The second stage; without it, what RANKER says")
         parser.add_argument("--people", type=int, metavar="N", help="Let so many people judge at most")
         parser.add_argument("--json", action="store_true", help="Print JSON and nothing else")
         parser.add_argument("--html", type=Path, metavar="FILE", help="Write a report with plots")
@@ -54,12 +58,16 @@ class Command(BaseCommand):
             raise CommandError("--items goes with --events; a tenant's catalogue is in the database.")
         if options["seed"] < 0 or (options["people"] is not None and options["people"] < 1):
             raise CommandError("--seed must not be negative, and --people at least 1.")
+        ranker = options["ranker"] or settings.RANKER
+        if lacks_ranker(ranker):
+            raise CommandError(f"The second stage {ranker} needs a package that is not installed. {RANKER_HINT}")
         try:
             data = self._data(options)
             report = evaluate(
                 data.rows,
                 options["protocol"],
                 options["seed"],
+                TrainingOptions(ranker=ranker),
                 catalogue=data.catalogue,
                 with_models=True if options["model"] is None else options["model"],
                 most_people=options["people"],
@@ -88,13 +96,19 @@ class Command(BaseCommand):
         write(f"Protocol {report.protocol}, seed {report.seed}. {data.meaning}")
         write(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in report.data.items()))
         write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()) + "\n")
-        width = max(len(name) for name in (*report.models, "served: the blend"))
+        width = max(len(name) for name in (*report.models, "served: second stage"))
         write(f"{'':{width}}  " + "  ".join(f"{name:>11.11}" for name in COLUMNS))
         by_merit = sorted(report.models.items(), key=lambda entry: -entry[1]["ndcg@10"])
-        for name, measured in [*by_merit, ("served: the blend", report.served)]:
+        served = "served: second stage" if report.stages else "served: the blend"
+        for name, measured in [*by_merit, *report.stages.items(), (served, report.served)]:
             write(f"{name:{width}}  " + "  ".join(f"{measured[column]:11.4f}" for column in COLUMNS))
         low, high = report.served["ndcg@10_ci"]
-        write(f"\nThe blend's ndcg@10 with its 95 % interval: {report.served['ndcg@10']:.4f} [{low:.4f}, {high:.4f}]")
+        write(f"\nServed, ndcg@10 with its 95 % interval: {report.served['ndcg@10']:.4f} [{low:.4f}, {high:.4f}]")
+        for name, lead in report.leads.items():
+            low, high = lead["ci"]
+            other = "the blend without the second stage" if name in report.stages else f"the best single part, {name}"
+            verdict = "worse beyond noise" if lead["worse"] else "not worse beyond noise"
+            write(f"Against {other}: {lead['ndcg@10']:+.4f} [{low:+.4f}, {high:+.4f}] for the same people, {verdict}")
         write("By what was known of people:")
         for name, segment in report.served["segments"].items():
             low, high = segment["ndcg@10_ci"]
