@@ -1,5 +1,6 @@
 """Experiments: set up as drafts, started and ended by hand, with a page of what was found."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
@@ -18,7 +19,8 @@ from recommendations.attribution import experiments
 from recommendations.attribution.experiments import Against, Look
 from recommendations.attribution.outcomes import ArmOutcome
 from recommendations.attribution.sequential import Comparison, Share
-from recommendations.models import Experiment, ExperimentArm, Exposure
+from recommendations.models import Artefact, Experiment, ExperimentArm, Exposure, PlacementVersion
+from recommendations.precompute import trials
 
 
 class ExperimentForm(forms.ModelForm):
@@ -33,12 +35,47 @@ class ExperimentForm(forms.ModelForm):
         return given
 
 
+class ArmForm(forms.ModelForm):
+    """Version and artefact must be the tenant's."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuses what another tenant has, and an artefact that may not serve."""
+        given: dict[str, Any] = super().clean() or {}
+        tenant_id = self.instance.experiment.tenant_id if self.instance.experiment_id else None
+        for name in ("version", "artefact"):
+            if given.get(name) is not None and tenant_id not in (None, given[name].tenant_id):
+                raise forms.ValidationError({name: f"This {name} belongs to another tenant."})
+        if given.get("artefact") is not None and given["artefact"].refused:
+            raise forms.ValidationError({"artefact": "The quality gate refused this artefact."})
+        return given
+
+
+class VersionChoice(forms.ModelChoiceField):
+    """Versions with their placements: a number says little alone."""
+
+    def label_from_instance(self, version: Any) -> str:
+        """The placement, the number, and whether it is a draft."""
+        return f"{version.placement} {version}"
+
+
 class ArmInline(admin.TabularInline):
     """The arms; a is the control. They stay as they are once the experiment has started."""
 
     model = ExperimentArm
-    fields = ["letter", "percent", "ai"]
+    form = ArmForm
+    fields = ["letter", "percent", "version", "artefact", "ai"]
     extra = 2
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """What an arm may name: versions with their placements, and artefacts that may serve."""
+        if db_field.name == "version":
+            versions = PlacementVersion.objects.select_related("placement").order_by("placement", "-number")
+            return super().formfield_for_foreignkey(
+                db_field, request, **kwargs, queryset=versions, form_class=VersionChoice
+            )
+        if db_field.name == "artefact":
+            kwargs["queryset"] = Artefact.objects.filter(refused=False).order_by("-pk")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def _draft(self, experiment: Any) -> bool:
         return experiment is None or experiment.status == Experiment.Status.DRAFT
@@ -111,7 +148,7 @@ class ExperimentAdmin(TenantAdmin):
     def start(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
         """Starts the chosen drafts."""
         for each in queryset:
-            self._try(request, each, experiments.start, "is started")
+            self._try(request, each, trials.start, "is started")
 
     @admin.action(permissions=["change"], description="End: nobody is in an arm from the next build on")
     def end(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
@@ -140,7 +177,7 @@ class ExperimentAdmin(TenantAdmin):
             "title": f"Results: {experiment}",
             "experiment": experiment,
             "look": seen,
-            "rows": _rows(seen) if seen else [],
+            "rows": _rows(seen, _differences(experiment)) if seen else [],
         }
         return TemplateResponse(request, "admin/recommendations/experiment_results.html", context)
 
@@ -158,13 +195,30 @@ class ExposureAdmin(ReadOnlyTenantAdmin):
         return ["tenant", "end_user"]
 
 
-def _rows(seen: Look) -> list[dict[str, str]]:
-    return [_row(seen.control, None), *(_row(each.outcome, each) for each in seen.against)]
+def _differences(experiment: Experiment) -> dict[str, str]:
+    """What is special about each arm, by label."""
+    arms = ExperimentArm.objects.filter(tenant_id=experiment.tenant_id, experiment=experiment)
+    return {arm.label: ", ".join(_special(arm)) or "as usual" for arm in arms.select_related("version")}
 
 
-def _row(outcome: ArmOutcome, against: Against | None) -> dict[str, str]:
+def _special(arm: ExperimentArm) -> Iterator[str]:
+    if arm.version is not None:
+        yield f"rules of v{arm.version.number}"
+    if arm.artefact_id is not None:
+        yield f"artefact #{arm.artefact_id}"
+    if not arm.ai:
+        yield "without AI"
+
+
+def _rows(seen: Look, special: Mapping[str, str]) -> list[dict[str, str]]:
+    control = _row(seen.control, None, special)
+    return [control, *(_row(each.outcome, each, special) for each in seen.against)]
+
+
+def _row(outcome: ArmOutcome, against: Against | None, special: Mapping[str, str]) -> dict[str, str]:
     return {
         "arm": outcome.arm + (" (control)" if against is None else ""),
+        "made": special.get(outcome.arm, ""),
         "people": f"{outcome.people:,}",
         "compared": f"{outcome.clicks.people:,}",
         "clicked": _share(outcome.clicks),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from recommendations.ai.explain import explain, language, quotable
 from recommendations.ai.facts import Candidate, FactSheet, HistoryItem, ItemId, contents_of, fact_sheet
 from recommendations.ai.guard import Order, is_number, repair_order
-from recommendations.ai.prompts import PROMPT_VERSION, RERANK_SCHEMA, SCHEMA_NAME, rerank_messages
+from recommendations.ai.prompts import PROMPT_VERSION, RERANK_SCHEMA, SCHEMA_NAME, VERSIONS, rerank_messages
 from recommendations.ai.provider import Completion, CompletionRequest, Provider, ProviderError
 from recommendations.ai.reason_guard import check_reason, evidence_texts
 
@@ -40,6 +40,8 @@ class RerankRequest:
     locale: str = "en"
     max_rise: int = MAX_RISE
     """How many places a candidate may gain; 0 keeps the order and asks for reasons only."""
+    prompt: str = PROMPT_VERSION
+    """Which of the prompts' versions asks."""
 
     def __post_init__(self) -> None:
         if not MIN_CANDIDATES <= len(self.candidates) <= MAX_CANDIDATES:
@@ -50,6 +52,8 @@ class RerankRequest:
             raise ValueError(f"max_rise is {self.max_rise}; give 0 or more")
         if len({each.item_id for each in self.candidates}) < len(self.candidates):
             raise ValueError("candidates names an item twice; give each once")
+        if self.prompt not in VERSIONS:
+            raise ValueError(f"there is no prompt {self.prompt!r}; give one of {', '.join(VERSIONS)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,8 @@ def pose(request: RerankRequest) -> Question:
         shuffled=shuffled,
         sheet=sheet,
         completion_request=replace(
-            completion_request(sheet, locale=request.locale), subject=subject_of(request.person_key)
+            completion_request(sheet, locale=request.locale, prompt=request.prompt),
+            subject=subject_of(request.person_key),
         ),
     )
 
@@ -138,19 +143,19 @@ def read_answer(question: Question, completion: Completion, *, simulated: bool) 
         order=order,
         violations=dict(violations),
         completion=completion,
-        prompt_version=PROMPT_VERSION,
+        prompt_version=request.prompt,
         simulated=simulated,
     )
 
 
-def completion_request(sheet: FactSheet, *, locale: str) -> CompletionRequest:
+def completion_request(sheet: FactSheet, *, locale: str, prompt: str = PROMPT_VERSION) -> CompletionRequest:
     """Return the question for a sheet of facts: what a preview of costs counts and a cache digests."""
     return CompletionRequest(
         purpose="rerank",
-        messages=rerank_messages(sheet, locale=language(locale)),
+        messages=rerank_messages(sheet, locale=language(locale), version=prompt),
         schema_name=SCHEMA_NAME,
         schema=RERANK_SCHEMA,
-        prompt_version=PROMPT_VERSION,
+        prompt_version=prompt,
         contents=contents_of(sheet),
     )
 

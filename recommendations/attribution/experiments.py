@@ -1,4 +1,4 @@
-"""Experiments: started, looked at, decided, ended; and in which arm somebody is.
+"""Experiments: started, looked at, decided, ended.
 
 The stop rule: decided when an arm's p falls to alpha (over the number of arms besides the control), for better or
 worse; when a guard breaks; or when its days are over. Guards: the other metric must not be surely worse in an arm, and
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts import flags, scope
+from accounts import scope
 from core.errors import Conflict
 from core.webhooks.emit import emit
 from recommendations.attribution import sequential
 from recommendations.attribution.models import Experiment, ExperimentArm
 from recommendations.attribution.outcomes import ArmOutcome, by_arm
 from recommendations.attribution.sequential import Comparison, Share
+from recommendations.placements import versions
 
 RATIO_ALPHA = 0.001
-BUCKETS = 10_000
 Status = Experiment.Status
 
 
@@ -43,38 +43,12 @@ class Look:
     verdict: str
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """The arms of a placement's running experiment; `arm_of` says who is in which."""
-
-    tenant_id: int
-    experiment_id: int
-    arms: tuple[tuple[int, str, bool], ...]
-
-    def arm_of(self, user_id: str) -> tuple[str, bool] | None:
-        """The person's label and whether AI may work for it; None for those outside. The same always."""
-        drawn = flags.bucket(f"experiment:{self.experiment_id}", tenant_id=self.tenant_id, user_id=user_id)
-        return next(((label, ai) for until, label, ai in self.arms if drawn < until), None)
-
-
-def assignment(*, tenant_id: int, placement_id: int) -> Assignment | None:
-    """What is to be assigned at a placement now. Inside the tenant's scope."""
-    running = Experiment.objects.filter(
-        tenant_id=tenant_id, placement_id=placement_id, status__in=Experiment.ASSIGNING
-    ).first()
-    if running is None:
-        return None
-    until, arms = 0, []
-    for arm in _arms(running):
-        until += arm.percent * BUCKETS // 100
-        arms.append((until, arm.label, arm.ai))
-    return Assignment(tenant_id, running.pk, tuple(arms))
-
-
 def start(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
-    """From the next lists on people are spread over the arms.
+    """From the next build on people are spread over the arms. What the versions say is copied: drafts may change on.
 
-    Raises: Conflict where it is no draft, its arms do not add up, or another runs at the placement.
+    Start one through `recommendations.precompute.trials`, which looks at the arms' artefacts first.
+    Raises: Conflict where it is no draft, its arms do not add up, a version is another placement's, or another
+        experiment runs at the placement; InvalidInput for rules that are not valid (any more).
     """
     with scope.tenant(tenant_id):
         experiment = Experiment.objects.select_for_update().get(tenant_id=tenant_id, pk=experiment_id)
@@ -86,6 +60,8 @@ def start(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
         others = Experiment.objects.filter(placement_id=experiment.placement_id, status__in=Experiment.ASSIGNING)
         if others.exists():
             raise Conflict("Another experiment runs at this placement.")
+        for arm in arms:
+            _fix(arm, experiment)
         experiment.status, experiment.started_at = Status.RUNNING, now
         experiment.save(update_fields=["status", "started_at"])
 
@@ -109,6 +85,7 @@ def look(experiment: Experiment, *, now: datetime) -> Look:
         placement=experiment.placement.name,
         arms=[arm.label for arm in arms],
         horizon=timedelta(hours=experiment.horizon_hours),
+        until=experiment.ended_at or now,
         now=now,
     )
     return _judged(experiment, arms, outcomes, now)
@@ -189,5 +166,17 @@ def _verdict(experiment: Experiment, against: Sequence[Against], ratio: float, a
     return ""
 
 
+def _fix(arm: ExperimentArm, experiment: Experiment) -> None:
+    """Copies the rules of the arm's version."""
+    if arm.version is None:
+        return
+    if arm.version.placement_id != experiment.placement_id:
+        raise Conflict(f"The version of arm {arm.letter} is another placement's.")
+    versions.checked(arm.version.rules)
+    arm.rules = arm.version.rules
+    arm.save(update_fields=["rules"])
+
+
 def _arms(experiment: Experiment) -> list[ExperimentArm]:
-    return list(ExperimentArm.objects.filter(tenant_id=experiment.tenant_id, experiment=experiment).order_by("letter"))
+    arms = ExperimentArm.objects.filter(tenant_id=experiment.tenant_id, experiment=experiment)
+    return list(arms.select_related("version").order_by("letter"))

@@ -1,9 +1,12 @@
 """What was shown for how long it matters, and counts by day that name nobody."""
 
+import re
 from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+
+_LABEL = re.compile(r"x\d+[a-h]")
 
 
 class Impression(models.Model):
@@ -178,7 +181,10 @@ class Experiment(models.Model):
 
 
 class ExperimentArm(models.Model):
-    """One way of making the lists of an experiment."""
+    """One way of making the lists of an experiment: by which rules, from which artefact, with AI or without.
+
+    `rules` and `artefact` stay named when the version and the artefact are long gone.
+    """
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
@@ -189,6 +195,26 @@ class ExperimentArm(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(99)], help_text="Of all people at the placement."
     )
     ai = models.BooleanField(default=True, help_text="Whether AI may rerank the lists of this arm.")
+    version = models.ForeignKey(
+        "recommendations.PlacementVersion",
+        on_delete=models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Whose rules and prompt its lists follow, a draft too; empty: the placement's active version.",
+    )
+    rules = models.JSONField(
+        null=True, blank=True, editable=False, help_text="The version's, as they were at the start."
+    )
+    artefact = models.ForeignKey(
+        "recommendations.Artefact",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What its lists are made with, kept until the experiment ends; empty: the build's.",
+    )
 
     class Meta:
         ordering: ClassVar = ["letter"]
@@ -204,3 +230,8 @@ class ExperimentArm(models.Model):
     def label(self) -> str:
         """How lists, impressions and exposures name it."""
         return f"x{self.experiment_id}{self.letter}"
+
+    @staticmethod
+    def labelled(label: str) -> bool:
+        """Whether this names an experiment's arm, rather than one of AI's comparison."""
+        return _LABEL.fullmatch(label) is not None

@@ -10,6 +10,7 @@ from django.db import connection
 
 from recommendations.ai.gate import segment_of
 from recommendations.ai.gate_policy import HEAVY_FROM
+from recommendations.attribution.models import Exposure
 from recommendations.attribution.sequential import Share
 from recommendations.interactions.event_types import NOT_POSITIVE
 
@@ -20,7 +21,7 @@ _BY_ARM = """
         SELECT end_user_id, min(arm) AS arm, count(DISTINCT arm) AS arms, min(first_at) AS first_at,
             min(click_at) AS click_at, min(conversion_at) AS conversion_at
         FROM recommendations_exposure
-        WHERE tenant_id = %(tenant)s AND placement = %(placement)s AND arm = ANY (%(arms)s)
+        WHERE tenant_id = %(tenant)s AND placement = %(placement)s AND arm = ANY (%(arms)s) AND first_at <= %(until)s
         GROUP BY end_user_id
     )
     SELECT arm, count(*) FILTER (WHERE arms = 1),
@@ -44,9 +45,9 @@ class ArmOutcome:
 
 
 def by_arm(
-    *, tenant_id: int, placement: str, arms: Sequence[str], horizon: timedelta, now: datetime
+    *, tenant_id: int, placement: str, arms: Sequence[str], horizon: timedelta, until: datetime, now: datetime
 ) -> list[ArmOutcome]:
-    """Each arm's, in the order given. Inside the tenant's scope.
+    """Each arm's, in the order given, of people whose first page came up to `until`. Inside the tenant's scope.
 
     A person is one case: their pages depend on each other, and counting pages would make differences look surer than
     they are. The case is closed `horizon` after the first page, so that cases come in one after the other and none
@@ -57,6 +58,7 @@ def by_arm(
         "placement": placement,
         "arms": list(arms),
         "horizon": horizon,
+        "until": until,
         "ripe": now - horizon - SETTLING,
     }
     with connection.cursor() as cursor:
@@ -119,3 +121,10 @@ def by_segment(
             cell[1] += clicked
     segments = {segment for segment, _ in found}
     return {segment: (Share(*found[segment, arms[0]]), Share(*found[segment, arms[1]])) for segment in sorted(segments)}
+
+
+def cases(*, tenant_id: int, arms: Sequence[str], since: datetime, horizon: timedelta, now: datetime) -> int:
+    """How many people's weeks of these arms `by_segment` would count, at all placements. Inside the tenant's scope."""
+    ripe = now - horizon - SETTLING
+    found = Exposure.objects.filter(tenant_id=tenant_id, arm__in=arms, first_at__range=(since, ripe))
+    return found.count() if arms else 0

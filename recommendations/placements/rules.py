@@ -4,11 +4,12 @@ Everything is optional; `{}` is a list for the person, best first, without what 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from core.errors import FieldError
+from recommendations.ai import prompts
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused, Reader
 from recommendations.placements.language import FilterRefused, Node, parse
@@ -90,7 +91,10 @@ class Consumed:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A version's rules, checked. `rotate_minutes`: so long a person sees the same order; 0 is always."""
+    """A version's rules, checked. `rotate_minutes`: so long a person sees the same order; 0 is always.
+
+    `prompt` is the version of AI's prompt that the lists are reordered with; empty is the usual one.
+    """
 
     kinds: tuple[Kind, ...] = (Kind("for_you"),)
     fallback: tuple[str, ...] = DEFAULT_FALLBACK
@@ -109,8 +113,8 @@ class Rules:
 
     @property
     def plain(self) -> bool:
-        """Whether lists are what the algorithms propose, untouched."""
-        return self == PLAIN
+        """Whether lists are what the algorithms propose, untouched; AI is asked later, with whatever prompt."""
+        return replace(self, ai=True, prompt="") == PLAIN
 
 
 def read_rules(raw: Any, pointer: str = "") -> Rules:
@@ -265,7 +269,7 @@ _RULES: Mapping[str, Reader] = {
     "rotate_minutes": _number(0, 7 * 24 * 60, whole=True),
     "consumed": _made(Consumed, {"exclude": fields.boolean, "return_after_days": _maybe(_number(1, 3650, whole=True))}),
     "ai": fields.boolean,
-    "prompt": fields.text(64),
+    "prompt": lambda raw, pointer: "" if raw in (None, "") else _one_of(*prompts.VERSIONS)(raw, pointer),
 }
 PLAIN = Rules()
 

@@ -13,6 +13,7 @@ from django.db.models import Max
 from accounts import scope
 from core.errors import Conflict, InvalidInput, NotFound
 from core.queue import enqueue
+from recommendations.ai import prompts
 from recommendations.catalog.fields import FieldRefused
 from recommendations.placements.jobs import APPLY_RULES
 from recommendations.placements.models import HOME, Placement, PlacementVersion
@@ -110,9 +111,7 @@ def rules_of_versions(*, tenant_id: int, versions: Mapping[str, int | None]) -> 
     """Rules by placement, as a build has noted its versions. Call it in the tenant's scope."""
     wanted = [number for number in versions.values() if number is not None]
     found = dict(PlacementVersion.objects.filter(tenant_id=tenant_id, pk__in=wanted).values_list("pk", "rules"))
-    return {
-        int(placement): checked(found[number]) if number in found else PLAIN for placement, number in versions.items()
-    }
+    return {int(placement): kept(found[number]) if number in found else PLAIN for placement, number in versions.items()}
 
 
 def checked(rules: Any) -> Rules:
@@ -124,6 +123,18 @@ def checked(rules: Any) -> Rules:
         return read_rules(rules, "/rules")
     except FieldRefused as refused:
         raise InvalidInput(str(refused), errors=refused.errors) from None
+
+
+def kept(rules: Any) -> Rules:
+    """Rules as they were stored. A prompt that this release has no more does not stop the lists: the usual one asks.
+
+    Raises: InvalidInput.
+    """
+    named = rules.get("prompt", "") if isinstance(rules, Mapping) else ""
+    if named and named not in prompts.VERSIONS:
+        _log.warning("prompt_unknown", prompt=named)
+        return checked({**rules, "prompt": ""})
+    return checked(rules)
 
 
 def next_number(place: Placement) -> int:

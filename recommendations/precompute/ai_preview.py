@@ -1,11 +1,12 @@
 """What the AI calls of a tenant's next build would cost, before it runs: for the command line and the admin."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from accounts import scope
 from accounts.models import Tenant
-from recommendations.ai import report
+from recommendations.ai import prompts, report
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.facts import Candidate, HistoryItem
 from recommendations.ai.prices import UnknownModel
@@ -14,8 +15,12 @@ from recommendations.ai.release import Released, released
 from recommendations.ai.report import NothingToPreview
 from recommendations.ai.rerank import MIN_CANDIDATES, RerankRequest, pose
 from recommendations.ai.token_estimate import expected_input, input_bound
+from recommendations.attribution import assignment
+from recommendations.attribution.assignment import Assignment
 from recommendations.cache.form import HEAD, decode
 from recommendations.placements.models import Placement
+from recommendations.placements.rules import PLAIN, Rules
+from recommendations.placements.versions import kept
 from recommendations.precompute import people, showable
 from recommendations.precompute.models import UserList
 
@@ -71,13 +76,14 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
         price = config.prices.price(config.model, on=now.date())
     except UnknownModel as error:
         raise NothingToPreview(str(error)) from error
-    wanted, sample = _lists(tenant.pk)
+    asking = _asking(tenant.pk)
+    wanted, sample = _lists(tenant.pk, asking)
     if not sample:
         raise NothingToPreview(
             f"There is no list yet that AI would rerank. Run `manage.py build --tenant {tenant.slug} --no-ai`."
         )
     own = tenant.plan.ai_calls_per_build
-    estimate = _estimate(tenant.pk, sample, tenant.locale)
+    estimate = _estimate(tenant.pk, sample, tenant.locale, asking)
     typical = report.typical_call(tenant_id=tenant.pk, now=now)
     answer = typical.output_tokens if typical else round(TOKENS_PER_REASON * estimate.candidates)
     usage = Usage(input_tokens=round(estimate.expected_input), output_tokens=answer)
@@ -91,7 +97,33 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
     )
 
 
-def _lists(tenant_id: int) -> tuple[int, list[UserList]]:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Whom the next build asks about at a placement, and with which prompt."""
+
+    usual: Rules
+    experiment: Assignment | None
+
+    def prompt(self, user_id: str) -> str | None:
+        """Of the rules that the person's list will follow; None where they or the person's arm leave AI out."""
+        label = self.experiment.arm_of(user_id) if self.experiment else None
+        arm = next((arm for arm in self.experiment.arms if arm.label == label), None) if self.experiment else None
+        rules = self.usual if arm is None or arm.rules is None else kept(arm.rules)
+        return prompts.known(rules.prompt) if rules.ai and (arm is None or arm.ai) else None
+
+
+def _asking(tenant_id: int) -> dict[int, Asking]:
+    with scope.tenant(tenant_id):
+        found = Placement.objects.filter(tenant_id=tenant_id, ai=True)
+        return {
+            pk: Asking(
+                PLAIN if rules is None else kept(rules), assignment.running(tenant_id=tenant_id, placement_id=pk)
+            )
+            for pk, rules in found.values_list("pk", "active_version__rules")
+        }
+
+
+def _lists(tenant_id: int, asking: Mapping[int, Asking]) -> tuple[int, list[UserList]]:
     """How many active lists AI may rerank, and an evenly spread sample of them."""
     with scope.tenant(tenant_id):
         active = Placement.objects.filter(tenant_id=tenant_id, ai=True, active_build__isnull=False)
@@ -102,14 +134,15 @@ def _lists(tenant_id: int) -> tuple[int, list[UserList]]:
             build_id__in=[build for _, build in pairs],
             source__in=RERANKED,
         ).order_by("pk")
-        pks = list(rows.values_list("pk", flat=True))
+        owners = rows.values_list("pk", "placement_id", "end_user__user_id").iterator()
+        pks = [pk for pk, placement, user_id in owners if asking[placement].prompt(user_id) is not None]
         step = max(1, len(pks) // SAMPLE)
-        return len(pks), list(rows.filter(pk__in=pks[::step][:SAMPLE]))
+        return len(pks), list(rows.select_related("end_user").filter(pk__in=pks[::step][:SAMPLE]))
 
 
-def _estimate(tenant_id: int, sample: list[UserList], locale: str) -> Estimate:
+def _estimate(tenant_id: int, sample: list[UserList], locale: str, asking: Mapping[int, Asking]) -> Estimate:
     choice = released(tenant_id)
-    found = (_question(tenant_id, row, locale, choice) for row in sample)
+    found = (_question(tenant_id, row, locale, choice, asking[row.placement_id]) for row in sample)
     questions = [question for question in found if question is not None]
     if not questions:
         raise NothingToPreview("The lists are too short for AI: it reranks from two items on.")
@@ -121,7 +154,7 @@ def _estimate(tenant_id: int, sample: list[UserList], locale: str) -> Estimate:
     )
 
 
-def _question(tenant_id: int, row: UserList, locale: str, choice: Released) -> RerankRequest | None:
+def _question(tenant_id: int, row: UserList, locale: str, choice: Released, asking: Asking) -> RerankRequest | None:
     person = people.read_range(tenant_id=tenant_id, first=row.end_user_id, last=row.end_user_id)
     head = [entry["item_id"] for entry in decode(bytes(row.body)).entries()[:HEAD]]
     past = [item_id for each in person for item_id, _ in reversed(each.events)]
@@ -133,6 +166,7 @@ def _question(tenant_id: int, row: UserList, locale: str, choice: Released) -> R
     return RerankRequest(
         person_key=str(row.end_user_id),
         locale=locale,
+        prompt=prompts.known(asking.prompt(row.end_user.user_id) or ""),
         person=choice.of_person(person[0].attributes) if person else {},
         history=[
             HistoryItem(title=facts[each].title, categories=facts[each].categories)

@@ -26,7 +26,8 @@ from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.history import History
 from recommendations.algorithms.recommender import Recommender
 
-KEPT = 2
+# One serves, one may be about to, and arms of an experiment may have their own.
+KEPT = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts import flags, scope
+from accounts import flags
 from recommendations.ai import gate
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gate import Gate
 from recommendations.ai.release import Released, released
 from recommendations.ai.rerank import MIN_CANDIDATES
-from recommendations.attribution import experiments
-from recommendations.attribution.experiments import Assignment
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
+from recommendations.precompute.following import Following
 from recommendations.precompute.lists import POPULAR, Draft
 from recommendations.precompute.models import Build
 
@@ -36,7 +35,7 @@ class Choice:
     control_percent: int
     gate: Gate
     released: Released
-    experiment: Assignment | None = None
+    following: Following
 
     def decide(self, each: Draft) -> tuple[str | None, str]:
         """Return why a list is not meant for AI, or None, and the arm to store with it.
@@ -44,9 +43,10 @@ class Choice:
         Who is in an experiment is in its arm whatever becomes of the list: who is compared is decided before.
         """
         user_id = each.person.user_id
-        if self.experiment and (assigned := self.experiment.arm_of(user_id)):
-            label, ai = assigned
-            return (self._hindrance(each) if ai else CONTROL), label
+        if (label := self.following.label_of(user_id)) is not None:
+            return (self._hindrance(each) if self.following.way(label).ai else CONTROL), label
+        if not self.following.usual.ai:
+            return OFF, arms.NONE
         if (reason := self._hindrance(each)) is not None:
             return reason, arms.NONE
         arm = arms.arm_of(
@@ -80,12 +80,10 @@ class Choice:
         )
 
 
-def choice_of(*, build: Build, placement: Placement, configured: bool) -> Choice:
+def choice_of(*, build: Build, placement: Placement, following: Following, configured: bool) -> Choice:
     """Read what decides for a placement now."""
     config = AIConfiguration.from_settings(settings)
     own = placement.ai_control_percent
-    with scope.tenant(build.tenant_id):
-        experiment = experiments.assignment(tenant_id=build.tenant_id, placement_id=placement.pk)
     return Choice(
         tenant_id=build.tenant_id,
         placement=placement.name,
@@ -94,5 +92,5 @@ def choice_of(*, build: Build, placement: Placement, configured: bool) -> Choice
         control_percent=config.control_percent if own is None else own,
         gate=gate.read(tenant_id=build.tenant_id, placement=placement.name, policy=config.gate),
         released=released(build.tenant_id),
-        experiment=experiment,
+        following=following,
     )

@@ -19,24 +19,26 @@ from recommendations.cache import keys, store
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode
 from recommendations.interactions.jobs import RESCORE
 from recommendations.placements.models import Placement
-from recommendations.placements.rules import PLAIN
-from recommendations.placements.versions import rules_of_versions
-from recommendations.precompute import artefacts, leases, lists, people, pinning, placing
+from recommendations.precompute import artefacts, following, leases, lists, people, pinning
+from recommendations.precompute.following import Made, Way
 from recommendations.precompute.lists import BY_AI, Draft
 from recommendations.precompute.models import UserList
 from recommendations.precompute.people import Person
-from recommendations.precompute.placing import Placed
 
 _log = structlog.get_logger(__name__)
+# Version and list of somebody who has none yet.
+NOTHING: tuple[int, StoredList | None] = (0, None)
 # Writes a version of a list that follows the one that was read; whoever was quicker wins.
 _WRITE = """
     INSERT INTO recommendations_userlist AS held
-        (tenant_id, build_id, placement_id, end_user_id, version, source, body, generated_at, person_version)
+        (tenant_id, build_id, placement_id, end_user_id, version, source, arm, body, generated_at, person_version)
     SELECT %(tenant)s, %(build)s, %(placement)s, row.*, %(now)s, NULL
-    FROM unnest(%(people)s::bigint[], %(versions)s::integer[], %(sources)s::text[], %(bodies)s::bytea[]) AS row
+    FROM unnest(
+        %(people)s::bigint[], %(versions)s::integer[], %(sources)s::text[], %(arms)s::text[], %(bodies)s::bytea[]
+    ) AS row
     ORDER BY 1
     ON CONFLICT (build_id, placement_id, end_user_id) DO UPDATE SET
-        version = excluded.version, source = excluded.source, body = excluded.body,
+        version = excluded.version, source = excluded.source, arm = excluded.arm, body = excluded.body,
         generated_at = excluded.generated_at, person_version = NULL
     WHERE held.version = excluded.version - 1
     RETURNING end_user_id
@@ -102,24 +104,29 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
     locale = lists.tenant_locale(tenant_id)
     with scope.tenant(tenant_id):
         held = _held(tenant_id, snapshot, found)
-        rules = rules_of_versions(tenant_id=tenant_id, versions=snapshot.versions).get(snapshot.placement_id, PLAIN)
-    placed = placing.place(
+    place = snapshot.placement_id
+    follow = following.followings(tenant_id=tenant_id, placements=[place], versions=snapshot.versions, loaded=loaded)[
+        place
+    ]
+    # The arm that the held list names, not the one that a build would choose now: a list and its arm change together.
+    labels = [follow.still(old.provenance.arm) if (old := held.get(person.pk, NOTHING)[1]) else "" for person in found]
+    made = following.make(
         tenant_id=tenant_id,
-        loaded=loaded,
         people=found,
-        rules={snapshot.placement_id: rules},
+        follow={place: follow},
+        labels={place: labels},
         texts=False,
         now=now,
         locale=locale,
     )
     bodies: dict[int, tuple[Draft, int, bytes]] = {}
-    for person, made in zip(found, placed.drafts[snapshot.placement_id], strict=True):
-        version, old = held.get(person.pk, (0, None))
-        said = _with_words_of(old, made) if old else made
-        own = person.locale or locale
-        said = replace(said, entries=pinning.pinned(said.entries, rules, placed.shown, own))
-        reading = pinning.for_reading(rules, placed.shown, own)
-        bodies[person.pk] = (said, version + 1, _body(snapshot, said, placed, version + 1, now, reading))
+    for person, label, draft in zip(found, labels, made.drafts[place], strict=True):
+        version, old = held.get(person.pk, NOTHING)
+        way, own = follow.way(label), person.locale or locale
+        said = replace(_with_words_of(old, draft) if old else draft, arm=label)
+        said = replace(said, entries=pinning.pinned(said.entries, way.rules, made.shown, own))
+        reading = pinning.for_reading(way.rules, made.shown, own)
+        bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, reading))
     written = _write(tenant_id, snapshot, bodies, now)
     names = {person.pk: person.user_id for person in found}
     store.put_many((keys.user_list(tenant_id, snapshot.placement, names[pk]), bodies[pk][2]) for pk in sorted(written))
@@ -152,7 +159,7 @@ def _with_words_of(old: StoredList, made: Draft) -> Draft:
     }
     entries = [_said(entry, words) for entry in made.entries]
     kept = any(entry.item_id in words for entry in entries)
-    return replace(made, entries=tuple(entries), simulated=kept and old.provenance.simulated, arm=old.provenance.arm)
+    return replace(made, entries=tuple(entries), simulated=kept and old.provenance.simulated)
 
 
 def _said(entry: Entry, words: Mapping[str, tuple[str, tuple[str, ...], str]]) -> Entry:
@@ -163,20 +170,19 @@ def _said(entry: Entry, words: Mapping[str, tuple[str, tuple[str, ...], str]]) -
 
 
 def _body(
-    snapshot: Snapshot, made: Draft, placed: Placed, version: int, now: datetime, reading: Mapping[str, Any]
+    snapshot: Snapshot, way: Way, draft: Draft, made: Made, version: int, now: datetime, reading: Mapping[str, Any]
 ) -> bytes:
     provenance = Provenance(
         build=snapshot.build_id,
         version=version,
-        source=made.source,
+        source=draft.source,
         generated_at=lists.stamp(now),
-        artefact=snapshot.artefact_id,
-        simulated=made.simulated,
-        arm=made.arm,
+        artefact=way.loaded.artefact_id,
+        simulated=draft.simulated,
+        arm=draft.arm,
     )
-    facts = placed.facts
     return lists.body(
-        owner=made.person.user_id, entries=made.entries, facts=facts, provenance=provenance, reading=reading
+        owner=draft.person.user_id, entries=draft.entries, facts=made.facts, provenance=provenance, reading=reading
     )
 
 
@@ -202,6 +208,7 @@ def _write(
                 "people": list(bodies),
                 "versions": [version for _, version, _ in bodies.values()],
                 "sources": [made.source for made, _, _ in bodies.values()],
+                "arms": [made.arm for made, _, _ in bodies.values()],
                 "bodies": [body for _, _, body in bodies.values()],
             },
         )

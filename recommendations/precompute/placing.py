@@ -1,8 +1,9 @@
 """Everybody's lists for every placement: what algorithms propose, arranged by the rules of each placement's version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +28,16 @@ from recommendations.precompute.showable import ItemFacts
 DEEP = 400
 # Sources of a because-list: the newest choices, of which the first with neighbours is named.
 RECENT_CHOICES = 5
+Key = TypeVar("Key", bound=Hashable)
 # How what is common to everybody is spoken of.
 _COMMON = {"popularity": "popular", "recent_popularity": "trending", "segment": "popular", "latest": "latest"}
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """Drafts by placement, in the order of the people, the facts that reasons rest on, and which items may be shown."""
+class Placed(Generic[Key]):
+    """Drafts by set of rules and place among the people, facts that reasons rest on, and which items may be shown."""
 
-    drafts: Mapping[int, list[Draft]]
+    drafts: Mapping[Key, Mapping[int, Draft]]
     facts: Mapping[str, ItemFacts]
     shown: frozenset[str]
 
@@ -45,25 +47,30 @@ def place(
     tenant_id: int,
     loaded: Loaded,
     people: Sequence[Person],
-    rules: Mapping[int, Rules],
+    rules: Mapping[Key, Rules],
     texts: bool,
     now: datetime,
     locale: str,
-) -> Placed:
-    """Makes the lists of these people for these placements. `texts` also brings what AI needs."""
+    whose: Mapping[Key, Sequence[int]] | None = None,
+) -> Placed[Key]:
+    """Makes the lists of these people by each of these rules. `texts` also brings what AI needs.
+
+    With `whose` only of those at these places among the people, for each of the rules.
+    """
+    whose = whose or dict.fromkeys(rules, range(len(people)))
     ruled = any(not each.plain for each in rules.values())
     with scope.tenant(tenant_id):
         withheld = showable.withheld_ids(tenant_id=tenant_id, now=now)
     proposals = lists.propose(loaded=loaded, people=people, withheld=withheld, limit=DEEP if ruled else LIMIT + SPARE)
-    returning = _returning(loaded, people, rules, withheld, now)
+    returning = _returning(loaded, people, rules, whose, withheld, now)
     cold = [not any(loaded.place(item_id) is not None for item_id, _ in person.events) for person in people]
     common = pools.of(tenant_id=tenant_id, loaded=loaded, locale=locale, now=now) if ruled or any(cold) else Pools()
     named = lists.mentioned(loaded, proposals) | _named(rules, common)
     for each in returning.values():
-        named |= lists.mentioned(loaded, each)
+        named |= lists.mentioned(loaded, each.values())
     if texts or ruled:
         named |= {item_id for person in people for item_id, _ in person.events}
-    because = _because(loaded, people, rules, withheld)
+    because = _because(loaded, people, rules, whose, withheld)
     named |= lists.mentioned(loaded, because.values())
     with scope.tenant(tenant_id):
         facts = showable.facts(tenant_id=tenant_id, item_ids=named, texts=texts or ruled)
@@ -72,12 +79,12 @@ def place(
     making = _Making(loaded, common.only(shown), facts, now, locale)
     return Placed(
         {
-            placement: [
-                making.draft(each, person, own[index], because.get(index), is_cold=cold[index])
-                for index, person in enumerate(people)
-            ]
-            for placement, each in rules.items()
-            for own in [returning.get(placement, proposals)]
+            key: {
+                index: making.draft(each, people[index], own[index], because.get(index), is_cold=cold[index])
+                for index in whose[key]
+            }
+            for key, each in rules.items()
+            for own in [returning.get(key, dict(enumerate(proposals)))]
         },
         facts,
         shown,
@@ -183,38 +190,56 @@ def _told(entry: Entry, locale: str) -> Entry:
 
 
 def _returning(
-    loaded: Loaded, people: Sequence[Person], rules: Mapping[int, Rules], withheld: Sequence[str], now: datetime
-) -> dict[int, list[Proposals]]:
-    """Proposals for the placements at which consumed items may come again."""
-    found: dict[int, list[Proposals]] = {}
+    loaded: Loaded,
+    people: Sequence[Person],
+    rules: Mapping[Key, Rules],
+    whose: Mapping[Key, Sequence[int]],
+    withheld: Sequence[str],
+    now: datetime,
+) -> dict[Key, dict[int, Proposals]]:
+    """Proposals by the rules under which consumed items may come again."""
+    found: dict[Key, dict[int, Proposals]] = {}
     with threadpool_limits(limits=1):
-        for placement, each in rules.items():
+        for key, each in rules.items():
             away = return_moment(each.consumed, now)
             if away is None:
                 continue
-            known = [loaded.history(person.events, person.weights, person.against) for person in people]
+            asked = [people[index] for index in whose[key]]
+            known = [loaded.history(person.events, person.weights, person.against) for person in asked]
             barred = [
                 loaded.indices(
                     [item_id for item_id, at in person.events if at > away]
                     + [item_id for item_id, *_ in person.against]
                 )
-                for person in people
+                for person in asked
             ]
-            found[placement] = loaded.recommender.recommend(
+            proposed = loaded.recommender.recommend(
                 known, DEEP, exclude=loaded.indices(list(withheld)), exclude_each=barred, own_too=True
             )
+            found[key] = dict(zip(whose[key], proposed, strict=True))
     return found
 
 
 def _because(
-    loaded: Loaded, people: Sequence[Person], rules: Mapping[int, Rules], withheld: Sequence[str]
+    loaded: Loaded,
+    people: Sequence[Person],
+    rules: Mapping[Key, Rules],
+    whose: Mapping[Key, Sequence[int]],
+    withheld: Sequence[str],
 ) -> dict[int, Proposals]:
-    """Neighbours of the newest choice that has some, by the person's position."""
-    if all(kind.kind != "because" for each in rules.values() for kind in each.kinds):
+    """Neighbours of the newest choice that has some, by the person's place."""
+    wanted = {
+        index
+        for key, each in rules.items()
+        if any(kind.kind == "because" for kind in each.kinds)
+        for index in whose[key]
+    }
+    if not wanted:
         return {}
     barred = loaded.indices(list(withheld))
     found: dict[int, Proposals] = {}
-    for index, person in enumerate(people):
+    for index in sorted(wanted):
+        person = people[index]
         own = loaded.indices([item_id for item_id, _ in person.events])
         liked = [item_id for item_id, _ in reversed(person.events) if item_id not in person.lukewarm]
         for item_id in list(dict.fromkeys(liked))[:RECENT_CHOICES]:
@@ -228,7 +253,7 @@ def _because(
     return found
 
 
-def _named(rules: Mapping[int, Rules], common: Pools) -> set[str]:
+def _named(rules: Mapping[Key, Rules], common: Pools) -> set[str]:
     named = {entry.item_id for pool in (common.popular, common.trending, common.latest) for entry in pool}
     named |= {entry.item_id for pool in common.segments.values() for entry in pool}
     return named | {pin.item_id for each in rules.values() for pin in each.pins}

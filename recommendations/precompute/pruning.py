@@ -1,6 +1,7 @@
 """What old builds left: lists in batches, chunks, artefacts with their files.
 
-BUILD_KEEP builds stay whole, and the newest ARTEFACT_KEEP artefacts stay for going back to one.
+BUILD_KEEP builds stay whole, and the newest ARTEFACT_KEEP artefacts stay for going back to one, as do those that an
+experiment's arms are made with until it has ended.
 """
 
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from accounts import scope
+from recommendations.attribution.models import Experiment, ExperimentArm
 from recommendations.placements.models import Placement
 from recommendations.precompute import artefacts
 from recommendations.precompute.models import Artefact, Build
@@ -42,15 +44,29 @@ def prune(*, tenant_id: int, now: datetime) -> None:
             pass
     with scope.tenant(tenant_id):
         Build.objects.filter(tenant_id=tenant_id, pk__in=old).update(artefact=None)
-        used = Build.objects.filter(artefact=OuterRef("pk"))
-        own = Artefact.objects.filter(tenant_id=tenant_id)
-        newest = list(own.order_by("-pk").values_list("pk", flat=True)[: settings.ARTEFACT_KEEP])
-        unused = own.filter(~Exists(used)).exclude(pk__in=newest)
-        files = list(unused.values_list("file", flat=True))
-        unused.delete()
+        files = _delete_artefacts(tenant_id)
     for file in files:
         default_storage.delete(file)
     _remove_orphans(tenant_id, now)
+
+
+def _delete_artefacts(tenant_id: int) -> list[str]:
+    """Deletes the rows of artefacts that nothing needs; returns their files. Call it in the tenant's scope.
+
+    Locked first and looked at again: an experiment that starts meanwhile (`trials`) holds the rows of its artefacts.
+    """
+    used = Build.objects.filter(artefact=OuterRef("pk"))
+    compared = ExperimentArm.objects.filter(tenant_id=tenant_id, artefact=OuterRef("pk")).exclude(
+        experiment__status=Experiment.Status.ENDED
+    )
+    own = Artefact.objects.filter(tenant_id=tenant_id)
+    newest = list(own.order_by("-pk").values_list("pk", flat=True)[: settings.ARTEFACT_KEEP])
+    unused = own.filter(~Exists(used), ~Exists(compared)).exclude(pk__in=newest)
+    held = [row.pk for row in unused.select_for_update(skip_locked=True)]
+    unused = own.filter(~Exists(used), ~Exists(compared), pk__in=held)
+    files = list(unused.values_list("file", flat=True))
+    unused.delete()
+    return files
 
 
 def _delete_some(tenant_id: int, table: str, builds: list[int]) -> int:

@@ -27,8 +27,8 @@ from recommendations.precompute.models import Build
 # The body begins with the format, then build and version (recommendations.cache.form.ORDER).
 _CARRY_OVER = """
     INSERT INTO recommendations_userlist
-        (tenant_id, build_id, placement_id, end_user_id, version, source, body, generated_at, person_version)
-    SELECT old.tenant_id, %(new)s, old.placement_id, old.end_user_id, old.version + 1, old.source,
+        (tenant_id, build_id, placement_id, end_user_id, version, source, arm, body, generated_at, person_version)
+    SELECT old.tenant_id, %(new)s, old.placement_id, old.end_user_id, old.version + 1, old.source, old.arm,
         overlay(old.body PLACING int8send(%(new)s::bigint) || int4send(old.version + 1) FROM 2 FOR 12),
         old.generated_at, NULL
     FROM recommendations_placement AS placement
@@ -39,7 +39,7 @@ _CARRY_OVER = """
     WHERE placement.tenant_id = %(tenant)s AND placement.active_build_id <> %(new)s
         AND (new.id IS NULL OR old.generated_at > new.generated_at)
     ON CONFLICT (build_id, placement_id, end_user_id) DO UPDATE SET
-        version = excluded.version, source = excluded.source, body = excluded.body,
+        version = excluded.version, source = excluded.source, arm = excluded.arm, body = excluded.body,
         generated_at = excluded.generated_at, person_version = NULL
 """
 # Rows that a transaction with new events holds are skipped: it marks them itself.

@@ -18,7 +18,7 @@ from django.db.models import F
 
 from accounts import scope
 from core import clock
-from recommendations.ai import answers, batch_questions
+from recommendations.ai import answers, batch_questions, prompts
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.factory import build_gateway
 from recommendations.ai.facts import MAX_HISTORY, TITLE_LIMIT, Candidate, HistoryItem
@@ -30,6 +30,7 @@ from recommendations.ai.texts import clean_text
 from recommendations.cache.form import HEAD, Entry
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
+from recommendations.precompute.following import Following
 from recommendations.precompute.for_whom import choice_of
 from recommendations.precompute.lists import BY_AI, Draft
 from recommendations.precompute.models import Build
@@ -59,17 +60,19 @@ def rerank_heads(
     *,
     build: Build,
     placement: Placement,
+    following: Following,
     drafts: Sequence[Draft],
     facts: Mapping[str, ItemFacts],
     tenant_locale: str,
     between: Callable[[], None],
 ) -> Reranked:
-    """Lets AI reorder the heads of the lists that are meant for it, some at a time.
+    """Names everybody's arm, and lets AI reorder the heads of the lists that are meant for it, some at a time.
 
     `between` is called between calls and may raise to stop the work.
     """
     result = Reranked(list(drafts))
-    choice = choice_of(build=build, placement=placement, configured=gateway().configured)
+    choice = choice_of(build=build, placement=placement, following=following, configured=gateway().configured)
+    asking = _Asking(build, facts, tenant_locale, choice.released, following)
     eligible = []
     for place, each in enumerate(drafts):
         reason, arm = choice.decide(each)
@@ -79,7 +82,7 @@ def rerank_heads(
         else:
             eligible.append(place)
     if build.asks_later:
-        eligible = _leave_for_later(build, result, eligible, facts, tenant_locale, choice.released)
+        eligible = _leave_for_later(asking, result, eligible)
     capped = False
     with ThreadPoolExecutor(max_workers=CONCURRENT_CALLS, thread_name_prefix="ai") as pool:
         for at in range(0, len(eligible), CONCURRENT_CALLS):
@@ -89,10 +92,8 @@ def rerank_heads(
             capped = len(granted) < len(wave)
             result.skipped["cap"] += len(wave) - len(granted)
             for place in set(wave) - set(granted):
-                if result.drafts[place].arm != arms.AI:
-                    continue  # an experiment's: people stay where they were put
-                result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
-            requests = [_request(build, drafts[place], facts, tenant_locale, choice.released) for place in granted]
+                _leave_comparison(result, place)
+            requests = [asking.request(result.drafts[place]) for place in granted]
             outcomes = pool.map(lambda request: _call(build, request), requests)
             for place, outcome in zip(granted, list(outcomes), strict=True):
                 result.meant += 1
@@ -108,19 +109,45 @@ class _Answer:
     simulated: bool
 
 
-def _leave_for_later(
-    build: Build,
-    result: Reranked,
-    eligible: Sequence[int],
-    facts: Mapping[str, ItemFacts],
-    tenant_locale: str,
-    released: Released,
-) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What the questions about one placement's lists share."""
+
+    build: Build
+    facts: Mapping[str, ItemFacts]
+    tenant_locale: str
+    released: Released
+    following: Following
+
+    def request(self, each: Draft) -> RerankRequest:
+        """The question about a list whose arm is named, with the prompt that its rules name."""
+        facts, lukewarm = self.facts, each.person.lukewarm
+        liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
+        seen = dict.fromkeys(liked)
+        return RerankRequest(
+            person_key=answers.person_key(tenant_id=self.build.tenant_id, person=each.person.pk),
+            candidates=[_candidate(entry, facts, lukewarm, self.released) for entry in each.entries[:HEAD]],
+            history=[
+                HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
+                for item_id in list(seen)[:MAX_HISTORY]
+            ],
+            person=self.released.of_person(each.person.attributes),
+            locale=each.person.locale or self.tenant_locale,
+            prompt=prompts.known(self.following.way(each.arm).rules.prompt),
+        )
+
+
+def _leave_comparison(result: Reranked, place: int) -> None:
+    """AI was meant for the list and is not asked now: it leaves AI's arm. An experiment's people stay in theirs."""
+    if result.drafts[place].arm == arms.AI:
+        result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
+
+
+def _leave_for_later(asking: _Asking, result: Reranked, eligible: Sequence[int]) -> list[int]:
     """Lets the questions that nobody has answered yet wait for a batch; returns the others."""
-    answered = []
+    build, answered = asking.build, []
     for place in eligible:
-        request = _request(build, result.drafts[place], facts, tenant_locale, released)
-        question = gateway().for_batch(tenant_id=build.tenant_id, request=request)
+        question = gateway().for_batch(tenant_id=build.tenant_id, request=asking.request(result.drafts[place]))
         if question is None:
             answered.append(place)
             continue
@@ -128,7 +155,7 @@ def _leave_for_later(
         batch_questions.ask_later(
             tenant_id=build.tenant_id, build_id=build.pk, digest=digest, request=asked, now=clock.now()
         )
-        result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
+        _leave_comparison(result, place)
         result.skipped["batch"] += 1
     return answered
 
@@ -137,24 +164,6 @@ def _reserve_call(build: Build) -> bool:
     with scope.tenant(build.tenant_id):
         under = Build.objects.filter(tenant_id=build.tenant_id, pk=build.pk, ai_calls__lt=F("ai_calls_limit"))
         return bool(under.update(ai_calls=F("ai_calls") + 1))
-
-
-def _request(
-    build: Build, each: Draft, facts: Mapping[str, ItemFacts], tenant_locale: str, released: Released
-) -> RerankRequest:
-    lukewarm = each.person.lukewarm
-    liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
-    seen = dict.fromkeys(liked)
-    return RerankRequest(
-        person_key=answers.person_key(tenant_id=build.tenant_id, person=each.person.pk),
-        candidates=[_candidate(entry, facts, lukewarm, released) for entry in each.entries[:HEAD]],
-        history=[
-            HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
-            for item_id in list(seen)[:MAX_HISTORY]
-        ],
-        person=released.of_person(each.person.attributes),
-        locale=each.person.locale or tenant_locale,
-    )
 
 
 def _candidate(entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str], released: Released) -> Candidate:

@@ -18,15 +18,13 @@ from recommendations.ai import fallbacks
 from recommendations.cache.form import Provenance
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.placements.models import Placement
-from recommendations.placements.rules import PLAIN, Rules
-from recommendations.placements.versions import rules_of_versions
 from recommendations.precompute import (
     artefacts,
+    following,
     leases,
     lists,
     people,
     pinning,
-    placing,
     popular,
     publish,
     rows,
@@ -36,11 +34,11 @@ from recommendations.precompute import (
     trending,
 )
 from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.following import Made, Way
 from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat, Lease
 from recommendations.precompute.lists import Draft
 from recommendations.precompute.models import Build, Chunk, ReferenceList, UserList
-from recommendations.precompute.placing import Placed
 from recommendations.precompute.reranking import rerank_heads
 
 
@@ -105,13 +103,18 @@ def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, he
     found = people.read_range(tenant_id=build.tenant_id, first=chunk.first, last=chunk.last)
     with scope.tenant(build.tenant_id):
         placements = list(publish.placements_of(build).order_by("pk"))
-        made_with = rules_of_versions(tenant_id=build.tenant_id, versions=build.versions)
-    rules = {placement.pk: made_with.get(placement.pk, PLAIN) for placement in placements}
-    placed = placing.place(
+    follow = following.followings(
         tenant_id=build.tenant_id,
+        placements=[placement.pk for placement in placements],
+        versions=build.versions,
         loaded=loaded,
+    )
+    labels = {pk: [each.label_of(person.user_id) for person in found] for pk, each in follow.items()}
+    made = following.make(
+        tenant_id=build.tenant_id,
         people=found,
-        rules=rules,
+        follow=follow,
+        labels=labels,
         texts=build.ai_calls_limit > 0,
         now=now,
         locale=locale,
@@ -119,13 +122,12 @@ def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, he
     heartbeat.check()
     work = Work(outcomes={"lists": Counter(), "ai_meant": 0, "ai_fallbacks": Counter(), "ai_skipped": Counter()})
     for placement in placements:
-        own = rules[placement.pk]
-        placement.ai = placement.ai and own.ai  # not saved: the version may leave AI out, too
         reranked = rerank_heads(
             build=build,
             placement=placement,
-            drafts=placed.drafts[placement.pk],
-            facts=placed.facts,
+            following=follow[placement.pk],
+            drafts=made.drafts[placement.pk],
+            facts=made.facts,
             tenant_locale=locale,
             between=heartbeat.check,
         )
@@ -133,26 +135,29 @@ def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, he
         work.outcomes["ai_fallbacks"] += reranked.fallbacks
         work.outcomes["ai_skipped"] += reranked.skipped
         work.outcomes["lists"] += Counter(each.source for each in reranked.drafts)
-        work.personal += [_row(build, placement, own, each, placed, locale, now) for each in reranked.drafts]
+        work.personal += [
+            _row(build, placement, follow[placement.pk].way(each.arm), each, made, locale, now)
+            for each in reranked.drafts
+        ]
     return work
 
 
 def _row(
     build: Build,
     placement: Placement,
-    rules: Rules,
+    way: Way,
     each: Draft,
-    placed: Placed,
+    made: Made,
     tenant_locale: str,
     now: datetime,
 ) -> UserList:
-    locale, shown = each.person.locale or tenant_locale, placed.shown
+    locale = each.person.locale or tenant_locale
     provenance = Provenance(
         build=build.pk,
         version=1,
         source=each.source,
         generated_at=lists.stamp(now),
-        artefact=build.artefact_id,
+        artefact=way.loaded.artefact_id,
         degraded=each.degraded,
         simulated=each.simulated,
         arm=each.arm,
@@ -167,10 +172,10 @@ def _row(
         arm=each.arm,
         body=lists.body(
             owner=each.person.user_id,
-            entries=pinning.pinned(each.entries, rules, shown, locale),
-            facts=placed.facts,
+            entries=pinning.pinned(each.entries, way.rules, made.shown, locale),
+            facts=made.facts,
             provenance=provenance,
-            reading=pinning.for_reading(rules, shown, locale),
+            reading=pinning.for_reading(way.rules, made.shown, locale),
         ),
         generated_at=now,
         person_version=each.person.version,

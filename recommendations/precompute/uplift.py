@@ -11,6 +11,7 @@ from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gate import Measured
 from recommendations.ai.models import AICall
 from recommendations.attribution import outcomes
+from recommendations.attribution.models import ExperimentArm
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
 
@@ -21,8 +22,11 @@ HORIZON = timedelta(hours=24)
 def hand_over(*, tenant_id: int, now: datetime) -> None:
     """Measures the last weeks and lets the gate judge; without anybody in both arms nothing changes.
 
-    A case is a person's week, a success a click within a day of its first page. The calls of these weeks are charged
-    to the cases with AI, to each the same: calls do not know segments.
+    A case is a person's week, a success a click within a day of its first page. Only AI's own arms are compared: both
+    follow the placement's rules. People in an experiment are in neither, as its arms may differ in more than AI.
+
+    The calls of these weeks are charged to all cases that may have met AI, to each the same: calls know neither
+    segments nor arms, and those of an experiment's people are no cost of the others'.
     """
     since = now - LOOKED_BACK
     with scope.tenant(tenant_id):
@@ -34,7 +38,10 @@ def hand_over(*, tenant_id: int, now: datetime) -> None:
         }
         calls = AICall.objects.filter(tenant_id=tenant_id, day__gte=since.date())
         spent: int = calls.aggregate(spent=Sum("cost_nano_usd", default=0))["spent"]
-    cases = sum(with_ai.people for segments in measured.values() for with_ai, _ in segments.values())
+        elsewhere = outcomes.cases(
+            tenant_id=tenant_id, arms=_experiments_with_ai(tenant_id), since=since, horizon=HORIZON, now=now
+        )
+    cases = elsewhere + sum(with_ai.people for segments in measured.values() for with_ai, _ in segments.values())
     policy = AIConfiguration.from_settings(settings).gate
     for name, segments in measured.items():
         rows = [
@@ -50,3 +57,9 @@ def hand_over(*, tenant_id: int, now: datetime) -> None:
             if with_ai.people and control.people
         ]
         gate.take(tenant_id=tenant_id, placement=name, rows=rows, policy=policy, now=now)
+
+
+def _experiments_with_ai(tenant_id: int) -> list[str]:
+    """The labels of all arms whose lists AI may have reordered. Inside the tenant's scope."""
+    arms_with_ai = ExperimentArm.objects.filter(tenant_id=tenant_id, ai=True)
+    return [arm.label for arm in arms_with_ai if (arm.rules or {}).get("ai", True)]

@@ -11,8 +11,8 @@ from accounts import scope
 from accounts.models import User
 from core.errors import Conflict
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
-from recommendations.ai.models import AIGate
-from recommendations.attribution import experiments, flush, outcomes, settle
+from recommendations.ai.models import AICall, AIGate
+from recommendations.attribution import assignment, experiments, flush, outcomes, settle
 from recommendations.attribution.recommendation_ids import make
 from recommendations.interactions.event import Event
 from recommendations.interactions.record import record
@@ -31,6 +31,14 @@ def tenant(cast):
         Placement.objects.create(tenant=tenant, name="home")
         Item.objects.create(tenant=tenant, item_id="i")
     return tenant
+
+
+@pytest.fixture
+def admin_browser(db):
+    User.objects.create_superuser("root", "root@example.org", "correct horse battery staple")
+    browser = Client()
+    browser.login(username="root", password="correct horse battery staple")
+    return browser
 
 
 @pytest.fixture
@@ -70,7 +78,7 @@ def reread(experiment):
 
 def assigned(tenant):
     with scope.tenant(tenant.pk):
-        found = experiments.assignment(tenant_id=tenant.pk, placement_id=Placement.objects.get(tenant=tenant).pk)
+        found = assignment.running(tenant_id=tenant.pk, placement_id=Placement.objects.get(tenant=tenant).pk)
     assert found is not None
     return {f"p{number}": found.arm_of(f"p{number}") for number in range(PEOPLE)}
 
@@ -79,9 +87,9 @@ def live(tenant, collecting, rates, *, seed=1, kind="click", only=None):
     """Everybody sees a page over a day, in their arm; some do `kind` an hour later, as often as the arm's rate says."""
     chance, events = random.Random(seed), []
     for number, (person, found) in enumerate(assigned(tenant).items()):
-        if found is None or (only and not only(person, found[0])):
+        if found is None or (only and not only(person, found)):
             continue
-        arm, at = found[0], START + timedelta(seconds=number * 20)
+        arm, at = found, START + timedelta(seconds=number * 20)
         page = make(f"{person}", source="model", placement="home", arm=arm)
         collecting.collect(
             tenant_id=tenant.pk,
@@ -178,6 +186,7 @@ class TestOutcomes:
                 placement="home",
                 arms=["x1a", "x1b"],
                 horizon=timedelta(hours=24),
+                until=START + timedelta(hours=48),
                 now=START + timedelta(hours=48),
             )
 
@@ -192,7 +201,7 @@ class TestAssignment:
         first, again = assigned(tenant), assigned(tenant)
 
         assert first == again
-        shares = [sum(found is not None and found[0][-1] == letter for found in first.values()) for letter in "abc"]
+        shares = [sum(found is not None and found[-1] == letter for found in first.values()) for letter in "abc"]
         for share, percent in zip(shares, (30, 20, 10), strict=True):
             assert abs(share / PEOPLE - percent / 100) < 0.02
 
@@ -203,8 +212,40 @@ class TestAssignment:
         started(tenant)
         after = assigned(tenant)
 
-        same = sum(str(before[person])[-9:] == str(after[person])[-9:] for person in before)
+        same = sum(str(before[person])[-1] == str(after[person])[-1] for person in before)
         assert 0.4 < same / PEOPLE < 0.6
+
+    @pytest.mark.parametrize(
+        ("before", "after", "most"),
+        [
+            ((10, 10), (30, 30), 0),  # only people from outside come in
+            ((20, 20, 10), (33, 20, 33), 0),
+            ((80, 20), (60, 40), 20),  # as many as must
+            ((50, 30), (50, 10), 0),  # who leaves goes to no other arm
+            ((60, 20, 20), (20, 20, 20), 0),
+        ],
+    )
+    def test_moves_nobody_between_arms_who_need_not_move_when_shares_change(self, before, after, most):
+        one, other = assignment.places_of(before), assignment.places_of(after)
+
+        for places, shares in ((one, before), (other, after)):
+            assert [places.count(arm) for arm in range(len(shares))] == list(shares)
+        moved = [place for place, arm in enumerate(one) if arm is not None and other[place] not in (arm, None)]
+        stayed = sum(arm is not None and arm == other[place] for place, arm in enumerate(one))
+        assert len(moved) == most
+        assert stayed == sum(map(min, before, after))
+
+    def test_keeps_its_shares_once_it_has_started(self, tenant, admin_browser):
+        experiment = started(tenant)
+        with scope.tenant(tenant.pk):
+            arm = ExperimentArm.objects.get(experiment=experiment, letter="a")
+        change = reverse("admin:recommendations_experiment_change", args=[experiment.pk])
+        sent = {"name": "Reasons", "arms-TOTAL_FORMS": 1, "arms-INITIAL_FORMS": 1, "arms-0-id": arm.pk}
+
+        admin_browser.post(change, sent | {"arms-0-letter": "a", "arms-0-percent": 90})
+
+        with scope.tenant(tenant.pk):
+            assert ExperimentArm.objects.get(pk=arm.pk).percent == 50
 
     @pytest.mark.parametrize("percents", [(), (50,), (60, 60)])
     def test_needs_arms_that_add_up(self, tenant, percents):
@@ -256,12 +297,50 @@ class TestUplift:
         assert row.why == "worth"
         assert row.uplift == pytest.approx(0.2, abs=0.04)
 
+    def test_charges_the_calls_for_people_in_experiments_to_them(self, tenant, settings):
+        settings.AI_GATE_MINIMUM_CASES = 200
+        experiment = draft(tenant)
+        with scope.tenant(tenant.pk):
+            ExperimentArm.objects.filter(experiment=experiment, letter="a").update(rules={"ai": False})
+            AICall.objects.create(
+                tenant=tenant,
+                day=START.date(),
+                at=START,
+                purpose="rerank",
+                model="m",
+                outcome="ok",
+                latency_ms=1,
+                simulated=False,
+                cost_nano_usd=4_000_000_000,
+            )
+        populate(tenant, 1600)
+        labels = ["ai", "control", f"x{experiment.pk}a", f"x{experiment.pk}b"]  # of which ai and b meet AI
+        with scope.tenant(tenant.pk):
+            Exposure.objects.bulk_create(
+                Exposure(
+                    tenant=tenant,
+                    placement="home",
+                    arm=labels[number % 4],
+                    week=START.date(),
+                    end_user=person,
+                    first_at=START,
+                    # The experiment's arms differ hugely; AI's do not differ at all.
+                    click_at=START + timedelta(hours=1) if labels[number % 4][-1] == "b" else None,
+                )
+                for number, person in enumerate(EndUser.objects.order_by("pk"))
+            )
+
+        uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
+
+        with scope.tenant(tenant.pk):
+            (row,) = AIGate.objects.all()
+        assert (row.with_ai, row.control, row.uplift) == (400, 400, 0)
+        assert row.cost_nano_usd == 2_000_000_000
+
 
 class TestAdmin:
-    def test_sets_up_starts_shows_and_ends(self, crowd, collecting):
-        User.objects.create_superuser("root", "root@example.org", "correct horse battery staple")
-        browser = Client()
-        browser.login(username="root", password="correct horse battery staple")
+    def test_sets_up_starts_shows_and_ends(self, crowd, collecting, admin_browser):
+        browser = admin_browser
         with scope.tenant(crowd.pk):
             placement = Placement.objects.get(tenant=crowd)
         sent = {

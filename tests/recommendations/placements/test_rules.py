@@ -2,10 +2,11 @@
 
 import pytest
 
+from accounts import scope
 from core import clock
 from core.errors import InvalidInput, NotFound
 from recommendations.catalog.fields import FieldRefused
-from recommendations.models import Placement
+from recommendations.models import Placement, PlacementVersion
 from recommendations.placements import versions
 from recommendations.placements.jobs import APPLY_RULES
 from recommendations.placements.rules import PLAIN, read_rules
@@ -25,7 +26,7 @@ WHOLE = {
     "rotate_minutes": 60,
     "consumed": {"exclude": True, "return_after_days": 30},
     "ai": False,
-    "prompt": "",
+    "prompt": "rerank-1",
 }
 
 
@@ -51,6 +52,7 @@ class TestReadRules:
             ({"fresh": {"share": 2}}, "/fresh/share", "out_of_range"),
             ({"diversity": {"relevance": 0.5, "over": "colours"}}, "/diversity/over", "unknown_word"),
             ({"consumed": {"return_after_days": 0}}, "/consumed/return_after_days", "out_of_range"),
+            ({"prompt": "rerank-0"}, "/prompt", "unknown_word"),
         ],
     )
     def test_names_the_place_of_a_mistake(self, rules, pointer, code):
@@ -73,8 +75,6 @@ class TestVersions:
         return version
 
     def active(self, acme):
-        from accounts import scope
-
         with scope.tenant(acme.pk):
             return Placement.objects.select_related("active_version").get(name="home").active_version
 
@@ -114,6 +114,17 @@ class TestVersions:
             self.of(acme, {"filter": "price >"})
 
         assert refused.value.errors[0].pointer == "/rules/filter"
+
+    def test_a_prompt_that_a_later_release_has_no_more_cannot_be_published_and_stops_no_list(self, acme):
+        version = self.of(acme, {"hide": ["a"]}, publish=False)
+        with scope.tenant(acme.pk):
+            PlacementVersion.objects.filter(pk=version.pk).update(rules={"hide": ["a"], "prompt": "rerank-0"})
+
+        with pytest.raises(InvalidInput, match="rerank-1"):
+            versions.publish(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
+        with scope.tenant(acme.pk):
+            (rules,) = versions.rules_of_versions(tenant_id=acme.pk, versions={"1": version.pk}).values()
+        assert (rules.hide, rules.prompt) == (frozenset({"a"}), "")
 
     def test_nobody_publishes_for_a_stranger(self, acme, cast):
         self.of(acme, {}, publish=False)
