@@ -12,7 +12,7 @@ from accounts.admin.base import ReadOnlyTenantAdmin
 from core import clock
 from core.errors import ServiceError
 from recommendations.cache.form import Corrupt, decode
-from recommendations.models import Artefact, Build, Chunk, Placement, ReferenceList, UserList
+from recommendations.models import Artefact, Build, Chunk, Placement, ReferenceList, Tuning, UserList
 from recommendations.placements.models import HOME
 from recommendations.precompute.rollback import roll_back
 
@@ -66,6 +66,17 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
     def has_serve_permission(self, request: HttpRequest) -> bool:
         """Whether this staff user may decide what serves."""
         return request.user.has_perm("recommendations.change_artefact")
+
+
+@admin.register(Tuning)
+class TuningAdmin(ReadOnlyTenantAdmin):
+    """What trainings use in place of the defaults. Written by `manage.py tune --save`; deleting it goes back."""
+
+    list_display = ["tenant", "parameters", "ndcg", "ndcg_before", "verdict", "stored_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may delete it in general; ReadOnlyTenantAdmin would let nobody."""
+        return bool(request.user.has_perm("recommendations.delete_tuning"))
 
 
 @admin.register(Build)

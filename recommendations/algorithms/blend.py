@@ -38,6 +38,20 @@ class Choices:
         """(people,) where each person's candidates end."""
         return np.append(self.starts[1:], len(self.chosen))
 
+    def of_people(self, places: NDArray[np.int64]) -> Choices:
+        """Return the candidates of these people only."""
+        parts = [np.arange(self.starts[place], self.ends[place]) for place in places]
+        rows = np.concatenate([*parts, np.empty(0, dtype=np.int64)])
+        sizes = np.array([len(part) for part in parts], dtype=np.int64)
+        return Choices(
+            features=self.features[rows],
+            chosen=self.chosen[rows],
+            starts=np.cumsum(sizes) - sizes,
+            items=self.items[rows],
+            known=tuple(self.known[place] for place in places),
+            wanted=tuple(self.wanted[place] for place in places),
+        )
+
     def ndcg(self, scores: Array) -> Array:
         """Return (people,) NDCG@10 of ranking each person's candidates by (candidates,) `scores`."""
         best = (

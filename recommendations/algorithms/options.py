@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Fold = Literal["auto", "last10", "rand10", "global80"]
@@ -42,6 +43,7 @@ class TrainingOptions:
         ranker: the second stage that reorders the blend's best candidates, see algorithms.second_stage.
         seconds: a training's time budget, 0 for none. Parts for which it does not suffice are left out, and named in
             what was chosen; then the result depends on the machine. Popularity and neighbours are always fitted.
+        parameters: what algorithms are fitted and read with in place of their defaults, see hyperparameters.
         l1: strength of the pull of blend weights towards zero.
         smallest_weight: blend weights below this share of their sum are dropped.
     """
@@ -58,6 +60,7 @@ class TrainingOptions:
     validation_people: int = 2_000
     ranker: str = "none"
     seconds: float = 0.0
+    parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
     l1: float = 0.001
     smallest_weight: float = 0.004
 

@@ -13,9 +13,9 @@ from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.blend import Array
 from recommendations.algorithms.content import HALF_LIVES, Catalogue, block_of, spread
 from recommendations.algorithms.dataset import IntArray, Interactions, Matrix
+from recommendations.algorithms.hyperparameters import algorithms
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix, ItemVector
-from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.second_stage import FEWEST_PEOPLE, SecondStage, learn
 from recommendations.algorithms.timing import Budget
@@ -67,11 +67,11 @@ def train(
     report = progress or _silent
     budget = Budget(options.seconds, timer)
     with threadpool_limits(limits=options.threads):
-        item_ids, places = _all_items(interactions, catalogue)
+        item_ids, places = all_items(interactions, catalogue)
         content = catalogue.matrices(item_ids, options) if catalogue else {}
         fold = make_fold(interactions, options)
         trial: dict[str, Fitted] = {name: ItemMatrix(block_of(matrix, places)) for name, matrix in content.items()}
-        usable = [a for a in ALGORITHMS.values() if a.applies_to(fold.past, options)]
+        usable = [a for a in algorithms(options) if a.applies_to(fold.past, options)]
         for index, algorithm in enumerate(usable):
             if not budget.may_try(algorithm.name, always=_always(algorithm)):
                 continue
@@ -107,6 +107,7 @@ def train(
         weights=np.array(list(blend.values())),
         chosen=_describe(fold.protocol, reads, choice, blend, similar)
         | {"skipped": budget.skipped}
+        | ({"parameters": dict(options.parameters)} if options.parameters else {})
         | ({"second_stage": stage.said} if stage.said else {}),
         judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
         ranker=stage.text,
@@ -167,7 +168,7 @@ def content_reads(name: str, *, with_times: bool) -> list[Read]:
     return [Read(name, half_life) for half_life in (HALF_LIVES if with_times else (np.inf,))]
 
 
-def _all_items(interactions: Interactions, catalogue: Catalogue | None) -> tuple[tuple[str, ...], IntArray]:
+def all_items(interactions: Interactions, catalogue: Catalogue | None) -> tuple[tuple[str, ...], IntArray]:
     """Return the ids of all items, sorted, and where those of the interactions stand among them."""
     if catalogue is None:
         return interactions.item_ids, np.arange(interactions.item_count, dtype=np.int32)

@@ -114,18 +114,42 @@ def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options
     if len(hit) < FEWEST_PEOPLE:
         basis = Basis(fold.protocol, names, choices, hit, np.zeros((len(reads), len(hit))), none)
         return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, people, Judgement.none(), basis)
-    alone = np.stack([choices.ndcg(choices.features[:, read]) for read in range(len(reads))])
+    weights, alone, together = _weigh(choices, options)
+    basis = Basis(fold.protocol, names, choices, hit, alone, together)
+    mean = float(basis.each(together).mean())
+    return Choice(weights, alone.sum(axis=1) / people, mean, people, basis.judgement(together), basis)
+
+
+def cross_fitted(
+    fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions
+) -> Array | None:
+    """Return (judges,) NDCG@10 of each judge with weights that the other half of them gave; None with too few."""
+    judges = _judges(fold, options)
+    choices, hit = _choices(fold, fitted, reads, judges)
+    half = np.array(hit, dtype=np.int64) % 2
+    halves = [np.flatnonzero(half == each) for each in (0, 1)]
+    if min(len(each) for each in halves) < FEWEST_PEOPLE:
+        return None
+    found = np.zeros(len(judges))
+    for own, others in (halves, halves[::-1]):
+        weights, *_ = _weigh(choices.of_people(others), options)
+        judged = choices.of_people(own)
+        found[np.array(hit)[own]] = judged.ndcg(judged.features @ weights)
+    return found
+
+
+def _weigh(choices: Choices, options: TrainingOptions) -> tuple[Array, Array, Array]:
+    """Return (reads,) weights, and (reads, people) and (people,) what each read alone and all together reach."""
+    alone = np.stack([choices.ndcg(features) for features in choices.features.T])
     weights = fit_weights(choices, l1=options.l1, smallest_weight=options.smallest_weight)
     together = choices.ndcg(choices.features @ weights)
     best = int(alone.mean(axis=1).argmax())
     lead = alone[best] - together
     if lead.mean() > CLEARLY * lead.std(ddof=1) / np.sqrt(len(lead)):
-        weights = np.zeros(len(reads))
+        weights = np.zeros(len(alone))
         weights[best] = 1.0
         together = alone[best]
-    basis = Basis(fold.protocol, names, choices, hit, alone, together)
-    mean = float(basis.each(together).mean())
-    return Choice(weights, alone.sum(axis=1) / people, mean, people, basis.judgement(together), basis)
+    return weights, alone, together
 
 
 def _choices(

@@ -48,18 +48,24 @@ def of_file(events: Path, items: Path | None, *, now: datetime) -> EvaluationDat
     return EvaluationData(read.rows, catalogue, OF_FILES, notes)
 
 
+def tenant_of(slug: str) -> int:
+    """The tenant's key. Raises: NoSuchTenant."""
+    with scope.all_tenants("evaluation: find the tenant by its slug"):
+        tenant_id = Tenant.objects.filter(slug=slug).values_list("pk", flat=True).first()
+    if tenant_id is None:
+        raise NoSuchTenant(f"There is no tenant {slug!r}.")
+    return tenant_id
+
+
 def of_tenant(slug: str) -> EvaluationData:
     """What a build of the tenant would learn from. Raises: NoSuchTenant."""
-    with scope.all_tenants("evaluation: find the tenant by its slug"):
-        tenant = Tenant.objects.filter(slug=slug).first()
-    if tenant is None:
-        raise NoSuchTenant(f"There is no tenant {slug!r}.")
-    window = matrix.read_window(tenant_id=tenant.pk)
+    tenant_id = tenant_of(slug)
+    window = matrix.read_window(tenant_id=tenant_id)
     users = np.array(window.user_ids, dtype=np.str_)[window.users]
     items = np.array(window.item_ids, dtype=np.str_)[window.items]
     notes: dict[str, Any] = {"tenant": slug}
     if window.bound:
         notes["bound"] = str(window.bound)
-    said = meaning.of_tenant(tenant_id=tenant.pk).described()
+    said = meaning.of_tenant(tenant_id=tenant_id).described()
     rows = Rows(users, items, window.times, window.weights)
-    return EvaluationData(rows, contents.read(tenant_id=tenant.pk), OF_TENANTS.format(said), notes)
+    return EvaluationData(rows, contents.read(tenant_id=tenant_id), OF_TENANTS.format(said), notes)

@@ -36,6 +36,25 @@ class Artefact(models.Model):
         return f"#{self.pk}"
 
 
+class Tuning(models.Model):
+    """Parameters that a tenant's trainings use in place of the defaults, as `manage.py tune --save` found them."""
+
+    tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    parameters = models.JSONField(default=dict, help_text="By name; what is not named has its default.")
+    verdict = models.TextField(
+        help_text="How they did against the choice before, on a fold that they were not chosen on."
+    )
+    ndcg = models.FloatField("ndcg@10", help_text="Of these parameters on that fold.")
+    ndcg_before = models.FloatField("ndcg@10 before", help_text="Of the choice before.")
+    stored_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "tuning"
+
+    def __str__(self) -> str:
+        return f"tuning of {self.tenant_id}"
+
+
 class Build(models.Model):
     """One run of the pipeline for a tenant. Killed anywhere, it resumes where its rows say.
 

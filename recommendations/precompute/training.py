@@ -17,10 +17,11 @@ from core.queue import enqueue
 from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.gate import Verdict, judge
+from recommendations.algorithms.hyperparameters import with_parameters
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
 from recommendations.interactions.matrix import Bound, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.precompute import artefacts, contents, leases, lifecycle, uplift
+from recommendations.precompute import artefacts, contents, leases, lifecycle, tuned, uplift
 from recommendations.precompute.jobs import SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
@@ -95,7 +96,10 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     interactions = window.interactions()
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
-    options = TrainingOptions(threads=THREADS, seconds=settings.TRAIN_SECONDS, ranker=settings.RANKER)
+    options = with_parameters(
+        TrainingOptions(threads=THREADS, seconds=settings.TRAIN_SECONDS, ranker=settings.RANKER),
+        tuned.of_tenant(tenant_id=build.tenant_id),
+    )
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)
     verdict = _judge(build, fitted, active)
     file, size = artefacts.store(fitted, tenant_id=build.tenant_id)

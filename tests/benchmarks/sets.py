@@ -32,20 +32,21 @@ class Generated:
     catalogue: dict[str, tuple[str, str]] | None = None
 
 
-def order(seed: int = 11) -> Generated:
+def order(
+    seed: int = 11, *, people: int = 2_500, length: int = 24, items: int = 1_500, following: float = 0.8
+) -> Generated:
     """Walks over 1,500 items: from each to one of its three successors (80 %), else to one drawn by popularity.
 
     What came last predicts.
     """
     draw = np.random.default_rng(seed)
-    people, length, items = 2_500, 24, 1_500
     successors = draw.integers(0, items, (items, 3))
     popularity = _power_law(items, 0.8)
     at = draw.choice(items, people, p=popularity)
     columns = []
     for _ in range(length):
         columns.append(at)
-        follow = draw.random(people) < 0.8
+        follow = draw.random(people) < following
         wander = draw.choice(items, people, p=popularity)
         at = np.where(follow, successors[at, draw.choice(3, people, p=[0.6, 0.25, 0.15])], wander)
     moments = START + np.arange(people)[:, None] * 600.0 + np.arange(length)[None, :] * 3_600.0
@@ -54,13 +55,12 @@ def order(seed: int = 11) -> Generated:
     )
 
 
-def no_times(seed: int = 12) -> Generated:
+def no_times(seed: int = 12, *, people: int = 2_500, each: int = 24, items: int = 1_800, tastes: int = 25) -> Generated:
     """Each person mixes two of 25 tastes, and a taste ranks its items by a power law. There are no times.
 
     Who chose alike predicts.
     """
     draw = np.random.default_rng(seed)
-    people, each, items, tastes = 2_500, 24, 1_800, 25
     taste_of = draw.integers(0, tastes, items)
     liked = draw.integers(0, tastes, (people, 2))
     users, chosen = _by_taste(draw, liked, np.full(people, each), taste_of, tastes, exponent=0.9, stray=0.15)
@@ -148,6 +148,54 @@ def million(seed: int = 16) -> Generated:
     return Generated(_rows(users, chosen, moments), "last10")
 
 
+def groceries(seed: int = 21) -> Generated:
+    """Weekly baskets of one moment each: one or two of a household's dozen recipes, and staples that everybody buys.
+
+    What was bought once counts as known, so what is left to predict are new ingredients of recipes lately begun.
+    """
+    draw = np.random.default_rng(seed)
+    households, weeks, items, recipes, staples = 1_600, 12, 2_400, 500, 80
+    contents = [
+        draw.choice(np.arange(staples, items), int(draw.integers(4, 12)), replace=False) for _ in range(recipes)
+    ]
+    common = _power_law(staples, 0.7)
+    users, chosen, when = [], [], []
+    for household in range(households):
+        known = draw.choice(recipes, 12, replace=False, p=_power_law(recipes, 0.6))
+        for week in np.sort(draw.choice(26, weeks, replace=False)):
+            cooked = draw.choice(known, int(draw.integers(1, 3)), replace=False)
+            # A cook buys most of a recipe, not all of it each time.
+            basket = [item for recipe in cooked for item in contents[recipe] if draw.random() < 0.6]
+            basket += draw.choice(staples, 3, p=common).tolist()
+            users += [household] * len(basket)
+            chosen += [int(item) for item in basket]
+            when += [START + (week * 7 + household % 7) * DAY] * len(basket)
+    return Generated(_rows(np.array(users), np.array(chosen), np.array(when)), "last10")
+
+
+def city(seed: int = 22) -> Generated:
+    """Places to go in 30 districts: people live in one and move on with time; places open and lose appeal over months.
+
+    Cut at one moment for all. Where somebody was lately predicts, and what is new there.
+    """
+    draw = np.random.default_rng(seed)
+    people, each, places, districts, days = 2_500, 14, 1_500, 30, 360
+    opened = draw.uniform(-360, days, places)
+    district_of = draw.integers(0, districts, places)
+    appeal = draw.lognormal(0.0, 1.0, places)
+    homes = draw.integers(0, districts, (people, 2))
+    moved = draw.uniform(0, days, people)
+    users = np.repeat(np.arange(people), each)
+    when = draw.uniform(0, days, people * each)
+    chosen = np.empty(len(users), dtype=np.int64)
+    for row, (person, day) in enumerate(zip(users, when, strict=True)):
+        home = homes[person, int(day > moved[person])]
+        weights = appeal * np.exp2(-np.maximum(day - opened, 0) / 120) * (opened <= day)
+        weights = weights * np.where(district_of == home, 1.0, 0.01)
+        chosen[row] = draw.choice(places, p=weights / weights.sum())
+    return Generated(_rows(users, chosen, START + when * DAY), "global80")
+
+
 SETS: dict[str, Callable[[], Generated]] = {
     "order": order,
     "no_times": no_times,
@@ -155,6 +203,13 @@ SETS: dict[str, Callable[[], Generated]] = {
     "fashion": fashion,
     "sparse": sparse,
     "million": million,
+}
+# Made when the engine was done, and never used to develop it: other seeds and sizes, and other domains.
+UNSEEN: dict[str, Callable[[], Generated]] = {
+    "order_2": lambda: order(101, people=1_800, length=30, items=3_000, following=0.6),
+    "no_times_2": lambda: no_times(102, people=3_500, each=16, items=900, tastes=60),
+    "groceries": groceries,
+    "city": city,
 }
 
 
@@ -201,11 +256,11 @@ def _rows(users: NDArray[np.int64], items: NDArray[np.int64], times: NDArray[np.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--sets", nargs="+", choices=(*SETS, *UNSEEN), default=[*SETS, *UNSEEN])
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.sets:
-        made = SETS[name]()
+        made = (SETS | UNSEEN)[name]()
         rows = made.rows
         with (arguments.folder / f"{name}.csv").open("w", newline="") as file:
             writer = csv.writer(file)

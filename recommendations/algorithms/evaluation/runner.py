@@ -14,6 +14,7 @@ from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.evaluation.bootstrap import paired
 from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
 from recommendations.algorithms.evaluation.protocols import Rows, split
+from recommendations.algorithms.hyperparameters import algorithms
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
@@ -87,7 +88,7 @@ def evaluate(
     measured = {"served": judges.measure(artefact)}
     if artefact.ranker:
         measured[BLEND] = judges.measure(replace(artefact, ranker=""))
-    reads = {} if with_models is False else best_reads(artefact)
+    reads = {} if with_models is False else best_reads(artefact, options)
     for name, read in reads.items():
         if with_models is True or name in with_models:  # type: ignore[operator]
             measured[name] = judges.measure(_alone(read, interactions, artefact, options))
@@ -127,11 +128,11 @@ def _leads(measured: dict[str, Measured], models: Collection[str]) -> dict[str, 
     return leads
 
 
-def best_reads(artefact: Artefact) -> dict[str, Read]:
+def best_reads(artefact: Artefact, options: TrainingOptions) -> dict[str, Read]:
     """Return each kind of algorithm with the read that did best on the validation fold."""
     validated = artefact.chosen["validation_ndcg@10"]
     best: dict[str, Read] = {}
-    reads = [read for algorithm in ALGORITHMS.values() for read in reads_of(algorithm)]
+    reads = [read for algorithm in algorithms(options) for read in reads_of(algorithm)]
     reads += [
         read for name in artefact.fitted if name not in ALGORITHMS for read in content_reads(name, with_times=True)
     ]
@@ -146,5 +147,6 @@ def _alone(read: Read, interactions: Interactions, artefact: Artefact, options: 
     """Return an artefact in which one read is the whole blend."""
     fitted = dict(artefact.fitted)
     if read.algorithm not in fitted:
-        fitted[read.algorithm] = ALGORITHMS[read.algorithm].fit(interactions, options)
+        (algorithm,) = (each for each in algorithms(options) if each.name == read.algorithm)
+        fitted[read.algorithm] = algorithm.fit(interactions, options)
     return replace(artefact, fitted=fitted, reads=(read,), weights=np.ones(1), ranker="")

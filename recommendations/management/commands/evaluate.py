@@ -16,11 +16,13 @@ from recommendations.algorithms.evaluation.breadth import BREADTH
 from recommendations.algorithms.evaluation.page import page
 from recommendations.algorithms.evaluation.protocols import PROTOCOLS, InvalidSplit
 from recommendations.algorithms.evaluation.runner import Report, evaluate
+from recommendations.algorithms.hyperparameters import UnknownParameter, with_parameters
 from recommendations.algorithms.options import RANKERS, TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.imports.files import UnreadableFile
-from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant
+from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
+from recommendations.precompute import tuned
 from recommendations.precompute.checks import RANKER_HINT, lacks_ranker
 
 COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
@@ -48,6 +50,13 @@ class Command(BaseCommand):
             help="Only this model beside what is served; may be repeated. Without it, all of them.",
         )
         parser.add_argument("--ranker", choices=RANKERS, help="The second stage; without it, what RANKER says")
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="A parameter other than the tenant's or the default, such as ease.l2=500; may be repeated",
+        )
         parser.add_argument("--people", type=int, metavar="N", help="Let so many people judge at most")
         parser.add_argument("--json", action="store_true", help="Print JSON and nothing else")
         parser.add_argument("--html", type=Path, metavar="FILE", help="Write a report with plots")
@@ -67,13 +76,20 @@ class Command(BaseCommand):
                 data.rows,
                 options["protocol"],
                 options["seed"],
-                TrainingOptions(ranker=ranker),
+                with_parameters(TrainingOptions(ranker=ranker), self._parameters(options)),
                 catalogue=data.catalogue,
                 with_models=True if options["model"] is None else options["model"],
                 most_people=options["people"],
                 progress=None if options["json"] else self._progress,
             )
-        except (UnreadableFile, NoSuchTenant, InvalidSplit, NothingToLearn, InvalidInteractions) as error:
+        except (
+            UnreadableFile,
+            NoSuchTenant,
+            InvalidSplit,
+            NothingToLearn,
+            InvalidInteractions,
+            UnknownParameter,
+        ) as error:
             raise CommandError(str(error)) from error
         document = {**report.as_dict(), "meaning": data.meaning, "source": data.notes}
         if options["html"]:
@@ -87,6 +103,16 @@ class Command(BaseCommand):
         if options["events"]:
             return of_file(options["events"], options["items"], now=clock.now())
         return of_tenant(options["tenant"])
+
+    def _parameters(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the tenant's trainings use, and what is set here."""
+        own: dict[str, Any] = {}
+        if options["tenant"]:
+            own |= tuned.of_tenant(tenant_id=tenant_of(options["tenant"]))
+        for said in options["set"] or ():
+            name, _, value = said.partition("=")
+            own[name] = value
+        return own
 
     def _progress(self, step: str, share: float) -> None:
         self.stderr.write(f"{share:4.0%}  {step}", style_func=str)

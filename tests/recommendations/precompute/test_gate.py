@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts import scope
 from accounts.models import User
 from core import clock
-from recommendations.models import Artefact, Build, Interaction, Placement, UserList
+from recommendations.models import Artefact, Build, Interaction, Placement, Tuning, UserList
 from recommendations.precompute import artefacts, lifecycle, publish, rollback, scoring, training
 from recommendations.precompute.pruning import prune
 from tests.recommendations.precompute.generated import build_now, reread
@@ -99,6 +99,23 @@ class TestGate:
         build = build_now(acme)
 
         assert "Trained on 200 of 468 events: the newest 5 of each person" in build.notes
+
+
+class TestTuning:
+    def test_a_build_trains_with_what_the_tenant_chose_and_the_artefact_says_so(self, acme):
+        with scope.tenant(acme.pk):
+            Tuning.objects.create(
+                tenant=acme,
+                parameters={"ease.l2": 1000.0},
+                verdict="",
+                ndcg=0.2,
+                ndcg_before=0.1,
+                stored_at=clock.now(),
+            )
+
+        build_now(acme)
+
+        assert artefacts_of(acme)[0].chosen["parameters"] == {"ease.l2": 1000.0}
 
 
 class TestRollBack:

@@ -130,3 +130,16 @@ def _json(**options):
     out = StringIO()
     call_command("evaluate", json=True, stdout=out, **options)
     return json.loads(out.getvalue())
+
+
+class TestParameters:
+    def test_that_are_unknown_are_refused_by_name(self, events_file):
+        with pytest.raises(CommandError, match=r"no parameter 'ease\.l3'"):
+            _json(events=events_file, set=["ease.l3=4"])
+
+    @pytest.mark.drill
+    def test_are_those_that_are_set(self, events_file):
+        report = _json(events=events_file, set=["ease.l2=1000"], model=["ease"])
+
+        assert report["chosen"]["parameters"] == {"ease.l2": 1000.0}
+        assert report["leads"]["ease"]["worse"] is False
