@@ -4,7 +4,7 @@ personal list in Redis -> in Postgres -> the placement's fallback: popular -> pi
 the process's last known popular list. `source` and `degraded` name the step.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +12,6 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
-from accounts import flags
 from core.admission import Decision, Read
 from core.redis import RedisUnavailable
 from recommendations.cache import availability, form, keys, store
@@ -23,7 +22,6 @@ from recommendations.serving import queries
 
 POPULAR, SIMILAR, TOGETHER, TRENDING, LATEST = "popular", "similar", "together", "trending", "latest"
 LATEST_TTL_SECONDS = 20
-NEGATIVE_TTL_SECONDS = 30
 LAST_RESORT_TTL_SECONDS = 10
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 # Judges the request and reads for it, in one round trip; raises what refuses it.
@@ -50,36 +48,6 @@ class Chosen:
     spare: StoredList | None = None
 
 
-def for_people(
-    *, tenant_id: int, placement: str, user_ids: Sequence[str], now: datetime, admit: Admit, spare: bool = False
-) -> list[Chosen]:
-    """One choice a person, in order. Warm: one Redis round trip for all, with admission, and no SQL.
-
-    `spare` brings the popular list as well, for a request that leaves items out.
-    Raises: what `admit` raises. A tenant over its quota whose plan gives a static list gets the popular one for all.
-    """
-    on = [flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id) for user_id in user_ids]
-    for_all = keys.reference_list(tenant_id, POPULAR)
-    wanted = [
-        keys.user_list(tenant_id, placement, user_id) if personal else for_all
-        for user_id, personal in zip(user_ids, on, strict=True)
-    ]
-    if spare:
-        wanted.append(for_all)
-    decision = admit(store.reads(tenant_id, wanted))
-    if decision.static:
-        return [over_quota(tenant_id, now, placement)] * len(user_ids)
-    redis_up, found, gone = brought(tenant_id, decision, wanted, now)
-    chosen = [
-        _choose(tenant_id, placement, user_id, personal, stored, gone, redis_up, now)
-        for user_id, personal, stored in zip(user_ids, on, found[: len(user_ids)], strict=True)
-    ]
-    if not spare:
-        return chosen
-    common = found[-1] or _spare(tenant_id, redis_up)
-    return [replace(each, spare=common) for each in chosen]
-
-
 def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Chosen:
     """The tenant's popular list, or what stands for it. Without `admit`, for a request that is admitted already."""
     wanted = [keys.reference_list(tenant_id, POPULAR)]
@@ -89,13 +57,13 @@ def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Cho
         return over_quota(tenant_id, now)
     else:
         redis_up, found, gone = brought(tenant_id, decision, wanted, now)
-    return _fallback(tenant_id, HOME, None, gone, redis_up, now, popular=found[0])
+    return fallback(tenant_id, gone, redis_up, now, popular=found[0])
 
 
 def neighbours(*, tenant_id: int, kind: str, item_id: str, now: datetime, admit: Admit) -> Chosen | None:
     """An item's neighbours of this kind, SIMILAR or TOGETHER; None when there are none.
 
-    Raises: what `admit` raises. Over the quota, as `for_people`.
+    Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
     wanted = [keys.reference_list(tenant_id, kind, item_id)]
     decision = admit(store.reads(tenant_id, wanted))
@@ -105,7 +73,7 @@ def neighbours(*, tenant_id: int, kind: str, item_id: str, now: datetime, admit:
     try:
         stored = found[0] or _reference(tenant_id, kind, item_id, redis_up)
     except DATABASE_AWAY:
-        return _fallback(tenant_id, HOME, "database", gone, redis_up, now)
+        return fallback(tenant_id, gone, redis_up, now, degraded="database")
     if stored is None:
         return None
     # Not filled with anything else: whatever stood there would not be similar.
@@ -115,7 +83,7 @@ def neighbours(*, tenant_id: int, kind: str, item_id: str, now: datetime, admit:
 def for_everybody(*, tenant_id: int, kind: str, window: str, now: datetime, admit: Admit) -> Chosen:
     """The popular or trending list of a window; the popular one of all time where there is none.
 
-    Raises: what `admit` raises. Over the quota, as `for_people`.
+    Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
     wanted = [keys.reference_list(tenant_id, kind, window), keys.reference_list(tenant_id, POPULAR)]
     decision = admit(store.reads(tenant_id, wanted))
@@ -125,7 +93,7 @@ def for_everybody(*, tenant_id: int, kind: str, window: str, now: datetime, admi
     try:
         stored = found[0] or _reference(tenant_id, kind, window, redis_up)
     except DATABASE_AWAY:
-        return _fallback(tenant_id, HOME, "database", gone, redis_up, now, popular=found[1])
+        return fallback(tenant_id, gone, redis_up, now, degraded="database", popular=found[1])
     if stored is None:
         return fallback(tenant_id, gone, redis_up, now, popular=found[1])
     return replace(with_gone(tenant_id, stored, stored.provenance.degraded, gone, now), spare=found[1])
@@ -134,7 +102,7 @@ def for_everybody(*, tenant_id: int, kind: str, window: str, now: datetime, admi
 def latest(*, tenant_id: int, now: datetime, admit: Admit) -> Chosen:
     """The newest items of the catalogue, at most LATEST_TTL_SECONDS old; with or without a build.
 
-    Raises: what `admit` raises. Over the quota, as `for_people`.
+    Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
     key = keys.reference_list(tenant_id, LATEST)
     decision = admit(store.reads(tenant_id, [key]))
@@ -146,21 +114,10 @@ def latest(*, tenant_id: int, now: datetime, admit: Admit) -> Chosen:
         try:
             stored, raw = queries.latest(tenant_id=tenant_id, now=now)
         except DATABASE_AWAY:
-            return _fallback(tenant_id, HOME, "database", gone, redis_up, now)
+            return fallback(tenant_id, gone, redis_up, now, degraded="database")
         if redis_up and stored.total:
-            _refill(key, raw, LATEST_TTL_SECONDS)
+            refill([(key, raw)], LATEST_TTL_SECONDS)
     return with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
-
-
-def fallback(
-    tenant_id: int,
-    gone: Mapping[str, float] | None,
-    redis_up: bool,
-    now: datetime,
-    popular: StoredList | None = None,
-) -> Chosen:
-    """What is popular, or what stands for it."""
-    return _fallback(tenant_id, HOME, None, gone, redis_up, now, popular=popular)
 
 
 def neighbours_from_postgres(
@@ -177,14 +134,14 @@ def _reference(tenant_id: int, kind: str, subject: str, redis_up: bool) -> Store
     raw = queries.reference_list(tenant_id=tenant_id, kind=kind, subject=subject)
     stored = queries.decoded(raw)
     if raw is not None and stored is not None and redis_up:
-        _refill(keys.reference_list(tenant_id, kind, subject), raw, store.REFILL_TTL_SECONDS)
+        refill([(keys.reference_list(tenant_id, kind, subject), raw)], store.REFILL_TTL_SECONDS)
     return stored
 
 
 def over_quota(tenant_id: int, now: datetime, placement: str = HOME) -> Chosen:
     """The popular list, and why."""
     redis_up, found, gone = _fetch(tenant_id, [keys.reference_list(tenant_id, POPULAR)], now)
-    return _fallback(tenant_id, placement, "quota", gone, redis_up, now, popular=found[0])
+    return fallback(tenant_id, gone, redis_up, now, placement=placement, degraded="quota", popular=found[0])
 
 
 def brought(tenant_id: int, decision: Decision, wanted: Sequence[str], now: datetime) -> Found:
@@ -216,55 +173,14 @@ def _completed(tenant_id: int, fetched: store.Fetched, now: datetime) -> Found:
     return True, fetched.lists, withdrawn
 
 
-def _choose(
+def fallback(
     tenant_id: int,
-    placement: str,
-    user_id: str,
-    personal: bool,
-    stored: StoredList | None,
     gone: Mapping[str, float] | None,
     redis_up: bool,
     now: datetime,
-) -> Chosen:
-    if not personal:
-        return _fallback(tenant_id, placement, "flag", gone, redis_up, now, popular=stored)
-    if stored is None or stored.owner != user_id:
-        try:
-            stored = _from_postgres(tenant_id, placement, user_id, redis_up, now)
-        except DATABASE_AWAY:
-            return _fallback(tenant_id, placement, "database", gone, redis_up, now)
-    if stored.total == 0:
-        order = stored.reading.get("fallback", DEFAULT_FALLBACK)
-        return _fallback(tenant_id, placement, stored.provenance.degraded, gone, redis_up, now, order=order)
-    return with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
-
-
-def _from_postgres(tenant_id: int, placement: str, user_id: str, redis_up: bool, now: datetime) -> StoredList:
-    """The row, put back into Redis; for nobody's row an empty list that says why, kept for half a minute."""
-    row = queries.user_list(tenant_id=tenant_id, placement=placement, user_id=user_id)
-    stored = None if isinstance(row, queries.Missing) else queries.decoded(row)
-    if stored is not None and not isinstance(row, queries.Missing):
-        raw, ttl = row, store.REFILL_TTL_SECONDS
-    else:
-        reason = row.reason if isinstance(row, queries.Missing) else "no_build"
-        build = row.build if isinstance(row, queries.Missing) else 0
-        provenance = form.Provenance(build, 0, "static", now.strftime("%Y-%m-%dT%H:%M:%SZ"), degraded=reason)
-        reading = {"fallback": row.fallback} if isinstance(row, queries.Missing) else None
-        raw = form.encode(provenance=provenance, owner=user_id, entries=[], reading=reading)
-        ttl = NEGATIVE_TTL_SECONDS
-        stored = form.decode(raw)
-    if redis_up:
-        _refill(keys.user_list(tenant_id, placement, user_id), raw, ttl)
-    return stored
-
-
-def _fallback(
-    tenant_id: int,
-    placement: str,
-    degraded: str | None,
-    gone: Mapping[str, float] | None,
-    redis_up: bool,
-    now: datetime,
+    *,
+    placement: str = HOME,
+    degraded: str | None = None,
     popular: StoredList | None = None,
     order: Sequence[str] = DEFAULT_FALLBACK,
 ) -> Chosen:
@@ -286,7 +202,8 @@ def _fallback(
         return Chosen(remembered, "database", gone or {})
 
 
-def _spare(tenant_id: int, redis_up: bool) -> StoredList | None:
+def popular_list(tenant_id: int, redis_up: bool) -> StoredList | None:
+    """The popular list from Redis or Postgres; None where there is none, or the database is away."""
     try:
         return _popular(tenant_id, redis_up)
     except DATABASE_AWAY:
@@ -303,7 +220,7 @@ def _popular(tenant_id: int, redis_up: bool) -> StoredList | None:
             redis_up = False
     raw = queries.reference_list(tenant_id=tenant_id, kind=POPULAR)
     if raw is not None and redis_up:
-        _refill(key, raw, store.REFILL_TTL_SECONDS)
+        refill([(key, raw)], store.REFILL_TTL_SECONDS)
     return queries.decoded(raw)
 
 
@@ -318,7 +235,7 @@ def _last_resort(tenant_id: int, placement: str, reason: str, redis_up: bool, no
             redis_up = False
     stored, raw = queries.last_resort(tenant_id=tenant_id, placement=placement, now=now, reason=reason)
     if redis_up and stored.total:
-        _refill(key, raw, LAST_RESORT_TTL_SECONDS)
+        refill([(key, raw)], LAST_RESORT_TTL_SECONDS)
     return stored
 
 
@@ -327,17 +244,23 @@ def with_gone(
 ) -> Chosen:
     """The list with what of it may not be shown, from Postgres where Redis is away."""
     if gone is None:
-        try:
-            listed = [entry["item_id"] for entry in stored.entries()]
-            gone = queries.withdrawn(tenant_id=tenant_id, now=now, among=listed)
-        except DATABASE_AWAY:
-            gone = {}
+        gone = withdrawn_of(tenant_id, [stored], now)
     return Chosen(stored, degraded, gone)
 
 
-def _refill(key: str, raw: bytes, ttl_seconds: int) -> None:
+def withdrawn_of(tenant_id: int, lists: Iterable[StoredList], now: datetime) -> Mapping[str, float]:
+    """Which items of these lists may not be shown, from Postgres; none where it is away."""
+    listed = {entry["item_id"] for stored in lists for entry in stored.entries()}
     try:
-        store.put_many([(key, raw)], ttl_seconds=ttl_seconds)
+        return queries.withdrawn(tenant_id=tenant_id, now=now, among=listed)
+    except DATABASE_AWAY:
+        return {}
+
+
+def refill(bodies: Sequence[tuple[str, bytes]], ttl_seconds: int) -> None:
+    """Puts lists back into Redis, if it can be reached."""
+    try:
+        store.put_many(bodies, ttl_seconds=ttl_seconds)
     except RedisUnavailable:
         _log.info("refill_skipped", reason="redis")
 

@@ -59,26 +59,47 @@ def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime
     return tuple(cursor.read(token, binding=subject.binding() + options.binding(), now=now))
 
 
-def render(
-    *, chosen: Chosen, subject: Subject, options: Options, now: datetime, matcher: Matcher | None = None
-) -> Answer:
-    """The page. Asks Postgres only for `category`, `filter`, `include=item` and what fills a page after `exclude`.
+def render(*, chosen: Chosen, subject: Subject, options: Options, now: datetime) -> Answer:
+    """The page. Asks Postgres only for `category`, `filter`, `include=item` and what fills a page after `exclude`."""
+    matcher = matcher_of(tenant_id=subject.tenant_id, options=options, now=now)
+    (answer,) = _rendered(subject.tenant_id, [(chosen, subject)], options, now, matcher)
+    return answer
 
-    `matcher` is that of a request for several lists.
-    """
-    stored, moment = chosen.stored, now.timestamp()
-    if options.usual and selection.untouched(chosen, moment):
+
+def render_many(
+    *, tenant_id: int, chosen: Sequence[Chosen], subjects: Sequence[Subject], options: Options, now: datetime
+) -> list[Answer]:
+    """A page of each, with as many statements as for one; only a filter that names the person asks for each."""
+    matcher = prepared_matcher(tenant_id=tenant_id, chosen=chosen, options=options, now=now)
+    return _rendered(tenant_id, list(zip(chosen, subjects, strict=True)), options, now, matcher)
+
+
+def _rendered(
+    tenant_id: int, lists: Sequence[tuple[Chosen, Subject]], options: Options, now: datetime, matcher: Matcher
+) -> list[Answer]:
+    moment = now.timestamp()
+    selections = [
+        None
+        if options.usual and selection.untouched(chosen, moment)
+        else selection.select(chosen=chosen, user_id=subject.user_id, options=options, matcher=matcher, moment=moment)
+        for chosen, subject in lists
+    ]
+    if options.include_item:
+        _include_items(tenant_id, [entry for each in selections if each is not None for entry in each.page])
+    return [
+        _answer(chosen, subject, options, selected, now)
+        for (chosen, subject), selected in zip(lists, selections, strict=True)
+    ]
+
+
+def _answer(
+    chosen: Chosen, subject: Subject, options: Options, selected: selection.Selection | None, now: datetime
+) -> Answer:
+    """The answer of a selection, of the stored head without one."""
+    if selected is None:
+        stored = chosen.stored
         items, ids, more = stored.head, stored.head_ids, stored.total > len(stored.head_ids)
     else:
-        selected = selection.select(
-            chosen=chosen,
-            user_id=subject.user_id,
-            options=options,
-            matcher=matcher or matcher_of(tenant_id=subject.tenant_id, options=options, now=now),
-            moment=moment,
-        )
-        if options.include_item:
-            _include_items(subject.tenant_id, selected.page)
         ids = tuple(item["item_id"] for item in selected.page)
         items, more = ",".join(_dumps(item) for item in selected.page).encode(), selected.more
     after = None
@@ -123,9 +144,10 @@ def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
     )
 
 
-def _include_items(tenant_id: int, page: Sequence[dict[str, Any]]) -> None:
-    found = queries.items(tenant_id=tenant_id, item_ids=[entry["item_id"] for entry in page])
-    for entry in page:
+def _include_items(tenant_id: int, entries: Sequence[dict[str, Any]]) -> None:
+    """Puts the catalogue's entries in, with one statement."""
+    found = queries.items(tenant_id=tenant_id, item_ids={entry["item_id"] for entry in entries})
+    for entry in entries:
         item = found.get(entry["item_id"])
         entry["item"] = item and {
             "item_id": item.item_id,

@@ -41,7 +41,6 @@ class Missing:
     reason: str
     build: int
     fallback: tuple[str, ...] = DEFAULT_FALLBACK
-    segments: tuple[str, ...] = ()
 
 
 class UnknownPlacement(InvalidInput):
@@ -52,25 +51,25 @@ class UnknownPlacement(InvalidInput):
         super().__init__(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
 
 
-def user_list(*, tenant_id: int, placement: str, user_id: str) -> bytes | Missing:
-    """The stored list of the active snapshot, or why there is none.
+def user_lists(*, tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | Missing]:
+    """Each person's stored list of the active snapshot, or why there is none. At most three statements.
 
     Raises: UnknownPlacement.
     """
     with scope.tenant(tenant_id):
-        row = (
-            UserList.objects.filter(
-                tenant_id=tenant_id,
-                placement__tenant_id=tenant_id,
-                placement__name=placement,
-                build=F("placement__active_build"),
-                end_user__user_id=user_id,
-            )
-            .values_list("body", flat=True)
-            .first()
-        )
-        if row is not None:
-            return bytes(row)
+        rows = UserList.objects.filter(
+            tenant_id=tenant_id,
+            placement__tenant_id=tenant_id,
+            placement__name=placement,
+            build=F("placement__active_build"),
+            end_user__user_id__in=user_ids,
+        ).order_by()
+        found: dict[str, bytes | Missing] = {
+            user_id: bytes(body) for user_id, body in rows.values_list("end_user__user_id", "body")
+        }
+        left = [user_id for user_id in user_ids if user_id not in found]
+        if not left:
+            return found
         place = (
             Placement.objects.filter(tenant_id=tenant_id, name=placement)
             .values_list("active_build", "active_version__rules")
@@ -79,11 +78,13 @@ def user_list(*, tenant_id: int, placement: str, user_id: str) -> bytes | Missin
         if place is None and placement != HOME:
             raise UnknownPlacement(placement)
         active, rules = place or (None, None)
-        known = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).order_by()
-        segments = known.values_list("segments", flat=True).first()
-    reason = "no_build" if segments is not None or not active else "unknown_user"
+        known = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=left).order_by()
+        there = set(known.values_list("user_id", flat=True))
     fallback = tuple((rules or {}).get("fallback", DEFAULT_FALLBACK))
-    return Missing(reason, active or 0, fallback, tuple(segments or ()))
+    for user_id in left:
+        reason = "no_build" if user_id in there or not active else "unknown_user"
+        found[user_id] = Missing(reason, active or 0, fallback)
+    return found
 
 
 def reference_list(*, tenant_id: int, kind: str, subject: str = "", placement: str = "home") -> bytes | None:

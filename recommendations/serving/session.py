@@ -38,7 +38,7 @@ def latest(item_ids: Sequence[str]) -> list[str]:
 def for_visit(*, tenant_id: int, item_ids: Sequence[str], now: datetime, admit: Admit) -> Chosen:
     """What goes with the items (`latest` gives them), then what is popular; popular alone where nothing is known.
 
-    Raises: what `admit` raises. Over the quota, as `ladder.for_people`.
+    Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
     wanted = [keys.reference_list(tenant_id, kind, item_id) for item_id in item_ids for kind in KINDS]
     wanted.append(keys.reference_list(tenant_id, POPULAR))

@@ -22,7 +22,7 @@ from recommendations.api.v1 import wire
 from recommendations.catalog import ids
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.models import HOME
-from recommendations.serving import ladder, page, queries, session
+from recommendations.serving import ladder, page, personal, queries, session
 from recommendations.serving.options import Options
 from recommendations.serving.page import Subject
 
@@ -55,7 +55,7 @@ class RecommendationsView(AdmittedWithReads):
         subject = Subject(caller(request).tenant_id, user_id, placement)
         now = clock.now()
         options = _options(query, subject, now)
-        (chosen,) = ladder.for_people(
+        (chosen,) = personal.lists(
             tenant_id=subject.tenant_id,
             placement=placement,
             user_ids=[user_id],
@@ -85,7 +85,7 @@ class RecommendationsBatchView(AdmittedWithReads):
         body: dict[str, Any] = asked.validated_data
         now, tenant_id = clock.now(), caller(request).tenant_id
         options = _common_options(body)
-        chosen = ladder.for_people(
+        chosen = personal.lists(
             tenant_id=tenant_id,
             placement=_placement(body["placement"]),
             user_ids=body["user_ids"],
@@ -93,15 +93,14 @@ class RecommendationsBatchView(AdmittedWithReads):
             admit=_admission(request, now, cost=len(body["user_ids"])),
             spare=options.narrows,
         )
-        matcher = page.prepared_matcher(tenant_id=tenant_id, chosen=chosen, options=options, now=now)
-        answers = []
-        for one, user_id in zip(chosen, body["user_ids"], strict=True):
-            subject = Subject(tenant_id, user_id, body["placement"])
-            answer = page.render(chosen=one, subject=subject, options=options, now=now, matcher=matcher)
+        subjects = [Subject(tenant_id, user_id, body["placement"]) for user_id in body["user_ids"]]
+        answers = page.render_many(tenant_id=tenant_id, chosen=chosen, subjects=subjects, options=options, now=now)
+        for answer, subject in zip(answers, subjects, strict=True):
             page.served(answer=answer, subject=subject, now=now)
-            answers.append(answer.body)
         return HttpResponse(
-            b'{"data":[' + b",".join(answers) + b"]}", content_type="application/json", headers=CACHE_HEADERS
+            b'{"data":[' + b",".join(answer.body for answer in answers) + b"]}",
+            content_type="application/json",
+            headers=CACHE_HEADERS,
         )
 
 
