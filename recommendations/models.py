@@ -29,7 +29,7 @@ from recommendations.erasures.models import Erasure, FormerId
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import EventType, Feedback, Interaction
 from recommendations.placements.models import Placement, PlacementVersion
-from recommendations.precompute.models import Artefact, Build, Chunk, ReferenceList, Tuning, UserList
+from recommendations.precompute.models import Artefact, Build, Chunk, ReferenceList, RelatedPeople, Tuning, UserList
 
 __all__ = [
     "AIAnswer",
@@ -67,6 +67,7 @@ __all__ = [
     "PlacementStat",
     "PlacementVersion",
     "ReferenceList",
+    "RelatedPeople",
     "Tuning",
     "UserList",
 ]

@@ -296,6 +296,7 @@ NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
 RANKER = env.choice("RANKER", "none", ("none", "lightgbm"))
 TRAIN_SECONDS = env.seconds("TRAIN_SECONDS", 1200.0)
+RELATED_PEOPLE = env.integer("RELATED_PEOPLE", 50, minimum=0, maximum=100)  # kept for each person; 0: none
 TRAIN_MAX_ROWS = env.integer("TRAIN_MAX_ROWS", 50_000_000, minimum=1)
 IMPRESSION_FLUSH_SECONDS = env.seconds("IMPRESSION_FLUSH_SECONDS", 0.1, minimum=0.1, maximum=60.0)
 IMPRESSION_BUFFER = env.integer("IMPRESSION_BUFFER", 20_000, minimum=100)  # served pages, in each process

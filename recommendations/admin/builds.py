@@ -12,7 +12,16 @@ from accounts.admin.base import ReadOnlyTenantAdmin
 from core import clock
 from core.errors import ServiceError
 from recommendations.cache.form import Corrupt, decode
-from recommendations.models import Artefact, Build, Chunk, Placement, ReferenceList, Tuning, UserList
+from recommendations.models import (
+    Artefact,
+    Build,
+    Chunk,
+    Placement,
+    ReferenceList,
+    RelatedPeople,
+    Tuning,
+    UserList,
+)
 from recommendations.placements.models import HOME
 from recommendations.precompute.rollback import roll_back
 
@@ -156,3 +165,21 @@ class ReferenceListAdmin(StoredListAdmin):
     list_display = ["kind", "subject", "tenant", "build", "generated_at"]
     list_filter = ["kind"]
     search_fields = ["subject__startswith"]
+
+
+@admin.register(RelatedPeople)
+class RelatedPeopleAdmin(ReadOnlyTenantAdmin):
+    """Who is like whom, as primary keys: a person's page has the names."""
+
+    list_display = ["end_user", "tenant", "how_many", "generated_at"]
+    list_select_related = ["tenant", "end_user"]
+    search_fields = ["end_user__user_id__exact"]
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        """All that a row names: one query."""
+        return self.list_select_related
+
+    @admin.display(description="related people")
+    def how_many(self, row: RelatedPeople) -> int:
+        """How many there are."""
+        return len(row.people)

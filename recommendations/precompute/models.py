@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from core import clock
@@ -217,3 +218,19 @@ class ReferenceList(models.Model):
 
     def __str__(self) -> str:
         return f"{self.build_id}/{self.kind}/{self.subject}"
+
+
+class RelatedPeople(models.Model):
+    """Who is like one person, most alike first: primary keys, and cosines in ten-thousandths. One row a person, written
+    by each training; a key of somebody who was erased or merged since is nobody's, and is left out when it is read.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    end_user = models.OneToOneField("recommendations.EndUser", on_delete=models.CASCADE, related_name="+")
+    people = ArrayField(models.BigIntegerField())
+    scores = ArrayField(models.SmallIntegerField())
+    generated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.end_user_id}"

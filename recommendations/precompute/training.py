@@ -21,7 +21,7 @@ from recommendations.algorithms.hyperparameters import with_parameters
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
 from recommendations.interactions.matrix import Bound, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.precompute import artefacts, contents, leases, lifecycle, tuned, uplift
+from recommendations.precompute import artefacts, contents, leases, lifecycle, related, tuned, uplift
 from recommendations.precompute.jobs import SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
@@ -102,6 +102,9 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     )
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)
     verdict = _judge(build, fitted, active)
+    related.write(
+        tenant_id=build.tenant_id, interactions=interactions, now=leases.database_now(), between=heartbeat.check
+    )
     file, size = artefacts.store(fitted, tenant_id=build.tenant_id)
     row = Artefact(
         tenant_id=build.tenant_id,

@@ -21,7 +21,7 @@ from recommendations.imports import kept
 from recommendations.interactions import queries
 from recommendations.interactions.models import Feedback, Interaction
 from recommendations.interactions.queries import EventFilter
-from recommendations.precompute.models import UserList
+from recommendations.precompute.models import RelatedPeople, UserList
 
 PAGE = 500
 Entries = Iterator[dict[str, Any]]
@@ -71,6 +71,19 @@ def _export_lists(subject: Subject) -> Entries:
         except Corrupt:
             items = []
         yield {"placement": row.pop("placement__name"), "build": row.pop("build_id"), **row, "items": items}
+
+
+def _erase_related(subject: Subject) -> int:
+    """The person's own row. In others' rows stands at most a number that is nobody's now: none is used twice."""
+    return RelatedPeople.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).delete()[0]
+
+
+def _export_related(subject: Subject) -> Entries:
+    """That there are such, and how many; not who, as that is about others."""
+    with scope.tenant(subject.tenant_id):
+        rows = RelatedPeople.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).order_by()
+        found = list(rows.values_list("generated_at", "people"))
+    yield from ({"generated_at": made, "count": len(people)} for made, people in found)
 
 
 def _erase_events(subject: Subject) -> int:
@@ -166,6 +179,7 @@ def _export_exposures(subject: Subject) -> Entries:
 
 HOLDINGS: tuple[Holding, ...] = (
     Holding("lists", _erase_lists, _export_lists, merge=lambda source, _target: _erase_lists(source)),
+    Holding("related_people", _erase_related, _export_related, merge=lambda source, _target: _erase_related(source)),
     Holding(
         "exposures",
         lambda subject: shown.forget_compared(tenant_id=subject.tenant_id, user_pk=subject.pk),

@@ -70,12 +70,20 @@ class ExportedStoredAnswer(serializers.Serializer[Any]):
     body = serializers.DictField(required=False)
 
 
+class ExportedRelatedPeople(serializers.Serializer[Any]):
+    """How many people were found to be like the person, and when; not who, as that is about them."""
+
+    generated_at = serializers.DateTimeField()
+    count = serializers.IntegerField()
+
+
 class EndUserExport(serializers.Serializer[Any]):
     """Everything that is held about a person."""
 
     exported_at = serializers.DateTimeField()
     user = ExportedUser()
     lists = ExportedList(many=True)
+    related_people = ExportedRelatedPeople(many=True)
     events = ExportedEvent(many=True)
     ai_answers = ExportedAIAnswer(many=True)
     ai_requests = ExportedAIRequest(many=True)
@@ -126,7 +134,15 @@ MERGED_EXAMPLE = OpenApiExample(
     value={
         "user_id": "42",
         "merged_at": "2026-11-23T08:30:00.250000Z",
-        "rows": {"lists": 1, "exposures": 1, "impressions": 3, "events": 12, "ai_answers": 0, "ai_requests": 0},
+        "rows": {
+            "lists": 1,
+            "related_people": 1,
+            "exposures": 1,
+            "impressions": 3,
+            "events": 12,
+            "ai_answers": 0,
+            "ai_requests": 0,
+        },
     },
     response_only=True,
 )
@@ -153,6 +169,7 @@ EXPORT_EXAMPLE = OpenApiExample(
                 ],
             }
         ],
+        "related_people": [{"generated_at": "2026-11-23T03:00:41Z", "count": 50}],
         "events": [
             {
                 "event_id": None,

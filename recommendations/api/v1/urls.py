@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from recommendations.api.v1 import batches, events, imports, insights, items, people, usage, users
+from recommendations.api.v1 import batches, events, imports, insights, items, people, related, usage, users
 from recommendations.api.v1 import recommendations as answers
 
 urlpatterns = [
@@ -25,6 +25,7 @@ urlpatterns = [
     path("users/batch", batches.UsersBatchView.as_view(), name="users-batch"),
     path("users/<str:user_id>", users.UserView.as_view(), name="user"),
     path("users/<str:user_id>/export", people.UserExportView.as_view(), name="user-export"),
+    path("users/<str:user_id>/related", related.RelatedPeopleView.as_view(), name="user-related"),
     path("users/<str:user_id>/merge", people.UserMergeView.as_view(), name="user-merge"),
     path("insights/placements", insights.PlacementsView.as_view(), name="insights-placements"),
     path("events", events.EventsView.as_view(), name="events"),

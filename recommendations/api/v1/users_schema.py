@@ -95,6 +95,7 @@ RECEIPT_EXAMPLE = OpenApiExample(
         "rows": {
             "end_users": 1,
             "lists": 2,
+            "related_people": 1,
             "exposures": 2,
             "impressions": 30,
             "events": 412,

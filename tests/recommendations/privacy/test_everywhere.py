@@ -42,6 +42,7 @@ class TestErased:
         assert receipt["rows"] == {
             "end_users": 1,
             "lists": 1,
+            "related_people": 1,
             "exposures": 0,
             "impressions": 0,
             "events": 5,

@@ -15,6 +15,7 @@ ERASED_BY = {
     "FormerId": "the person's row, itself",
     "Impression": "impressions",
     "Interaction": "events",
+    "RelatedPeople": "related_people",
     "UserList": "lists",
 }
 # Words in which a column that is no foreign key names a person; a list's subject is an item.

@@ -99,6 +99,7 @@ class TestMerge:
         assert answer.status_code == 200
         assert answer.json()["rows"] == {
             "lists": 1,
+            "related_people": 0,
             "exposures": 0,
             "impressions": 0,
             "events": 2,

@@ -100,8 +100,8 @@ class TestErase:
         assert answer.status_code == 200
         receipt = answer.json()
         assert set(receipt) == {"receipt_id", "erased_at", "rows"}
-        zero = ("exposures", "impressions", "stored_answers", "ai_answers", "ai_requests", "import_files")
-        none = dict.fromkeys(zero, 0)
+        zero = ("related_people", "exposures", "impressions", "stored_answers", "ai_answers", "ai_requests")
+        none = dict.fromkeys((*zero, "import_files"), 0)
         assert receipt["rows"] == {"end_users": 1, "events": 2, "lists": 1, **none}
         assert receipt["erased_at"].endswith("Z")
         assert answer["Cache-Control"] == "no-store"

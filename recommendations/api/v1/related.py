@@ -1,0 +1,62 @@
+"""People who are like one person."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import caller
+from core import clock, conditional, pagination
+from core.errors import NotFound
+from recommendations.api.v1 import related_schema as schema
+from recommendations.api.v1 import resource
+from recommendations.api.v1.resource import ResourceView
+from recommendations.serving import cursor, related
+
+CACHE_HEADERS = {"Cache-Control": "private, no-cache"}
+
+
+class RelatedPeopleView(ResourceView):
+    """One person's related people. Not for browsers' tokens: it is about others."""
+
+    scope = resource.reading("recommendations:read")
+
+    @extend_schema(
+        operation_id="user_related",
+        tags=["recommendations"],
+        parameters=[resource.path_parameter("user_id"), *schema.PARAMETERS],
+        responses={200: schema.RelatedPeople, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
+        examples=[schema.EXAMPLE],
+    )
+    def get(self, request: Request, user_id: str) -> Response:
+        """Who chose alike as of the last training, most alike first; `degraded` says where none has."""
+        tenant_id, now = caller(request).tenant_id, clock.now()
+        user_id = resource.path_id("user_id", user_id)
+        query = pagination.known_parameters(request.query_params)
+        limit = schema.read_limit(query.get("limit"))
+        binding = f"related {tenant_id} {user_id}"
+        shown = cursor.read(query["cursor"], binding=binding, now=now) if query.get("cursor") else []
+        found = related.of_person(tenant_id=tenant_id, user_id=user_id)
+        if found is None:
+            raise NotFound("There is no such end user.")
+        people, more = related.page(found, shown=shown, limit=limit)
+        digests = [*shown, *(cursor.digest(name) for name, _ in people)]
+        after = cursor.write(shown=digests, binding=binding, now=now) if more else None
+        return conditional.answer(
+            request,
+            tag=conditional.etag([found.made, people, after]),
+            body=lambda: _body(user_id, found, people, after),
+            headers={**CACHE_HEADERS, **pagination.link(request, after)},
+        )
+
+
+def _body(user_id: str, found: related.Related, people: list[tuple[str, float]], after: str | None) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "source": "model" if people else "static",
+        "degraded": None if found.made else "no_build",
+        "generated_at": resource.stamp(found.made),
+        "data": [{"user_id": name, "score": score} for name, score in people],
+        "next": after,
+    }
