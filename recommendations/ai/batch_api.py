@@ -22,10 +22,16 @@ class BatchJob:
 
 
 class BatchProvider(Protocol):
-    """A vendor that answers many questions within a day for less. Every call may raise `ProviderError`."""
+    """A vendor that answers many questions within a day for less.
 
-    def submit(self, lines: bytes, *, key: str, deadline_seconds: float) -> BatchJob:
-        """Hand in the questions (JSON lines) under a key by which `find` knows them again."""
+    Every call is one request and may raise `ProviderError`.
+    """
+
+    def upload(self, lines: bytes, *, key: str, deadline_seconds: float) -> str:
+        """Hand in the questions (JSON lines); return the name of their file."""
+
+    def begin(self, file_id: str, *, key: str, deadline_seconds: float) -> BatchJob:
+        """Begin a batch over a file, under a key by which `find` knows it again."""
 
     def find(self, key: str, *, deadline_seconds: float) -> BatchJob | None:
         """Return the batch that was submitted under a key, or None."""

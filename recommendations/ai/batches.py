@@ -9,9 +9,13 @@ step did stands in one transaction with its money: killed anywhere, the next loo
 3. *submitted*: look until it has ended or its time is over, then it is cancelled.
 4. Collect: every answer is checked and kept where asking again finds it; the ledger has a row for each.
 
+Every call passes the breaker and the throttle (`batch_gates`); what they put off is no attempt, and is tried again a
+minute later. All calls of one step together have STEP_SECONDS.
+
 Who was not answered is asked in the usual way by the build that follows (`precompute.batching`).
 """
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -22,7 +26,8 @@ from django.db.models import F
 from accounts import scope
 from recommendations.ai import answers, sent
 from recommendations.ai.amounts import Amount
-from recommendations.ai.batch_api import BatchJob, BatchProvider
+from recommendations.ai.batch_api import BatchJob
+from recommendations.ai.batch_gates import GatedBatches, NotNow
 from recommendations.ai.batch_lines import answers_of, line, read, restored
 from recommendations.ai.budget import Budget, BudgetExhausted, Reservation
 from recommendations.ai.models import AIBatch, AIBatchQuestion, AICall
@@ -37,6 +42,7 @@ BATCH_SIZE = 500
 WINDOW = timedelta(hours=24)
 GRACE = timedelta(hours=1)
 CALL_SECONDS = 60.0
+STEP_SECONDS = 120.0
 LEASE = timedelta(minutes=3)
 POLL = timedelta(minutes=1)
 ATTEMPTS = 5
@@ -49,7 +55,7 @@ Result: TypeAlias = AIBatch.Result
 class Desk:
     """What handling batches takes."""
 
-    batches: BatchProvider
+    batches: GatedBatches
     provider: OpenAIProvider
     budget: Budget
     price: Price
@@ -90,23 +96,36 @@ def due(*, now: datetime) -> list[tuple[int, int]]:
         return list(rows.values_list("tenant_id", "pk")[:100])
 
 
-def advance(desk: Desk, *, tenant_id: int, batch_id: int, now: datetime) -> None:
-    """Take a batch one step further, unless somebody else does."""
+class Patience:
+    """What is left of a step's time for its next call."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+
+    def __call__(self) -> float:
+        """Return the next call's deadline in seconds; 0 when the time is over."""
+        return max(0.0, min(CALL_SECONDS, self._ends - time.monotonic()))
+
+
+def advance(desk: Desk, *, tenant_id: int, batch_id: int, now: datetime, seconds: float = STEP_SECONDS) -> None:
+    """Take a batch one step further, unless somebody else does; at most so many ``seconds`` are spent on calls."""
     with scope.tenant(tenant_id):
         mine = AIBatch.objects.filter(tenant_id=tenant_id, pk=batch_id, next_at__lte=now).exclude(state=State.DONE)
         if not mine.update(next_at=now + LEASE):
             return
         batch = AIBatch.objects.get(tenant_id=tenant_id, pk=batch_id)
+    left = Patience(seconds)
     try:
+        desk.batches.check()
         if batch.state == State.WAITING:
-            _submit(desk, batch, now)
+            _submit(desk, batch, now, left)
         else:
-            _look(desk, batch, now)
+            _look(desk, batch, now, left)
     except ProviderError as error:
         _failed(desk, batch, error, now)
 
 
-def _submit(desk: Desk, batch: AIBatch, now: datetime) -> None:
+def _submit(desk: Desk, batch: AIBatch, now: datetime, left: Patience) -> None:
     questions = _questions(batch)
     if not questions or not released(batch.tenant_id).enabled:
         _end(desk, batch, Result.FAILED, now, error="nothing is left to ask, or the tenant has switched AI off")
@@ -117,7 +136,7 @@ def _submit(desk: Desk, batch: AIBatch, now: datetime) -> None:
     key = str(batch.key)
     with scope.tenant(batch.tenant_id):
         AIBatch.objects.filter(pk=batch.pk).update(attempts=F("attempts") + 1)
-    job = desk.batches.find(key, deadline_seconds=CALL_SECONDS) if batch.attempts else None
+    job = desk.batches.find(key, deadline_seconds=left()) if batch.attempts else None
     if job is None:
         for request in requests:
             sent.note(
@@ -125,28 +144,29 @@ def _submit(desk: Desk, batch: AIBatch, now: datetime) -> None:
             )
         pairs = zip(questions, requests, strict=True)
         lines = b"\n".join(line(row.digest, desk.provider.body(request)) for row, request in pairs)
-        job = desk.batches.submit(lines, key=key, deadline_seconds=CALL_SECONDS)
+        file = desk.batches.upload(lines, key=key, deadline_seconds=left())
+        job = desk.batches.begin(file, key=key, deadline_seconds=left())
     with scope.tenant(batch.tenant_id):
         AIBatch.objects.filter(pk=batch.pk, state=State.WAITING).update(
             state=State.SUBMITTED, vendor_id=job.id, submitted_at=now, next_at=now + POLL, error=""
         )
 
 
-def _look(desk: Desk, batch: AIBatch, now: datetime) -> None:
-    job = desk.batches.poll(batch.vendor_id, deadline_seconds=CALL_SECONDS)
+def _look(desk: Desk, batch: AIBatch, now: datetime, left: Patience) -> None:
+    job = desk.batches.poll(batch.vendor_id, deadline_seconds=left())
     if not job.final and now >= batch.deadline_at:
-        job = desk.batches.cancel(batch.vendor_id, deadline_seconds=CALL_SECONDS)
+        job = desk.batches.cancel(batch.vendor_id, deadline_seconds=left())
         if not job.final and now < batch.deadline_at + GRACE:
             _again(batch, now + POLL)
             return
     elif not job.final:
         _again(batch, now + POLL)
         return
-    _collect(desk, batch, job, now)
+    _collect(desk, batch, job, now, left)
 
 
-def _collect(desk: Desk, batch: AIBatch, job: BatchJob, now: datetime) -> None:
-    raw = desk.batches.read(job.output_file, deadline_seconds=CALL_SECONDS) if job.output_file else b""
+def _collect(desk: Desk, batch: AIBatch, job: BatchJob, now: datetime, left: Patience) -> None:
+    raw = desk.batches.read(job.output_file, deadline_seconds=left()) if job.output_file else b""
     said = dict(answers_of(raw))
     calls, good = [], 0
     for row in _questions(batch):
@@ -204,10 +224,17 @@ def _end(
 
 def _failed(desk: Desk, batch: AIBatch, error: ProviderError, now: datetime) -> None:
     """Try again later; a batch that cannot be submitted, or has been silent beyond its time, ends."""
+    put_off = isinstance(error, NotNow)
     over = now >= batch.deadline_at + GRACE
-    hopeless = batch.state == State.WAITING and (error.permanent or batch.attempts + 1 >= ATTEMPTS)
+    hopeless = batch.state == State.WAITING and not put_off and (error.permanent or batch.attempts + 1 >= ATTEMPTS)
     if over or hopeless:
         _end(desk, batch, Result.EXPIRED if over else Result.FAILED, now, error=str(error))
+        return
+    if put_off:
+        with scope.tenant(batch.tenant_id):
+            # Nothing was begun under this attempt: `begin` is the last call of a submission.
+            AIBatch.objects.filter(pk=batch.pk, state=State.WAITING).update(attempts=batch.attempts)
+        _again(batch, now + POLL, error=str(error))
         return
     wait = max(timedelta(seconds=error.retry_after or 0.0), POLL * 2 ** min(batch.attempts, 5))
     _again(batch, now + wait, error=str(error))

@@ -97,6 +97,20 @@ class Breaker:
             raise ProviderError("breaker", permanent=True, detail=f"{mode} since {state.why}: {state.error}")
         return Permit(token=token, generation=state.generation, probe=mode != "closed")
 
+    def pass_by(self) -> Permit:
+        """Return the right to make one call that is no probe: while half open it passes, and its end says nothing.
+
+        For calls other than those that the breaker stands for, whose recovery they could not prove.
+
+        Raises:
+            ProviderError: ``breaker``; it is open.
+        """
+        reading, generation = self._state.change(lambda view: (None, _read(view)))
+        self._observe(self.model, reading.mode)
+        if reading.mode == "open":
+            raise ProviderError("breaker", permanent=True, detail=f"open since {reading.why}: {reading.error}")
+        return Permit(token=uuid.uuid4().hex, generation=generation, probe=False)
+
     def record(self, permit: Permit, outcome: Outcome) -> None:
         """Tell how the permitted call ended."""
         jitter = self._jitter()
@@ -119,20 +133,7 @@ class Breaker:
 
     def state(self) -> Reading:
         """Return the present state, the last error and the next probe."""
-
-        def read(view: View) -> tuple[None, Reading]:
-            state = BreakerState.load(view.value)
-            return None, Reading(
-                mode=state.mode(view.now),
-                why=state.why,
-                changed_at=state.changed_at,
-                probe_at=state.probe_at if state.is_open else 0.0,
-                error=state.error,
-                error_at=state.error_at,
-                shared=view.shared,
-            )
-
-        reading = self._state.change(read)
+        reading, _ = self._state.change(lambda view: (None, _read(view)))
         self._observe(self.model, reading.mode)
         return reading
 
@@ -166,5 +167,35 @@ class Breaker:
                 hook(event)
 
 
+def outcome_of(error: ProviderError | None, *, slow: bool) -> Outcome:
+    """Return how a call ended, as the breaker counts it."""
+    if error is None:
+        return Outcome(slow=slow)
+    throttled = error.reason == "throttled" and not error.refused
+    return Outcome(
+        failed=not throttled,
+        slow=slow,
+        throttled=throttled,
+        refused=error.refused,
+        retry_after=error.retry_after or 0.0,
+        error=str(error),
+    )
+
+
 def _stored(state: BreakerState | None) -> Value | None:
     return None if state is None else state.dump()
+
+
+def _read(view: View) -> tuple[Reading, int]:
+    """Return what an operator sees, and the generation."""
+    state = BreakerState.load(view.value)
+    reading = Reading(
+        mode=state.mode(view.now),
+        why=state.why,
+        changed_at=state.changed_at,
+        probe_at=state.probe_at if state.is_open else 0.0,
+        error=state.error,
+        error_at=state.error_at,
+        shared=view.shared,
+    )
+    return reading, state.generation

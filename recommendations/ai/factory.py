@@ -9,6 +9,7 @@ from datetime import date
 from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.ai import observation
+from recommendations.ai.batch_gates import GatedBatches
 from recommendations.ai.batches import Desk
 from recommendations.ai.budget import Budget
 from recommendations.ai.configuration import AIConfiguration
@@ -38,7 +39,11 @@ def build_desk(config: AIConfiguration, *, today: date) -> Desk:
         UnknownModel: the model has no price.
     """
     return Desk(
-        batches=OpenAIBatches(config),
+        batches=GatedBatches(
+            OpenAIBatches(config),
+            breaker=observation.observed_breaker(config),
+            throttle=_throttle(config),
+        ),
         provider=OpenAIProvider(config),
         budget=Budget(limits=config.budget, hooks=(observation.log_alert, observation.count_alert)),
         price=config.prices.price(config.model, on=today),
@@ -76,7 +81,7 @@ def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy 
             prices=config.prices,
             budget=Budget(limits=config.budget, hooks=(observation.log_alert, observation.count_alert)),
             breaker=observation.observed_breaker(config),
-            throttle=Throttle(provider=config.origin, model=config.model, limits=config.limits),
+            throttle=_throttle(config),
             origin=config.origin,
         ),
         origin=config.origin,
@@ -84,3 +89,7 @@ def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy 
         # Each attempt may be charged: none is begun that would likely be cut off.
         retries=retries or RetryPolicy(useful_seconds=config.timeout_seconds / 4),
     )
+
+
+def _throttle(config: AIConfiguration) -> Throttle:
+    return Throttle(provider=config.origin, model=config.model, limits=config.limits)

@@ -15,8 +15,7 @@ from django.db import connection
 
 from recommendations.ai import sent
 from recommendations.ai.amounts import Amount
-from recommendations.ai.breaker import Breaker
-from recommendations.ai.breaker_rules import Outcome
+from recommendations.ai.breaker import Breaker, outcome_of
 from recommendations.ai.budget import Budget, BudgetExhausted, Reservation
 from recommendations.ai.models import AICall
 from recommendations.ai.observation import count_call
@@ -155,7 +154,8 @@ class Gates:
                 self._log_sent(request)
                 attempt = self._call(request, ends)
             if attempt.interruption is None:
-                self._with.breaker.record(permit, self._outcome(attempt))
+                slow = attempt.seconds >= self._with.breaker.policy.slow_seconds
+                self._with.breaker.record(permit, outcome_of(attempt.error, slow=slow))
         finally:
             self._with.breaker.give_back(permit)
         return attempt
@@ -181,21 +181,6 @@ class Gates:
             )
         except DatabaseError as error:
             raise ProviderError("error", permanent=True, detail=f"nothing is sent unlogged: {error}") from error
-
-    def _outcome(self, attempt: _Attempt) -> Outcome:
-        slow = attempt.seconds >= self._with.breaker.policy.slow_seconds
-        error = attempt.error
-        if error is None:
-            return Outcome(slow=slow)
-        throttled = error.reason == "throttled" and not error.refused
-        return Outcome(
-            failed=not throttled,
-            slow=slow,
-            throttled=throttled,
-            refused=error.refused,
-            retry_after=error.retry_after or 0.0,
-            error=str(error),
-        )
 
     def _settle(self, request: CompletionRequest, reservation: Reservation, attempt: _Attempt, price: Price) -> None:
         usage = self._usage(request, attempt)

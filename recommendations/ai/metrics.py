@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from recommendations.metrics import AI_REQUESTS
 
 __all__ = [
+    "AI_BATCH_SKIPPED",
     "AI_BREAKER_STATE",
     "AI_BUDGET_ALERTS",
     "AI_COST",
@@ -21,6 +22,9 @@ AI_REQUEST_SECONDS = Histogram(
     "Time of each request to the provider, by outcome.",
     ["outcome"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120),
+)
+AI_BATCH_SKIPPED = Counter(
+    "ai_batch_calls_skipped_total", "Calls of the batch interface that a gate put off, by gate.", ["reason"]
 )
 AI_BREAKER_STATE = Gauge(
     "ai_breaker_state", "0 closed, 1 half-open, 2 open.", ["model"], multiprocess_mode="mostrecent"

@@ -201,75 +201,58 @@ class OpenAIEmbeddings(_OpenAI):
 
 
 class OpenAIBatches(_OpenAI):
-    """The vendor's batch interface: a file of questions in, a file of answers out, within a day."""
+    """The vendor's batch interface: a file of questions in, a file of answers out, within a day.
 
-    def submit(self, lines: bytes, *, key: str, deadline_seconds: float) -> BatchJob:
-        """Upload the questions and begin a batch.
+    Each call is one request, and raises `ProviderError` where the vendor refuses it or does not answer.
+    """
 
-        Raises:
-            ProviderError: it did not work; the batch may exist all the same (see `find`).
-        """
+    def upload(self, lines: bytes, *, key: str, deadline_seconds: float) -> str:
+        """Upload the questions."""
+        file = (f"{key}.jsonl", lines)
+        made = self._ask(deadline_seconds, lambda client: client.files.create, file=file, purpose="batch")
+        return str(made.id)
 
-        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob:
-            file = await client.files.create(file=(f"{key}.jsonl", lines), purpose="batch", timeout=timeout)
-            batch = await client.batches.create(
-                input_file_id=file.id,
+    def begin(self, file_id: str, *, key: str, deadline_seconds: float) -> BatchJob:
+        """Begin a batch; where this fails, it may exist all the same (see `find`)."""
+        return _job(
+            self._ask(
+                deadline_seconds,
+                lambda client: client.batches.create,
+                input_file_id=file_id,
                 endpoint="/v1/chat/completions",
                 completion_window="24h",
                 metadata={BATCH_KEY: key},
-                timeout=timeout,
             )
-            return _job(batch)
-
-        return self._call(ask, deadline_seconds=deadline_seconds)
+        )
 
     def find(self, key: str, *, deadline_seconds: float) -> BatchJob | None:
-        """Return the batch that was submitted under a key, among the latest hundred, or None.
-
-        Raises:
-            ProviderError: the vendor does not answer.
-        """
-
-        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob | None:
-            page = await client.batches.list(limit=100, timeout=timeout)
-            found = (each for each in page.data if (each.metadata or {}).get(BATCH_KEY) == key)
-            return next((_job(each) for each in found), None)
-
-        return self._call(ask, deadline_seconds=deadline_seconds)
+        """Return the batch that was begun under a key, among the latest hundred, or None."""
+        page = self._ask(deadline_seconds, lambda client: client.batches.list, limit=100)
+        found = (each for each in page.data if (each.metadata or {}).get(BATCH_KEY) == key)
+        return next((_job(each) for each in found), None)
 
     def poll(self, batch_id: str, *, deadline_seconds: float) -> BatchJob:
-        """Return how far a batch is.
-
-        Raises:
-            ProviderError: the vendor does not answer.
-        """
-
-        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob:
-            return _job(await client.batches.retrieve(batch_id, timeout=timeout))
-
-        return self._call(ask, deadline_seconds=deadline_seconds)
+        """Return how far a batch is."""
+        return _job(self._ask(deadline_seconds, lambda client: client.batches.retrieve, batch_id=batch_id))
 
     def cancel(self, batch_id: str, *, deadline_seconds: float) -> BatchJob:
-        """Ask the vendor to stop.
-
-        Raises:
-            ProviderError: the vendor does not answer.
-        """
-
-        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> BatchJob:
-            return _job(await client.batches.cancel(batch_id, timeout=timeout))
-
-        return self._call(ask, deadline_seconds=deadline_seconds)
+        """Ask the vendor to stop."""
+        return _job(self._ask(deadline_seconds, lambda client: client.batches.cancel, batch_id=batch_id))
 
     def read(self, file_id: str, *, deadline_seconds: float) -> bytes:
-        """Return a file's content.
+        """Return a file's content."""
+        answer = self._ask(deadline_seconds, lambda client: client.files.content, file_id=file_id)
+        return bytes(answer.content)
+
+    def _ask(self, deadline_seconds: float, method: Callable[[openai.AsyncOpenAI], Any], **given: Any) -> Any:
+        """Return what one call of a method brings.
 
         Raises:
-            ProviderError: the vendor does not answer.
+            ProviderError: it did not work in time.
         """
 
-        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> bytes:
-            return (await client.files.content(file_id, timeout=timeout)).content
+        async def ask(client: openai.AsyncOpenAI, timeout: openai.Timeout) -> Any:
+            return await method(client)(**given, timeout=timeout)
 
         return self._call(ask, deadline_seconds=deadline_seconds)
 

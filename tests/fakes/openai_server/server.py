@@ -174,15 +174,16 @@ class _Handler(BaseHTTPRequestHandler):
         return batches.retrieve(parts[3]) if len(parts) > 3 else batches.listed()
 
     def _count(self, answer: Callable[[], wire.Answer]) -> None:
-        """Answer a call of the batch interface; a fault for ``batches-transport`` makes it a 500."""
+        """Answer a call of the batch interface; a fault for ``batches-transport`` spoils it."""
         simulator = self.server.simulator
-        entry = simulator.begin(BATCHES, None)
-        said = wire.missing_key()
-        if self._has_key():
-            broken = simulator.faults.take("batches-transport")
-            said = wire.server_error(500, seconds=None) if broken else answer()
-        self._write(said)
-        simulator.end(entry, str(said.status), said)
+        entry, outcome = simulator.begin(BATCHES, None), "none"
+        fault = simulator.faults.take("batches-transport") if self._has_key() else None
+        said = (self._refusal("", fault) or answer()) if self._has_key() else wire.missing_key()
+        try:
+            if self._deliver(said, fault):
+                outcome = str(said.status)
+        finally:
+            simulator.end(entry, outcome, said)
 
     def _add_fault(self, body: Any) -> wire.Answer:
         try:
@@ -210,12 +211,20 @@ class _Handler(BaseHTTPRequestHandler):
             simulator.end(entry, outcome, answer)
 
     def _answer(self, endpoint: str, body: dict[str, Any], fault: Fault | None) -> wire.Answer:
+        if refusal := self._refusal(str(body.get("model")), fault):
+            return refusal
+        if fault and fault.kind == "latency":
+            time.sleep(fault.number("seconds", 1))
+        if endpoint == "embeddings":
+            return embed(body)
+        return complete(body, fault=fault, seen_prefixes=self.server.simulator.seen_prefixes)
+
+    def _refusal(self, model: str, fault: Fault | None) -> wire.Answer | None:
+        """Return the error that a fault answers with, if it is of that kind."""
         kind = fault.kind if fault else ""
         if fault and kind == "throttled":
             header, http_date = bool(fault.params.get("header", True)), bool(fault.params.get("http_date"))
-            return wire.throttled(
-                str(body.get("model")), seconds=fault.number("seconds", 5), header=header, http_date=http_date
-            )
+            return wire.throttled(model, seconds=fault.number("seconds", 5), header=header, http_date=http_date)
         if kind == "insufficient_quota":
             return wire.insufficient_quota()
         if kind == "unauthorized":
@@ -225,11 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and kind == "server_error":
             seconds = fault.number("seconds", 0) if "seconds" in fault.params else None
             return wire.server_error(int(fault.number("status", 500)), seconds=seconds)
-        if fault and kind == "latency":
-            time.sleep(fault.number("seconds", 1))
-        if endpoint == "embeddings":
-            return embed(body)
-        return complete(body, fault=fault, seen_prefixes=self.server.simulator.seen_prefixes)
+        return None
 
     def _deliver(self, answer: wire.Answer, fault: Fault | None) -> bool:
         """Write the answer, or spoil the transport; tell whether a whole answer was written."""
