@@ -29,7 +29,16 @@ from recommendations.erasures.models import Erasure, FormerId
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import EventType, Feedback, Interaction
 from recommendations.placements.models import Placement, PlacementVersion
-from recommendations.precompute.models import Artefact, Build, Chunk, ReferenceList, RelatedPeople, Tuning, UserList
+from recommendations.precompute.models import (
+    Artefact,
+    Build,
+    Chunk,
+    FreshItem,
+    ReferenceList,
+    RelatedPeople,
+    Tuning,
+    UserList,
+)
 
 __all__ = [
     "AIAnswer",
@@ -56,6 +65,7 @@ __all__ = [
     "Exposure",
     "Feedback",
     "FormerId",
+    "FreshItem",
     "Import",
     "ImportRowError",
     "Impression",

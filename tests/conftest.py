@@ -81,12 +81,15 @@ def _clean_process_state() -> None:
     from accounts import directory, tokens
     from core import address_limits, redis
     from core.admission import fallback
-    from recommendations.precompute import pools, together
+    from recommendations.catalog import announcing
+    from recommendations.precompute import fresh, pools, together
 
     directory._current = directory.Directory()
     tokens._remembered.clear()
     pools.forget()
     together.forget()
+    fresh.forget()
+    announcing.forget()
     fallback.buckets.clear()
     address_limits.buckets.clear()
     fallback.ledger.clear()

@@ -50,6 +50,7 @@ app.conf.update(
         "workers.tasks.builds",
         "workers.tasks.idempotency",
         "workers.tasks.imports",
+        "workers.tasks.items",
         "workers.tasks.nearline",
         "workers.tasks.privacy",
         "workers.tasks.usage",

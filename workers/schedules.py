@@ -10,6 +10,7 @@ from core.idempotency.jobs import PURGE
 from core.webhooks.jobs import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.jobs import TIDY
 from recommendations.attribution import jobs as attribution
+from recommendations.catalog.jobs import SWEEP_ITEMS
 from recommendations.imports.jobs import RESUME
 from recommendations.interactions.jobs import SWEEP_DIRTY
 from recommendations.placements.jobs import APPLY_RULES
@@ -45,5 +46,6 @@ def schedule() -> dict[str, dict[str, Any]]:
         "tokens": {"task": PURGE_TOKENS, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "signing-keys": {"task": TEND_KEYS, "schedule": crontab(minute=20), "options": {"expires": 3000}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
+        "fresh-items": {"task": SWEEP_ITEMS, "schedule": 30.0, "options": {"expires": 25}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
     }

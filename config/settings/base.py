@@ -293,6 +293,9 @@ ARTEFACT_KEEP = env.integer("ARTEFACT_KEEP", 5, minimum=1)
 CACHE_WARM_LISTS = env.integer("CACHE_WARM_LISTS", 100_000)  # people, the last active first
 BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)
 NIGHTLY_BUILD_HOUR = env.integer("NIGHTLY_BUILD_HOUR", 3, maximum=23)  # UTC
+FRESH_DEBOUNCE_SECONDS = env.seconds("FRESH_DEBOUNCE_SECONDS", 4.0)
+FRESH_PEOPLE_PER_ITEM = env.integer("FRESH_PEOPLE_PER_ITEM", 100, minimum=0)
+FRESH_PEOPLE_PER_MINUTE = env.integer("FRESH_PEOPLE_PER_MINUTE", 1_000, minimum=0)
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
 RANKER = env.choice("RANKER", "none", ("none", "lightgbm"))
 TRAIN_SECONDS = env.seconds("TRAIN_SECONDS", 1200.0)

@@ -16,6 +16,7 @@ from recommendations.models import (
     Artefact,
     Build,
     Chunk,
+    FreshItem,
     Placement,
     ReferenceList,
     RelatedPeople,
@@ -126,6 +127,16 @@ class ChunkAdmin(ReadOnlyTenantAdmin):
 
     list_display = ["build", "tenant", "number", "status", "attempts", "lists", "outcomes", "done_at"]
     list_filter = ["status"]
+
+
+@admin.register(FreshItem)
+class FreshItemAdmin(ReadOnlyTenantAdmin):
+    """Items that came or changed after the training, and when lists had them."""
+
+    exclude = ["terms", "near"]
+    list_display = ["item_id", "tenant", "build", "place", "shown", "waiting", "people", "seen_at", "listed_at"]
+    list_filter = ["waiting", "shown"]
+    search_fields = ["item_id__startswith"]
 
 
 class StoredListAdmin(ReadOnlyTenantAdmin):

@@ -18,11 +18,13 @@ from recommendations.algorithms.dataset import IntArray
 from recommendations.algorithms.gate import Judgement
 from recommendations.algorithms.protocol import Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.scoring import Read
+from recommendations.algorithms.text_index import TextIndex
 
 FORMAT_VERSION = 2
 # Up to this many items a column index fits into 16 bits.
 SMALL_CATALOGUE = 65_536
 _REST, _PLACES = "rest.npz", "places.json"
+_TEXTS = ("data", "indices", "indptr", "rarity", "vocabulary", "scale")
 
 
 class UnreadableArtefact(ValueError):
@@ -43,6 +45,8 @@ class Artefact:
         chosen: everything that training decided and what it saw, as JSON values.
         ranker: the second stage as text (recommendations.algorithms.ranking); empty for none.
         judgement: what the blend was worth to each person of the validation fold.
+        texts: what compares later texts with those of the training; None where there were none, and in artefacts
+            older than it.
     """
 
     item_ids: tuple[str, ...]
@@ -53,6 +57,7 @@ class Artefact:
     judgement: Judgement = field(default_factory=Judgement.none)
     cold: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     ranker: str = ""
+    texts: TextIndex | None = None
 
     @property
     def item_count(self) -> int:
@@ -85,6 +90,10 @@ class Artefact:
                 arrays[f"data/{name}"] = part.values.data.astype(np.float16)
                 arrays[f"indices/{name}"] = part.values.indices.astype(index_type)
                 arrays[f"indptr/{name}"] = part.values.indptr
+        if self.texts is not None:
+            kept = _text_arrays(self.texts)
+            kept["data"] = kept["data"].astype(np.float16)
+            arrays |= {f"texts/{name}": values for name, values in kept.items()}
         np.savez(file, allow_pickle=False, **arrays)
 
     def unpack(self, folder: Path) -> None:
@@ -99,7 +108,9 @@ class Artefact:
                     np.save(folder / file, values)
         vectors = {name: part for name, part in self.fitted.items() if isinstance(part, ItemVector)}
         with (folder / _REST).open("wb") as rest:
-            replace(self, fitted=vectors).save(rest)
+            replace(self, fitted=vectors, texts=None).save(rest)
+        for name, values in (_text_arrays(self.texts) if self.texts else {}).items():
+            np.save(folder / f"texts-{name}.npy", values)
         (folder / _PLACES).write_text(json.dumps(places), encoding="utf-8")
 
     @classmethod
@@ -117,9 +128,10 @@ class Artefact:
             for name, files in json.loads((folder / _PLACES).read_text(encoding="utf-8")).items():
                 parts = tuple(np.load(folder / file, mmap_mode="r", allow_pickle=False) for file in files)
                 fitted[name] = ItemMatrix(sparse.csr_array(parts, shape=shape, copy=False))
+            texts = _mapped_texts(folder, artefact.item_count)
         except (OSError, ValueError, EOFError) as error:
             raise UnreadableArtefact(f"not a readable copy of an artefact ({error})") from error
-        return replace(artefact, fitted=fitted)
+        return replace(artefact, fitted=fitted, texts=texts)
 
     @classmethod
     def load(cls, file: IO[bytes]) -> Artefact:
@@ -164,7 +176,34 @@ class Artefact:
             judgement=Judgement(arrays["judged/people"], arrays["judged/ndcg"], header["judged_by"]),
             cold=arrays["cold"],
             ranker=header.get("ranker", ""),
+            texts=_texts({name: arrays[f"texts/{name}"] for name in _TEXTS}, count) if "texts/data" in arrays else None,
         )
+
+
+def _text_arrays(texts: TextIndex) -> dict[str, Any]:
+    vectors = texts.vectors
+    return {
+        "data": vectors.data,
+        "indices": vectors.indices.astype(np.int32),
+        "indptr": vectors.indptr,
+        "rarity": texts.rarity,
+        "vocabulary": texts.vocabulary,
+        "scale": np.array([texts.scale]),
+    }
+
+
+def _texts(arrays: Mapping[str, NDArray[Any]], count: int) -> TextIndex:
+    parts = (np.asarray(arrays["data"], dtype=np.float32), arrays["indices"], arrays["indptr"])
+    vectors = sparse.csr_array(parts, shape=(count, len(arrays["rarity"])), copy=False)
+    return TextIndex(arrays["vocabulary"], arrays["rarity"], vectors, float(arrays["scale"][0]))
+
+
+def _mapped_texts(folder: Path, count: int) -> TextIndex | None:
+    files = {name: folder / f"texts-{name}.npy" for name in _TEXTS}
+    if not files["data"].exists():
+        return None
+    arrays = {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items()}
+    return _texts(arrays, count)
 
 
 def _finite(half_life: float | None) -> float | str | None:

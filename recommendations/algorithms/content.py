@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,14 @@ from sparse_dot_topn import sp_matmul_topn
 
 from recommendations.algorithms.dataset import IntArray, Matrix
 from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.pruning import inverse_power, stored_form
+from recommendations.algorithms.pruning import stored_form
+from recommendations.algorithms.text_index import TextIndex, unit_rows
 
 TEXT = "text"
 # Cosines below this are a shared word, not a likeness.
 LEAST_LIKENESS = 0.05
+# Kept of each text.
+MOST_NEIGHBOURS = 50
 # A term in more than this share of the texts tells nothing apart.
 TOO_COMMON = 0.4
 # Bound on the pairs of texts that share a term; on a large catalogue it leaves out more of the common terms.
@@ -55,11 +59,41 @@ class Catalogue:
     def matrices(self, item_ids: Sequence[str], options: TrainingOptions) -> dict[str, Matrix]:
         """Return every content matrix over these items, which may be others in another order; empty ones are left
         out."""
-        place = {item_id: index for index, item_id in enumerate(item_ids)}
-        target = np.array([place.get(item_id, -1) for item_id in self.item_ids], dtype=np.int64)
-        found = {TEXT: text_neighbours(self.documents, options), **self.neighbours}
+        target = self._target(item_ids)
+        found = {TEXT: _alike(self._weighed.vectors, options), **self.neighbours}
         placed = {name: _placed(matrix, target, len(item_ids)) for name, matrix in found.items()}
         return {name: matrix for name, matrix in placed.items() if matrix.nnz}
+
+    def text_index(self, item_ids: Sequence[str], alike: Matrix) -> TextIndex:
+        """Return what compares a new text with these items' texts on the scale of `alike`, their text matrix."""
+        entries, target = self._weighed.vectors.tocoo(), self._target(item_ids)
+        kept = target[entries.row] >= 0
+        where = (target[entries.row[kept]], entries.col[kept])
+        shape = (len(item_ids), entries.shape[1])
+        vectors = sparse.csr_array((entries.data[kept].astype(np.float32), where), shape=shape)
+        vectors.sort_indices()
+        strongest = int(alike.data.argmax())
+        one = int(np.searchsorted(alike.indptr, strongest, side="right")) - 1
+        other = int(alike.indices[strongest])
+        likeness = float((vectors[[one]] @ vectors[[other]].T).sum())
+        return TextIndex.of(self._weighed.terms, self._weighed.rarity, vectors, float(alike.data[strongest]) / likeness)
+
+    @cached_property
+    def _weighed(self) -> _Weighed:
+        return _weigh(self.documents)
+
+    def _target(self, item_ids: Sequence[str]) -> NDArray[np.int64]:
+        place = {item_id: index for index, item_id in enumerate(item_ids)}
+        return np.array([place.get(item_id, -1) for item_id in self.item_ids], dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighed:
+    """Texts as unit vectors (texts, terms), and the terms with how rare they are."""
+
+    terms: tuple[str, ...]
+    rarity: NDArray[np.float64]
+    vectors: Matrix
 
 
 def text_neighbours(documents: Sequence[Sequence[str]], options: TrainingOptions) -> Matrix:
@@ -67,19 +101,26 @@ def text_neighbours(documents: Sequence[Sequence[str]], options: TrainingOptions
 
     (1 + log tf) * log(n / df): Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval".
     """
-    counts = _term_counts(documents)
+    return _alike(_weigh(documents).vectors, options)
+
+
+def _weigh(documents: Sequence[Sequence[str]]) -> _Weighed:
+    counts, vocabulary = _term_counts(documents)
     present = np.bincount(counts.indices, minlength=counts.shape[1])
-    usable = _telling(present, sum(1 for each in documents if each))
-    if not usable.any():
-        return sparse.csr_array((len(documents), len(documents)), dtype=np.float32)
-    weights = counts[:, np.flatnonzero(usable)]
-    weights.data = (1.0 + np.log(weights.data)) * np.log(len(documents) / present[usable])[weights.indices]
-    norms = np.asarray((weights * weights).sum(axis=1))
-    vectors = sparse.csr_matrix(sparse.diags_array(inverse_power(norms, 0.5)) @ weights, dtype=np.float32)
+    usable = np.flatnonzero(_telling(present, sum(1 for each in documents if each)))
+    rarity = np.log(len(documents) / present[usable])
+    return _Weighed(tuple(vocabulary[place] for place in usable), rarity, unit_rows(counts[:, usable], rarity))
+
+
+def _alike(vectors: Matrix, options: TrainingOptions) -> Matrix:
+    count = vectors.shape[0]
+    if not vectors.nnz:
+        return sparse.csr_array((count, count), dtype=np.float32)
+    unit = sparse.csr_matrix(vectors, dtype=np.float32)
     product = sp_matmul_topn(
-        vectors,
-        sparse.csr_matrix(vectors.T),
-        top_n=min(50, options.neighbours_for(len(documents))) + 1,
+        unit,
+        sparse.csr_matrix(unit.T),
+        top_n=min(MOST_NEIGHBOURS, options.neighbours_for(count)) + 1,
         threshold=LEAST_LIKENESS,
         n_threads=options.threads,
     )
@@ -100,7 +141,7 @@ def spread(matrix: Matrix, places: IntArray, count: int) -> Matrix:
     return spreaded
 
 
-def _term_counts(documents: Sequence[Sequence[str]]) -> Matrix:
+def _term_counts(documents: Sequence[Sequence[str]]) -> tuple[Matrix, list[str]]:
     vocabulary: dict[str, int] = {}
     columns = [vocabulary.setdefault(term, len(vocabulary)) for document in documents for term in document]
     ends = np.cumsum([0, *(len(document) for document in documents)])
@@ -108,7 +149,7 @@ def _term_counts(documents: Sequence[Sequence[str]]) -> Matrix:
     shape = (len(documents), max(1, len(vocabulary)))
     counts = sparse.csr_array((data, np.array(columns, dtype=np.int64), ends), shape=shape)
     counts.sum_duplicates()
-    return counts
+    return counts, list(vocabulary)
 
 
 def _telling(present: NDArray[np.int64], documents: int) -> NDArray[np.bool_]:

@@ -35,7 +35,7 @@ def evidence(artefact: Artefact, history: RankedHistory, scores: list[Scores], p
     for algorithm, share in _shares(artefact, scores, ranks, history.weights[latest]).items():
         part = artefact.fitted[algorithm]
         assert isinstance(part, ItemMatrix)
-        rows = part.values[items]
+        rows = part.rows(items)
         column = column_of[rows.indices]
         wanted = np.flatnonzero(column >= 0)
         row = np.searchsorted(rows.indptr, wanted, side="right") - 1

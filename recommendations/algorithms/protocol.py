@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
 from recommendations.algorithms.dataset import FloatArray, Interactions, Matrix
 from recommendations.algorithms.options import TrainingOptions
 
@@ -17,11 +21,46 @@ class ItemVector:
 
 
 @dataclass(frozen=True, eq=False)
+class Changes:
+    """What has become of a matrix since it was fitted.
+
+    Attributes:
+        replaced: (items,) marks the items whose rows and columns no longer hold.
+        added: (items, items) what holds in their place, and the entries of items that came since.
+    """
+
+    replaced: NDArray[np.bool_]
+    added: Matrix
+
+
+@dataclass(frozen=True, eq=False)
 class ItemMatrix:
     """(items, items), nothing negative: row i says what having i speaks for. A person's scores are the sum of
-    the rows of their history, each times its recency weight."""
+    the rows of their history, each times its recency weight.
+
+    `values` may be mapped from a file that processes share; what has changed since stands apart.
+    """
 
     values: Matrix
+    changes: Changes | None = None
+
+    def spoken(self, weights: Matrix) -> Matrix:
+        """Return weights (people, items) times this matrix."""
+        if self.changes is None:
+            return weights @ self.values
+        heard = sparse.csr_array(weights, copy=True)
+        heard.data[self.changes.replaced[heard.indices]] = 0
+        old = heard @ self.values
+        old.data[self.changes.replaced[old.indices]] = 0
+        return sparse.csr_array(old + weights @ self.changes.added)
+
+    def rows(self, items: NDArray[np.integer]) -> Matrix:
+        """Return the rows of these items, in this order."""
+        if self.changes is None:
+            return self.values[items]
+        shape = (len(items), self.values.shape[0])
+        ones = np.ones(len(items), dtype=np.float32)
+        return self.spoken(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
 
 
 Fitted = ItemVector | ItemMatrix

@@ -193,9 +193,9 @@ class Recommender:
         """Return (items,) what the item speaks for in this matrix, 1 at most."""
         part = self._fitted[name]
         assert isinstance(part, ItemMatrix)
-        start, end = part.values.indptr[item], part.values.indptr[item + 1]
+        entries = part.rows(np.array([item], dtype=np.int32))
         row = np.zeros(self.item_count)
-        row[part.values.indices[start:end]] = part.values.data[start:end]
+        row[entries.indices] = entries.data
         return np.asarray(row / max(1e-12, row.max(initial=0.0)))
 
     def _with_cold(

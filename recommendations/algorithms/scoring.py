@@ -110,7 +110,7 @@ def read_scores(
             if isinstance(part, ItemMatrix):
                 assert read.half_life is not None
                 weights = weighted_matrix(chunk, half_life=read.half_life, item_count=item_count)
-                products[read] = weights @ part.values
+                products[read] = part.spoken(weights)
         for person in range(len(chunk)):
             yield [static[read] if read in static else _row(products[read], person, item_count) for read in reads]
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.blend import Array
-from recommendations.algorithms.content import HALF_LIVES, Catalogue, block_of, spread
+from recommendations.algorithms.content import HALF_LIVES, TEXT, Catalogue, block_of, spread
 from recommendations.algorithms.dataset import IntArray, Interactions, Matrix
 from recommendations.algorithms.hyperparameters import algorithms
 from recommendations.algorithms.options import TrainingOptions
@@ -112,6 +112,7 @@ def train(
         judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
         ranker=stage.text,
         cold=_cold(fitted, content, places, len(item_ids)),
+        texts=catalogue.text_index(item_ids, content[TEXT]) if catalogue and TEXT in content else None,
     )
 
 

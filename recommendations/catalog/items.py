@@ -10,6 +10,7 @@ from accounts import scope
 from core.errors import NotFound, PreconditionFailed
 from recommendations import cache
 from recommendations.catalog import shapes
+from recommendations.catalog.announcing import items_changed
 from recommendations.catalog.models import Item
 from recommendations.catalog.outcomes import Outcome, last_of_each, of_upsert
 from recommendations.catalog.upsert import Check, Row, Table, Version, Written, unconditional, upsert
@@ -105,6 +106,8 @@ def _write(tenant_id: int, items: Sequence[Row], now: datetime) -> dict[str, Wri
     written = upsert(table=TABLE, tenant_id=tenant_id, rows=items, now=now)
     changes = dict(_availability(written.values(), now))
     transaction.on_commit(lambda: cache.publish_availability(tenant_id, changes))
+    if written:
+        items_changed(tenant_id)
     return written
 
 

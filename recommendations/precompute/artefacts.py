@@ -11,8 +11,8 @@ import tempfile
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +32,16 @@ KEPT = 4
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An artefact ready to be read; threads may share it."""
+    """An artefact ready to be read; threads may share it.
+
+    `fresh` holds the places of items that came after the training, behind all others, and `revision` says how new it
+    is (recommendations.precompute.fresh).
+    """
 
     artefact_id: int
     recommender: Recommender
+    fresh: Mapping[str, int] = field(default_factory=dict)
+    revision: int = 0
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -45,15 +51,16 @@ class Loaded:
     def index(self, item_id: str) -> int | None:
         """The item's index; None for an item that nobody had chosen when the training looked."""
         place = self.place(item_id)
-        return None if place is None or self.recommender.is_cold(place) else place
+        return None if place is None or item_id in self.fresh or self.recommender.is_cold(place) else place
 
     def place(self, item_id: str) -> int | None:
-        """The item's index, also where only its content is known; None for an item that the training did not see."""
-        place = bisect.bisect_left(self.item_ids, item_id)
-        return place if place < len(self.item_ids) and self.item_ids[place] == item_id else None
+        """The item's index, also where only its content is known; None for an item of which nothing is known."""
+        trained = len(self.item_ids) - len(self.fresh)
+        place = bisect.bisect_left(self.item_ids, item_id, hi=trained)
+        return place if place < trained and self.item_ids[place] == item_id else self.fresh.get(item_id)
 
     def indices(self, item_ids: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
-        """The indices of those items that the training saw."""
+        """The indices of those items of which something is known."""
         found = [place for item_id in item_ids if (place := self.place(item_id)) is not None]
         return np.array(found, dtype=np.int32)
 

@@ -19,7 +19,7 @@ from recommendations.cache import keys, store
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode
 from recommendations.interactions.jobs import RESCORE
 from recommendations.placements.models import Placement
-from recommendations.precompute import artefacts, following, leases, lists, people, pinning
+from recommendations.precompute import artefacts, following, fresh, leases, lists, people, pinning
 from recommendations.precompute.following import Made, Way
 from recommendations.precompute.lists import BY_AI, Draft
 from recommendations.precompute.models import UserList
@@ -100,7 +100,8 @@ def _snapshots(tenant_id: int) -> list[Snapshot]:
 
 def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now: datetime) -> set[int]:
     """Writes the people's lists at one placement, in Postgres and in Redis; returns whose were written."""
-    loaded = artefacts.load(artefact_id=snapshot.artefact_id, file=snapshot.file)
+    alone = artefacts.load(artefact_id=snapshot.artefact_id, file=snapshot.file)
+    loaded = fresh.with_fresh(alone, tenant_id=tenant_id, build_id=snapshot.build_id)
     locale = lists.tenant_locale(tenant_id)
     with scope.tenant(tenant_id):
         held = _held(tenant_id, snapshot, found)

@@ -4,7 +4,7 @@ The same for everybody at a placement, so each process computes it once for some
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import connection
@@ -19,6 +19,8 @@ from recommendations.precompute.artefacts import Loaded
 DEPTH = 300
 SEGMENT_DEPTH = 100
 FRESH_FOR_SECONDS = 600
+# The newest items are asked for more often, and as soon as new ones have been taken in.
+LATEST_FOR_SECONDS = 30
 _KEPT = 4
 _SEGMENTS = """
     WITH newest AS MATERIALIZED (
@@ -79,21 +81,29 @@ class Pools:
 
 
 _held: dict[tuple[int, int, int], Pools] = {}
+_newest: dict[tuple[int, int, int], tuple[tuple[int, int], Sequence[Entry]]] = {}
 
 
 def of(*, tenant_id: int, loaded: Loaded, locale: str, now: datetime) -> Pools:
-    """The tenant's pools, at most FRESH_FOR_SECONDS old."""
+    """The tenant's pools, at most FRESH_FOR_SECONDS old, and the newest items LATEST_FOR_SECONDS."""
     key = (tenant_id, loaded.artefact_id, int(now.timestamp()) // FRESH_FOR_SECONDS)
+    as_of = (loaded.revision, int(now.timestamp()) // LATEST_FOR_SECONDS)
     if key not in _held:
         while len(_held) >= _KEPT:
+            _newest.pop(next(iter(_held)), None)
             _held.pop(next(iter(_held)))
         _held[key] = compute(tenant_id=tenant_id, loaded=loaded, locale=locale, now=now)
-    return _held[key]
+        _newest[key] = as_of, _held[key].latest
+    if _newest[key][0] != as_of:
+        with scope.tenant(tenant_id):
+            _newest[key] = as_of, _latest(tenant_id, now, locale)
+    return replace(_held[key], latest=_newest[key][1])
 
 
 def forget() -> None:
     """Forgets what the process has computed."""
     _held.clear()
+    _newest.clear()
 
 
 def compute(*, tenant_id: int, loaded: Loaded, locale: str, now: datetime) -> Pools:
@@ -102,15 +112,19 @@ def compute(*, tenant_id: int, loaded: Loaded, locale: str, now: datetime) -> Po
     without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
         withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
-        newest = latest(tenant_id=tenant_id, now=now, limit=DEPTH)
+        newest = _latest(tenant_id, now, locale)
         by_segment = _segments(tenant_id, without, withheld, locale)
-    said = explain(part="latest", locale=locale)
     return Pools(
         popular=everybody.entries,
         trending=[entry for entry in everybody.entries if entry.part == "recent_popularity"],
-        latest=[Entry(item_id, 0.0, said, (), "latest") for item_id in newest],
+        latest=newest,
         segments=by_segment,
     )
+
+
+def _latest(tenant_id: int, now: datetime, locale: str) -> list[Entry]:
+    said = explain(part="latest", locale=locale)
+    return [Entry(item_id, 0.0, said, (), "latest") for item_id in latest(tenant_id=tenant_id, now=now, limit=DEPTH)]
 
 
 def latest(*, tenant_id: int, now: datetime, limit: int) -> list[str]:

@@ -21,7 +21,7 @@ from recommendations.precompute.models import Artefact, Build
 BATCH = 2000
 # A file is written before its row: younger ones may belong to a training that is going on.
 ORPHAN_AFTER = timedelta(days=1)
-_TABLES = ("userlist", "referencelist", "chunk")
+_TABLES = ("userlist", "referencelist", "freshitem", "chunk")
 _DELETE = """
     DELETE FROM recommendations_{table} WHERE id IN (
         SELECT id FROM recommendations_{table} WHERE tenant_id = %s AND build_id = ANY (%s) LIMIT %s

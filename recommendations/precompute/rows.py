@@ -19,8 +19,10 @@ _PERSONAL = """
 _REFERENCE = """
     INSERT INTO recommendations_referencelist (tenant_id, build_id, kind, subject, body, generated_at)
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[])
-    ON CONFLICT (build_id, kind, subject) DO UPDATE SET body = excluded.body, generated_at = excluded.generated_at
+    ON CONFLICT (build_id, kind, subject) DO
 """
+_REPLACE = _REFERENCE + "UPDATE SET body = excluded.body, generated_at = excluded.generated_at"
+_KEEP = _REFERENCE + "NOTHING"
 
 
 def write_personal(rows: Sequence[UserList]) -> None:
@@ -45,10 +47,11 @@ def write_personal(rows: Sequence[UserList]) -> None:
     )
 
 
-def write_reference(rows: Sequence[ReferenceList]) -> None:
-    """The same for lists that belong to no person."""
+def write_reference(rows: Sequence[ReferenceList], *, replace: bool = True) -> None:
+    """The same for lists that belong to no person. Without `replace`, what is there stays."""
     _write(
-        _REFERENCE, [(row.tenant_id, row.build_id, row.kind, row.subject, row.body, row.generated_at) for row in rows]
+        _REPLACE if replace else _KEEP,
+        [(row.tenant_id, row.build_id, row.kind, row.subject, row.body, row.generated_at) for row in rows],
     )
 
 

@@ -21,6 +21,7 @@ from recommendations.placements.models import Placement
 from recommendations.precompute import (
     artefacts,
     following,
+    fresh,
     leases,
     lists,
     people,
@@ -48,6 +49,7 @@ class Work:
 
     personal: list[UserList] = field(default_factory=list)
     reference: list[ReferenceList] = field(default_factory=list)
+    spare: list[ReferenceList] = field(default_factory=list)  # written only where there is no better one
     outcomes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,7 +65,8 @@ def score_chunk(*, tenant_id: int, build_id: int) -> bool:
         with scope.tenant(tenant_id):
             build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
         assert build.artefact is not None
-        loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+        alone = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+        loaded = fresh.with_fresh(alone, tenant_id=tenant_id, build_id=build_id)
         work = _work(build, chunk, loaded, heartbeat)
         _save(lease, work)
     BUILD_SECONDS.labels(f"score_{chunk.kind}").observe(time.monotonic() - started)
@@ -82,7 +85,11 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
     if chunk.kind == Chunk.Kind.SIMILAR:
         near = similar.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
         bought = together.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
-        return Work(reference=[*near, *bought])
+        # Of an item that nobody has chosen, a model of language knows more than the words that texts share: its list
+        # stays (recommendations.precompute.semantic), whichever chunk comes first.
+        spare = [row for row in near if loaded.index(row.subject) is None]
+        known = [row for row in near if loaded.index(row.subject) is not None]
+        return Work(reference=[*known, *bought], spare=spare)
     if chunk.kind == Chunk.Kind.SEMANTIC:
         return Work(
             reference=semantic.of_cold_items(
@@ -192,12 +199,13 @@ def _save(lease: Lease, work: Work) -> None:
         leases.finish(
             lease,
             status=Chunk.Status.DONE,
-            lists=len(work.personal) + len(work.reference),
+            lists=len(work.personal) + len(work.reference) + len(work.spare),
             outcomes=work.outcomes,
             done_at=Now(),
         )
         rows.write_personal(work.personal)
         rows.write_reference(work.reference)
+        rows.write_reference(work.spare, replace=False)
         _note_fallbacks(lease, work)
         # Another chunk or, when there is none, the end of the build (`_publish_if_done`): two last chunks that commit
         # at once do not see each other's end here.

@@ -64,14 +64,14 @@ def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> 
             ends_at = until.timestamp() if until else None
             if texts:
                 categories, description, attributes, since, created, updated = rest
-                held = (tuple(categories), description, _object(attributes))
+                held = (tuple(categories), description, parsed_object(attributes))
                 found[item_id] = ItemFacts(title, ends_at, *held, item_id, since, until, created, updated)
             else:
                 found[item_id] = ItemFacts(title, ends_at)
     return found
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def parsed_object(value: Any) -> Mapping[str, Any]:
     """A JSON column that a cursor of ours reads as text."""
     parsed = json.loads(value) if isinstance(value, str) else value
     return parsed if isinstance(parsed, dict) else {}

@@ -1,5 +1,6 @@
 """The neighbours of items, as lists: the same model that makes people's lists, asked about one item."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from accounts import scope
@@ -12,21 +13,35 @@ LIMIT = 50
 
 
 def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
-    """A list for each item of the chunk that has neighbours, not saved yet. Withheld items have none shown in them."""
+    """A list for each item of the chunk that has neighbours, not saved yet."""
+    made = _made_already(build, chunk, loaded)
+    places = [place for place in range(chunk.first, chunk.last + 1) if loaded.item_ids[place] not in made]
+    return of_places(build=build, places=places, loaded=loaded, now=now, locale=locale)
+
+
+def of_places(
+    *,
+    build: Build,
+    places: Sequence[int],
+    loaded: Loaded,
+    now: datetime,
+    locale: str,
+    versions: Mapping[str, int] | None = None,
+) -> list[ReferenceList]:
+    """The same for the items at these places; `versions` by item id where they are not the first ones.
+
+    Withheld items are shown in none.
+    """
     with scope.tenant(build.tenant_id):
         withheld = loaded.indices(showable.withheld_ids(tenant_id=build.tenant_id, now=now))
-    made = _made_already(build, chunk, loaded)
-    found = [
-        (place, loaded.recommender.similar(place, LIMIT + lists.SPARE, exclude=withheld))
-        for place in range(chunk.first, chunk.last + 1)
-        if loaded.item_ids[place] not in made
-    ]
+    found = [(place, loaded.recommender.similar(place, LIMIT + lists.SPARE, exclude=withheld)) for place in places]
     named = lists.mentioned(loaded, (proposals for _, proposals in found))
     with scope.tenant(build.tenant_id):
         facts = showable.facts(tenant_id=build.tenant_id, item_ids=named)
-    provenance = Provenance(build.pk, 1, lists.MODEL, lists.stamp(now), build.artefact_id)
     rows = []
     for place, proposals in found:
+        version = (versions or {}).get(loaded.item_ids[place], 1)
+        provenance = Provenance(build.pk, version, lists.MODEL, lists.stamp(now), build.artefact_id)
         entries = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, spoken="similar")
         if entries:
             body = lists.body(owner="", entries=entries[:LIMIT], facts=facts, provenance=provenance)

@@ -18,10 +18,12 @@ from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.gate import Verdict, judge
 from recommendations.algorithms.hyperparameters import with_parameters
+from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
 from recommendations.interactions.matrix import Bound, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.precompute import artefacts, contents, leases, lifecycle, related, tuned, uplift
+from recommendations.precompute import artefacts, contents, leases, lifecycle, related, taking_in, tuned, uplift
+from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
@@ -55,11 +57,13 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
             return
         uplift.hand_over(tenant_id=tenant_id, now=leases.database_now())
         heartbeat.check()
+        loaded = _loaded(build, trained, active)
         with scope.tenant(tenant_id):
             if trained is not None:
                 trained.row.save(force_insert=True)
             serving = build.artefact or _serving(trained, active)
-            people = _cut(tenant_id, build_id, items=serving.items)
+            places = taking_in.begin(build=build, artefact=serving, loaded=loaded, now=leases.database_now())
+            people = _cut(tenant_id, build_id, items=places)
             leases.finish(
                 lease,
                 status=Build.Status.SCORING,
@@ -84,6 +88,7 @@ class Trained:
     """A new artefact before its row is saved, and what the gate said."""
 
     row: Artefact
+    fitted: Fitted
     verdict: Verdict
     bound: Bound | None
 
@@ -94,6 +99,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
     heartbeat.check()
     interactions = window.interactions()
+    catalogue_at = leases.database_now()
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
     options = with_parameters(
@@ -115,11 +121,12 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
         size_bytes=size,
         chosen=fitted.chosen,
         train_seconds=time.monotonic() - started,
+        catalogue_at=catalogue_at,
         ndcg=float(fitted.judgement.ndcg.mean()) if len(fitted.judgement.ndcg) else None,
         refused=not verdict.publish,
         verdict=verdict.reason,
     )
-    return Trained(row, verdict, window.bound)
+    return Trained(row, fitted, verdict, window.bound)
 
 
 def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> Verdict:
@@ -144,6 +151,14 @@ def _serving(trained: Trained | None, active: Artefact | None) -> Artefact:
     return active
 
 
+def _loaded(build: Build, trained: Trained | None, active: Artefact | None) -> Loaded:
+    """What the build's lists are made with."""
+    if trained is not None and trained.verdict.publish:
+        return Loaded(0, Recommender(trained.fitted))
+    serving = build.artefact or _serving(trained, active)
+    return artefacts.load(artefact_id=serving.pk, file=serving.file)
+
+
 def _notes(trained: Trained | None) -> str:
     """What staff should know about the build."""
     if trained is None:
@@ -155,7 +170,7 @@ def _notes(trained: Trained | None) -> str:
 
 
 def _cut(tenant_id: int, build_id: int, *, items: int) -> int:
-    """Writes the chunks: the popular list, all people, all items. Returns the number of people."""
+    """Writes the chunks: the popular list, all people, the items at all places. Returns the number of people."""
     with connection.cursor() as cursor:
         cursor.execute(_RANGES, {"tenant": tenant_id, "size": settings.BUILD_CHUNK_SIZE})
         ranges = cursor.fetchall()

@@ -1,7 +1,7 @@
 """What serving asks of Postgres when Redis does not know. Each function is one scope and one or two statements."""
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,12 +117,15 @@ def latest(*, tenant_id: int, now: datetime) -> tuple[StoredList, bytes]:
         ids = list(items.values_list("item_id", flat=True)[:LATEST_LIMIT])
     entries = [Entry(item_id, 0.0, "New in the catalogue", part="latest") for item_id in ids]
     degraded = None if entries else "no_items"
-    # The version stands for the items: another list has another id and validator, also within the minute.
-    version = zlib.crc32("\n".join(ids).encode())
     made = now.strftime("%Y-%m-%dT%H:%M:00Z")
-    provenance = Provenance(build=0, version=version, source="static", generated_at=made, degraded=degraded)
+    provenance = Provenance(build=0, version=_version_of(ids), source="static", generated_at=made, degraded=degraded)
     raw = encode(provenance=provenance, owner="", entries=entries)
     return decode(raw), raw
+
+
+def _version_of(item_ids: Sequence[str]) -> int:
+    """What stands for the items: another list has another id and validator, also within the minute."""
+    return zlib.crc32("\n".join(item_ids).encode())
 
 
 def last_resort(*, tenant_id: int, placement: str, now: datetime, reason: str) -> tuple[StoredList, bytes]:
@@ -141,7 +144,7 @@ def last_resort(*, tenant_id: int, placement: str, now: datetime, reason: str) -
         ]
     provenance = Provenance(
         build=0,
-        version=0,
+        version=_version_of([entry.item_id for entry in entries]),
         source="static",
         generated_at=now.strftime("%Y-%m-%dT%H:%M:00Z"),
         degraded=reason if entries else "no_items",

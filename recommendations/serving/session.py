@@ -8,6 +8,7 @@ visit costs one round trip to Redis and no artefact in the web process.
 
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
@@ -92,7 +93,9 @@ def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: S
     known = [each for each in near if each is not None]
     newest = max(known, key=lambda each: (each.provenance.build, each.provenance.generated_at)).provenance
     until = dict(chain.from_iterable(each.until.items() for each in [*known, common]))
-    provenance = Provenance(newest.build, newest.version, "model", newest.generated_at, newest.artefact)
+    # Lists of neighbours change one by one: the version stands for what came of them.
+    version = zlib.crc32("\n".join(f"{entry.item_id} {entry.score}" for entry in made).encode())
+    provenance = Provenance(newest.build, version, "model", newest.generated_at, newest.artefact)
     return form.decode(form.encode(provenance=provenance, owner="", entries=made, until=until))
 
 

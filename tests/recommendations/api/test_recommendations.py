@@ -186,6 +186,17 @@ class TestLadder:
         assert [item["item_id"] for item in answer["items"]] == ["new", "old"]
         assert (answer["source"], answer["degraded"]) == ("static", "no_build")
 
+    def test_another_list_of_the_same_minute_has_another_validator(self, cast):
+        seen = []
+        for item_id in ["old", "new"]:
+            with scope.tenant(cast.globex.tenant.pk):
+                Item.objects.create(tenant=cast.globex.tenant, item_id=item_id)
+            redis.client().flushdb()  # the seconds for which it is kept are over
+            seen.append(cast.globex.http.get(URL.format("ann")))
+
+        assert seen[0]["ETag"] != seen[1]["ETag"]
+        assert seen[0].json()["recommendation_id"] != seen[1].json()["recommendation_id"]
+
     def test_a_tenant_without_items_gets_an_empty_list_that_says_so(self, cast):
         answer = cast.globex.http.get(URL.format("ann")).json()
 
