@@ -17,6 +17,7 @@ from recommendations.placements.language import FilterRefused, Node, parse
 KINDS = ("for_you", "because", "trending", "popular", "latest")
 FALLBACKS = ("segment", "popular", "trending", "latest", "pinned")
 DEFAULT_FALLBACK = ("segment", "popular", "pinned", "latest")
+SEGMENTS = "segments"
 HEAD = 20
 MAX_PINS, MAX_HIDES, MAX_BOOSTS, MAX_CAPS = 20, 1000, 20, 5
 MAX_FACTOR = 100.0
@@ -93,11 +94,13 @@ class Consumed:
 class Rules:
     """A version's rules, checked. `rotate_minutes`: so long a person sees the same order; 0 is always.
 
+    `segment_by` is what makes people's segments: their `segments`, or an attribute of theirs.
     `prompt` is the version of AI's prompt that the lists are reordered with; empty is the usual one.
     """
 
     kinds: tuple[Kind, ...] = (Kind("for_you"),)
     fallback: tuple[str, ...] = DEFAULT_FALLBACK
+    segment_by: str = SEGMENTS
     filter: Node | None = None
     boosts: tuple[Boost, ...] = ()
     pins: tuple[Pin, ...] = ()
@@ -113,8 +116,9 @@ class Rules:
 
     @property
     def plain(self) -> bool:
-        """Whether lists are what the algorithms propose, untouched; AI is asked later, with whatever prompt."""
-        return replace(self, ai=True, prompt="") == PLAIN
+        """Whether lists are what the algorithms propose, untouched, for somebody who has a history."""
+        told = replace(self, ai=True, prompt="", fallback=DEFAULT_FALLBACK, segment_by=SEGMENTS)
+        return told == PLAIN
 
 
 def read_rules(raw: Any, pointer: str = "") -> Rules:
@@ -228,6 +232,13 @@ def _attribute(raw: Any, pointer: str) -> str:
     return name
 
 
+def _segment_by(raw: Any, pointer: str) -> str:
+    name: str = fields.text(120, empty=False)(raw, pointer)
+    if name != SEGMENTS and not (name.startswith("attributes.") and len(name) > len("attributes.")):
+        raise fields.refuse(pointer, "unknown_field", "Must be segments or attributes.NAME, of the person.")
+    return name
+
+
 def _kinds(raw: Any, pointer: str) -> tuple[Kind, ...]:
     kinds: tuple[Kind, ...] = _list(_KIND, len(KINDS))(raw, pointer)
     if not kinds or len({each.kind for each in kinds}) < len(kinds):
@@ -248,6 +259,7 @@ _PIN = _object(
 _RULES: Mapping[str, Reader] = {
     "kinds": _kinds,
     "fallback": _list(_one_of(*FALLBACKS), len(FALLBACKS)),
+    "segment_by": _segment_by,
     "filter": _maybe(_condition),
     "boosts": _list(_made(Boost, {"when": _condition, "factor": _number(0, MAX_FACTOR)}, "when", "factor"), MAX_BOOSTS),
     "pins": _pins,

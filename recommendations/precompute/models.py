@@ -234,7 +234,7 @@ class UserList(models.Model):
 
 class ReferenceList(models.Model):
     """A list that belongs to no person, in one build: an item's `similar` ones and those bought `together` with it;
-    `popular` and `trending`, whose subject is the window, or nothing for all time.
+    `popular` and `trending`, whose subject is the window, or nothing for all time; what is popular in a `segment`.
     """
 
     class Kind(models.TextChoices):
@@ -242,6 +242,7 @@ class ReferenceList(models.Model):
         TOGETHER = "together", "Bought together"
         POPULAR = "popular", "Popular"
         TRENDING = "trending", "Trending"
+        SEGMENT = "segment", "Popular in a segment"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)

@@ -126,7 +126,7 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
         way, own = follow.way(label), person.locale or locale
         said = replace(_with_words_of(old, draft) if old else draft, arm=label)
         said = replace(said, entries=pinning.pinned(said.entries, way.rules, made.shown, own))
-        reading = pinning.for_reading(way.rules, made.shown, own)
+        reading = pinning.travelling(said, way.rules, made.shown, own)
         bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, reading))
     written = _write(tenant_id, snapshot, bodies, now)
     names = {person.pk: person.user_id for person in found}

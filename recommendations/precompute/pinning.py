@@ -9,7 +9,9 @@ from typing import Any
 
 from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry
+from recommendations.placements import standing_in
 from recommendations.placements.rules import Rules
+from recommendations.precompute.lists import Draft
 
 PINNED = "pinned"
 
@@ -27,6 +29,15 @@ def pinned(entries: Sequence[Entry], rules: Rules, shown: Collection[str], local
         entry = held.get(pin.item_id) or Entry(pin.item_id, 0.0, said, (), PINNED)
         left.insert(pin.position - 1, entry)
     return tuple(left[: max(len(entries), len(fixed))])
+
+
+def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:
+    """What goes with a list: what its reader has to do or, for an empty one, what stands in for it."""
+    if draft.entries:
+        return for_reading(rules, shown, locale)
+    person = draft.person
+    own = standing_in.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
+    return standing_in.instead({"fallback": rules.fallback, "hide": sorted(rules.hide)}, own)
 
 
 def for_reading(rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from accounts import scope
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.recommender import Proposals
 from recommendations.cache.form import HEAD, Entry
-from recommendations.placements import language
+from recommendations.placements import language, standing_in
 from recommendations.placements.rules import Kind, Rules, return_moment
 from recommendations.precompute import lists, pools, showable
 from recommendations.precompute.arranging import Source, arrange
@@ -64,7 +64,10 @@ def place(
     proposals = lists.propose(loaded=loaded, people=people, withheld=withheld, limit=DEEP if ruled else LIMIT + SPARE)
     returning = _returning(loaded, people, rules, whose, withheld, now)
     cold = [not any(loaded.place(item_id) is not None for item_id, _ in person.events) for person in people]
-    common = pools.of(tenant_id=tenant_id, loaded=loaded, locale=locale, now=now) if ruled or any(cold) else Pools()
+    common = Pools()
+    if ruled or any(cold):
+        by = frozenset(each.segment_by for each in rules.values())
+        common = pools.of(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
     named = lists.mentioned(loaded, proposals) | _named(rules, common)
     for each in returning.values():
         named |= lists.mentioned(loaded, each.values())
@@ -142,7 +145,8 @@ class _Making:
 
     def _for_nobody_known(self, rules: Rules, person: Person) -> list[Entry]:
         """Of whom nothing is known gets what their segment likes, then everybody, and now and then something new."""
-        known = {"segment": self.common.of_segments(person.segments), "popular": self.common.popular}
+        own = standing_in.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
+        known = {"segment": self.common.of_segments(own), "popular": self.common.popular}
         known |= {"trending": self.common.trending, "latest": self.common.latest}
         order = [name for name in rules.fallback if name in known and name != "latest"] or ["latest"]
         first: dict[str, Entry] = {}

@@ -12,42 +12,14 @@ from django.db import connection
 from accounts import scope
 from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry
-from recommendations.interactions import meaning
-from recommendations.precompute import popular, showable
+from recommendations.precompute import popular, segments, showable
 from recommendations.precompute.artefacts import Loaded
 
 DEPTH = 300
-SEGMENT_DEPTH = 100
 FRESH_FOR_SECONDS = 600
 # The newest items are asked for more often, and as soon as new ones have been taken in.
 LATEST_FOR_SECONDS = 30
 _KEPT = 4
-_SEGMENTS = """
-    WITH newest AS MATERIALIZED (
-        SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s
-    ), counted AS MATERIALIZED (
-        SELECT i.end_user_id, i.item_id,
-            sum(power(2, -extract(epoch FROM (SELECT moment FROM newest) - i.occurred_at) / 86400.0 / %(half_life)s))
-                AS score
-        FROM recommendations_interaction AS i
-        WHERE i.tenant_id = %(tenant)s AND i.type_id <> ALL (%(without)s::integer[])
-          AND i.occurred_at > (SELECT moment FROM newest) - make_interval(days => %(window)s)
-        GROUP BY i.end_user_id, i.item_id
-    ), summed AS MATERIALIZED (
-        SELECT segment, counted.item_id, sum(counted.score) AS score
-        FROM counted
-        JOIN recommendations_enduser AS p ON p.id = counted.end_user_id AND p.tenant_id + 0 = %(tenant)s
-        CROSS JOIN LATERAL unnest(p.segments) AS segment
-        GROUP BY segment, counted.item_id
-    ), ranked AS (
-        SELECT segment, item_id, score,
-            row_number() OVER (PARTITION BY segment ORDER BY score DESC, item_id) AS place
-        FROM summed
-    )
-    SELECT ranked.segment, c.item_id, ranked.score
-    FROM ranked JOIN recommendations_item AS c ON c.id = ranked.item_id AND c.tenant_id + 0 = %(tenant)s
-    WHERE ranked.place <= %(limit)s ORDER BY ranked.segment, ranked.place
-"""
 _LATEST = """
     SELECT item_id FROM recommendations_item
     WHERE tenant_id = %(tenant)s AND NOT hidden AND deleted_at IS NULL
@@ -66,9 +38,9 @@ class Pools:
     latest: Sequence[Entry] = ()
     segments: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
 
-    def of_segments(self, names: Sequence[str]) -> Sequence[Entry]:
+    def of_segments(self, subjects: Sequence[str]) -> Sequence[Entry]:
         """What is popular in the first of these segments that anybody with a history is in."""
-        return next((self.segments[name] for name in names if name in self.segments), ())
+        return next((self.segments[subject] for subject in subjects if subject in self.segments), ())
 
     def only(self, item_ids: Collection[str]) -> "Pools":
         """What of them is among these items."""
@@ -80,19 +52,23 @@ class Pools:
         return Pools(kept(self.popular), kept(self.trending), kept(self.latest), segments)
 
 
-_held: dict[tuple[int, int, int], Pools] = {}
-_newest: dict[tuple[int, int, int], tuple[tuple[int, int], Sequence[Entry]]] = {}
+Key = tuple[int, int, int, frozenset[str]]
+_held: dict[Key, Pools] = {}
+_newest: dict[Key, tuple[tuple[int, int], Sequence[Entry]]] = {}
 
 
-def of(*, tenant_id: int, loaded: Loaded, locale: str, now: datetime) -> Pools:
-    """The tenant's pools, at most FRESH_FOR_SECONDS old, and the newest items LATEST_FOR_SECONDS."""
-    key = (tenant_id, loaded.artefact_id, int(now.timestamp()) // FRESH_FOR_SECONDS)
+def of(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
+    """The tenant's pools, at most FRESH_FOR_SECONDS old, and the newest items LATEST_FOR_SECONDS.
+
+    `by` are the rules (`segment_by`) that make segments.
+    """
+    key = (tenant_id, loaded.artefact_id, int(now.timestamp()) // FRESH_FOR_SECONDS, by)
     as_of = (loaded.revision, int(now.timestamp()) // LATEST_FOR_SECONDS)
     if key not in _held:
         while len(_held) >= _KEPT:
             _newest.pop(next(iter(_held)), None)
             _held.pop(next(iter(_held)))
-        _held[key] = compute(tenant_id=tenant_id, loaded=loaded, locale=locale, now=now)
+        _held[key] = compute(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
         _newest[key] = as_of, _held[key].latest
     if _newest[key][0] != as_of:
         with scope.tenant(tenant_id):
@@ -106,14 +82,15 @@ def forget() -> None:
     _newest.clear()
 
 
-def compute(*, tenant_id: int, loaded: Loaded, locale: str, now: datetime) -> Pools:
+def compute(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
     """The pools as they are now."""
     everybody = popular.compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=locale, limit=DEPTH)
-    without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
         withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
         newest = _latest(tenant_id, now, locale)
-        by_segment = _segments(tenant_id, without, withheld, locale)
+    by_segment: dict[str, Sequence[Entry]] = {}
+    for each in by:
+        by_segment |= segments.counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale)
     return Pools(
         popular=everybody.entries,
         trending=[entry for entry in everybody.entries if entry.part == "recent_popularity"],
@@ -132,28 +109,3 @@ def latest(*, tenant_id: int, now: datetime, limit: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_LATEST, {"tenant": tenant_id, "now": now, "limit": limit})
         return [item_id for (item_id,) in cursor.fetchall()]
-
-
-def _segments(tenant_id: int, without: list[int], withheld: set[str], locale: str) -> dict[str, list[Entry]]:
-    said = explain(part="popular", locale=locale)
-    found: dict[str, list[Entry]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM recommendations_enduser WHERE tenant_id = %s AND segments <> '{}')", [tenant_id]
-        )
-        if not cursor.fetchone()[0]:
-            return {}
-        cursor.execute(
-            _SEGMENTS,
-            {
-                "tenant": tenant_id,
-                "without": without,
-                "half_life": popular.HALF_LIFE_DAYS,
-                "window": popular.WINDOW_DAYS,
-                "limit": SEGMENT_DEPTH,
-            },
-        )
-        for segment, item_id, score in cursor.fetchall():
-            if item_id not in withheld:
-                found.setdefault(segment, []).append(Entry(item_id, round(float(score), 6), said, (), "segment"))
-    return found

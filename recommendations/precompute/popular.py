@@ -10,23 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from django.db import connection
 
 from accounts import scope
-from core.queue import enqueue
-from core.redis import RedisUnavailable
 from recommendations.ai.explain import explain
 from recommendations.algorithms.protocol import ItemVector
-from recommendations.cache import keys, store
-from recommendations.cache.form import Corrupt, Entry, Provenance, decode
+from recommendations.cache.form import Entry, Provenance
 from recommendations.interactions import meaning
-from recommendations.placements.models import HOME, Placement
-from recommendations.precompute import artefacts, lists, showable, trending
+from recommendations.precompute import lists, showable
 from recommendations.precompute.artefacts import Loaded
-from recommendations.precompute.jobs import REFRESH_TENANT_POPULAR
-from recommendations.precompute.models import Build, ReferenceList
-from recommendations.precompute.rows import write_reference
 from recommendations.precompute.showable import ItemFacts
 
 HALF_LIFE_DAYS = 30
@@ -52,7 +44,6 @@ _RECENT = """
     SELECT c.item_id, best.score
     FROM best JOIN recommendations_item AS c ON c.id = best.item_id AND c.tenant_id + 0 = %(tenant)s
 """
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,55 +87,6 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
             spoken = "trending" if part == "recent_popularity" else "popular"
             entries.append(Entry(item_id, round(scores[item_id], 6), explain(part=spoken, locale=locale), (), part))
     return Popular(tuple(entries), facts)
-
-
-def refresh_all() -> int:
-    """Asks for a new popular list for each tenant with a snapshot; returns for how many."""
-    with scope.all_tenants("hourly popularity"):
-        active = Placement.objects.filter(name=HOME, active_build__isnull=False, tenant__active=True)
-        tenant_ids = list(active.order_by("tenant_id").values_list("tenant_id", flat=True))
-    for tenant_id in tenant_ids:
-        enqueue(REFRESH_TENANT_POPULAR, tenant_id=tenant_id)
-    return len(tenant_ids)
-
-
-def refresh(*, tenant_id: int, now: datetime) -> bool:
-    """Replaces the popular and trending lists of the tenant's active snapshot, in Postgres and then in Redis."""
-    with scope.tenant(tenant_id):
-        build = (
-            Build.objects.select_related("artefact")
-            .filter(pk__in=Placement.objects.filter(tenant_id=tenant_id, name=HOME).values("active_build"))
-            .first()
-        )
-    if build is None or build.artefact is None:
-        return False
-    loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
-    made = compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=lists.tenant_locale(tenant_id))
-    with scope.tenant(tenant_id):
-        rows = ReferenceList.objects.filter(
-            tenant_id=tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, subject=""
-        )
-        row = rows.select_for_update().first()
-        if row is None or row.generated_at > now:
-            return False
-        version = _version(row) + 1
-        provenance = Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id)
-        row.body, row.generated_at = made.body(provenance), now
-        locale = lists.tenant_locale(tenant_id)
-        changed = [row, *trending.compute(build=build, version=version, now=now, locale=locale)]
-        write_reference(changed)
-    try:
-        store.put_many((keys.reference_list(tenant_id, each.kind, each.subject), bytes(each.body)) for each in changed)
-    except RedisUnavailable:
-        _log.warning("popular_not_cached", tenant_id=tenant_id)
-    return True
-
-
-def _version(row: ReferenceList) -> int:
-    try:
-        return decode(bytes(row.body)).provenance.version
-    except Corrupt:
-        return 1
 
 
 def _recent(tenant_id: int, without: list[int]) -> dict[str, float]:

@@ -29,6 +29,7 @@ from recommendations.precompute import (
     popular,
     publish,
     rows,
+    segments,
     semantic,
     similar,
     together,
@@ -101,7 +102,9 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
     row = ReferenceList(
         tenant_id=build.tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, body=body, generated_at=now
     )
-    return Work(reference=[row, *trending.compute(build=build, version=1, now=now, locale=locale)])
+    by = segments.named_by(tenant_id=build.tenant_id, build=build)
+    of_segments = segments.compute(build=build, by=by, version=1, now=now, locale=locale)
+    return Work(reference=[row, *trending.compute(build=build, version=1, now=now, locale=locale), *of_segments])
 
 
 def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbeat: Heartbeat) -> Work:
@@ -182,7 +185,7 @@ def _row(
             entries=pinning.pinned(each.entries, way.rules, made.shown, locale),
             facts=made.facts,
             provenance=provenance,
-            reading=pinning.for_reading(way.rules, made.shown, locale),
+            reading=pinning.travelling(each, way.rules, made.shown, locale),
         ),
         generated_at=now,
         person_version=each.person.version,

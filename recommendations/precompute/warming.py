@@ -62,8 +62,9 @@ def _personal_keys(tenant_id: int, pks: Sequence[int]) -> list[str]:
 def _warm_reference(tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
     with scope.tenant(tenant_id):
         rows = ReferenceList.objects.filter(tenant_id=tenant_id, build_id=build_id)
-        # Those for everybody first: they have no subject, or one window.
-        everybody = Q(kind__in=[ReferenceList.Kind.POPULAR, ReferenceList.Kind.TRENDING])
+        # Those for everybody and for segments first: whoever has no list of their own gets one of them.
+        common = [ReferenceList.Kind.POPULAR, ReferenceList.Kind.TRENDING, ReferenceList.Kind.SEGMENT]
+        everybody = Q(kind__in=common)
         ranked_lists = rows.order_by(Case(When(everybody, then=0), default=1), "kind", "pk")
         pks = list(ranked_lists.values_list("pk", flat=True)[: settings.CACHE_WARM_LISTS])
         kept = set(rows.filter(pk__in=pks).values_list("kind", "subject"))

@@ -16,7 +16,7 @@ from recommendations.attribution.collector import collector
 from recommendations.metrics import SERVED
 from recommendations.placements import language
 from recommendations.serving import cursor, queries, selection
-from recommendations.serving.ladder import Chosen
+from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher
 from recommendations.serving.options import Options
 

@@ -5,15 +5,17 @@ know a list, a bounded number of statements and of further round trips.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import flags
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import StoredList
-from recommendations.placements.rules import DEFAULT_FALLBACK
 from recommendations.serving import ladder, queries
-from recommendations.serving.ladder import DATABASE_AWAY, POPULAR, Admit, Chosen
+from recommendations.serving.chosen import DATABASE_AWAY, Chosen, withdrawn_of
+from recommendations.serving.instead import USUAL, Instead, StandIns, popular_list, refill
+from recommendations.serving.ladder import POPULAR, Admit
 
 NEGATIVE_TTL_SECONDS = 30
 
@@ -42,7 +44,7 @@ def lists(
     chosen = asked.choose(user_ids, on, found[: len(user_ids)])
     if not spare:
         return chosen
-    common = found[-1] or ladder.popular_list(tenant_id, redis_up)
+    common = found[-1] or popular_list(tenant_id, redis_up, now)
     return [replace(each, spare=common) for each in chosen]
 
 
@@ -55,7 +57,7 @@ class _Asked:
     now: datetime
     redis_up: bool
     gone: Mapping[str, float] | None
-    fallbacks: dict[tuple[str | None, tuple[str, ...]], Chosen] = field(default_factory=dict)
+    fallbacks: dict[tuple[str | None, Instead], Chosen] = field(default_factory=dict)
 
     def choose(self, user_ids: Sequence[str], on: Sequence[bool], found: Sequence[StoredList | None]) -> list[Chosen]:
         """What answers for each: `found` is what Redis holds, popular for those for whom the flag is off."""
@@ -74,35 +76,25 @@ class _Asked:
                 away = True
         gone = self.gone
         if gone is None and not away:
-            gone = ladder.withdrawn_of(self.tenant_id, held.values(), self.now)
-        each = zip(user_ids, on, strict=True)
-        return [self._one(held.get(user_id), personal, off, gone) for user_id, personal in each]
+            gone = withdrawn_of(self.tenant_id, held.values(), self.now)
+        others = StandIns(self.tenant_id, self.placement, self.now, self.redis_up, self.gone, popular=off)
+        nothing = {user_id: Instead.of(stored.reading) for user_id, stored in held.items() if not stored.total}
+        with suppress(*DATABASE_AWAY):  # each says so again, below
+            others.load(nothing.values())
+        chosen = []
+        for user_id, personal in zip(user_ids, on, strict=True):
+            stored = held.get(user_id)
+            if personal and stored is not None and stored.total:
+                chosen.append(Chosen(stored, stored.provenance.degraded, gone or {}))
+                continue
+            degraded = "database" if stored is None else stored.provenance.degraded
+            chosen.append(self._fallback(others, degraded if personal else "flag", nothing.get(user_id, USUAL)))
+        return chosen
 
-    def _one(
-        self, stored: StoredList | None, personal: bool, off: StoredList | None, gone: Mapping[str, float] | None
-    ) -> Chosen:
-        if not personal:
-            return self._fallback("flag", DEFAULT_FALLBACK, popular=off)
-        if stored is None:
-            return self._fallback("database", DEFAULT_FALLBACK)
-        if stored.total == 0:
-            order = tuple(stored.reading.get("fallback", DEFAULT_FALLBACK))
-            return self._fallback(stored.provenance.degraded, order)
-        return Chosen(stored, stored.provenance.degraded, gone or {})
-
-    def _fallback(self, degraded: str | None, order: tuple[str, ...], popular: StoredList | None = None) -> Chosen:
-        key = (degraded, order)
+    def _fallback(self, others: StandIns, degraded: str | None, what: Instead) -> Chosen:
+        key = (degraded, what)
         if key not in self.fallbacks:
-            self.fallbacks[key] = ladder.fallback(
-                self.tenant_id,
-                self.gone,
-                self.redis_up,
-                self.now,
-                placement=self.placement,
-                degraded=degraded,
-                popular=popular,
-                order=order,
-            )
+            self.fallbacks[key] = others.choose(degraded, what)
         return self.fallbacks[key]
 
     def _from_postgres(self, user_ids: Sequence[str]) -> dict[str, StoredList]:
@@ -122,11 +114,11 @@ class _Asked:
                 nobodys.append((name, raw))
             found[user_id] = stored
         if self.redis_up:
-            ladder.refill(known, store.REFILL_TTL_SECONDS)
-            ladder.refill(nobodys, NEGATIVE_TTL_SECONDS)
+            refill(known, store.REFILL_TTL_SECONDS)
+            refill(nobodys, NEGATIVE_TTL_SECONDS)
         return found
 
     def _nothing(self, user_id: str, why: queries.Missing) -> bytes:
         made = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
         provenance = form.Provenance(why.build, 0, "static", made, degraded=why.reason)
-        return form.encode(provenance=provenance, owner=user_id, entries=[], reading={"fallback": why.fallback})
+        return form.encode(provenance=provenance, owner=user_id, entries=[], reading=why.instead)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,11 @@ from django.db.models import F, Q
 from accounts import scope
 from core.errors import FieldError, InvalidInput
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode, encode
-from recommendations.models import EndUser, Item, Placement, ReferenceList, UserList
-from recommendations.placements import language
+from recommendations.models import EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
+from recommendations.placements import language, standing_in
 from recommendations.placements.language import Node
 from recommendations.placements.models import HOME
-from recommendations.placements.rules import DEFAULT_FALLBACK
+from recommendations.placements.rules import SEGMENTS
 
 LATEST_LIMIT = 100
 
@@ -36,11 +36,11 @@ def shown(now: datetime) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why there is no personal list: the value of `degraded`; and what the placement's rules put in its place."""
+    """Why there is no personal list: the value of `degraded`; and what stands in for it (placements.standing_in)."""
 
     reason: str
     build: int
-    fallback: tuple[str, ...] = DEFAULT_FALLBACK
+    instead: Mapping[str, Any] = field(default_factory=dict)
 
 
 class UnknownPlacement(InvalidInput):
@@ -70,20 +70,36 @@ def user_lists(*, tenant_id: int, placement: str, user_ids: Collection[str]) -> 
         left = [user_id for user_id in user_ids if user_id not in found]
         if not left:
             return found
-        place = (
-            Placement.objects.filter(tenant_id=tenant_id, name=placement)
-            .values_list("active_build", "active_version__rules")
-            .first()
-        )
-        if place is None and placement != HOME:
-            raise UnknownPlacement(placement)
-        active, rules = place or (None, None)
-        known = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=left).order_by()
-        there = set(known.values_list("user_id", flat=True))
-    fallback = tuple((rules or {}).get("fallback", DEFAULT_FALLBACK))
-    for user_id in left:
-        reason = "no_build" if user_id in there or not active else "unknown_user"
-        found[user_id] = Missing(reason, active or 0, fallback)
+        return found | _missing(tenant_id, placement, left)
+
+
+def _missing(tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | Missing]:
+    """By the rules that the placement's lists follow now: a version published since is a build away."""
+    rows = Placement.objects.filter(tenant_id=tenant_id, name=placement)
+    place = rows.values_list("pk", "active_build", "active_build__versions", "active_version").first()
+    if place is None and placement != HOME:
+        raise UnknownPlacement(placement)
+    pk, active, versions, published = place or (None, None, None, None)
+    version: int = (versions.get(str(pk)) if versions is not None else published) or 0
+    named = PlacementVersion.objects.filter(tenant_id=tenant_id, pk=version).values_list("rules", flat=True)
+    rules: dict[str, Any] = (named.first() if version else None) or {}
+    people = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=user_ids).order_by()
+    by = rules.get("segment_by", SEGMENTS)
+    own = {
+        user_id: standing_in.subjects(by, segments=segments, attributes=attributes)
+        for user_id, segments, attributes in people.values_list("user_id", "segments", "attributes")
+    }
+    # Only those that have a list, so that nobody looks for the others again.
+    subjects = {subject for each in own.values() for subject in each} if active else set()
+    lists = ReferenceList.objects.filter(
+        tenant_id=tenant_id, build_id=active or 0, kind=ReferenceList.Kind.SEGMENT, subject__in=subjects
+    ).order_by()
+    there = set(lists.values_list("subject", flat=True)) if subjects else set()
+    found: dict[str, bytes | Missing] = {}
+    for user_id in user_ids:
+        reason = "no_build" if user_id in own or not active else "unknown_user"
+        listed = [subject for subject in own.get(user_id, ()) if subject in there][:1]
+        found[user_id] = Missing(reason, active or 0, standing_in.instead(rules, listed))
     return found
 
 
@@ -128,14 +144,19 @@ def _version_of(item_ids: Sequence[str]) -> int:
     return zlib.crc32("\n".join(item_ids).encode())
 
 
-def last_resort(*, tenant_id: int, placement: str, now: datetime, reason: str) -> tuple[StoredList, bytes]:
-    """Without a popular list: the tenant's pinned items, then the latest ones. Empty only for an empty catalogue."""
+def last_resort(
+    *, tenant_id: int, placement: str, pinned: bool, now: datetime, reason: str
+) -> tuple[StoredList, bytes]:
+    """The placement's pinned items, where they are wanted, then the latest. Empty only for an empty catalogue."""
     with scope.tenant(tenant_id):
-        pinned = Placement.objects.filter(tenant_id=tenant_id, name=placement).values_list("pinned", flat=True).first()
+        rows = Placement.objects.filter(tenant_id=tenant_id, name=placement).values_list("pinned", flat=True)
+        named: list[str] = (rows.first() if pinned else None) or []
         items = Item.objects.filter(shown(now), tenant_id=tenant_id)
-        chosen = set(items.filter(item_id__in=pinned or []).values_list("item_id", flat=True))
+        chosen = set(items.filter(item_id__in=named).values_list("item_id", flat=True))
         entries = [
-            Entry(item_id, 1.0, "Picked for you by the editors") for item_id in pinned or [] if item_id in chosen
+            Entry(item_id, 1.0, "Picked for you by the editors", part="pinned")
+            for item_id in named
+            if item_id in chosen
         ]
         latest = items.exclude(item_id__in=chosen).order_by("-created_at", "item_id")
         entries += [

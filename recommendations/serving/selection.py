@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recommendations.serving import cursor
-from recommendations.serving.ladder import Chosen
+from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher
 from recommendations.serving.moment import arranged
 from recommendations.serving.options import Options

@@ -17,7 +17,8 @@ from recommendations.ai.explain import explain
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import Entry, Provenance, StoredList
 from recommendations.serving import ladder
-from recommendations.serving.ladder import DATABASE_AWAY, POPULAR, SIMILAR, TOGETHER, Admit, Chosen
+from recommendations.serving.chosen import DATABASE_AWAY, Chosen, with_gone
+from recommendations.serving.ladder import POPULAR, SIMILAR, TOGETHER, Admit
 
 # The latest distinct items that count.
 ITEMS = 10
@@ -58,7 +59,7 @@ def for_visit(*, tenant_id: int, item_ids: Sequence[str], now: datetime, admit: 
     if not any(near):
         return common
     stored = _blend(item_ids, near, common.stored)
-    return ladder.with_gone(tenant_id, stored, None, gone, now)
+    return with_gone(tenant_id, stored, None, gone, now)
 
 
 def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: StoredList) -> StoredList:

@@ -21,8 +21,8 @@ def body(owner, item_ids, *, build=1, version=1, source="model", degraded=None, 
     return encode(provenance=made, owner=owner, entries=entries, until=until)
 
 
-def publish(tenant: Tenant, *, people, items, popular=(), similar=None):
-    """A published build with `people` (user id -> item ids), in Postgres only."""
+def publish(tenant: Tenant, *, people, items, popular=(), similar=None, common=None):
+    """A published build with `people` (user id -> item ids), in Postgres only; `common` by kind and subject."""
     with scope.tenant(tenant.pk):
         Item.objects.bulk_create(Item(tenant=tenant, item_id=item_id, title=f"Title {item_id}") for item_id in items)
         placement, _ = Placement.objects.get_or_create(tenant=tenant, name="home")
@@ -41,6 +41,7 @@ def publish(tenant: Tenant, *, people, items, popular=(), similar=None):
         for kind, subject, item_ids in [
             ("popular", "", popular),
             *(("similar", key, ids) for key, ids in (similar or {}).items()),
+            *((kind, subject, ids) for (kind, subject), ids in (common or {}).items()),
         ]:
             if item_ids:
                 ReferenceList.objects.create(
@@ -48,7 +49,7 @@ def publish(tenant: Tenant, *, people, items, popular=(), similar=None):
                     build=build,
                     kind=kind,
                     subject=subject,
-                    body=body("", item_ids, build=build.pk, source="popular" if kind == "popular" else "model"),
+                    body=body("", item_ids, build=build.pk, source="model" if kind == "similar" else "popular"),
                     generated_at=NOW,
                 )
         placement.active_build = build

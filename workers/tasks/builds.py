@@ -9,7 +9,7 @@ from core import clock
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.interactions.jobs import PLAN_FIRST
 from recommendations.placements.jobs import APPLY_RULES
-from recommendations.precompute import applying, batching, jobs, plan, popular, publish, resume, scoring, training
+from recommendations.precompute import applying, batching, jobs, plan, publish, refreshing, resume, scoring, training
 from recommendations.privacy.apply import apply_erasures
 
 
@@ -68,10 +68,10 @@ def ai_batches(**_: Any) -> None:
 @shared_task(name=jobs.REFRESH_POPULAR)
 def refresh_popular(**_: Any) -> None:
     """Asks for every tenant's popular list."""
-    popular.refresh_all()
+    refreshing.refresh_all()
 
 
 @shared_task(name=jobs.REFRESH_TENANT_POPULAR)
 def refresh_tenant_popular(*, tenant_id: int, **_: Any) -> None:
     """One tenant's popular list."""
-    popular.refresh(tenant_id=tenant_id, now=clock.now())
+    refreshing.refresh(tenant_id=tenant_id, now=clock.now())

@@ -266,7 +266,11 @@ class TestTakeIn:
 
         def newest():
             loaded = fresh.with_fresh(alone, tenant_id=acme.pk, build_id=build.pk)
-            return pools.of(tenant_id=acme.pk, loaded=loaded, locale="en", now=clock.now()).latest[0].item_id
+            return (
+                pools.of(by=frozenset(), tenant_id=acme.pk, loaded=loaded, locale="en", now=clock.now())
+                .latest[0]
+                .item_id
+            )
 
         before = newest()
         put(acme, "new")

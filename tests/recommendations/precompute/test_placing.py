@@ -123,7 +123,8 @@ class TestPlacements:
 
     def test_somebody_unknown_gets_their_segment_and_something_new(self, acme, http):
         with scope.tenant(acme.pk):
-            EndUser.objects.filter(user_id__in=["u0001", "u0005"]).update(segments=["kids"])
+            children = [f"u{number:04d}" for number in range(1, 21, 4)]
+            EndUser.objects.filter(user_id__in=children).update(segments=["kids"])
             EndUser.objects.filter(user_id="u0042").update(segments=["kids"])
             Item.objects.create(tenant=acme, item_id="brand-new", title="Brand new")
         build_now(acme)

@@ -7,7 +7,7 @@ from core import clock, redis
 from recommendations.cache import form, keys
 from recommendations.interactions.event_types import resolve
 from recommendations.models import EndUser, Interaction, Item, ReferenceList
-from recommendations.precompute import popular
+from recommendations.precompute import refreshing
 from recommendations.precompute.jobs import REFRESH_TENANT_POPULAR
 from tests.recommendations.precompute.generated import build_now, happen, interaction
 from tests.recommendations.precompute.queue import sent
@@ -34,7 +34,7 @@ class TestRefresh:
         build_now(acme)
         chosen_by_many(acme, "i0050", times=200, at=clock.now() - timedelta(hours=1))
 
-        assert popular.refresh(tenant_id=acme.pk, now=clock.now())
+        assert refreshing.refresh(tenant_id=acme.pk, now=clock.now())
 
         after = listed(acme)
         assert after.head_ids[0] == "i0050"
@@ -50,7 +50,7 @@ class TestRefresh:
         # A year later than everything else, so that only these are recent.
         chosen_by_many(acme, other, times=3, at=clock.now())
 
-        popular.refresh(tenant_id=acme.pk, now=clock.now())
+        refreshing.refresh(tenant_id=acme.pk, now=clock.now())
 
         assert listed(acme).head_ids[0] == first
 
@@ -60,14 +60,14 @@ class TestRefresh:
         with scope.tenant(acme.pk):
             Item.objects.filter(item_id=gone).update(hidden=True)
 
-        popular.refresh(tenant_id=acme.pk, now=clock.now())
+        refreshing.refresh(tenant_id=acme.pk, now=clock.now())
 
         assert gone not in {entry["item_id"] for entry in listed(acme).entries()}
 
     def test_an_older_one_does_not_replace_a_newer_one(self, acme):
         build_now(acme)
 
-        assert not popular.refresh(tenant_id=acme.pk, now=clock.now() - timedelta(minutes=1))
+        assert not refreshing.refresh(tenant_id=acme.pk, now=clock.now() - timedelta(minutes=1))
 
         assert listed(acme).provenance.version == 1
 
@@ -76,17 +76,17 @@ class TestRefresh:
         for number in range(5):
             happen(acme, f"u{number:04d}", "brand-new")
 
-        popular.refresh(tenant_id=acme.pk, now=clock.now())
+        refreshing.refresh(tenant_id=acme.pk, now=clock.now())
 
         assert "brand-new" in {entry["item_id"] for entry in listed(acme).entries()}
 
     def test_without_a_snapshot_there_is_nothing_to_do(self, acme):
-        assert not popular.refresh(tenant_id=acme.pk, now=clock.now())
+        assert not refreshing.refresh(tenant_id=acme.pk, now=clock.now())
 
 
 def test_every_tenant_with_a_snapshot_is_asked_for(acme, cast):
     build_now(acme)
 
-    assert popular.refresh_all() == 1
+    assert refreshing.refresh_all() == 1
 
     assert sent(REFRESH_TENANT_POPULAR) == [{"tenant_id": acme.pk}]

@@ -61,7 +61,7 @@ def test_a_hundred_people_without_a_list_in_redis_cost_few_queries(acme, round_t
 
     assert cold <= 8
     assert trips <= 10
-    assert costs(acme, round_trips, EVERYBODY, include="item") == (1, 3)
+    assert costs(acme, round_trips, EVERYBODY, include="item") == (1, 2)
 
 
 def test_a_hundred_people_cost_few_queries_without_redis(acme):

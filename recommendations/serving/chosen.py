@@ -1,0 +1,45 @@
+"""The list that answers, and what of it may not be shown."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
+
+from recommendations.cache.form import StoredList
+from recommendations.serving import queries
+
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The list that answers, what to say of it, and what of it may not be shown (id -> unix second from when on).
+
+    `refills`: a page that is narrowed is filled from `spare`, the popular list, and then with the newest items.
+    """
+
+    stored: StoredList
+    degraded: str | None
+    gone: Mapping[str, float]
+    refills: bool = True
+    spare: StoredList | None = None
+
+
+def with_gone(
+    tenant_id: int, stored: StoredList, degraded: str | None, gone: Mapping[str, float] | None, now: datetime
+) -> Chosen:
+    """The list with what of it may not be shown, from Postgres where Redis is away."""
+    if gone is None:
+        gone = withdrawn_of(tenant_id, [stored], now)
+    return Chosen(stored, degraded, gone)
+
+
+def withdrawn_of(tenant_id: int, lists: Iterable[StoredList], now: datetime) -> Mapping[str, float]:
+    """Which items of these lists may not be shown, from Postgres; none where it is away."""
+    listed = {entry["item_id"] for stored in lists for entry in stored.entries()}
+    try:
+        return queries.withdrawn(tenant_id=tenant_id, now=now, among=listed)
+    except DATABASE_AWAY:
+        return {}
