@@ -83,6 +83,7 @@ def _clean_process_state() -> None:
     from core.admission import fallback
     from recommendations.catalog import announcing
     from recommendations.precompute import fresh, pools, together
+    from recommendations.serving import session
 
     directory._current = directory.Directory()
     tokens._remembered.clear()
@@ -90,6 +91,7 @@ def _clean_process_state() -> None:
     together.forget()
     fresh.forget()
     announcing.forget()
+    session.forget()
     fallback.buckets.clear()
     address_limits.buckets.clear()
     fallback.ledger.clear()

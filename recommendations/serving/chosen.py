@@ -1,7 +1,7 @@
 """The list that answers, and what of it may not be shown."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
@@ -34,6 +34,23 @@ def with_gone(
     if gone is None:
         gone = withdrawn_of(tenant_id, [stored], now)
     return Chosen(stored, degraded, gone)
+
+
+def without(chosen: Chosen, item_ids: Iterable[str]) -> Chosen:
+    """The list without these items, as if they had been withdrawn."""
+    return replace(chosen, gone={**chosen.gone, **dict.fromkeys(item_ids, 0.0)})
+
+
+def shows_anything(chosen: Chosen, moment: float) -> bool:
+    """Whether anything of the list may be shown at this moment (unix second)."""
+    gone, until = chosen.gone, chosen.stored.until
+
+    def may(item_id: str) -> bool:
+        return gone.get(item_id, moment + 1) > moment and until.get(item_id, moment + 1) > moment
+
+    if any(may(item_id) for item_id in chosen.stored.head_ids):
+        return True
+    return bool(chosen.stored.tail) and any(may(entry["item_id"]) for entry in chosen.stored.entries())
 
 
 def withdrawn_of(tenant_id: int, lists: Iterable[StoredList], now: datetime) -> Mapping[str, float]:

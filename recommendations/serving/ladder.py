@@ -16,7 +16,7 @@ from recommendations.cache import availability, keys, store
 from recommendations.cache.form import StoredList
 from recommendations.placements.models import HOME
 from recommendations.serving import queries
-from recommendations.serving.chosen import DATABASE_AWAY, Chosen, with_gone
+from recommendations.serving.chosen import DATABASE_AWAY, Chosen, shows_anything, with_gone
 from recommendations.serving.instead import StandIns, refill
 
 POPULAR, SIMILAR, TOGETHER, TRENDING, LATEST = "popular", "similar", "together", "trending", "latest"
@@ -41,7 +41,7 @@ def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Cho
 
 
 def neighbours(*, tenant_id: int, kind: str, item_id: str, now: datetime, admit: Admit) -> Chosen | None:
-    """An item's neighbours of this kind, SIMILAR or TOGETHER; None when there are none.
+    """An item's neighbours of this kind, SIMILAR or TOGETHER; None when there are none that may be shown.
 
     Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
@@ -56,8 +56,11 @@ def neighbours(*, tenant_id: int, kind: str, item_id: str, now: datetime, admit:
         return fallback(tenant_id, gone, redis_up, now, degraded="database")
     if stored is None:
         return None
+    chosen = with_gone(tenant_id, stored, stored.provenance.degraded, gone, now)
+    if not shows_anything(chosen, now.timestamp()):
+        return None
     # Not filled with anything else: whatever stood there would not be similar.
-    return replace(with_gone(tenant_id, stored, stored.provenance.degraded, gone, now), refills=False)
+    return replace(chosen, refills=False)
 
 
 def for_everybody(*, tenant_id: int, kind: str, window: str, now: datetime, admit: Admit) -> Chosen:

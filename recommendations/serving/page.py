@@ -7,7 +7,7 @@ the same bytes, the same ETag and the same recommendation id.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +100,8 @@ def _answer(
         stored = chosen.stored
         items, ids, more = stored.head, stored.head_ids, stored.total > len(stored.head_ids)
     else:
+        if not selected.page and not options.shown:
+            chosen = _of_nothing(chosen)
         ids = tuple(item["item_id"] for item in selected.page)
         items, more = ",".join(_dumps(item) for item in selected.page).encode(), selected.more
     after = None
@@ -107,6 +109,12 @@ def _answer(
         shown = [*options.shown, *(cursor.digest(item_id) for item_id in ids)]
         after = cursor.write(shown=shown, binding=subject.binding() + options.binding(), now=now)
     return _assemble(chosen, subject, options, items, ids, after)
+
+
+def _of_nothing(chosen: Chosen) -> Chosen:
+    """What is said of a list of which nothing may be shown: no item meets the request."""
+    made = replace(chosen.stored.provenance, source="static", simulated=False)
+    return replace(chosen, stored=replace(chosen.stored, provenance=made), degraded="no_items")
 
 
 def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:

@@ -1,7 +1,8 @@
 """Which of a list's items a page shows, at this moment and for this request; and what fills it where too few are left.
 
-A narrowed page stays full: the list holds a hundred items for a page of twenty, then come popular ones, then the
-newest. A walk shows at most a hundred items, each once, as its cursor remembers them all.
+A page is never blank while there is an item to show. A narrowed page stays full: the list holds a hundred items for a
+page of twenty, then come popular ones, then the newest. A walk shows at most a hundred items, each once, as its cursor
+remembers them all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,9 +29,9 @@ class Selection:
 
 
 def untouched(chosen: Chosen, moment: float) -> bool:
-    """Whether the stored head may be shown as it is."""
+    """Whether the stored head may be shown as it is, and there is one."""
     gone, until = chosen.gone, chosen.stored.until
-    if chosen.stored.reading:
+    if chosen.stored.reading or not chosen.stored.head_ids:
         return False
     if not gone and not until:
         return True
@@ -47,7 +48,9 @@ def select(*, chosen: Chosen, user_id: str | None, options: Options, matcher: Ma
     room = min(options.limit, MAX_WALK - len(options.shown))
     if matcher.narrows:
         left = _kept(left, matcher, user_id)
-    if options.narrows and chosen.refills and len(left) <= room:
+    # A page that is not narrowed is filled where nothing is left to show: all of the list was withdrawn since.
+    blank = not left and not options.shown
+    if chosen.refills and (blank or (options.narrows and len(left) <= room)):
         left += _spare(chosen, walk, matcher, user_id)
         if len(left) <= room:
             left += walk.unseen(_latest(matcher.latest(user_id)), {})

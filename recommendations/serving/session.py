@@ -8,16 +8,21 @@ visit costs one round trip to Redis and no artefact in the web process.
 
 import hashlib
 import json
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 from recommendations.ai.explain import explain
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import Entry, Provenance, StoredList
+from recommendations.interactions import meaning
+from recommendations.interactions.meaning import UNMAPPED
 from recommendations.serving import ladder
-from recommendations.serving.chosen import DATABASE_AWAY, Chosen, with_gone
+from recommendations.serving.chosen import DATABASE_AWAY, Chosen, shows_anything, with_gone, without
 from recommendations.serving.ladder import POPULAR, SIMILAR, TOGETHER, Admit
 
 # The latest distinct items that count.
@@ -25,23 +30,49 @@ ITEMS = 10
 HALF_LIFE = 3.0
 LIMIT = 100
 KINDS = (SIMILAR, TOGETHER)
+MEANING_SECONDS = 30.0
+_REMEMBERED_MAX = 2_000
+_meanings: dict[int, tuple[Mapping[str, float], float]] = {}
 
 
-def reference(item_ids: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The distinct items that speak, the latest first, as many as count; and those that are turned down."""
+
+    item_ids: Sequence[str]
+    rejected: frozenset[str] = frozenset()
+
+
+def read(events: Sequence[Mapping[str, Any]], *, tenant_id: int) -> Visit:
+    """The visit from its events, which are in its order, or in any where all say `occurred_at`.
+
+    What a type says is the tenant's meaning: one that says nothing is left out, an item is turned down if the latest
+    that was said of it is against it.
+    """
+    if all("occurred_at" in event for event in events):
+        events = sorted(events, key=lambda event: event["occurred_at"])
+    weights = _weights(tenant_id) if any("type" in event for event in events) else {}
+    said: dict[str, float] = {}
+    for event in reversed(events):
+        weight = weights.get(event["type"], UNMAPPED) if "type" in event else UNMAPPED
+        if weight:
+            said.setdefault(event["item_id"], weight)
+    spoke = [item_id for item_id, weight in said.items() if weight > 0]
+    return Visit(spoke[:ITEMS], frozenset(item_id for item_id, weight in said.items() if weight < 0))
+
+
+def reference(visit: Visit) -> str:
     """What tells this visit's list from others: its items, in their order."""
-    return "session:" + hashlib.blake2b(json.dumps(list(item_ids)).encode(), digest_size=12).hexdigest()
+    named = json.dumps([list(visit.item_ids), sorted(visit.rejected)])
+    return "session:" + hashlib.blake2b(named.encode(), digest_size=12).hexdigest()
 
 
-def latest(item_ids: Sequence[str]) -> list[str]:
-    """The distinct items, the latest first, as many as count. `item_ids` are in the order of the visit."""
-    return list(dict.fromkeys(reversed(item_ids)))[:ITEMS]
-
-
-def for_visit(*, tenant_id: int, item_ids: Sequence[str], now: datetime, admit: Admit) -> Chosen:
-    """What goes with the items (`latest` gives them), then what is popular; popular alone where nothing is known.
+def for_visit(*, tenant_id: int, visit: Visit, now: datetime, admit: Admit) -> Chosen:
+    """What goes with the items, then what is popular; popular alone where nothing is known.
 
     Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
+    item_ids = visit.item_ids
     wanted = [keys.reference_list(tenant_id, kind, item_id) for item_id in item_ids for kind in KINDS]
     wanted.append(keys.reference_list(tenant_id, POPULAR))
     decision = admit(store.reads(tenant_id, wanted))
@@ -49,17 +80,40 @@ def for_visit(*, tenant_id: int, item_ids: Sequence[str], now: datetime, admit: 
         return ladder.over_quota(tenant_id, now)
     redis_up, found, gone = ladder.brought(tenant_id, decision, wanted, now)
     near = list(found[:-1])
-    if not any(near):
+    if item_ids and not any(near):
         # Redis was emptied, or nobody knows these items: one statement tells.
         try:
             near = ladder.neighbours_from_postgres(tenant_id=tenant_id, item_ids=item_ids, kinds=KINDS, held=near)
         except DATABASE_AWAY:
             near = [None] * len(near)
-    common = ladder.fallback(tenant_id, gone, redis_up, now, popular=found[-1])
+    common = without(ladder.fallback(tenant_id, gone, redis_up, now, popular=found[-1]), visit.rejected)
     if not any(near):
-        return common
+        fresh = without(common, item_ids)
+        # What has been seen already is better than a blank page.
+        return fresh if shows_anything(fresh, now.timestamp()) else common
     stored = _blend(item_ids, near, common.stored)
-    return with_gone(tenant_id, stored, None, gone, now)
+    return without(with_gone(tenant_id, stored, None, gone, now), visit.rejected)
+
+
+def forget() -> None:
+    """Forgets what the process knows of tenants' meanings."""
+    _meanings.clear()
+
+
+def _weights(tenant_id: int) -> Mapping[str, float]:
+    """What each type says, as the process has known it for MEANING_SECONDS at most; the defaults without a database."""
+    known, read_at = _meanings.get(tenant_id, (None, 0.0))
+    if known is not None and time.monotonic() - read_at < MEANING_SECONDS:
+        return known
+    try:
+        types = meaning.of_tenant(tenant_id=tenant_id).types
+    except DATABASE_AWAY:
+        return known or meaning.DEFAULTS
+    if len(_meanings) >= _REMEMBERED_MAX:
+        forget()
+    found = {**meaning.DEFAULTS, **{each.name: each.weight for each in types}}
+    _meanings[tenant_id] = found, time.monotonic()
+    return found
 
 
 def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: StoredList) -> StoredList:

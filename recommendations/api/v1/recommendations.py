@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from accounts import admission, end_user
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
-from core import clock
+from core import clock, pagination
 from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
@@ -23,6 +23,7 @@ from recommendations.catalog import ids
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.models import HOME
 from recommendations.serving import ladder, page, personal, queries, session
+from recommendations.serving.chosen import without
 from recommendations.serving.options import Options
 from recommendations.serving.page import Subject
 
@@ -54,7 +55,7 @@ class RecommendationsView(AdmittedWithReads):
         placement = _placement(query.get("placement", HOME))
         subject = Subject(caller(request).tenant_id, user_id, placement)
         now = clock.now()
-        options = _options(query, subject, now)
+        options = _options(query, subject, now, schema.PersonQuery)
         (chosen,) = personal.lists(
             tenant_id=subject.tenant_id,
             placement=placement,
@@ -132,7 +133,7 @@ class SimilarItemsView(AdmittedWithReads):
         if chosen is None:
             if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
                 raise NotFound(f"There is no item {item_id}.")
-            chosen = ladder.popular(tenant_id=subject.tenant_id, now=now)
+            chosen = without(ladder.popular(tenant_id=subject.tenant_id, now=now), [item_id])
         elif chosen.gone.get(item_id) == 0.0 and not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
             raise NotFound(f"There is no item {item_id}.")
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
@@ -159,11 +160,13 @@ class _ForEverybody(AdmittedWithReads):
 
     scope = "recommendations:read"
 
+    known: type[schema.PageQuery] = schema.WindowQuery
+
     def answer(self, request: Request, kind: str, window: str) -> HttpResponse:
         """The list of this kind and window."""
         subject = Subject(caller(request).tenant_id, reference=f"{kind}:{window}" if window else kind)
         now = clock.now()
-        options = _options(request.query_params, subject, now)
+        options = _options(request.query_params, subject, now, self.known)
         admit = _admission(request, now)
         if kind == ladder.LATEST:
             chosen = ladder.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
@@ -205,6 +208,8 @@ class TrendingView(_ForEverybody):
 class LatestView(_ForEverybody):
     """What is new in the catalogue."""
 
+    known = schema.PageQuery
+
     @extend_schema(
         operation_id="recommendations_latest",
         tags=["recommendations"],
@@ -234,11 +239,12 @@ class SessionView(AdmittedWithReads):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         now = clock.now()
-        visited = session.latest([event["item_id"] for event in body["events"]])
-        subject = Subject(caller(request).tenant_id, reference=session.reference(visited))
+        tenant_id = caller(request).tenant_id
+        visit = session.read(body["events"], tenant_id=tenant_id)
+        subject = Subject(tenant_id, reference=session.reference(visit))
         options = _with_cursor(_common_options(body), body["cursor"], subject, now)
         admit = _admission(request, now)
-        chosen = session.for_visit(tenant_id=subject.tenant_id, item_ids=visited, now=now, admit=admit)
+        chosen = session.for_visit(tenant_id=tenant_id, visit=visit, now=now, admit=admit)
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
@@ -253,10 +259,13 @@ def _admission(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admi
     return admit
 
 
-def _options(query: Any, subject: Subject, now: datetime) -> Options:
+def _options(query: Any, subject: Subject, now: datetime, known: type[schema.PageQuery] = schema.PageQuery) -> Options:
     if not query:
         return Options()
-    asked = schema.PageQuery(data={**query.dict(), "exclude": query.getlist("exclude")})
+    for name in query:
+        if name != "exclude" and len(query.getlist(name)) > 1:
+            raise pagination.invalid(f"/{name}", "repeated", "Give this parameter once.")
+    asked = known(data={**query.dict(), "exclude": query.getlist("exclude")})
     asked.is_valid(raise_exception=True)
     values: dict[str, Any] = asked.validated_data
     return _with_cursor(_common_options(values), values["cursor"], subject, now)

@@ -66,8 +66,6 @@ TRENDING_WINDOW = OpenApiParameter("window", {"type": "string", "enum": WINDOWS,
 class PageQuery(StrictSerializer):
     """The query of one list."""
 
-    window = serializers.CharField(default="", allow_blank=True)
-
     limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
     category = serializers.CharField(
         max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
@@ -75,7 +73,6 @@ class PageQuery(StrictSerializer):
     filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
     include = serializers.ChoiceField(choices=["item"], required=False)
     explain = serializers.BooleanField(default=False)
-    placement = serializers.CharField(default=HOME)
     cursor = serializers.CharField(default="", max_length=2048)
     exclude = serializers.ListField(child=wire.ExternalId(), default=list, max_length=MAX_EXCLUDE)
 
@@ -84,6 +81,18 @@ class PageQuery(StrictSerializer):
         if sum(map(len, value)) > MAX_EXCLUDE_BYTES:
             raise serializers.ValidationError("More than 4 KB of ids; use POST /recommendations/batch.")
         return value
+
+
+class PersonQuery(PageQuery):
+    """That of a person's list."""
+
+    placement = serializers.CharField(default=HOME)
+
+
+class WindowQuery(PageQuery):
+    """That of a list of what happened lately."""
+
+    window = serializers.CharField(default="", allow_blank=True)
 
 
 class BatchRequest(StrictBody):
@@ -102,10 +111,10 @@ class BatchRequest(StrictBody):
 
 
 class SessionEvent(StrictSerializer):
-    """Something done in the visit; the order of the list is that of the visit."""
+    """Something done in the visit: the latest last, or in any order where all say when they happened."""
 
     item_id = wire.ExternalId()
-    type = wire.EventType(required=False)
+    type = wire.EventType(required=False, help_text="What it says is the tenant's meaning; a view where none is given")
     occurred_at = serializers.DateTimeField(required=False)
 
 
