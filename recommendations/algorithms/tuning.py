@@ -35,6 +35,8 @@ __all__ = ["TooFewPeople", "Trial", "Tuned", "tune"]
 # The share of the time that the search may take; the rest is for the comparison on the outer fold, by how long the
 # present choice took on the inner one.
 COMPARISON = 3.0
+# A step must gain this share of what was reached: less is a person or two.
+LEAST_GAIN = 0.002
 
 
 class TooFewPeople(ValueError):
@@ -252,7 +254,7 @@ class _Search:
         self._longest = max(self._longest, self.timer() - begun)
         gain = values - self.values
         error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
-        kept = bool(gain.mean() > error > 0)
+        kept = bool(gain.mean() > max(error, LEAST_GAIN * self.values.mean()))
         self.trials.append(Trial(name, value, float(gain.mean()), error, kept))
         if kept:
             self.parameters, self.values = proposal, values

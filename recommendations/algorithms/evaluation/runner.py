@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.content import Catalogue
@@ -89,9 +90,10 @@ def evaluate(
     if artefact.ranker:
         measured[BLEND] = judges.measure(replace(artefact, ranker=""))
     reads = {} if with_models is False else best_reads(artefact, options)
-    for name, read in reads.items():
-        if with_models is True or name in with_models:  # type: ignore[operator]
-            measured[name] = judges.measure(_alone(read, interactions, artefact, options))
+    with threadpool_limits(limits=options.threads):
+        for name, read in reads.items():
+            if with_models is True or name in with_models:  # type: ignore[operator]
+                measured[name] = judges.measure(_alone(read, interactions, artefact, options))
     return Report(
         protocol=protocol,
         seed=seed,

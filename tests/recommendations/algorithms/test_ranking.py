@@ -68,7 +68,7 @@ class TestLearn:
         assert stage.said["used"] is True
         assert stage.ndcg.mean() > alone.mean() + 0.1
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_is_the_same_again(self):
         assert learnt(choices()).text == learnt(choices()).text
 
@@ -95,7 +95,7 @@ class TestTraining:
             "why": f"200 people judge, and it takes {FEWEST_PEOPLE}",
         }
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_one_moment_for_all_leaves_it_out(self):
         data = interactions(fashions(people=700))
 
@@ -107,7 +107,7 @@ class TestTraining:
     def test_nothing_is_said_of_it_where_nobody_asked(self):
         assert "second_stage" not in train(interactions(tastes(people=40)), TrainingOptions(threads=1)).chosen
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_what_it_is_worth_is_what_the_gate_hears_of(self, monkeypatch):
         """The judgement is that of the lists that would be served, of people who taught nothing to who ranks them."""
         monkeypatch.setattr("recommendations.algorithms.second_stage.paired", _always_better)
@@ -119,7 +119,7 @@ class TestTraining:
         assert staged.judgement.people.tolist() == plain.judgement.people.tolist()
         assert staged.judgement.ndcg.tolist() != plain.judgement.ndcg.tolist()
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_evaluate_shows_what_it_adds(self, monkeypatch):
         monkeypatch.setattr("recommendations.algorithms.second_stage.paired", _always_better)
 

@@ -29,7 +29,7 @@ class TestTune:
         assert (found.changed, found.complete, found.difference.mean) == (False, False, 0.0)
         assert found.verdict == "Nothing better than the present choice was found."
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_finds_what_is_better_by_construction(self):
         """In walks only the last item tells the next one, so half-lives stretched fourfold are bad."""
         found = tune(interactions(walks()), OPTIONS, {"half_lives": 4}, seconds=25, timer=ticking(1.0))
@@ -40,7 +40,7 @@ class TestTune:
         assert found.verdict.startswith("Better than the present choice beyond noise")
         assert found.people == 150
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_never_sees_the_fold_that_it_is_judged_on(self):
         """With everybody's last choices changed, the search does the same; only the comparison does not."""
         data = interactions(walks(people=100))

@@ -137,7 +137,7 @@ class TestParameters:
         with pytest.raises(CommandError, match=r"no parameter 'ease\.l3'"):
             _json(events=events_file, set=["ease.l3=4"])
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_are_those_that_are_set(self, events_file):
         report = _json(events=events_file, set=["ease.l2=1000"], model=["ease"])
 

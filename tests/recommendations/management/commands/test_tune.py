@@ -64,7 +64,7 @@ def stored():
 
 
 class TestTune:
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_a_file_gives_what_was_tried_and_a_verdict(self, events_file):
         found = json.loads(run(events=events_file, seconds=5, json=True))
 
