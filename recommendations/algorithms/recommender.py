@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,12 @@ class Recommender:
         popularity = self._vector("popularity").values.astype(np.float64)
         self._fill = FILL * popularity / max(1.0, popularity.max(initial=0.0))
         self._content = tuple(place for place, read in enumerate(artefact.reads) if read.algorithm not in ALGORITHMS)
+        # Matrices over what people chose.
+        self._learnt = tuple(
+            place
+            for place, read in enumerate(artefact.reads)
+            if place not in self._content and isinstance(self._fitted[read.algorithm], ItemMatrix)
+        )
         self._ranker = _ranker(artefact)
         self._cold = np.zeros(artefact.item_count, dtype=bool)
         self._cold[artefact.cold] = True
@@ -156,10 +162,11 @@ class Recommender:
 
     def _list(self, history: RankedHistory, scores: list[Scores], barred: IntArray, limit: int) -> Proposals:
         total = self._fill.copy()
-        for read, weight in zip(scores, self.artefact.weights, strict=True):
+        artefact = self._for_what_is_known(scores)
+        for read, weight in zip(scores, artefact.weights, strict=True):
             read.add_to(total, weight)
         top = _top(total, barred, limit if self._ranker is None else max(limit, CANDIDATES))
-        if self._ranker is not None and len(history.items):
+        if self._ranker is not None and len(history.items) and artefact is self.artefact:
             top = self._reordered(self._ranker, top, scores, total, known=len(history.items))
         top = top[:limit]
         if self._content and len(self.artefact.cold):
@@ -167,13 +174,24 @@ class Recommender:
             for place in self._content:
                 scores[place].add_to(alike, 1.0)
             top = self._with_cold(top, alike, barred, limit, COLD_EVERY)
-        spoken = evidence(self.artefact, history, scores, top)
+        spoken = evidence(artefact, history, scores, top)
         return Proposals(
             items=top,
             scores=_falling(total[top]),
             evidence=spoken,
-            parts=families(self.artefact, scores, top),
+            parts=families(artefact, scores, top),
         )
+
+    def _for_what_is_known(self, scores: list[Scores]) -> Artefact:
+        """Return the artefact, or one in which content speaks for the parts that learn from choices, where all of these
+        are silent: a history of nothing but new items. Else popularity would be all that is heard."""
+        spoken = [scores[place].deviation > 0 for place in self._content]
+        if not any(spoken) or any(scores[place].deviation > 0 for place in self._learnt):
+            return self.artefact
+        weights = self.artefact.weights.copy()
+        content = np.array(self._content)[spoken]
+        weights[content] += weights[list(self._learnt)].sum() / len(content)
+        return replace(self.artefact, weights=weights)
 
     def _reordered(
         self, ranker: Ranker, top: IntArray, scores: list[Scores], total: NDArray[np.float64], *, known: int

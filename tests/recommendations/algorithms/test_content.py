@@ -163,3 +163,32 @@ class TestGivenNeighbours:
         artefact = train(interactions(tastes()), OPTIONS, catalogue=noise)
 
         assert min(artefact.weights) == WHISPER or artefact.chosen["weights"].get("text/inf", 0) < 0.2
+
+
+@pytest.fixture(scope="module")
+def whispering():
+    """Too few people to weigh anything: the blend is neighbours, and popularity a fifth."""
+    made = Recommender(train(interactions(tastes(people=15)), OPTIONS, catalogue=catalogue()))
+    assert made.artefact.weights.tolist() == [0.8, 0.2, WHISPER]
+    return made
+
+
+class TestPeopleOfNewItemsOnly:
+    """Where content has but a whisper in the blend, they are served by it all the same: nothing else knows them."""
+
+    def test_get_what_is_like_them_and_are_told_so(self, whispering):
+        new = whispering.artefact.item_ids.index("i1000")
+
+        made = whispering.recommend([History(np.array([new], dtype=np.int32))], limit=10)[0]
+
+        assert {int(name[1:]) % GROUPS for name in names(whispering, made.items)} == {1000 % GROUPS}
+        assert set(made.parts) == {"text"}
+        assert set(made.evidence[:, 0].tolist()) == {new}
+
+    def test_are_served_by_the_blend_from_the_first_known_item_on(self, whispering):
+        new, known = whispering.artefact.item_ids.index("i1000"), int(whispering.popular(1).items[0])
+        history = History(np.array([new, known], dtype=np.int32))
+
+        made = whispering.recommend([history], limit=10)[0]
+
+        assert "item_item" in made.parts

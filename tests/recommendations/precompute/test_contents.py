@@ -5,7 +5,7 @@ import pytest
 from accounts import scope
 from recommendations.models import Item, ReferenceList
 from recommendations.precompute import contents
-from tests.recommendations.precompute.generated import build_now, lists_of, stored
+from tests.recommendations.precompute.generated import build_now, happen, lists_of, stored
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -49,3 +49,16 @@ def test_they_get_into_lists_and_have_similar_items(acme, new_items):
     with scope.tenant(acme.pk):
         of_known = stored(ReferenceList.objects.get(build=build, kind="similar", subject="i0000"))
     assert any(entry["item_id"].startswith("new") for entry in of_known.entries())
+
+
+@pytest.mark.slow
+def test_somebody_who_chose_only_a_new_item_gets_its_like(acme, new_items):
+    happen(acme, "u-new", "new0")
+
+    build = build_now(acme)
+
+    row = lists_of(acme, build)["u-new"]
+    assert row.source == "model"
+    first = [entry["item_id"] for entry in stored(row).entries()[:10]]
+    assert "new0" not in first
+    assert sum(item.startswith("new") or int(item[1:]) % 4 == 0 for item in first) >= 8
