@@ -43,8 +43,11 @@ class TenantAdmin(admin.ModelAdmin):
         return own if is_confined(request) or not self.tenant_field else (self.tenant_field, *own)
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
-        """The tenant is shown in every row: one query."""
-        return [self.tenant_field] if self.tenant_field else False
+        """Whatever the rows show of other tables, and what the page names besides: one query for all rows."""
+        keys = {field.name for field in self.opts.concrete_fields if field.remote_field}
+        shown = keys & {name for name in self.list_display if isinstance(name, str)}
+        more = self.list_select_related if isinstance(self.list_select_related, list | tuple) else ()
+        return sorted(shown | set(more) | ({self.tenant_field} if self.tenant_field else set())) or False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A row never moves to another tenant."""

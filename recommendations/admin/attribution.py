@@ -101,13 +101,8 @@ class ItemStatAdmin(ReadOnlyTenantAdmin):
     """How often items were shown."""
 
     list_display = ["day", "tenant", "placement", "arm", "source", "item", "shown"]
-    list_select_related = ["tenant", "item"]
     search_fields = ["item__item_id__exact"]
     date_hierarchy = "day"
-
-    def get_list_select_related(self, request: HttpRequest) -> Any:
-        """All that a row names: one query."""
-        return self.list_select_related
 
 
 @admin.register(Impression)
@@ -115,13 +110,8 @@ class ImpressionAdmin(ReadOnlyTenantAdmin):
     """What was shown to whom, while a click may still belong to it."""
 
     list_display = ["recommendation_id", "tenant", "end_user", "placement", "arm", "source", "first_at", "last_at"]
-    list_select_related = ["tenant", "end_user"]
     search_fields = ["end_user__user_id__exact", "recommendation_id__exact"]
     ordering = ["-id"]
-
-    def get_list_select_related(self, request: HttpRequest) -> Any:
-        """All that a row names: one query."""
-        return self.list_select_related
 
 
 @admin.register(Feedback)

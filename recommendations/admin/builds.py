@@ -160,13 +160,8 @@ class UserListAdmin(StoredListAdmin):
     """People's lists."""
 
     list_display = ["end_user", "tenant", "placement", "build", "version", "source", "generated_at"]
-    list_select_related = ["tenant", "end_user", "placement", "build"]
     list_filter = ["source"]
     search_fields = ["end_user__user_id__exact"]
-
-    def get_list_select_related(self, request: HttpRequest) -> Any:
-        """All that a row names: one query."""
-        return self.list_select_related
 
 
 @admin.register(ReferenceList)
@@ -183,12 +178,7 @@ class RelatedPeopleAdmin(ReadOnlyTenantAdmin):
     """Who is like whom, as primary keys: a person's page has the names."""
 
     list_display = ["end_user", "tenant", "how_many", "generated_at"]
-    list_select_related = ["tenant", "end_user"]
     search_fields = ["end_user__user_id__exact"]
-
-    def get_list_select_related(self, request: HttpRequest) -> Any:
-        """All that a row names: one query."""
-        return self.list_select_related
 
     @admin.display(description="related people")
     def how_many(self, row: RelatedPeople) -> int:

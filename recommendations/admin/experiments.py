@@ -105,10 +105,6 @@ class ExperimentAdmin(TenantAdmin):
     readonly_fields = ["status", "verdict", "looked_at", "started_at", "ended_at"]
     actions = ["start", "end"]
 
-    def get_list_select_related(self, request: HttpRequest) -> list[str]:
-        """Both stand in every row: one query."""
-        return ["tenant", "placement"]
-
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What decides is fixed before anybody has seen a result."""
         own = tuple(super().get_readonly_fields(request, obj))
@@ -189,10 +185,6 @@ class ExposureAdmin(ReadOnlyTenantAdmin):
     list_display = ["end_user", "tenant", "placement", "arm", "week", "first_at", "click_at", "conversion_at"]
     search_fields = ["end_user__user_id__exact"]
     list_filter = ["week"]
-
-    def get_list_select_related(self, request: HttpRequest) -> list[str]:
-        """All that a row names: one query."""
-        return ["tenant", "end_user"]
 
 
 def _differences(experiment: Experiment) -> dict[str, str]:

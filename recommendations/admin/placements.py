@@ -62,10 +62,6 @@ class PlacementVersionAdmin(TenantAdmin):
     readonly_fields = ["number", "created_at", "published_at"]
     actions = ["publish"]
 
-    def get_list_select_related(self, request: HttpRequest) -> Any:
-        """All that a row names: one query."""
-        return ["tenant", "placement"]
-
     @admin.display(description="Serving", boolean=True)
     def serving(self, version: PlacementVersion) -> bool:
         """Whether lists follow it."""

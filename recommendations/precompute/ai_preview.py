@@ -1,6 +1,6 @@
 """What the AI calls of a tenant's next build would cost, before it runs: for the command line and the admin."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,8 @@ from recommendations.placements.rules import PLAIN, Rules
 from recommendations.placements.versions import kept
 from recommendations.precompute import people, showable
 from recommendations.precompute.models import UserList
+from recommendations.precompute.people import Person
+from recommendations.precompute.showable import ItemFacts
 
 SAMPLE = 50
 RERANKED = ("model", "ai")
@@ -142,7 +144,16 @@ def _lists(tenant_id: int, asking: Mapping[int, Asking]) -> tuple[int, list[User
 
 def _estimate(tenant_id: int, sample: list[UserList], locale: str, asking: Mapping[int, Asking]) -> Estimate:
     choice = released(tenant_id)
-    found = (_question(tenant_id, row, locale, choice, asking[row.placement_id]) for row in sample)
+    owners = {each.pk: each for each in people.read(tenant_id=tenant_id, pks={row.end_user_id for row in sample})}
+    heads = {row.pk: [entry["item_id"] for entry in decode(bytes(row.body)).entries()[:HEAD]] for row in sample}
+    named = {item_id for head in heads.values() for item_id in head}
+    named |= {item_id for each in owners.values() for item_id, _ in each.events}
+    with scope.tenant(tenant_id):
+        facts = showable.facts(tenant_id=tenant_id, item_ids=named, texts=True)
+    found = (
+        _question(row, owners.get(row.end_user_id), heads[row.pk], facts, locale, choice, asking[row.placement_id])
+        for row in sample
+    )
     questions = [question for question in found if question is not None]
     if not questions:
         raise NothingToPreview("The lists are too short for AI: it reranks from two items on.")
@@ -154,12 +165,16 @@ def _estimate(tenant_id: int, sample: list[UserList], locale: str, asking: Mappi
     )
 
 
-def _question(tenant_id: int, row: UserList, locale: str, choice: Released, asking: Asking) -> RerankRequest | None:
-    person = people.read_range(tenant_id=tenant_id, first=row.end_user_id, last=row.end_user_id)
-    head = [entry["item_id"] for entry in decode(bytes(row.body)).entries()[:HEAD]]
-    past = [item_id for each in person for item_id, _ in reversed(each.events)]
-    with scope.tenant(tenant_id):
-        facts = showable.facts(tenant_id=tenant_id, item_ids={*head, *past}, texts=True)
+def _question(
+    row: UserList,
+    person: Person | None,
+    head: Sequence[str],
+    facts: Mapping[str, ItemFacts],
+    locale: str,
+    choice: Released,
+    asking: Asking,
+) -> RerankRequest | None:
+    past = [item_id for item_id, _ in reversed(person.events)] if person else []
     known = [item_id for item_id in head if item_id in facts]
     if len(known) < MIN_CANDIDATES:
         return None
@@ -167,7 +182,7 @@ def _question(tenant_id: int, row: UserList, locale: str, choice: Released, aski
         person_key=str(row.end_user_id),
         locale=locale,
         prompt=prompts.known(asking.prompt(row.end_user.user_id) or ""),
-        person=choice.of_person(person[0].attributes) if person else {},
+        person=choice.of_person(person.attributes) if person else {},
         history=[
             HistoryItem(title=facts[each].title, categories=facts[each].categories)
             for each in dict.fromkeys(past)

@@ -57,6 +57,11 @@ def read_range(*, tenant_id: int, first: int, last: int) -> list[Person]:
     return _read(tenant_id, {"pk__range": (first, last)})
 
 
+def read(*, tenant_id: int, pks: Collection[int]) -> list[Person]:
+    """These people, as far as they are there, with their histories."""
+    return _read(tenant_id, {"pk__in": pks})
+
+
 def read_dirty(*, tenant_id: int, pks: Collection[int]) -> list[Person]:
     """Those of the people who wait for near line, with their histories."""
     return _read(tenant_id, {"pk__in": pks, "dirty_at__isnull": False})
