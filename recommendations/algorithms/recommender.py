@@ -75,6 +75,11 @@ class Recommender:
     def item_count(self) -> int:
         return self.artefact.item_count
 
+    @property
+    def lacks_second_stage(self) -> bool:
+        """Whether the artefact has a second stage that this host has no package for."""
+        return bool(self.artefact.ranker) and self._ranker is None
+
     def is_cold(self, item: int) -> bool:
         """Whether nobody had chosen the item, so that only its content is known."""
         return bool(self._cold[item])

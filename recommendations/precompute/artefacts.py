@@ -25,6 +25,7 @@ from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.history import History
 from recommendations.algorithms.recommender import Recommender
+from recommendations.precompute.checks import RANKER_HINT
 
 # One serves, one may be about to, and arms of an experiment may have their own.
 KEPT = 4
@@ -117,6 +118,8 @@ def load(*, artefact_id: int, file: str) -> Loaded:
             _loaded.move_to_end(file)
             return found
         loaded = _loaded[file] = Loaded(artefact_id, Recommender(_shared(file)))
+        if loaded.recommender.lacks_second_stage:
+            _log.warning("second_stage_not_read", artefact_id=artefact_id, hint=RANKER_HINT)
         while len(_loaded) > KEPT:
             _loaded.popitem(last=False)
         return loaded

@@ -166,7 +166,9 @@ def _notes(trained: Trained | None) -> str:
     skipped = ", ".join(trained.row.chosen.get("skipped", ()))
     late = [f"No time was left to train {skipped} (TRAIN_SECONDS)."] if skipped else []
     notes = [] if trained.verdict.publish else [f"Artefact #{trained.row.pk} was refused. {trained.verdict.reason}"]
-    return "\n".join([*notes, *([str(trained.bound)] if trained.bound else []), *late])
+    why = trained.row.chosen.get("second_stage", {}).get("why")
+    stage = [f"The second stage (RANKER) was left out: {why}."] if why else []
+    return "\n".join([*notes, *([str(trained.bound)] if trained.bound else []), *late, *stage])
 
 
 def _cut(tenant_id: int, build_id: int, *, items: int) -> int:

@@ -26,14 +26,15 @@ def page(document: Mapping[str, Any]) -> str:
     """Return the whole file for what `evaluate --json` prints."""
     served = document["served"]
     rows = sorted(document["models"].items(), key=lambda entry: -entry[1]["ndcg@10"])
-    rows = [("served: the blend", served), *rows]
+    stages = document["stages"]
+    rows = [("served: second stage" if stages else "served: the blend", served), *stages.items(), *rows]
     low, high = served["ndcg@10_ci"]
     facts = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in document["data"].items())
     segments = [(f"{name} ({each['people']:,})", each) for name, each in served["segments"].items()]
     chosen = document["chosen"]
     weights = [(name, {"weight": weight}) for name, weight in chosen["weights"].items()]
     reached = (
-        f"The served blend reaches an NDCG@10 of <b>{served['ndcg@10']:.4f}</b>, 95 % interval {low:.4f} to "
+        f"What is served reaches an NDCG@10 of <b>{served['ndcg@10']:.4f}</b>, 95 % interval {low:.4f} to "
         f"{high:.4f} (bootstrap over people)."
     )
     judged = f"Chosen by {chosen['fold']} inside the train part, with {chosen['validation_people']:,} people."
@@ -41,6 +42,7 @@ def page(document: Mapping[str, Any]) -> str:
         f"<h1>Evaluation: {escape(document['protocol'])}, seed {document['seed']}</h1>",
         f"<p>{escape(document['meaning'])}</p><p class=note>{escape(facts)}</p>",
         f"<p>{reached}</p>",
+        *(f"<p>{escape(_lead(name, lead, alone=name not in stages))}</p>" for name, lead in document["leads"].items()),
         "<h2>NDCG@10 by model</h2>",
         bars([(name, each["ndcg@10"], each.get("ndcg@10_ci")) for name, each in rows]),
         table(("model", *METRICS, "coverage@10", *BREADTH), rows),
@@ -58,6 +60,15 @@ def page(document: Mapping[str, Any]) -> str:
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><style>{_STYLE}</style>"
     title = f"<title>Evaluation: {escape(document['protocol'])}</title>"
     return f"<!doctype html><html lang=en><head>{head}{title}</head><body>{''.join(parts)}</body></html>\n"
+
+
+def _lead(name: str, lead: Mapping[str, Any], *, alone: bool) -> str:
+    low, high = lead["ci"]
+    other = f"the best single part, {name}" if alone else "the blend without the second stage"
+    word = "worse" if lead["worse"] else "not worse"
+    return (
+        f"Against {other}: {lead['ndcg@10']:+.4f} within people, 95 % {low:+.4f} to {high:+.4f}: {word} beyond noise."
+    )
 
 
 def table(columns: Sequence[str], rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

@@ -185,8 +185,10 @@ class TestRecommender:
         data, artefact = trained
         monkeypatch.setattr(ranking, "PACKAGE", "a_package_that_is_not_there")
 
-        lists = Recommender(artefact).recommend(histories_of(data)[:3], limit=10)
+        recommender = Recommender(artefact)
+        lists = recommender.recommend(histories_of(data)[:3], limit=10)
 
+        assert recommender.lacks_second_stage
         plain = Recommender(replace(artefact, ranker="")).recommend(histories_of(data)[:3], limit=10)
         assert [each.items.tolist() for each in lists] == [each.items.tolist() for each in plain]
 

@@ -101,6 +101,15 @@ class TestGate:
         assert "Trained on 200 of 468 events: the newest 5 of each person" in build.notes
 
 
+class TestSecondStage:
+    def test_that_is_left_out_is_said(self, acme, settings):
+        settings.RANKER = "lightgbm"
+
+        build = build_now(acme)
+
+        assert build.notes == "The second stage (RANKER) was left out: 40 people judge, and it takes 500."
+
+
 class TestTuning:
     def test_a_build_trains_with_what_the_tenant_chose_and_the_artefact_says_so(self, acme):
         with scope.tenant(acme.pk):

@@ -123,6 +123,7 @@ class TestEvaluate:
         page = path.read_text()
         assert f"{report['served']['ndcg@10']:.4f}" in page
         assert page.count("<svg") == 4
+        assert "Against the best single part, popularity: +" in page
         assert not any(word in page for word in ("http:", "https:", "<script", "url(", "<link", "<img"))
 
 
