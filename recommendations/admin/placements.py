@@ -1,18 +1,27 @@
 """Placements and the versions of their rules: drafts are written here, published, and rolled back."""
 
+from itertools import zip_longest
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.module_loading import import_string
 
 from accounts.admin.base import TenantAdmin
 from core import clock
-from core.errors import InvalidInput, ServiceError
+from core.errors import InvalidInput, NotFound, ServiceError
 from recommendations.models import Placement, PlacementVersion
 from recommendations.placements import versions
+
+PREVIEW = "admin:recommendations_placementversion_preview"
+# By name, when the page is asked for: it brings the algorithms, which web processes otherwise do without.
+MAKE = "recommendations.serving.preview.preview"
 
 
 @admin.register(Placement)
@@ -38,6 +47,12 @@ class PlacementAdmin(TenantAdmin):
             self.message_user(request, f"{placement}: version {version.number} is published; lists follow by a build.")
 
 
+class PreviewForm(forms.Form):
+    """For whom."""
+
+    user = forms.CharField(label="End user", max_length=128)
+
+
 class VersionForm(forms.ModelForm):
     """Refuses rules that cannot be applied, with the place of each mistake."""
 
@@ -56,11 +71,54 @@ class PlacementVersionAdmin(TenantAdmin):
     """Rules, version by version. What was published once is only read."""
 
     form = VersionForm
-    list_display = ["placement", "number", "tenant", "note", "serving", "created_at", "published_at"]
+    list_display = ["placement", "number", "tenant", "note", "serving", "created_at", "published_at", "look"]
     list_filter = ["placement__name"]
     search_fields = ["placement__name", "note"]
     readonly_fields = ["number", "created_at", "published_at"]
     actions = ["publish"]
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page that shows what a version would do."""
+        view = self.admin_site.admin_view(self.preview)
+        return [
+            path("<int:pk>/preview/", view, name="recommendations_placementversion_preview"),
+            *super().get_urls(),
+        ]
+
+    @admin.display(description="Preview")
+    def look(self, version: PlacementVersion) -> str:
+        """The way to the page."""
+        return format_html('<a href="{}">preview</a>', reverse(PREVIEW, args=[version.pk]))
+
+    def preview(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What the version would show one person now, beside what is served; nothing is written."""
+        version = self.get_queryset(request).select_related("placement", "tenant").filter(pk=pk).first()
+        if version is None:
+            raise Http404
+        person = request.user.has_perm("recommendations.view_enduser")
+        if not self.has_view_permission(request, version) or not person:
+            raise PermissionDenied
+        asked, seen = PreviewForm(request.GET if "user" in request.GET else None), None
+        if asked.is_valid():
+            try:
+                seen = import_string(MAKE)(
+                    tenant_id=version.tenant_id,
+                    placement=version.placement.name,
+                    number=version.number,
+                    user_id=asked.cleaned_data["user"],
+                    now=clock.now(),
+                )
+            except ServiceError as error:
+                asked.add_error("user" if isinstance(error, NotFound) else None, error.detail)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Preview: {version.placement} {version}",
+            "version": version,
+            "form": asked,
+            "seen": seen,
+            "rows": zip_longest(seen.served.items, seen.would.items) if seen else (),
+        }
+        return TemplateResponse(request, "admin/recommendations/placement_preview.html", context)
 
     @admin.display(description="Serving", boolean=True)
     def serving(self, version: PlacementVersion) -> bool:

@@ -14,15 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.cache.form import Entry
-from recommendations.placements.language import Person, bind, holds
+from recommendations.placements.language import Node, Person, bind, holds
 from recommendations.placements.rules import Boost, Cap, Fresh, Kind, Rules
 from recommendations.precompute.showable import ItemFacts
+from recommendations.precompute.tracing import Trace
 
 Facts = Mapping[str, ItemFacts]
 # Similarity of the items at these ids, as a square matrix with values from 0 to 1.
 Likeness = Callable[[Sequence[str]], NDArray[np.float64]]
 # Places that diversity decides; what follows keeps its order.
 DIVERSE_PLACES = 40
+FOR_YOU, GONE = "for_you", "catalogue"
+# What is told of an item that a rule leaves out.
+LEFT_OUT = {
+    GONE: "not in the catalogue, or not shown now",
+    "hide": "hidden at this placement",
+    "consumed": "chosen already, or turned down",
+    "filter": "does not meet the filter",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +53,60 @@ def arrange(
     likeness: Likeness,
     now: datetime,
     limit: int,
+    trace: Trace | None = None,
 ) -> list[Entry]:
-    """At most `limit` entries. `latest` is where fresh items come from beyond those proposed."""
+    """At most `limit` entries. `latest` is where fresh items come from beyond those proposed; `trace` is told all."""
     wanted = None if rules.filter is None else bind(rules.filter, person=person, now=now)
     boosts = [Boost(bind(each.when, person=person, now=now), each.factor) for each in rules.boosts]
+    allowed = _Allowed(rules.hide, consumed, wanted, facts, trace)
 
-    def allowed(entries: Iterable[Entry]) -> list[Entry]:
-        return [
-            entry
-            for entry in entries
-            if entry.item_id in facts
-            and entry.item_id not in rules.hide
-            and entry.item_id not in consumed
-            and (wanted is None or holds(wanted, facts[entry.item_id]))
-        ]
-
-    mixed = mix([Source(each.kind, boosted(allowed(each.entries), boosts, facts)) for each in sources])
+    mixed = mix([Source(each.kind, boosted(allowed(each.entries), boosts, facts, trace)) for each in sources], trace)
     if rules.diversity is not None:
         alike = categories_alike(facts) if rules.diversity.over == "categories" else likeness
-        mixed = diverse(mixed, rules.diversity.relevance, alike)
+        spread = diverse(mixed, rules.diversity.relevance, alike)
+        if trace is not None:
+            trace.moved("diversity", mixed, spread, first=DIVERSE_PLACES)
+        mixed = spread
     if rules.fresh is not None:
-        mixed = freshened(mixed, rules.fresh, allowed(latest), facts, now)
+        mixed = freshened(mixed, rules.fresh, allowed(latest), facts, now, trace)
     for cap in rules.caps:
-        mixed = capped(mixed, cap, facts)
+        mixed = capped(mixed, cap, facts, trace)
     return mixed[:limit]
 
 
-def boosted(entries: list[Entry], boosts: Sequence[Boost], facts: Facts) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What may be in the list at all."""
+
+    hide: Collection[str]
+    consumed: Collection[str]
+    wanted: Node | None
+    facts: Facts
+    trace: Trace | None
+
+    def __call__(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those entries that may."""
+        kept = []
+        for entry in entries:
+            rule = self._barred(entry.item_id)
+            if rule is None:
+                kept.append(entry)
+            elif self.trace is not None:
+                self.trace.leave_out(entry.item_id, rule, LEFT_OUT[rule])
+        return kept
+
+    def _barred(self, item_id: str) -> str | None:
+        """The rule that leaves the item out."""
+        if item_id not in self.facts:
+            return GONE
+        if item_id in self.hide:
+            return "hide"
+        if item_id in self.consumed:
+            return "consumed"
+        return None if self.wanted is None or holds(self.wanted, self.facts[item_id]) else "filter"
+
+
+def boosted(entries: list[Entry], boosts: Sequence[Boost], facts: Facts, trace: Trace | None = None) -> list[Entry]:
     """Scores, counted from the lowest, times the factors of all boosts that an item meets; then in their order."""
     if not boosts or not entries:
         return entries
@@ -79,35 +115,39 @@ def boosted(entries: list[Entry], boosts: Sequence[Boost], facts: Facts) -> list
     found = []
     for entry in entries:
         score = entry.score - floor + step  # the last one has something to multiply, too
-        for boost in boosts:
+        for number, boost in enumerate(boosts, start=1):
             if holds(boost.when, facts[entry.item_id]):
                 score *= boost.factor
+                if trace is not None:
+                    trace.did(entry.item_id, "boosts", f"score times {boost.factor:g} (boost {number})")
         found.append(replace(entry, score=round(score, 6)))
     return sorted(found, key=lambda entry: -entry.score)
 
 
-def mix(sources: Sequence[Source]) -> list[Entry]:
+def mix(sources: Sequence[Source], trace: Trace | None = None) -> list[Entry]:
     """Rounds of `take` items of each kind; then what the others have, kind by kind. Each item once."""
     seen: set[str] = set()
     mixed: list[Entry] = []
-    queues = [(each.kind.take, iter(each.entries)) for each in sources]
+    queues = [(each.kind.kind, each.kind.take, iter(each.entries)) for each in sources]
 
-    def deal(queue: Iterable[Entry], most: int) -> int:
+    def deal(kind: str, queue: Iterable[Entry], most: int) -> int:
         dealt = 0
         for entry in queue:
             if entry.item_id not in seen:
                 seen.add(entry.item_id)
                 mixed.append(entry)
+                if trace is not None and kind != FOR_YOU:
+                    trace.did(entry.item_id, "kinds", f"from {kind}")
                 dealt += 1
                 if dealt == most:
                     break
         return dealt
 
-    rounds = [(take, queue) for take, queue in queues if take]
-    while sum(deal(queue, take) for take, queue in rounds):
+    rounds = [each for each in queues if each[1]]
+    while sum(deal(kind, queue, take) for kind, take, queue in rounds):
         pass
-    for _, queue in queues:
-        deal(queue, -1)
+    for kind, _, queue in queues:
+        deal(kind, queue, -1)
     return mixed
 
 
@@ -150,7 +190,14 @@ def diverse(entries: list[Entry], relevance: float, likeness: Likeness) -> list[
     return [entries[index] for index in [*order, *np.flatnonzero(open_).tolist()]]
 
 
-def freshened(entries: list[Entry], fresh: Fresh, latest: list[Entry], facts: Facts, now: datetime) -> list[Entry]:
+def freshened(
+    entries: list[Entry],
+    fresh: Fresh,
+    latest: list[Entry],
+    facts: Facts,
+    now: datetime,
+    trace: Trace | None = None,
+) -> list[Entry]:
     """At each place so far, at least the share (rounded down) is fresh; as soon as it is not, the next fresh one comes.
 
     Fresh items come in the order of the list, then the newest of the catalogue.
@@ -172,6 +219,8 @@ def freshened(entries: list[Entry], fresh: Fresh, latest: list[Entry], facts: Fa
         pick = None
         if count < int(fresh.share * (len(arranged) + 1)):
             pick = next((entry for entry in waiting if entry.item_id not in placed), None)
+            if pick is not None and trace is not None:
+                trace.did(pick.item_id, "fresh", f"younger than {fresh.days} days")
         while pick is None and position < len(entries):
             if entries[position].item_id not in placed:
                 pick = entries[position]
@@ -184,7 +233,7 @@ def freshened(entries: list[Entry], fresh: Fresh, latest: list[Entry], facts: Fa
     return arranged
 
 
-def capped(entries: list[Entry], cap: Cap, facts: Facts) -> list[Entry]:
+def capped(entries: list[Entry], cap: Cap, facts: Facts, trace: Trace | None = None) -> list[Entry]:
     """Within the first places, what would be one too many waits behind them; a list that holds nothing else is full."""
     counts: Counter[str] = Counter()
     first: list[Entry] = []
@@ -195,6 +244,9 @@ def capped(entries: list[Entry], cap: Cap, facts: Facts) -> list[Entry]:
         values = _values(facts[entry.item_id], cap.attribute)
         if any(counts[value] >= cap.most for value in values):
             waiting.append(entry)
+            if trace is not None:
+                said = f"behind the first {cap.within}: {cap.most} with its {cap.attribute} are there"
+                trace.did(entry.item_id, "caps", said)
         else:
             counts.update(values)
             first.append(entry)

@@ -62,6 +62,11 @@ def read(*, tenant_id: int, pks: Collection[int]) -> list[Person]:
     return _read(tenant_id, {"pk__in": pks})
 
 
+def read_named(*, tenant_id: int, user_id: str) -> Person | None:
+    """One person with their history; None for somebody unknown."""
+    return next(iter(_read(tenant_id, {"user_id": user_id})), None)
+
+
 def read_dirty(*, tenant_id: int, pks: Collection[int]) -> list[Person]:
     """Those of the people who wait for near line, with their histories."""
     return _read(tenant_id, {"pk__in": pks, "dirty_at__isnull": False})

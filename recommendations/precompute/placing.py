@@ -23,6 +23,7 @@ from recommendations.precompute.lists import LIMIT, MODEL, POPULAR, SPARE, Draft
 from recommendations.precompute.people import Person
 from recommendations.precompute.pools import Pools
 from recommendations.precompute.showable import ItemFacts
+from recommendations.precompute.tracing import Trace
 
 # Proposed for a placement whose rules leave items out or move them, so that lists stay full.
 DEEP = 400
@@ -52,10 +53,12 @@ def place(
     now: datetime,
     locale: str,
     whose: Mapping[Key, Sequence[int]] | None = None,
+    trace: Trace | None = None,
 ) -> Placed[Key]:
     """Makes the lists of these people by each of these rules. `texts` also brings what AI needs.
 
-    With `whose` only of those at these places among the people, for each of the rules.
+    With `whose` only of those at these places among the people, for each of the rules. `trace`, for one person and one
+    set of rules, is told what the rules do.
     """
     whose = whose or dict.fromkeys(rules, range(len(people)))
     ruled = any(not each.plain for each in rules.values())
@@ -79,7 +82,7 @@ def place(
         facts = showable.facts(tenant_id=tenant_id, item_ids=named, texts=texts or ruled)
     # The pools are some minutes old; what has been withdrawn since must be in no new list (docs/adr/0010).
     shown = frozenset(facts.keys() - set(withheld))
-    making = _Making(loaded, common.only(shown), facts, now, locale)
+    making = _Making(loaded, common.only(shown), facts, now, locale, trace)
     return Placed(
         {
             key: {
@@ -103,6 +106,7 @@ class _Making:
     facts: Mapping[str, ItemFacts]
     now: datetime
     locale: str
+    trace: Trace | None = None
 
     def draft(self, rules: Rules, person: Person, own: Proposals, because: Proposals | None, *, is_cold: bool) -> Draft:
         """One person's list at one placement."""
@@ -113,8 +117,10 @@ class _Making:
             entries = lists.entries_of(
                 loaded=self.loaded, proposals=own, facts=self.facts, locale=locale, lukewarm=person.lukewarm
             )
-            if rules.plain:
-                return Draft(person, MODEL, tuple(entries[:LIMIT]))
+        if self.trace is not None:
+            self.trace.propose(entries)
+        if rules.plain and not is_cold:
+            return Draft(person, MODEL, tuple(entries[:LIMIT]))
         sources = [Source(kind, self._entries(kind, entries, because, locale)) for kind in rules.kinds]
         if all(source.kind.kind != "for_you" for source in sources):
             sources.append(Source(Kind("for_you"), entries))
@@ -128,6 +134,7 @@ class _Making:
             likeness=self._likeness,
             now=self.now,
             limit=LIMIT,
+            trace=self.trace,
         )
         return Draft(person, POPULAR if is_cold else MODEL, tuple(_told(entry, locale) for entry in made))
 

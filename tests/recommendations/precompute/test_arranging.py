@@ -11,6 +11,7 @@ from recommendations.placements.rules import Kind, read_rules
 from recommendations.precompute.arranging import Source, arrange
 from recommendations.precompute.pinning import for_reading, pinned
 from recommendations.precompute.showable import ItemFacts
+from recommendations.precompute.tracing import Trace
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ITEMS = [f"i{n}" for n in range(40)]
@@ -37,7 +38,7 @@ def entries(ids, part="item_item"):
     return [Entry(item_id, float(len(ids) - place), "", (), part) for place, item_id in enumerate(ids)]
 
 
-def made(rules, *, own=ITEMS[:30], latest=(), consumed=(), trending=(), person=ANN, limit=20):
+def made(rules, *, own=ITEMS[:30], latest=(), consumed=(), trending=(), person=ANN, limit=20, trace=None):
     checked = read_rules(rules)
     lists = {"for_you": entries(own), "trending": entries(trending, "recent_popularity")}
     found = arrange(
@@ -50,6 +51,7 @@ def made(rules, *, own=ITEMS[:30], latest=(), consumed=(), trending=(), person=A
         likeness=lambda ids: np.equal.outer([each[-1] for each in ids], [each[-1] for each in ids]).astype(float),
         now=NOW,
         limit=limit,
+        trace=trace,
     )
     return [entry.item_id for entry in found]
 
@@ -150,6 +152,39 @@ def test_whatever_the_rules_nothing_is_shown_twice(relevance):
     )
 
     assert len(found) == len(set(found)) == 30
+
+
+def test_a_trace_tells_what_each_rule_did_and_changes_nothing():
+    rules = {
+        "kinds": [{"kind": "for_you", "take": 5}, {"kind": "trending", "take": 1}],
+        "filter": "not attributes.price = 3",
+        "hide": ["i1"],
+        "boosts": [{"when": "item_id = 'i29'", "factor": 9}, {"when": "attributes.price > 20", "factor": 2}],
+        "diversity": {"relevance": 0.5},
+        "caps": [{"attribute": "attributes.brand", "most": 4, "within": 10}],
+        "fresh": {"share": 0.2},
+    }
+    lists = {"latest": ITEMS[35:], "trending": ["i34"], "consumed": ["i2"]}
+
+    trace = Trace()
+    found = made(rules, trace=trace, **lists)
+
+    assert found == made(rules, **lists)
+    assert {item_id: deed.rule for item_id, deed in trace.left_out.items()} == {
+        "i1": "hide",
+        "i2": "consumed",
+        "i3": "filter",
+    }
+    did = {item_id: {deed.rule for deed in deeds} for item_id, deeds in trace.deeds.items()}
+    assert "kinds" in did["i34"]
+    assert [deed.detail for deed in trace.deeds["i29"] if deed.rule == "boosts"] == [
+        "score times 9 (boost 1)",
+        "score times 2 (boost 2)",
+    ]
+    assert {item_id for item_id in ITEMS[35:] if "fresh" in did.get(item_id, ())} == set(ITEMS[35:]) & set(found)
+    assert any("caps" in rules for rules in did.values())
+    assert any("diversity" in rules for rules in did.values())
+    assert not did.keys() & trace.left_out.keys()
 
 
 def test_kinds_have_names_and_shares():
