@@ -86,11 +86,12 @@ def unpacked_near(raw: bytes) -> Near:
     return Near(places, scores, (ways & _FORWARD) > 0, (ways & _BACKWARD) > 0)
 
 
-def packed_terms(vector: Any) -> bytes:
-    """A text's vector (a sparse matrix of one row), as it is stored."""
-    rows = np.empty(vector.nnz, dtype=_TERM)
-    rows["column"], rows["weight"] = vector.indices, vector.data
-    return rows.tobytes()
+def packed_terms(vectors: Any, row: int) -> bytes:
+    """A text's vector, a row of a sparse matrix, as it is stored."""
+    part = slice(vectors.indptr[row], vectors.indptr[row + 1])
+    terms = np.empty(part.stop - part.start, dtype=_TERM)
+    terms["column"], terms["weight"] = vectors.indices[part], vectors.data[part]
+    return terms.tobytes()
 
 
 def unpacked_terms(raws: list[bytes], columns: int) -> Any:

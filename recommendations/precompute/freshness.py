@@ -6,6 +6,7 @@ takes its items in as well; they come into its lists once it serves.
 
 import time
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -27,14 +28,15 @@ _WAITING = """
     ) AND (
         EXISTS (
             SELECT FROM recommendations_item AS c
-            WHERE c.tenant_id = build.tenant_id AND c.updated_at >= coalesce(artefact.catalogue_at, artefact.created_at)
+            WHERE c.tenant_id = build.tenant_id
+              AND c.updated_at >= coalesce(artefact.catalogue_at, artefact.created_at) - %(slack)s
               AND NOT EXISTS (
                 SELECT FROM recommendations_freshitem AS f
                 WHERE f.build_id = build.id AND f.item_id = c.item_id AND f.seen_at = c.updated_at)
         ) OR EXISTS (
             SELECT FROM recommendations_item AS c
             WHERE c.tenant_id = build.tenant_id
-              AND c.available_from > coalesce(artefact.catalogue_at, artefact.created_at)
+              AND c.available_from > coalesce(artefact.catalogue_at, artefact.created_at) - %(slack)s
               AND c.available_from <= %(now)s
               AND NOT EXISTS (
                 SELECT FROM recommendations_freshitem AS f
@@ -69,8 +71,9 @@ def take_in(*, tenant_id: int, now: datetime) -> int:
 
 def sweep(*, now: datetime) -> int:
     """Asks for it for each tenant where something waits; returns for how many."""
+    parameters: dict[str, Any] = {"now": now, "slack": taking_in.SLACK}
     with scope.all_tenants("fresh items: where something waits"), connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"now": now})
+        cursor.execute(_WAITING, parameters)
         tenant_ids = [tenant_id for (tenant_id,) in cursor.fetchall()]
     for tenant_id in tenant_ids:
         enqueue(TAKE_IN, tenant_id=tenant_id)

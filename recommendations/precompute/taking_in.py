@@ -7,7 +7,7 @@ message, and a killed step is done again. Of two at once one writes: revisions a
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -32,6 +32,8 @@ MOST_FRESH = 20_000
 # Of the lists that an item leaves as its text changes, so many are made anew.
 LEFT = 50
 _ATTEMPTS = 5
+# Changes say when their requests began, and are seen when they have committed.
+SLACK = timedelta(minutes=1)
 _MOST_WITHHELD = 50_000
 _SHOWN = """
     (NOT c.hidden AND c.deleted_at IS NULL AND (c.available_from IS NULL OR c.available_from <= %(now)s)
@@ -125,7 +127,8 @@ def begin(*, build: Build, artefact: Artefact, loaded: Loaded, now: datetime) ->
     with connection.cursor() as cursor:
         cursor.execute(_WITHHELD, parameters)
     try:
-        while taken := _pending(build, _since(artefact), now, AT_ONCE):
+        since = artefact.catalogue_at or artefact.created_at
+        while taken := _pending(build, since, now, AT_ONCE):
             _write(build, _noted(build, loaded, taken, listed=True), after=_newest(build))
         rows = fresh.rows_of(tenant_id=build.tenant_id, build_id=build.pk)
         return max([len(loaded.item_ids), *(place + 1 for place in rows)])
@@ -162,7 +165,7 @@ def is_pending(*, build: Build, now: datetime) -> bool:
 
 
 def _since(artefact: Artefact) -> datetime:
-    return artefact.catalogue_at or artefact.created_at
+    return (artefact.catalogue_at or artefact.created_at) - SLACK
 
 
 def _parameters(build: Build, since: datetime, now: datetime) -> dict[str, Any]:
@@ -241,7 +244,7 @@ def _near(loaded: Loaded, held: Mapping[int, Row], items: Sequence[Pending]) -> 
     free = count(max([artefact.item_count, *(place + 1 for place in held)]))
     changed: list[tuple[int, Pending, int, bytes, bool]] = []
     for index, item in enumerate(items):
-        said = fresh.packed_terms(vectors[[index]])
+        said = fresh.packed_terms(vectors, index)
         place = loaded.place(item.item_id) if item.place is None else item.place
         other = said != _terms_before(texts.vectors, item, place)
         if not item.shown or (item.place is None and not other):
@@ -274,7 +277,7 @@ def _terms_before(vectors: Any, item: Pending, place: int | None) -> bytes:
         return item.terms
     if place is None:
         return b""
-    return fresh.packed_terms(vectors[[place]])
+    return fresh.packed_terms(vectors, place)
 
 
 def _newest(build: Build) -> int:

@@ -72,12 +72,12 @@ def environment(folder: Path, port: int, **more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **more: str) -> Iterator[WebProcess]:
+def serving(folder: Path, application: str = "config.wsgi:application", **more: str) -> Iterator[WebProcess]:
     """The server, ready; stopped in order afterwards. Its log is in the folder."""
     port = free_port()
     with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi:application"],
+            [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", application],
             cwd=ROOT,
             env=environment(folder, port, **more),
             stdout=log,

@@ -1,0 +1,19 @@
+"""A web process whose walks go on by the place in the list, not by what was shown: what the drill of walks notices."""
+
+from config.wsgi import application
+from recommendations.serving import selection
+
+__all__ = ["application"]
+
+
+def by_place(chosen, options):
+    """The list behind as many items as were shown."""
+    entries = selection._entries(chosen.stored.entries(), chosen.stored.parts)
+    left = entries[len(options.shown) :]
+    page = left[: options.limit]
+    for entry in page:
+        entry.pop("part")
+    return selection.Selection(page, len(left) > options.limit)
+
+
+selection.select = lambda *, chosen, options, **_: by_place(chosen, options)
