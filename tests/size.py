@@ -3,7 +3,7 @@
 import os
 from typing import TypeVar
 
-Amount = TypeVar("Amount", int, float, list[str])
+Amount = TypeVar("Amount", int, float, list[int], list[str])
 
 LONG = os.environ.get("DRILLS") == "long"
 

@@ -1,12 +1,13 @@
 """From what the algorithms propose to lists as they are stored: shown items only, each with a true reason."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts import directory
 from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain
@@ -43,12 +44,23 @@ class Draft:
         return replace(self, source=AI, entries=tuple(entries), simulated=simulated)
 
 
+def one_thread() -> AbstractContextManager[None]:
+    """Inside, numerical libraries use one thread. Which there are is looked up once: it takes milliseconds."""
+    limited: AbstractContextManager[None] = _controller().limit(limits=1)
+    return limited
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
 def propose(
     *, loaded: Loaded, people: Sequence[Person], withheld: Collection[str], limit: int = LIMIT + SPARE
 ) -> list[Proposals]:
     """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
     known = [loaded.history(person.events, person.weights, person.against) for person in people]
-    with threadpool_limits(limits=1):
+    with one_thread():
         return loaded.recommender.recommend(known, limit, exclude=loaded.indices(list(withheld)))
 
 

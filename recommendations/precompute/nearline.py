@@ -26,6 +26,8 @@ from recommendations.precompute.models import UserList
 from recommendations.precompute.people import Person
 
 _log = structlog.get_logger(__name__)
+# People whom one task takes along where more wait than it was asked for.
+TOGETHER = 32
 # Version and list of somebody who has none yet.
 NOTHING: tuple[int, StoredList | None] = (0, None)
 # Writes a version of a list that follows the one that was read; whoever was quicker wins.
@@ -58,16 +60,24 @@ class Snapshot:
 
 
 def rescore(*, tenant_id: int, user_pks: Collection[int]) -> int:
-    """Makes the lists anew of those of the people who wait for it; returns how many.
+    """Makes the lists anew of those of the people who wait for it, and of others along with them; returns how many.
 
     Without an active build nothing happens, and they wait on. Raises: RedisUnavailable; they wait on as well.
     """
+    waited = settings.NEARLINE_DEBOUNCE_SECONDS / 2
+    claimed = people.claim(tenant_id=tenant_id, pks=user_pks, together=TOGETHER, waited=waited)
+    if not claimed:
+        return 0
+    try:
+        return _rescore(tenant_id, claimed)
+    except BaseException:
+        people.release(tenant_id=tenant_id, pks=claimed)
+        raise
+
+
+def _rescore(tenant_id: int, claimed: Sequence[int]) -> int:
     snapshots = _snapshots(tenant_id)
-    if not snapshots:
-        return 0
-    found = people.read_dirty(tenant_id=tenant_id, pks=user_pks)
-    if not found:
-        return 0
+    found = people.read_dirty(tenant_id=tenant_id, pks=claimed)
     # After the histories were read: a swap compares it with the moment before a build read them (publish).
     now = leases.database_now()
     written: set[int] | None = None
@@ -77,10 +87,11 @@ def rescore(*, tenant_id: int, user_pks: Collection[int]) -> int:
     versions = {person.pk: person.version for person in found if person.pk in (written or ())}
     with scope.tenant(tenant_id):
         settled = people.settle(tenant_id=tenant_id, versions=versions)
-        for person in found:
-            if person.pk not in settled:  # news came meanwhile, and its sender saw that the person waits already
-                wait = settings.NEARLINE_DEBOUNCE_SECONDS
-                enqueue(RESCORE, countdown=wait, tenant_id=tenant_id, user_pk=person.pk)
+        # News came meanwhile, and its sender saw that the person waits already.
+        left = [pk for pk in claimed if pk not in settled]
+        people.release(tenant_id=tenant_id, pks=left)
+        for pk in left:
+            enqueue(RESCORE, countdown=settings.NEARLINE_DEBOUNCE_SECONDS, tenant_id=tenant_id, user_pk=pk)
     return len(versions)
 
 

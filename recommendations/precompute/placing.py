@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from accounts import scope
 from recommendations.algorithms.protocol import ItemMatrix
@@ -210,7 +209,7 @@ def _returning(
 ) -> dict[Key, dict[int, Proposals]]:
     """Proposals by the rules under which consumed items may come again."""
     found: dict[Key, dict[int, Proposals]] = {}
-    with threadpool_limits(limits=1):
+    with lists.one_thread():
         for key, each in rules.items():
             away = return_moment(each.consumed, now)
             if away is None:

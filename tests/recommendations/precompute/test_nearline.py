@@ -10,7 +10,7 @@ from core.redis import RedisUnavailable
 from recommendations.cache import availability, form, keys, store
 from recommendations.interactions.jobs import RESCORE
 from recommendations.models import EndUser, Item, UserList
-from recommendations.precompute import nearline, sweep
+from recommendations.precompute import nearline, people, sweep
 from tests.recommendations.precompute.generated import build_now, happen, lists_of, stored
 from tests.recommendations.precompute.queue import sent
 
@@ -77,13 +77,30 @@ class TestRescore:
         assert is_waiting(acme, "u0000")
         assert {"tenant_id": acme.pk, "user_pk": person.pk} in sent(RESCORE)
 
-    def test_of_two_at_once_one_writes(self, acme, monkeypatch):
+    def test_of_two_at_once_one_has_the_person(self, acme, monkeypatch):
         build = build_now(acme)
         person = happen(acme, "u0000", "i0001")
         really = nearline._write
 
         def overtaken(*args):
             monkeypatch.undo()
+            assert nearline.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
+            return really(*args)
+
+        monkeypatch.setattr(nearline, "_write", overtaken)
+        assert nearline.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
+
+        assert lists_of(acme, build)["u0000"].version == 2
+        assert not is_waiting(acme, "u0000")
+
+    def test_whose_claim_ran_out_writes_nothing_over_what_another_wrote(self, acme, monkeypatch):
+        build = build_now(acme)
+        person = happen(acme, "u0000", "i0001")
+        really = nearline._write
+
+        def overtaken(*args):
+            monkeypatch.undo()
+            people.release(tenant_id=acme.pk, pks=[person.pk])
             nearline.rescore(tenant_id=acme.pk, user_pks=[person.pk])
             return really(*args)
 
@@ -91,6 +108,16 @@ class TestRescore:
         assert nearline.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
 
         assert lists_of(acme, build)["u0000"].version == 2
+
+    def test_others_who_wait_come_along(self, acme, settings):
+        settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
+        build = build_now(acme)
+        first, *_ = [happen(acme, name, "i0001") for name in ("u0000", "u0001", "u0002")]
+
+        assert nearline.rescore(tenant_id=acme.pk, user_pks=[first.pk]) == 3
+
+        assert {lists_of(acme, build)[name].version for name in ("u0000", "u0001", "u0002")} == {2}
+        assert not any(is_waiting(acme, name) for name in ("u0000", "u0001", "u0002"))
 
     def test_redis_away_leaves_the_mark(self, acme, settings):
         build_now(acme)
