@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All of IPv6 that is handed out to be reached. The rest leads behind walls, or to IPv4 in ways that a list of what is
+# forbidden would miss: site-local, IPv4-compatible and translated addresses, NAT64 with a prefix of one's own.
+_UNICAST = ipaddress.ip_network("2000::/3")
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -87,7 +91,8 @@ def _judge(address: _Address) -> None:
     if settings.WEBHOOK_ALLOW_LOCAL:
         return
     inner = _embedded(address)
-    if inner.is_multicast or not inner.is_global:
+    elsewhere = isinstance(inner, ipaddress.IPv6Address) and (inner not in _UNICAST or inner in _DOCUMENTATION)
+    if elsewhere or inner.is_multicast or not inner.is_global:
         raise AddressRefused(f"{address} is not an address of the public internet.")
 
 

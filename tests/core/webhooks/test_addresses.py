@@ -35,6 +35,17 @@ def _production(settings):
         "https://[::ffff:10.0.0.1]/",
         "https://[64:ff9b::a00:1]/",
         "https://[2002:7f00:1::]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[::ffff:a9fe:a9fe]/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://[64:ff9b:1::7f00:1]/",
+        "https://[2001:0:4136:e378:8000:63bf:80ff:fffe]/",
+        "https://[fec0::1]/",
+        "https://[2001:db8::1]/",
+        "https://[3fff::1]/",
+        "https://[5f00::1]/",
+        "https://[100::1]/",
         "https://localhost/",
         "https://metadata/",
         "https://api.localhost/",
@@ -57,9 +68,22 @@ def test_are_refused_as_they_stand(url):
 def test_a_public_address_is_taken():
     assert addresses.check_url("https://hooks.example.org/a?b=c") == ("hooks.example.org", 443, "/a?b=c", True)
     assert addresses.check_url("https://93.184.216.34:8443") == ("93.184.216.34", 8443, "/", True)
+    assert addresses.check_url("https://[2606:2800:220:1::1]/")[0] == "2606:2800:220:1::1"
+    assert addresses.check_url("https://[::ffff:93.184.216.34]/")[0] == "::ffff:93.184.216.34"
 
 
-@pytest.mark.parametrize("found", [["10.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"], ["fe80::1%eth0"]])
+@pytest.mark.parametrize(
+    "found",
+    [
+        ["10.0.0.1"],
+        ["93.184.216.34", "127.0.0.1"],
+        ["::1"],
+        ["fe80::1%eth0"],
+        ["::ffff:10.0.0.1"],
+        ["2606:2800:220:1::1", "::ffff:169.254.169.254"],
+        ["64:ff9b:1::a00:1"],
+    ],
+)
 def test_are_refused_when_a_public_name_leads_there(monkeypatch, found):
     answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in found]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: answers)

@@ -5,12 +5,14 @@ import hashlib
 import hmac
 import json
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
+import time_machine
 from django.db import connection, transaction
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts import scope
 from core import clock
@@ -73,6 +75,29 @@ class TestDeliver:
         assert abs(int(headers["webhook-timestamp"]) - NOW.timestamp()) < 2
         assert delivery.state == "delivered"
         assert [line["status"] for line in delivery.log] == [204]
+
+    def test_is_verified_by_the_specifications_own_library(self, cast, endpoint, hook):
+        now = clock.now()
+        attempt(cast.acme.tenant, told(cast.acme.tenant, now=now), now=now)
+        ((headers, body),) = hook.received
+        verify = Webhook(endpoint.shown).verify
+
+        said = verify(body, headers)
+
+        assert set(said) >= {"type", "timestamp", "data"}
+        assert datetime.fromisoformat(said["timestamp"]).utcoffset() == timedelta(0)
+        assert {"webhook-id", "webhook-timestamp", "webhook-signature"} <= set(headers)
+        assert headers["content-type"] == "application/json"
+        for spoilt in (
+            lambda: verify(body + b" ", headers),
+            lambda: verify(body, {**headers, "webhook-id": "msg_other"}),
+            lambda: verify(body, {**headers, "webhook-timestamp": str(int(headers["webhook-timestamp"]) + 1)}),
+            lambda: Webhook(signatures.new_secret()).verify(body, headers),
+        ):
+            with pytest.raises(WebhookVerificationError):
+                spoilt()
+        with time_machine.travel(now + timedelta(minutes=6)), pytest.raises(WebhookVerificationError):
+            verify(body, headers)
 
     def test_signs_with_both_secrets_for_a_day_after_a_rotation(self, cast, endpoint, hook):
         with scope.tenant(cast.acme.tenant.pk):
