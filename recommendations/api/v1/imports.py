@@ -60,7 +60,7 @@ def _spooled(request: Request) -> Upload:
     view = cast(ImportsView, request.parser_context["view"])
     if view.upload is None:
         schema.read_wanted(request.query_params)
-        form = schema.FORMATS.get(request.content_type.partition(";")[0].strip().lower())
+        form = schema.read_format(request.content_type.partition(";")[0].strip().lower(), request.query_params)
         if form is None:
             raise exceptions.UnsupportedMediaType(request.content_type)
         if request.headers.get("Content-Encoding", "identity").lower() not in {"gzip", "identity"}:

@@ -20,15 +20,26 @@ FORMATS = {
     "application/ndjson": Import.Format.NDJSON,
     "application/jsonl": Import.Format.NDJSON,
 }
+# Of any file; the query says of which form it is.
+BYTES = "application/octet-stream"
 _BOOLEANS = {"true": True, "false": False}
 _KINDS = [kind.value for kind in Import.Kind]
 _read_filename = fields.text(255)
 _FILE = {"type": "string", "minLength": 1}
-REQUEST = {"text/csv": _FILE, "application/x-ndjson": _FILE}
+REQUEST = {
+    "text/csv": _FILE,
+    "application/x-ndjson": _FILE,
+    BYTES: {"type": "string", "format": "binary", "minLength": 1},
+}
 PARAMETERS = [
     OpenApiParameter("kind", {"type": "string", "enum": _KINDS}, required=True, description="What the rows are."),
     OpenApiParameter(
         "dry_run", {"type": "boolean", "default": False}, description="Check everything and keep nothing."
+    ),
+    OpenApiParameter(
+        "format",
+        {"type": "string", "enum": [form.value for form in Import.Format]},
+        description=f"The file's form, where the body is sent as `{BYTES}`; else its media type says it.",
     ),
     OpenApiParameter("filename", {"type": "string", "maxLength": 255}, description="For you to know it by."),
     OpenApiParameter(
@@ -41,7 +52,7 @@ PARAMETERS = [
 LOCATION = OpenApiParameter("Location", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[202])
 TOO_LARGE = {
     (413, "application/problem+json"): OpenApiResponse(Problem, "The file is larger than IMPORT_MAX_BYTES."),
-    (415, "application/problem+json"): OpenApiResponse(Problem, "The body is neither CSV nor NDJSON."),
+    (415, "application/problem+json"): OpenApiResponse(Problem, "The body is neither CSV nor NDJSON, nor bytes."),
     (409, "application/problem+json"): OpenApiResponse(Problem, "Ten imports of the tenant wait or run."),
 }
 
@@ -95,7 +106,7 @@ def read_wanted(query: Any) -> Wanted:
 
     Raises: InvalidInput.
     """
-    known = ("kind", "dry_run", "filename")
+    known = ("kind", "dry_run", "format", "filename")
     for name in query:
         if name not in known:
             raise pagination.invalid(f"/{name}", "unknown_parameter", f"Unknown; known are {', '.join(known)}.")
@@ -112,6 +123,24 @@ def read_wanted(query: Any) -> Wanted:
     except fields.FieldRefused as refused:
         raise pagination.invalid("/filename", refused.errors[0].code, refused.errors[0].detail) from refused
     return Wanted(Import.Kind(query["kind"]), filename, _BOOLEANS[query.get("dry_run", "false")])
+
+
+def read_format(media_type: str, query: Any) -> Import.Format | None:
+    """The file's form by its media type and the query's `format`; None for a media type that is of no form.
+
+    Raises: InvalidInput where the query says nothing, or something else.
+    """
+    said, known = query.get("format"), [form.value for form in Import.Format]
+    if said is not None and said not in known:
+        raise pagination.invalid("/format", "unknown_format", f"Must be one of {', '.join(known)}.")
+    form = FORMATS.get(media_type)
+    if media_type == BYTES:
+        if said is None:
+            raise pagination.invalid("/format", "format_not_said", f"Say what the bytes are: {', '.join(known)}.")
+        return Import.Format(said)
+    if form is not None and said not in (None, form):
+        raise pagination.invalid("/format", "other_format", f"The body's media type {media_type} says {form}.")
+    return form
 
 
 def body(job: Import) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 
 import pytest
 
@@ -159,3 +160,84 @@ class TestWholeFile:
             _read(tmp_path / "none.csv")
         with pytest.raises(UnreadableFile, match="must end in"):
             _read(_write(tmp_path, "a.xlsx", ""))
+
+
+MIB = 1024 * 1024
+
+
+def _peak(path):
+    """What the rows were told as, or why the file was refused, and the most memory that reading held."""
+    tracemalloc.start()
+    try:
+        try:
+            said = _told(_rows(path))
+        except UnreadableFile as error:
+            said = str(error)
+        return said, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def _rows(path):
+    """As the job reads them: one after the other."""
+    with ImportFile.open(path, columns=COLUMNS, required=()) as file:
+        yield from file
+
+
+class TestBombs:
+    """Files that are made to be large where they are unpacked or parsed cost no more memory than a line may have."""
+
+    @pytest.mark.parametrize(
+        ("name", "head", "filling", "tail", "expected"),
+        [
+            ("a.ndjson.gz", b'{"item_id": "', b"x", b'"}\n{}\n', [(1, "line_too_long"), (2, {})]),
+            ("a.csv.gz", b"item_id,title\na,", b"x", b"\nb,\n", [(2, "line_too_long"), (3, {"item_id": "b"})]),
+            ("a.csv.gz", b"item_id", b",item_id", b"\na\n", "The header cannot be read"),
+            ("a.csv", b"item_id", b",item_id", b"\na\n", "The header cannot be read"),
+        ],
+        ids=["one line of JSON", "one line of CSV", "packed columns", "columns"],
+    )
+    def test_hold_a_line_at_most(self, tmp_path, name, head, filling, tail, expected):
+        packed = name.endswith(".gz")
+        path = tmp_path / name
+        with gzip.open(path, "wb", compresslevel=1) if packed else path.open("wb") as file:
+            file.write(head)
+            for _ in range(24):
+                file.write(filling * (MIB // len(filling)))
+            file.write(tail)
+
+        said, peak = _peak(path)
+
+        assert peak < 8 * MIB, f"{peak:,} bytes"
+        assert said[: len(expected)] == expected
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"[" * 500_000,
+            b'{"attributes": ' * 50_000,
+            b'{"item_id": ' + b"9" * 100_000 + b"}",
+            b'{"item_id": 1e400}',
+            b"," * 500_000,
+        ],
+        ids=["nested lists", "nested objects", "a number of 100,000 digits", "a number beyond all", "only commas"],
+    )
+    def test_in_a_line_are_told_and_reading_goes_on(self, tmp_path, line):
+        path = tmp_path / "a.ndjson"
+        path.write_bytes(line + b'\n{"item_id": "b"}\n')
+
+        said, peak = _peak(path)
+
+        assert said[-1] == (2, {"item_id": "b"})
+        assert said[0][0] == 1
+        assert peak < 64 * MIB
+
+    def test_of_cells_in_a_row_are_told_and_reading_goes_on(self, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(b"item_id,title\n" + b"," * 1_000_000 + b"\nb,B\n")
+
+        said, peak = _peak(path)
+
+        assert [line for line, _ in said] == [2, 3]
+        assert isinstance(said[0][1], str)
+        assert peak < 64 * MIB

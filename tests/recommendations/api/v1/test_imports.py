@@ -256,3 +256,38 @@ def with_scopes(member, *scopes):
         token = tokens.issue(client=issued.client, scopes=list(scopes), now=clock.now())
     http.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return http
+
+
+class TestFormat:
+    """A file may be sent as plain bytes, as generated clients do; the query then says its form."""
+
+    BYTES = "application/octet-stream"
+
+    @pytest.mark.parametrize(("form", "body"), [("csv", "item_id\na\n"), ("ndjson", '{"item_id": "a"}\n')])
+    def test_of_bytes_is_said_in_the_query(self, cast, form, body):
+        query = f"kind=items&format={form}"
+        for sent_body in (body, gzip.compress(body.encode())):
+            answer = send(cast.acme.http, sent_body, query=query, content_type=self.BYTES)
+
+            assert (answer.status_code, answer.json()["format"]) == (202, form)
+            rows = run(cast.acme, answer).json()["rows"]
+            assert rows["created"] + rows["unchanged"] == 1
+
+    @pytest.mark.parametrize(
+        ("content_type", "query", "code"),
+        [
+            (BYTES, "kind=items", "format_not_said"),
+            (BYTES, "kind=items&format=xml", "unknown_format"),
+            ("text/csv", "kind=items&format=ndjson", "other_format"),
+            ("text/csv", "kind=items&format=csv&format=csv", "repeated"),
+        ],
+    )
+    def test_that_is_missing_or_contradicts_is_refused(self, cast, content_type, query, code):
+        answer = send(cast.acme.http, query=query, content_type=content_type)
+
+        assert answer.status_code == 422
+        assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [("/format", code)]
+        assert stored(cast.acme) == []
+
+    def test_that_is_said_twice_alike_is_taken(self, cast):
+        assert send(cast.acme.http, query="kind=items&format=csv").status_code == 202
