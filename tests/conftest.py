@@ -136,7 +136,6 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
         for connection in connections.all():
             connection.close()
         empty_database()
-        shutil.rmtree(storage_folder(), ignore_errors=True)
 
 
 def storage_folder() -> Path:
@@ -145,7 +144,8 @@ def storage_folder() -> Path:
 
 
 def empty_database() -> None:
-    """Takes every row away, as the owner."""
+    """Takes every row away, as the owner, and every stored file: the next rows get the same keys."""
+    shutil.rmtree(storage_folder(), ignore_errors=True)
     with psycopg.connect(owner_url(), autocommit=True) as owner:
         tables = owner.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"

@@ -106,7 +106,7 @@ class ImportsView(_ImportsView):
         parameters=[*schema.PARAMETERS, schema.LOCATION],
         request=schema.REQUEST,
         responses={202: schema.ImportAnswer, **problems(400, 401, 403, 422, 503), **schema.TOO_LARGE},
-        examples=[schema.CSV_EXAMPLE, schema.NDJSON_EXAMPLE, schema.ACCEPTED_EXAMPLE],
+        examples=[schema.CSV_EXAMPLE, schema.NDJSON_EXAMPLE, schema.BYTES_EXAMPLE, schema.ACCEPTED_EXAMPLE],
     )
     @_idempotent_upload
     def post(self, request: Request, *, write: Write) -> Response:

@@ -203,6 +203,12 @@ NDJSON_EXAMPLE = OpenApiExample(
     media_type="application/x-ndjson",
     request_only=True,
 )
+BYTES_EXAMPLE = OpenApiExample(
+    "A file of either form, with `format=csv`",
+    value="item_id,title\n1198,Raiders of the Lost Ark\n",
+    media_type=BYTES,
+    request_only=True,
+)
 ACCEPTED_EXAMPLE = OpenApiExample("Accepted", value=WAITING, response_only=True, status_codes=["202"])
 SHOWN_EXAMPLE = OpenApiExample("Under way", value=SHOWN, response_only=True, status_codes=["200"])
 CANCELLED_EXAMPLE = OpenApiExample(
