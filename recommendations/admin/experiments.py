@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -35,19 +36,19 @@ class ExperimentForm(forms.ModelForm):
         return given
 
 
-class ArmForm(forms.ModelForm):
-    """Version and artefact must be the tenant's."""
+class ArmFormSet(BaseInlineFormSet):
+    """An arm's version must be the placement's, its artefact the tenant's."""
 
-    def clean(self) -> dict[str, Any]:
-        """Refuses what another tenant has, and an artefact that may not serve."""
-        given: dict[str, Any] = super().clean() or {}
-        tenant_id = self.instance.experiment.tenant_id if self.instance.experiment_id else None
-        for name in ("version", "artefact"):
-            if given.get(name) is not None and tenant_id not in (None, given[name].tenant_id):
-                raise forms.ValidationError({name: f"This {name} belongs to another tenant."})
-        if given.get("artefact") is not None and given["artefact"].refused:
-            raise forms.ValidationError({"artefact": "The quality gate refused this artefact."})
-        return given
+    def clean(self) -> None:
+        """Refuses, beside the field, what belongs to others."""
+        super().clean()
+        for form in self.forms:
+            given: dict[str, Any] = getattr(form, "cleaned_data", {})
+            version, artefact = given.get("version"), given.get("artefact")
+            if version is not None and version.placement_id != self.instance.placement_id:
+                form.add_error("version", "This version is another placement's.")
+            if artefact is not None and artefact.tenant_id != self.instance.tenant_id:
+                form.add_error("artefact", "This artefact belongs to another tenant.")
 
 
 class VersionChoice(forms.ModelChoiceField):
@@ -62,7 +63,7 @@ class ArmInline(admin.TabularInline):
     """The arms; a is the control. They stay as they are once the experiment has started."""
 
     model = ExperimentArm
-    form = ArmForm
+    formset = ArmFormSet
     fields = ["letter", "percent", "version", "artefact", "ai"]
     extra = 2
 

@@ -1,7 +1,8 @@
 """Experiments: started, looked at, decided, ended.
 
 The stop rule: decided when an arm's p falls to alpha (over the number of arms besides the control), for better or
-worse; when a guard breaks; or when its days are over. Guards: the other metric must not be surely worse in an arm, and
+worse; when a guard breaks; or when its days are over. Guards: the other metric must not be surely worse in an arm (its
+interval lies below 0), and
 people must come to the arms in the shares that were set (p above RATIO_ALPHA). Looking often costs nothing
 (`sequential`).
 """
@@ -155,7 +156,8 @@ def _verdict(experiment: Experiment, against: Sequence[Against], ratio: float, a
     if ratio <= RATIO_ALPHA:
         return "Stopped: people did not come to the arms in the shares that were set; nothing can be said."
     for each in against:
-        if each.guard.p <= alpha and each.guard.difference < 0:
+        # The interval, not p, which keeps what once spoke for the arm: it says for sure that the arm is worse now.
+        if each.guard.high is not None and each.guard.high < 0:
             return f"Stopped: {each.outcome.arm} is worse in the guard metric."
     called = [each for each in against if each.metric.p <= alpha]
     if called:

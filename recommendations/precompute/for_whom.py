@@ -18,7 +18,7 @@ from recommendations.ai.rerank import MIN_CANDIDATES
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
 from recommendations.precompute.following import Following
-from recommendations.precompute.lists import POPULAR, Draft
+from recommendations.precompute.lists import POPULAR, STATIC, Draft
 from recommendations.precompute.models import Build
 
 OFF, NO_KEY, GATE, CONTROL = "off", "no_key", "gate", "control"
@@ -69,9 +69,10 @@ class Choice:
     def _passes(self, each: Draft) -> bool:
         if len(each.entries) < MIN_CANDIDATES:
             return False
-        if each.source == POPULAR and not self.released.of_person(each.person.attributes):
+        cold = each.source in (POPULAR, STATIC)
+        if cold and not self.released.of_person(each.person.attributes):
             return False  # nothing is known of the person that AI could go by
-        known = 0 if each.source == POPULAR else len({item_id for item_id, _ in each.person.events})
+        known = 0 if cold else len({item_id for item_id, _ in each.person.events})
         return self.gate.is_open(gate.segment_of(known)) or arms.explores(
             tenant_id=self.tenant_id,
             placement=self.placement,

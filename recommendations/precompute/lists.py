@@ -20,7 +20,7 @@ from recommendations.precompute.showable import ItemFacts
 LIMIT = 100
 # Proposed beyond the limit, for items that vanish from the catalogue while a list is made.
 SPARE = 10
-MODEL, POPULAR, AI = "model", "popular", "ai"
+MODEL, POPULAR, AI, STATIC = "model", "popular", "ai", "static"
 # Ends the part of an entry whose reason AI wrote, so that near line can keep the reason.
 BY_AI = ":ai"
 # How a family of algorithms speaks (recommendations.ai.explain), where its own name does not say it.

@@ -18,7 +18,7 @@ from recommendations.placements.rules import Kind, Rules, return_moment
 from recommendations.precompute import lists, pools, showable
 from recommendations.precompute.arranging import Source, arrange
 from recommendations.precompute.artefacts import Loaded
-from recommendations.precompute.lists import LIMIT, MODEL, POPULAR, SPARE, Draft
+from recommendations.precompute.lists import LIMIT, MODEL, POPULAR, SPARE, STATIC, Draft
 from recommendations.precompute.people import Person
 from recommendations.precompute.pools import Pools
 from recommendations.precompute.showable import ItemFacts
@@ -135,7 +135,10 @@ class _Making:
             limit=LIMIT,
             trace=self.trace,
         )
-        return Draft(person, POPULAR if is_cold else MODEL, tuple(_told(entry, locale) for entry in made))
+        source = MODEL
+        if is_cold:
+            source = STATIC if all(entry.part == "latest" for entry in made) else POPULAR
+        return Draft(person, source, tuple(_told(entry, locale) for entry in made))
 
     def _entries(self, kind: Kind, own: Sequence[Entry], because: Proposals | None, locale: str) -> Sequence[Entry]:
         if kind.kind == "for_you":

@@ -14,7 +14,8 @@ from core.errors import Conflict, NotFound
 from recommendations.ai import prompts
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.cache.form import HEAD, Provenance, StoredList, decode
-from recommendations.models import Placement, PlacementVersion
+from recommendations.models import Build, Placement, PlacementVersion
+from recommendations.placements.models import HOME
 from recommendations.placements.rules import Pin, Rules
 from recommendations.placements.versions import kept
 from recommendations.precompute import artefacts, fresh, lists, people, pinning, placing
@@ -198,14 +199,22 @@ def _would(asked: _Asked, trace: Trace) -> Chosen:
 
 
 def _loaded(asked: _Asked) -> Loaded:
-    build = asked.place.active_build
+    build = asked.place.active_build or _build_of_home(asked.tenant_id)
     if build is None or build.artefact is None:
-        raise Conflict("There is no build of this placement yet: nothing that a list could be made with.")
+        raise Conflict("There is no build yet: nothing that a list could be made with.")
     try:
         alone = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     except (OSError, UnreadableArtefact) as error:
         raise Conflict(f"Artefact #{build.artefact.pk} cannot be read: {error}") from error
     return fresh.with_fresh(alone, tenant_id=asked.tenant_id, build_id=build.pk)
+
+
+def _build_of_home(tenant_id: int) -> Build | None:
+    """What lists of a placement that is newer than the last build will be made with."""
+    with scope.tenant(tenant_id):
+        home = Placement.objects.select_related("active_build__artefact").filter(tenant_id=tenant_id, name=HOME)
+        found = home.order_by().first()
+    return found.active_build if found else None
 
 
 def _served(asked: _Asked) -> Chosen:

@@ -16,7 +16,16 @@ from recommendations.attribution import assignment, experiments, flush, outcomes
 from recommendations.attribution.recommendation_ids import make
 from recommendations.interactions.event import Event
 from recommendations.interactions.record import record
-from recommendations.models import EndUser, Experiment, ExperimentArm, Exposure, Item, Placement
+from recommendations.models import (
+    Artefact,
+    EndUser,
+    Experiment,
+    ExperimentArm,
+    Exposure,
+    Item,
+    Placement,
+    PlacementVersion,
+)
 from recommendations.precompute import uplift
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +164,18 @@ class TestVerdict:
 
         assert watch(crowd, experiment) is not None
         assert reread(experiment).verdict == f"Stopped: x{experiment.pk}b is worse in the guard metric."
+
+    def test_does_not_take_what_once_spoke_for_an_arm_for_a_broken_guard(self, crowd, collecting):
+        experiment = started(crowd, metric="conversion")
+        live(crowd, collecting, {"a": 0.10, "b": 0.09})
+        with scope.tenant(crowd.pk):
+            Experiment.objects.update(looks={f"x{experiment.pk}b": {"metric": 1.0, "guard": 1e-9}})
+
+        with scope.tenant(crowd.pk):
+            look = experiments.look(Experiment.objects.get(), now=START + timedelta(days=3))
+
+        assert look.against[0].guard.difference < 0
+        assert look.verdict == ""
 
     def test_stops_when_people_do_not_come_in_the_shares_that_were_set(self, crowd, collecting):
         experiment = started(crowd)
@@ -339,6 +360,41 @@ class TestUplift:
 
 
 class TestAdmin:
+    def test_refuses_an_arm_with_what_is_another_s(self, tenant, cast, admin_browser):
+        stranger = cast.globex.tenant
+        with scope.tenant(tenant.pk):
+            own = Placement.objects.get(tenant=tenant)
+            elsewhere = Placement.objects.create(tenant=tenant, name="cart")
+            version = PlacementVersion.objects.create(tenant=tenant, placement=elsewhere, number=1)
+        with scope.tenant(stranger.pk):
+            artefact = Artefact.objects.create(
+                tenant=stranger, file="f", items=1, people=1, interactions=1, size_bytes=1, train_seconds=1
+            )
+        sent = {
+            "tenant": tenant.pk,
+            "placement": own.pk,
+            "name": "Mixed up",
+            "metric": "click",
+            "horizon_hours": 24,
+            "alpha": "0.05",
+            "max_days": 28,
+            "arms-TOTAL_FORMS": 2,
+            "arms-INITIAL_FORMS": 0,
+            "arms-0-letter": "a",
+            "arms-0-percent": 50,
+            "arms-0-version": version.pk,
+            "arms-1-letter": "b",
+            "arms-1-percent": 50,
+            "arms-1-artefact": artefact.pk,
+        }
+
+        page = admin_browser.post(reverse("admin:recommendations_experiment_add"), sent).content.decode()
+
+        assert "another placement" in page
+        assert "belongs to another tenant" in page
+        with scope.tenant(tenant.pk):
+            assert not Experiment.objects.exists()
+
     def test_sets_up_starts_shows_and_ends(self, crowd, collecting, admin_browser):
         browser = admin_browser
         with scope.tenant(crowd.pk):

@@ -11,7 +11,8 @@ from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.models import AIBatch, AIBatchQuestion, AIBudget, AICall, AIReservation, AISent
 from recommendations.ai.prices import shipped_table
 from recommendations.ai.provider import Usage
-from recommendations.models import Build
+from recommendations.attribution import experiments
+from recommendations.models import Build, Experiment, ExperimentArm, Placement
 from recommendations.precompute import batching, lifecycle, plan, publish, reranking, scoring, training
 from tests.recommendations.precompute.generated import build_now, fill, lists_of, reread
 
@@ -74,6 +75,20 @@ def follow(tenant):
 
 
 class TestANight:
+    def test_leaves_people_of_an_experiment_in_their_arms_while_the_answers_wait(self, acme):
+        with scope.tenant(acme.pk):
+            place, _ = Placement.objects.get_or_create(tenant=acme, name="home")
+            experiment = Experiment.objects.create(tenant=acme, placement=place, name="AI or not")
+            for letter, ai in (("a", False), ("b", True)):
+                ExperimentArm.objects.create(tenant=acme, experiment=experiment, letter=letter, percent=50, ai=ai)
+        experiments.start(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
+
+        first = nightly(acme)
+
+        arms = {name: row.arm for name, row in lists_of(acme, first).items()}
+        assert set(arms.values()) == {f"x{experiment.pk}a", f"x{experiment.pk}b"}
+        assert first.outcomes["ai_skipped"]["batch"] == [*arms.values()].count(f"x{experiment.pk}b")
+
     def test_lists_come_first_and_answers_at_half_the_price(self, acme, simulated_ai):
         first = nightly(acme)
         assert simulated_ai.calls() == 0

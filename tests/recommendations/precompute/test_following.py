@@ -133,7 +133,7 @@ class TestArtefacts:
         with scope.tenant(tenant.pk):
             assert ExperimentArm.objects.get(experiment=experiment, letter="b").artefact_id == pinned.pk
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_make_the_lists_of_their_arm_while_they_can_be_read(self, acme):
         first = build_now(acme)
         happen(acme, "u0000", *(f"i{number:04d}" for number in range(20)))
@@ -161,7 +161,7 @@ class TestArtefacts:
         assert label not in {row.arm for row in third.values()}
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 class TestPrompts:
     def test_are_those_of_the_arm_in_calls_ledger_and_stored_answers(self, acme, simulated_ai):
         varied = {"rules": {"prompt": "rerank-variety-1"}}

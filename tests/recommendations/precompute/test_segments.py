@@ -92,7 +92,7 @@ def test_a_person_is_in_the_segments_that_the_rule_names(by, expected):
     assert subjects(by, segments=["a", "b"], attributes=attributes) == expected
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 def test_builds_make_lists_of_segments_and_cold_people_start_from_them(acme):
     with scope.tenant(acme.pk):
         for number, person in enumerate(EndUser.objects.order_by("pk")):

@@ -89,7 +89,7 @@ class TestPreview:
         again = seen(acme, number=1)
         assert (again.state, ids(again.served)) == ("serving", after)
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_writes_nothing_and_asks_neither_redis_nor_ai(self, acme):
         draft(acme, RULES)
         before = {key: redis.client().get(key) for key in redis.client().scan_iter("*:[lr]:*")}
@@ -103,7 +103,7 @@ class TestPreview:
 
         assert {key: redis.client().get(key) for key in redis.client().scan_iter("*:[lr]:*")} == before
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_is_of_this_moment(self, acme):
         now = clock.now()
         since, until = (now + timedelta(days=days) for days in (1, 2))
@@ -119,7 +119,7 @@ class TestPreview:
         assert not any("not pinned" in note for note in tomorrow.notes)
         assert "i0001" not in ids(today.served) + ids(today.would)
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_tells_of_people_without_a_list_and_of_what_was_chosen_since(self, acme):
         draft(acme, {"fallback": ["latest"], "exploration": 0})
         with scope.tenant(acme.pk):
@@ -130,11 +130,11 @@ class TestPreview:
         new, known = seen(acme, "new"), seen(acme)
 
         assert (new.served.degraded, new.served.source) == ("no_build", "popular")
-        assert new.would.source == "popular"
+        assert (new.would.source, {deed.rule for item in new.would.items for deed in item.rules}) == ("static", set())
         assert [each.rule for each in known.left_out if each.item_id == first] == ["consumed"]
         assert first not in ids(known.would)
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_names_what_there_is_not(self, acme, cast):
         with pytest.raises(NotFound, match="no draft"):
             seen(acme)
@@ -143,6 +143,10 @@ class TestPreview:
             seen(acme, number=7)
         with pytest.raises(NotFound, match="no end user"):
             seen(acme, "stranger")
+        versions.create_placement(tenant_id=acme.pk, name="shelf")  # newer than the build: as `home` will be
+        versions.draft(tenant_id=acme.pk, placement="shelf", rules={"hide": ["i0001"]}, now=clock.now())
+        shelf = preview(tenant_id=acme.pk, placement="shelf", number=1, user_id="u0001", now=clock.now())
+        assert (shelf.served.degraded, len(shelf.would.items)) == ("no_build", 20)
         stranger = cast.globex.tenant
         versions.create_placement(tenant_id=stranger.pk, name="home")
         draft(stranger, {})
@@ -158,7 +162,7 @@ class TestCommand:
         call_command("preview_placement", *arguments, stdout=out)
         return out.getvalue()
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_prints_both_sides_and_json(self, acme):
         draft(acme, RULES)
 
@@ -190,7 +194,7 @@ class TestAdmin:
         browser.force_login(user)
         return browser
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_shows_the_page_to_those_who_may_see_versions_and_people(self, acme):
         version = draft(acme, RULES)
         browser = self.browser("view_placementversion", "view_enduser", tenant=acme)
@@ -207,7 +211,7 @@ class TestAdmin:
         assert "There is no end user" in unknown
         assert "user &#x27;&lt;script&gt;" in unknown
 
-    @pytest.mark.drill
+    @pytest.mark.slow
     def test_is_closed_to_others(self, acme, cast):
         version = draft(acme, {})
         url = reverse("admin:recommendations_placementversion_preview", args=[version.pk])
