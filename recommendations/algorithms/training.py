@@ -30,6 +30,8 @@ ALWAYS = frozenset({"popularity", "recent_popularity"})
 # Able to answer "similar items", the better one first: the ridge of EASE keeps rare items from being everybody's
 # perfect neighbour, which a cosine does not.
 COMPARES_PAIRS = ("ease", "item_item")
+# What takes long where there are many items or people.
+COSTLY = frozenset({"ease", "past_to_next", "graph_filter", "als"})
 # What content weighs where the fold gave it nothing: more than what fills lists (recommender.FILL), and no more.
 WHISPER = 1e-4
 # Weights where the fold is too small to choose any: neighbours, with a little popularity for sparse histories.
@@ -72,7 +74,8 @@ def train(
         fold = make_fold(interactions, options)
         trial: dict[str, Fitted] = {name: ItemMatrix(block_of(matrix, places)) for name, matrix in content.items()}
         usable = [a for a in algorithms(options) if a.applies_to(fold.past, options)]
-        for index, algorithm in enumerate(usable):
+        # The cheap ones first: a short budget then leaves out few.
+        for index, algorithm in enumerate(sorted(usable, key=lambda each: each.name in COSTLY)):
             if not budget.may_try(algorithm.name, always=_always(algorithm)):
                 continue
             report(f"validation: fitting {algorithm.name}", 0.5 * index / len(usable))
@@ -88,16 +91,25 @@ def train(
         blend = _with_content(_blend(reads, choice), reads, choice, content)
         stage = _second_stage(choice, reads, blend, trial["popularity"], options, budget)
         trial.clear()
-        similar = _similar_from(usable)
         fitted: dict[str, Fitted] = {}
-        for index, algorithm in enumerate(wanted := _wanted(usable, blend, similar)):
-            if not budget.may_fit(algorithm.name, always=_always(algorithm) or algorithm.name == similar):
+        wanted = _wanted(usable, blend)
+        fallback = [each for each in usable if each.name == COMPARES_PAIRS[-1] and each not in wanted]
+        for index, algorithm in enumerate([*wanted, *fallback]):
+            # Something must compare items: the cheap way is there whatever the time, if the better one is not.
+            last = algorithm.name == COMPARES_PAIRS[-1] and not fitted.keys() & set(COMPARES_PAIRS)
+            if algorithm not in wanted and not last:
+                continue
+            if not budget.may_fit(algorithm.name, always=algorithm.family in ALWAYS or last):
                 continue
             report(f"fitting {algorithm.name}", 0.6 + 0.4 * index / len(wanted))
             fitted[algorithm.name] = _over_all(algorithm.fit(interactions, options), places, len(item_ids))
+        similar = next(name for name in COMPARES_PAIRS if name in fitted)
+        judgement = choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement
         if not all(read.algorithm in fitted or read.algorithm in content for read in blend):
-            stage = SecondStage.none("not all parts that it was taught with could be fitted in time")
-        blend = _without(blend, budget.skipped)
+            blend = _without(blend, budget.skipped)
+            judgement = choice.judgement_of([reads.index(read) for read in blend], np.array(list(blend.values())))
+            if stage.said:
+                stage = SecondStage.none("not all parts that it was taught with could be fitted in time")
         fitted |= {name: ItemMatrix(matrix) for name, matrix in content.items() if _is_read(name, blend)}
     report("trained", 1.0)
     return Artefact(
@@ -109,7 +121,7 @@ def train(
         | {"skipped": budget.skipped}
         | ({"parameters": dict(options.parameters)} if options.parameters else {})
         | ({"second_stage": stage.said} if stage.said else {}),
-        judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
+        judgement=judgement,
         ranker=stage.text,
         cold=_cold(fitted, content, places, len(item_ids)),
         texts=catalogue.text_index(item_ids, content[TEXT]) if catalogue and TEXT in content else None,
@@ -120,13 +132,15 @@ def _always(algorithm: Algorithm) -> bool:
     return algorithm.family in ALWAYS or algorithm.name == COMPARES_PAIRS[-1]
 
 
-def _wanted(usable: list[Algorithm], blend: dict[Read, float], similar: str) -> list[Algorithm]:
-    """Return what is to be fitted on everything, what weighs most first: it comes before the time runs out."""
+def _wanted(usable: list[Algorithm], blend: dict[Read, float]) -> list[Algorithm]:
+    """Return what is to be fitted on everything, what weighs most first: it comes before the time runs out. The best
+    that compares items is among it."""
+    compares = [name for name in COMPARES_PAIRS if any(each.name == name for each in usable)]
     weight: dict[str, float] = {}
     for read, share in blend.items():
         weight[read.algorithm] = weight.get(read.algorithm, 0.0) + share
-    wanted = [a for a in usable if a.family in ALWAYS or a.name == similar or a.name in weight]
-    return sorted(wanted, key=lambda a: (a.family not in ALWAYS, a.name != similar, -weight.get(a.name, 0.0)))
+    wanted = [a for a in usable if a.family in ALWAYS or a.name == compares[0] or a.name in weight]
+    return sorted(wanted, key=lambda a: (a.family not in ALWAYS, a.name != compares[0], -weight.get(a.name, 0.0)))
 
 
 def _without(blend: dict[Read, float], skipped: list[str]) -> dict[Read, float]:
@@ -232,12 +246,6 @@ def _blend(reads: list[Read], choice: Choice) -> dict[Read, float]:
     weights: Array = choice.weights
     blend = {read: float(weight) for read, weight in zip(reads, weights, strict=True) if weight > 0}
     return blend or dict(UNDECIDED)
-
-
-def _similar_from(usable: list[Algorithm]) -> str:
-    """Return the algorithm whose rows answer "similar items"."""
-    names = {algorithm.name for algorithm in usable}
-    return next(name for name in COMPARES_PAIRS if name in names)
 
 
 def _describe(

@@ -35,15 +35,18 @@ def main() -> None:
     """Import, then train in one process after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", action="store_true", help="used by the benchmark itself")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
     os.environ.setdefault("KEY_ENCRYPTION_KEYS", Fernet.generate_key().decode())
     django.setup()
-    if parser.parse_args().train:
+    asked = parser.parse_args()
+    if asked.train:
         _train()
         return
     _fill()
     failed = []
-    for name, settings in CASES.items():
+    for name in asked.cases:
+        settings = CASES[name]
         print(f"\n{name}", flush=True)
         command = [sys.executable, "-m", "tests.benchmarks.training_size", "--train"]
         ran = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=False)

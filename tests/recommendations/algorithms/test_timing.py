@@ -4,12 +4,16 @@ import itertools
 
 import pytest
 
+from recommendations.algorithms import hyperparameters
+from recommendations.algorithms.ease import Ease
 from recommendations.algorithms.history import histories_of
+from recommendations.algorithms.next_item import NextItem
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.recommender import Recommender
+from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.timing import Budget
 from recommendations.algorithms.training import train
-from tests.recommendations.algorithms.generated import interactions, tastes
+from tests.recommendations.algorithms.generated import interactions, tastes, walks
 
 
 def ticking(step):
@@ -53,3 +57,43 @@ def test_a_training_without_enough_time_still_serves(step):
     assert artefact.weights.sum() == pytest.approx(1.0)
     lists = Recommender(artefact).recommend(histories_of(data)[:5], limit=20)
     assert all(len(each.items) == 20 for each in lists)
+
+
+def test_what_compares_items_gives_way_to_what_is_cheaper():
+    """EASE had its trial and would take too long on everything: similar items come from neighbours."""
+    now = [0.0]
+
+    class Slow(Ease):
+        def fit(self, interactions, options):
+            now[0] += 30.0
+            return super().fit(interactions, options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hyperparameters, "ALGORITHMS", {**ALGORITHMS, "ease": Slow()})
+        artefact = train(interactions(tastes()), TrainingOptions(threads=1, seconds=60.0), timer=lambda: now[0])
+
+    assert "ease" in artefact.chosen["skipped"]
+    assert now[0] == 30.0
+    assert artefact.chosen["similar_from"] == "item_item"
+    assert "ease" not in artefact.fitted
+    assert len(Recommender(artefact).similar(0).items)
+
+
+def test_the_gate_hears_of_the_blend_that_is_left():
+    """With a part that was left out the judgement is that of the others, not of the blend with it."""
+    data = interactions(walks())
+    now = [0.0]
+
+    class Slow(NextItem):
+        def fit(self, interactions, options):
+            now[0] += 30.0
+            return super().fit(interactions, options)
+
+    slow = Slow(window=3, half_lives=(1.0, 3.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hyperparameters, "ALGORITHMS", {**ALGORITHMS, "next_item@3": slow})
+        left = train(data, TrainingOptions(threads=1, seconds=60.0), timer=lambda: now[0])
+
+    assert "next_item@3" in left.chosen["skipped"]
+    assert "next_item@3" in str(left.chosen["validation_ndcg@10"])
+    assert left.judgement.ndcg.mean() < left.chosen["validation_ndcg@10"]["blend"] - 0.05
