@@ -69,8 +69,9 @@ def render(*, chosen: Chosen, subject: Subject, options: Options, now: datetime)
 def render_many(
     *, tenant_id: int, chosen: Sequence[Chosen], subjects: Sequence[Subject], options: Options, now: datetime
 ) -> list[Answer]:
-    """A page of each, with as many statements as for one; only a filter that names the person asks for each."""
-    matcher = prepared_matcher(tenant_id=tenant_id, chosen=chosen, options=options, now=now)
+    """A page of each, with as many statements as for one, one more for each condition that a filter makes of people."""
+    user_ids = [subject.user_id for subject in subjects if subject.user_id is not None]
+    matcher = prepared_matcher(tenant_id=tenant_id, chosen=chosen, user_ids=user_ids, options=options, now=now)
     return _rendered(tenant_id, list(zip(chosen, subjects, strict=True)), options, now, matcher)
 
 
@@ -126,7 +127,9 @@ def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:
     return Matcher(tenant_id=tenant_id, category=options.category, node=node, now=now)
 
 
-def prepared_matcher(*, tenant_id: int, chosen: Sequence[Chosen], options: Options, now: datetime) -> Matcher:
+def prepared_matcher(
+    *, tenant_id: int, chosen: Sequence[Chosen], user_ids: Sequence[str], options: Options, now: datetime
+) -> Matcher:
     """The matcher for several lists, which asks about all their items at once.
 
     Raises: FilterRefused.
@@ -134,7 +137,7 @@ def prepared_matcher(*, tenant_id: int, chosen: Sequence[Chosen], options: Optio
     matcher = matcher_of(tenant_id=tenant_id, options=options, now=now)
     if matcher.narrows:
         lists = {id(each): each for one in chosen for each in (one.stored, one.spare) if each is not None}
-        matcher.prepare(entry["item_id"] for each in lists.values() for entry in each.entries())
+        matcher.prepare((entry["item_id"] for each in lists.values() for entry in each.entries()), user_ids)
     return matcher
 
 

@@ -233,12 +233,12 @@ def matching(
         return list(items.order_by("-created_at", "item_id").values_list("item_id", flat=True)[:limit])
 
 
-def person(*, tenant_id: int, user_id: str) -> language.Person:
-    """What conditions may ask of the person; nothing of somebody unknown."""
+def people(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, language.Person]:
+    """What conditions may ask of each; nothing of somebody unknown. One statement."""
     with scope.tenant(tenant_id):
-        rows = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).order_by()
-        row = rows.values_list("locale", "segments", "attributes").first()
-    return language.Person(user_id, *row) if row else language.Person(user_id)
+        rows = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=user_ids).order_by()
+        known = {row[0]: row for row in rows.values_list("user_id", "locale", "segments", "attributes")}
+    return {user_id: language.Person(*known.get(user_id, (user_id,))) for user_id in user_ids}
 
 
 def item_exists(*, tenant_id: int, item_id: str) -> bool:
