@@ -36,7 +36,7 @@ class RelatedPeopleView(ResourceView):
         query = pagination.known_parameters(request.query_params)
         limit = schema.read_limit(query.get("limit"))
         binding = f"related {tenant_id} {user_id}"
-        shown = cursor.read(query["cursor"], binding=binding, now=now) if query.get("cursor") else []
+        shown = cursor.read(query["cursor"], binding=binding, now=now) if "cursor" in query else []
         found = related.of_person(tenant_id=tenant_id, user_id=user_id)
         if found is None:
             raise NotFound("There is no such end user.")

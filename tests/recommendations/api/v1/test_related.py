@@ -73,7 +73,10 @@ class TestRelatedPeople:
         assert sorted(walked) == sorted(everybody)
         assert len(walked) == len(set(walked)) > 10
 
-    @pytest.mark.parametrize(("query", "name"), [("limit=0", "limit"), ("limit=101", "limit"), ("window=1d", "window")])
+    @pytest.mark.parametrize(
+        ("query", "name"),
+        [("limit=0", "limit"), ("limit=101", "limit"), ("cursor=", "cursor"), ("window=1d", "window")],
+    )
     def test_a_wrong_option_is_named(self, acme, query, name):
         answer = acme.http.get(f"{url('u0001')}?{query}")
 
