@@ -68,6 +68,15 @@ def vectors_of(
     return {key: unpacked(known[digest]) for key, digest in wanted.items() if digest in known}
 
 
+def stored(
+    *, tenant_id: int, model: str, dimensions: int, texts: Mapping[str, str], now: datetime
+) -> dict[str, NDArray[np.float32]]:
+    """Return the vectors that are there already, by the key of their text; nothing is asked or paid for."""
+    wanted = {key: digest_of(text, model=model, dimensions=dimensions) for key, text in texts.items() if text}
+    known = _known(tenant_id, set(wanted.values()), now.astimezone(UTC).date())
+    return {key: unpacked(known[digest]) for key, digest in wanted.items() if digest in known}
+
+
 def packed(vector: Iterable[float]) -> bytes:
     """Return a vector as it is stored, brought to length one."""
     values = np.asarray(list(vector), dtype=np.float64)

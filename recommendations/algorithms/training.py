@@ -206,13 +206,15 @@ def _over_all(fitted: Fitted, places: IntArray, count: int) -> Fitted:
 def _with_content(
     blend: dict[Read, float], reads: list[Read], choice: Choice, content: Mapping[str, Matrix]
 ) -> dict[Read, float]:
-    """Return the blend with a word for content where it earned none: too quiet to matter where anything else
+    """Return the blend with a word for each content that earned none: too quiet to matter where anything else
     speaks, and all there is for items that nobody has chosen."""
-    if not content or any(read.algorithm in content for read in blend):
-        return blend
-    candidates = [place for place, read in enumerate(reads) if read.algorithm in content]
-    best = max(candidates, key=lambda place: float(choice.ndcg[place]))
-    return {**blend, reads[best]: WHISPER}
+    heard = dict(blend)
+    for name in content:
+        if not _is_read(name, blend):
+            candidates = [place for place, read in enumerate(reads) if read.algorithm == name]
+            best = max(candidates, key=lambda place: float(choice.ndcg[place]))
+            heard[reads[best]] = WHISPER
+    return heard
 
 
 def _is_read(name: str, blend: dict[Read, float]) -> bool:

@@ -1,4 +1,4 @@
-"""The catalogue as a training takes it: the terms of every item that is not deleted."""
+"""The catalogue as a training takes it: the terms of every item that is not deleted, and what vectors say is near."""
 
 import structlog
 
@@ -6,6 +6,7 @@ from accounts import scope
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.terms import terms
 from recommendations.catalog.models import Item
+from recommendations.precompute import leases, semantic
 
 # Of a larger catalogue the items that changed last take part; the others are known by who chose them.
 MOST_ITEMS = 200_000
@@ -26,4 +27,5 @@ def read(*, tenant_id: int) -> Catalogue:
             documents.append(terms(title=title, description=description, categories=categories, attributes=attributes))
     if len(item_ids) == MOST_ITEMS:
         _log.warning("catalogue_bounded", items=MOST_ITEMS)
-    return Catalogue(tuple(item_ids), documents)
+    near = semantic.known_neighbours(tenant_id=tenant_id, item_ids=item_ids, now=leases.database_now())
+    return Catalogue(tuple(item_ids), documents, {} if near is None else {semantic.PART: near})

@@ -1,10 +1,11 @@
 """Similar items for those that nobody has chosen yet: neighbours by what their texts say.
 
 One chunk of a build, where AI_EMBEDDING_MODEL is set. The vectors are paid for once per text (`ai.vectors`), and the
-neighbours are computed here with the same sparse top-K code as every matrix.
+neighbours are computed here with the same sparse top-K code as every matrix. The next training takes the same
+neighbours as a part of its own, so that they count in people's lists as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,9 @@ from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.explain import explain
 from recommendations.ai.factory import build_embedder
 from recommendations.ai.gateway import AIGateway
-from recommendations.ai.release import released
+from recommendations.ai.release import Released, released
+from recommendations.algorithms.content import spread
+from recommendations.algorithms.dataset import Matrix
 from recommendations.algorithms.pruning import LARGEST_ENTRY
 from recommendations.algorithms.semantic import neighbours
 from recommendations.cache.form import Entry, Provenance
@@ -54,15 +57,7 @@ def of_cold_items(
     items = _items(build.tenant_id, now)
     if all(loaded.index(item_id) is not None for item_id in items):
         return []
-    texts = {
-        item_id: vectors.item_text(
-            title=row["title"],
-            description=row["description"],
-            categories=row["categories"],
-            attributes=choice.of_item(row["attributes"]),
-        )
-        for item_id, row in items.items()
-    }
+    texts = _texts(items, choice)
     found = vectors.vectors_of(
         embedder(),
         tenant_id=build.tenant_id,
@@ -100,6 +95,38 @@ def of_cold_items(
             )
         )
     return rows
+
+
+def known_neighbours(*, tenant_id: int, item_ids: Sequence[str], now: datetime) -> Matrix | None:
+    """The neighbours of these items by the vectors that earlier builds paid for, for a training; None without any."""
+    config, choice = AIConfiguration.from_settings(settings), released(tenant_id)
+    if not (config.configured and config.embedding_model and choice.enabled):
+        return None
+    found = vectors.stored(
+        tenant_id=tenant_id,
+        model=config.embedding_model,
+        dimensions=settings.AI_EMBEDDING_DIMENSIONS,
+        texts=_texts(_items(tenant_id, now), choice),
+        now=now,
+    )
+    place = {item_id: index for index, item_id in enumerate(item_ids)}
+    ids = sorted(item_id for item_id in found if item_id in place)
+    if len(ids) < 2:
+        return None
+    near = neighbours(np.stack([found[each] for each in ids]), LIMIT)
+    return spread(near, np.array([place[each] for each in ids], dtype=np.int32), len(item_ids))
+
+
+def _texts(items: Mapping[str, Mapping[str, Any]], choice: Released) -> dict[str, str]:
+    return {
+        item_id: vectors.item_text(
+            title=row["title"],
+            description=row["description"],
+            categories=row["categories"],
+            attributes=choice.of_item(row["attributes"]),
+        )
+        for item_id, row in items.items()
+    }
 
 
 def _items(tenant_id: int, now: datetime) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ import pytest
 
 from accounts import scope
 from recommendations.ai.models import AICall, AIRelease
-from recommendations.models import Item, ReferenceList
+from recommendations.models import Artefact, Item, ReferenceList
 from recommendations.precompute import semantic
 from tests.recommendations.precompute.generated import build_now, fill, stored
 
@@ -42,9 +42,16 @@ def test_new_items_have_neighbours_with_a_reason_and_are_paid_for_once(acme, sim
 
     asked = simulated_ai.calls("embeddings")
 
-    build_now(acme, ai=True)
+    again = build_now(acme, ai=True)
 
     assert simulated_ai.calls("embeddings") == asked >= 1
+    # The training of the second build has what the first one paid for.
+    with scope.tenant(acme.pk):
+        trained = Artefact.objects.order_by("pk").values_list("chosen", flat=True)
+        parts = [{name.partition("/")[0] for name in chosen["weights"]} for chosen in trained]
+    assert ["semantic" in each for each in parts] == [False, True]
+    assert all("text" in each for each in parts)
+    assert "semantic" in similar(acme, again)["new0"].parts
     with scope.tenant(acme.pk):
         assert AICall.objects.filter(purpose="embed").count() == asked
 
