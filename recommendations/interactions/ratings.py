@@ -6,7 +6,6 @@ from typing import Any
 from django.db import connection
 
 from accounts import scope
-from recommendations.catalog.models import Item
 
 RATING = "rating"
 _BELOW_OWN_MEAN = """
@@ -22,16 +21,17 @@ _BELOW_OWN_MEAN = """
     WHERE rated.value < rated.mean
 """
 
+_NAMES = "SELECT id, item_id FROM recommendations_item WHERE tenant_id + 0 = %(tenant)s AND id = ANY (%(items)s)"
+
 
 def lukewarm(*, tenant_id: int, user_pks: Collection[int]) -> dict[int, frozenset[str]]:
     """For each person the items that they rated below their own mean; nothing for people who rated none so."""
     parameters: dict[str, Any] = {"tenant": tenant_id, "people": list(user_pks), "rating": RATING}
-    with scope.tenant(tenant_id):
-        with connection.cursor() as cursor:
-            cursor.execute(_BELOW_OWN_MEAN, parameters)
-            rows = cursor.fetchall()
-        item_pks = {item_pk for _, item_pk in rows}
-        names = dict(Item.objects.filter(tenant_id=tenant_id, pk__in=item_pks).values_list("pk", "item_id"))
+    with scope.tenant(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_BELOW_OWN_MEAN, parameters)
+        rows = cursor.fetchall()
+        cursor.execute(_NAMES, {"tenant": tenant_id, "items": list({item_pk for _, item_pk in rows})})
+        names = dict(cursor.fetchall())
     found: dict[int, set[str]] = {}
     for user_pk, item_pk in rows:
         if item_pk in names:
