@@ -150,8 +150,9 @@ def settle(web, acme):
     """Waits until the worker has its artefact: what is measured is not its start."""
     people, items = names_of(acme.tenant)
     with Caller(web.port, acme.admin.token) as caller:
-        assert follow(caller, people[0]) != [GIVEN_UP_AFTER]
-        for person in people[1:5]:
+        tries = (follow(caller, person) for person in people[:4])
+        assert any(took != [GIVEN_UP_AFTER] for took in tries), "no worker"
+        for person in people[4:8]:
             plain(caller, person, items[0])
 
 
