@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -14,6 +15,17 @@ from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.pruning import pruned_product
 from recommendations.algorithms.spectrum import leading_vectors
+
+
+@cache
+def _solver() -> Any:
+    """Return the library's class; None where the shared library that it links against (libgomp.so.1) is missing, as in
+    slim images: a system check tells, and the other parts do without it."""
+    try:
+        from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
+    except ImportError:
+        return None
+    return AlternatingLeastSquares
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class AlternatingFactors:
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
         """The product is made in blocks of rows, yet costs items x items x factors."""
-        enough = min(interactions.user_count, interactions.item_count) > 2
+        enough = min(interactions.user_count, interactions.item_count) > 2 and _solver() is not None
         return enough and interactions.item_count <= options.max_blocked_items
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
@@ -47,9 +59,12 @@ class AlternatingFactors:
 
     def _factorise(self, matrix: Matrix, start: FloatArray, options: TrainingOptions) -> FloatArray:
         """Return (items, factors); people's factors are solved from the items' first, so only these need a start."""
+        solver = _solver()
+        if solver is None:
+            raise ValueError("als needs the shared library libgomp.so.1: ask applies_to first")
         # The library parallelises over rows itself and asks that BLAS does not.
         with threadpool_limits(limits=1, user_api="blas"):
-            model = AlternatingLeastSquares(
+            model = solver(
                 factors=start.shape[1],
                 regularization=self.l2,
                 iterations=self.iterations,

@@ -256,6 +256,8 @@ def _ranker(artefact: Artefact) -> Ranker | None:
         return None
     try:
         return Ranker(artefact.ranker)
+    except (ImportError, OSError):  # without a shared library that it links against
+        return None
     except ranking.UnreadableRanker as error:
         raise UnreadableArtefact(str(error)) from error
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from recommendations.algorithms import factors
 from recommendations.algorithms.factors import AlternatingFactors
 from recommendations.algorithms.options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, tastes
@@ -27,3 +28,11 @@ def test_steps_aside_where_the_product_of_all_pairs_costs_too_much():
 
     assert AlternatingFactors().applies_to(data, TrainingOptions())
     assert not AlternatingFactors().applies_to(data, TrainingOptions(max_blocked_items=10))
+
+
+def test_without_the_shared_library_it_does_not_apply(monkeypatch):
+    monkeypatch.setattr(factors, "_solver", lambda: None)
+
+    assert not AlternatingFactors().applies_to(interactions(tastes()), TrainingOptions())
+    with pytest.raises(ValueError, match=r"libgomp\.so\.1"):
+        AlternatingFactors().fit(interactions(tastes()), TrainingOptions())

@@ -5,6 +5,21 @@ from django.core.checks import run_checks
 from recommendations.precompute import checks
 
 
+class TestOpenMP:
+    def test_that_is_there_is_not_spoken_of(self):
+        assert checks.openmp_is_there() == []
+
+    def test_that_is_missing_is_a_warning_and_with_a_second_stage_an_error(self, settings, monkeypatch):
+        monkeypatch.setattr(checks, "_OPENMP", "libof_nobody.so.1")
+
+        (found,) = checks.openmp_is_there()
+        settings.RANKER = "lightgbm"
+        (refused,) = checks.openmp_is_there()
+
+        assert (found.is_serious(), refused.is_serious()) == (False, True)
+        assert "apt install libgomp1" in str(found.hint)
+
+
 class TestRanker:
     def test_is_not_asked_for_by_default(self):
         assert [each for each in run_checks() if each.id == checks.NO_RANKER] == []
