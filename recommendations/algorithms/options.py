@@ -41,8 +41,9 @@ class TrainingOptions:
             to keep it.
         validation_people: at most this many people choose the weights.
         ranker: the second stage that reorders the blend's best candidates, see algorithms.second_stage.
-        seconds: a training's time budget, 0 for none. Parts for which it does not suffice are left out, and named in
-            what was chosen; then the result depends on the machine. Popularity and neighbours are always fitted.
+        seconds: a training's time budget, 0 for none. Parts for which it does not suffice are left out, or serve as
+            they were on the fold, and are named in what was chosen; then the result depends on the machine. Popularity
+            and neighbours are always tried.
         parameters: what algorithms are fitted and read with in place of their defaults, see hyperparameters.
         l1: strength of the pull of blend weights towards zero.
         smallest_weight: blend weights below this share of their sum are dropped.

@@ -18,6 +18,7 @@ class Budget:
     seconds: float
     timer: Callable[[], float]
     skipped: list[str] = field(default_factory=list)
+    not_refitted: list[str] = field(default_factory=list)
     _started: float = 0.0
     _spent: dict[str, float] = field(default_factory=dict)
 
@@ -26,12 +27,12 @@ class Budget:
 
     def may_try(self, name: str, *, always: bool) -> bool:
         """Whether to fit this part on the fold; notes what is left out."""
-        return self._decide(name, always=always, enough=self._elapsed() <= TRIALS * self.seconds)
+        return self._decide(name, self.skipped, always=always, enough=self._elapsed() <= TRIALS * self.seconds)
 
     def may_fit(self, name: str, *, always: bool) -> bool:
-        """Whether there is time to fit it on everything, by how long its trial took; notes what is left out."""
+        """Whether there is time to fit it on everything, by how long its trial took; notes what is not."""
         expected = self._elapsed() + LONGER * self._spent.get(name, 0.0)
-        return self._decide(name, always=always, enough=expected <= self.seconds)
+        return self._decide(name, self.not_refitted, always=always, enough=expected <= self.seconds)
 
     def measured(self, name: str, since: float) -> None:
         """Note how long a trial took."""
@@ -40,8 +41,8 @@ class Budget:
     def _elapsed(self) -> float:
         return self.timer() - self._started
 
-    def _decide(self, name: str, *, always: bool, enough: bool) -> bool:
+    def _decide(self, name: str, noted: list[str], *, always: bool, enough: bool) -> bool:
         if always or enough or not self.seconds:
             return True
-        self.skipped.append(name)
+        noted.append(name)
         return False

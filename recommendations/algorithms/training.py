@@ -58,6 +58,9 @@ def train(
     3. Fit the chosen ones again on everything.
     4. Give the catalogue's other items their places, with content as all that is known of them.
 
+    Where the time budget does not suffice for a trial, the part is left out; where it does not suffice to fit a part
+    again, the part serves as it was fitted on the fold's past.
+
     Deterministic for equal arguments on one machine, unless the time budget runs out. Peak memory is that of one
     dense array within options.max_dense_items plus the sparse matrices.
 
@@ -90,26 +93,16 @@ def train(
         choice = choose(fold, trial, reads, options)
         blend = _with_content(_blend(reads, choice), reads, choice, content)
         stage = _second_stage(choice, reads, blend, trial["popularity"], options, budget)
-        trial.clear()
+        similar = next(name for name in COMPARES_PAIRS if name in trial)
         fitted: dict[str, Fitted] = {}
-        wanted = _wanted(usable, blend)
-        fallback = [each for each in usable if each.name == COMPARES_PAIRS[-1] and each not in wanted]
-        for index, algorithm in enumerate([*wanted, *fallback]):
-            # Something must compare items: the cheap way is there whatever the time, if the better one is not.
-            last = algorithm.name == COMPARES_PAIRS[-1] and not fitted.keys() & set(COMPARES_PAIRS)
-            if algorithm not in wanted and not last:
-                continue
-            if not budget.may_fit(algorithm.name, always=algorithm.family in ALWAYS or last):
-                continue
-            report(f"fitting {algorithm.name}", 0.6 + 0.4 * index / len(wanted))
-            fitted[algorithm.name] = _over_all(algorithm.fit(interactions, options), places, len(item_ids))
-        similar = next(name for name in COMPARES_PAIRS if name in fitted)
-        judgement = choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement
-        if not all(read.algorithm in fitted or read.algorithm in content for read in blend):
-            blend = _without(blend, budget.skipped)
-            judgement = choice.judgement_of([reads.index(read) for read in blend], np.array(list(blend.values())))
-            if stage.said:
-                stage = SecondStage.none("not all parts that it was taught with could be fitted in time")
+        wanted = _wanted(usable, blend, similar)
+        trial = {algorithm.name: trial[algorithm.name] for algorithm in wanted}
+        for index, algorithm in enumerate(wanted):
+            name, part = algorithm.name, trial.pop(algorithm.name)
+            if budget.may_fit(name, always=algorithm.family in ALWAYS):
+                report(f"fitting {name}", 0.6 + 0.4 * index / len(wanted))
+                part = algorithm.fit(interactions, options)
+            fitted[name] = _over_all(part, places, len(item_ids))
         fitted |= {name: ItemMatrix(matrix) for name, matrix in content.items() if _is_read(name, blend)}
     report("trained", 1.0)
     return Artefact(
@@ -118,10 +111,10 @@ def train(
         reads=tuple(blend),
         weights=np.array(list(blend.values())),
         chosen=_describe(fold.protocol, reads, choice, blend, similar)
-        | {"skipped": budget.skipped}
+        | {"skipped": budget.skipped, "not_refitted": budget.not_refitted}
         | ({"parameters": dict(options.parameters)} if options.parameters else {})
         | ({"second_stage": stage.said} if stage.said else {}),
-        judgement=judgement,
+        judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
         ranker=stage.text,
         cold=_cold(fitted, content, places, len(item_ids)),
         texts=catalogue.text_index(item_ids, content[TEXT]) if catalogue and TEXT in content else None,
@@ -132,26 +125,13 @@ def _always(algorithm: Algorithm) -> bool:
     return algorithm.family in ALWAYS or algorithm.name == COMPARES_PAIRS[-1]
 
 
-def _wanted(usable: list[Algorithm], blend: dict[Read, float]) -> list[Algorithm]:
-    """Return what is to be fitted on everything, what weighs most first: it comes before the time runs out. The best
-    that compares items is among it."""
-    compares = [name for name in COMPARES_PAIRS if any(each.name == name for each in usable)]
+def _wanted(usable: list[Algorithm], blend: dict[Read, float], similar: str) -> list[Algorithm]:
+    """Return what is to be fitted on everything, what weighs most first: it comes before the time runs out."""
     weight: dict[str, float] = {}
     for read, share in blend.items():
         weight[read.algorithm] = weight.get(read.algorithm, 0.0) + share
-    wanted = [a for a in usable if a.family in ALWAYS or a.name == compares[0] or a.name in weight]
-    return sorted(wanted, key=lambda a: (a.family not in ALWAYS, a.name != compares[0], -weight.get(a.name, 0.0)))
-
-
-def _without(blend: dict[Read, float], skipped: list[str]) -> dict[Read, float]:
-    """Return the blend of the other parts, weights summing to 1 again; neighbours where none is left."""
-    left = {read: weight for read, weight in blend.items() if read.algorithm not in skipped}
-    if len(left) == len(blend):
-        return blend
-    total = sum(left.values())
-    if total <= 2 * WHISPER:
-        return {Read("popularity", None): 1.0}
-    return {read: weight / total for read, weight in left.items()}
+    wanted = [a for a in usable if a.family in ALWAYS or a.name == similar or a.name in weight]
+    return sorted(wanted, key=lambda a: (a.family not in ALWAYS, -weight.get(a.name, 0.0)))
 
 
 def _second_stage(

@@ -84,13 +84,6 @@ class Choice:
     judgement: Judgement
     basis: Basis
 
-    def judgement_of(self, columns: Sequence[int], weights: Array) -> Judgement:
-        """Return what a blend of these reads would have been worth; nobody's word where the fold decided nothing."""
-        if not len(self.judgement.people):
-            return self.judgement
-        choices = self.basis.choices
-        return self.basis.judgement(choices.ndcg(choices.features[:, list(columns)] @ weights))
-
 
 def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
     """Cut the fold in canonical order with a fixed seed, so the same data always gives the same fold.

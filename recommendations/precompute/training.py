@@ -165,6 +165,8 @@ def _notes(trained: Trained | None) -> str:
         return ""
     skipped = ", ".join(trained.row.chosen.get("skipped", ()))
     late = [f"No time was left to train {skipped} (TRAIN_SECONDS)."] if skipped else []
+    if stale := ", ".join(trained.row.chosen.get("not_refitted", ())):
+        late.append(f"No time was left to train {stale} on everybody's last events too (TRAIN_SECONDS).")
     notes = [] if trained.verdict.publish else [f"Artefact #{trained.row.pk} was refused. {trained.verdict.reason}"]
     why = trained.row.chosen.get("second_stage", {}).get("why")
     stage = [f"The second stage (RANKER) was left out: {why}."] if why else []

@@ -7,13 +7,13 @@ import pytest
 from recommendations.algorithms import hyperparameters
 from recommendations.algorithms.ease import Ease
 from recommendations.algorithms.history import histories_of
-from recommendations.algorithms.next_item import NextItem
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.timing import Budget
 from recommendations.algorithms.training import train
-from tests.recommendations.algorithms.generated import interactions, tastes, walks
+from recommendations.algorithms.validation import make_fold
+from tests.recommendations.algorithms.generated import interactions, tastes
 
 
 def ticking(step):
@@ -43,7 +43,7 @@ class TestBudget:
         now[0] = 62.0
         assert not budget.may_fit("ease", always=False)
         assert budget.may_fit("popularity", always=True)
-        assert budget.skipped == ["als", "ease"]
+        assert (budget.skipped, budget.not_refitted) == (["als"], ["ease"])
 
 
 @pytest.mark.parametrize("step", [0.4, 5.0], ids=["some time", "hardly any"])
@@ -59,9 +59,9 @@ def test_a_training_without_enough_time_still_serves(step):
     assert all(len(each.items) == 20 for each in lists)
 
 
-def test_what_compares_items_gives_way_to_what_is_cheaper():
-    """EASE had its trial and would take too long on everything: similar items come from neighbours."""
-    now = [0.0]
+def test_what_cannot_be_fitted_again_serves_as_it_was_on_the_fold():
+    """EASE takes 30 of 60 seconds: there is time for its trial, and none for a second one."""
+    data, now = interactions(tastes()), [0.0]
 
     class Slow(Ease):
         def fit(self, interactions, options):
@@ -70,30 +70,12 @@ def test_what_compares_items_gives_way_to_what_is_cheaper():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hyperparameters, "ALGORITHMS", {**ALGORITHMS, "ease": Slow()})
-        artefact = train(interactions(tastes()), TrainingOptions(threads=1, seconds=60.0), timer=lambda: now[0])
+        artefact = train(data, TrainingOptions(threads=1, seconds=60.0), timer=lambda: now[0])
 
-    assert "ease" in artefact.chosen["skipped"]
     assert now[0] == 30.0
-    assert artefact.chosen["similar_from"] == "item_item"
-    assert "ease" not in artefact.fitted
-    assert len(Recommender(artefact).similar(0).items)
-
-
-def test_the_gate_hears_of_the_blend_that_is_left():
-    """With a part that was left out the judgement is that of the others, not of the blend with it."""
-    data = interactions(walks())
-    now = [0.0]
-
-    class Slow(NextItem):
-        def fit(self, interactions, options):
-            now[0] += 30.0
-            return super().fit(interactions, options)
-
-    slow = Slow(window=3, half_lives=(1.0, 3.0))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hyperparameters, "ALGORITHMS", {**ALGORITHMS, "next_item@3": slow})
-        left = train(data, TrainingOptions(threads=1, seconds=60.0), timer=lambda: now[0])
-
-    assert "next_item@3" in left.chosen["skipped"]
-    assert "next_item@3" in str(left.chosen["validation_ndcg@10"])
-    assert left.judgement.ndcg.mean() < left.chosen["validation_ndcg@10"]["blend"] - 0.05
+    assert artefact.chosen["not_refitted"] == ["ease"]
+    assert artefact.chosen["similar_from"] == "ease"
+    past = make_fold(data, TrainingOptions(threads=1)).past
+    expected = Ease().fit(past, TrainingOptions(threads=1)).values
+    assert abs(artefact.fitted["ease"].values - expected).max() == 0
+    assert artefact.judgement.ndcg.mean() == pytest.approx(artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5)
