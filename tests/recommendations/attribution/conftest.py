@@ -1,8 +1,12 @@
 """A tenant with lists, and a collector that sends when a test says so."""
 
 import pytest
+from django.test import Client
 
+from accounts import scope
+from accounts.models import User
 from recommendations.attribution.collector import collector
+from recommendations.models import Item, Placement
 from tests.recommendations.lists import publish
 
 ITEMS = [f"i{n:03}" for n in range(60)]
@@ -29,3 +33,22 @@ def collecting():
     collector.running = False
     collector._pages.clear()
     collector._unsent = None
+
+
+@pytest.fixture
+def tenant(cast):
+    """A tenant with a placement and an item."""
+    tenant = cast.acme.tenant
+    with scope.tenant(tenant.pk):
+        Placement.objects.create(tenant=tenant, name="home")
+        Item.objects.create(tenant=tenant, item_id="i")
+    return tenant
+
+
+@pytest.fixture
+def admin_browser(db):
+    """Logged in as somebody who may do everything."""
+    User.objects.create_superuser("root", "root@example.org", "correct horse battery staple")
+    browser = Client()
+    browser.login(username="root", password="correct horse battery staple")
+    return browser

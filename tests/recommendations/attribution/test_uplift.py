@@ -1,0 +1,91 @@
+"""What AI's gate is told by each build: what people did in the AI and the control arm, and what AI cost for them."""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts import scope
+from recommendations.ai.models import AICall, AIGate
+from recommendations.interactions.event import Event
+from recommendations.interactions.record import record
+from recommendations.models import EndUser, ExperimentArm, Exposure
+from recommendations.precompute import uplift
+from tests.recommendations.attribution.trials import START, draft, populate
+
+pytestmark = pytest.mark.django_db
+
+
+class TestUplift:
+    def test_hands_the_gate_what_people_did_by_segment(self, tenant, settings):
+        settings.AI_GATE_MINIMUM_CASES = 200
+        populate(tenant, 600)
+        with scope.tenant(tenant.pk):
+            people = list(EndUser.objects.order_by("pk"))
+            rows = []
+            for number, person in enumerate(people):
+                arm = "ai" if number % 2 else "control"
+                clicked = number % 20 < (6 if arm == "ai" else 2)
+                rows.append(
+                    Exposure(
+                        tenant=tenant,
+                        placement="home",
+                        arm=arm,
+                        week=START.date(),
+                        end_user=person,
+                        first_at=START,
+                        click_at=START + timedelta(hours=1) if clicked else None,
+                    )
+                )
+            Exposure.objects.bulk_create(rows)
+        # One person has a history before, and another a first event only after the page.
+        for name, moment in (("p0", START - timedelta(days=1)), ("p1", START + timedelta(hours=2))):
+            known = Event(name, "i", "view", None, moment, None, None, None, f"{int(moment.timestamp()):032x}")
+            record(tenant_id=tenant.pk, events=[known], now=START + timedelta(hours=3))
+
+        uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
+
+        with scope.tenant(tenant.pk):
+            (row,) = AIGate.objects.all()  # the one sparse person has nobody to be compared with
+        assert (row.segment, row.with_ai, row.control) == ("cold", 300, 299)
+        assert row.why == "worth"
+        assert row.uplift == pytest.approx(0.2, abs=0.04)
+
+    def test_charges_the_calls_for_people_in_experiments_to_them(self, tenant, settings):
+        settings.AI_GATE_MINIMUM_CASES = 200
+        experiment = draft(tenant)
+        with scope.tenant(tenant.pk):
+            ExperimentArm.objects.filter(experiment=experiment, letter="a").update(rules={"ai": False})
+            AICall.objects.create(
+                tenant=tenant,
+                day=START.date(),
+                at=START,
+                purpose="rerank",
+                model="m",
+                outcome="ok",
+                latency_ms=1,
+                simulated=False,
+                cost_nano_usd=4_000_000_000,
+            )
+        populate(tenant, 1600)
+        labels = ["ai", "control", f"x{experiment.pk}a", f"x{experiment.pk}b"]  # of which ai and b meet AI
+        with scope.tenant(tenant.pk):
+            Exposure.objects.bulk_create(
+                Exposure(
+                    tenant=tenant,
+                    placement="home",
+                    arm=labels[number % 4],
+                    week=START.date(),
+                    end_user=person,
+                    first_at=START,
+                    # The experiment's arms differ hugely; AI's do not differ at all.
+                    click_at=START + timedelta(hours=1) if labels[number % 4][-1] == "b" else None,
+                )
+                for number, person in enumerate(EndUser.objects.order_by("pk"))
+            )
+
+        uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
+
+        with scope.tenant(tenant.pk):
+            (row,) = AIGate.objects.all()
+        assert (row.with_ai, row.control, row.uplift) == (400, 400, 0)
+        assert row.cost_nano_usd == 2_000_000_000
