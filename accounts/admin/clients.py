@@ -85,5 +85,5 @@ class ApiClientAdmin(TenantAdmin):
         self.message_user(request, f"{len(chosen)} deactivated.")
 
     def _show(self, request: HttpRequest, issued: clients.IssuedSecret) -> None:
-        text = f"{issued.client.client_id}: the secret is {issued.secret} . It is shown this once; keep it now."
+        text = f"Client {issued.client.client_id}: the secret is {issued.secret} . It is shown this once; keep it now."
         self.message_user(request, text, messages.WARNING)

@@ -58,4 +58,6 @@ class SigningKeyAdmin(DeploymentAdmin):
         """Likewise."""
         fresh = key_ring.replace_compromised(now=clock.now())
         directory.load()
-        self.message_user(request, f"{fresh.kid} signs in 10 seconds; all earlier tokens end then.", messages.WARNING)
+        self.message_user(
+            request, f"Key {fresh.kid} signs in 10 seconds; all earlier tokens end then.", messages.WARNING
+        )

@@ -103,10 +103,10 @@ class WebhookEndpointAdmin(TenantNames, TenantAdmin):
         """A message of the type webhook.test; what became of it stands under deliveries."""
         for endpoint in queryset:
             delivery = send_to(endpoint, type="webhook.test", data={"by": "staff"}, now=clock.now())
-            self.message_user(request, f"{delivery.message_id} is on its way to {endpoint.url}.")
+            self.message_user(request, f"Message {delivery.message_id} is on its way to {endpoint.url}.")
 
     def _show(self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> None:
-        text = f"{endpoint.url}: the secret is {secret} . It is shown this once; keep it now."
+        text = f"Webhook {endpoint.url}: the secret is {secret} . It is shown this once; keep it now."
         self.message_user(request, text, messages.WARNING)
 
 

@@ -41,10 +41,12 @@ class PlacementAdmin(TenantAdmin):
             try:
                 version = versions.roll_back(tenant_id=placement.tenant_id, placement=placement.name, now=clock.now())
             except ServiceError as error:
-                self.message_user(request, f"{placement}: {error.detail}", messages.ERROR)
+                self.message_user(request, f"Placement {placement}: {error.detail}", messages.ERROR)
                 continue
             self.log_change(request, placement, f"Rolled back to version {version.number}.")
-            self.message_user(request, f"{placement}: version {version.number} is published; lists follow by a build.")
+            self.message_user(
+                request, f"Placement {placement}: version {version.number} is published; lists follow by a build."
+            )
 
 
 class PreviewForm(forms.Form):

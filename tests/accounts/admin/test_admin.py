@@ -221,6 +221,7 @@ class TestClients:
         with scope.tenant(cast.acme.tenant.pk):
             client = ApiClient.objects.get(name="shop")
 
+        assert f"Client {client.client_id}: the secret" in text  # to be copied as it stands, its letters too
         body = {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": found[1]}
         assert Client().post("/api/v1/auth/token", body, content_type="application/json").status_code == 200
         for again in (page(ApiClient, "changelist"), page(ApiClient, "change", client.pk)):
