@@ -50,7 +50,7 @@ class SigningKeyAdmin(DeploymentAdmin):
             self.message_user(request, pending.detail, messages.ERROR)
             return
         directory.load()
-        text = f"{fresh.kid} is published and signs from {fresh.signs_from:%Y-%m-%d %H:%M:%S} UTC."
+        text = f"Key {fresh.kid} is published and signs from {fresh.signs_from:%Y-%m-%d %H:%M:%S} UTC."
         self.message_user(request, text)
 
     @admin.action(permissions=["change"], description="Keys are in wrong hands: replace all, refuse every token")

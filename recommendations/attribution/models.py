@@ -93,6 +93,8 @@ class ItemStat(models.Model):
     shown = models.PositiveBigIntegerField(default=0)
 
     class Meta:
+        verbose_name = "item statistics"
+        verbose_name_plural = "item statistics"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["tenant", "day", "placement", "arm", "source", "item"], name="one_item_stat_per_day"

@@ -91,6 +91,7 @@ class Feedback(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
+        verbose_name_plural = "feedback"
         indexes: ClassVar = [models.Index(fields=["tenant", "due_at", "id"], name="feedback_due")]
 
     def __str__(self) -> str:

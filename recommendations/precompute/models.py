@@ -273,5 +273,9 @@ class RelatedPeople(models.Model):
     scores = ArrayField(models.SmallIntegerField())
     generated_at = models.DateTimeField()
 
+    class Meta:
+        verbose_name = "related people"
+        verbose_name_plural = "related people"
+
     def __str__(self) -> str:
         return f"{self.end_user_id}"
