@@ -76,6 +76,8 @@ class TestEvaluate:
 
         assert "Every row is a positive" in out.getvalue()
         assert "served: the blend" in out.getvalue()
+        assert "Against the best single part, " in out.getvalue()
+        assert "for the same people, not worse beyond noise" in out.getvalue()
         assert "By what was known of people" in out.getvalue()
         assert "ndcg@10" in out.getvalue()
 
