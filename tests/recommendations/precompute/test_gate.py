@@ -1,6 +1,7 @@
 """The quality gate in a build: a worse artefact does not serve, staff see why, and there is a way back."""
 
 import shutil
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -13,10 +14,22 @@ from django.urls import reverse
 from accounts import scope
 from accounts.models import User
 from core import clock
+from recommendations.algorithms.evaluation.bootstrap import Interval
+from recommendations.algorithms.recommender import Recommender
 from recommendations.models import Artefact, Build, Interaction, Placement, Tuning, UserList
-from recommendations.precompute import artefacts, lifecycle, publish, rollback, scoring, training
+from recommendations.precompute import (
+    artefacts,
+    lifecycle,
+    lists,
+    nearline,
+    people,
+    publish,
+    rollback,
+    scoring,
+    training,
+)
 from recommendations.precompute.pruning import prune
-from tests.recommendations.precompute.generated import build_now, reread
+from tests.recommendations.precompute.generated import build_now, happen, lists_of, reread, stored
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("committed_db")]
 
@@ -108,6 +121,31 @@ class TestSecondStage:
         build = build_now(acme)
 
         assert build.notes == "The second stage (RANKER) was left out: 40 people judge, and it takes 500."
+
+    def test_that_is_kept_orders_the_lists_of_builds_and_of_the_near_line(self, acme, settings, monkeypatch):
+        settings.RANKER = "lightgbm"
+        monkeypatch.setattr("recommendations.algorithms.training.FEWEST_PEOPLE", 20)
+        monkeypatch.setattr("recommendations.algorithms.second_stage.paired", lambda *_: Interval(0.1, 0.05, 0.15))
+        build = build_now(acme)
+        (row,) = artefacts_of(acme)
+        staged = artefacts.load(artefact_id=row.pk, file=row.file)
+        blend = replace(staged, recommender=Recommender(replace(staged.recommender.artefact, ranker="")))
+
+        def proposed(loaded, user_id):
+            person = people.read_named(tenant_id=acme.pk, user_id=user_id)
+            assert person is not None
+            (made,) = lists.propose(loaded=loaded, people=[person], withheld=set(), limit=20)
+            return [loaded.item_ids[item] for item in made.items]
+
+        def served(user_id):
+            return [entry["item_id"] for entry in stored(lists_of(acme, build)[user_id]).entries()[:20]]
+
+        somebody = "u0001"
+        assert row.chosen["second_stage"]["used"] is True
+        assert served(somebody) == proposed(staged, somebody) != proposed(blend, somebody)
+        person = happen(acme, somebody, proposed(staged, somebody)[0])
+        assert nearline.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
+        assert served(somebody) == proposed(staged, somebody) != proposed(blend, somebody)
 
 
 class TestTuning:
