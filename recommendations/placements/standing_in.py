@@ -33,7 +33,7 @@ def subjects(by: str, *, segments: Sequence[str], attributes: Mapping[str, Any])
 
 
 def instead(rules: Mapping[str, Any], segments: Sequence[str]) -> dict[str, Any]:
-    """What travels with an empty list: the order, the subjects of the person's segments, and what may not be shown.
+    """What travels with an empty list: the order, the subjects of the person's segments, what is hidden, the filter.
 
     `rules` are those that were stored, so they have been checked.
     """
@@ -42,4 +42,6 @@ def instead(rules: Mapping[str, Any], segments: Sequence[str]) -> dict[str, Any]
         found["segments"] = list(segments)
     if hidden := rules.get("hide"):
         found["hide"] = list(hidden)
+    if wanted := rules.get("filter"):
+        found["filter"] = wanted
     return found

@@ -5,7 +5,7 @@ and one statement for those that it does not hold. `pinned` are the placement's 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -14,15 +14,19 @@ import structlog
 
 from core.redis import RedisUnavailable
 from recommendations.cache import form, keys, store
-from recommendations.cache.form import StoredList
+from recommendations.cache.form import Entry, StoredList
+from recommendations.placements import language
 from recommendations.placements.rules import DEFAULT_FALLBACK
 from recommendations.serving import queries
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, withdrawn_of
+from recommendations.serving.matching import Matcher
 
 SEGMENT, TRENDING, POPULAR, PINNED, LATEST = "segment", "trending", "popular", "pinned", "latest"
 # Of the trending lists.
 WINDOW = "7d"
 LAST_RESORT_TTL_SECONDS = 10
+LATEST_REASON = "New in the catalogue"
+MOST = 100
 _REMEMBERED_MAX = 2_000
 _log = structlog.get_logger(__name__)
 _last_popular: dict[int, StoredList] = {}
@@ -74,6 +78,7 @@ class StandIns:
         self._held: dict[Pair, StoredList] = {} if popular is None else {(POPULAR, ""): popular}
         self._asked: set[Pair] = set(self._held)
         self._static: dict[tuple[str, bool], StoredList] = {}
+        self._matchers: dict[str, Matcher] = {}
         # Without Redis: of how many of the lists it is known what of them may not be shown, and what.
         self._looked_up: tuple[int, Mapping[str, float]] = (0, {})
 
@@ -118,6 +123,50 @@ class StandIns:
         if self._looked_up[0] < len(self._held):
             self._looked_up = len(self._held), withdrawn_of(self._tenant_id, self._held.values(), self._now)
         return self._looked_up[1]
+
+    def instead_of(self, user_id: str, why: queries.Missing) -> bytes:
+        """The list that is kept for somebody without one: an empty one, which says why and what stands in.
+
+        Where the placement has a filter it is what stands in as far as it meets it, then the newest items that do: a
+        list of its own, and empty only where nothing in the catalogue meets it.
+        """
+        wanted = why.instead.get("filter")
+        made = form.Provenance(why.build, 0, "static", self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), degraded=why.reason)
+        if not wanted:
+            return form.encode(provenance=made, owner=user_id, entries=[], reading=why.instead)
+        what, matcher = Instead.of(why.instead), self._matcher(wanted)
+        found, entries = self._meeting(matcher, user_id, why.reason, what)
+        if found is not None:
+            made = replace(made, source=found.provenance.source, artefact=found.provenance.artefact)
+        there = {entry.item_id for entry in entries} | set(what.hide)
+        newest = [item_id for item_id in matcher.latest(user_id) if item_id not in there]
+        entries += [Entry(item_id, 0.0, LATEST_REASON, (), LATEST) for item_id in newest[: MOST - len(entries)]]
+        until, reading = found.until if found else {}, None if entries else why.instead
+        return form.encode(provenance=made, owner=user_id, entries=entries, until=until, reading=reading)
+
+    def _meeting(
+        self, matcher: Matcher, user_id: str, reason: str, what: Instead
+    ) -> tuple[StoredList | None, list[Entry]]:
+        """What meets a filter of the first step before the newest items that has anything which does."""
+        self.load([Instead((step,), what.segments) for step in what.order])
+        for step in takewhile(lambda step: step != LATEST, what.order):
+            if step == PINNED:
+                lists = [self._last_resort(reason, pinned=True)]
+            else:
+                lists = [self._held[pair] for pair in what.common() if pair[0] == step and pair in self._held]
+            for stored in lists:
+                both = zip(stored.entries(), stored.parts, strict=True)
+                listed = [(entry, part) for entry, part in both if step != PINNED or part == PINNED]
+                kept = matcher.kept(user_id, [entry["item_id"] for entry, _ in listed]) - set(what.hide)
+                if entries := [_entry(entry, part) for entry, part in listed if entry["item_id"] in kept]:
+                    return stored, entries
+        return None, []
+
+    def _matcher(self, wanted: str) -> Matcher:
+        if wanted not in self._matchers:
+            node = language.parse(wanted)
+            self._matchers[wanted] = Matcher(tenant_id=self._tenant_id, category="", node=node, now=self._now)
+        return self._matchers[wanted]
 
     def _chosen(self, stored: StoredList, degraded: str | None, gone: Mapping[str, float], what: Instead) -> Chosen:
         return Chosen(stored, degraded, {**gone, **dict.fromkeys(what.hide, 0.0)} if what.hide else gone)
@@ -201,6 +250,11 @@ def refill(bodies: Sequence[tuple[str, bytes]], ttl_seconds: int) -> None:
 def forget() -> None:
     """Forgets what the process remembers."""
     _last_popular.clear()
+
+
+def _entry(entry: Mapping[str, Any], part: str) -> Entry:
+    evidence = tuple(each["item_id"] for each in entry["evidence"])
+    return Entry(entry["item_id"], entry["score"], entry["reason"], evidence, part)
 
 
 def _nothing(now: datetime) -> StoredList:

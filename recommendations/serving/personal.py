@@ -98,18 +98,19 @@ class _Asked:
         return self.fallbacks[key]
 
     def _from_postgres(self, user_ids: Sequence[str]) -> dict[str, StoredList]:
-        """The rows, put back into Redis; for nobody's row an empty list that says why, kept for half a minute."""
+        """The rows, put back into Redis; for nobody's row what says why and stands in, kept for half a minute."""
         rows = queries.user_lists(tenant_id=self.tenant_id, placement=self.placement, user_ids=user_ids)
         found: dict[str, StoredList] = {}
         known: list[tuple[str, bytes]] = []
         nobodys: list[tuple[str, bytes]] = []
+        others = StandIns(self.tenant_id, self.placement, self.now, self.redis_up, self.gone)
         for user_id in user_ids:
             row, name = rows[user_id], keys.user_list(self.tenant_id, self.placement, user_id)
             stored = queries.decoded(row) if isinstance(row, bytes) else None
             if isinstance(row, bytes) and stored is not None:
                 known.append((name, row))
             else:
-                raw = self._nothing(user_id, queries.Missing("no_build", 0) if isinstance(row, bytes) else row)
+                raw = others.instead_of(user_id, queries.Missing("no_build", 0) if isinstance(row, bytes) else row)
                 stored = form.decode(raw)
                 nobodys.append((name, raw))
             found[user_id] = stored
@@ -117,8 +118,3 @@ class _Asked:
             refill(known, store.REFILL_TTL_SECONDS)
             refill(nobodys, NEGATIVE_TTL_SECONDS)
         return found
-
-    def _nothing(self, user_id: str, why: queries.Missing) -> bytes:
-        made = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        provenance = form.Provenance(why.build, 0, "static", made, degraded=why.reason)
-        return form.encode(provenance=provenance, owner=user_id, entries=[], reading=why.instead)

@@ -224,7 +224,7 @@ def _served(asked: _Asked) -> Chosen:
         return _stand_ins(asked).choose("flag", USUAL)
     row = queries.user_lists(tenant_id=tenant_id, placement=name, user_ids=[user_id])[user_id]
     if isinstance(row, queries.Missing):
-        return _stand_ins(asked).choose(row.reason, Instead.of(row.instead))
+        return _chosen(asked, decode(_stand_ins(asked).instead_of(user_id, row)))
     stored = queries.decoded(row)
     return _stand_ins(asked).choose("no_build", USUAL) if stored is None else _chosen(asked, stored)
 

@@ -29,7 +29,10 @@ def acme(committed_db, cast):
     publish(tenant, people={"ann": ITEMS}, items=ITEMS, popular=ITEMS[1:], common=COMMON)
     with scope.tenant(tenant.pk):
         for number, item_id in enumerate(ITEMS):
-            Item.objects.filter(item_id=item_id).update(created_at=NOW + timedelta(minutes=number))
+            categories = ["odd"] if number % 2 else []
+            Item.objects.filter(item_id=item_id).update(
+                created_at=NOW + timedelta(minutes=number), categories=categories
+            )
         EndUser.objects.create(tenant=tenant, user_id="cem", segments=["silver", "gold"])
         EndUser.objects.create(tenant=tenant, user_id="dan", segments=["gold"], attributes={"country": ["fr", "de"]})
     instead.forget()
@@ -66,6 +69,17 @@ def got(member, user_id):
         ({"fallback": ["segment"]}, "nobody", ("static", "unknown_user", "i005")),  # nothing left: pinned, then latest
         ({"fallback": ["pinned", "popular"]}, "cem", ("static", "no_build", "i005")),
         ({"fallback": ["latest"]}, "nobody", ("static", "unknown_user", "i039")),
+        ({"filter": "categories contains 'odd'"}, "cem", ("popular", "no_build", "i011")),
+        ({"filter": "not item_id in ['i011', 'i012', 'i001']"}, "cem", ("popular", "no_build", "i002")),
+        (
+            {"filter": "item_id > 'i030' and user.user_id = 'dan'", "hide": ["i031"]},
+            "dan",
+            ("popular", "no_build", "i032"),
+        ),
+        ({"filter": "item_id < 'i004'", "fallback": ["pinned"]}, "cem", ("static", "no_build", "i003")),
+        ({"filter": "item_id < 'i009'", "fallback": ["pinned"]}, "cem", ("static", "no_build", "i005")),
+        ({"filter": "item_id = 'i033'", "fallback": ["trending"]}, "nobody", ("static", "unknown_user", "i033")),
+        ({"filter": "item_id = 'none'", "fallback": ["trending"]}, "nobody", ("popular", "unknown_user", "i031")),
         ({"hide": ["i011", "i012"]}, "cem", ("popular", "no_build", "i001")),
         ({"fallback": ["latest"], "hide": ["i039"]}, "cem", ("static", "no_build", "i038")),
     ],
@@ -96,9 +110,11 @@ def test_a_published_version_waits_for_its_build(acme):
     assert got(acme, "cem")[2] == "i031"
 
 
+@pytest.mark.parametrize("filtered", [False, True])
 @pytest.mark.parametrize("user_id", ["cem", "dan", "nobody"])
-def test_the_second_read_costs_no_sql_and_is_the_same(acme, user_id):
-    follow(acme, {"segment_by": "attributes.country", "fallback": ["segment", "trending", "popular"], "hide": ["i031"]})
+def test_the_second_read_costs_no_sql_and_is_the_same(acme, user_id, filtered):
+    rules = {"segment_by": "attributes.country", "fallback": ["segment", "trending", "popular"], "hide": ["i031"]}
+    follow(acme, rules | ({"filter": "categories contains 'odd'"} if filtered else {}))
     first = acme.http.get(URL.format(user_id))
 
     with CaptureQueriesContext(connection) as queries:
@@ -106,6 +122,10 @@ def test_the_second_read_costs_no_sql_and_is_the_same(acme, user_id):
 
     assert len(queries) == 0
     assert second.content == first.content
+    shown = [item["item_id"] for item in second.json()["items"]]
+    assert shown
+    if filtered:
+        assert all(int(item_id[1:]) % 2 for item_id in shown)
 
 
 def test_many_people_in_many_segments_cost_what_one_costs(acme, round_trips):
