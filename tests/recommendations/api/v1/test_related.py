@@ -25,7 +25,7 @@ def url(user_id):
 def acme(committed_db, cast):
     """Twenty people of four kinds, and one whom no training has seen."""
     fill(cast.acme.tenant, people=PEOPLE, items=40, cold=1)
-    build_now(cast.acme.tenant)
+    _write(cast.acme.tenant, read_window(tenant_id=cast.acme.tenant.pk).interactions(), clock.now())
     return cast.acme
 
 
