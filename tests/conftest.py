@@ -86,6 +86,7 @@ def _clean_process_state() -> None:
     from core import address_limits, redis
     from core.admission import fallback
     from recommendations.catalog import announcing
+    from recommendations.interactions import aftermath
     from recommendations.precompute import fresh, pools, together
     from recommendations.serving import session
 
@@ -95,6 +96,7 @@ def _clean_process_state() -> None:
     together.forget()
     fresh.forget()
     announcing.forget()
+    aftermath.forget()
     session.forget()
     fallback.buckets.clear()
     address_limits.buckets.clear()

@@ -1,9 +1,11 @@
 """What new events set off: people to rescore near line, and a tenant's first build."""
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 
@@ -14,6 +16,11 @@ from recommendations.interactions.models import Interaction
 
 # More people at once are left to one sweep, which takes them in chunks.
 MAX_SINGLE_RESCORES = 50
+# The share of the wait within which one message does for all; clocks may differ by a third of the wait, and what is
+# missed by more, the sweep finds.
+SHARED = 0.4
+_MOST_REMEMBERED = 10_000
+_asked: dict[int, float] = {}
 
 
 def mark_dirty(*, tenant_id: int, people: Collection[int], clean: Collection[int], now: datetime) -> None:
@@ -28,9 +35,29 @@ def mark_dirty(*, tenant_id: int, people: Collection[int], clean: Collection[int
     wait = settings.NEARLINE_DEBOUNCE_SECONDS
     if len(newly) > MAX_SINGLE_RESCORES:
         enqueue(SWEEP_DIRTY, countdown=wait)
+    elif newly:
+        transaction.on_commit(lambda: _ask(tenant_id, newly))
+
+
+def _ask(tenant_id: int, user_pks: Sequence[int], timer: Callable[[], float] = time.monotonic) -> None:
+    """Asks for near line, unless this process has asked for the tenant a moment ago.
+
+    The task of that moment has not begun; it takes everybody along who has waited for a while, as these will have. So
+    many events at once cost few messages.
+    """
+    wait: float = settings.NEARLINE_DEBOUNCE_SECONDS
+    now = timer()
+    if now - _asked.get(tenant_id, -wait) < wait * SHARED:
         return
-    for user_pk in newly:
-        enqueue(RESCORE, countdown=wait, tenant_id=tenant_id, user_pk=user_pk)
+    if len(_asked) >= _MOST_REMEMBERED:
+        _asked.clear()
+    _asked[tenant_id] = now
+    enqueue(RESCORE, countdown=wait, tenant_id=tenant_id, user_pks=user_pks)
+
+
+def forget() -> None:
+    """Forgets what this process has asked for."""
+    _asked.clear()
 
 
 def plan_first_build(*, tenant_id: int, new_events: int) -> None:

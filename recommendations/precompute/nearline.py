@@ -28,6 +28,9 @@ from recommendations.precompute.people import Person
 _log = structlog.get_logger(__name__)
 # People whom one task takes along where more wait than it was asked for.
 TOGETHER = 32
+# Those who have waited this share of the debounce come along: less than those have who share a message
+# (recommendations.interactions.aftermath).
+WAITED = 0.3
 # Version and list of somebody who has none yet.
 NOTHING: tuple[int, StoredList | None] = (0, None)
 # Writes a version of a list that follows the one that was read; whoever was quicker wins.
@@ -64,10 +67,12 @@ def rescore(*, tenant_id: int, user_pks: Collection[int]) -> int:
 
     Without an active build nothing happens, and they wait on. Raises: RedisUnavailable; they wait on as well.
     """
-    waited = settings.NEARLINE_DEBOUNCE_SECONDS / 2
+    waited = settings.NEARLINE_DEBOUNCE_SECONDS * WAITED
     claimed = people.claim(tenant_id=tenant_id, pks=user_pks, together=TOGETHER, waited=waited)
     if not claimed:
         return 0
+    if len(claimed) >= TOGETHER:
+        enqueue(RESCORE, tenant_id=tenant_id, user_pks=[])  # there may be more of them
     try:
         return _rescore(tenant_id, claimed)
     except BaseException:

@@ -24,19 +24,21 @@ from recommendations.interactions.ratings import lukewarm
 CLAIM_SECONDS = 60
 # The asked-for people are waited for where a transaction with new events holds them: it has not asked for them again.
 _CLAIM = """
-    WITH own AS (
+    WITH serving AS (
+        SELECT 1 FROM recommendations_placement AS place
+        JOIN recommendations_build AS build ON build.id = place.active_build_id
+        WHERE place.tenant_id = %(tenant)s AND build.artefact_id IS NOT NULL
+    ), own AS (
         SELECT id FROM recommendations_enduser
         WHERE tenant_id = %(tenant)s AND id = ANY (%(pks)s)
           AND dirty_at <= statement_timestamp() + make_interval(secs => %(claim)s / 2.0)
-          AND EXISTS (
-            SELECT FROM recommendations_placement AS place
-            JOIN recommendations_build AS build ON build.id = place.active_build_id
-            WHERE place.tenant_id = %(tenant)s AND build.artefact_id IS NOT NULL)
+          AND EXISTS (SELECT FROM serving)
         ORDER BY id FOR NO KEY UPDATE
     ), others AS (
         SELECT id FROM recommendations_enduser
         WHERE tenant_id = %(tenant)s AND id <> ALL (%(pks)s)
-          AND dirty_at <= statement_timestamp() - make_interval(secs => %(waited)s) AND EXISTS (SELECT FROM own)
+          AND dirty_at <= statement_timestamp() - make_interval(secs => %(waited)s)
+          AND EXISTS (SELECT FROM serving)
         ORDER BY dirty_at LIMIT %(room)s FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE recommendations_enduser AS person SET dirty_at = statement_timestamp() + make_interval(secs => %(claim)s)
@@ -104,8 +106,8 @@ def read_dirty(*, tenant_id: int, pks: Collection[int]) -> list[Person]:
 def claim(*, tenant_id: int, pks: Collection[int], together: int, waited: float) -> list[int]:
     """Takes those of the people who wait and whom nobody else makes lists for, until they are settled or released.
 
-    If there are any, others who have waited so many seconds come along, the longest first, up to `together` in all:
-    many people at once cost little more than one. Nobody is taken without a build that serves.
+    Others who have waited so many seconds come along, the longest first, up to `together` in all: many people at once
+    cost little more than one. Nobody is taken without a build that serves.
     """
     parameters: dict[str, Any] = {
         "tenant": tenant_id,

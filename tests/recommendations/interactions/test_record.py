@@ -12,7 +12,7 @@ from core import redis
 from recommendations.catalog import items
 from recommendations.catalog.models import EndUser, Item
 from recommendations.catalog.shapes import read_item
-from recommendations.interactions import event_types, jobs
+from recommendations.interactions import aftermath, event_types, jobs
 from recommendations.interactions.event import read_event
 from recommendations.interactions.models import EventType, Interaction
 from recommendations.interactions.record import record
@@ -151,8 +151,16 @@ class TestAftermath:
             _record(acme, [_event(kind="cart")])
 
         queued = _tasks(NEARLINE)
-        assert len(queued) == 2
-        assert all(jobs.RESCORE.encode() in raw for raw in queued)
+        assert len(queued) == 1  # for both
+        assert jobs.RESCORE.encode() in queued[0]
+
+    def test_people_within_a_part_of_the_wait_share_a_message(self, acme, django_capture_on_commit_callbacks):
+        asked = []
+        for moment in [100.0, 100.1, 100.25, 100.3, 100.5]:
+            with django_capture_on_commit_callbacks(execute=True):
+                aftermath._ask(acme, [1], timer=iter([moment]).__next__)
+            asked.append(len(_tasks(NEARLINE)))
+        assert asked == [1, 1, 2, 2, 3]
 
     def test_asks_for_one_sweep_for_many_people(self, acme, django_capture_on_commit_callbacks):
         with django_capture_on_commit_callbacks(execute=True):
