@@ -123,7 +123,16 @@ class _Making:
         sources = [Source(kind, self._entries(kind, entries, because, locale)) for kind in rules.kinds]
         if all(source.kind.kind != "for_you" for source in sources):
             sources.append(Source(Kind("for_you"), entries))
-        made = arrange(
+        made = self._arranged(sources, rules, person)
+        if len(made) < HEAD:
+            made = self._filled(made, rules, person)
+        source = MODEL
+        if is_cold:
+            source = STATIC if all(entry.part == "latest" for entry in made) else POPULAR
+        return Draft(person, source, tuple(_told(entry, locale) for entry in made))
+
+    def _arranged(self, sources: Sequence[Source], rules: Rules, person: Person) -> list[Entry]:
+        return arrange(
             sources=sources,
             rules=rules,
             facts=self.facts,
@@ -135,10 +144,14 @@ class _Making:
             limit=LIMIT,
             trace=self.trace,
         )
-        source = MODEL
-        if is_cold:
-            source = STATIC if all(entry.part == "latest" for entry in made) else POPULAR
-        return Draft(person, source, tuple(_told(entry, locale) for entry in made))
+
+    def _filled(self, made: list[Entry], rules: Rules, person: Person) -> list[Entry]:
+        """A list of which the rules left little, with what is popular and new as far as they let it in."""
+        listed = {entry.item_id for entry in made}
+        pools = (("popular", self.common.popular), ("latest", self.common.latest))
+        sources = [Source(Kind(kind), [entry for entry in pool if entry.item_id not in listed]) for kind, pool in pools]
+        more = self._arranged(sources, replace(rules, diversity=None, caps=(), fresh=None), person)
+        return [*made, *more][:LIMIT]
 
     def _entries(self, kind: Kind, own: Sequence[Entry], because: Proposals | None, locale: str) -> Sequence[Entry]:
         if kind.kind == "for_you":

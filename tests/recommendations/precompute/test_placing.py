@@ -86,6 +86,18 @@ class TestPlacements:
 
         assert all(int(item_id[1:]) % 4 == 1 for item_id in shown(http, "u0001", "home"))
 
+    def test_a_filter_that_leaves_little_of_what_is_proposed_is_met_by_new_items(self, acme, http):
+        with scope.tenant(acme.pk):
+            for number in range(25):
+                Item.objects.create(tenant=acme, item_id=f"n{number:02}", title=f"New {number}", categories=["new"])
+        publish_rules(acme, "home", {"filter": "categories contains 'new'"})
+        build_now(acme)
+
+        found = shown(http, "u0000", "home")
+
+        assert len(found) == 20
+        assert {item_id[0] for item_id in found} == {"n"}
+
     def test_near_line_follows_the_rules_too(self, acme, http):
         publish_rules(acme, "shelf", {"filter": ONLY_ONE})
         build_now(acme)
