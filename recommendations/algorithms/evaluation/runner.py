@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.evaluation.bootstrap import paired
+from recommendations.algorithms.evaluation.bootstrap import CONFIDENCE, paired
 from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
 from recommendations.algorithms.evaluation.protocols import Rows, split
 from recommendations.algorithms.hyperparameters import algorithms
@@ -118,15 +118,27 @@ def evaluate(
 
 
 def _leads(measured: dict[str, Measured], models: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Return the difference of NDCG@10 to the best single model and to what else could be served, with intervals."""
+    """Return the difference of NDCG@10 to the best single model and to what else could be served, with 95 % intervals.
+
+    The best model is picked by the very people that it is compared on, so some model looks good by luck: `worse` is
+    said only where the interval that holds for all of them together (Bonferroni 1936) lies below 0.
+    """
     means = {name: float(each.values["ndcg@10"].mean()) for name, each in measured.items() if len(each.known)}
     compared = [name for name in means if name == BLEND]
     if alone := [name for name in means if name in models]:
         compared.append(max(alone, key=lambda name: means[name]))
     leads = {}
     for name in compared:
-        found = paired(measured["served"].values["ndcg@10"], measured[name].values["ndcg@10"])
-        leads[name] = {"ndcg@10": found.mean, "ci": [found.low, found.high], "worse": found.high < 0}
+        ours, theirs = measured["served"].values["ndcg@10"], measured[name].values["ndcg@10"]
+        found = paired(ours, theirs)
+        picked_of = len(alone) if name in models else 1
+        wide = paired(ours, theirs, confidence=1 - (1 - CONFIDENCE) / picked_of)
+        leads[name] = {
+            "ndcg@10": found.mean,
+            "ci": [found.low, found.high],
+            "picked_of": picked_of,
+            "worse": wide.high < 0,
+        }
     return leads
 
 
