@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest
 SECONDS = sized(short=6.0, long=60.0)
 PER_SECOND = 50
 # Of the events, each so-manieth is followed to the list.
-FOLLOWED = 5
+FOLLOWED = sized(short=5, long=10)
 LOOKED_AFTER = 0.2
 BAR_SECONDS = 2.0
 GIVEN_UP_AFTER = 15.0
