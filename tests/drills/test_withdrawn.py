@@ -20,7 +20,7 @@ from tests.recommendations.precompute.generated import build_now, fill
 from tests.size import sized
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
-PEOPLE, ITEMS, READERS = 60, 160, 3
+PEOPLE, ITEMS, READERS = 60, 160, sized(short=2, long=3)
 TRIALS = sized(short=100, long=1_000)
 UNGUARDED = 20
 WAYS = ("hide", "delete", "end")
