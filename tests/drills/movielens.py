@@ -14,8 +14,8 @@ from recommendations.models import EndUser, Interaction, Item
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "movielens"
 
 
-def load(tenant: Tenant) -> int:
-    """Fills the tenant; returns the number of people."""
+def load(tenant: Tenant, *, people_limit: int | None = None) -> int:
+    """Fills the tenant, with the first so many people if a limit is given; returns the number of people."""
     with scope.tenant(tenant.pk):
         items = {
             row["item_id"]: Item(
@@ -29,9 +29,8 @@ def load(tenant: Tenant) -> int:
         }
         Item.objects.bulk_create(items.values(), batch_size=2000)
         events = list(_rows("events.csv.gz"))
-        people = {
-            name: EndUser(tenant=tenant, user_id=name) for name in dict.fromkeys(row["user_id"] for row in events)
-        }
+        names = list(dict.fromkeys(row["user_id"] for row in events))[:people_limit]
+        people = {name: EndUser(tenant=tenant, user_id=name) for name in names}
         EndUser.objects.bulk_create(people.values())
         kinds = resolve(tenant_id=tenant.pk, names={row["type"] for row in events})
         rows = (
@@ -45,7 +44,7 @@ def load(tenant: Tenant) -> int:
                 digest=f"{number:032x}",
             )
             for number, row in enumerate(events)
-            if row["item_id"] in items
+            if row["item_id"] in items and row["user_id"] in people
         )
         Interaction.objects.bulk_create(rows, batch_size=5000)
     return len(people)

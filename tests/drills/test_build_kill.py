@@ -15,11 +15,13 @@ from recommendations.precompute import lifecycle
 from recommendations.precompute.progress import progress
 from tests.drills import movielens
 from tests.recommendations.precompute.generated import lists_of, stored
+from tests.size import sized
 from tests.workers import processes
 from workers.schedules import schedule
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(400)]
 KILLS = 3
+PEOPLE = sized(short=250, long=610)
 MORE_SECONDS = 60.0
 # As in production: what a killed worker costs is its lease and the pause of the sweep.
 VARIABLES = {"BUILD_LEASE_SECONDS": str(settings.BUILD_LEASE_SECONDS), "BUILD_CHUNK_SIZE": "16"}
@@ -28,7 +30,7 @@ SWEEP_SECONDS = schedule()["resume-builds"]["schedule"]
 
 @pytest.fixture
 def people(cast):
-    return movielens.load(cast.acme.tenant)
+    return movielens.load(cast.acme.tenant, people_limit=PEOPLE)
 
 
 @pytest.fixture
