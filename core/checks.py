@@ -27,7 +27,7 @@ ONE_ROLE = "core.W001"
 ANY_HOST = "core.W002"
 EXEMPT_ROLE = "core.W003"
 TOO_FEW_PROCESSES = "core.W004"
-LOCAL_WEBHOOKS = "core.W004"
+LOCAL_WEBHOOKS = "core.W005"
 
 _HINT = "docs/operations/config.md"
 _MINIMUM_SECRET = 50
