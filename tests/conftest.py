@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
+from tests.size import LONG
+
 # The first process names the run; those that it starts inherit the name.
 TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
 pytest_plugins = ["tests.fakes.openai_fixture"]
@@ -38,6 +40,13 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         connections.close_all()
     with _admin() as connection:
         connection.execute(_statement("DROP DATABASE {} WITH (FORCE)", name))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The short form does not skip what only the long one has: a skip says that something lacks."""
+    out = [] if LONG else [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
 
 
 def pytest_sessionfinish() -> None:

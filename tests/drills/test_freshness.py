@@ -137,7 +137,7 @@ def test_an_event_is_in_the_list_within_two_seconds(acme, tmp_path):
         assert newcomer < GIVEN_UP_AFTER
 
 
-@pytest.mark.skipif(not LONG, reason="half a minute: in the long form only")
+@pytest.mark.long  # half a minute
 def test_where_near_line_is_late_the_drill_fails(acme, tmp_path):
     """The proof that it can: where near line waits five seconds, no event is in its list after two."""
     with serving(tmp_path, NEARLINE_DEBOUNCE_SECONDS="5") as (web, _):
@@ -195,7 +195,7 @@ class TestItems:
                 assert follow(caller, fan) != [GIVEN_UP_AFTER]
                 assert "new" in listed(caller, fan)
 
-    @pytest.mark.skipif(not LONG, reason="waits for a sweep: in the long form only")
+    @pytest.mark.long  # waits for a sweep
     def test_a_lost_message_and_a_killed_worker_cost_a_sweep(self, acme, tmp_path):
         with serving(tmp_path, workers=0, beat=True) as (web, _), Caller(web.port, acme.admin.token) as caller:
             put(caller, "new", kind=2)
