@@ -24,6 +24,13 @@ ONE_PAGE = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _more_than_a_page(service):
+    """Lists for everybody may be some seconds old, and so must have two pages from the first read on."""
+    for number in range(3):
+        requests.prepare(service, service.cast.acme.admin.token, Ids(f"first-{number}", f"first-{number}"))
+
+
 def _sent(service, operation: Operation) -> requests.Sent:
     ids, token = Ids.of(operation), service.cast.acme.admin.token
     requests.prepare(service, token, ids)

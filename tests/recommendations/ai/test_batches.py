@@ -19,7 +19,7 @@ QUESTIONS, BUILD = 8, 7
 
 
 @pytest.fixture
-def make_desk(configuration, openai_simulator):
+def make_desk(configuration, openai_simulator, redis_server):
     made = []
 
     def make(**changes):
