@@ -18,6 +18,8 @@ from tests.size import LONG
 
 # The first process names the run; those that it starts inherit the name.
 TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
+# What migrations fill.
+MIGRATED = ("django_migrations", "django_content_type", "auth_permission")
 pytest_plugins = ["tests.fakes.openai_fixture"]
 
 
@@ -159,15 +161,26 @@ def storage_folder() -> Path:
 
 
 def empty_database() -> None:
-    """Takes every row away, as the owner, and every stored file: the next rows get the same keys."""
+    """Takes every row away, as the owner, and every stored file; the next rows get the first keys again.
+
+    Row by row from the tables that have any: to truncate all of them takes ten times as long.
+    """
     shutil.rmtree(storage_folder(), ignore_errors=True)
-    with psycopg.connect(owner_url(), autocommit=True) as owner:
-        tables = owner.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN"
-            " ('django_migrations', 'django_content_type', 'auth_permission')"
-        ).fetchall()
-        names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in tables)
-        owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+    with psycopg.connect(owner_url()) as owner:
+        owner.execute("SELECT set_config('docent.scope', 'all', true)")
+        tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        looks = [
+            sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(name, sql.Identifier(name))
+            for (name,) in tables
+            if name not in MIGRATED
+        ]
+        for (name,) in owner.execute(sql.SQL(" UNION ALL ").join(looks)).fetchall():
+            owner.execute(_statement("DELETE FROM {}", name))
+        owner.execute(
+            "SELECT setval(format('%%I', sequencename)::regclass, 1, false) FROM pg_sequences"
+            " WHERE schemaname = 'public' AND last_value IS NOT NULL AND sequencename <> ALL(%s)",
+            [[f"{name}_id_seq" for name in MIGRATED]],
+        )
 
 
 def owner_url() -> str:

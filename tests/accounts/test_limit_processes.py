@@ -28,7 +28,9 @@ def rejected(web):
     )
 
 
-@pytest.mark.parametrize("calls", [40, pytest.param(400, marks=pytest.mark.drill)])
+@pytest.mark.parametrize(
+    "calls", [pytest.param(40, marks=pytest.mark.slow), pytest.param(400, marks=pytest.mark.drill)]
+)
 def test_is_exact_over_two_processes_and_holds_after_retry_after(committed_db, cast, tmp_path, calls):
     with scope.all_tenants("test: a hundred a minute for each"):
         Plan.objects.update(read_per_minute=100, read_burst=100)

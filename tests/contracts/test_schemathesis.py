@@ -48,6 +48,7 @@ def run(service: Service, *, phases: str, examples: int, seed: int) -> tuple[int
     return int(made[1]), told
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_few_examples_of_every_operation_keep_the_contract(service):
     made, _ = run(service, phases="examples,fuzzing,stateful", examples=5, seed=1)

@@ -72,6 +72,7 @@ class TestJudge:
         assert judgement([0.1]).people.tolist() == [digest("u0")]
 
 
+@pytest.mark.slow
 class TestTraining:
     @pytest.mark.parametrize("rows", [walks(), tastes()], ids=["order", "taste"])
     def test_on_shuffled_data_is_refused_and_on_a_little_less_data_is_not(self, rows):

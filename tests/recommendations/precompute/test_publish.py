@@ -151,6 +151,7 @@ class TestRedisAway:
 
 
 class TestWithdrawnItems:
+    @pytest.mark.slow
     def test_are_forgotten_when_no_list_can_hold_them_any_more(self, acme):
         build_now(acme)
         with scope.tenant(acme.pk):
@@ -176,6 +177,7 @@ class TestWithdrawnItems:
         assert availability.parse(availability.snapshot(acme.pk)) == {"i0000": 0.0}
 
 
+@pytest.mark.slow
 class TestPrune:
     def test_keeps_two_builds_with_all_they_need(self, acme, settings):
         settings.ARTEFACT_KEEP = 2

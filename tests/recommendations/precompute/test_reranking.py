@@ -61,6 +61,7 @@ class TestWithAI:
         assert (build.ai_calls, build.outcomes["ai_meant"], build.ai_simulated) == (PEOPLE, PEOPLE, True)
         assert simulated_ai.calls() == PEOPLE
 
+    @pytest.mark.slow
     def test_evidence_names_items_that_the_person_had(self, acme, simulated_ai):
         listed = stored(lists_of(acme, build_now(acme, ai=True))["u0000"])
 

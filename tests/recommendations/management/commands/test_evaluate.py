@@ -37,6 +37,7 @@ def events_file(tmp_path):
 
 
 class TestEvaluate:
+    @pytest.mark.slow
     def test_a_file_needs_no_database(self, events_file):
         environment = {**os.environ, "DATABASE_URL": "postgresql://none@127.0.0.1:1/none", "DATABASE_OWNER_URL": ""}
         ran = subprocess.run(
