@@ -36,7 +36,8 @@ def live(tenant, collecting, rates, *, seed=1, kind="click", only=None):
 
     Exactly so often, since who is in which arm differs with the tenant's and the experiment's numbers.
     """
-    seen, events = Counter(), []
+    seen: Counter[str] = Counter()
+    events = []
     for number, (person, found) in enumerate(assigned(tenant).items()):
         if found is None or (only and not only(person, found)):
             continue
