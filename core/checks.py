@@ -23,6 +23,7 @@ BAD_ORIGIN = "core.E004"
 BAD_SECRET_KEY = "core.E005"  # noqa: S105  # an id, not a secret
 BAD_BROKER_URL = "core.E006"
 NO_HOSTS = "core.E007"
+PUBLIC_SECRET_KEY = "core.E008"  # noqa: S105  # an id, not a secret
 ONE_ROLE = "core.W001"
 ANY_HOST = "core.W002"
 EXEMPT_ROLE = "core.W003"
@@ -109,6 +110,16 @@ def secret_key_is_secret(**_: Any) -> list[CheckMessage]:
         return []
     text = f"SECRET_KEY must be at least {_MINIMUM_SECRET} random characters; it has {length}."
     return [Error(text, hint=f"Set SECRET_KEY, or SECRET_KEY_FILE ({_HINT}).", id=BAD_SECRET_KEY)]
+
+
+@register()
+def published_key_stays_here(**_: Any) -> list[CheckMessage]:
+    """Whoever can read this project's source could sign sessions and cursors."""
+    if not settings.SECRET_KEY_IS_PUBLIC or settings.LISTEN_HOST in ("127.0.0.1", "::1", "localhost"):
+        return []
+    text = f"The server would listen on {settings.LISTEN_HOST} with a SECRET_KEY that stands in the project's source."
+    hint = f"Set SECRET_KEY (`make up` makes one), or listen on the loopback address ({_HINT})."
+    return [Error(text, hint=hint, id=PUBLIC_SECRET_KEY)]
 
 
 @register()

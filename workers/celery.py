@@ -14,10 +14,31 @@ from core import redis
 from workers import queues, schedules
 from workers.base import DocentTask
 
+
+def _broker(*, worker: bool) -> dict[str, Any]:
+    """Celery's settings for the broker, from ours.
+
+    A URL that nobody can use is reported by the system checks (core.E003, core.E006), which run after this module was
+    imported: no traceback may come before them, and nothing is sent anywhere.
+    """
+    try:
+        url = redis.broker_url(settings.CELERY_BROKER_URL)
+        return {
+            "broker_url": url,
+            # Celery prefers the variable CELERY_BROKER_URL, in which our own URL forms stand, to `broker_url`; not to
+            # these two, which are what it connects with.
+            "broker_read_url": url,
+            "broker_write_url": url,
+            "broker_use_ssl": redis.broker_tls(settings.CELERY_BROKER_URL),
+            "broker_transport_options": redis.broker_options(worker=worker),
+        }
+    except ValueError:
+        return dict.fromkeys(("broker_url", "broker_read_url", "broker_write_url"), "unusable://")
+
+
 app = Celery("docent", task_cls=DocentTask)
 app.conf.update(
-    broker_url=redis.broker_url(settings.CELERY_BROKER_URL),
-    broker_transport_options=redis.broker_options(worker=False),
+    **_broker(worker=False),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     result_backend=None,
@@ -64,7 +85,7 @@ app.conf.update(
 @celeryd_init.connect
 def _as_worker(conf: Any, **_: Any) -> None:
     """A worker waits for its broker; a web process must not."""
-    conf.broker_transport_options = redis.broker_options(worker=True)
+    conf.update(_broker(worker=True))
 
 
 @setup_logging.connect

@@ -6,7 +6,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-manage.py-without-a-running-servic
 
 from config import env
 from config.settings.base import *
-from config.settings.base import STATIC_ROOT, VAR_DIR
+from config.settings.base import SECRET_KEY, STATIC_ROOT, VAR_DIR
 
 if (_secret := VAR_DIR / "secrets" / "secret_key").exists() and "SECRET_KEY_FILE" not in os.environ:
     SECRET_KEY = _secret.read_text(encoding="utf-8").strip()
@@ -14,6 +14,7 @@ if (_keys := VAR_DIR / "secrets" / "key_encryption_keys").exists() and "KEY_ENCR
     KEY_ENCRYPTION_KEYS = [_keys.read_text(encoding="utf-8").strip()]
 
 PRODUCTION = False
+SECRET_KEY_IS_PUBLIC = SECRET_KEY.startswith("only-for-manage.py")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0

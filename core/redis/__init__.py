@@ -2,7 +2,7 @@
 
 from core.redis.access import CacheConnectionFactory, RedisUnavailable, breaker, call, client, read, warm_up
 from core.redis.address import parse
-from core.redis.broker import broker_options, broker_url
+from core.redis.broker import broker_options, broker_tls, broker_url
 from core.redis.connection import connect, options
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "RedisUnavailable",
     "breaker",
     "broker_options",
+    "broker_tls",
     "broker_url",
     "call",
     "client",

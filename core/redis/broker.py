@@ -1,26 +1,45 @@
 """Celery's connection to its broker, from the same URL forms and with the same limits as our own client."""
 
+import ssl
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 
 from core.redis.address import Address, parse
 from core.redis.connection import SENTINEL_OPTIONS, options
 
+_VERIFICATION = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE}
+
 
 def broker_url(url: str) -> str:
-    """The URL as kombu reads it: it wants a Sentinel one spelt out for each host.
+    """The URL as kombu reads it: one for each Sentinel, and without options that kombu reads otherwise than redis-py.
 
     Raises: ValueError for a URL that core.redis.address refuses, and for a cluster's: Celery cannot use one.
     """
     address = parse(url)
     if address.kind == "cluster":
         raise ValueError("Celery cannot use a Redis Cluster: name a server of its own.")
-    if address.kind == "plain":
-        return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix:") else url
+    if address.kind == "unix":
+        return f"redis+socket://{_credentials(address)}{quote(address.path)}?virtual_host={address.database}"
+    scheme = "sentinel" if address.kind == "sentinel" else "rediss" if address.tls else "redis"
     return ";".join(
-        f"sentinel://{_credentials(url)}{_bracketed(host)}:{port}/{address.database}" for host, port in address.hosts
+        f"{scheme}://{_credentials(address)}{_bracketed(host)}:{port}/{address.database}"
+        for host, port in address.hosts
     )
+
+
+def broker_tls(url: str) -> dict[str, Any] | None:
+    """Celery's `broker_use_ssl`: None without TLS. Left to itself kombu would verify no certificate, and would speak to
+    the master behind Sentinels without TLS.
+
+    Raises: ValueError for a URL that core.redis.address refuses.
+    """
+    address = parse(url)
+    if not address.tls:
+        return None
+    found = {"ssl_cert_reqs": "required", **address.tls_options}
+    return {**found, "ssl_cert_reqs": _VERIFICATION[str(found["ssl_cert_reqs"])]}
 
 
 def broker_options(*, worker: bool) -> dict[str, Any]:
@@ -28,6 +47,8 @@ def broker_options(*, worker: bool) -> dict[str, Any]:
 
     The restore settings hand the tasks of a killed worker out again as soon as their visibility ends; the defaults
     look only every hundred seconds and at ten tasks (kombu 5.7).
+
+    Raises: ValueError for a URL that core.redis.address refuses.
     """
     ours = options()
     found: dict[str, Any] = {
@@ -52,15 +73,14 @@ def broker_options(*, worker: bool) -> dict[str, Any]:
 
 def _sentinel(address: Address) -> dict[str, Any]:
     password = settings.REDIS_SENTINEL_PASSWORD or None
-    return {
-        "master_name": address.master,
-        "sentinel_kwargs": {**SENTINEL_OPTIONS, "password": password, "ssl": address.tls},
-    }
+    tls = {"ssl": True, **address.tls_options} if address.tls else {}
+    return {"master_name": address.master, "sentinel_kwargs": {**SENTINEL_OPTIONS, "password": password, **tls}}
 
 
-def _credentials(url: str) -> str:
-    given, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
-    return given + at
+def _credentials(address: Address) -> str:
+    if address.username is None and address.password is None:
+        return ""
+    return f"{quote(address.username or '', safe='')}:{quote(address.password or '', safe='')}@"
 
 
 def _bracketed(host: str) -> str:

@@ -49,7 +49,7 @@ def connect(url: str) -> redis.Redis | RedisCluster:
     if address.kind == "cluster":
         return _cluster(address)
     extra = options()
-    if url.startswith("unix:"):
+    if address.kind == "unix":
         for tcp_only in ("socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"):
             del extra[tcp_only]
     pool = redis.BlockingConnectionPool.from_url(
@@ -69,14 +69,14 @@ def _sentinel(address: Address) -> redis.Redis:
             **SENTINEL_OPTIONS,
             "retry": Retry(NoBackoff(), 0),
             "password": settings.REDIS_SENTINEL_PASSWORD or None,
-            "ssl": address.tls,
+            **_tls(address),
         },
         username=address.username,
         password=address.password,
         db=address.database,
         max_connections=settings.REDIS_MAX_CONNECTIONS,
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        **({"ssl": True} if address.tls else {}),
+        **_tls(address),
         **options(),
     )
     return cast(redis.Redis, watchers.master_for(address.master))  # type: ignore[no-untyped-call]
@@ -88,10 +88,14 @@ def _cluster(address: Address) -> RedisCluster:
         startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],  # type: ignore[no-untyped-call]
         username=address.username,
         password=address.password,
-        ssl=address.tls,
         max_connections=settings.REDIS_MAX_CONNECTIONS,
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
         # One repetition is a cluster's way to follow a slot that has moved; it is no retry of a time-out.
         retry=Retry(NoBackoff(), 1),
+        **_tls(address),
         **extra,
     )
+
+
+def _tls(address: Address) -> dict[str, Any]:
+    return {"ssl": True, **address.tls_options} if address.tls else {}

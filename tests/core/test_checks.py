@@ -1,5 +1,9 @@
 """System checks, by id."""
 
+import os
+import subprocess
+import sys
+
 import psycopg
 import pytest
 from django.core.checks import run_checks
@@ -49,6 +53,31 @@ class TestServers:
         production.REDIS_URL = "cluster://10.255.255.1:6379"
 
         assert ids() == set()
+
+
+class TestPublishedKey:
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "docent.example.org"])
+    def test_is_refused_on_an_address_that_others_reach(self, settings, host):
+        settings.SECRET_KEY_IS_PUBLIC, settings.LISTEN_HOST = True, host
+
+        assert ids() == {checks.PUBLIC_SECRET_KEY}
+
+    def test_may_serve_the_loopback_address(self, settings):
+        settings.SECRET_KEY_IS_PUBLIC, settings.LISTEN_HOST = True, "127.0.0.1"
+
+        assert ids() == set()
+
+    def test_is_known_by_the_development_settings(self, tmp_path):
+        environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
+        run = subprocess.run(
+            [sys.executable, "-c", "from config.settings import dev; print(dev.SECRET_KEY_IS_PUBLIC)"],
+            env={**environment, "VAR_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert run.stdout.strip() == "True", run.stderr
 
 
 class TestRoles:

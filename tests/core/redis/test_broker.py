@@ -1,5 +1,6 @@
 """Celery's broker: URL forms and transport options."""
 
+import ssl
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ class TestBrokerUrl:
         ("given", "kombu"),
         [
             ("redis://:pw@a:1/2", "redis://:pw@a:1/2"),
-            ("unix:///run/redis.sock", "redis+socket:///run/redis.sock"),
+            ("redis://a/1?db=2&socket_timeout=3", "redis://a:6379/2"),
+            ("rediss://:p%40@a?ssl_ca_certs=/ca.pem", "rediss://:p%40@a:6379/0"),
+            ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
+            ("unix://me:p%40@/run/redis.sock?db=3", "redis+socket://me:p%40@/run/redis.sock?virtual_host=3"),
             ("sentinel://:p%40@a:1,[::1]:2/m/3", "sentinel://:p%40@a:1/3;sentinel://:p%40@[::1]:2/3"),
         ],
     )
@@ -22,6 +26,20 @@ class TestBrokerUrl:
     def test_a_cluster_is_refused(self):
         with pytest.raises(ValueError, match="server of its own"):
             redis.broker_url("cluster://a:1")
+
+
+class TestBrokerTls:
+    @pytest.mark.parametrize("url", ["redis://a", "unix:///run/redis.sock", "sentinel://a/m"])
+    def test_is_none_without_tls(self, url):
+        assert redis.broker_tls(url) is None
+
+    @pytest.mark.parametrize("url", ["rediss://a/0", "sentinels://a/m/0"])
+    def test_verifies_certificates_unless_told_otherwise(self, url):
+        assert redis.broker_tls(url) == {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+        assert redis.broker_tls(f"{url}?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem") == {
+            "ssl_cert_reqs": ssl.CERT_NONE,
+            "ssl_ca_certs": "/ca.pem",
+        }
 
 
 class TestBrokerOptions:

@@ -1,49 +1,16 @@
 """Real Sentinels and a real cluster, from the server that the tests run with anyway."""
 
 import contextlib
-import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis as redis_py
 
-from config.embedded.binaries import find_valkey
 from config.embedded.ports import LOOPBACK, free_port
 from core import redis
 from core.redis import RedisUnavailable
+from tests.core.redis.servers import server, wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("failover")]
-
-
-@contextlib.contextmanager
-def server(folder: Path, *lines: str, sentinel: bool = False) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A server of its own on a free port, ready."""
-    port = free_port()
-    folder.mkdir()
-    configuration = folder / "server.conf"
-    configuration.write_text("\n".join([f"port {port}", f"bind {LOOPBACK}", f"dir {folder}", 'save ""', *lines]) + "\n")
-    process = subprocess.Popen(
-        [find_valkey(), configuration, *(["--sentinel"] if sentinel else [])], stdout=subprocess.DEVNULL
-    )
-    try:
-        wait_until(lambda: redis_py.Redis(port=port).ping())
-        yield port, process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_until(probe, seconds: float = 15.0) -> float:
-    """Waits until the probe is true; returns after how many seconds it was."""
-    started = time.monotonic()
-    while True:
-        with contextlib.suppress(redis_py.RedisError, RedisUnavailable, OSError):
-            if probe():
-                return time.monotonic() - started
-        assert time.monotonic() - started < seconds, "waited in vain"
-        time.sleep(0.05)
 
 
 class TestSentinel:
