@@ -14,12 +14,11 @@ from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
-from core import problem
+from core import body_coding, body_limits, problem
 from core.metrics import REQUEST_SECONDS
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}\Z")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_TOO_LARGE = "The body is larger than 5 MiB."
 _NUL = "The address or the body holds a NUL character (%00 or \\u0000)."
 _log = structlog.get_logger("docent.request")
 
@@ -29,8 +28,6 @@ class EdgeMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.max_body = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        self.large_bodies = settings.LARGE_BODIES
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answers, whatever happens inside, with `X-Request-ID`, and with RateLimit where the request was admitted."""
@@ -55,7 +52,7 @@ class EdgeMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """What no view foresaw and is the caller's doing all the same."""
         if isinstance(error, RequestDataTooBig):
-            return problem.response(status=413, detail=_TOO_LARGE, request=request)
+            return problem.response(status=413, detail=body_limits.too_large(request.path_info), request=request)
         if isinstance(error, UnreadablePostError):
             return problem.response(status=400, detail="The body ended before its Content-Length.", request=request)
         if isinstance(error, DataError) and "NUL" in str(error):
@@ -65,10 +62,11 @@ class EdgeMiddleware:
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        large = self.large_bodies.get(request.path)
-        if length.isascii() and length.isdigit() and int(length) > (large or self.max_body):
-            detail = f"The body is larger than {large:,} bytes." if large else _TOO_LARGE
-            return problem.response(status=413, detail=detail, request=request)
+        if length.isascii() and length.isdigit() and int(length) > body_limits.most_bytes(request.path_info):
+            return problem.response(status=413, detail=body_limits.too_large(request.path_info), request=request)
+        if (coding := request.META.get("HTTP_CONTENT_ENCODING")) and request.path_info not in settings.LARGE_BODIES:
+            most = body_limits.most_bytes(request.path_info)
+            request._stream = body_coding.unpacking(request._stream, coding, most=most)  # noqa: SLF001
         return None
 
     def _observe(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:

@@ -31,8 +31,9 @@ CODES = {
     "bad_json": Page(
         "The body cannot be read",
         (400,),
-        "The body is not JSON, or is nested so deeply that it cannot be read.",
-        "Send one JSON document in UTF-8; `detail` says where reading ended.",
+        "The body is not JSON in UTF-8, is nested more than 20 levels deep, names a member of an object twice, or is "
+        "not the gzip that Content-Encoding says.",
+        "Send one JSON document in UTF-8, plain or as gzip; `detail` says where reading ended.",
     ),
     "bad_request": Page(
         "The request is malformed",
@@ -151,8 +152,9 @@ CODES = {
     "too_large": Page(
         "The body is too large",
         (413,),
-        "The body is larger than 5 MiB, or than the operation allows.",
-        "Send it in parts: batches take up to 1,000 rows each.",
+        "The body is larger than the operation takes (16 KiB for tokens, 5 MiB for batches, 1 MiB for all others), or "
+        "it holds more values than are taken at once. What is packed counts as it is unpacked.",
+        "Send it in parts: batches take up to 1,000 rows each; `detail` says what was too much.",
     ),
     "unauthenticated": Page(
         "No valid access token",
@@ -169,8 +171,9 @@ CODES = {
     "unsupported_media_type": Page(
         "The body's media type is not taken here",
         (415,),
-        "The Content-Type is not one that the operation takes.",
-        "Send `application/json`, or what the OpenAPI document names.",
+        "The Content-Type is not one that the operation takes, its charset is not UTF-8, or the Content-Encoding is "
+        "neither gzip nor identity.",
+        "Send `application/json` in UTF-8, plain or as gzip, or what the OpenAPI document names.",
     ),
 }
 

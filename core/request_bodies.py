@@ -59,9 +59,11 @@ class _Ending:
 
 
 def with_whole_bodies(
-    application: Application, *, max_bytes: int, large: Mapping[str, int] | None = None
+    application: Application, *, max_bytes: Callable[[str], int], large: Mapping[str, int] | None = None
 ) -> Application:
-    """The WSGI application behind a reader of chunked bodies, of at most `max_bytes` in memory, and of whole bodies.
+    """The WSGI application behind a reader of chunked bodies and of whole bodies.
+
+    `max_bytes` says how much of a chunked one is taken into memory at a path.
 
     `large` are paths that take longer ones, which are handed on as they come: the length that the application is told
     is the most that may come, and the body ends where it ends.
@@ -78,7 +80,7 @@ def with_whole_bodies(
             environ["CONTENT_LENGTH"] = str(most)
             environ["wsgi.input"] = _Ending(environ["wsgi.input"], most)
         elif not length and environ.get("wsgi.input_terminated"):
-            body = environ["wsgi.input"].read(max_bytes + 1)
+            body = environ["wsgi.input"].read(max_bytes(environ.get("PATH_INFO", "")) + 1)
             environ["CONTENT_LENGTH"] = str(len(body))
             environ["wsgi.input"] = BytesIO(body)
         elif length.isascii() and length.isdigit():

