@@ -3,7 +3,8 @@
 # Pin the base by digest where builds must be repeatable: python:3.11-slim@sha256:... (the tag moves with each patch
 # of Python and Debian; `docker buildx imagetools inspect python:3.11-slim` prints the digest of today).
 
-FROM python:3.11-slim AS packages
+ARG PYTHON_IMAGE=python:3.11-slim
+FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/docent
 # lightgbm: the second stage of RANKER=lightgbm too (docs/adr/0037).
@@ -13,7 +14,7 @@ COPY requirements.txt requirements-lightgbm.txt ./
 RUN /opt/docent/bin/pip install --only-binary :all: --require-hashes -r requirements.txt \
     ${EXTRA:+-r "requirements-$EXTRA.txt"}
 
-FROM python:3.11-slim
+FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Docent" \
       org.opencontainers.image.description="Self-hosted, multi-tenant AI recommendations" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -3,6 +3,7 @@
 from config import env
 
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
+AI_KEY_IN_WORKERS = env.flag("AI_KEY_IN_WORKERS", default=False)
 OPENAI_BASE_URL = env.url("OPENAI_BASE_URL")
 OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4.1-mini")
 OPENAI_REASONING_EFFORT = env.text("OPENAI_REASONING_EFFORT")

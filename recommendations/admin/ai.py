@@ -88,7 +88,7 @@ class AIGlobalBudgetAdmin(_Money, ReadOnlyTenantAdmin):
         config = AIConfiguration.from_settings(settings)
         may_change = request.user.has_perm("recommendations.change_aiglobalbudget")
         if request.method == "POST":
-            if not may_change or not config.configured:
+            if not may_change or not config.in_use:
                 raise PermissionDenied
             self._switch(request, config)
             return HttpResponseRedirect(request.path)
@@ -211,7 +211,7 @@ class AIGateAdmin(ReadOnlyTenantAdmin):
 
 
 def _shown(config: AIConfiguration) -> dict[str, Any]:
-    if not config.configured:
+    if not config.in_use:
         return {"reading": None}
     reading = observed_breaker(config).state()
     return {

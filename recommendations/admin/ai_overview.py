@@ -60,7 +60,7 @@ def overview(request: HttpRequest, site: AdminSite) -> HttpResponse:
     context = {
         **site.each_context(request),
         "title": "AI overview",
-        "model": config.model if config.configured else "",
+        "model": config.model if config.in_use else "",
         "standings": [
             _standing(each, config, now, confined=confined, previewed=confined or bool(wanted)) for each in shown
         ],
@@ -90,7 +90,7 @@ def _standing(tenant: Tenant, config: AIConfiguration, now: datetime, *, confine
 
 
 def _build(tenant: Tenant, config: AIConfiguration, now: datetime) -> str:
-    if not config.configured:
+    if not config.in_use:
         return "AI is off: OPENAI_API_KEY is not set."
     try:
         seen = import_string(PREVIEW)(tenant=tenant, config=config, now=now)

@@ -21,7 +21,7 @@ def ai_can_be_called(**_: Any) -> list[CheckMessage]:
         config = AIConfiguration.from_settings(settings)
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="See docs/operations/config.md, AI.", id=BAD_CONFIGURATION)]
-    if not config.configured:
+    if not config.in_use:
         return []
     found: list[CheckMessage] = []
     for name, model in (("OPENAI_MODEL", config.model), ("AI_EMBEDDING_MODEL", config.embedding_model)):

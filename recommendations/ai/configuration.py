@@ -20,9 +20,11 @@ MINIMUM_LEDGER_DAYS = 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AIConfiguration:
-    """Everything a provider needs to know; an empty ``api_key`` means that AI is off."""
+    """Everything a provider needs to know; an empty ``api_key`` means that this process makes no calls."""
 
     api_key: str = field(default="", repr=False)
+    key_in_workers: bool = False
+    """True where this process has no key and the workers have one: what it shows of AI is theirs."""
     base_url: str = OPENAI_API
     """Root of an OpenAI-compatible API, ``/v1`` included."""
     model: str = ""
@@ -58,7 +60,7 @@ class AIConfiguration:
         _refuse(self.timeout_seconds <= 0, f"AI_TIMEOUT_SECONDS is {self.timeout_seconds}; set it above 0")
         _refuse(self.max_output_tokens < 1, f"AI_MAX_OUTPUT_TOKENS is {self.max_output_tokens}; set at least 1")
         _refuse(self.calls_per_build < 0, f"AI_CALLS_PER_BUILD is {self.calls_per_build}; set 0 or more")
-        _refuse(self.configured and not self.model, "OPENAI_API_KEY is set but OPENAI_MODEL is empty; name one")
+        _refuse(self.in_use and not self.model, "OPENAI_API_KEY is set but OPENAI_MODEL is empty; name one")
         _refuse(
             self.ledger_days < MINIMUM_LEDGER_DAYS,
             f"AI_LEDGER_DAYS is {self.ledger_days}; give at least {MINIMUM_LEDGER_DAYS}, so that a month reconciles",
@@ -79,8 +81,13 @@ class AIConfiguration:
 
     @property
     def configured(self) -> bool:
-        """Tell whether calls can be made at all."""
+        """Tell whether this process can make calls."""
         return bool(self.api_key)
+
+    @property
+    def in_use(self) -> bool:
+        """Tell whether any process of this deployment makes calls."""
+        return self.configured or self.key_in_workers
 
     @property
     def origin(self) -> str:
@@ -97,6 +104,7 @@ class AIConfiguration:
         """
         return cls(
             api_key=settings.OPENAI_API_KEY or "",
+            key_in_workers=getattr(settings, "AI_KEY_IN_WORKERS", False),
             base_url=settings.OPENAI_BASE_URL or OPENAI_API,
             model=settings.OPENAI_MODEL or "",
             timeout_seconds=settings.AI_TIMEOUT_SECONDS,

@@ -25,7 +25,7 @@ def tidy(config: AIConfiguration, *, now: datetime) -> Tidied:
     """Give back what dead processes reserved, delete what is too old, and renew the gauges."""
     released = release_expired(limits=config.budget, now=now)
     fallbacks.show_ratio(now=now)
-    if config.configured:
+    if config.in_use:
         observed_breaker(config).state()
     return Tidied(
         reservations=released,

@@ -63,10 +63,10 @@ def start(
                     started_at=now,
                     enqueued_at=now,
                     ai_calls_limit=(config.calls_per_build if own is None else own) if ai else 0,
-                    ai_simulated=config.configured and config.simulated,
+                    ai_simulated=config.in_use and config.simulated,
                     artefact_id=artefact_id,
                     gated=gated,
-                    asks_later=ai and later and config.configured and config.batch,
+                    asks_later=ai and later and config.in_use and config.batch,
                     versions={str(placement): version for placement, version in versions},
                 )
             enqueue(TRAIN, tenant_id=tenant_id, build_id=build.pk)

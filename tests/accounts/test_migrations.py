@@ -108,6 +108,13 @@ class TestRights:
         with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"):
             connections["default"].cursor().execute(statement)
 
+    def test_the_app_may_not_say_which_migrations_were_applied(self, db):
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM django_migrations")
+            assert cursor.fetchone()[0] > 0
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                cursor.execute("DELETE FROM django_migrations")
+
     def test_the_app_may_copy_through_a_temporary_table(self, db):
         with connections["default"].cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE staging (a int) ON COMMIT DROP")

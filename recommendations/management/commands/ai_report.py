@@ -58,7 +58,7 @@ class Command(BaseCommand):
         self.stdout.write("\nBudgets and ledger agree.")
 
     def _breaker(self, config: AIConfiguration) -> None:
-        if not config.configured:
+        if not config.in_use:
             self.stdout.write("AI is off: OPENAI_API_KEY is not set.")
             return
         reading = observed_breaker(config).state()

@@ -184,3 +184,11 @@ class TestOverview:
 
     def test_is_linked_from_the_ledger(self, acme):
         assert self.URL in _login().get("/admin/recommendations/aicall/").content.decode()
+
+    def test_shows_and_switches_the_workers_breaker_without_a_key_of_its_own(self, acme):
+        with override_settings(OPENAI_API_KEY="", AI_KEY_IN_WORKERS=True):
+            client = _login()
+
+            assert "AI is off" not in client.get(URL).content.decode()
+            assert client.post(URL, {"action": "open"}).status_code == 302
+        assert observed_breaker(CONFIG).state().mode == "open"

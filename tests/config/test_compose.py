@@ -1,0 +1,125 @@
+"""docker-compose.yml: what each service may do, reach and know."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+class TestEveryService:
+    def test_is_bounded(self, name):
+        service = SERVICES[name]
+
+        assert service["mem_limit"]
+        assert service["cpus"]
+        assert service["pids_limit"]
+        assert service["logging"]["options"]["max-size"]
+
+    def test_has_no_rights_that_it_does_not_need(self, name):
+        service = SERVICES[name]
+
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["read_only"] is True
+        assert not service.get("privileged")
+        assert set(service.get("cap_add", [])) <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+
+    def test_takes_its_image_from_a_variable_that_a_digest_fits_in(self, name):
+        assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[a-z/]+:[a-z0-9.-]+\}", SERVICES[name]["image"])
+
+    def test_publishes_nothing_beyond_this_host(self, name):
+        assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+class TestNetworks:
+    def test_only_workers_reach_the_internet(self):
+        outside = {
+            name
+            for name, service in SERVICES.items()
+            for network in service["networks"]
+            if not _is_closed(COMPOSE["networks"][network] or {})
+        }
+
+        assert outside == {"worker"}
+
+    def test_servers_are_reached_from_inside_only(self):
+        assert SERVICES["postgres"]["networks"] == SERVICES["valkey"]["networks"] == ["backend"]
+        assert COMPOSE["networks"]["backend"]["internal"] is True
+
+
+class TestSecrets:
+    def test_only_workers_know_the_provider_s_key(self):
+        assert {name for name, service in SERVICES.items() if "openai_api_key" in service["secrets"]} == {"worker"}
+        named = {name for name, service in SERVICES.items() if "OPENAI_API_KEY_FILE" in service.get("environment", {})}
+        assert named == {"worker"}
+
+    def test_only_migrate_knows_the_owner(self):
+        assert {name for name, service in SERVICES.items() if "database_owner_url" in service["secrets"]} == {"migrate"}
+
+    @pytest.mark.parametrize("name", ["web", "worker", "beat", "migrate"])
+    def test_every_secret_is_read_and_every_file_that_is_named_is_there(self, name):
+        service = SERVICES[name]
+        files = {
+            str(value).removeprefix("/run/secrets/")
+            for variable, value in service["environment"].items()
+            if variable.endswith("_FILE") and str(value).startswith("/run/secrets/")
+        }
+
+        assert files == set(service["secrets"]) - {"openai_api_key"}
+
+
+class TestValkey:
+    def test_drops_nothing_and_stays_within_its_memory(self):
+        command = SERVICES["valkey"]["command"]
+
+        assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
+        assert "--maxmemory" in command
+
+
+class TestPinImages:
+    def test_prints_a_line_for_each_variable_of_compose_and_dockerfile(self, tmp_path):
+        docker = tmp_path / "docker"
+        docker.write_text('#!/bin/sh\nprintf "sha256:%064d" 7\n')
+        docker.chmod(0o755)
+
+        run = subprocess.run(
+            [ROOT / "config" / "pin-images.sh"],
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        used = {re.match(r"\$\{([A-Z]+_IMAGE)", service["image"])[1] for service in SERVICES.values()}  # type: ignore[index]
+        wanted = (used - {"DOCENT_IMAGE"}) | {"PYTHON_IMAGE"}
+        assert {line.partition("=")[0] for line in run.stdout.splitlines()} == wanted
+        assert all(re.search(r"@sha256:0{63}7$", line) for line in run.stdout.splitlines())
+
+    def test_stops_where_there_is_no_digest(self, tmp_path):
+        docker = tmp_path / "docker"
+        docker.write_text("#!/bin/sh\necho nonsense\n")
+        docker.chmod(0o755)
+
+        run = subprocess.run(
+            [ROOT / "config" / "pin-images.sh"],
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert (run.returncode, run.stdout) == (1, "")
+
+
+def _is_closed(network: dict[str, Any]) -> bool:
+    masquerade = network.get("driver_opts", {}).get("com.docker.network.bridge.enable_ip_masquerade")
+    return bool(network.get("internal")) or masquerade == "false"
