@@ -6,14 +6,17 @@ from typing import Any
 
 from accounts import scope
 from core.errors import NotFound, PreconditionFailed
+from recommendations.catalog import shapes
 from recommendations.catalog.models import EndUser
-from recommendations.catalog.outcomes import Outcome, last_of_each, of_upsert
+from recommendations.catalog.outcomes import Outcome, of_upsert
 from recommendations.catalog.upsert import Check, Row, Table, Version, unconditional, upsert
 
 TABLE = Table(
     name="recommendations_enduser",
     key="user_id",
     columns={"user_id": "text", "attributes": "jsonb", "segments": "text[]", "locale": "text"},
+    empty={"attributes": {}, "segments": [], "locale": ""},
+    check=shapes.check_end_user,
 )
 
 
@@ -26,7 +29,7 @@ def put_end_user(*, tenant_id: int, end_user: Row, now: datetime, check: Check =
     with scope.tenant(tenant_id):
         current = locked(tenant_id, end_user["user_id"])
         check(version(current))
-        written = upsert(table=TABLE, tenant_id=tenant_id, rows=[end_user], now=now)
+        written = upsert(table=TABLE, tenant_id=tenant_id, rows=[end_user], now=now).written
         created = any(row.created for row in written.values())
         if current is None and not created and check is not unconditional:
             raise PreconditionFailed("Another request has created it in the meantime.")
@@ -49,12 +52,13 @@ def patch_end_user(
 
 
 def upsert_end_users(*, tenant_id: int, end_users: Sequence[Row], now: datetime) -> list[Outcome]:
-    """Creates or replaces each person; of several rows with one id the last holds. One outcome per row, in order."""
-    last = last_of_each(end_users, "user_id")
+    """Creates or changes each person: fields that a row does not name stay. One outcome per row, in order.
+
+    Rows with one id are put together; where two name a field, the later one holds.
+    """
     with scope.tenant(tenant_id):
-        rows = [end_users[position] for position in last.values()]
-        written = upsert(table=TABLE, tenant_id=tenant_id, rows=rows, now=now)
-    return of_upsert(end_users, "user_id", {user_id: row.created for user_id, row in written.items()})
+        result = upsert(table=TABLE, tenant_id=tenant_id, rows=end_users, now=now)
+    return of_upsert(end_users, "user_id", result)
 
 
 def locked(tenant_id: int, user_id: str) -> EndUser | None:

@@ -6,11 +6,12 @@ Everything that comes out can be stored: no NUL, no lone surrogate, no number th
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from core.errors import FieldError
-from recommendations.catalog import ids
+from recommendations.catalog import ids, moments
+from recommendations.catalog.merging import Changes
 
 Reader = Callable[[Any, str], Any]
 
@@ -20,7 +21,9 @@ MAX_ATTRIBUTE_TEXT = 1000
 MAX_ATTRIBUTE_LIST = 100
 # Beyond it a double skips whole numbers, so that readers of JSON disagree about the value (RFC 7493, section 2.2).
 MAX_INTEGER = 2**53
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})\Z", re.ASCII)
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*\Z", re.ASCII)
+# A longer attribute, or one that is null, is left out, and the rest kept: they come from exports of other systems.
+_LEFT_OUT = frozenset({"null_attribute", "too_long", "too_many", "bad_name"})
 
 
 class FieldRefused(Exception):
@@ -58,6 +61,17 @@ def text(max_length: int, *, empty: bool = True) -> Reader:
         _check_storable(value, pointer)
         return value
 
+    return read
+
+
+_tag = text(16)
+
+
+def language_tag(value: Any, pointer: str) -> str:
+    """A tag of BCP 47, roughly, such as de-AT, of at most 16 characters; null is the empty string."""
+    read: str = _tag(value, pointer)
+    if read and not _LANGUAGE_TAG.match(read):
+        raise refuse(pointer, "not_a_language_tag", "Must be a language tag, such as de or pt-BR.")
     return read
 
 
@@ -108,25 +122,45 @@ def moment(value: Any, pointer: str) -> datetime | None:
         return None
     if not isinstance(value, str):
         raise refuse(pointer, "not_a_timestamp", f"Must be an RFC 3339 timestamp, not {_kind(value)}.")
-    if not _RFC3339.match(value):
-        raise refuse(
-            pointer, "not_a_timestamp", "Must be an RFC 3339 timestamp with its offset, such as 2026-03-01T08:30:00Z."
-        )
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise refuse(pointer, "not_a_timestamp", "There is no such date or time.") from None
+        return moments.timestamp(value)
+    except moments.NoMoment as error:
+        raise refuse(pointer, error.code, error.detail) from None
 
 
-def flat_object(value: Any, pointer: str) -> dict[str, Any]:
-    """An object of strings, numbers, booleans and lists of strings; null is the empty object. Nothing nests."""
+def occurrence(value: Any, pointer: str) -> datetime | None:
+    """When an event happened: an RFC 3339 timestamp with its offset, or Unix seconds; or null."""
+    if value is None:
+        return None
+    try:
+        return moments.occurrence(value) if isinstance(value, str) else moments.unix_seconds(number(value, pointer))
+    except moments.NoMoment as error:
+        raise refuse(pointer, error.code, error.detail) from None
+
+
+def flat_object(value: Any, pointer: str, notes: list[FieldError] | None = None) -> dict[str, Any]:
+    """An object of strings, numbers, booleans and lists of strings; null is the empty object. Nothing nests.
+
+    An entry that is null or too long is left out, which `notes` learn. Of `Changes`, null removes an entry.
+    """
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise refuse(pointer, "not_an_object", f"Must be an object, not {_kind(value)}.")
     if len(value) > MAX_ATTRIBUTES:
         raise refuse(pointer, "too_many", f"At most {MAX_ATTRIBUTES} entries; this has {len(value)}.")
-    return {_attribute_name(key, pointer): _attribute(entry, child(pointer, key)) for key, entry in value.items()}
+    removes = isinstance(value, Changes)
+    found: dict[str, Any] = Changes() if removes else {}
+    for key, entry in value.items():
+        try:
+            name = _attribute_name(key, pointer)
+            found[name] = None if removes and entry is None else _attribute(entry, child(pointer, key))
+        except FieldRefused as refused:
+            if any(error.code not in _LEFT_OUT for error in refused.errors):
+                raise
+            if notes is not None:
+                notes += [FieldError(e.pointer, e.code, f"{e.detail} It was left out.") for e in refused.errors]
+    return found
 
 
 _attribute_text = text(MAX_ATTRIBUTE_TEXT)
@@ -142,6 +176,8 @@ def _attribute(value: Any, pointer: str) -> Any:
         return number(value, pointer)
     if isinstance(value, list):
         return _attribute_list(value, pointer)
+    if value is None:
+        raise refuse(pointer, "null_attribute", "It says nothing.")
     detail = f"Must be a string, a number, a boolean or a list of strings, not {_kind(value)}."
     raise refuse(pointer, "bad_attribute", detail)
 

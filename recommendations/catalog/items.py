@@ -12,9 +12,18 @@ from recommendations import cache
 from recommendations.catalog import shapes
 from recommendations.catalog.announcing import items_changed
 from recommendations.catalog.models import Item
-from recommendations.catalog.outcomes import Outcome, last_of_each, of_upsert
-from recommendations.catalog.upsert import Check, Row, Table, Version, Written, unconditional, upsert
+from recommendations.catalog.outcomes import Outcome, of_upsert
+from recommendations.catalog.upsert import Check, Row, Table, Upserted, Version, Written, unconditional, upsert
 
+EMPTIED = {
+    "title": "",
+    "description": "",
+    "categories": [],
+    "attributes": {},
+    "hidden": False,
+    "available_from": None,
+    "available_until": None,
+}
 TABLE = Table(
     name="recommendations_item",
     key="item_id",
@@ -28,17 +37,10 @@ TABLE = Table(
         "available_from": "timestamptz",
         "available_until": "timestamptz",
     },
+    empty=EMPTIED,
+    check=shapes.check_item,
     tombstones=True,
 )
-EMPTIED = {
-    "title": "",
-    "description": "",
-    "categories": [],
-    "attributes": {},
-    "hidden": False,
-    "available_from": None,
-    "available_until": None,
-}
 
 
 def put_item(*, tenant_id: int, item: Row, now: datetime, check: Check = unconditional) -> tuple[Item, bool]:
@@ -50,7 +52,7 @@ def put_item(*, tenant_id: int, item: Row, now: datetime, check: Check = uncondi
     with scope.tenant(tenant_id):
         current = _locked(tenant_id, item["item_id"])
         check(_version(current))
-        written = _write(tenant_id, [item], now)
+        written = _write(tenant_id, [item], now).written
         created = any(row.created for row in written.values())
         if current is None and not created and check is not unconditional:
             raise PreconditionFailed("Another request has created it in the meantime.")
@@ -86,11 +88,12 @@ def delete_item(*, tenant_id: int, item_id: str, now: datetime, check: Check = u
 
 
 def upsert_items(*, tenant_id: int, items: Sequence[Row], now: datetime) -> list[Outcome]:
-    """Creates or replaces each item; of several rows with one id the last holds. One outcome per row, in order."""
-    last = last_of_each(items, "item_id")
+    """Creates or changes each item: fields that a row does not name stay. One outcome per row, in order.
+
+    Rows with one id are put together; where two name a field, the later one holds.
+    """
     with scope.tenant(tenant_id):
-        written = _write(tenant_id, [items[position] for position in last.values()], now)
-    return of_upsert(items, "item_id", {item_id: row.created for item_id, row in written.items()})
+        return of_upsert(items, "item_id", _write(tenant_id, items, now))
 
 
 def withdrawn_from(
@@ -102,13 +105,13 @@ def withdrawn_from(
     return available_until.timestamp() if available_until is not None else None
 
 
-def _write(tenant_id: int, items: Sequence[Row], now: datetime) -> dict[str, Written]:
-    written = upsert(table=TABLE, tenant_id=tenant_id, rows=items, now=now)
-    changes = dict(_availability(written.values(), now))
+def _write(tenant_id: int, items: Sequence[Row], now: datetime) -> Upserted:
+    result = upsert(table=TABLE, tenant_id=tenant_id, rows=items, now=now)
+    changes = dict(_availability(result.written.values(), now))
     transaction.on_commit(lambda: cache.publish_availability(tenant_id, changes))
-    if written:
+    if result.written:
         items_changed(tenant_id)
-    return written
+    return result
 
 
 def _availability(written: Iterable[Written], now: datetime) -> Iterable[tuple[str, float | None]]:

@@ -3,20 +3,32 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import FieldError
 
+if TYPE_CHECKING:
+    from recommendations.catalog.upsert import Upserted
+
 Status = Literal["created", "updated", "unchanged", "duplicate", "rejected"]
+_MERGED = FieldError(
+    "",
+    "superseded",
+    "A later row names the same id; the two were put together, and the later one holds where both say something.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One row's result. `id` is None where the row has none that can be named."""
+    """One row's result. `id` is None where the row has none that can be named.
+
+    `emptied` names the fields that held something before and hold nothing now.
+    """
 
     status: Status
     id: str | None = None
     errors: tuple[FieldError, ...] = ()
+    emptied: tuple[str, ...] = ()
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, int]:
@@ -24,22 +36,18 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return dict(Counter[str](outcome.status for outcome in outcomes))
 
 
-def last_of_each(rows: Sequence[Mapping[str, Any]], key: str) -> dict[str, int]:
-    """The position of the last row of each key: within a batch the later row holds."""
-    return {row[key]: position for position, row in enumerate(rows)}
+def of_upsert(rows: Sequence[Mapping[str, Any]], key: str, result: "Upserted") -> list[Outcome]:
+    """One outcome per row; of several rows with one id the last tells what became of all."""
+    last = {row[key]: position for position, row in enumerate(rows)}
+    return [_outcome(row[key], result, is_last=last[row[key]] == position) for position, row in enumerate(rows)]
 
 
-def of_upsert(rows: Sequence[Mapping[str, Any]], key: str, written: Mapping[str, bool]) -> list[Outcome]:
-    """One outcome per row. `written` holds the keys that changed, and whether they are new."""
-    last = last_of_each(rows, key)
-    outcomes: list[Outcome] = []
-    for position, row in enumerate(rows):
-        name = row[key]
-        if last[name] != position:
-            detail = "A later row of the batch names the same id and holds."
-            outcomes.append(Outcome("duplicate", name, (FieldError("", "superseded", detail),)))
-        elif name not in written:
-            outcomes.append(Outcome("unchanged", name))
-        else:
-            outcomes.append(Outcome("created" if written[name] else "updated", name))
-    return outcomes
+def _outcome(name: str, result: "Upserted", *, is_last: bool) -> Outcome:
+    if errors := result.refused.get(name):
+        return Outcome("rejected", name, errors)
+    if not is_last:
+        return Outcome("duplicate", name, (_MERGED,))
+    written = result.written.get(name)
+    if written is None:
+        return Outcome("unchanged", name)
+    return Outcome("created" if written.created else "updated", name, emptied=result.emptied.get(name, ()))

@@ -9,25 +9,32 @@ from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused, Reader
 
 MAX_ERRORS = 20  # told of one object: a row of thousands of unknown fields makes no answer of megabytes
+Notes = list[FieldError]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an object may hold. `key` is required; a field that is not given reads as null does."""
+    """What an object may hold. `key` is required; a field that is not given reads as null does.
+
+    Of the fields in `objects`, single entries may be left out (`fields.flat_object`): `notes` learn which, and why.
+    """
 
     key: str
     readers: Mapping[str, Reader]
     read_only: frozenset[str] = frozenset()
+    objects: frozenset[str] = frozenset()
 
-    def read(self, raw: Any, pointer: str = "") -> dict[str, Any]:
+    def read(self, raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
         """Every field of the object, those that were not given at their default.
 
         Raises: FieldRefused with all that is wrong.
         """
-        given = self.read_given(raw, pointer, required=(self.key,))
+        given = self.read_given(raw, pointer, required=(self.key,), notes=notes)
         return {name: given[name] if name in given else read(None, "") for name, read in self._ordered(given)}
 
-    def read_given(self, raw: Any, pointer: str = "", *, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    def read_given(
+        self, raw: Any, pointer: str = "", *, required: tuple[str, ...] = (), notes: Notes | None = None
+    ) -> dict[str, Any]:
         """Only the fields that were given. Read-only ones (timestamps) are dropped: what was read can be sent.
 
         Raises: FieldRefused with all that is wrong.
@@ -49,7 +56,11 @@ class Shape:
                 )
                 continue
             try:
-                read = reader(value, f"{pointer}/{name}")
+                read: Any
+                if name in self.objects:
+                    read = fields.flat_object(value, f"{pointer}/{name}", notes)
+                else:
+                    read = reader(value, f"{pointer}/{name}")
             except FieldRefused as refused:
                 errors.extend(refused.errors)
                 continue
@@ -80,6 +91,7 @@ ITEM = Shape(
         "available_until": fields.moment,
     },
     read_only=TIMESTAMPS,
+    objects=frozenset({"attributes"}),
 )
 
 END_USER = Shape(
@@ -88,28 +100,58 @@ END_USER = Shape(
         "user_id": fields.identifier,
         "attributes": fields.flat_object,
         "segments": fields.words(MAX_CATEGORIES, MAX_CATEGORY),
-        "locale": fields.text(16),
+        "locale": fields.language_tag,
     },
     read_only=TIMESTAMPS,
+    objects=frozenset({"attributes"}),
 )
 
 
-def read_item(raw: Any, pointer: str = "") -> dict[str, Any]:
-    """A whole item.
+def read_item(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
+    """A whole item: fields that are not given are at their defaults.
 
     Raises: FieldRefused, also where it would end before it begins.
     """
-    item = ITEM.read(raw, pointer)
+    item = ITEM.read(raw, pointer, notes=notes)
     check_window(item, pointer)
     return item
 
 
-def read_end_user(raw: Any, pointer: str = "") -> dict[str, Any]:
-    """A whole end user.
+def read_item_row(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
+    """An item of a batch: its id and the fields that are given; the others are to stay.
+
+    Raises: FieldRefused, also where it would end before it begins.
+    """
+    item = ITEM.read_given(raw, pointer, required=("item_id",), notes=notes)
+    check_window(item, pointer)
+    return item
+
+
+def read_end_user(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
+    """A whole end user: fields that are not given are at their defaults.
 
     Raises: FieldRefused.
     """
-    return END_USER.read(raw, pointer)
+    return END_USER.read(raw, pointer, notes=notes)
+
+
+def read_end_user_row(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
+    """An end user of a batch: their id and the fields that are given; the others are to stay.
+
+    Raises: FieldRefused.
+    """
+    return END_USER.read_given(raw, pointer, required=("user_id",), notes=notes)
+
+
+def check_item(item: Mapping[str, Any]) -> None:
+    """Raises: FieldRefused for an item that may not be stored as a whole, whatever its parts are."""
+    check_window(item)
+    _check_attributes(item)
+
+
+def check_end_user(end_user: Mapping[str, Any]) -> None:
+    """Raises: FieldRefused for an end user who may not be stored as a whole."""
+    _check_attributes(end_user)
 
 
 def check_window(item: Mapping[str, Any], pointer: str = "") -> None:
@@ -118,3 +160,10 @@ def check_window(item: Mapping[str, Any], pointer: str = "") -> None:
     if start is not None and end is not None and end <= start:
         detail = "Must be later than available_from."
         raise fields.refuse(f"{pointer}/available_until", "bad_window", detail)
+
+
+def _check_attributes(row: Mapping[str, Any]) -> None:
+    """Single attributes that came one by one may be too many together."""
+    if (count := len(row["attributes"])) > fields.MAX_ATTRIBUTES:
+        detail = f"At most {fields.MAX_ATTRIBUTES} entries; together with those that are stored these are {count}."
+        raise fields.refuse("/attributes", "too_many", detail)

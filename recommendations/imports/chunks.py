@@ -1,7 +1,7 @@
 """Taking a file in, chunk by chunk: each is one transaction of rows, refusals, counts and the place where it ends."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -22,6 +22,7 @@ from recommendations.imports.leases import Lease
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.readers import READERS, Reader
 from recommendations.imports.rows import Line
+from recommendations.imports.seen import SeenIds
 
 # A chunk ends with the first of the two that is reached: rows may be a hundred bytes long, or a million.
 CHUNK_ROWS = 10_000
@@ -54,14 +55,19 @@ class _Row:
 _Refused = list[tuple[int, tuple[FieldError, ...]]]
 
 
-def chunks(file: ImportFile, *, after: int = 0) -> Iterator[Chunk]:
+def chunks(file: ImportFile, *, after: int = 0, past: Callable[[Line], None] | None = None) -> Iterator[Chunk]:
     """The file in parts of at most CHUNK_ROWS and about CHUNK_BYTES, from behind a line.
 
+    `past` is shown the rows before that line; without it they are not looked at.
     Raises: UnreadableFile.
     """
     lines: list[Line] = []
     began = file.unpacked
-    for line in file.rows(after=after):
+    for line in file.rows(after=0 if past else after):
+        if past and file.line <= after:
+            past(line)
+            began = file.unpacked
+            continue
         lines.append(line)
         if len(lines) >= CHUNK_ROWS or file.unpacked - began >= CHUNK_BYTES:
             yield Chunk(lines, file.line, min(file.position, file.size))
@@ -70,13 +76,17 @@ def chunks(file: ImportFile, *, after: int = 0) -> Iterator[Chunk]:
         yield Chunk(lines, file.line, min(file.position, file.size))
 
 
-def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None) -> None:
+def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None, seen: SeenIds | None = None) -> None:
     """Writes the chunk's good rows and notes the others; a dry run only says what would become of them.
 
+    An empty cell empties its field, but not where an earlier row of the file names the same id (`seen`, which learns
+    this chunk's ids): such rows say more of the same, as further variants of a product do.
     With a lease: only while it is held, and it is prolonged. Raises: LeaseLost, and nothing is written.
     """
     reader = READERS[Import.Kind(job.kind)]
-    rows, refused = _read(reader, chunk.lines, now)
+    seen = SeenIds() if seen is None else seen
+    lines, named = with_blanks(chunk.lines, reader.key, seen)
+    rows, refused = _read(reader, lines, now)
     with scope.tenant(job.tenant_id):
         log.share(job.tenant_id)
         rows, erased = _without_erased(job.tenant_id, reader, rows)
@@ -91,6 +101,22 @@ def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None
         counts["rejected"] = len(refused)
         _note(job, refused)
         _count(job, counts, chunk, lease)
+    seen.add(named)
+
+
+def with_blanks(lines: Sequence[Line], key: str | None, seen: Container[str]) -> tuple[Sequence[Line], set[str]]:
+    """The lines, whose empty cells empty their fields unless an earlier line named the id; and the ids they name."""
+    named: set[str] = set()
+    if key is None:
+        return lines, named
+    found = []
+    for line in lines:
+        name = line.row.get(key) if line.row is not None else None
+        repeated = isinstance(name, str) and (name in named or name in seen)
+        found.append(line if repeated else line.emptying())
+        if isinstance(name, str):
+            named.add(name)
+    return found, named
 
 
 def _read(reader: Reader, lines: Sequence[Line], now: datetime) -> tuple[list[_Row], _Refused]:

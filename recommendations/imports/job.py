@@ -11,6 +11,7 @@ from recommendations.imports.chunks import chunks, take
 from recommendations.imports.files import ImportFile, UnreadableFile
 from recommendations.imports.models import Import
 from recommendations.imports.readers import READERS
+from recommendations.imports.seen import SeenIds
 from recommendations.interactions.jobs import PLAN_FIRST
 
 Progress = Callable[[int, int], None]
@@ -33,8 +34,9 @@ def run(*, tenant_id: int, kind: Import.Kind, path: Path, clock: Callable[[], da
         )
     try:
         with ImportFile.open(path, columns=reader.columns, required=reader.required) as file:
+            seen = SeenIds()
             for chunk in chunks(file):
-                take(job, chunk, now=clock())
+                take(job, chunk, now=clock(), seen=seen)
                 progress(chunk.read_bytes, file.size)
     except BaseException as error:
         why = str(error) if isinstance(error, UnreadableFile) else f"Stopped by {type(error).__name__}."

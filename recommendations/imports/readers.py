@@ -14,28 +14,34 @@ from recommendations.interactions.record import record
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How a kind of file is read and written. `person` says whom a row that was read is about."""
+    """How a kind of file is read and written. `person` says whom a row that was read is about.
+
+    `key` is set where rows with one id are put together.
+    """
 
     columns: tuple[str, ...]
     required: tuple[str, ...]
     read: Callable[[Any, datetime], Any]
     write: Callable[[int, Sequence[Any], datetime], list[Outcome]]
     person: Callable[[Any], str] | None = None
+    key: str | None = None
 
 
 READERS = {
     Import.Kind.ITEMS: Reader(
         columns=tuple(shapes.ITEM.readers),
         required=("item_id",),
-        read=lambda row, _now: shapes.read_item(row),
+        read=lambda row, _now: shapes.read_item_row(row),
         write=lambda tenant_id, rows, now: items.upsert_items(tenant_id=tenant_id, items=rows, now=now),
+        key="item_id",
     ),
     Import.Kind.USERS: Reader(
         columns=tuple(shapes.END_USER.readers),
         required=("user_id",),
-        read=lambda row, _now: shapes.read_end_user(row),
+        read=lambda row, _now: shapes.read_end_user_row(row),
         write=lambda tenant_id, rows, now: end_users.upsert_end_users(tenant_id=tenant_id, end_users=rows, now=now),
         person=lambda row: str(row["user_id"]),
+        key="user_id",
     ),
     Import.Kind.EVENTS: Reader(
         columns=tuple(event.SHAPE.readers),

@@ -10,16 +10,28 @@ from core.errors import FieldError
 
 _LISTS = frozenset({"categories", "segments"})
 _OBJECTS = frozenset({"attributes", "context"})
+# Without one of these a row says nothing: an empty cell is as good as none.
+_REQUIRED = frozenset({"item_id", "user_id", "type"})
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row and the line at which it begins: `row` is as JSON would give it, or None with what was wrong."""
+    """A row and the line at which it begins: `row` is as JSON would give it, or None with what was wrong.
+
+    `blank` names the fields whose cells are empty, and which `row` does not have.
+    """
 
     number: int
     row: Mapping[str, Any] | None
     errors: tuple[FieldError, ...] = ()
+    blank: frozenset[str] = frozenset()
+
+    def emptying(self) -> "Line":
+        """The same, where the empty cells empty their fields."""
+        if self.row is None or not self.blank:
+            return self
+        return Line(self.number, {**self.row, **dict.fromkeys(self.blank)}, self.errors, self.blank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ def json_row(number: int, text: bytes) -> Line:
 
 
 def csv_row(record: Record, names: list[str]) -> Line:
-    """Cells as JSON would give them; an empty one is not given."""
+    """Cells as JSON would give them; an empty one is not given, and noted as blank."""
     if len(record.cells) != len(names):
         detail = f"{len(record.cells)} cells where the header names {len(names)} columns."
         return Line(record.number, None, (FieldError("", "bad_csv", detail),))
@@ -61,7 +73,8 @@ def csv_row(record: Record, names: list[str]) -> Line:
                 row[name] = _cell(name, cell)
             except ValueError as error:
                 errors.append(FieldError(f"/{name}", "bad_cell", str(error)))
-    return Line(record.number, None if errors else row, tuple(errors))
+    blank = frozenset(name for name, cell in zip(names, record.cells, strict=True) if not cell) - _REQUIRED
+    return Line(record.number, None if errors else row, tuple(errors), blank)
 
 
 def _cell(name: str, cell: str) -> Any:

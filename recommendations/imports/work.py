@@ -11,12 +11,13 @@ from django.core.files.storage import default_storage
 from accounts import scope
 from core.queue import enqueue
 from recommendations.imports import leases, lifecycle
-from recommendations.imports.chunks import chunks, take
+from recommendations.imports.chunks import chunks, take, with_blanks
 from recommendations.imports.files import ImportFile, UnreadableFile
 from recommendations.imports.jobs import RUN
 from recommendations.imports.leases import Lease, LeaseLost
 from recommendations.imports.models import Import
 from recommendations.imports.readers import READERS
+from recommendations.imports.seen import SeenIds
 
 # Then others' imports have their turn; far below the time limit of a task.
 TURN_SECONDS = 120.0
@@ -69,8 +70,10 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
             max_unpacked=settings.IMPORT_MAX_UNPACKED_BYTES,
         ) as file,
     ):
-        for chunk in chunks(file, after=job.line):
-            take(job, chunk, now=clock(), lease=lease)
+        seen = SeenIds()
+        past = (lambda line: seen.add(with_blanks([line], reader.key, seen)[1])) if reader.key else None
+        for chunk in chunks(file, after=job.line, past=past):
+            take(job, chunk, now=clock(), lease=lease, seen=seen)
             if time.monotonic() > until:
                 return False
     return True

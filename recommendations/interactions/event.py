@@ -3,11 +3,11 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from recommendations.catalog import fields
-from recommendations.catalog.shapes import Shape
+from recommendations.catalog import fields, moments
+from recommendations.catalog.shapes import Notes, Shape
 
 # Clocks differ; a day also forgives a local time that was sent as UTC.
 MAX_AHEAD = timedelta(days=1)
@@ -30,15 +30,15 @@ class Event:
     digest: str
 
 
-def read_event(raw: Any, pointer: str = "", *, now: datetime) -> Event:
-    """The event; without `occurred_at` it happens now.
+def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | None = None) -> Event:
+    """The event; without `occurred_at` it happens now. Entries of the context may be left out (`notes`), as attributes.
 
     Raises: FieldRefused with all that is wrong.
     """
-    given = SHAPE.read_given(raw, pointer, required=("user_id", "item_id", "type"))
+    given = SHAPE.read_given(raw, pointer, required=("user_id", "item_id", "type"), notes=notes)
     occurred_at = given.get("occurred_at") or now
     if occurred_at > now + MAX_AHEAD:
-        detail = "Lies more than a day ahead. Unix time is in seconds, not milliseconds."
+        detail = f"Lies more than a day ahead.{moments.digits_hint(occurred_at.timestamp())}"
         raise fields.refuse(f"{pointer}/occurred_at", "in_future", detail)
     user_id, item_id, kind, value = given["user_id"], given["item_id"], given["type"], given.get("value")
     event_id = given.get("event_id") or None
@@ -66,26 +66,20 @@ def _digest(
     return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
 
-def _occurred_at(value: Any, pointer: str) -> datetime | None:
-    """RFC 3339, or Unix seconds; null is now."""
-    if value is None or isinstance(value, str):
-        return fields.moment(value, pointer)
-    seconds = fields.number(value, pointer)
-    if seconds < 0:
-        raise fields.refuse(pointer, "too_early", "Unix seconds must not be negative; use RFC 3339 before 1970.")
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        detail = "There is no such moment. Unix time is in seconds, not milliseconds."
-        raise fields.refuse(pointer, "in_future", detail) from None
-
-
 def type_name(value: Any, pointer: str) -> str:
     """A word for a kind of event."""
     if not isinstance(value, str) or not _TYPE.match(value):
         detail = "A type is 1 to 64 of a-z 0-9 _ . : - and begins with a letter or digit, such as view or purchase."
         raise fields.refuse(pointer, "bad_type", detail)
     return value
+
+
+def amount(value: Any, pointer: str) -> float | None:
+    """A rating, a price, a duration: a number that adds up with others without loss; or null."""
+    read = fields.optional_number(value, pointer)
+    if read is not None and abs(read) > fields.MAX_INTEGER:
+        raise fields.refuse(pointer, "too_large", "A value may be at most 2^53.")
+    return read
 
 
 SHAPE = Shape(
@@ -95,10 +89,11 @@ SHAPE = Shape(
         "user_id": fields.identifier,
         "item_id": fields.identifier,
         "type": type_name,
-        "value": fields.optional_number,
-        "occurred_at": _occurred_at,
+        "value": amount,
+        "occurred_at": fields.occurrence,
         "recommendation_id": fields.text(64),
         "context": fields.flat_object,
     },
     read_only=frozenset({"received_at"}),
+    objects=frozenset({"context"}),
 )

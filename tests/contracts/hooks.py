@@ -31,6 +31,7 @@ BEYOND_SCHEMAS = {
     "after_to": "a range of days begins before it ends",
     "range_too_long": "a range of days is a year at most",
     "in_future": "an event is at most a day ahead of the server's clock",
+    "no_time": "years before 1900 stand for a time that is not known",
     "too_large": "a whole number is at most 2^53; a fraction may be larger, and JSON Schema calls both numbers",
     "bad_character": "half of a surrogate pair is no character, and a schema's string may hold one",
 }

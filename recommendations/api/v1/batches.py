@@ -18,6 +18,7 @@ from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import end_users, ids, items, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.outcomes import Outcome
+from recommendations.catalog.shapes import Notes
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record
 
@@ -38,14 +39,17 @@ class ItemsBatchView(ResourceView):
     )
     @resource.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Creates or replaces up to 1,000 items, each as PUT does; of rows with the same id the last holds."""
+        """Creates or changes up to 1,000 items: fields that a row leaves out stay, null or an empty value empties one.
+
+        Rows with the same id are put together; where two give a field, the later one holds. PUT replaces an item.
+        """
         now, tenant_id = clock.now(), caller(request).tenant_id
         return _run(
             request,
             write,
             name="items",
             key="item_id",
-            read=shapes.read_item,
+            read=lambda raw, pointer, notes: shapes.read_item_row(raw, pointer, notes=notes),
             store=lambda rows: items.upsert_items(tenant_id=tenant_id, items=rows, now=now),
         )
 
@@ -64,14 +68,17 @@ class UsersBatchView(ResourceView):
     )
     @resource.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Creates or replaces up to 1,000 end users, each as PUT does; of rows with the same id the last holds."""
+        """Creates or changes up to 1,000 end users: fields that a row leaves out stay, null empties one.
+
+        Rows with the same id are put together; where two give a field, the later one holds. PUT replaces an end user.
+        """
         now, tenant_id = clock.now(), caller(request).tenant_id
         return _run(
             request,
             write,
             name="users",
             key="user_id",
-            read=shapes.read_end_user,
+            read=lambda raw, pointer, notes: shapes.read_end_user_row(raw, pointer, notes=notes),
             store=lambda rows: end_users.upsert_end_users(tenant_id=tenant_id, end_users=rows, now=now),
         )
 
@@ -98,7 +105,7 @@ class EventsBatchView(ResourceView):
             write,
             name="events",
             key="event_id",
-            read=lambda raw, pointer: read_event(raw, pointer, now=now),
+            read=lambda raw, pointer, notes: read_event(raw, pointer, now=now, notes=notes),
             store=lambda rows: record(tenant_id=tenant_id, events=rows, now=now),
         )
 
@@ -109,20 +116,22 @@ def _run(
     *,
     name: str,
     key: str,
-    read: Callable[[Any, str], Row],
+    read: Callable[[Any, str, Notes], Row],
     store: Callable[[Sequence[Row]], list[Outcome]],
 ) -> Response:
     raws = _rows(request, name)
     results: list[Outcome | None] = [None] * len(raws)
     good: list[tuple[int, Row]] = []
+    left_out: dict[int, Notes] = {}
     for index, raw in enumerate(raws):
         try:
-            good.append((index, read(raw, f"/{name}/{index}")))
+            good.append((index, read(raw, f"/{name}/{index}", left_out.setdefault(index, []))))
         except FieldRefused as refused:
             results[index] = Outcome("rejected", _named(raw, key), refused.errors)
     with write.effect():
         for (index, _), outcome in zip(good, store([row for _, row in good]), strict=True):
-            results[index] = _placed(outcome, f"/{name}/{index}")
+            placed = _placed(outcome, f"/{name}/{index}")
+            results[index] = Outcome(placed.status, placed.id, (*placed.errors, *left_out[index]))
         told = [outcome for outcome in results if outcome is not None]
         return write.answer(Response(schema.result_body(told)), compact=schema.abridged)
 

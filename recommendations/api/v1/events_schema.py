@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
+from recommendations.catalog import fields
 from recommendations.interactions.event import Event
 
 
@@ -20,12 +21,14 @@ class EventFields(serializers.Serializer[Any]):
     type = wire.EventType(
         help_text="view, click, cart, purchase, like, dislike, rating, impression, consume, or a word of your own",
     )
-    value = serializers.FloatField(required=False, allow_null=True)
+    value = serializers.FloatField(
+        required=False, allow_null=True, min_value=-fields.MAX_INTEGER, max_value=fields.MAX_INTEGER
+    )
     occurred_at = wire.Moment(
         required=False, help_text="RFC 3339, or Unix seconds; default now; at most a day ahead of the server's clock"
     )
     recommendation_id = wire.text(64, help_text="The list that it came from")
-    context = wire.FlatObject(required=False, allow_null=True)  # type: ignore[assignment]  # the contract names it
+    context = wire.SentObject(required=False, allow_null=True)  # type: ignore[assignment]  # the contract names it
     received_at = wire.stamp_of_the_server()
 
 

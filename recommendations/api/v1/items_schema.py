@@ -16,7 +16,9 @@ class ItemFields(serializers.Serializer[Any]):
     title = wire.text(500)
     description = wire.text(20_000)
     categories = wire.words()
-    attributes = wire.FlatObject(required=False, allow_null=True)
+    attributes = wire.SentObject(
+        required=False, allow_null=True, help_text="An entry that is null or too long is left out, the others are kept"
+    )
     hidden = serializers.BooleanField(required=False, allow_null=True, help_text="Shown in no answer while true")
     available_from = serializers.DateTimeField(required=False, allow_null=True)
     available_until = serializers.DateTimeField(required=False, allow_null=True, help_text="After available_from")

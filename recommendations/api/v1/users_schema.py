@@ -14,9 +14,11 @@ from recommendations.privacy.erase import Receipt
 class EndUserFields(serializers.Serializer[Any]):
     """What may be written; fields that are left out are emptied (PUT) or stay (PATCH)."""
 
-    attributes = wire.FlatObject(required=False, allow_null=True)
+    attributes = wire.SentObject(
+        required=False, allow_null=True, help_text="An entry that is null or too long is left out, the others are kept"
+    )
     segments = wire.words()
-    locale = wire.text(16)
+    locale = wire.LanguageTag(required=False, allow_blank=True, allow_null=True)
     created_at = wire.stamp_of_the_server()
     updated_at = wire.stamp_of_the_server()
 

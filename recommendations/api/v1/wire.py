@@ -6,14 +6,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from recommendations.catalog import fields, ids, shapes
+from recommendations.catalog import fields, ids, moments, shapes
 
 ID = {"type": "string", "minLength": 1, "maxLength": ids.MAX_LENGTH, "pattern": r"^[A-Za-z0-9._\-~:@+=,!$'()*]+$"}
 TYPE = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[a-z0-9][a-z0-9_.:\-]*$"}
 CATEGORY = {"type": "string", "minLength": 1, "maxLength": shapes.MAX_CATEGORY}
 CURSOR = {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": r"^[A-Za-z0-9_:.\-]+$"}
 _TEXT = {"type": "string", "maxLength": fields.MAX_ATTRIBUTE_TEXT}
-_LAST_SECOND = 253_402_300_799  # of the year 9999
+LANGUAGE_TAG = {"type": "string", "maxLength": 16, "pattern": r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$"}
 
 
 @extend_schema_field(ID)
@@ -53,9 +53,33 @@ class FlatObject(serializers.DictField):
 
 @extend_schema_field(
     {
+        "type": "object",
+        "maxProperties": fields.MAX_ATTRIBUTES,
+        "additionalProperties": {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "number"},
+                {"type": "boolean"},
+                {"type": "array", "items": {"type": "string", "minLength": 1}},
+                {"type": "null"},
+            ]
+        },
+    }
+)
+class SentObject(serializers.DictField):
+    """As FlatObject; an entry that is null or too long is left out, and the others are kept."""
+
+
+@extend_schema_field(LANGUAGE_TAG)
+class LanguageTag(serializers.CharField):
+    """A language tag, such as de-AT."""
+
+
+@extend_schema_field(
+    {
         "anyOf": [
             {"type": "string", "format": "date-time"},
-            {"type": "number", "minimum": 0, "maximum": _LAST_SECOND},
+            {"type": "number", "minimum": moments.MIN_SECONDS, "exclusiveMaximum": moments.MAX_SECONDS},
             {"type": "null"},
         ]
     }

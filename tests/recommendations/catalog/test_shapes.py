@@ -9,6 +9,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.errors import FieldError
 from recommendations.catalog import shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.interactions.event import read_event
@@ -55,7 +56,6 @@ class TestReadItem:
             ("categories", [str(number) for number in range(101)], "/categories", "too_many"),
             ("attributes", [], "/attributes", "not_an_object"),
             ("attributes", {"a": {"b": 1}}, "/attributes/a", "bad_attribute"),
-            ("attributes", {"a": None}, "/attributes/a", "bad_attribute"),
             ("attributes", {"a": math.inf}, "/attributes/a", "not_finite"),
             ("attributes", {"a": 2**53 + 1}, "/attributes/a", "too_large"),
             ("attributes", {"a/b": [1]}, "/attributes/a~1b/0", "not_a_string"),
@@ -67,11 +67,31 @@ class TestReadItem:
             ("available_from", "2026-03-01T12:00:00", "/available_from", "not_a_timestamp"),
             ("available_from", "2026-02-30T12:00:00Z", "/available_from", "not_a_timestamp"),
             ("available_from", "0001-01-01T00:00:00+14:00", "/available_from", "not_a_timestamp"),
+            ("available_from", "0001-01-01T00:00:00Z", "/available_from", "no_time"),
+            ("available_until", "0001-01-01T00:00:00Z", "/available_until", "no_time"),
             ("tittle", "x", "/tittle", "unknown_field"),
         ],
     )
     def test_says_which_field_is_wrong_and_how(self, field, value, pointer, code):
         assert _codes(shapes.read_item, {"item_id": "a", field: value}) == {pointer: code}
+
+    def test_an_attribute_that_is_null_or_too_long_is_left_out_and_the_item_kept(self):
+        notes: list[FieldError] = []
+        long, many = "x" * 1001, [str(number) for number in range(101)]
+
+        item = shapes.read_item(
+            {"item_id": "a", "attributes": {"a": None, "b": long, "c": many, "d": [long], "e" * 129: 1, "f": 1}},
+            notes=notes,
+        )
+
+        assert item["attributes"] == {"f": 1}
+        assert [(note.pointer, note.code) for note in notes] == [
+            ("/attributes/a", "null_attribute"),
+            ("/attributes/b", "too_long"),
+            ("/attributes/c", "too_many"),
+            ("/attributes/d/0", "too_long"),
+            ("/attributes", "bad_name"),
+        ]
 
     def test_reports_every_mistake_at_once(self):
         assert _codes(shapes.read_item, {"title": 1, "hidden": 2}) == {
@@ -124,6 +144,8 @@ class TestReadEvent:
             ("type", "", "/type", "bad_type"),
             ("value", True, "/value", "not_a_number"),
             ("value", math.nan, "/value", "not_finite"),
+            ("value", math.inf, "/value", "not_finite"),
+            ("value", 1e300, "/value", "too_large"),
             ("occurred_at", "yesterday", "/occurred_at", "not_a_timestamp"),
             ("occurred_at", 1_772_366_400_000, "/occurred_at", "in_future"),
             ("occurred_at", 1e300, "/occurred_at", "in_future"),
@@ -137,6 +159,49 @@ class TestReadEvent:
     )
     def test_says_which_field_is_wrong_and_how(self, field, value, pointer, code):
         assert _codes(lambda raw: read_event(raw, now=NOW), {**self.BASE, field: value}) == {pointer: code}
+
+    @pytest.mark.parametrize(
+        ("value", "code", "said"),
+        [
+            (45352.354167, "implausible_time", "an Excel date"),
+            (19783, "implausible_time", "days since 1970"),
+            (474_792, "implausible_time", "hours since 1970"),
+            (28_487_520, "implausible_time", "minutes since 1970"),
+            (20_240_301, "implausible_time", "YYYYMMDD"),
+            (202_403, "implausible_time", "a year and a month"),
+            (2024, "implausible_time", "a year"),
+            (1, "implausible_time", "no plausible Unix seconds"),
+            (0, "no_time", "leave it out"),
+            (0.0, "no_time", "leave it out"),
+            (2_024_030_108, "in_future", "YYYYMMDDhh"),
+            (202_403_010_830, "in_future", "a date and a time in digits"),
+            (20_240_301_083_000, "in_future", "a date and a time in digits"),
+            (1_709_283_000_000, "in_future", "milliseconds"),
+            (1_709_283_000_123_456, "in_future", "microseconds"),
+            ("0001-01-01T00:00:00Z", "no_time", "leave it out"),
+            ("1899-12-30T00:00:00Z", "no_time", "leave it out"),
+            ("1970-01-01T01:00:00+01:00", "no_time", "leave it out"),
+        ],
+    )
+    def test_refuses_what_is_no_plausible_time_and_says_what_it_looks_like(self, value, code, said):
+        with pytest.raises(FieldRefused) as caught:
+            read_event({**self.BASE, "occurred_at": value}, now=NOW)
+
+        (error,) = caught.value.errors
+        assert (error.pointer, error.code) == ("/occurred_at", code)
+        assert said in error.detail
+
+    @pytest.mark.parametrize("value", [100_000_000, 828_124_615, 1_709_283_000, "1969-07-20T20:17:00Z"])
+    def test_takes_plausible_times(self, value):
+        assert read_event({**self.BASE, "occurred_at": value}, now=NOW)
+
+    def test_an_entry_of_the_context_that_is_null_is_left_out(self):
+        notes: list[FieldError] = []
+
+        read = read_event({**self.BASE, "context": {"page": None, "device": "tv"}}, now=NOW, notes=notes)
+
+        assert read.context == {"device": "tv"}
+        assert [note.pointer for note in notes] == ["/context/page"]
 
     def test_takes_unix_seconds_and_rfc_3339_alike(self):
         one = read_event({**self.BASE, "occurred_at": 1_772_366_400}, now=NOW)
@@ -160,9 +225,19 @@ class TestReadEvent:
         assert one.digest == other.digest
 
     @pytest.mark.parametrize(
-        "change", [{"user_id": "v"}, {"item_id": "j"}, {"type": "like"}, {"value": 1}, {"occurred_at": 5}]
+        "change", [{"user_id": "v"}, {"item_id": "j"}, {"type": "like"}, {"value": 1}, {"occurred_at": 964982704}]
     )
     def test_is_another_event_when_it_says_something_else(self, change):
-        base = {**self.BASE, "occurred_at": 4}
+        base = {**self.BASE, "occurred_at": 964982703}
 
         assert read_event(base, now=NOW).digest != read_event({**base, **change}, now=NOW).digest
+
+
+@pytest.mark.parametrize("tag", ["nan.0", "German language", '["de"]', "de_AT.UTF-8", "1"])
+def test_a_locale_is_a_language_tag(tag):
+    assert _codes(shapes.read_end_user, {"user_id": "a", "locale": tag}) == {"/locale": "not_a_language_tag"}
+
+
+@pytest.mark.parametrize("tag", ["", "de", "de-AT", "pt_BR", "zh-Hant-TW"])
+def test_common_locales_are_taken(tag):
+    assert shapes.read_end_user({"user_id": "a", "locale": tag})["locale"] == tag

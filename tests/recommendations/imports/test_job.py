@@ -71,7 +71,7 @@ class TestRun:
         [
             ("items", 'item_id,categories,attributes\na,Drama|Comedy,"{""year"": 1.5}"\nb,,\n'),
             ("users", 'user_id,segments,locale,attributes\nu,x|y,de,"{""a"": [""b""]}"\nv,,,\n'),
-            ("events", "user_id,item_id,type,value,occurred_at\nu,a,view,,5\nu,b,rating,4.5,5\n"),
+            ("events", "user_id,item_id,type,value,occurred_at\nu,a,view,,964982703\nu,b,rating,4.5,964982703\n"),
         ],
     )
     def test_a_second_run_changes_nothing(self, run, kind, text):
@@ -87,7 +87,7 @@ class TestRun:
 
     def test_numbers_events_in_the_order_of_the_file(self, acme, run, monkeypatch):
         monkeypatch.setattr(chunks, "CHUNK_ROWS", 1500)
-        rows = "".join(f"u{number % 3},i{number},view,7\n" for number in range(4000))
+        rows = "".join(f"u{number % 3},i{number},view,964982703\n" for number in range(4000))
 
         job = run("events", "user_id,item_id,type,occurred_at\n" + rows)
 
@@ -159,3 +159,72 @@ def test_its_end_is_told_to_who_listens(acme, run):
     told = json.loads(delivery.body)["data"]
     assert (told["import"], told["kind"], told["status"]) == (job.pk, "items", "done")
     assert (told["created"], told["rejected"]) == (1, 1)
+
+
+FULL = (
+    "item_id,title,description,categories,attributes,available_until\n"
+    'a,Kettle,Boils water.,Kitchen|Red,"{""price"": 20}",2027-01-01T00:00:00Z\n'
+)
+
+
+def _item(tenant_id, item_id="a"):
+    with scope.tenant(tenant_id):
+        fields = ("title", "description", "categories", "attributes", "hidden")
+        return Item.objects.values_list(*fields).get(item_id=item_id)
+
+
+class TestFieldsThatAreNotThere:
+    def test_a_column_that_is_not_in_the_header_leaves_its_field(self, acme, run):
+        run("items", FULL)
+
+        job = run("items", "item_id,hidden\na,true\n")
+
+        assert _counts(job) == {"updated": 1}
+        assert _item(acme) == ("Kettle", "Boils water.", ["Kitchen", "Red"], {"price": 20}, True)
+
+    def test_a_key_that_a_line_of_ndjson_does_not_have_leaves_its_field(self, acme, run):
+        run("items", FULL)
+
+        run("items", '{"item_id": "a", "title": "Teapot"}\n', "file.ndjson")
+
+        assert _item(acme) == ("Teapot", "Boils water.", ["Kitchen", "Red"], {"price": 20}, False)
+
+    def test_an_empty_cell_of_a_named_column_empties_it(self, acme, run):
+        run("items", FULL)
+
+        run("items", "item_id,title,categories\na,,\n")
+
+        assert _item(acme) == ("", "Boils water.", [], {"price": 20}, False)
+
+    def test_people_keep_what_a_file_does_not_name(self, acme, run):
+        run("users", 'user_id,segments,locale,attributes\nu,x|y,de,"{""a"": 1}"\n')
+
+        run("users", "user_id,segments\nu,z\n")
+
+        with scope.tenant(acme):
+            assert EndUser.objects.values_list("segments", "locale", "attributes").get() == (["z"], "de", {"a": 1})
+
+
+class TestRowsWithOneId:
+    FILE = "item_id,title,categories\na,Shirt,Clothing\na,,\na,,Cotton\nb,Mug,\n"
+
+    def test_empty_cells_of_later_rows_empty_nothing(self, acme, run):
+        job = run("items", self.FILE)
+
+        assert _counts(job) == {"created": 2, "duplicate": 2}
+        assert _item(acme)[:3] == ("Shirt", "", ["Cotton"])
+        assert _counts(run("items", self.FILE)) == {"unchanged": 2, "duplicate": 2}
+
+    def test_also_over_the_ends_of_chunks(self, acme, run, monkeypatch):
+        monkeypatch.setattr(chunks, "CHUNK_ROWS", 1)
+
+        run("items", self.FILE)
+
+        assert _item(acme)[:3] == ("Shirt", "", ["Cotton"])
+
+    def test_an_empty_cell_of_the_first_row_empties_and_a_later_one_fills(self, acme, run):
+        run("items", "item_id,title,description\na,Old,Text\n")
+
+        run("items", "item_id,title,description\na,,\na,New,\n")
+
+        assert _item(acme)[:2] == ("New", "")

@@ -17,7 +17,7 @@ from recommendations.imports.rows import Line
 from recommendations.models import Interaction, Item
 from tests.recommendations.precompute.queue import sent
 
-EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{n}\n" for n in range(100))
+EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{964982703 + n}\n" for n in range(100))
 COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
 
 
@@ -287,3 +287,17 @@ class TestAccept:
         assert start(cast.globex.tenant.pk, EVENTS)
         run(first)
         assert start(acme, EVENTS)
+
+
+class TestRowsWithOneId:
+    def test_a_resumed_import_knows_which_ids_came_before(self, acme, monkeypatch):
+        """Each turn is one chunk of two rows, and begins with an empty memory."""
+        monkeypatch.setattr(work, "TURN_SECONDS", -1.0)
+        monkeypatch.setattr(chunks, "CHUNK_ROWS", 2)
+        job = start(acme, "item_id,title\na,Shirt\nb,Mug\nc,\na,\nb,Cup\na,\n", "items")
+        for _ in range(6):
+            job = run(job)
+
+        assert job.status == "done"
+        with scope.tenant(acme):
+            assert set(Item.objects.values_list("item_id", "title")) == {("a", "Shirt"), ("b", "Cup"), ("c", "")}

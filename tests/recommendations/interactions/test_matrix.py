@@ -16,12 +16,20 @@ from recommendations.interactions.record import record
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+# Times of the rows are seconds from here.
+BEGIN = 1_000_000_000
+
+
 def _record(tenant_id, rows, now=NOW):
     events = [
-        read_event({"user_id": user, "item_id": item, "type": kind, "occurred_at": at}, now=now)
+        read_event({"user_id": user, "item_id": item, "type": kind, "occurred_at": BEGIN + at}, now=now)
         for user, item, kind, at in rows
     ]
     record(tenant_id=tenant_id, events=events, now=now)
+
+
+def _times(*seconds):
+    return [float(BEGIN + at) for at in seconds]
 
 
 @pytest.fixture
@@ -49,7 +57,7 @@ def acme(cast):
 
 def _rows(window):
     names = zip(window.users.tolist(), window.items.tolist(), window.times.tolist(), strict=True)
-    return [(window.user_ids[user], window.item_ids[item], at) for user, item, at in names]
+    return [(window.user_ids[user], window.item_ids[item], at - BEGIN) for user, item, at in names]
 
 
 class TestWindow:
@@ -67,7 +75,7 @@ class TestWindow:
 
         assert (window.user_ids, window.item_ids) == (("u1", "u2"), ("a", "b", "hidden"))
         assert window.times is not None
-        assert window.times.tolist() == [10.0, 20.25, 40.0, 44.0]
+        assert (window.times - BEGIN).tolist() == [10.0, 20.25, 40.0, 44.0]
 
     @pytest.mark.parametrize(
         ("most", "kept", "each"),
@@ -111,9 +119,9 @@ class TestHistories:
         histories = matrix.histories(tenant_id=acme, user_pks=_people(acme).values())
 
         assert {name: histories.get(pk) for name, pk in _people(acme).items()} == {
-            "u1": matrix.PersonalHistory(["a", "b"], [10.0, 20.25], [1.0, 1.0]),
-            "u2": matrix.PersonalHistory(["a", "a", "bad", "hidden"], [30.0, 40.0, 42.0, 44.0], [1.0, 2.0, -2.0, 1.0]),
-            "u3": matrix.PersonalHistory(["bad"], [50.0], [-2.0]),
+            "u1": matrix.PersonalHistory(["a", "b"], _times(10, 20.25), [1.0, 1.0]),
+            "u2": matrix.PersonalHistory(["a", "a", "bad", "hidden"], _times(30, 40, 42, 44), [1.0, 2.0, -2.0, 1.0]),
+            "u3": matrix.PersonalHistory(["bad"], _times(50), [-2.0]),
         }
 
     def test_break_ties_by_arrival(self, acme):

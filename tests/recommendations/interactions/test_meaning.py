@@ -13,11 +13,13 @@ from recommendations.models import EndUser, EventType
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = 86_400
+# Times of the rows are seconds from here.
+BEGIN = 10**9
 
 
 def _record(tenant_id, *rows):
     events = [
-        read_event({"user_id": "u", "item_id": item, "type": kind, "value": value, "occurred_at": at}, now=NOW)
+        read_event({"user_id": "u", "item_id": item, "type": kind, "value": value, "occurred_at": BEGIN + at}, now=NOW)
         for item, kind, value, at in rows
     ]
     record(tenant_id=tenant_id, events=events, now=NOW)

@@ -121,7 +121,7 @@ class TestRecord:
         _record(acme, [_event()])
 
         with django_assert_max_num_queries(12):
-            _record(acme, [_event(kind="view", occurred_at=5)])
+            _record(acme, [_event(kind="view", occurred_at=964982703)])
 
 
 class TestAftermath:

@@ -47,6 +47,20 @@ class TestCatalogueBatches:
         assert answer.json()["results"][0]["errors"][0]["code"] == "superseded"
         assert cast.acme.http.get(f"/api/v1/{kind}/a").json()["attributes"] == {"n": 2}
 
+    @pytest.mark.parametrize(("kind", "key"), KINDS.items())
+    def test_an_attribute_that_is_null_or_too_long_costs_itself_and_is_told(self, cast, kind, key):
+        rows = [{key: "a", "attributes": {"price": None, "text": "x" * 1001, "n": 1}}]
+
+        answer = _post(cast.acme, kind, rows)
+
+        assert _results(answer) == [(0, "a", "created")]
+        errors = answer.json()["results"][0]["errors"]
+        assert [(error["pointer"], error["code"]) for error in errors] == [
+            (f"/{kind}/0/attributes/price", "null_attribute"),
+            (f"/{kind}/0/attributes/text", "too_long"),
+        ]
+        assert cast.acme.http.get(f"/api/v1/{kind}/a").json()["attributes"] == {"n": 1}
+
     def test_a_deleted_item_comes_back_as_created(self, cast):
         _post(cast.acme, "items", [{"item_id": "a", "title": "x"}])
         cast.acme.http.delete("/api/v1/items/a")
@@ -87,6 +101,16 @@ class TestEventsBatch:
         assert answer.json()["results"][2]["errors"] == [
             {"pointer": "/events/2/type", "code": "required", "detail": "This field is required."}
         ]
+
+    def test_an_entry_of_the_context_that_is_null_costs_itself(self, cast):
+        event = {"user_id": "u", "item_id": "i", "type": "view", "context": {"page": None, "device": "tv"}}
+
+        answer = _post(cast.acme, "events", [event])
+
+        assert _results(answer) == [(0, None, "created")]
+        assert answer.json()["results"][0]["errors"][0]["pointer"] == "/events/0/context/page"
+        (stored,) = cast.acme.http.get("/api/v1/events").json()["data"]
+        assert stored["context"] == {"device": "tv"}
 
 
 class TestBody:

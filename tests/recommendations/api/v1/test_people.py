@@ -153,7 +153,7 @@ class TestMerge:
         assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
 
     def test_events_that_were_moved_are_still_stored_once(self, cast):
-        event = {"user_id": "anon-1", "item_id": "a", "type": "view", "occurred_at": 5}
+        event = {"user_id": "anon-1", "item_id": "a", "type": "view", "occurred_at": 964982703}
         _send(cast.acme, **event)
         self.merge(cast)
 

@@ -25,7 +25,12 @@ def _events():
         start = int(random.integers(0, 20))
         for step in range(10):
             item = 2 * ((start + step) % 20) + user % 2
-            yield {"user_id": f"u{user}", "item_id": f"i{item}", "type": "view", "occurred_at": 1000 * step + user}
+            yield {
+                "user_id": f"u{user}",
+                "item_id": f"i{item}",
+                "type": "view",
+                "occurred_at": 10**9 + 1000 * step + user,
+            }
 
 
 @pytest.fixture
