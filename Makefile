@@ -16,7 +16,7 @@ BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
 CHECKS := lint format-check imports migrations-check types
 
 .DEFAULT_GOAL := help
-.PHONY: litellm help demo up test slow check lint format format-check types imports migrations-check bench drills requirements openapi \
+.PHONY: audit litellm help demo up test slow check lint format format-check types imports migrations-check bench drills requirements openapi \
 	clean
 
 ##@ Run
@@ -47,6 +47,9 @@ slow: .venv/dev ## The tests that `make test` leaves out for their length
 
 drills: .venv/dev ## Break things on purpose, at full length (.ci/run has the short form)
 	@DRILLS=long $(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m "drill or slow" tests
+
+audit: .venv-audit/done .venv/bin/python ## Known vulnerabilities of the pinned packages, where a source of advisories can be reached
+	@$(BIN)/python -m tests.advisories .venv-audit/bin/pip-audit requirements.txt requirements-dev.txt
 
 litellm: .venv-litellm/done ## A foreign OpenAI-compatible server for one drill, in .venv-litellm (750 MB)
 
@@ -85,13 +88,14 @@ requirements: ## Pin the packages of requirements*.in again, with hashes
 	$(COMPILE) requirements-lightgbm.in -o requirements-lightgbm.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) requirements-litellm.in -o requirements-litellm.txt
+	$(COMPILE) requirements-audit.in -o requirements-audit.txt
 
 openapi: .venv/dev ## Write docs/api/openapi.yaml anew, after a change of the API
 	@DJANGO_SETTINGS_MODULE=config.settings.test AI_SIMULATED= \
 		$(BIN)/python manage.py spectacular --skip-checks --validate --fail-on-warn --file docs/api/openapi.yaml
 
 clean: ## Remove data, logs and caches (var/), and the virtual environment
-	rm -rf var .venv .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
+	rm -rf var .venv .venv-audit .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## This list
@@ -118,6 +122,13 @@ help: ## This list
 	@$(PYTHON) -m venv .venv-litellm
 	@.venv-litellm/bin/python -m pip install --quiet --quiet --disable-pip-version-check --only-binary :all: \
 		--require-hashes -r requirements-litellm.txt
+	@touch $@
+
+.venv-audit/done: requirements-audit.txt
+	@echo "Installing pip-audit"
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet --quiet --disable-pip-version-check --only-binary :all: \
+		--require-hashes -r requirements-audit.txt
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/service
