@@ -16,7 +16,7 @@ class AdminScopeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Opens the scope of the staff user; nothing for others and for any other page."""
-        if not request.path.startswith("/admin/"):
+        if not request.path_info.startswith("/admin/"):
             return self.get_response(request)
         user = request.user
         if not user.is_authenticated or not user.is_staff:

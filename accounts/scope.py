@@ -1,7 +1,8 @@
 """The tenant scope: which tenant's rows the current piece of SQL may see.
 
 Row-level security stands on every tenant table, forced (architecture.md section 4). Outside a scope no row is seen.
-A scope opens a transaction and sets its two variables for that transaction only, so a connection pool is safe.
+A scope opens a transaction and sets its two variables, and the time that its statements may take, for that transaction
+only: a connection pool is safe, and so is PgBouncer.
 
 It guards against a forgotten filter. It does not guard against SQL injection: whoever can run SQL can set a scope.
 """
@@ -13,6 +14,7 @@ from typing import Any
 import structlog
 from django.db import connections, transaction
 
+from core.postgres import limits
 from core.row_security import EnableTenantScope
 
 __all__ = ["AppRouter", "EnableTenantScope", "all_tenants", "tenant"]
@@ -58,8 +60,10 @@ def _scope(wanted: tuple[str, str], using: str) -> Iterator[None]:
 
 
 def _set(connection: Any, scope: tuple[str, str]) -> None:
+    variables = {"docent.tenant": scope[0], "docent.scope": scope[1], **limits.of_transaction()}
+    wanted = ", ".join(["set_config(%s, %s, true)"] * len(variables))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('docent.tenant', %s, true), set_config('docent.scope', %s, true)", scope)
+        cursor.execute(f"SELECT {wanted}", [part for pair in variables.items() for part in pair])  # no input in it
     setattr(connection, _ATTRIBUTE, scope)
 
 

@@ -2,7 +2,8 @@
 
 Variables: HOST, PORT, WEB_CONCURRENCY (processes), WEB_THREADS (per process), FORWARDED_ALLOW_IPS (proxies whose
 X-Forwarded-* headers count), DRAIN_SECONDS (how long a server that stops still answers, while /readyz says 503; as
-long as the balancer needs to notice), PROMETHEUS_MULTIPROC_DIR (where one server's processes share their metrics).
+long as the balancer needs to notice), PROMETHEUS_MULTIPROC_DIR (where one server's processes share their metrics),
+METRICS_HOST and METRICS_PORT (where they are to be had, if not at PORT).
 """
 
 import os
@@ -20,10 +21,20 @@ _host = os.environ.get("HOST") or "127.0.0.1"
 _drain_seconds = float(os.environ.get("DRAIN_SECONDS") or 0)
 _shared_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 
-bind = f"[{_host}]:{os.environ.get('PORT') or 8000}" if ":" in _host else f"{_host}:{os.environ.get('PORT') or 8000}"
-worker_class = "gthread"
+_metrics_host = os.environ.get("METRICS_HOST") or "127.0.0.1"
+_metrics_port = int(os.environ.get("METRICS_PORT") or 0)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+bind = [_address(_host, int(os.environ.get("PORT") or 8000))]
+if _metrics_port:
+    bind.append(_address(_metrics_host, _metrics_port))
+worker_class = "core.web_server.worker.BufferingWorker"  # gthread, in which no thread waits for a client
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-threads = int(os.environ.get("WEB_THREADS") or 4)
+threads = int(os.environ.get("WEB_THREADS") or 6)
 # Each process opens its own connections: nothing open may cross a fork.
 preload_app = False
 graceful_timeout = 30 + int(_drain_seconds)
@@ -37,6 +48,10 @@ errorlog = "-"
 # The heartbeat file is touched once a second: in memory, where a busy disk cannot delay it.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # gunicorn unlinks the file
 control_socket_disable = True
+# No header sets SCRIPT_NAME or PATH_INFO, whoever sends it: a proxy's rules about paths must hold.
+forwarder_headers = ""
+# Answers go through the event loop, which waits for slow readers.
+sendfile = False
 
 
 def on_starting(_server: Any) -> None:

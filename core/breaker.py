@@ -25,6 +25,11 @@ class Breaker:
     _next_probe_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last try failed, enough of them to open it or not."""
+        return self._failures > 0
+
     def allows(self) -> bool:
         """Whether to try; while open, at most one caller a period is told yes."""
         if self._failures < self.threshold:

@@ -1,18 +1,29 @@
-"""GET /metrics: the Prometheus page, over all processes of the server."""
+"""GET /metrics: the Prometheus page, over all processes of the server, for whoever may see it."""
+
+import hmac
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django_prometheus.exports import ExportToDjangoView
 
-FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
-
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics, for a scraper that reaches the process directly.
+    """The metrics, for a scraper on METRICS_PORT or with METRICS_TOKEN; for anybody where METRICS_PUBLIC says so.
 
-    Through the public listener (a proxy adds its headers) they do not exist, unless METRICS_PUBLIC says so.
+    For everybody else they do not exist.
     """
-    if not settings.METRICS_PUBLIC and any(name in request.META for name in FORWARDED):
+    if not (settings.METRICS_PUBLIC or on_own_port(request) or _has_token(request)):
         raise Http404
     response: HttpResponse = ExportToDjangoView(request)
     return response
+
+
+def on_own_port(request: HttpRequest) -> bool:
+    """Whether the request came in at METRICS_PORT: the listener's, which no header can say."""
+    return bool(settings.METRICS_PORT) and request.META.get("SERVER_PORT") == str(settings.METRICS_PORT)
+
+
+def _has_token(request: HttpRequest) -> bool:
+    given = request.META.get("HTTP_AUTHORIZATION", "").encode("utf-8", "surrogateescape")
+    wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
+    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given, wanted)

@@ -12,4 +12,12 @@ REDIS_ERRORS = Counter("docent_redis_errors_total", "Redis commands that failed,
 REDIS_BREAKER_OPENED = Counter(
     "docent_redis_breaker_opened_total", "Times a process stopped asking Redis for a moment."
 )
+DATABASE_BREAKER_OPENED = Counter(
+    "docent_database_breaker_opened_total", "Times a process stopped asking PostgreSQL for a moment."
+)
+DATABASE_REFUSED = Counter(
+    "docent_database_refused_total",
+    "Requests that did not get to PostgreSQL: all places of those who wait taken, or the breaker open.",
+    ["reason"],
+)
 ENQUEUE_FAILURES = Counter("docent_enqueue_failures_total", "Tasks that could not be handed to the broker.", ["task"])

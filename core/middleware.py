@@ -8,23 +8,25 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import DataError
-from django.http import HttpRequest, HttpResponse
+from django.db import DataError, connections
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
-from core import body_coding, body_limits, problem
+from core import body_coding, body_limits, deadline, exposition, problem
 from core.metrics import REQUEST_SECONDS
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}\Z")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SAFE = frozenset({"GET", "HEAD"})
+_TOO_SLOW = "The body came too slowly, or stopped coming."
 _NUL = "The address or the body holds a NUL character (%00 or \\u0000)."
 _log = structlog.get_logger("docent.request")
 
 
 class EdgeMiddleware:
-    """Binds the request id, times the answer by route name, and writes one log line for each request."""
+    """Binds the request id, opens the deadline, times the answer by route name, and writes one log line a request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -39,8 +41,14 @@ class EdgeMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         if request.encoding and request.encoding.lower() not in {"utf-8", "utf8"}:
             request.encoding = "utf-8"  # the contract; Python knows codecs that are no encodings of text
-        response = self._refusal(request) or self.get_response(request)
-        if response.status_code >= 400 and not request.path.startswith("/admin/"):
+        # A server that reads requests before it hands them over says since when this one has been waiting.
+        with deadline.within(settings.API_DEADLINE_SECONDS, since=request.META.get("docent.received_at")):
+            response = self._refusal(request) or self._answer(request)
+        if response.streaming and not isinstance(response, FileResponse):
+            response.streaming_content = deadline.each(
+                response.streaming_content, seconds=settings.API_DEADLINE_SECONDS
+            )
+        if response.status_code >= 400 and not request.path_info.startswith("/admin/"):
             _make_problem(request, response)
         response["X-Request-ID"] = request_id
         if (decision := getattr(request, "admission", None)) is not None:
@@ -49,18 +57,33 @@ class EdgeMiddleware:
         self._observe(request, response, time.perf_counter() - started)
         return response
 
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        """A read whose connection to PostgreSQL ended in the middle, as by a restart, is tried once more."""
+        response = self.get_response(request)
+        if request.method in _SAFE and getattr(request, "database_lost", False):
+            for each in connections.all(initialized_only=True):
+                each.close_if_unusable_or_obsolete()
+            response = self.get_response(request)
+        return response
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """What no view foresaw and is the caller's doing all the same."""
         if isinstance(error, RequestDataTooBig):
             return problem.response(status=413, detail=body_limits.too_large(request.path_info), request=request)
+        if isinstance(error, UnreadablePostError) and isinstance(error.__cause__, TimeoutError):
+            return problem.response(status=408, detail=_TOO_SLOW, request=request)
         if isinstance(error, UnreadablePostError):
             return problem.response(status=400, detail="The body ended before its Content-Length.", request=request)
+        if (unavailable := problem.unavailable(error, request)) is not None:
+            return unavailable
         if isinstance(error, DataError) and "NUL" in str(error):
             # The net below the views' own checks: PostgreSQL stores no NUL, and psycopg refuses to send one.
             return problem.response(status=422, code="invalid", detail=_NUL, request=request)
         return None
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        if deadline.remaining() == 0:  # it waited for a thread until nobody waits for its answer
+            return problem.unavailable(deadline.DeadlineExceeded(settings.API_DEADLINE_SECONDS), request)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isascii() and length.isdigit() and int(length) > body_limits.most_bytes(request.path_info):
             return problem.response(status=413, detail=body_limits.too_large(request.path_info), request=request)
@@ -91,6 +114,7 @@ class EdgeMiddleware:
 class ProbeMiddleware:
     """Answers the addresses in settings.PROBE_PATHS before anything looks at host, scheme, session or origin.
 
+    Nothing else is there on the port that is for metrics only.
     An orchestrator and a Prometheus call a process by its address, which is no name in ALLOWED_HOSTS.
     """
 
@@ -101,10 +125,14 @@ class ProbeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """The probe's view, or what stands behind."""
         if request.path_info not in self.paths:
-            return self.get_response(request)
+            return _nothing_here(request) if exposition.on_own_port(request) else self.get_response(request)
         request.resolver_match = resolve(request.path_info)
         answer: HttpResponseBase = request.resolver_match.func(request)
         return answer
+
+
+def _nothing_here(request: HttpRequest) -> HttpResponse:
+    return problem.response(status=404, detail="Only probes and metrics are at this port.", request=request)
 
 
 def _make_problem(request: HttpRequest, response: HttpResponse) -> None:

@@ -1,6 +1,7 @@
 """RFC 9457 problem documents: how errors look on the wire, whoever raised them."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from core.errors import FieldError, NotFound, ServiceError, Unavailable
+from core.postgres import connection
 from core.problem_codes import pages
 
 CONTENT_TYPE = "application/problem+json"
@@ -29,6 +31,7 @@ _CODE_BY_STATUS = {
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
+    408: "request_timeout",
     413: "too_large",
     414: "address_too_long",
     415: "unsupported_media_type",
@@ -94,9 +97,8 @@ def response(
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every error becomes a problem; what is not foreseen goes on to `server_error`."""
     request = getattr(context.get("request"), "_request", None)
-    if isinstance(error, (OperationalError, InterfaceError, PoolTimeout)):
-        _log.warning("database_unavailable", error=str(error))
-        error = Unavailable("The database cannot be reached or is too busy. Nothing is half done; try again.")
+    if (away := _away(error, request)) is not None:
+        error = away
     if isinstance(error, Http404):
         error = NotFound()
     if isinstance(error, ServiceError):
@@ -104,6 +106,31 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, exceptions.APIException):
         return _from_drf(error, request)
     return None
+
+
+def unavailable(error: BaseException | None, request: HttpRequest) -> JsonResponse | None:
+    """The problem for an error that says that something is away or took too long, outside DRF; None for any other."""
+    away = _away(error, request)
+    if away is None:
+        return None
+    return response(
+        status=503,
+        code=away.code,
+        detail=away.detail,
+        request=request,
+        headers={"Retry-After": str(away.retry_after_seconds)},
+    )
+
+
+def _away(error: BaseException | None, request: HttpRequest | None) -> Unavailable | None:
+    if isinstance(error, Unavailable):
+        return error
+    if not isinstance(error, (OperationalError, InterfaceError, PoolTimeout)):
+        return None
+    _log.warning("database_unavailable", error=str(error))
+    if request is not None and connection.lost(error):
+        request.database_lost = True  # type: ignore[attr-defined]  # for core.middleware, which asks again
+    return Unavailable("The database cannot be reached or is too busy. Nothing is half done; try again.")
 
 
 def _from_service(error: ServiceError, request: HttpRequest | None) -> Response:
@@ -180,5 +207,10 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: says nothing about the inside, and how to ask about it."""
+    """Django's handler500: says nothing about the inside, and how to ask about it. 503 where something is away.
+
+    It is called while the error is handled, also that of a middleware, which no process_exception sees.
+    """
+    if (away := unavailable(sys.exception(), request)) is not None:
+        return away
     return response(status=500, detail="An unexpected error; it was logged under the request id.", request=request)

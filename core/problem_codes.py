@@ -149,6 +149,12 @@ CODES = {
         "The tenant (or, where no token is needed, the address) has sent more requests than its limit allows at once.",
         "Wait for Retry-After seconds. RateLimit-Policy and RateLimit on every answer tell the limit and what is left.",
     ),
+    "request_timeout": Page(
+        "The request did not arrive in time",
+        (408,),
+        "Its head or its body came too slowly, or stopped coming, and the connection was closed.",
+        "Send it again, all at once; look at the network between you and the service if it happens often.",
+    ),
     "too_large": Page(
         "The body is too large",
         (413,),

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from typing import Any
 
+from core import deadline
+
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -23,7 +25,8 @@ class _Whole:
 
     def read(self, size: int = -1) -> bytes:
         wanted = self._left if size is None or size < 0 else min(size, self._left)
-        found: bytes = self._stream.read(wanted) if wanted else b""
+        with deadline.paused():
+            found: bytes = self._stream.read(wanted) if wanted else b""
         self._left -= len(found)
         if len(found) < wanted:
             raise BodyEndedEarly(f"{self._left} bytes of the body are missing")
@@ -31,7 +34,8 @@ class _Whole:
 
     def readline(self, size: int = -1) -> bytes:
         wanted = self._left if size is None or size < 0 else min(size, self._left)
-        found: bytes = self._stream.readline(wanted) if wanted else b""
+        with deadline.paused():
+            found: bytes = self._stream.readline(wanted) if wanted else b""
         self._left -= len(found)
         if len(found) < wanted and not found.endswith(b"\n"):
             raise BodyEndedEarly(f"{self._left} bytes of the body are missing")
@@ -45,10 +49,14 @@ class _Ending:
         self._stream, self._left = stream, max_bytes
 
     def read(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.read(self._left + 1 if size is None or size < 0 else size))
+        with deadline.paused():  # the server holds the client to its pace
+            found = self._stream.read(self._left + 1 if size is None or size < 0 else size)
+        return self._counted(found)
 
     def readline(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.readline(self._left + 1 if size is None or size < 0 else size))
+        with deadline.paused():
+            found = self._stream.readline(self._left + 1 if size is None or size < 0 else size)
+        return self._counted(found)
 
     def _counted(self, found: bytes) -> bytes:
         self._left -= len(found)

@@ -10,11 +10,14 @@ from gunicorn import util
 from core import problem
 
 _DETAILS = {
+    408: "The request did not arrive in time; send it again, all at once.",
     414: "The address is longer than 8,190 bytes. Long lists of ids go through a batch.",
     417: "Only `Expect: 100-continue` is known.",
     431: "A header is longer than 8,190 bytes, or there are more than a hundred.",
+    503: "Too many long requests are arriving at once; try again in a moment.",
     501: "The body's transfer coding is not known; send it chunked or with a Content-Length.",
 }
+_RETRY_AFTER = "Retry-After: 2\r\n"
 
 
 def write(sock: Any, status: int, reason: str, message: str) -> None:
@@ -35,6 +38,7 @@ def write(sock: Any, status: int, reason: str, message: str) -> None:
         f"Content-Type: {problem.CONTENT_TYPE}\r\n"
         f"Content-Length: {len(content)}\r\n"
         "Cache-Control: no-store\r\n"
+        f"{_RETRY_AFTER if status == 503 else ''}"
         f"X-Request-ID: {request_id}\r\n\r\n"
     )
     util.write_nonblock(sock, head.encode("latin-1") + content)

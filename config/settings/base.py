@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "accounts.middleware.AdminScopeMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
+# The first must answer though everything else hangs: the web server keeps a thread for it (core.web_server).
 PROBE_PATHS = ["/healthz", "/readyz", "/metrics"]
 # What a web process does before its first request, and what must hold besides the servers for it to serve.
 WARM_UP = [
@@ -164,17 +165,30 @@ DB_POOL = env.flag("DB_POOL", default=False)  # config/wsgi.py turns it on; work
 DB_POOL_MAX_SIZE = env.integer("DB_POOL_MAX_SIZE", 8, minimum=1)
 DB_POOL_TIMEOUT_SECONDS = env.seconds("DB_POOL_TIMEOUT_SECONDS", 2.0, minimum=0.1)
 DB_CONNECT_TIMEOUT_SECONDS = env.integer("DB_CONNECT_TIMEOUT_SECONDS", 2, minimum=1)
+# Fewer than WEB_THREADS, so that a PostgreSQL that hangs leaves some for what needs none (core.postgres.guard).
+WEB_THREADS = env.integer("WEB_THREADS", 6, minimum=1)
+DB_WAITING_THREADS = env.integer("DB_WAITING_THREADS", max(1, WEB_THREADS - 2), minimum=1)
 API_DEADLINE_SECONDS = env.seconds("API_DEADLINE_SECONDS", 10.0, minimum=1.0)
-# 0 is none. No statement of a request outlives its deadline; those of workers may.
-DB_STATEMENT_TIMEOUT_SECONDS = env.seconds("DB_STATEMENT_TIMEOUT_SECONDS", API_DEADLINE_SECONDS if DB_POOL else 0.0)
+# For workers, and a lower limit for requests, whose statements end at the request's deadline anyway. 0 is none.
+DB_STATEMENT_TIMEOUT_SECONDS = env.seconds("DB_STATEMENT_TIMEOUT_SECONDS", 0.0)
 MIGRATION_LOCK_TIMEOUT_SECONDS = env.seconds("MIGRATION_LOCK_TIMEOUT_SECONDS", 5.0, minimum=0.1)
+# A peer that is gone without a word is noticed after 10 + 3 x 3 s, or 10 s after something was sent to it.
+DB_KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
-def _database(name: str, url: str, *, pool: bool, statement_timeout: float = 0.0) -> dict[str, object]:
+def _database(name: str, url: str, *, pool: bool) -> dict[str, object]:
     database = env.database(name, url)
-    options: dict[str, object] = {"connect_timeout": DB_CONNECT_TIMEOUT_SECONDS, **database["OPTIONS"]}
-    if statement_timeout:
-        options["options"] = f"-c statement_timeout={int(statement_timeout * 1000)}"
+    options: dict[str, object] = {
+        "connect_timeout": DB_CONNECT_TIMEOUT_SECONDS,
+        **DB_KEEPALIVES,
+        **database["OPTIONS"],
+    }
     if pool:
         options["pool"] = {
             "min_size": min(2, DB_POOL_MAX_SIZE),
@@ -182,21 +196,16 @@ def _database(name: str, url: str, *, pool: bool, statement_timeout: float = 0.0
             "timeout": DB_POOL_TIMEOUT_SECONDS,
         }
     return {
-        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "ENGINE": "core.postgres",
         "CONN_MAX_AGE": 0 if pool else 60,
-        "CONN_HEALTH_CHECKS": not pool,
+        "CONN_HEALTH_CHECKS": not pool,  # those of the pool are checked when they are given out
         **database,
         "OPTIONS": options,
     }
 
 
 DATABASES = {
-    "default": _database(
-        "DATABASE_URL",
-        DATABASE_URL or "postgresql://none@127.0.0.1:1/none",
-        pool=DB_POOL,
-        statement_timeout=DB_STATEMENT_TIMEOUT_SECONDS,
-    ),
+    "default": _database("DATABASE_URL", DATABASE_URL or "postgresql://none@127.0.0.1:1/none", pool=DB_POOL),
     "owner": _database(
         "DATABASE_OWNER_URL", DATABASE_OWNER_URL or DATABASE_URL or "postgresql://none@127.0.0.1:1/none", pool=False
     ),
@@ -217,6 +226,11 @@ CACHES = {
     }
 }
 DJANGO_REDIS_CONNECTION_FACTORY = "core.redis.CacheConnectionFactory"
+
+# --- How requests are read (core.web_server) -------------------------------------------------------------
+REQUEST_READ_SECONDS = env.seconds("REQUEST_READ_SECONDS", 10.0, minimum=0.5, maximum=300.0)
+REQUEST_BYTES_PER_SECOND = env.integer("REQUEST_BYTES_PER_SECOND", 8192, minimum=1)
+UPLOAD_THREADS = env.integer("UPLOAD_THREADS", 2, minimum=1)
 
 # --- API -------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -340,6 +354,8 @@ STORAGES: dict[str, dict[str, object]] = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 if _bucket := env.text("STORAGE_S3_BUCKET"):
+    from botocore.config import Config as _BotoConfig
+
     STORAGES["default"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
@@ -350,9 +366,15 @@ if _bucket := env.text("STORAGE_S3_BUCKET"):
             # Without keys the host's own identity is used, as boto3 finds it.
             "access_key": env.secret("STORAGE_S3_ACCESS_KEY") or None,
             "secret_key": env.secret("STORAGE_S3_SECRET_KEY") or None,
-            "addressing_style": "path" if env.flag("STORAGE_S3_PATH_STYLE", default=False) else None,
             "file_overwrite": False,
             "default_acl": None,
+            # Its own are a minute for each of five tries; a storage that hangs must not hold requests for so long.
+            "client_config": _BotoConfig(
+                s3={"addressing_style": "path"} if env.flag("STORAGE_S3_PATH_STYLE", default=False) else None,
+                connect_timeout=2,
+                read_timeout=8,
+                retries={"mode": "standard", "total_max_attempts": 2},
+            ),
         },
     }
 
@@ -387,6 +409,8 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOGGING_CONFIG = "core.logging.configure"
 LOGGING = {"level": LOG_LEVEL, "json": env.flag("LOG_JSON", default=True)}
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+METRICS_PORT = env.integer("METRICS_PORT", 0, maximum=65_535)  # 0: none of its own
 PROMETHEUS_EXPORT_MIGRATIONS = False
 SILENCED_SYSTEM_CHECKS: list[str] = []
 

@@ -249,12 +249,24 @@ class TestMetrics:
         assert "unmatched" in routes
         assert not any("nothing" in route for route in routes)
 
-    @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-    def test_are_hidden_behind_a_proxy(self, http, settings, header):
+    def test_are_not_there_for_who_has_no_token(self, http, settings):
+        """A proxy that adds no header must not show them to everybody."""
         settings.METRICS_PUBLIC = False
 
-        assert http.get("/metrics").status_code == 200
-        problem(http.get("/metrics", headers={header: "192.0.2.1"}), 404, "not_found")
+        problem(http.get("/metrics"), 404, "not_found")
+        settings.METRICS_TOKEN = "s3cret"
+        problem(http.get("/metrics"), 404, "not_found")
+        for wrong in ("Bearer ", "Bearer s3cre", "s3cret", "Bearer s3cret\u00e9", "Basic s3cret"):
+            problem(http.get("/metrics", headers={"Authorization": wrong}), 404, "not_found")
+        assert http.get("/metrics", headers={"Authorization": "Bearer s3cret"}).status_code == 200
+
+    def test_have_a_port_where_nothing_else_is(self, http, settings):
+        settings.METRICS_PUBLIC, settings.METRICS_PORT = False, 9101
+
+        assert http.get("/metrics", SERVER_PORT="9101").status_code == 200
+        assert http.get("/healthz", SERVER_PORT="9101").status_code == 200
+        problem(http.get("/api/v1/items", SERVER_PORT="9101"), 404, "not_found")
+        problem(http.get("/metrics", SERVER_PORT="8000", headers={"Host": "testserver:9101"}), 404, "not_found")
 
     def test_unless_they_are_public(self, http, settings):
         settings.METRICS_PUBLIC = True

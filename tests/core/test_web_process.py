@@ -13,25 +13,34 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts import scope
 from accounts.models import ApiClient, FeatureFlag
+from config.embedded.ports import free_port
 from recommendations.models import Item
 from tests.core import web_process
 
 pytestmark = pytest.mark.journey
 LOOPBACK = "127.0.0.1"
 REFRESH = 1.0
+SCRAPER = "a token that only the scraper has"
+METRICS_PORT = free_port()
 
 
 @pytest.fixture
 def web(cast, committed_db, tmp_path):
     with web_process.serving(
-        tmp_path, WEB_CONCURRENCY="2", PROCESS_REFRESH_SECONDS=str(REFRESH), DB_POOL_MAX_SIZE="3", METRICS_PUBLIC="0"
+        tmp_path,
+        WEB_CONCURRENCY="2",
+        PROCESS_REFRESH_SECONDS=str(REFRESH),
+        DB_POOL_MAX_SIZE="3",
+        METRICS_PUBLIC="0",
+        METRICS_TOKEN=SCRAPER,
+        METRICS_PORT=str(METRICS_PORT),
     ) as running:
         yield running
 
 
 def value(web, name, **labels):
     """The sum of a metric's samples that carry these labels."""
-    text = web.ask("GET", "/metrics").body.decode()
+    text = web.ask("GET", "/metrics", token=SCRAPER).body.decode()
     return sum(
         sample.value
         for family in text_string_to_metric_families(text)
@@ -63,7 +72,13 @@ def _metrics_are_right_over_two_processes(web, token):
             seen.append(value(web, name, **labels))
 
     assert seen == [before + 40 * batch for batch in range(6)]
-    assert web.ask("GET", "/metrics", X_Forwarded_For="192.0.2.1").status == 404
+    for refused in ({}, {"token": token}, {"token": SCRAPER[:-1]}, {"token": ""}):
+        assert web.ask("GET", "/metrics", **refused).status == 404
+    own = web_process.WebProcess(METRICS_PORT, web.process)
+    assert own.ask("GET", "/metrics").status == 200
+    assert own.ask("GET", "/healthz").status == 200
+    assert own.ask("GET", "/api/v1/items", token=token).status == 404
+    assert web.ask("GET", "/metrics", Host=f"{LOOPBACK}:{METRICS_PORT}").status == 404
     processes = subprocess.run(
         ["ps", "--ppid", str(web.process.pid), "-o", "pid="], capture_output=True, text=True, check=True
     ).stdout.split()

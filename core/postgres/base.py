@@ -1,0 +1,54 @@
+"""The backend itself: Django's, counted by django-prometheus, over connections and a pool that keep to the deadline."""
+
+from types import ModuleType
+from typing import Any, ClassVar
+
+import psycopg
+from django.db.backends.base.base import NO_DB_ALIAS
+from django_prometheus.db.backends.postgresql import base
+
+from core import deadline
+from core.postgres import pool
+from core.postgres.connection import BoundedConnection, check
+
+
+class DeadlinePassed(psycopg.OperationalError):
+    """The request's time is up: nothing more is asked of PostgreSQL."""
+
+
+def _driver() -> ModuleType:
+    """psycopg as Django asks it, for `connect` and for the classes of its errors, with our kind of connection."""
+    ours = ModuleType("core.postgres.driver", psycopg.__doc__)
+    vars(ours).update({name: value for name, value in vars(psycopg).items() if not name.startswith("__")})
+    vars(ours)["connect"] = BoundedConnection.connect
+    return ours
+
+
+class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
+    """Django's connection of one thread."""
+
+    Database = _driver()
+    _connection_pools: ClassVar[dict[str, pool.GuardedPool]] = {}
+
+    @property
+    def pool(self) -> pool.GuardedPool | None:
+        """The process's pool where OPTIONS name one, as Django's, with connections that are checked."""
+        options = self.settings_dict["OPTIONS"].get("pool")
+        if self.alias == NO_DB_ALIAS or not options:
+            return None
+        if self.alias not in self._connection_pools:
+            made = pool.make(
+                kwargs={**self.get_connection_params(), "autocommit": True},
+                configure=self._configure_connection,
+                check=check,
+                options={} if options is True else options,
+            )
+            self._connection_pools.setdefault(self.alias, made)  # whichever thread comes first
+        return self._connection_pools[self.alias]
+
+    def _cursor(self, name: str | None = None) -> Any:
+        """Nothing is asked any more once the time is up; what has to be rolled back still is."""
+        if deadline.remaining() == 0:
+            with self.wrap_database_errors:
+                raise DeadlinePassed("the request's time is up")
+        return super()._cursor(name)

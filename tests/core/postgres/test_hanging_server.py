@@ -1,0 +1,274 @@
+"""A PostgreSQL that hangs, is cut off, or takes too long, behind a real proxy."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError, connection, connections
+
+from accounts import directory, scope
+from accounts.models import Tenant
+from core import deadline
+from core.postgres.guard import STALLED_SECONDS, guard
+from recommendations.models import Item
+from tests.core import stopped_proxy
+
+
+@pytest.fixture
+def proxy(committed_db):
+    """The app's connections come from a pool, through a proxy that can be stopped."""
+    alias: Any = connections["default"]
+    alias.close()
+    before = {**alias.settings_dict, "OPTIONS": dict(alias.settings_dict["OPTIONS"])}
+    with stopped_proxy.in_front_of(before["HOST"], before["PORT"]) as running:
+        alias.settings_dict["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 6, "timeout": 2}
+        alias.settings_dict |= {"HOST": "127.0.0.1", "PORT": running.port, "CONN_MAX_AGE": 0}
+        guard.forget()
+        yield running
+        running.go_on()
+        alias.close()
+        alias.close_pool()
+        alias.settings_dict.update(before)
+        guard.forget()
+
+
+def ask(statement="SELECT 1"):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
+
+
+def seconds_of(work, *, within):
+    """How long it took until it was given up."""
+    started = time.monotonic()
+    with pytest.raises(OperationalError), deadline.within(within):
+        work()
+    return time.monotonic() - started
+
+
+class TestHangs:
+    def test_the_client_gives_up_at_the_deadline_and_throws_the_connection_away(self, proxy):
+        assert ask() == 1
+        used = connection.connection
+        proxy.hang()
+
+        took = seconds_of(ask, within=0.6)
+
+        assert 0.5 < took < 1.0
+        assert used.closed
+        connection.close()
+        assert used not in list(connection.pool._pool)
+
+    def test_so_does_a_transaction_in_the_middle(self, proxy):
+        def work():
+            with scope.all_tenants("test"):
+                Tenant.objects.count()
+                proxy.hang()
+                Tenant.objects.count()
+
+        assert seconds_of(work, within=0.6) < 1.2
+
+    def test_nothing_more_is_asked_when_the_time_is_up(self, proxy):
+        assert ask() == 1
+        started = time.monotonic()
+        with pytest.raises(OperationalError, match="time is up"), deadline.within(0):
+            ask()
+        assert time.monotonic() - started < 0.1
+
+    def test_it_works_again_when_the_server_goes_on(self, proxy):
+        ask()
+        proxy.hang()
+        seconds_of(ask, within=0.3)
+        connection.close()
+        proxy.go_on()
+
+        deadline_of_test = time.monotonic() + 5
+        while True:
+            try:
+                with deadline.within(2):
+                    assert ask() == 1
+                break
+            except OperationalError:
+                assert time.monotonic() < deadline_of_test
+                connection.close()
+
+    def test_no_more_threads_than_may_wait_and_the_others_are_refused_quickly(self, proxy, settings):
+        settings.DB_WAITING_THREADS = 2
+        ask()
+        connection.close()
+        proxy.hang()
+        took = []
+
+        def work():
+            took.append(seconds_of(ask, within=4))
+            connections.close_all()
+
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        refused = [each for each in took if each < STALLED_SECONDS + 0.5]
+        assert len(refused) >= 4
+        assert max(took) < 4.5
+
+    def test_after_some_failures_nobody_asks_for_a_moment(self, proxy):
+        ask()
+        proxy.hang()
+        for _ in range(3):
+            seconds_of(ask, within=0.2)
+            connection.close()
+
+        assert seconds_of(ask, within=5) < 0.1
+
+    def test_without_a_deadline_nobody_is_refused(self, proxy, settings):
+        """Background threads, commands and workers have time limits of their own."""
+        settings.DB_WAITING_THREADS = 1
+        with deadline.within(5):
+            assert ask() == 1  # holds the only place until it gives its connection back
+            found = []
+            thread = threading.Thread(target=lambda: (found.append(ask()), connections.close_all()))
+            thread.start()
+            thread.join(5)
+
+        assert found == [1]
+
+
+class TestWaiting:
+    def test_a_place_is_waited_for_while_the_others_get_on(self, proxy, settings):
+        settings.DB_WAITING_THREADS = 1
+        found, errors = [], []
+
+        def work():
+            try:
+                with deadline.within(10):
+                    for _ in range(4):
+                        ask("SELECT pg_sleep(0.05)")
+                    found.append(1)
+            except OperationalError as error:
+                errors.append(error)
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=work) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert (len(found), errors) == (5, [])
+
+
+class TestCut:
+    def test_a_restart_is_not_noticed_by_whoever_comes_next(self, proxy):
+        for _ in range(3):
+            ask()
+            connection.close()
+        proxy.cut()
+        time.sleep(0.05)
+
+        for _ in range(6):
+            with deadline.within(5):
+                assert ask() == 1
+            connection.close()
+
+    def test_what_runs_while_it_is_cut_fails_and_the_next_does_not(self, proxy):
+        def work():
+            with scope.all_tenants("test"):
+                Tenant.objects.count()
+                proxy.cut()
+                time.sleep(0.05)
+                Tenant.objects.count()
+
+        with pytest.raises(OperationalError):
+            work()
+        connection.close()
+
+        with deadline.within(5):
+            assert ask() == 1
+
+
+class TestCutInTheMiddleOfARequest:
+    @pytest.mark.parametrize(("method", "status"), [("get", 200), ("delete", 503)])
+    def test_a_read_is_tried_once_more_and_a_write_is_not(self, cast, proxy, method, status):
+        directory.load()
+        with scope.tenant(cast.acme.tenant.pk):
+            Item.objects.create(tenant=cast.acme.tenant, item_id="a", title="A")
+        cuts = []
+
+        def cut_once(execute, sql, params, many, context):
+            if "recommendations_item" in sql and not cuts:
+                cuts.append(sql)
+                proxy.cut()
+                time.sleep(0.05)
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(cut_once):
+            answer = getattr(cast.acme.http, method)("/api/v1/items/a")
+
+        assert (answer.status_code, len(cuts)) == (status, 1)
+        connection.close()
+        assert cast.acme.http.get("/api/v1/items/a").status_code == 200
+
+
+class TestTimeLimitOnTheServer:
+    def test_a_scope_tells_postgresql_what_is_left(self, cast):
+        with deadline.within(3), scope.tenant(cast.acme.tenant.pk):
+            told = ask("SHOW statement_timeout"), ask("SHOW idle_in_transaction_session_timeout")
+
+        assert all(2000 < int(each.removesuffix("ms")) <= 3000 for each in told if each.endswith("ms")), told
+
+    def test_it_ends_with_the_transaction(self, committed_db):
+        with deadline.within(3), scope.all_tenants("test"):
+            pass
+
+        assert ask("SHOW statement_timeout") == "0"
+
+    def test_workers_have_their_own(self, committed_db, settings):
+        settings.DB_STATEMENT_TIMEOUT_SECONDS = 7.0
+        with scope.all_tenants("test"):
+            assert ask("SHOW statement_timeout") == "7s"
+        settings.DB_STATEMENT_TIMEOUT_SECONDS = 0.0
+        with scope.all_tenants("test"):
+            assert ask("SHOW statement_timeout") == "0"
+
+    def test_the_server_is_the_first_to_end_a_statement_and_the_connection_stays(self, proxy):
+        def work():
+            with scope.all_tenants("test"):
+                ask("SELECT pg_sleep(5)")
+
+        ask()
+        used = connection.connection
+        with pytest.raises(OperationalError, match="statement timeout"), deadline.within(0.6):
+            work()
+
+        assert not used.closed
+        assert ask() == 1
+
+    def test_a_statement_outside_a_transaction_is_cancelled(self, proxy):
+        ask()
+        with pytest.raises(OperationalError), deadline.within(0.3):
+            ask("SELECT pg_sleep(5.5)")
+        connection.close()
+
+        running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(5.5)%' AND state = 'active'"
+        gone_by = time.monotonic() + 3
+        while ask(running):
+            assert time.monotonic() < gone_by
+            time.sleep(0.05)
+
+
+def test_no_parameter_of_the_session_is_set_at_start_up():
+    """PgBouncer refuses them, and what is set for a session stays for its next client."""
+    assert "options" not in settings.DATABASES["default"]["OPTIONS"]
+
+
+def test_a_dead_peer_is_noticed_by_default():
+    for name in ("default", "owner"):
+        options = settings.DATABASES[name]["OPTIONS"]
+        assert options["keepalives"] == 1
+        assert 0 < options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"] <= 30
+        assert 0 < options["tcp_user_timeout"] <= 30_000
