@@ -27,6 +27,8 @@ _LIBPQ = frozenset(
         "target_session_attrs",
         "keepalives",
         "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_count",
         "tcp_user_timeout",
     )
 )

@@ -20,7 +20,7 @@ from core import redis
 from core.errors import Unavailable
 
 # Who asks waits a second at most (Kubernetes' default), and wants an answer by then.
-PROBE_SECONDS = 0.7
+PROBE_SECONDS = 0.8
 WARM_REDIS_CONNECTIONS = 2
 OK = "ok"
 _log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ def warm_up() -> None:
     Raises: ImproperlyConfigured, which no waiting would mend.
     """
     _ = get_resolver().url_patterns
-    steps = [_warm_redis, _touch_database, *(import_string(name) for name in settings.WARM_UP)]
+    steps = [_warm_redis, _check_database, *(import_string(name) for name in settings.WARM_UP)]
     for step in steps:
         try:
             step()

@@ -4,6 +4,7 @@ import contextlib
 import select
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,7 +149,7 @@ class Client:
     raw: socket.socket
     client: Any  # the peer's address, as gunicorn calls it
     server: Any
-    limits: tuple[int, int, int]
+    limits: tuple[int, int, Callable[[bytes], int]]  # as Frame's
     pace: Pace
     buffer: bytearray = field(default_factory=bytearray)
     ends_at: float = 0.0

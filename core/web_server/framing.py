@@ -6,6 +6,7 @@ the two against each other.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -29,19 +30,20 @@ class State(Enum):
 class Frame:
     """One request on its way in. `look` is called whenever its buffer has grown.
 
-    `max_line` and `max_head` are the bytes of the request line and of all of the head; `max_body` is how much of a body
-    is collected.
+    `max_line` and `max_head` are the bytes of the request line and of all of the head; `most_body` says how much of a
+    body is collected at a path.
     """
 
     max_line: int
     max_head: int
-    max_body: int
+    most_body: Callable[[bytes], int]
     state: State = State.HEAD
     head_end: int = 0
     end: int = 0
     length: int | None = None  # as Content-Length has it
     chunked: bool = False
     expects_continue: bool = False
+    max_body: int = 0
     _searched: int = 0
     _lone: int = 0  # line ends without a carriage return
     _data: int = 0  # bytes of the chunks so far
@@ -81,6 +83,7 @@ class Frame:
         elif len(framing) > 1:
             self.state = State.ODD
         else:
+            self.max_body = self.most_body(self.path(buffer))
             self._frame_body(*framing[0])
 
     def _frame_body(self, name: bytes, value: bytes) -> None:

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from django.utils.module_loading import import_string
 from gunicorn import http, util
 from gunicorn.workers import gthread
 
@@ -53,9 +54,12 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().load_wsgi()
         from django.conf import settings  # noqa: PLC0415  # known when the application is loaded
 
+        self.most_bytes = import_string("core.body_limits.most_bytes")
+        self.most_collected = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
         self.pace = Pace(settings.REQUEST_READ_SECONDS, settings.REQUEST_BYTES_PER_SECOND)
         most_head = self.cfg.limit_request_fields * (self.cfg.limit_request_field_size + 2)
-        self.limits = (self.cfg.limit_request_line, most_head, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        self.limits = (self.cfg.limit_request_line, most_head, self._most_body)
         self.long_paths = frozenset(path.encode() for path in settings.LARGE_BODIES)
         first, *others = [path.encode() for path in settings.PROBE_PATHS]
         # Liveness asks nobody and waits for nobody; the other probes may take a second each.
@@ -71,6 +75,12 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
             return application(environ, start_response)  # type: ignore[no-any-return]
 
         self.wsgi = timed
+
+    def _most_body(self, path: bytes) -> int:
+        """How much of a body is collected at this path; a longer one is refused, or read by the threads for uploads."""
+        if path in self.long_paths:
+            return self.most_collected
+        return min(self.most_collected, self.most_bytes(util.unquote_to_wsgi_str(path.decode("latin-1"))))
 
     # --- Connections come and go ---------------------------------------------------------------------------
 

@@ -60,6 +60,8 @@ def ready():
 
 class TestReadyz:
     def test_all_is_well(self, db, redis_server):
+        health._check_database()  # as warm_up does: the first look at the migrations takes longest
+
         status, word, checks, _ = ready()
 
         assert (status, word) == (200, "ok")
@@ -142,9 +144,9 @@ class TestTimeLimit:
             status, _, checks, seconds = ready()
 
         assert status == 200
-        assert checks["database"] == "no answer within 0.7 s"
+        assert checks["database"] == "no answer within 0.8 s"
         assert checks["redis"] == "ok"
-        assert 0.6 < seconds < 1.0
+        assert 0.7 < seconds < 1.1
 
     def test_a_server_that_hangs_holds_one_thread_however_often_it_is_asked(self, db, redis_server, elsewhere):
         directory.load()

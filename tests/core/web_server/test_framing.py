@@ -19,7 +19,7 @@ TRAILERS = CHUNKED + b"3\r\nabc\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n"
 
 
 def frame():
-    return Frame(max_line=100, max_head=800, max_body=BODY)
+    return Frame(max_line=100, max_head=800, most_body=lambda path: BODY)
 
 
 def looked_at(data):
