@@ -3,13 +3,14 @@
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, connections
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import resolve
@@ -44,10 +45,7 @@ class EdgeMiddleware:
         # A server that reads requests before it hands them over says since when this one has been waiting.
         with deadline.within(settings.API_DEADLINE_SECONDS, since=request.META.get("docent.received_at")):
             response = self._refusal(request) or self._answer(request)
-        if response.streaming and not isinstance(response, FileResponse):
-            response.streaming_content = deadline.each(
-                response.streaming_content, seconds=settings.API_DEADLINE_SECONDS
-            )
+        _time_parts(response)
         if response.status_code >= 400 and not request.path_info.startswith("/admin/"):
             _make_problem(request, response)
         response["X-Request-ID"] = request_id
@@ -129,6 +127,13 @@ class ProbeMiddleware:
         request.resolver_match = resolve(request.path_info)
         answer: HttpResponseBase = request.resolver_match.func(request)
         return answer
+
+
+def _time_parts(response: HttpResponseBase) -> None:
+    """What is made while it is sent has a deadline for each part; a file is only read."""
+    if type(response) is StreamingHttpResponse:
+        parts = cast(Iterable[bytes], response.streaming_content)
+        response.streaming_content = deadline.each(parts, seconds=settings.API_DEADLINE_SECONDS)
 
 
 def _nothing_here(request: HttpRequest) -> HttpResponse:

@@ -80,7 +80,8 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """How much of a body is collected at this path; a longer one is refused, or read by the threads for uploads."""
         if path in self.long_paths:
             return self.most_collected
-        return min(self.most_collected, self.most_bytes(util.unquote_to_wsgi_str(path.decode("latin-1"))))
+        most: int = self.most_bytes(util.unquote_to_wsgi_str(path.decode("latin-1")))
+        return min(self.most_collected, most)
 
     # --- Connections come and go ---------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
@@ -51,7 +51,7 @@ def seconds_of(work, *, within):
 class TestHangs:
     def test_the_client_gives_up_at_the_deadline_and_throws_the_connection_away(self, proxy):
         assert ask() == 1
-        used = connection.connection
+        used, pool = connection.connection, cast(Any, connection).pool
         proxy.hang()
 
         took = seconds_of(ask, within=0.6)
@@ -59,7 +59,7 @@ class TestHangs:
         assert 0.5 < took < 1.0
         assert used.closed
         connection.close()
-        assert used not in list(connection.pool._pool)
+        assert used not in list(pool._pool)
 
     def test_so_does_a_transaction_in_the_middle(self, proxy):
         def work():
@@ -130,7 +130,12 @@ class TestHangs:
         with deadline.within(5):
             assert ask() == 1  # holds the only place until it gives its connection back
             found = []
-            thread = threading.Thread(target=lambda: (found.append(ask()), connections.close_all()))
+
+            def work():
+                found.append(ask())
+                connections.close_all()
+
+            thread = threading.Thread(target=work)
             thread.start()
             thread.join(5)
 
@@ -197,7 +202,7 @@ class TestCutInTheMiddleOfARequest:
         directory.load()
         with scope.tenant(cast.acme.tenant.pk):
             Item.objects.create(tenant=cast.acme.tenant, item_id="a", title="A")
-        cuts = []
+        cuts: list[str] = []
 
         def cut_once(execute, sql, params, many, context):
             if "recommendations_item" in sql and not cuts:
@@ -263,12 +268,12 @@ class TestTimeLimitOnTheServer:
 
 def test_no_parameter_of_the_session_is_set_at_start_up():
     """PgBouncer refuses them, and what is set for a session stays for its next client."""
-    assert "options" not in settings.DATABASES["default"]["OPTIONS"]
+    assert "options" not in cast(dict[str, Any], settings.DATABASES["default"]["OPTIONS"])
 
 
 def test_a_dead_peer_is_noticed_by_default():
     for name in ("default", "owner"):
-        options = settings.DATABASES[name]["OPTIONS"]
+        options = cast(dict[str, int], settings.DATABASES[name]["OPTIONS"])
         assert options["keepalives"] == 1
         assert 0 < options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"] <= 30
         assert 0 < options["tcp_user_timeout"] <= 30_000

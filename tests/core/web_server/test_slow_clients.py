@@ -98,7 +98,8 @@ def _one_byte_now_and_then_is_not_enough(web):
                 time.sleep(0.1)
         answers.append(received(connection))
 
-    answers, threads = [], []
+    answers: list[bytes] = []
+    threads = []
     with contextlib.ExitStack() as stack:
         for _ in range(8):
             thread = threading.Thread(target=drip, args=(stack.enter_context(connect(web)), answers))
