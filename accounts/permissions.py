@@ -17,7 +17,7 @@ SCOPES = {
     "insights:read": "Read what came of recommendations",
     "usage:read": "Read what is used and left of the plan",
     "privacy:read": "Export everything held about a person",
-    "privacy:write": "Erase a person",
+    "privacy:write": "Erase a person, or merge one into another",
     TOKENS_ISSUE: "Issue tokens for people's browsers",
     OFFLINE_ACCESS: "Get refresh tokens, when asked for",
 }

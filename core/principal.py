@@ -1,5 +1,6 @@
 """Who is calling, resolved once per request by authentication and read by everything after it."""
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -24,6 +25,16 @@ class Principal:
     def is_authenticated(self) -> bool:
         """True: an anonymous caller has no principal. Django's and DRF's name for it."""
         return True
+
+    @property
+    def key_space(self) -> str:
+        """Whose the keys are that the caller chooses (at most 64 characters): its client's, or its person's browser's.
+
+        What a visitor sends can neither take nor show a key of the tenant's systems, nor of another visitor.
+        """
+        if not self.user_id:
+            return self.client_id
+        return "browser:" + hashlib.blake2b(f"{self.client_id}\x1f{self.user_id}".encode(), digest_size=24).hexdigest()
 
     def may(self, scope: str) -> bool:
         """Whether the token carries the scope."""

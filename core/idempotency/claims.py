@@ -35,11 +35,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it is stored: status, the headers that belong to it, the exact bytes of its body."""
+    """An answer as it is stored: status, the headers that belong to it, the exact bytes of its body.
+
+    With a `read_scope` it shows what was stored before, to tokens that carry that scope.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    read_scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ _TAKE = """
         %(now)s, %(expires_at)s)
     ON CONFLICT (tenant_id, client_id, key) DO UPDATE SET
         fingerprint = excluded.fingerprint, state = excluded.state, token = excluded.token,
-        locked_until = excluded.locked_until, status = NULL, headers = '{}', body = NULL,
+        locked_until = excluded.locked_until, status = NULL, headers = '{}', body = NULL, read_scope = '',
         created_at = excluded.created_at, expires_at = excluded.expires_at
     WHERE held.expires_at <= excluded.created_at
         OR (held.state = 'in_flight' AND held.locked_until <= excluded.created_at
@@ -132,7 +136,11 @@ def complete(claim: Claim, *, answer: Answer) -> None:
         tenant_id=claim.tenant_id, pk=claim.row, token=claim.token, state=IdempotencyKey.State.IN_FLIGHT
     )
     done = held.update(
-        state=IdempotencyKey.State.DONE, status=answer.status, headers=dict(answer.headers), body=answer.body
+        state=IdempotencyKey.State.DONE,
+        status=answer.status,
+        headers=dict(answer.headers),
+        body=answer.body,
+        read_scope=answer.read_scope,
     )
     if not done:
         raise ClaimLost(f"key {claim.row}")
@@ -157,7 +165,7 @@ def _outcome(held: IdempotencyKey, *, fingerprint: bytes, now: datetime) -> Outc
         return Erased()
     if held.state == IdempotencyKey.State.IN_FLIGHT or held.status is None or held.body is None:
         return Running(_wait(running=now - held.created_at, left=held.locked_until - now))
-    return Replay(Answer(held.status, held.headers, bytes(held.body)))
+    return Replay(Answer(held.status, held.headers, bytes(held.body), held.read_scope))
 
 
 def _wait(*, running: timedelta, left: timedelta) -> int:

@@ -20,8 +20,10 @@ class OctetLength(models.Func):
 class IdempotencyKey(models.Model):
     """One key of one client. Core knows no tenant model, so the tenant is a plain number; row-level security holds.
 
+    `client_id` is whose the key is (`Principal.key_space`): a browser's token has its person's, not its client's.
     `token` names the run that holds the key, `locked_until` is when another may take it over. `status`, `headers` and
-    `body` are the answer once the state is done. An erased answer named a person who was erased since.
+    `body` are the answer once the state is done; `read_scope` is what a token must carry to be shown it (empty: it
+    holds no more than was sent). An erased answer named a person who was erased since.
     """
 
     class State(models.TextChoices):
@@ -40,6 +42,7 @@ class IdempotencyKey(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
     body = models.BinaryField(null=True)
+    read_scope = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

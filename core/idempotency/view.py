@@ -16,6 +16,7 @@ and the key may be used again at once.
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import structlog
@@ -40,6 +41,7 @@ Compact = Callable[[Any], Any]
 STORED_HEADERS = ("Content-Type", "Cache-Control", "ETag", "Location")
 REPLAYED = "Idempotent-Replayed"
 ABRIDGED = "Idempotent-Abridged"
+_NOT_SHOWN = {"detail": "This write took effect. Its answer holds what this token may not read."}
 _NOT_KEPT = {"detail": "This write took effect. Its answer was larger than 64 KiB and was not kept."}
 _log = structlog.get_logger(__name__)
 
@@ -70,9 +72,11 @@ class Write:
             answered = self._require_answer()
         self.kept = answered
 
-    def answer(self, response: Response, *, compact: Compact | None = None) -> Response:
+    def answer(self, response: Response, *, compact: Compact | None = None, read_scope: str = "") -> Response:
         """Renders the response and stores it under the key, with the effect. Give it back as it is.
 
+        An answer that shows more than was sent names the `read_scope` that lets its caller see that; whoever repeats
+        the request with a token without it is only told that it took effect.
         A body above 64 KiB is stored as what `compact` makes of the response's data: a summary and the ids.
         Raises: RuntimeError outside effect(), or for a refusal (raise it instead); ClaimLost.
         """
@@ -82,7 +86,7 @@ class Write:
             raise RuntimeError("Raise a refusal, so that its effect is rolled back.")
         self._render(response)
         if self._claim is not None:
-            claims.complete(self._claim, answer=_stored(response, compact))
+            claims.complete(self._claim, answer=replace(_stored(response, compact), read_scope=read_scope))
         self._answered = response
         return response
 
@@ -116,7 +120,7 @@ def idempotent(scope: TenantScope, *, body: Callable[[Request], bytes] | None = 
                 outcome = claims.claim(
                     scope=in_scope,
                     tenant_id=caller.tenant_id,
-                    client_id=caller.client_id,
+                    client_id=caller.key_space,
                     key=read_key(header),
                     fingerprint=_fingerprint(request, body),
                     now=clock.now(),
@@ -186,7 +190,7 @@ def _rendered(response: Any, data: Any) -> bytes:
 def _without_running(request: Request, outcome: claims.Outcome) -> HttpResponseBase:
     match outcome:
         case Replay(answer):
-            return _replayed(answer)
+            return _replayed(request, answer)
         case Running():
             return _running(request, outcome)
         case Mismatch():
@@ -199,8 +203,10 @@ def _without_running(request: Request, outcome: claims.Outcome) -> HttpResponseB
     raise AssertionError(outcome)
 
 
-def _replayed(answer: Answer) -> HttpResponse:
+def _replayed(request: Request, answer: Answer) -> HttpResponseBase:
     metrics.REPLAYED.inc()
+    if answer.read_scope and not cast(Principal, request.user).may(answer.read_scope):
+        return Response(_NOT_SHOWN, status=answer.status, headers={REPLAYED: "true", ABRIDGED: "true"})
     response = HttpResponse(answer.body, status=answer.status, headers={**answer.headers, REPLAYED: "true"})
     if "Content-Type" not in answer.headers:
         del response["Content-Type"]  # Django's default; the first answer had no body

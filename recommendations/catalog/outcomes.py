@@ -23,12 +23,14 @@ class Outcome:
     """One row's result. `id` is None where the row has none that can be named.
 
     `emptied` names the fields that held something before and hold nothing now.
+    `row` is the primary key of the stored row that a duplicate repeats, where there was one before the batch.
     """
 
     status: Status
     id: str | None = None
     errors: tuple[FieldError, ...] = ()
     emptied: tuple[str, ...] = ()
+    row: int | None = None
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -43,6 +43,7 @@ class FormerId(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "end_user", "digest"], name="former_id_once")
         ]
+        indexes: ClassVar = [models.Index(fields=["tenant", "digest"], name="former_id_by_digest")]
         ordering: ClassVar = ["merged_at", "id"]
 
     def __str__(self) -> str:

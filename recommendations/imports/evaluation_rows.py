@@ -14,6 +14,7 @@ from recommendations.catalog.fields import FieldRefused
 from recommendations.imports.files import ImportFile
 from recommendations.interactions import event
 from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.interactions.identity import Sender, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,11 @@ def read_events(path: Path, *, now: datetime) -> FileRows:
             except FieldRefused:
                 rejected += 1
                 continue
-            if read.digest in seen:
+            name = digest(read, sender=Sender.BACKEND)
+            if name in seen:
                 duplicate += 1
                 continue
-            seen.add(read.digest)
+            seen.add(name)
             if read.type in NOT_POSITIVE:
                 not_positive += 1
                 continue

@@ -1,6 +1,5 @@
-"""One event as it arrives (api.md, Shapes), checked; and what makes two events the same one."""
+"""One event as it arrives (api.md, Shapes), checked."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +11,11 @@ from recommendations.catalog.shapes import Notes, Shape
 # Clocks differ; a day also forgives a local time that was sent as UTC.
 MAX_AHEAD = timedelta(days=1)
 _TYPE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
-_BLANK = "\x1f"  # cannot stand in an id or a type, so joined fields cannot be confused
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A checked event. `digest` are 32 hexadecimal digits: equal digests in one tenant mean one event."""
+    """A checked event. `timed`: it says itself when it was; otherwise it was when it came."""
 
     user_id: str
     item_id: str
@@ -27,7 +25,7 @@ class Event:
     event_id: str | None
     recommendation_id: str | None
     context: dict[str, Any] | None
-    digest: str
+    timed: bool
 
 
 def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | None = None) -> Event:
@@ -40,30 +38,17 @@ def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | Non
     if occurred_at > now + MAX_AHEAD:
         detail = f"Lies more than a day ahead.{moments.digits_hint(occurred_at.timestamp())}"
         raise fields.refuse(f"{pointer}/occurred_at", "in_future", detail)
-    user_id, item_id, kind, value = given["user_id"], given["item_id"], given["type"], given.get("value")
-    event_id = given.get("event_id") or None
     return Event(
-        user_id=user_id,
-        item_id=item_id,
-        type=kind,
-        value=value,
+        user_id=given["user_id"],
+        item_id=given["item_id"],
+        type=given["type"],
+        value=given.get("value"),
         occurred_at=occurred_at,
-        event_id=event_id,
+        event_id=given.get("event_id") or None,
         recommendation_id=given.get("recommendation_id") or None,
         context=given.get("context") or None,
-        digest=_digest(event_id, user_id, item_id, kind, value, occurred_at),
+        timed=given.get("occurred_at") is not None,
     )
-
-
-def _digest(
-    event_id: str | None, user_id: str, item_id: str, kind: str, value: float | None, occurred_at: datetime
-) -> str:
-    """BLAKE2b (RFC 7693) at 128 bits: over the event's id, or, without one, over what it says."""
-    if event_id is not None:
-        said = f"id{_BLANK}{event_id}"
-    else:
-        said = _BLANK.join(("event", user_id, item_id, kind, repr(value), occurred_at.isoformat()))
-    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
 
 def type_name(value: Any, pointer: str) -> str:

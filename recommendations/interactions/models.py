@@ -43,7 +43,8 @@ class EventType(models.Model):
 class Interaction(models.Model):
     """One thing one person did with one item.
 
-    `digest` is what makes the same event one event: 128 bits over its id, or, without one, over what it says.
+    `digest` is what makes the same event one event (`identity`): 128 bits over its person and its id, or over what it
+    says.
     There are no foreign-key constraints on person and item: rows are only written by `record` and `imports`, which
     resolve both, and a check at each of 100 million inserts buys nothing.
     """

@@ -53,11 +53,10 @@ def list_events(*, tenant_id: int, wanted: EventFilter, after: Position | None, 
     return EventPage(rows, (last[1].isoformat(), str(last[0])) if last else None)
 
 
-def find_event(*, tenant_id: int, digest: str) -> dict[str, Any] | None:
-    """The stored event with this digest, in the form of a page's rows."""
+def find_event(*, tenant_id: int, row: int) -> dict[str, Any] | None:
+    """The stored event with this primary key, in the form of a page's rows."""
     with scope.tenant(tenant_id):
-        number = Interaction.objects.filter(tenant_id=tenant_id, digest=digest).values_list("id", flat=True).first()
-        return _rows(tenant_id, [number])[0] if number is not None else None
+        return next(iter(_rows(tenant_id, [row])), None)
 
 
 def _behind(events: QuerySet[Interaction], after: Position | None) -> QuerySet[Interaction]:

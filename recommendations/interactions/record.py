@@ -1,19 +1,29 @@
 """Recording what people did: each event once, however often it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from accounts import directory, scope
 from core.errors import FieldError
 from recommendations.catalog.outcomes import Outcome
-from recommendations.interactions import aftermath, event_types, references, store
+from recommendations.interactions import aftermath, event_types, references, repeats, store
 from recommendations.interactions.event import Event
+from recommendations.interactions.identity import Sender
 from recommendations.interactions.references import References
 
 
-def record(*, tenant_id: int, events: Sequence[Event], now: datetime, plan_first_build: bool = True) -> list[Outcome]:
+def record(
+    *,
+    tenant_id: int,
+    events: Sequence[Event],
+    now: datetime,
+    sender: Sender = Sender.BACKEND,
+    plan_first_build: bool = True,
+) -> list[Outcome]:
     """Stores the events in one transaction; one outcome per event, in order: created, duplicate or rejected.
 
+    An event that was stored before, or stands earlier in the batch, is a duplicate. One that takes the id of another
+    event of its person is rejected (`event_id_reused`). `sender` says whose ids the events' are (`identity`).
     Unknown people and items become stubs, or their events are rejected, as the tenant chose. People with new events
     are marked for near line; a tenant's first events may ask for its first build.
     Raises: Conflict.
@@ -28,31 +38,34 @@ def record(*, tenant_id: int, events: Sequence[Event], now: datetime, plan_first
             create=facts is None or facts.create_unknown,
             now=now,
         )
-        refused = {
-            position: errors for position, event in enumerate(events) if (errors := _refusals(event, types, found))
+        told = {
+            position: Outcome("rejected", event.event_id, errors)
+            for position, event in enumerate(events)
+            if (errors := _refusals(event, types, found))
         }
+        rest = {position: event for position, event in enumerate(events) if position not in told}
+        judged = repeats.sort(tenant_id=tenant_id, events=rest, sender=sender, found=found, types=types)
         rows = [
             (
                 position,
-                event.occurred_at,
-                found.people[event.user_id],
-                found.items[event.item_id],
-                event.digest,
-                types[event.type],
-                event.value,
-                event.event_id,
-                event.recommendation_id,
-                event.context,
+                events[position].occurred_at,
+                found.people[events[position].user_id],
+                found.items[events[position].item_id],
+                digest,
+                types[events[position].type],
+                events[position].value,
+                events[position].event_id,
+                events[position].recommendation_id,
+                events[position].context,
             )
-            for position, event in enumerate(events)
-            if position not in refused
+            for position, digest in judged.digests.items()
         ]
         new = store.insert(tenant_id=tenant_id, rows=rows, now=now)
         if new:
             aftermath.mark_dirty(tenant_id=tenant_id, people=set(new.values()), clean=found.clean, now=now)
             if plan_first_build:
                 aftermath.plan_first_build(tenant_id=tenant_id, new_events=len(new))
-    return _outcomes(events, refused, set(new))
+    return _outcomes(events, {**told, **judged.outcomes}, judged.digests, new)
 
 
 def _refusals(event: Event, types: dict[str, int], found: References) -> tuple[FieldError, ...]:
@@ -67,14 +80,10 @@ def _refusals(event: Event, types: dict[str, int], found: References) -> tuple[F
     return tuple(errors)
 
 
-def _outcomes(events: Sequence[Event], refused: dict[int, tuple[FieldError, ...]], new: set[str]) -> list[Outcome]:
-    outcomes = []
-    for position, event in enumerate(events):
-        if position in refused:
-            outcomes.append(Outcome("rejected", event.event_id, refused[position]))
-        elif event.digest in new:
-            new.discard(event.digest)  # of equal events in one batch the first is the new one
-            outcomes.append(Outcome("created", event.event_id))
-        else:
-            outcomes.append(Outcome("duplicate", event.event_id))
-    return outcomes
+def _outcomes(
+    events: Sequence[Event], told: Mapping[int, Outcome], digests: Mapping[int, str], new: Mapping[str, int]
+) -> list[Outcome]:
+    return [
+        told.get(position) or Outcome("created" if digests[position] in new else "duplicate", event.event_id)
+        for position, event in enumerate(events)
+    ]

@@ -18,7 +18,7 @@ from recommendations.ai.rerank import subject_of
 from recommendations.attribution import shown
 from recommendations.cache.form import Corrupt, decode
 from recommendations.imports import kept
-from recommendations.interactions import queries
+from recommendations.interactions import merging, queries
 from recommendations.interactions.models import Feedback, Interaction
 from recommendations.interactions.queries import EventFilter
 from recommendations.precompute.models import RelatedPeople, UserList
@@ -104,8 +104,11 @@ def _export_events(subject: Subject) -> Entries:
 
 
 def _merge_events(source: Subject, target: Subject) -> int:
-    moved = Interaction.objects.filter(tenant_id=source.tenant_id, end_user_id=source.pk)
-    return moved.update(end_user_id=target.pk)
+    return merging.move(
+        tenant_id=source.tenant_id,
+        source=(source.pk, source.user_id),
+        target=(target.pk, target.user_id),
+    )
 
 
 def _erase_ai_answers(subject: Subject) -> int:

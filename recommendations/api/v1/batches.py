@@ -13,7 +13,7 @@ from core import clock, pagination
 from core.errors import FieldError
 from core.idempotency.view import Write
 from recommendations.api.v1 import batches_schema as schema
-from recommendations.api.v1 import resource
+from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import end_users, ids, items, shapes
 from recommendations.catalog.fields import FieldRefused
@@ -98,15 +98,18 @@ class EventsBatchView(ResourceView):
     )
     @resource.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Stores up to 1,000 events; those that are stored already are duplicates."""
-        now, tenant_id = clock.now(), caller(request).tenant_id
+        """Stores up to 1,000 events; those that are stored already are duplicates.
+
+        One that takes the `event_id` of another event of its person is rejected as `event_id_reused`.
+        """
+        now, tenant_id, sender = clock.now(), caller(request).tenant_id, wire.sender(caller(request))
         return _run(
             request,
             write,
             name="events",
             key="event_id",
             read=lambda raw, pointer, notes: read_event(raw, pointer, now=now, notes=notes),
-            store=lambda rows: record(tenant_id=tenant_id, events=rows, now=now),
+            store=lambda rows: record(tenant_id=tenant_id, events=rows, now=now, sender=sender),
         )
 
 

@@ -1,5 +1,7 @@
 """Events: sending one, and the list."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -7,24 +9,29 @@ from rest_framework.response import Response
 from accounts import end_user
 from accounts.authentication import caller
 from core import clock, conditional, pagination
-from core.errors import InvalidInput
+from core.errors import InvalidInput, ServiceError
 from core.idempotency.view import Write
 from core.pagination import Pages
+from core.principal import Principal
 from recommendations.api.v1 import events_schema as schema
 from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.outcomes import Outcome
 from recommendations.interactions import event as events
 from recommendations.interactions import queries
 from recommendations.interactions.queries import EventFilter
 from recommendations.interactions.record import record
+from recommendations.interactions.repeats import EventIdReused
+
+READ = "events:read"
 
 
 class EventsView(ResourceView):
     """What people did."""
 
-    scope = resource.reading("events:read", POST="events:write")
+    scope = resource.reading(READ, POST="events:write")
     person = {"POST": end_user.in_body}
 
     @extend_schema(
@@ -65,18 +72,36 @@ class EventsView(ResourceView):
     )
     @resource.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Stores an event (201); one that is stored already answers 200 with what is stored."""
+        """Stores an event (201); one that is stored already answers 200, and is shown where the token may read it.
+
+        With the `event_id` of another event of its person it is refused as `event_id_reused`.
+        """
         now, tenant_id = clock.now(), caller(request).tenant_id
         try:
             event = events.read_event(request.data, now=now)
         except FieldRefused as refused:
             resource.refuse(refused)
         with write.effect():
-            (outcome,) = record(tenant_id=tenant_id, events=[event], now=now)
+            (outcome,) = record(tenant_id=tenant_id, events=[event], now=now, sender=wire.sender(caller(request)))
             if outcome.status == "rejected":
-                raise InvalidInput(outcome.errors[0].detail, errors=outcome.errors)
+                raise _refusal(outcome)
             if outcome.status == "created":
                 return write.answer(Response(schema.sent_body(event, now), status=201))
-            stored = queries.find_event(tenant_id=tenant_id, digest=event.digest)
-            body = schema.stored_body(stored) if stored else schema.sent_body(event, now)
-            return write.answer(Response(body, status=200))
+            shown = _stored(caller(request), outcome)
+            if shown is None:
+                return write.answer(Response(schema.sent_body(event, now)))
+            return write.answer(Response(schema.stored_body(shown)), read_scope=READ)
+
+
+def _refusal(outcome: Outcome) -> ServiceError:
+    first = outcome.errors[0]
+    kind = EventIdReused if first.code == EventIdReused.code else InvalidInput
+    return kind(first.detail, errors=outcome.errors)
+
+
+def _stored(caller: Principal, outcome: Outcome) -> dict[str, Any] | None:
+    """What a duplicate repeats, where the caller may read it."""
+    if outcome.row is None or not caller.may(READ):
+        return None
+    stored = queries.find_event(tenant_id=caller.tenant_id, row=outcome.row)
+    return stored if stored and caller.user_id in ("", stored["user_id"]) else None

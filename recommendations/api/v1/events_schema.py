@@ -13,7 +13,10 @@ from recommendations.interactions.event import Event
 
 
 class EventFields(serializers.Serializer[Any]):
-    """What may be sent. The same `event_id`, or without one the same content, is stored once."""
+    """What may be sent. The same event is stored once, known by its person and `event_id`, or else by what it says.
+
+    Ids that people's browsers send are apart from those that the tenant's systems send.
+    """
 
     event_id = wire.text(128)
     user_id = wire.ExternalId()
@@ -33,7 +36,7 @@ class EventFields(serializers.Serializer[Any]):
 
 
 class EventAnswer(serializers.Serializer[Any]):
-    """An event as it is stored."""
+    """An event as it is stored. Of a duplicate, a token without `events:read` is told what it sent, as of now."""
 
     event_id = serializers.CharField(allow_null=True)
     user_id = wire.ExternalId()
@@ -62,7 +65,7 @@ def stored_body(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def sent_body(event: Event, received_at: datetime) -> dict[str, Any]:
-    """An event that was just stored, as the API shows it."""
+    """An event as it was sent, received at this moment, as the API shows it."""
     row = {name: getattr(event, name) for name in FIELDS if name != "received_at"}
     return stored_body({**row, "received_at": received_at})
 

@@ -11,6 +11,7 @@ from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import items_schema as schema
 from recommendations.api.v1 import resource, wire
+from recommendations.api.v1.resource import READ_CATALOGUE as READ
 from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import fields, items, queries, shapes
 from recommendations.catalog.fields import FieldRefused
@@ -24,7 +25,7 @@ _ITEM_ID = resource.path_parameter("item_id")
 class ItemView(ResourceView):
     """One item."""
 
-    scope = resource.reading("catalog:read", PUT="catalog:write", PATCH="catalog:write", DELETE="catalog:write")
+    scope = resource.reading(READ, PUT="catalog:write", PATCH="catalog:write", DELETE="catalog:write")
 
     @extend_schema(
         operation_id="item_get",
@@ -43,12 +44,15 @@ class ItemView(ResourceView):
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
         request=schema.OneItem,
-        responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **resource.PUT_PROBLEMS},
+        responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **resource.WRITTEN, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
     @resource.idempotent_write
     def put(self, request: Request, item_id: str, *, write: Write) -> Response:
-        """Creates (201) or replaces (200) the item: fields that are left out are emptied."""
+        """Creates (201) or replaces (200) the item: fields that are left out are emptied.
+
+        A token without `catalog:read` is not shown what it replaced (204).
+        """
         try:
             row = shapes.read_item(resource.named_body(request, "item_id", item_id))
         except FieldRefused as refused:
@@ -60,20 +64,25 @@ class ItemView(ResourceView):
                 now=clock.now(),
                 check=resource.precondition(request),
             )
-            headers = {"ETag": _tag(item), **({"Location": request.path} if created else {})}
-            return write.answer(Response(schema.item_body(item), status=201 if created else 200, headers=headers))
+            if created:
+                headers = {"ETag": _tag(item), "Location": request.path}
+                return write.answer(Response(schema.item_body(item), status=201, headers=headers))
+            return resource.written(request, write, body=schema.item_body(item), tag=_tag(item))
 
     @extend_schema(
         operation_id="item_patch",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.ETAG],
         request=schema.OneItem,
-        responses={200: schema.ItemAnswer, **resource.PATCH_PROBLEMS},
+        responses={200: schema.ItemAnswer, **resource.WRITTEN, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
     @resource.idempotent_write
     def patch(self, request: Request, item_id: str, *, write: Write) -> Response:
-        """Replaces the given fields, each as a whole; null empties one; the others stay."""
+        """Replaces the given fields, each as a whole; null empties one; the others stay.
+
+        A token without `catalog:read` is not shown them (204).
+        """
         try:
             changes = shapes.ITEM.read_given(resource.named_body(request, "item_id", item_id))
             with write.effect():
@@ -84,7 +93,7 @@ class ItemView(ResourceView):
                     now=clock.now(),
                     check=resource.precondition(request),
                 )
-                return write.answer(Response(schema.item_body(item), headers={"ETag": _tag(item)}))
+                return resource.written(request, write, body=schema.item_body(item), tag=_tag(item))
         except FieldRefused as refused:
             resource.refuse(refused)
 
@@ -114,7 +123,7 @@ class ItemView(ResourceView):
 class ItemsView(ResourceView):
     """The catalogue."""
 
-    scope = resource.reading("catalog:read")
+    scope = resource.reading(READ)
 
     @extend_schema(
         operation_id="items_list",

@@ -43,7 +43,7 @@ class UserExportView(ResourceView):
 class UserMergeView(ResourceView):
     """Two end users that are one."""
 
-    scope = {"POST": "catalog:write"}
+    scope = {"POST": "privacy:write"}
 
     @extend_schema(
         operation_id="user_merge",
@@ -55,7 +55,10 @@ class UserMergeView(ResourceView):
     )
     @resource.idempotent_write
     def post(self, request: Request, user_id: str, *, write: Write) -> Response:
-        """Moves the history of `from` to this person and removes `from`; what else this person has stays as it is."""
+        """Moves the history of `from` to this person and removes `from`; what else this person has stays as it is.
+
+        It removes a person, so it needs what erasing one needs.
+        """
         tenant_id, user_id = caller(request).tenant_id, resource.path_id("user_id", user_id)
         try:
             source_id = schema.read_merge(request.data)

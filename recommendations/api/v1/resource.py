@@ -8,12 +8,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import scope
+from accounts.authentication import caller
 from core import conditional, pagination
 from core.errors import InvalidInput
-from core.idempotency.view import idempotent
+from core.idempotency.view import Write, idempotent
 from core.json_body import BoundedJSONParser
 from core.serializers import problems
 from recommendations.api.v1 import wire
@@ -23,6 +25,7 @@ from recommendations.catalog.upsert import Check, Version, unconditional
 
 # Makes a handler an idempotent write in the caller's tenant; it takes the keyword `write`.
 idempotent_write = idempotent(scope.tenant)
+READ_CATALOGUE = "catalog:read"
 
 
 class ResourceView(APIView):
@@ -85,6 +88,17 @@ def precondition(request: Request) -> Check:
     return lambda version: conditional.require(request, tag=tag(version))
 
 
+def written(request: Request, write: Write, *, body: Mapping[str, Any], tag: str) -> Response:
+    """The answer to a change of what was there before: the object as it is now, for tokens that may read it.
+
+    Others get its version alone (204): the body holds what they have not sent.
+    """
+    headers = {"ETag": tag}
+    if not caller(request).may(READ_CATALOGUE):
+        return write.answer(Response(status=204, headers=headers))
+    return write.answer(Response(body, headers=headers), read_scope=READ_CATALOGUE)
+
+
 def stamp(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC."""
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
@@ -112,6 +126,7 @@ DELETE_PROBLEMS = problems(401, 403, 404, 412, 422, 503)
 MERGE_PROBLEMS = problems(400, 401, 403, 404, 413, 415, 422, 503)
 POST_PROBLEMS = problems(400, 401, 403, 413, 415, 422, 503)
 SEND_PROBLEMS = problems(400, 401, 403, 409, 413, 415, 422, 503)
+WRITTEN = {204: OpenApiResponse(description="Written; the token may not read it.")}
 NOT_MODIFIED = {304: OpenApiResponse(description="Unchanged since the ETag in If-None-Match; no body.")}
 IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
 IF_MATCH = OpenApiParameter(

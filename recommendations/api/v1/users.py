@@ -11,6 +11,7 @@ from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import resource
 from recommendations.api.v1 import users_schema as schema
+from recommendations.api.v1.resource import READ_CATALOGUE as READ
 from recommendations.api.v1.resource import ResourceView
 from recommendations.catalog import end_users, fields, queries, shapes
 from recommendations.catalog.fields import FieldRefused
@@ -23,7 +24,7 @@ _USER_ID = resource.path_parameter("user_id")
 class UserView(ResourceView):
     """One end user."""
 
-    scope = resource.reading("catalog:read", PUT="catalog:write", PATCH="catalog:write", DELETE="privacy:write")
+    scope = resource.reading(READ, PUT="catalog:write", PATCH="catalog:write", DELETE="privacy:write")
 
     @extend_schema(
         operation_id="user_get",
@@ -44,12 +45,15 @@ class UserView(ResourceView):
         tags=["people"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
         request=schema.OneEndUser,
-        responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **resource.PUT_PROBLEMS},
+        responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **resource.WRITTEN, **resource.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
     @resource.idempotent_write
     def put(self, request: Request, user_id: str, *, write: Write) -> Response:
-        """Creates (201) or replaces (200) the end user: fields that are left out are emptied. Events stay."""
+        """Creates (201) or replaces (200) the end user: fields that are left out are emptied. Events stay.
+
+        A token without `catalog:read` is not shown what it replaced (204).
+        """
         try:
             row = shapes.read_end_user(resource.named_body(request, "user_id", user_id))
         except FieldRefused as refused:
@@ -61,21 +65,25 @@ class UserView(ResourceView):
                 now=clock.now(),
                 check=resource.precondition(request),
             )
-            headers = {"ETag": _tag(end_user), **({"Location": request.path} if created else {})}
-            body = schema.end_user_body(end_user)
-            return write.answer(Response(body, status=201 if created else 200, headers=headers))
+            if created:
+                headers = {"ETag": _tag(end_user), "Location": request.path}
+                return write.answer(Response(schema.end_user_body(end_user), status=201, headers=headers))
+            return resource.written(request, write, body=schema.end_user_body(end_user), tag=_tag(end_user))
 
     @extend_schema(
         operation_id="user_patch",
         tags=["people"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.ETAG],
         request=schema.OneEndUser,
-        responses={200: schema.EndUserAnswer, **resource.PATCH_PROBLEMS},
+        responses={200: schema.EndUserAnswer, **resource.WRITTEN, **resource.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
     @resource.idempotent_write
     def patch(self, request: Request, user_id: str, *, write: Write) -> Response:
-        """Replaces the given fields, each as a whole; null empties one; the others stay."""
+        """Replaces the given fields, each as a whole; null empties one; the others stay.
+
+        A token without `catalog:read` is not shown them (204).
+        """
         try:
             changes = shapes.END_USER.read_given(resource.named_body(request, "user_id", user_id))
         except FieldRefused as refused:
@@ -88,7 +96,7 @@ class UserView(ResourceView):
                 now=clock.now(),
                 check=resource.precondition(request),
             )
-            return write.answer(Response(schema.end_user_body(end_user), headers={"ETag": _tag(end_user)}))
+            return resource.written(request, write, body=schema.end_user_body(end_user), tag=_tag(end_user))
 
     @extend_schema(
         operation_id="user_erase",
@@ -115,7 +123,7 @@ class UserView(ResourceView):
 class UsersView(ResourceView):
     """The people."""
 
-    scope = resource.reading("catalog:read")
+    scope = resource.reading(READ)
 
     @extend_schema(
         operation_id="users_list",

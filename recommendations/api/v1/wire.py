@@ -6,7 +6,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
+from core.principal import Principal
 from recommendations.catalog import fields, ids, moments, shapes
+from recommendations.interactions.identity import Sender
 
 ID = {"type": "string", "minLength": 1, "maxLength": ids.MAX_LENGTH, "pattern": r"^[A-Za-z0-9._\-~:@+=,!$'()*]+$"}
 TYPE = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[a-z0-9][a-z0-9_.:\-]*$"}
@@ -114,3 +116,8 @@ def stamp_of_the_server(**options: Any) -> serializers.DateTimeField:
 def query(name: str, schema: Any = OpenApiTypes.STR, description: str = "") -> OpenApiParameter:
     """A query parameter with its bounds."""
     return OpenApiParameter(name, schema, description=description)
+
+
+def sender(caller: Principal) -> Sender:
+    """Whose ids the events of a request have."""
+    return Sender.BROWSER if caller.user_id else Sender.BACKEND

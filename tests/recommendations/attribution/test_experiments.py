@@ -56,7 +56,7 @@ def live(tenant, collecting, rates, *, seed=1, kind="click", only=None):
         seen[arm] += 1
         if int(seen[arm] * rates[arm[-1]]) > int((seen[arm] - 1) * rates[arm[-1]]):
             moment = at + timedelta(hours=1)
-            events.append(Event(person, "i", kind, None, moment, None, page, None, f"{number + seed * 10**6:032x}"))
+            events.append(Event(person, "i", kind, None, moment, None, page, None, timed=True))
     collecting.flush()
     flush.flush(now=START + timedelta(days=2))
     for first in range(0, len(events), 1000):

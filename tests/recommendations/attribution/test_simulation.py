@@ -1,7 +1,6 @@
 """Counts against a simulated truth: people, pages, clicks and conversions, in and out of their windows."""
 
 import random
-import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,7 +110,7 @@ def event(name, person, kind, page, at, chance):
         event_id=name,
         recommendation_id=page,
         context=None,
-        digest=uuid.uuid5(uuid.NAMESPACE_OID, name).hex,
+        timed=True,
     )
 
 

@@ -39,7 +39,7 @@ class TestUplift:
             Exposure.objects.bulk_create(rows)
         # One person has a history before, and another a first event only after the page.
         for name, moment in (("p0", START - timedelta(days=1)), ("p1", START + timedelta(hours=2))):
-            known = Event(name, "i", "view", None, moment, None, None, None, f"{int(moment.timestamp()):032x}")
+            known = Event(name, "i", "view", None, moment, None, None, None, timed=True)
             record(tenant_id=tenant.pk, events=[known], now=START + timedelta(hours=3))
 
         uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))

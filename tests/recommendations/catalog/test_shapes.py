@@ -218,20 +218,6 @@ class TestReadEvent:
 
         assert read_event({**self.BASE, "occurred_at": ahead}, now=NOW).occurred_at > NOW
 
-    def test_is_the_same_event_by_its_id_alone(self):
-        one = read_event({**self.BASE, "event_id": "e"}, now=NOW)
-        other = read_event({"user_id": "v", "item_id": "j", "type": "like", "event_id": "e"}, now=NOW)
-
-        assert one.digest == other.digest
-
-    @pytest.mark.parametrize(
-        "change", [{"user_id": "v"}, {"item_id": "j"}, {"type": "like"}, {"value": 1}, {"occurred_at": 964982704}]
-    )
-    def test_is_another_event_when_it_says_something_else(self, change):
-        base = {**self.BASE, "occurred_at": 964982703}
-
-        assert read_event(base, now=NOW).digest != read_event({**base, **change}, now=NOW).digest
-
 
 @pytest.mark.parametrize("tag", ["nan.0", "German language", '["de"]', "de_AT.UTF-8", "1"])
 def test_a_locale_is_a_language_tag(tag):

@@ -50,6 +50,15 @@ def _errors(tenant_id, job):
 
 
 class TestRun:
+    def test_tells_of_an_order_number_that_stands_on_each_line_of_the_order(self, acme, run):
+        lines = [f"order-7,42,{item},purchase,9.5,2026-02-01T08:00:00Z" for item in ("a", "b", "c")]
+        text = "\n".join(["event_id,user_id,item_id,type,value,occurred_at", *lines])
+
+        job, again = run("events", text), run("events", text)
+
+        assert (_counts(job), _counts(again)) == ({"created": 1, "rejected": 2}, {"duplicate": 1, "rejected": 2})
+        assert _errors(acme, job) == [(3, "event_id", "event_id_reused"), (4, "event_id", "event_id_reused")]
+
     def test_keeps_good_rows_and_tells_of_bad_ones(self, acme, run):
         job = run("items", "item_id,title,hidden\na,A,\nb c,B,\nd,D,maybe\ne,E,true\n,F,\n")
 
