@@ -58,22 +58,29 @@ _Refused = list[tuple[int, tuple[FieldError, ...]]]
 def chunks(file: ImportFile, *, after: int = 0, past: Callable[[Line], None] | None = None) -> Iterator[Chunk]:
     """The file in parts of at most CHUNK_ROWS and about CHUNK_BYTES, from behind a line.
 
-    `past` is shown the rows before that line; without it they are not looked at.
+    `past` is shown the rows before that line; without it they are not looked at. Where much is read without a new row,
+    a part may have none: reading goes on.
+
     Raises: UnreadableFile.
     """
     lines: list[Line] = []
-    began = file.unpacked
+    began, told, passed = file.unpacked, after, 0
     for line in file.rows(after=0 if past else after):
         if past and file.line <= after:
-            past(line)
+            if line is not None:
+                past(line)
+            passed += 1
+            if passed % CHUNK_ROWS == 0:
+                yield Chunk([], after, file.position)
             began = file.unpacked
             continue
-        lines.append(line)
-        if len(lines) >= CHUNK_ROWS or file.unpacked - began >= CHUNK_BYTES:
-            yield Chunk(lines, file.line, min(file.position, file.size))
-            lines, began = [], file.unpacked
-    if lines:
-        yield Chunk(lines, file.line, min(file.position, file.size))
+        if line is not None:
+            lines.append(line)
+        if line is None or len(lines) >= CHUNK_ROWS or file.unpacked - began >= CHUNK_BYTES:
+            yield Chunk(lines, file.line, file.position)
+            lines, began, told = [], file.unpacked, file.line
+    if lines or file.line > told:
+        yield Chunk(lines, file.line, file.position)
 
 
 def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None, seen: SeenIds | None = None) -> None:

@@ -1,36 +1,42 @@
-"""Import files as a stream of rows: CSV or NDJSON, plain or gzip. Nothing is held but the current row.
+"""Import files as a stream of rows: a table, NDJSON or JSON, plain or gzip. Nothing is held but the current row.
 
 What cannot be read as a row is handed on as such, with its line; reading goes on behind it. Only a file that cannot be
-read at all is an error.
+read at all is an error, and says so before its first row.
 """
 
-import csv
-import gzip
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
-from core.errors import FieldError
-from recommendations.imports.rows import Line, Record, csv_row, json_row, too_long
+from recommendations.imports import columns as tables
+from recommendations.imports import lines as physical
+from recommendations.imports.columns import Header, Table
+from recommendations.imports.csv_records import Dialect, Records
+from recommendations.imports.detect import SAMPLE, Found, detect
+from recommendations.imports.json_entries import Entries
+from recommendations.imports.packed import Blocks
+from recommendations.imports.reading import AS_FOUND, Form, ReadOptions, UnreadableFile
+from recommendations.imports.rows import Line, Record, json_row, too_long
 
-MAX_LINE = 1024 * 1024
-# Text shrinks by gzip to a tenth or so; deflate's limit is about a thousandth. Small files may be as they are.
-MAX_RATIO = 200
-RATIO_FROM = 64 * 1024 * 1024
-# Ours are eight at most. A header with more is another file, or made to be one.
-MAX_COLUMNS = 64
-_NAMED = 10
+__all__ = ["ImportFile", "UnreadableFile"]
 
-
-class UnreadableFile(Exception):
-    """The file as a whole cannot be read; says why."""
+# Lines without a row in them, as blank ones, after which it is told that reading goes on.
+QUIET_LINES = 10_000
+# The rows that a packed file may have: each has to be sent as some bits at least.
+MAX_ROWS_A_BYTE = 5
+ROWS_FROM = 100_000
 
 
 class ImportFile:
     """An open file. Read it once; `position` of `size` bytes tells the progress, `line` where the last row ended.
 
-    `unpacked` counts the bytes that were read, as they are without gzip; `max_unpacked` bounds them.
+    `unpacked` counts the bytes that were read, as they are without gzip; `max_unpacked` bounds them. `table` says what
+    a table's columns mean; without it they are called as `columns`, with those `required` among them. `found` says
+    what the file turned out to be.
+
+    Raises: UnreadableFile, where the file is none of those that can be read.
     """
 
     def __init__(
@@ -38,187 +44,183 @@ class ImportFile:
         raw: IO[bytes],
         *,
         size: int,
-        is_json: bool,
         columns: tuple[str, ...],
         required: tuple[str, ...],
+        options: ReadOptions = AS_FOUND,
+        table: Table | None = None,
+        hint: Form | None = None,
         max_unpacked: int | None = None,
     ) -> None:
-        self.size, self.columns, self.required, self.line = size, columns, required, 0
-        self._raw, self._is_json, self._max_unpacked = raw, is_json, max_unpacked
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
-        self.unpacked = 0
+        self.size, self.line, self.unpacked, self._rows = size, 0, 0, 0
+        self._raw, self._options = raw, options
+        self._table = table or tables.fields(columns, required)
+        try:
+            self._blocks = Blocks(raw, max_unpacked=max_unpacked)
+            sample, self._content = _sampled(self._blocks)
+        except (OSError, EOFError, zlib.error) as error:
+            raise _damaged(error) from error
+        self.found: Found = detect(
+            sample, options, known=frozenset(columns), whole=len(sample) < SAMPLE, hint=hint or options.form
+        )
 
     @classmethod
-    def open(cls, path: Path, *, columns: tuple[str, ...], required: tuple[str, ...]) -> "ImportFile":
-        """A file by its name, whose ending tells the format.
+    def open(
+        cls,
+        path: Path,
+        *,
+        columns: tuple[str, ...],
+        required: tuple[str, ...],
+        options: ReadOptions = AS_FOUND,
+        table: Table | None = None,
+    ) -> "ImportFile":
+        """A file by its name.
 
         Raises: UnreadableFile.
         """
-        is_json = _is_json(path)
         try:
-            raw, size = path.open("rb"), path.stat().st_size
-        except OSError as error:
-            raise UnreadableFile(f"{path}: {error.strerror}") from error
-        return cls(raw, size=size, is_json=is_json, columns=columns, required=required)
+            raw = path.open("rb")
+        except (OSError, ValueError) as error:
+            raise UnreadableFile(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        name = path.name.lower().removesuffix(".gz")
+        hint: Form | None = "ndjson" if name.endswith((".ndjson", ".jsonl", ".json")) else None
+        try:
+            size = path.stat().st_size
+            return cls(raw, size=size, columns=columns, required=required, options=options, table=table, hint=hint)
+        except BaseException:
+            raw.close()
+            raise
 
     def __enter__(self) -> "ImportFile":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
         self._raw.close()
 
     @property
     def position(self) -> int:
         """Bytes of the file that were read so far."""
-        return self._raw.tell() if not self._raw.closed else self.size
+        return min(self._blocks.packed, self.size)
 
     def __iter__(self) -> Iterator[Line]:
         """The rows in their order.
 
         Raises: UnreadableFile.
         """
-        return self.rows()
+        return (line for line in self.rows() if line is not None)
 
-    def rows(self, *, after: int = 0) -> Iterator[Line]:
+    def rows(self, *, after: int = 0) -> Iterator[Line | None]:
         """The rows behind a line at which an earlier reading's row ended (`line`).
+
+        None where many lines hold no row: nothing is to be done but to note how far it is.
 
         Raises: UnreadableFile.
         """
+        read = {"csv": self._csv_rows, "ndjson": self._lines_of_json, "json": self._entries_of_json}[self.found.form]
         try:
-            yield from self._json_rows(after) if self._is_json else self._csv_rows(after)
+            for line in read(after):
+                if line is not None:
+                    self._check_rows()
+                yield line
         except (OSError, EOFError, zlib.error) as error:
-            raise UnreadableFile(f"The file breaks off or is damaged: {error}") from error
+            raise _damaged(error) from error
+
+    def _check_rows(self) -> None:
+        self._rows += 1
+        if self._blocks.is_gzip and self._rows > ROWS_FROM and self._rows > MAX_ROWS_A_BYTE * self._blocks.packed:
+            raise UnreadableFile(
+                f"The file has more than {MAX_ROWS_A_BYTE} rows in each of its bytes; send it unpacked."
+            )
 
     def _lines(self) -> Iterator[bytes | None]:
-        """Physical lines; None for one that is too long."""
-        while line := self._stream.readline(MAX_LINE + 1):
-            overlong = len(line) > MAX_LINE
-            while True:
-                self._check_bomb(len(line))
-                if not overlong or line.endswith(b"\n") or not line:
-                    break
-                line = self._stream.readline(MAX_LINE + 1)
-            yield None if overlong else line
+        for line in physical.lines(physical.as_utf8(self._content, self.found.encoding)):
+            self.unpacked += physical.MAX_LINE if line is None else len(line)
+            yield line
 
-    def _check_bomb(self, count: int) -> None:
-        self.unpacked += count
-        if self._max_unpacked is not None and self.unpacked > self._max_unpacked:
-            raise UnreadableFile(f"The file unpacks to more than {self._max_unpacked:,} bytes; send it in parts.")
-        if self.unpacked > RATIO_FROM and self.unpacked > MAX_RATIO * max(1, self._raw.tell()):
-            raise UnreadableFile(f"The file unpacks to more than {MAX_RATIO} times its size; send it unpacked.")
-
-    def _json_rows(self, after: int) -> Iterator[Line]:
+    def _lines_of_json(self, after: int) -> Iterator[Line | None]:
+        quiet = 0
         for number, line in enumerate(self._lines(), start=1):
             if number <= after:
                 continue
             self.line = number
             if line is None:
-                yield too_long(number, MAX_LINE)
-            elif text := line.strip().removeprefix(b"\xef\xbb\xbf"):
+                yield too_long(number, physical.MAX_LINE)
+            elif text := line.strip().removeprefix(physical.BOM):
                 yield json_row(number, text)
+            else:
+                quiet += 1
+                if quiet % QUIET_LINES == 0:
+                    yield None
 
-    def _csv_rows(self, after: int) -> Iterator[Line]:
-        lines = _CsvLines(self._lines())
-        header = next(self._records(lines, None), None)
-        if header is None:
-            raise UnreadableFile("The file is empty; its first line must name the columns.")
-        names = self._header(header)
-        lines.skip_to(after)
-        for record in self._records(lines, names):
-            self.line = lines.number
+    def _entries_of_json(self, after: int) -> Iterator[Line | None]:
+        """Of JSON that is not a row a line, `line` counts entries."""
+        content = physical.as_utf8(self._content, self.found.encoding)
+        for number, entry in enumerate(Entries(content, array=self.found.array), start=1):
+            if number <= after:
+                continue
+            self.line = number
+            self.unpacked += physical.MAX_LINE if entry.text is None else len(entry.text)
+            if entry.text is None:
+                yield too_long(entry.number, physical.MAX_LINE)
+            else:
+                yield json_row(entry.number, entry.text)
+
+    def _csv_rows(self, after: int) -> Iterator[Line | None]:
+        found, options = self.found, self._options
+        dialect = Dialect(found.delimiter, options.quote, options.escape, found.encoding)
+        records = Records(self._lines(), dialect)
+        records.skip_to(found.begins - 1)
+        header = Header(options.columns) if options.columns else _header(records)
+        row = self._table(header.names)
+        records.skip_to(after)
+        quiet = 0
+        for record in records:
+            self.line = records.line
             if isinstance(record, Line):
                 yield record
-            elif record.cells:
-                yield csv_row(record, names)
+            elif not any(record.cells) or header.repeated(record) or _is_separator(record):
+                quiet += 1
+                if quiet % QUIET_LINES == 0:
+                    yield None
+            else:
+                trimmed = header.trimmed(record)
+                yield header.refusal(trimmed) or row(trimmed)
 
-    def _records(self, lines: "_CsvLines", names: list[str] | None) -> Iterator[Record | Line]:
-        csv.field_size_limit(MAX_LINE)
-        reader = csv.reader(lines, strict=True)
-        while True:
-            first = lines.begin()
-            try:
-                yield Record(first, next(reader))
-            except StopIteration:
-                return
-            except (csv.Error, _BadLine) as error:
-                detail = str(error)
-                if lines.number > first:
-                    detail += f" Lines {first} to {lines.number} were left out; look for a lone quotation mark."
-                yield Line(first, None, (FieldError("", getattr(error, "code", "bad_csv"), detail),))
-                reader = csv.reader(lines, strict=True)
 
-    def _header(self, record: Record | Line) -> list[str]:
+def _sampled(blocks: Blocks) -> tuple[bytes, Iterator[bytes]]:
+    """The first of the content, and all of it. A file that breaks off later does so where its rows are read."""
+    source, first, size = iter(blocks), [], 0
+    while size < SAMPLE:
+        try:
+            block = next(source, None)
+        except (OSError, EOFError, zlib.error, UnreadableFile) as error:
+            if not first:
+                raise
+            return b"".join(first), chain(first, _raising(error))
+        if block is None:
+            break
+        first.append(block)
+        size += len(block)
+    return b"".join(first)[:SAMPLE], chain(first, source)
+
+
+def _raising(error: Exception) -> Iterator[bytes]:
+    raise error
+    yield b""
+
+
+def _header(records: Records) -> Header:
+    for record in records:
         if isinstance(record, Line):
             raise UnreadableFile(f"The header cannot be read: {record.errors[0].detail}")
-        names, known = [name.strip() for name in record.cells], ", ".join(self.columns)
-        if len(names) > MAX_COLUMNS:
-            raise UnreadableFile(f"The first line names {len(names):,} columns. Known are {known}.")
-        if unknown := [name[:100] for name in names if name not in self.columns]:
-            more = ", ..." if len(unknown) > _NAMED else ""
-            raise UnreadableFile(
-                f"Unknown columns in the header: {', '.join(unknown[:_NAMED])}{more}. Known are {known}."
-            )
-        if len(set(names)) < len(names):
-            raise UnreadableFile("A column stands twice in the header.")
-        if missing := [name for name in self.required if name not in names]:
-            raise UnreadableFile(f"The header lacks the columns {', '.join(missing)}.")
-        return names
+        if any(cell.strip("\ufeff \t") for cell in record.cells):
+            return Header(record.cells)
+    raise UnreadableFile("The file is empty; its first line must name the columns.")
 
 
-class _BadLine(Exception):
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
+def _is_separator(record: Record) -> bool:
+    """A line of Excel's that names the delimiter, as it begins each part of a file that was put together."""
+    return record.cells[0].lower().startswith("sep=") and not any(record.cells[1:])
 
 
-class _CsvLines:
-    """Decoded lines for csv.reader, counted; those of one record together are bounded like one line."""
-
-    def __init__(self, lines: Iterator[bytes | None]) -> None:
-        self._lines = lines
-        self._record_bytes = 0
-        self.number = 0
-
-    def begin(self) -> int:
-        """A new record: the line at which it begins."""
-        self._record_bytes = 0
-        return self.number + 1
-
-    def skip_to(self, number: int) -> None:
-        """Passes over the lines up to this one."""
-        while self.number < number and next(self._lines, b"") != b"":
-            self.number += 1
-
-    def __iter__(self) -> "_CsvLines":
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.number += 1
-        if line is None:
-            raise _BadLine("line_too_long", f"The line is longer than {MAX_LINE} bytes.")
-        self._record_bytes += len(line)
-        if self._record_bytes > MAX_LINE:
-            raise _BadLine("line_too_long", f"The record is longer than {MAX_LINE} bytes.")
-        if self.number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        try:
-            return line.decode()
-        except UnicodeDecodeError as error:
-            raise _BadLine("bad_encoding", f"Byte {error.start + 1} of the line is not UTF-8.") from None
-
-
-def _is_json(path: Path) -> bool:
-    """By the name's ending.
-
-    Raises: UnreadableFile for any other.
-    """
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith((".ndjson", ".jsonl")):
-        return True
-    if name.endswith(".csv"):
-        return False
-    raise UnreadableFile(f"{path.name}: the name must end in .csv, .ndjson or .jsonl, with or without .gz.")
+def _damaged(error: Exception) -> UnreadableFile:
+    return UnreadableFile(f"The file breaks off or is damaged: {error}")

@@ -29,6 +29,7 @@ class Import(models.Model):
     class Format(models.TextChoices):
         CSV = "csv", "CSV"
         NDJSON = "ndjson", "NDJSON"
+        JSON = "json", "JSON"
 
     OPEN: ClassVar = (Status.WAITING, Status.RUNNING)
     COUNTS: ClassVar = ("created", "updated", "unchanged", "duplicate", "rejected")
@@ -36,6 +37,12 @@ class Import(models.Model):
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     format = models.CharField(max_length=6, choices=Format.choices, blank=True, default="")
+    reading = models.JSONField(
+        blank=True,
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="What was said of how the file is to be read.",
+    )
     filename = models.CharField(max_length=255, blank=True)
     file = models.CharField(max_length=200, blank=True, default="", help_text="In the storage, as long as it is kept.")
     size_bytes = models.PositiveBigIntegerField(default=0)

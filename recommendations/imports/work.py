@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 import structlog
 from django.conf import settings
@@ -17,6 +18,7 @@ from recommendations.imports.jobs import RUN
 from recommendations.imports.leases import Lease, LeaseLost
 from recommendations.imports.models import Import
 from recommendations.imports.readers import READERS
+from recommendations.imports.reading import Form, ReadOptions
 from recommendations.imports.seen import SeenIds
 
 # Then others' imports have their turn; far below the time limit of a task.
@@ -64,9 +66,10 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
         ImportFile(
             stored,
             size=job.size_bytes,
-            is_json=job.format == Import.Format.NDJSON,
             columns=reader.columns,
             required=reader.required,
+            options=ReadOptions.of_json(job.reading),
+            hint=cast("Form | None", job.format or None),
             max_unpacked=settings.IMPORT_MAX_UNPACKED_BYTES,
         ) as file,
     ):
@@ -74,7 +77,8 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
         past = (lambda line: seen.add(with_blanks([line], reader.key, seen)[1])) if reader.key else None
         for chunk in chunks(file, after=job.line, past=past):
             take(job, chunk, now=clock(), lease=lease, seen=seen)
-            if time.monotonic() > until:
+            # Rows that were taken in before are passed over first, however long that takes.
+            if time.monotonic() > until and chunk.line > job.line:
                 return False
     return True
 

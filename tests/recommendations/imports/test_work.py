@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 
 from accounts import scope
 from core import clock
-from recommendations.imports import chunks, files, leases, lifecycle, uploads, work
+from recommendations.imports import chunks, leases, lifecycle, lines, uploads, work
 from recommendations.imports.leases import LeaseLost
 from recommendations.imports.lifecycle import ImportEnded, TooManyImports, Wanted
 from recommendations.imports.models import Import, ImportRowError
@@ -172,7 +172,7 @@ class TestRun:
             (gzip.compress(b""), "empty"),
             (",".join(f"c{number}" for number in range(5000)) + "\n", "5,000 columns"),
             (gzip.compress(EVENTS.encode())[:-20], "breaks off"),
-            (b"\xff\xfe\x00", "not UTF-8"),
+            (b"\xff\xfe\x00", "utf-16-le"),
         ],
         ids=["unknown column", "empty", "too many columns", "cut short", "no text"],
     )
@@ -194,7 +194,7 @@ class TestRun:
 
     def test_overlong_lines_and_records_are_told_one_by_one(self, acme, monkeypatch):
         record = '"\n",' * 300
-        monkeypatch.setattr(files, "MAX_LINE", 1000)
+        monkeypatch.setattr(lines, "MAX_LINE", 1000)
         job = run(start(acme, f"item_id,title\na,{'x' * 1000}\n{record}\n", "items"))
 
         assert job.status == "done"

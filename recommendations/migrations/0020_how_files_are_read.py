@@ -1,0 +1,21 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('recommendations', '0019_names_in_the_admin'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='import',
+            name='reading',
+            field=models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='What was said of how the file is to be read.'),
+        ),
+        migrations.AlterField(
+            model_name='import',
+            name='format',
+            field=models.CharField(blank=True, choices=[('csv', 'CSV'), ('ndjson', 'NDJSON'), ('json', 'JSON')], default='', max_length=6),
+        ),
+    ]
