@@ -34,7 +34,7 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SEPARATOR = re.compile(r'"?sep=(.{1,4}?)"?[\r\n]*\Z', re.IGNORECASE)
 # An array of objects, or of none.
 _ARRAY = re.compile(r"\[\s*(\{|\]|\Z)")
-# A member of the outermost object that holds a list of objects, behind others with plain values. Nothing is tried twice.
+# A member of the outermost object that holds objects, behind others with plain values. Nothing is tried twice.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = rf'\s*+{_STRING}\s*+:\s*+(?:{_STRING}|[^\s"\[{{}},]++)\s*+,'
 _WRAPPED = re.compile(rf'\{{(?:{_PLAIN})*+\s*+"([^"\\]{{1,100}})"\s*+:\s*+\[\s*+\{{')
