@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recommendations', '0019_names_in_the_admin'),
+        ('recommendations', '0020_former_ids_by_digest'),
     ]
 
     operations = [
