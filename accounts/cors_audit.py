@@ -27,7 +27,7 @@ class Written:
 
 
 def policy() -> dict[str, Any]:
-    """What holds for every origin; settings of the code, not of a deployment."""
+    """What holds for every origin: settings of the code, and the request headers that the deployment adds to them."""
     return {
         "addresses": conf.CORS_URLS_REGEX,
         "methods": list(conf.CORS_ALLOW_METHODS),

@@ -32,6 +32,7 @@ _LIBPQ = frozenset(
         "tcp_user_timeout",
     )
 )
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _WORDS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
@@ -92,6 +93,17 @@ def words(name: str, default: Sequence[str] = ()) -> list[str]:
     """A list, separated by commas; blanks around the words do not count."""
     raw = text(name)
     return [word.strip() for word in raw.split(",") if word.strip()] if raw else list(default)
+
+
+def header_names(name: str) -> list[str]:
+    """Names of HTTP headers in lower case, separated by commas.
+
+    Raises: ImproperlyConfigured for what is no name of a header (RFC 9110, 5.1), `*` among them.
+    """
+    found = [word.lower() for word in words(name)]
+    if wrong := [word for word in found if word == "*" or not _HEADER_NAME.fullmatch(word)]:
+        raise ImproperlyConfigured(f"{name} must be names of headers, separated by commas; {wrong[0]!r} is none.")
+    return found
 
 
 def choice(name: str, default: str, allowed: Sequence[str]) -> str:

@@ -1,9 +1,11 @@
 """Every route. The hot one comes first."""
 
 from csp.decorators import csp_update
+from django.conf import settings
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
-from django.views.generic import TemplateView
+from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import (
     SpectacularAPIView,
     SpectacularJSONAPIView,
@@ -35,6 +37,10 @@ urlpatterns = [
     path("api/schema.json", public(SpectacularJSONAPIView.as_view()), name="schema-json"),
     path("api/docs/", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
     path("api/redoc/", public(redoc), name="redoc"),
+    # What people type, and what browsers ask for by themselves.
+    path("api/", public(RedirectView.as_view(pattern_name="docs"))),
+    path("docs/", public(RedirectView.as_view(pattern_name="docs"))),
+    path("favicon.ico", public(RedirectView.as_view(url=static("core/favicon.svg")))),
     path("problems/", public(problem_pages.index), name="problems"),
     path("problems/<str:code>", public(problem_pages.page), name="problem"),
     path("healthz", health.healthz, name="healthz"),
@@ -43,7 +49,13 @@ urlpatterns = [
     # In front of the admin's own, which is the same view and what its links are made from.
     path("admin/login/", limited("admin_login", methods=frozenset({"POST"}))(admin.site.login), name="admin-login"),
     path("admin/", admin.site.urls),
-    path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
+    path(
+        "",
+        TemplateView.as_view(
+            template_name="landing.html", extra_context={"version": settings.SPECTACULAR_SETTINGS["VERSION"]}
+        ),
+        name="landing",
+    ),
 ]
 
 handler400 = "core.problem.bad_request"

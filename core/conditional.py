@@ -1,6 +1,12 @@
-"""Conditional requests (RFC 9110, section 13): strong ETags, 304 without building a body, 412."""
+"""Conditional requests (RFC 9110, section 13): strong ETags, 304 without building a body, 412.
+
+A proxy that compresses an answer changes its ETag on the way: nginx makes `"x"` into `W/"x"`, Apache into `"x-gzip"`,
+Jetty into `"x--gzip"`. Clients send back what they got. All of these name the version that we called `"x"`, for reads
+and for writes: our tags are of versions of an object, not of bytes, so a changed coding loses no update.
+"""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +15,8 @@ from rest_framework.response import Response
 
 from core.errors import PreconditionFailed
 
+# What proxies put around the hexadecimal digits of a tag of ours.
+_CODED = re.compile(r'(?:W/)?"([0-9a-f]+)(?:(?:-{1,2}|;)(?:gzip|br|brotli|zstd|deflate|df))?"')
 CACHE_HEADERS = {"Cache-Control": "private, max-age=0, must-revalidate", "Vary": "Authorization, Origin"}
 
 
@@ -23,11 +31,21 @@ def etag(parts: Iterable[object]) -> str:
 
 def answer(request: Any, *, tag: str, body: Callable[[], Any], headers: dict[str, str] | None = None) -> Response:
     """200 with the body, or 304 without building it when `If-None-Match` holds the tag (weak comparison)."""
-    known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     common = {**CACHE_HEADERS, "ETag": tag, **(headers or {})}
-    if known and (known == ["*"] or tag in (each.removeprefix("W/") for each in known)):
+    if names(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
         return Response(status=304, headers=common)
     return Response(body(), headers=common)
+
+
+def names(header: str, tag: str) -> bool:
+    """Whether the header's list of tags, or its `*`, names this version, as we sent it or as a proxy made it."""
+    known = parse_etags(header) if header else []
+    return known == ["*"] or tag in known or tag in (_as_sent(each) for each in known)
+
+
+def _as_sent(tag: str) -> str:
+    found = _CODED.fullmatch(tag)
+    return f'"{found[1]}"' if found else tag
 
 
 def is_conditional(request: Any) -> bool:
@@ -36,15 +54,12 @@ def is_conditional(request: Any) -> bool:
 
 
 def require(request: Any, *, tag: str | None) -> None:
-    """Checks a write's `If-Match` (strong comparison) and `If-None-Match` against the current tag, None for no object.
+    """Checks a write's `If-Match` and `If-None-Match` against the current tag, None for no object.
 
     Raises: PreconditionFailed.
     """
-    if "HTTP_IF_MATCH" in request.META:
-        wanted = parse_etags(request.META["HTTP_IF_MATCH"])
-        if tag is None or (wanted != ["*"] and tag not in wanted):
-            raise PreconditionFailed("If-Match names another version than the current one. Read it again.")
-    if "HTTP_IF_NONE_MATCH" in request.META:
-        unwanted = parse_etags(request.META["HTTP_IF_NONE_MATCH"])
-        if tag is not None and (unwanted == ["*"] or tag in (each.removeprefix("W/") for each in unwanted)):
-            raise PreconditionFailed("If-None-Match holds: the object exists already.")
+    wanted, unwanted = request.META.get("HTTP_IF_MATCH"), request.META.get("HTTP_IF_NONE_MATCH")
+    if wanted is not None and (tag is None or not names(wanted, tag)):
+        raise PreconditionFailed("If-Match names another version than the current one. Read it again.")
+    if unwanted is not None and tag is not None and names(unwanted, tag):
+        raise PreconditionFailed("If-None-Match holds: the object exists already.")

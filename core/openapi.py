@@ -1,10 +1,11 @@
 """What every operation has, put into the OpenAPI document in one place: a hook of drf-spectacular.
 
-Whoever adds an operation writes what is its own. Derived here: that bodies are closed, the refusals that come before
+Whoever adds an operation writes what is its own. Derived here: that objects are closed, the refusals that come before
 any view, the request id, and links from a write to what reads it and from a page to the next.
 """
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from core.problem import CONTENT_TYPE
@@ -40,17 +41,21 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         if operation.get("security"):
             for body in _bodies(operation):
                 _close(body, components["schemas"])
+        for answer in _answers(operation):
+            _close(answer, components["schemas"])
+        operation.setdefault("security", [])  # says that none is needed
         _demand_files(operation)
-        _share_request_examples(operation)
         _refusals(operation)
         if method == "get":
             _conditional(operation)
         for response in operation["responses"].values():
             response.setdefault("headers", {})[REQUEST_ID] = {"$ref": f"#/components/headers/{REQUEST_ID}"}
+        _describe(operation)
         if method == "put":
             _link_to_readers(result, path, operation)
         _link_to_next(operation)
     _share_examples(result)
+    _order(result)
     return result
 
 
@@ -84,23 +89,20 @@ def _demand_files(operation: dict[str, Any]) -> None:
         body["required"] = True
 
 
-def _share_request_examples(operation: dict[str, Any]) -> None:
-    """A form shows what JSON shows."""
-    content = operation.get("requestBody", {}).get("content", {})
-    for media in content.values():
-        if (
-            content.get("application/json", {}).get("schema") == media["schema"]
-            and "examples" in content["application/json"]
-        ):
-            media.setdefault("examples", content["application/json"]["examples"])
-
-
 def _bodies(operation: dict[str, Any]) -> list[dict[str, Any]]:
     return [media["schema"] for media in operation.get("requestBody", {}).get("content", {}).values()]
 
 
+def _answers(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        media["schema"]
+        for response in operation["responses"].values()
+        for media in response.get("content", {}).values()
+    ]
+
+
 def _close(schema: Any, schemas: dict[str, Any]) -> None:
-    """Unknown fields are errors; so says the schema of each object with named fields."""
+    """Says of each object with named fields that there are no others: in a body they are errors, in an answer none."""
     if isinstance(schema, list):
         for each in schema:
             _close(each, schemas)
@@ -144,6 +146,25 @@ def _conditional(operation: dict[str, Any]) -> None:
     for status in ("200", "304"):
         responses[status].setdefault("headers", {}).setdefault("ETag", {"schema": {"type": "string"}, "required": True})
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _describe(operation: dict[str, Any]) -> None:
+    """An answer that nothing is said of is called as HTTP calls it; a refusal has no ETag."""
+    for status, response in operation["responses"].items():
+        response["description"] = response.get("description") or HTTPStatus(int(status)).phrase
+        if not status.startswith("2") and status != "304":
+            response.get("headers", {}).pop("ETag", None)
+
+
+def _order(document: dict[str, Any]) -> None:
+    """Paths by their tags, otherwise in the order of the routes: what the service is for comes first."""
+    tags = [tag["name"] for tag in document.get("tags", [])]
+    first = {path: min(_rank(each["tags"], tags) for each in item.values()) for path, item in document["paths"].items()}
+    document["paths"] = dict(sorted(document["paths"].items(), key=lambda pair: first[pair[0]]))
+
+
+def _rank(of: list[str], tags: list[str]) -> int:
+    return min((tags.index(tag) for tag in of if tag in tags), default=len(tags))
 
 
 def _link_to_readers(document: dict[str, Any], path: str, put: dict[str, Any]) -> None:

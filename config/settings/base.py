@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded, env
 from config.settings.ai import *
+from config.settings.api_document import spectacular_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -63,9 +64,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # of any body but an import's; BO
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_PREFLIGHT_MAX_AGE = 600
-CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-match", "if-none-match", "x-request-id", "dpop"]
+# Those of our operations, then those that pages send without being asked: W3C Trace Context and Baggage, Sentry.
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    *("idempotency-key", "if-match", "if-none-match", "x-request-id", "dpop"),
+    *("traceparent", "tracestate", "baggage", "sentry-trace"),
+    *env.header_names("CORS_ALLOWED_HEADERS"),
+]
 CORS_EXPOSE_HEADERS = [
     "ETag",
+    "Allow",
     "Link",
     "Location",
     "Retry-After",
@@ -73,6 +81,7 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit-Policy",
     "Idempotent-Abridged",
     "Idempotent-Replayed",
+    "WWW-Authenticate",
     "X-Request-ID",
 ]
 
@@ -245,25 +254,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.negotiation.JSONOnly",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Docent",
-    "DESCRIPTION": "Self-hosted, multi-tenant recommendations: never blank, never late, never unexplained.",
-    "VERSION": "1.0.0",
-    "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "core.openapi.complete",
-        "accounts.api.schema.add_limits",
-    ],
-}
+SPECTACULAR_SETTINGS = spectacular_settings(simulated=AI_SIMULATED)
 
 # --- Limits of tenants come from their plans; without Redis each process judges alone, at its share ------
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, minimum=1)
@@ -377,12 +368,6 @@ if _bucket := env.text("STORAGE_S3_BUCKET"):
             ),
         },
     }
-
-# --- AI: config/settings/ai.py ---------------------------------------------------------------------------
-if AI_SIMULATED:
-    SPECTACULAR_SETTINGS["DESCRIPTION"] = (
-        f"{SPECTACULAR_SETTINGS['DESCRIPTION']} **AI is simulated here**: no model answers, a bundled program does."
-    )
 
 # --- Webhooks --------------------------------------------------------------------------------------------
 WEBHOOK_EVENTS = {

@@ -1,9 +1,11 @@
 """Whose pages may call the API and read its answers."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from accounts import directory, origins, scope
 from accounts.models import Tenant
+from config import env
 from core.principal import Principal
 
 ACME, GLOBEX, ANY = "https://shop.acme.example.org", "https://globex.example.org:8443", "https://console.example.net"
@@ -90,12 +92,38 @@ class TestPreflight:
         assert "Access-Control-Allow-Credentials" not in answer
         assert "access-control-request-method" in answer[VARY].lower()
 
+    @pytest.mark.parametrize(
+        "name",
+        ["Authorization", "Idempotency-Key", "If-None-Match", "traceparent", "tracestate", "baggage", "sentry-trace"],
+    )
+    def test_allows_what_pages_send_with_a_request_and_what_tracing_adds(self, cast, name):
+        answer = preflight(cast.anonymous, ACME)
+
+        assert name.lower() in answer["Access-Control-Allow-Headers"].split(", ")
+
+    def test_allows_what_the_deployment_adds(self, monkeypatch):
+        monkeypatch.setenv("CORS_ALLOWED_HEADERS", "X-Datadog-Trace-Id, x-b3-traceid")
+        assert env.header_names("CORS_ALLOWED_HEADERS") == ["x-datadog-trace-id", "x-b3-traceid"]
+
+    @pytest.mark.parametrize("wrong", ["*", "x-a b", "x-a:", "x-\u00e9", "x-a,*"])
+    def test_a_header_that_can_be_none_stops_the_start(self, monkeypatch, wrong):
+        monkeypatch.setenv("CORS_ALLOWED_HEADERS", wrong)
+
+        with pytest.raises(ImproperlyConfigured, match="CORS_ALLOWED_HEADERS"):
+            env.header_names("CORS_ALLOWED_HEADERS")
+
     def test_is_the_api_s_only(self, cast):
         assert ALLOW not in preflight(cast.anonymous, ANY, "/admin/login/")
         assert ALLOW not in preflight(cast.anonymous, ANY, "/healthz")
 
 
 class TestRequest:
+    def test_shows_scripts_the_headers_that_clients_need(self, cast):
+        exposed = cast.acme.http.get(ITEMS, headers={"Origin": ACME})["Access-Control-Expose-Headers"].split(", ")
+
+        needed = {"ETag", "Link", "RateLimit", "RateLimit-Policy", "X-Request-ID", "Retry-After", "Idempotent-Replayed"}
+        assert needed <= set(exposed)
+
     def test_is_read_by_the_tenant_s_own_pages_and_the_deployment_s(self, cast):
         for member, origin in ((cast.acme, ACME), (cast.globex, GLOBEX), (cast.acme, ANY), (cast.globex, ANY)):
             for path in (ITEMS, f"{ITEMS}/none", "/api/v1/users/u/recommendations", f"{ITEMS}?limit=x"):

@@ -80,7 +80,7 @@ def _sent(at: str, was: Schema, is_: Schema, old: Document, new: Document, seen:
     if (name := was.get("$ref", "")) and name in seen:
         return
     was, is_, seen = _resolved(was, old), _resolved(is_, new), (*seen, name)
-    if lost := _types(was) - _types(is_):
+    if lost := _types(was, old) - _types(is_, new):
         yield f"{at}: {sorted(lost)} is not taken any more"
     yield from _narrowed(at, was, is_)
     yield from _tightened(at, was, is_)
@@ -100,9 +100,10 @@ def _told(at: str, was: Schema, is_: Schema, old: Document, new: Document, seen:
     if (name := was.get("$ref", "")) and name in seen:
         return
     was, is_, seen = _resolved(was, old), _resolved(is_, new), (*seen, name)
-    if more := _types(is_) - _types(was):
+    if more := _types(is_, new) - _types(was, old):
         yield f"{at} may be {sorted(more)}"
     yield from _narrowed(at, was, is_)
+    yield from _widened(at, was, is_)
     for required in set(was.get("required", [])) - set(is_.get("required", [])):
         if required in is_.get("properties", {}):
             yield f"{at}/{required} may be missing"
@@ -131,19 +132,28 @@ def _narrowed(at: str, was: Schema, is_: Schema) -> Iterator[str]:
         yield f"{at} does not know {lost} any more"
 
 
-def _types(schema: Schema) -> set[str]:
+def _widened(at: str, was: Schema, is_: Schema) -> Iterator[str]:
+    """Generated clients refuse a word that their enum has not."""
+    if "enum" in was and "enum" not in is_:
+        yield f"{at} may be any word"
+    if more := [word for word in is_.get("enum", []) if word not in was.get("enum", [word])]:
+        yield f"{at} may also be {more}"
+
+
+def _types(schema: Schema, document: Document) -> set[str]:
     """The JSON types that a schema names; of alternatives all of theirs. None named: any, which no set holds."""
     named = schema.get("type", [])
     found = {named} if isinstance(named, str) else set(named)
     for alternative in (*schema.get("anyOf", []), *schema.get("oneOf", [])):
-        found |= {"object"} if "$ref" in alternative else _types(alternative)
+        found |= _types(_resolved(alternative, document), document)
     return found
 
 
 def _resolved(schema: Schema, document: Document) -> Schema:
     """The schema behind a reference, also one that stands alone in an allOf, or beside null."""
     while True:
-        parts = [each for each in schema.get("allOf", []) or schema.get("oneOf", []) if each.get("type") != "null"]
+        choices = schema.get("allOf", []) or schema.get("oneOf", [])
+        parts = [each for each in choices if _resolved(each, document).get("type") != "null"]
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         elif len(parts) == 1:

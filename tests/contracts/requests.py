@@ -9,6 +9,7 @@ from tests.contracts.conftest import Service
 from tests.contracts.document import Operation, document, operations
 from tests.core.web_process import Answer
 
+FORM = "application/x-www-form-urlencoded"
 SECRET = "zq-secret-of-acme"
 NOBODY = "987654321"  # an id that is nobody's, in a form that every path takes
 
@@ -113,7 +114,7 @@ def _body(operation: Operation, ids: Ids) -> tuple[bytes | None, str]:
             value = example["value"]
             if kind == "application/json":
                 return json.dumps(ids.put_into(value)).encode(), kind
-            return str(value).encode(), kind
+            return urlencode(value).encode() if kind == FORM else str(value).encode(), kind
     assert not content, (
         f"{operation}: its body has no example. Give extend_schema(examples=[OpenApiExample(..., request_only=True)])."
     )

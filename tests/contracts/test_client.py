@@ -67,13 +67,13 @@ class TestClient:
         models, call = generated.models, generated.operation
         title = "Toy Story (1995)"
         written = call("catalogue", "item_put").sync_detailed(
-            "movie-1", client=client, body=models.OneItemRequest(title=title, categories=["Animation"])
+            "movie-1", client=client, body=models.ItemRequest(title=title, categories=["Animation"])
         )
         item = call("catalogue", "item_get").sync("movie-1", client=client)
         page = call("catalogue", "items_list").sync(client=client, limit=1)
 
         assert (written.status_code, written.parsed.title) == (201, title)
-        assert isinstance(item, models.ItemAnswer)
+        assert isinstance(item, models.Item)
         assert (item.item_id, item.categories, item.created_at.utcoffset().total_seconds()) == (
             "movie-1",
             ["Animation"],
@@ -83,14 +83,14 @@ class TestClient:
 
     def test_sends_an_event_once_and_gets_a_list(self, generated, client):
         models, call = generated.models, generated.operation
-        event = models.EventFieldsRequest(user_id="42", item_id="movie-1", type_="purchase", value=9.99)
+        event = models.EventRequest(user_id="42", item_id="movie-1", type_="purchase", value=9.99)
         first = call("events", "event_send").sync_detailed(client=client, body=event, idempotency_key="order-1")
         again = call("events", "event_send").sync_detailed(client=client, body=event, idempotency_key="order-1")
         answer = call("recommendations", "user_recommendations").sync("42", client=client)
 
         assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
         assert again.headers["Idempotent-Replayed"] == "true"
-        assert (answer.user_id, answer.source.value) == ("42", "static")
+        assert (answer.user_id, answer.source) == ("42", "static")
 
     def test_sends_a_file_as_it_is_read(self, generated, client):
         models, call = generated.models, generated.operation
@@ -104,15 +104,13 @@ class TestClient:
             )
         seen = call("imports", "import_get").sync(started.import_id, client=client)
 
-        assert isinstance(started, models.ImportAnswer)
+        assert isinstance(started, models.ImportJob)
         assert (seen.kind.value, seen.format_.value, seen.dry_run) == ("items", "csv", True)
 
     def test_is_told_what_is_wrong(self, generated, client):
         models, call = generated.models, generated.operation
         missing = call("catalogue", "item_get").sync("no-such-item", client=client)
-        wrong = call("catalogue", "item_put").sync(
-            "movie-2", client=client, body=models.OneItemRequest(title="x" * 501)
-        )
+        wrong = call("catalogue", "item_put").sync("movie-2", client=client, body=models.ItemRequest(title="x" * 501))
 
         assert isinstance(missing, models.Problem)
         assert (missing.status, missing.code, missing.type_) == (404, "not_found", "/problems/not_found")

@@ -42,6 +42,7 @@ class TestPages:
         assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
         assert set(answer["Cache-Control"].split(", ")) == {"public", "max-age=300"}
         assert code in text
+        assert "`" not in text
         assert min(map(len, (pages()[code].meaning, pages()[code].remedy))) > 12
         assert re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text) == []
 

@@ -75,6 +75,27 @@ class TestDocument:
         assert "application/problem+json" in responses["401"]["content"]
 
 
+class TestWhatPeopleType:
+    @pytest.mark.parametrize("path", ["/api/", "/docs/"])
+    def test_leads_to_the_documents(self, db, path):
+        answer = Client().get(path)
+
+        assert (answer.status_code, answer["Location"]) == (302, "/api/docs/")
+
+    def test_the_icon_that_browsers_ask_for_is_there(self, db):
+        answer = Client().get("/favicon.ico", follow=True)
+
+        assert (answer.status_code, answer["Content-Type"]) == (200, "image/svg+xml")
+        answer.close()
+
+    def test_the_landing_page_leads_to_everything(self, db):
+        text = Client().get("/").content.decode()
+        links = re.findall(r'href="([^"]+)"', text)
+
+        assert {"/api/docs/", "/api/redoc/", "/api/schema", "/problems/", "/healthz", "/readyz", "/admin/"} <= {*links}
+        assert Client().get("/api/schema.json").json()["info"]["version"] in text
+
+
 class TestPages:
     @pytest.mark.parametrize("path", ["/api/docs/", "/api/redoc/"])
     def test_load_everything_from_here(self, db, path):

@@ -7,6 +7,12 @@ from core import conditional
 from core.errors import PreconditionFailed
 
 TAG = conditional.etag([1, "a"])
+# As nginx, Apache, Jetty and others send the tag of an answer that they compressed.
+CODED = [
+    f"W/{TAG}",
+    *(f'{TAG[:-1]}{end}"' for end in ("-gzip", "--gzip", ";gzip", "-br", "-zstd")),
+    f'W/{TAG[:-1]}-gzip"',
+]
 
 
 def _request(**headers):
@@ -21,14 +27,16 @@ class TestEtag:
 
 
 class TestAnswer:
-    @pytest.mark.parametrize("known", [TAG, f"W/{TAG}", f'"x", {TAG}', "*"])
+    @pytest.mark.parametrize("known", [TAG, *CODED, f'"x", {TAG}', f'W/"x", {CODED[1]}', "*"])
     def test_does_not_build_the_body_of_what_is_known(self, known):
         def body():
             raise AssertionError
 
         assert conditional.answer(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=body).status_code == 304
 
-    @pytest.mark.parametrize("known", ["", '"x"', "nonsense", TAG.strip('"')])
+    @pytest.mark.parametrize(
+        "known", ["", '"x"', "nonsense", TAG.strip('"'), f'{TAG[:-1]}-x"', f'"-gzip{TAG[1:]}', '"-gzip"']
+    )
     def test_answers_what_is_not_known(self, known):
         answer = conditional.answer(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=lambda: {"a": 1})
 
@@ -43,6 +51,7 @@ class TestRequire:
             ({"HTTP_IF_MATCH": TAG}, TAG),
             ({"HTTP_IF_MATCH": f'"x", {TAG}'}, TAG),
             ({"HTTP_IF_MATCH": "*"}, TAG),
+            *(({"HTTP_IF_MATCH": coded}, TAG) for coded in CODED),
             ({"HTTP_IF_NONE_MATCH": "*"}, None),
             ({"HTTP_IF_NONE_MATCH": '"x"'}, TAG),
         ],
@@ -56,10 +65,11 @@ class TestRequire:
             ({"HTTP_IF_MATCH": TAG}, None),
             ({"HTTP_IF_MATCH": "*"}, None),
             ({"HTTP_IF_MATCH": '"x"'}, TAG),
-            ({"HTTP_IF_MATCH": f"W/{TAG}"}, TAG),
+            ({"HTTP_IF_MATCH": 'W/"x"'}, TAG),
+            ({"HTTP_IF_MATCH": f'{TAG[:-1]}-x"'}, TAG),
             ({"HTTP_IF_MATCH": "nonsense"}, TAG),
             ({"HTTP_IF_NONE_MATCH": "*"}, TAG),
-            ({"HTTP_IF_NONE_MATCH": f"W/{TAG}"}, TAG),
+            *(({"HTTP_IF_NONE_MATCH": coded}, TAG) for coded in CODED),
         ],
     )
     def test_refuses_a_write(self, headers, tag):

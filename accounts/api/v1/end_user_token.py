@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +23,7 @@ _RESERVED = frozenset({".", "..", "batch"})
 _NAMES = " or ".join(sorted(end_user.SCOPES))
 
 
+@extend_schema_serializer(component_name="EndUserToken")
 class EndUserTokenRequest(StrictBody):
     user_id = serializers.RegexField(r"^[A-Za-z0-9._\-~:@+=,!$'()*]{1,128}$", trim_whitespace=False)
     origin = serializers.CharField(max_length=300, trim_whitespace=False, help_text="Of the page, as browsers send it.")
@@ -51,6 +52,7 @@ class EndUserTokenView(APIView):
 
     @extend_schema(
         operation_id="auth_end_user_token",
+        summary="Get a token for one user's browser",
         tags=["auth"],
         request=EndUserTokenRequest,
         responses={200: EndUserTokenResponse, **problems(400, 401, 403, 413, 415, 422, 503)},

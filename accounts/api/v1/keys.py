@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,10 +12,18 @@ from accounts import directory
 from core import clock
 from core.serializers import problems
 
+# RFC 7517, appendix A.1
+_POINT = {
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
+ALGORITHMS = ["RS256", "ES256"]
+
 
 class JsonWebKey(serializers.Serializer[Any]):
     use = serializers.ChoiceField(["sig"])
-    alg = serializers.ChoiceField(["RS256", "ES256"])
+    alg = serializers.ChoiceField(ALGORITHMS)
     kid = serializers.CharField(help_text="The key's thumbprint (RFC 7638)")
     kty = serializers.ChoiceField(["RSA", "EC"])
     n = serializers.CharField(required=False, help_text="RSA")
@@ -36,7 +44,21 @@ class KeysView(APIView):
     permission_classes = []
     scope = None
 
-    @extend_schema(operation_id="jwks", tags=["auth"], auth=[], responses={200: JsonWebKeySet, **problems(429)})
+    @extend_schema(
+        operation_id="jwks",
+        summary="List the public keys that verify tokens",
+        tags=["auth"],
+        auth=[],
+        responses={200: JsonWebKeySet, **problems(429)},
+        examples=[
+            OpenApiExample(
+                "One key",
+                response_only=True,
+                value={"keys": [{"use": "sig", "alg": "ES256", "kid": "NzbLsXh8uDCcd", "kty": "EC", **_POINT}]},
+                status_codes=["200"],
+            )
+        ],
+    )
     def get(self, request: Request) -> Response:
         """The JWK set (RFC 7517), cacheable for five minutes: the next key, the current one, and those that retire."""
         published = directory.current().ring.published(moment=clock.now().timestamp())

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,10 +13,12 @@ from rest_framework.views import APIView
 from accounts.api.v1.token import GRANTS
 from accounts.dpop import ALGORITHMS
 from accounts.permissions import SCOPES
+from core.serializers import problems
 
 _METHODS = ["client_secret_basic", "client_secret_post"]
 
 
+@extend_schema_serializer(component_name="AuthorizationServerMetadata")
 class Metadata(serializers.Serializer[Any]):
     issuer = serializers.CharField(help_text="`iss` of every token")
     token_endpoint = serializers.CharField()
@@ -39,9 +41,10 @@ class MetadataView(APIView):
 
     @extend_schema(
         operation_id="oauth_metadata",
+        summary="Get the authorization server's metadata",
         tags=["auth"],
         auth=[],
-        responses={200: Metadata},
+        responses={200: Metadata, **problems(429)},
         examples=[
             OpenApiExample(
                 "Metadata",

@@ -24,6 +24,7 @@ from core.json_text import BadJSON, BodyTooLarge
 from core.problem import printable
 from core.serializers import Problem
 
+FORM = "application/x-www-form-urlencoded"
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -18,6 +18,7 @@ from core import clock
 PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
 
 
+@extend_schema_serializer(component_name="Revoke")
 class RevokeRequest(serializers.Serializer[Any]):
     token = serializers.CharField(help_text="An access token, or a refresh token: then all that came of its grant.")
     token_type_hint = serializers.CharField(
@@ -32,9 +33,10 @@ class RevokeView(OAuthView):
 
     @extend_schema(
         operation_id="auth_revoke",
+        summary="Revoke a token",
         tags=["auth"],
         auth=[],
-        request={"application/x-www-form-urlencoded": RevokeRequest, "application/json": RevokeRequest},
+        request={oauth.FORM: RevokeRequest},  # JSON is taken as well; generators need one form
         responses={
             200: OpenApiResponse(description="The token is refused, within 5 seconds everywhere; or it was none."),
             **oauth.problems({400: "The request names no token, or another client's."}),
@@ -43,10 +45,9 @@ class RevokeView(OAuthView):
             OpenApiExample(
                 "A refresh token",
                 request_only=True,
-                media_type=media_type,
+                media_type=oauth.FORM,
                 value={"token": "dr_...", "client_id": "dc_0123", "client_secret": "..."},
             )
-            for media_type in ("application/json", "application/x-www-form-urlencoded")
         ],
     )
     def post(self, request: Request) -> HttpResponseBase:

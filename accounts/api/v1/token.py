@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,8 +21,10 @@ from core import client_address, clock
 
 PARAMETERS = ("grant_type", "client_id", "client_secret", "scope", "refresh_token")
 CLIENT_CREDENTIALS, REFRESH_TOKEN = GRANTS = ("client_credentials", "refresh_token")
+TOKEN_TYPES = ("Bearer", "DPoP")
 
 
+@extend_schema_serializer(component_name="Token")
 class TokenRequest(serializers.Serializer[Any]):
     grant_type = serializers.ChoiceField(GRANTS)
     client_id = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
@@ -37,7 +39,7 @@ class TokenRequest(serializers.Serializer[Any]):
 
 class TokenResponse(serializers.Serializer[Any]):
     access_token = serializers.CharField()
-    token_type = serializers.ChoiceField(["Bearer", "DPoP"])
+    token_type = serializers.ChoiceField(TOKEN_TYPES)
     expires_in = serializers.IntegerField(help_text="Seconds")
     scope = serializers.CharField()
     refresh_token = serializers.CharField(required=False, help_text="Only where offline_access was asked for.")
@@ -48,6 +50,7 @@ class TokenView(OAuthView):
 
     @extend_schema(
         operation_id="auth_token",
+        summary="Get an access token",
         tags=["auth"],
         auth=[],
         parameters=[
@@ -58,7 +61,7 @@ class TokenView(OAuthView):
                 description="A proof (RFC 9449): the tokens are bound to its key.",
             )
         ],
-        request={"application/x-www-form-urlencoded": TokenRequest, "application/json": TokenRequest},
+        request={oauth.FORM: TokenRequest},  # JSON is taken as well; generators need one form
         responses={
             200: TokenResponse,
             **oauth.problems({400: "The request is not one for a token; `error` says why."}),
@@ -67,11 +70,13 @@ class TokenView(OAuthView):
             OpenApiExample(
                 "Client credentials",
                 request_only=True,
+                media_type=oauth.FORM,
                 value={"grant_type": CLIENT_CREDENTIALS, "client_id": "dc_0123", "client_secret": "..."},
             ),
             OpenApiExample(
                 "Refresh",
                 request_only=True,
+                media_type=oauth.FORM,
                 value={
                     "grant_type": REFRESH_TOKEN,
                     "client_id": "dc_0123",

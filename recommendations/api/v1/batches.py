@@ -32,9 +32,10 @@ class ItemsBatchView(ResourceView):
 
     @extend_schema(
         operation_id="items_batch",
+        summary="Create or replace many items",
         tags=["catalogue"],
         request=schema.ItemsBatch,
-        responses={200: schema.RESULT, **resource.POST_PROBLEMS},
+        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
         examples=[schema.ITEMS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
     @resource.idempotent_write
@@ -61,9 +62,10 @@ class UsersBatchView(ResourceView):
 
     @extend_schema(
         operation_id="users_batch",
-        tags=["people"],
+        summary="Create or replace many users",
+        tags=["users"],
         request=schema.UsersBatch,
-        responses={200: schema.RESULT, **resource.POST_PROBLEMS},
+        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
         examples=[schema.USERS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
     @resource.idempotent_write
@@ -91,9 +93,10 @@ class EventsBatchView(ResourceView):
 
     @extend_schema(
         operation_id="events_batch",
+        summary="Send many events",
         tags=["events"],
         request=schema.EventsBatch,
-        responses={200: schema.RESULT, **resource.SEND_PROBLEMS},
+        responses={200: schema.BatchResult, **resource.SEND_PROBLEMS},
         examples=[schema.EVENTS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
     @resource.idempotent_write

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
 from core.idempotency.models import MAX_BODY
@@ -14,6 +14,7 @@ from recommendations.catalog import outcomes
 from recommendations.catalog.outcomes import Outcome
 
 MAX_ROWS = 1000
+ROW_STATUSES = ("created", "updated", "unchanged", "duplicate", "rejected")
 MAX_IDS = MAX_BODY - 1024  # bytes; the summary needs the rest
 
 
@@ -40,31 +41,32 @@ class RowResult(serializers.Serializer[Any]):
 
     index = serializers.IntegerField(help_text="Position in the request, from 0")
     id = serializers.CharField(allow_null=True, help_text="item_id, user_id or event_id")
-    status = serializers.ChoiceField(choices=["created", "updated", "unchanged", "duplicate", "rejected"])
+    status = serializers.ChoiceField(choices=ROW_STATUSES)
     errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # the contract names it
 
 
+class BatchSummary(serializers.Serializer[Any]):
+    """Rows by status. A status that no row has is left out."""
+
+    created = serializers.IntegerField(required=False)
+    updated = serializers.IntegerField(required=False)
+    unchanged = serializers.IntegerField(required=False)
+    duplicate = serializers.IntegerField(required=False)
+    rejected = serializers.IntegerField(required=False)
+
+
 class BatchResult(serializers.Serializer[Any]):
-    """What became of every row."""
+    """What became of every row: `results`, or `ids` in a replay of a result that was larger than 64 KiB."""
 
-    results = RowResult(many=True)
-    summary = serializers.DictField(child=serializers.IntegerField(), help_text="Rows by status")
-
-
-class AbridgedBatchResult(serializers.Serializer[Any]):
-    """What a replay has where the whole result was larger than 64 KiB."""
-
+    results = RowResult(many=True, required=False, help_text="One for each row, in their order")
     ids = serializers.ListField(
         child=serializers.CharField(allow_null=True),
+        required=False,
         allow_null=True,
-        help_text="Each row's item_id, user_id or event_id; null where even they were too large",
+        help_text="Only with `Idempotent-Abridged: true`: each row's item_id, user_id or event_id, in their order; "
+        "null where even they were too large",
     )
-    summary = serializers.DictField(child=serializers.IntegerField(), help_text="Rows by status")
-
-
-RESULT = PolymorphicProxySerializer(
-    component_name="BatchAnswer", serializers=[BatchResult, AbridgedBatchResult], resource_type_field_name=None
-)
+    summary = BatchSummary()
 
 
 def result_body(told: Sequence[Outcome]) -> dict[str, Any]:
@@ -92,7 +94,9 @@ def _error(pointer: str) -> dict[str, str]:
 
 
 ITEMS_EXAMPLE = OpenApiExample(
-    "Two films", value={"items": [{"item_id": "movie-1", "title": "Toy Story (1995)"}, {}]}, request_only=True
+    "Two films",
+    value={"items": [{"item_id": "movie-1", "title": "Toy Story (1995)"}, {"item_id": "movie-2"}]},
+    request_only=True,
 )
 USERS_EXAMPLE = OpenApiExample(
     "Two people", value={"users": [{"user_id": "42", "locale": "de-AT"}, {"user_id": "43"}]}, request_only=True

@@ -36,6 +36,7 @@ class EventsView(ResourceView):
 
     @extend_schema(
         operation_id="events_list",
+        summary="List events",
         tags=["events"],
         parameters=[
             OpenApiParameter("user_id", wire.ID),
@@ -65,6 +66,7 @@ class EventsView(ResourceView):
 
     @extend_schema(
         operation_id="event_send",
+        summary="Send an event",
         tags=["events"],
         request=schema.EventFields,
         responses={200: schema.EventAnswer, 201: schema.EventAnswer, **resource.SEND_PROBLEMS},

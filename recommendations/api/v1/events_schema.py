@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from recommendations.api.v1 import wire
@@ -12,6 +12,7 @@ from recommendations.catalog import fields
 from recommendations.interactions.event import Event
 
 
+@extend_schema_serializer(component_name="Event")
 class EventFields(serializers.Serializer[Any]):
     """What may be sent. The same event is stored once, known by its person and `event_id`, or else by what it says.
 
@@ -35,6 +36,7 @@ class EventFields(serializers.Serializer[Any]):
     received_at = wire.stamp_of_the_server()
 
 
+@extend_schema_serializer(component_name="Event")
 class EventAnswer(serializers.Serializer[Any]):
     """An event as it is stored. Of a duplicate, a token without `events:read` is told what it sent, as of now."""
 

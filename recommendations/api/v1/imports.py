@@ -101,12 +101,13 @@ class ImportsView(_ImportsView):
 
     @extend_schema(
         operation_id="import_start",
+        summary="Import a file",
         tags=["imports"],
         auth=_either(_WRITE),
         parameters=[*schema.PARAMETERS, schema.LOCATION],
         request=schema.REQUEST,
         responses={202: schema.ImportAnswer, **problems(400, 401, 403, 422, 503), **schema.TOO_LARGE},
-        examples=[schema.CSV_EXAMPLE, schema.NDJSON_EXAMPLE, schema.BYTES_EXAMPLE, schema.ACCEPTED_EXAMPLE],
+        examples=[schema.FILE_EXAMPLE, schema.ACCEPTED_EXAMPLE],
     )
     @_idempotent_upload
     def post(self, request: Request, *, write: Write) -> Response:
@@ -132,6 +133,7 @@ class ImportView(_ImportsView):
 
     @extend_schema(
         operation_id="import_get",
+        summary="Get an import and its progress",
         tags=["imports"],
         auth=_either(_READ),
         parameters=[resource.IF_NONE_MATCH, resource.ETAG],
@@ -150,6 +152,7 @@ class ImportErrorsView(_ImportsView):
 
     @extend_schema(
         operation_id="import_errors_list",
+        summary="List an import's rejected rows",
         tags=["imports"],
         auth=_either(_READ),
         parameters=resource.PAGE_PARAMETERS,
@@ -184,6 +187,7 @@ class ImportCancelView(_ImportsView):
 
     @extend_schema(
         operation_id="import_cancel",
+        summary="Cancel an import",
         tags=["imports"],
         auth=_either(_WRITE),
         request=None,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
 
 from core import pagination
@@ -23,23 +23,24 @@ FORMATS = {
 # Of any file; the query says of which form it is.
 BYTES = "application/octet-stream"
 _BOOLEANS = {"true": True, "false": False}
-_KINDS = [kind.value for kind in Import.Kind]
+KINDS = [kind.value for kind in Import.Kind]
+FORMAT_NAMES = [form.value for form in Import.Format]
+STATUSES = [status.value for status in Import.Status]
 _read_filename = fields.text(255)
-_FILE = {"type": "string", "minLength": 1}
-REQUEST = {
-    "text/csv": _FILE,
-    "application/x-ndjson": _FILE,
-    BYTES: {"type": "string", "format": "binary", "minLength": 1},
-}
+# One form in the document, since generators cannot choose between several. Those of FORMATS are taken as well, and
+# say by themselves which they are.
+REQUEST = {BYTES: {"type": "string", "format": "binary", "minLength": 1}}
 PARAMETERS = [
-    OpenApiParameter("kind", {"type": "string", "enum": _KINDS}, required=True, description="What the rows are."),
+    OpenApiParameter("kind", {"type": "string", "enum": KINDS}, required=True, description="What the rows are."),
     OpenApiParameter(
         "dry_run", {"type": "boolean", "default": False}, description="Check everything and keep nothing."
     ),
     OpenApiParameter(
         "format",
-        {"type": "string", "enum": [form.value for form in Import.Format]},
-        description=f"The file's form, where the body is sent as `{BYTES}`; else its media type says it.",
+        {"type": "string", "enum": FORMAT_NAMES},
+        required=True,
+        description="What the file is. May be left out where the body is sent as `text/csv` or "
+        "`application/x-ndjson`, which say it.",
     ),
     OpenApiParameter("filename", {"type": "string", "maxLength": 255}, description="For you to know it by."),
     OpenApiParameter(
@@ -67,15 +68,16 @@ class ImportCounts(serializers.Serializer[Any]):
     rejected = serializers.IntegerField()
 
 
+@extend_schema_serializer(component_name="ImportJob")
 class ImportAnswer(serializers.Serializer[Any]):
     """An import and how far it is."""
 
     import_id = serializers.CharField()
-    kind = serializers.ChoiceField(choices=_KINDS)
-    format = serializers.ChoiceField(choices=[form.value for form in Import.Format])
+    kind = serializers.ChoiceField(choices=KINDS)
+    format = serializers.ChoiceField(choices=FORMAT_NAMES)
     filename = serializers.CharField()
     dry_run = serializers.BooleanField()
-    status = serializers.ChoiceField(choices=[status.value for status in Import.Status])
+    status = serializers.ChoiceField(choices=STATUSES)
     progress = serializers.FloatField(help_text="Share of the file that was taken in, 0 to 1")
     size_bytes = serializers.IntegerField()
     rows = ImportCounts()
@@ -85,6 +87,7 @@ class ImportAnswer(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
+@extend_schema_serializer(component_name="ImportRowError")
 class ImportRowErrorAnswer(serializers.Serializer[Any]):
     """A refused row: the line at which it begins, and what was wrong with it."""
 
@@ -113,9 +116,9 @@ def read_wanted(query: Any) -> Wanted:
         if len(query.getlist(name)) > 1:
             raise pagination.invalid(f"/{name}", "repeated", "Give this parameter once.")
     if "kind" not in query:
-        raise pagination.invalid("/kind", "required", f"Say what the rows are: {', '.join(_KINDS)}.")
-    if query["kind"] not in _KINDS:
-        raise pagination.invalid("/kind", "unknown_kind", f"Must be one of {', '.join(_KINDS)}.")
+        raise pagination.invalid("/kind", "required", f"Say what the rows are: {', '.join(KINDS)}.")
+    if query["kind"] not in KINDS:
+        raise pagination.invalid("/kind", "unknown_kind", f"Must be one of {', '.join(KINDS)}.")
     if query.get("dry_run", "false") not in _BOOLEANS:
         raise pagination.invalid("/dry_run", "not_a_boolean", "Must be true or false.")
     try:
@@ -191,21 +194,9 @@ WAITING = {
     "rows": dict.fromkeys(Import.COUNTS, 0),
     "started_at": None,
 }
-CSV_EXAMPLE = OpenApiExample(
-    "Events",
-    value="user_id,item_id,type,value,occurred_at\n42,1198,rating,4.5,2026-03-01T08:30:00Z\n",
-    media_type="text/csv",
-    request_only=True,
-)
-NDJSON_EXAMPLE = OpenApiExample(
-    "One event",
-    value='{"user_id": "42", "item_id": "1198", "type": "view", "occurred_at": 1772353800}\n',
-    media_type="application/x-ndjson",
-    request_only=True,
-)
-BYTES_EXAMPLE = OpenApiExample(
-    "A file of either form, with `format=csv`",
-    value="item_id,title\n1198,Raiders of the Lost Ark\n",
+FILE_EXAMPLE = OpenApiExample(
+    "Two items, with `kind=items` and `format=csv`",
+    value="item_id,title\n1198,Raiders of the Lost Ark\n260,Star Wars\n",
     media_type=BYTES,
     request_only=True,
 )

@@ -27,6 +27,7 @@ class PlacementsView(ResourceView):
 
     @extend_schema(
         operation_id="insights_placements",
+        summary="Get impressions, clicks and conversions by placement",
         tags=["insights"],
         parameters=[*schema.PARAMETERS, *resource.PAGE_PARAMETERS],
         responses={200: schema.PlacementInsights, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},

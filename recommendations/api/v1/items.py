@@ -29,6 +29,7 @@ class ItemView(ResourceView):
 
     @extend_schema(
         operation_id="item_get",
+        summary="Get an item",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_NONE_MATCH, resource.ETAG],
         responses={200: schema.ItemAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
@@ -41,6 +42,7 @@ class ItemView(ResourceView):
 
     @extend_schema(
         operation_id="item_put",
+        summary="Create or replace an item",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
         request=schema.OneItem,
@@ -71,6 +73,7 @@ class ItemView(ResourceView):
 
     @extend_schema(
         operation_id="item_patch",
+        summary="Change fields of an item",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH, resource.ETAG],
         request=schema.OneItem,
@@ -99,6 +102,7 @@ class ItemView(ResourceView):
 
     @extend_schema(
         operation_id="item_delete",
+        summary="Delete an item",
         tags=["catalogue"],
         parameters=[_ITEM_ID, resource.IF_MATCH],
         responses={
@@ -127,6 +131,7 @@ class ItemsView(ResourceView):
 
     @extend_schema(
         operation_id="items_list",
+        summary="List items",
         tags=["catalogue"],
         parameters=[
             OpenApiParameter("category", wire.CATEGORY),

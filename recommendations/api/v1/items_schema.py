@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from recommendations.api.v1 import wire
@@ -26,6 +26,7 @@ class ItemFields(serializers.Serializer[Any]):
     updated_at = wire.stamp_of_the_server()
 
 
+@extend_schema_serializer(component_name="Item")
 class OneItem(ItemFields):
     """An item whose id stands in the path."""
 
@@ -38,6 +39,7 @@ class ItemRow(ItemFields):
     item_id = wire.ExternalId()
 
 
+@extend_schema_serializer(component_name="Item")
 class ItemAnswer(serializers.Serializer[Any]):
     """An item as it is read; it may be sent back as it is."""
 

@@ -26,7 +26,8 @@ class UserExportView(ResourceView):
 
     @extend_schema(
         operation_id="user_export",
-        tags=["people"],
+        summary="Export everything held about a user",
+        tags=["users"],
         parameters=[_USER_ID],
         responses={200: schema.EndUserExport, **resource.READ_PROBLEMS},
         examples=[schema.EXPORT_EXAMPLE],
@@ -47,7 +48,8 @@ class UserMergeView(ResourceView):
 
     @extend_schema(
         operation_id="user_merge",
-        tags=["people"],
+        summary="Merge another user into this one",
+        tags=["users"],
         parameters=[_USER_ID],
         request=schema.MergeFields,
         responses={200: schema.MergeAnswer, **resource.MERGE_PROBLEMS},

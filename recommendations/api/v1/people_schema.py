@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from recommendations.api.v1.resource import stamp
@@ -12,6 +12,7 @@ from recommendations.catalog import fields
 from recommendations.privacy.merge import Merged
 
 
+@extend_schema_serializer(component_name="ExportedUser")
 class ExportedUser(EndUserAnswer):
     """The person as they are read, and when their newest event arrived."""
 
@@ -70,11 +71,34 @@ class ExportedStoredAnswer(serializers.Serializer[Any]):
     body = serializers.DictField(required=False)
 
 
+@extend_schema_serializer(component_name="ExportedRelatedUsers")
 class ExportedRelatedPeople(serializers.Serializer[Any]):
     """How many people were found to be like the person, and when; not who, as that is about them."""
 
     generated_at = serializers.DateTimeField()
     count = serializers.IntegerField()
+
+
+class ExportedExposure(serializers.Serializer[Any]):
+    """A week in which the person was compared with others, and in which arm."""
+
+    placement = serializers.CharField()
+    arm = serializers.CharField()
+    week = serializers.DateField(help_text="Its Monday, UTC")
+    first_at = serializers.DateTimeField()
+    click_at = serializers.DateTimeField(allow_null=True)
+    conversion_at = serializers.DateTimeField(allow_null=True)
+
+
+class ExportedImpression(serializers.Serializer[Any]):
+    """A page of a list that was shown to the person; kept as long as a click may belong to it."""
+
+    recommendation_id = serializers.CharField()
+    placement = serializers.CharField()
+    arm = serializers.CharField(help_text="Empty: people are not compared")
+    source = serializers.CharField()  # type: ignore[assignment]  # the contract names it
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
 
 
 class EndUserExport(serializers.Serializer[Any]):
@@ -84,12 +108,15 @@ class EndUserExport(serializers.Serializer[Any]):
     user = ExportedUser()
     lists = ExportedList(many=True)
     related_people = ExportedRelatedPeople(many=True)
+    exposures = ExportedExposure(many=True)
+    impressions = ExportedImpression(many=True)
     events = ExportedEvent(many=True)
     ai_answers = ExportedAIAnswer(many=True)
     ai_requests = ExportedAIRequest(many=True)
     stored_answers = ExportedStoredAnswer(many=True)
 
 
+@extend_schema_serializer(component_name="Merge")
 class MergeFields(serializers.Serializer[Any]):
     """Whose history moves."""
 
@@ -98,6 +125,7 @@ class MergeFields(serializers.Serializer[Any]):
         return {"from": serializers.CharField(max_length=128, help_text="The person who is removed")}
 
 
+@extend_schema_serializer(component_name="MergeResult")
 class MergeAnswer(serializers.Serializer[Any]):
     """What moved, and when."""
 
@@ -170,6 +198,17 @@ EXPORT_EXAMPLE = OpenApiExample(
             }
         ],
         "related_people": [{"generated_at": "2026-11-23T03:00:41Z", "count": 50}],
+        "exposures": [],
+        "impressions": [
+            {
+                "recommendation_id": "r0f3a8c1d2b4e5f60718293a4b5c6d7e8",
+                "placement": "home",
+                "arm": "",
+                "source": "model",
+                "first_at": "2026-11-22T20:14:02Z",
+                "last_at": "2026-11-22T20:14:02Z",
+            }
+        ],
         "events": [
             {
                 "event_id": None,

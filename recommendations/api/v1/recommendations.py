@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from accounts import admission, end_user
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
-from core import clock, pagination
+from core import clock, conditional, pagination
 from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
@@ -40,6 +40,7 @@ class RecommendationsView(AdmittedWithReads):
 
     @extend_schema(
         operation_id="user_recommendations",
+        summary="Get a user's recommendations",
         tags=["recommendations"],
         parameters=[
             OpenApiParameter("user_id", wire.ID, OpenApiParameter.PATH),
@@ -74,6 +75,7 @@ class RecommendationsBatchView(AdmittedWithReads):
 
     @extend_schema(
         operation_id="recommendations_batch",
+        summary="Get recommendations for many users",
         tags=["recommendations"],
         request=schema.BatchRequest,
         responses={200: schema.BatchResponse, **schema.PROBLEMS},
@@ -113,6 +115,7 @@ class SimilarItemsView(AdmittedWithReads):
 
     @extend_schema(
         operation_id="item_similar",
+        summary="List items similar to an item",
         tags=["recommendations"],
         parameters=[OpenApiParameter("item_id", wire.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
         responses={200: schema.Recommendations, **schema.PROBLEMS},
@@ -146,6 +149,7 @@ class TogetherView(SimilarItemsView):
 
     @extend_schema(
         operation_id="item_frequently_bought_together",
+        summary="List items bought together with an item",
         tags=["recommendations"],
         parameters=[OpenApiParameter("item_id", wire.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
         responses={200: schema.Recommendations, **schema.PROBLEMS},
@@ -182,6 +186,7 @@ class PopularView(_ForEverybody):
 
     @extend_schema(
         operation_id="recommendations_popular",
+        summary="List popular items",
         tags=["recommendations"],
         parameters=[schema.WINDOW, *schema.PAGE_PARAMETERS],
         responses={200: schema.Recommendations, **schema.PROBLEMS},
@@ -196,6 +201,7 @@ class TrendingView(_ForEverybody):
 
     @extend_schema(
         operation_id="recommendations_trending",
+        summary="List trending items",
         tags=["recommendations"],
         parameters=[schema.TRENDING_WINDOW, *schema.PAGE_PARAMETERS],
         responses={200: schema.Recommendations, **schema.PROBLEMS},
@@ -212,6 +218,7 @@ class LatestView(_ForEverybody):
 
     @extend_schema(
         operation_id="recommendations_latest",
+        summary="List the newest items",
         tags=["recommendations"],
         parameters=schema.PAGE_PARAMETERS,
         responses={200: schema.Recommendations, **schema.PROBLEMS},
@@ -228,6 +235,7 @@ class SessionView(AdmittedWithReads):
 
     @extend_schema(
         operation_id="recommendations_session",
+        summary="Get recommendations for an anonymous session",
         tags=["recommendations"],
         request=schema.SessionRequest,
         responses={200: schema.Recommendations, **schema.PROBLEMS},
@@ -242,7 +250,7 @@ class SessionView(AdmittedWithReads):
         tenant_id = caller(request).tenant_id
         visit = session.read(body["events"], tenant_id=tenant_id)
         subject = Subject(tenant_id, reference=session.reference(visit))
-        options = _with_cursor(_common_options(body), body["cursor"], subject, now)
+        options = _with_cursor(_common_options(body), body.get("cursor", ""), subject, now)
         admit = _admission(request, now)
         chosen = session.for_visit(tenant_id=tenant_id, visit=visit, now=now, admit=admit)
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
@@ -325,10 +333,7 @@ def _placement(name: str) -> str:
 
 def _answer(request: Request, answer: page.Answer, subject: Subject, now: datetime) -> HttpResponse:
     page.served(answer=answer, subject=subject, now=now)
-    asked = request.META.get("HTTP_IF_NONE_MATCH", "")
-    unchanged = bool(asked) and (
-        asked == "*" or answer.etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))
-    )
+    unchanged = conditional.names(request.META.get("HTTP_IF_NONE_MATCH", ""), answer.etag)
     response = (
         HttpResponse(status=304, headers=CACHE_HEADERS)
         if unchanged

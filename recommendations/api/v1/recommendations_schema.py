@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from core.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
@@ -63,6 +63,18 @@ WINDOW = OpenApiParameter(
 TRENDING_WINDOW = OpenApiParameter("window", {"type": "string", "enum": WINDOWS, "default": WEEK})
 
 
+@extend_schema_field(wire.words_known_today(SOURCES, "The step that made the list."))
+class Source(serializers.CharField):
+    """A step of the ladder."""
+
+
+@extend_schema_field(
+    wire.words_known_today(DEGRADED, "Null where the list is as intended; otherwise the reason why it is not.")
+)
+class Degraded(serializers.CharField):
+    """Why a list is not what it was meant to be."""
+
+
 class PageQuery(StrictSerializer):
     """The query of one list."""
 
@@ -95,6 +107,7 @@ class WindowQuery(PageQuery):
     window = serializers.CharField(default="", allow_blank=True)
 
 
+@extend_schema_serializer(component_name="RecommendationsBatch")
 class BatchRequest(StrictBody):
     """The body of a batch: up to 100 people, the same options for all."""
 
@@ -118,6 +131,7 @@ class SessionEvent(StrictSerializer):
     occurred_at = serializers.DateTimeField(required=False)
 
 
+@extend_schema_serializer(component_name="Session")
 class SessionRequest(StrictBody):
     """A visit and the usual options."""
 
@@ -130,13 +144,29 @@ class SessionRequest(StrictBody):
     exclude = serializers.ListField(child=wire.ExternalId(), default=list, max_length=1000)
     include = serializers.ChoiceField(choices=["item"], required=False)
     explain = serializers.BooleanField(default=False)
-    cursor = serializers.CharField(default="", max_length=2048)
+    cursor = serializers.CharField(required=False, max_length=2048)
 
 
 class Evidence(serializers.Serializer[Any]):
     """Something in the person's history that a reason rests on."""
 
     item_id = serializers.CharField()
+
+
+class IncludedItem(serializers.Serializer[Any]):
+    """The item's entry in the catalogue."""
+
+    item_id = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    categories = serializers.ListField(child=serializers.CharField())
+    attributes = wire.FlatObject()
+
+
+class Explanation(serializers.Serializer[Any]):
+    """Where the item came from."""
+
+    part = serializers.CharField(help_text="The part of the blend that proposed it")
 
 
 class RecommendedItem(serializers.Serializer[Any]):
@@ -147,8 +177,8 @@ class RecommendedItem(serializers.Serializer[Any]):
     score = serializers.FloatField(help_text="Comparable within one list only")
     reason = serializers.CharField()
     evidence = Evidence(many=True)
-    item = serializers.DictField(required=False, allow_null=True, help_text="With include=item")
-    explain = serializers.DictField(required=False, help_text="With explain=true")
+    item = IncludedItem(required=False, allow_null=True, help_text="With include=item; null: deleted meanwhile")
+    explain = Explanation(required=False, help_text="With explain=true")
 
 
 class Recommendations(serializers.Serializer[Any]):
@@ -157,8 +187,8 @@ class Recommendations(serializers.Serializer[Any]):
     recommendation_id = serializers.CharField(help_text="Names this list version and page; send it with clicks")
     user_id = serializers.CharField(allow_null=True)
     placement = serializers.CharField(allow_null=True)
-    source = serializers.ChoiceField(choices=SOURCES)  # type: ignore[assignment]  # the contract names it
-    degraded = serializers.ChoiceField(choices=DEGRADED, allow_null=True)
+    source = Source()  # type: ignore[assignment]  # the contract names it
+    degraded = Degraded(allow_null=True)
     simulated = serializers.BooleanField(help_text="Whether a simulator answered in the place of an AI model")
     artefact = serializers.IntegerField(allow_null=True)
     generated_at = serializers.DateTimeField()
@@ -166,6 +196,7 @@ class Recommendations(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True, help_text="Cursor of the next page")
 
 
+@extend_schema_serializer(component_name="RecommendationsBatch")
 class BatchResponse(serializers.Serializer[Any]):
     """One list a person, in the order asked."""
 

@@ -24,6 +24,7 @@ class RelatedPeopleView(ResourceView):
 
     @extend_schema(
         operation_id="user_related",
+        summary="List users who are like this one",
         tags=["recommendations"],
         parameters=[resource.path_parameter("user_id"), *schema.PARAMETERS],
         responses={200: schema.RelatedPeople, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},

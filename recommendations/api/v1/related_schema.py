@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_serializer
 from rest_framework import serializers
 
 from core import pagination
 from recommendations.api.v1 import resource, wire
-from recommendations.api.v1.recommendations_schema import DEGRADED, SOURCES
+from recommendations.api.v1.recommendations_schema import Degraded, Source
 from recommendations.cache.form import HEAD
 
 MAX_LIMIT = 100
@@ -19,6 +19,7 @@ PARAMETERS = [
 ]
 
 
+@extend_schema_serializer(component_name="RelatedUser")
 class RelatedPerson(serializers.Serializer[Any]):
     """Somebody who chose alike."""
 
@@ -26,16 +27,13 @@ class RelatedPerson(serializers.Serializer[Any]):
     score = serializers.FloatField(help_text="Cosine of what both chose: 1 is the same, 0 nothing in common")
 
 
+@extend_schema_serializer(component_name="RelatedUsers")
 class RelatedPeople(serializers.Serializer[Any]):
     """Who is like one person, and how that is known."""
 
     user_id = serializers.CharField()
-    source = serializers.ChoiceField(  # type: ignore[assignment]  # the contract names it
-        choices=SOURCES, help_text="`model`, or `static` where there is nobody to name"
-    )
-    degraded = serializers.ChoiceField(
-        choices=DEGRADED, allow_null=True, help_text="`no_build`: no training has compared this person yet"
-    )
+    source = Source(help_text="`model`, or `static` where there is nobody to name")  # type: ignore[assignment]  # likewise
+    degraded = Degraded(allow_null=True, help_text="`no_build`: no training has compared this user yet")
     generated_at = serializers.DateTimeField(allow_null=True, help_text="The training that compared them")
     data = RelatedPerson(many=True)  # type: ignore[assignment]  # likewise
     next = serializers.CharField(allow_null=True, help_text="Cursor of the next page")

@@ -23,6 +23,7 @@ class UsageView(AdmittedWithReads):
 
     @extend_schema(
         operation_id="usage",
+        summary="Get quota and AI budget, used and left",
         tags=["usage"],
         parameters=[resource.IF_NONE_MATCH, resource.ETAG],
         responses={200: schema.UsageAnswer, **resource.NOT_MODIFIED, **resource.USAGE_PROBLEMS},

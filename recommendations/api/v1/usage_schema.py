@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import Plan
@@ -13,9 +13,11 @@ from recommendations.ai.prices import NANO_PER_USD
 from recommendations.ai.report import Standing as Spent
 from recommendations.api.v1.resource import stamp
 
+QUOTA_POLICIES = Plan.OnQuota.values
 _PERIODS = {"tenant_day": "day", "tenant_month": "month"}
 
 
+@extend_schema_serializer(component_name="RateLimit")
 class RateAnswer(serializers.Serializer[Any]):
     """Requests of one class; null is unlimited."""
 
@@ -23,15 +25,17 @@ class RateAnswer(serializers.Serializer[Any]):
     burst = serializers.IntegerField(allow_null=True, help_text="At once")
 
 
+@extend_schema_serializer(component_name="PlanLimits")
 class PlanAnswer(serializers.Serializer[Any]):
     """The plan's limits."""
 
     name = serializers.CharField()
     read = RateAnswer()
     write = RateAnswer()
-    on_quota = serializers.ChoiceField(Plan.OnQuota.values)
+    on_quota = serializers.ChoiceField(QUOTA_POLICIES)
 
 
+@extend_schema_serializer(component_name="QuotaWarning")
 class WarningAnswer(serializers.Serializer[Any]):
     """A warning that was given."""
 
@@ -39,6 +43,7 @@ class WarningAnswer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+@extend_schema_serializer(component_name="QuotaUsage")
 class QuotaAnswer(serializers.Serializer[Any]):
     """The month's requests (UTC)."""
 
@@ -50,6 +55,7 @@ class QuotaAnswer(serializers.Serializer[Any]):
     warnings = WarningAnswer(many=True)
 
 
+@extend_schema_serializer(component_name="AISpending")
 class SpentAnswer(serializers.Serializer[Any]):
     """AI in one period (UTC). `reserved` is what calls under way may come to; null is unlimited."""
 
@@ -64,6 +70,7 @@ class SpentAnswer(serializers.Serializer[Any]):
     left_tokens = serializers.IntegerField(allow_null=True)
 
 
+@extend_schema_serializer(component_name="AIUsage")
 class AIAnswer(serializers.Serializer[Any]):
     """What AI may cost and has cost."""
 
@@ -71,6 +78,7 @@ class AIAnswer(serializers.Serializer[Any]):
     month = SpentAnswer()
 
 
+@extend_schema_serializer(component_name="Usage")
 class UsageAnswer(serializers.Serializer[Any]):
     """The plan, and what is used and left of it."""
 

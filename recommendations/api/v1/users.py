@@ -28,7 +28,8 @@ class UserView(ResourceView):
 
     @extend_schema(
         operation_id="user_get",
-        tags=["people"],
+        summary="Get a user",
+        tags=["users"],
         parameters=[_USER_ID, resource.IF_NONE_MATCH, resource.ETAG],
         responses={200: schema.EndUserAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
         examples=[schema.READ_EXAMPLE],
@@ -42,7 +43,8 @@ class UserView(ResourceView):
 
     @extend_schema(
         operation_id="user_put",
-        tags=["people"],
+        summary="Create or replace a user",
+        tags=["users"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
         request=schema.OneEndUser,
         responses={200: schema.EndUserAnswer, 201: schema.EndUserAnswer, **resource.WRITTEN, **resource.PUT_PROBLEMS},
@@ -72,7 +74,8 @@ class UserView(ResourceView):
 
     @extend_schema(
         operation_id="user_patch",
-        tags=["people"],
+        summary="Change fields of a user",
+        tags=["users"],
         parameters=[_USER_ID, resource.IF_MATCH, resource.ETAG],
         request=schema.OneEndUser,
         responses={200: schema.EndUserAnswer, **resource.WRITTEN, **resource.PATCH_PROBLEMS},
@@ -100,7 +103,8 @@ class UserView(ResourceView):
 
     @extend_schema(
         operation_id="user_erase",
-        tags=["people"],
+        summary="Erase a user and their history",
+        tags=["users"],
         parameters=[_USER_ID, resource.IF_MATCH],
         responses={200: schema.ErasureReceipt, **resource.DELETE_PROBLEMS},
         examples=[schema.RECEIPT_EXAMPLE],
@@ -127,7 +131,8 @@ class UsersView(ResourceView):
 
     @extend_schema(
         operation_id="users_list",
-        tags=["people"],
+        summary="List users",
+        tags=["users"],
         parameters=[
             OpenApiParameter(
                 "updated_since", OpenApiTypes.DATETIME, description="Changed then or later, in the order of change."

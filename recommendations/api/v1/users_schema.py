@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from recommendations.api.v1 import wire
@@ -23,6 +23,7 @@ class EndUserFields(serializers.Serializer[Any]):
     updated_at = wire.stamp_of_the_server()
 
 
+@extend_schema_serializer(component_name="EndUser")
 class OneEndUser(EndUserFields):
     """A person whose id stands in the path."""
 
@@ -35,6 +36,7 @@ class EndUserRow(EndUserFields):
     user_id = wire.ExternalId()
 
 
+@extend_schema_serializer(component_name="EndUser")
 class EndUserAnswer(serializers.Serializer[Any]):
     """A person as they are read; it may be sent back as it is."""
 

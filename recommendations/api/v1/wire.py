@@ -1,5 +1,7 @@
 """Fields as they stand in the OpenAPI document, with the bounds that their readers (catalog.fields) hold them to."""
 
+import copy
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -14,6 +16,7 @@ ID = {"type": "string", "minLength": 1, "maxLength": ids.MAX_LENGTH, "pattern": 
 TYPE = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[a-z0-9][a-z0-9_.:\-]*$"}
 CATEGORY = {"type": "string", "minLength": 1, "maxLength": shapes.MAX_CATEGORY}
 CURSOR = {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": r"^[A-Za-z0-9_:.\-]+$"}
+_ATTRIBUTES, _SENT, _MOMENT = "Attributes", "AttributesRequest", "Moment"
 _TEXT = {"type": "string", "maxLength": fields.MAX_ATTRIBUTE_TEXT}
 LANGUAGE_TAG = {"type": "string", "maxLength": 16, "pattern": r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$"}
 
@@ -34,40 +37,76 @@ class EventType(serializers.CharField):
     """A word for a kind of event."""
 
 
-@extend_schema_field(
-    {
+# Components of the document with names of their own: generators would else name each use after where it stands.
+_COMPONENTS = {
+    _ATTRIBUTES: {
         "type": "object",
+        "description": "Names of your own with strings, numbers, booleans or lists of strings.",
         "maxProperties": fields.MAX_ATTRIBUTES,
         "propertyNames": {"minLength": 1, "maxLength": fields.MAX_ATTRIBUTE_NAME},
-        "additionalProperties": {
-            "anyOf": [
-                _TEXT,
-                {"type": "number"},
-                {"type": "boolean"},
-                {"type": "array", "maxItems": fields.MAX_ATTRIBUTE_LIST, "items": {**_TEXT, "minLength": 1}},
-            ]
-        },
+        "additionalProperties": {"$ref": "#/components/schemas/AttributeValue"},
+    },
+    "AttributeValue": {
+        "anyOf": [
+            _TEXT,
+            {"type": "number"},
+            {"type": "boolean"},
+            {"type": "array", "maxItems": fields.MAX_ATTRIBUTE_LIST, "items": {**_TEXT, "minLength": 1}},
+        ]
+    },
+    _SENT: {
+        "type": "object",
+        "description": "Names of your own with strings, numbers, booleans or lists of strings. An entry that is null or too "
+        "long is left out, and the others are kept.",
+        "maxProperties": fields.MAX_ATTRIBUTES,
+        "additionalProperties": {"$ref": "#/components/schemas/AttributeValueRequest"},
+    },
+    "AttributeValueRequest": {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "number"},
+            {"type": "boolean"},
+            {"type": "array", "items": {"type": "string", "minLength": 1}},
+            {"type": "null"},
+        ]
+    },
+    _MOMENT: {
+        "description": "RFC 3339, or Unix seconds.",
+        "anyOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "number", "minimum": moments.MIN_SECONDS, "exclusiveMaximum": moments.MAX_SECONDS},
+        ],
+    },
+}
+
+
+def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: the components that fields here refer to."""
+    result["components"].setdefault("schemas", {}).update(copy.deepcopy(_COMPONENTS))
+    result["components"]["schemas"] = dict(sorted(result["components"]["schemas"].items()))
+    return result
+
+
+def words_known_today(words: Sequence[str], description: str) -> dict[str, Any]:
+    """The schema of a word in an answer whose values may grow: no enum, which generated clients refuse to outgrow."""
+    known = ", ".join(f"`{word}`" for word in words)
+    return {
+        "type": "string",
+        "description": f"{description} Known today: {known}; take others as they come.",
+        "x-extensible-enum": list(words),
     }
-)
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+@extend_schema_field(_reference(_ATTRIBUTES))
 class FlatObject(serializers.DictField):
     """Names with strings, numbers, booleans or lists of strings; nothing nests."""
 
 
-@extend_schema_field(
-    {
-        "type": "object",
-        "maxProperties": fields.MAX_ATTRIBUTES,
-        "additionalProperties": {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "number"},
-                {"type": "boolean"},
-                {"type": "array", "items": {"type": "string", "minLength": 1}},
-                {"type": "null"},
-            ]
-        },
-    }
-)
+@extend_schema_field(_reference(_SENT))
 class SentObject(serializers.DictField):
     """As FlatObject; an entry that is null or too long is left out, and the others are kept."""
 
@@ -77,15 +116,7 @@ class LanguageTag(serializers.CharField):
     """A language tag, such as de-AT."""
 
 
-@extend_schema_field(
-    {
-        "anyOf": [
-            {"type": "string", "format": "date-time"},
-            {"type": "number", "minimum": moments.MIN_SECONDS, "exclusiveMaximum": moments.MAX_SECONDS},
-            {"type": "null"},
-        ]
-    }
-)
+@extend_schema_field({"oneOf": [_reference(_MOMENT), {"type": "null"}]})
 class Moment(serializers.DateTimeField):
     """RFC 3339, or Unix seconds."""
 

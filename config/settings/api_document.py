@@ -1,0 +1,112 @@
+"""What the OpenAPI document says of the service as a whole: introduction, contact, tags. Read by base.py."""
+
+from typing import Any
+
+from config import env
+
+_INTRODUCTION = """\
+Self-hosted, multi-tenant recommendations. Lists are never empty while there is something to show, never wait for AI,
+and always say how they were made.
+
+## Your first request
+
+1. **Get a client.** Staff create an API client for your tenant in the admin and hand you its `client_id` and
+   `client_secret` (shown once).
+2. **Get a token.** It is good for 15 minutes and for many requests; ask for the next one when it ends.
+
+   ```
+   curl -X POST {base}/api/v1/auth/token \\
+        -d grant_type=client_credentials -d client_id=dc_... -d client_secret=...
+   ```
+3. **Send it** with every request.
+
+   ```
+   curl {base}/api/v1/users/42/recommendations -H "Authorization: Bearer eyJ..."
+   ```
+
+Pages in a browser get a token of their own from your backend, for one user: `POST /api/v1/auth/end-user-token`.
+
+## For every operation
+
+- **Errors** are problem documents (RFC 9457): `code` is for programs, `detail` for people, `type` leads to a page that
+  says what to do. Unknown fields and parameters are errors, never ignored.
+- **Writes** marked `x-idempotent-write` take an `Idempotency-Key`, so that they can be sent again safely.
+- **Reads** answer with an `ETag`; send it back in `If-None-Match` and an unchanged answer is 304, without a body.
+- **Lists** have pages: `next` is the `cursor` of the next page, `null` on the last one.
+- **Limits** are in `RateLimit` and `RateLimit-Policy`; 429 says in `Retry-After` when to try again.
+
+## How this document changes
+
+Version 1 only grows. An answer may get a new field, so clients must ignore fields they do not know, although each
+schema here is closed and lists every field there is today. The values of an `enum` in an answer never grow;
+fields whose values may are strings, with those known today in `x-extensible-enum`.
+"""
+_SIMULATED = "\n**AI is simulated here**: no model answers, a bundled program does.\n"
+# In the order in which they are shown.
+_TAGS = {
+    "recommendations": "Lists for users, items, sessions and for everybody: what the service is for.",
+    "events": "What users did: clicks, purchases, ratings. Lists are learnt from these.",
+    "catalogue": "The items that can be recommended.",
+    "users": "The end users: their attributes, and their rights to a copy and to erasure.",
+    "imports": "Whole files of items, users or events, taken in as jobs.",
+    "insights": "What came of the lists: impressions, clicks, conversions.",
+    "usage": "The plan, and what is used and left of it.",
+    "auth": "Access tokens (OAuth 2.0 client credentials), browsers' tokens, and the keys that verify them.",
+}
+
+
+def _contact() -> dict[str, str]:
+    """Whom to ask: who runs the service. Only what is set."""
+    given = {
+        "name": env.text("API_CONTACT_NAME", "The operator of this service"),
+        "url": env.url("API_CONTACT_URL"),
+        "email": env.text("API_CONTACT_EMAIL"),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def spectacular_settings(*, simulated: bool) -> dict[str, Any]:
+    """Settings of drf-spectacular. The same for JSON, YAML, and both pages."""
+    return {
+        "TITLE": "Docent",
+        "DESCRIPTION": _INTRODUCTION.replace("{base}", "https://docent.example.com")
+        + (_SIMULATED if simulated else ""),
+        "VERSION": "1.0.0",
+        "OAS_VERSION": "3.1.1",
+        "CONTACT": _contact(),
+        "LICENSE": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        "SERVERS": [{"url": "/", "description": "The service that this document came from"}],
+        "TAGS": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "SERVE_INCLUDE_SCHEMA": False,
+        "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+        "SERVE_AUTHENTICATION": [],
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "REDOC_DIST": "SIDECAR",
+        "SORT_OPERATIONS": False,  # as in the routes, by tag (core.openapi)
+        "COMPONENT_SPLIT_REQUEST": True,
+        "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH has the fields of PUT's, all optional in both
+        "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+        "ENUM_NAME_OVERRIDES": {
+            "ImportFormat": "recommendations.api.v1.imports_schema.FORMAT_NAMES",
+            "ImportKind": "recommendations.api.v1.imports_schema.KINDS",
+            "ImportStatus": "recommendations.api.v1.imports_schema.STATUSES",
+            "RowStatus": "recommendations.api.v1.batches_schema.ROW_STATUSES",
+            "QuotaPolicy": "recommendations.api.v1.usage_schema.QUOTA_POLICIES",
+            "GrantType": "accounts.api.v1.token.GRANTS",
+            "TokenType": "accounts.api.v1.token.TOKEN_TYPES",
+            "BrowserTokenType": ["Bearer"],
+            "Inclusion": ["item"],
+            "KeyAlgorithm": "accounts.api.v1.keys.ALGORITHMS",
+            "KeyCurve": ["P-256"],
+            "KeyType": ["RSA", "EC"],
+            "KeyUse": ["sig"],
+        },
+        "SCHEMA_PATH_PREFIX": "/api/v1",
+        "POSTPROCESSING_HOOKS": [
+            "drf_spectacular.hooks.postprocess_schema_enums",
+            "recommendations.api.v1.wire.add_components",
+            "core.openapi.complete",
+            "accounts.api.schema.add_limits",
+        ],
+    }
