@@ -56,8 +56,8 @@ _COMPONENTS = {
     },
     _SENT: {
         "type": "object",
-        "description": "Names of your own with strings, numbers, booleans or lists of strings. An entry that is null or "
-        "too long is left out, and the others are kept.",
+        "description": "Names of your own with strings, numbers, booleans or lists of strings. An entry that is null "
+        "or too long is left out, and the others are kept.",
         "maxProperties": fields.MAX_ATTRIBUTES,
         "additionalProperties": {"$ref": "#/components/schemas/AttributeValueRequest"},
     },
