@@ -121,5 +121,5 @@ def _means(revoked: Revoked, principal: Principal) -> bool:
     return {
         "tenant": True,
         "client": revoked.name == principal.client_id,
-        "token": revoked.name == principal.token_id,
+        "token": revoked.name in (principal.token_id, principal.issuer_token_id),
     }[revoked.kind]

@@ -35,7 +35,7 @@ class BearerAuthentication(BaseAuthentication):
         known, tenant = directory.current(), directory.tenant(principal.tenant_id)
         if principal.client_id in known.denied or tenant is None:
             raise exceptions.AuthenticationFailed("The client or its tenant is no longer active.")
-        if principal.token_id in known.revoked:
+        if not known.revoked.isdisjoint((principal.token_id, principal.issuer_token_id)):
             raise exceptions.AuthenticationFailed("The token has been revoked.")
         if scheme == DPOP or principal.key_thumbprint:
             _prove(request._request, scheme, raw, principal)  # noqa: SLF001  # likewise

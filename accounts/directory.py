@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
@@ -18,7 +19,7 @@ from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
 from accounts import key_ring, scope
-from accounts.jwks import Ring
+from accounts.jwks import SKEW_SECONDS, Ring
 from accounts.models import ApiClient, FeatureFlag, RevokedToken, Tenant
 from core import origins
 from core.admission import Limits
@@ -94,7 +95,8 @@ def load() -> Directory:
         }
         ended = Q(active=False) | Q(expires_at__lte=Now())
         denied = frozenset(ApiClient.objects.filter(ended).values_list("client_id", flat=True))
-        live = RevokedToken.objects.filter(expires_at__gt=Now())
+        # What was issued with a token may end some seconds after it (tokens.LEEWAY_SECONDS).
+        live = RevokedToken.objects.filter(expires_at__gt=Now() - timedelta(seconds=SKEW_SECONDS))
         revoked = frozenset(live.values_list("token_id", flat=True))
         ring = key_ring.read()
     read_at = time.monotonic()

@@ -87,7 +87,8 @@ def read(raw: str, *, method: str, url: str, now: datetime, access_token: str = 
                 "verify_iss": False,
             },
         )
-    except (jwt.PyJWTError, ValueError, TypeError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+        # Whatever stands in a header or a claim came from outside: no kind of nonsense in it is our error.
         raise ProofRefused("The DPoP header is not one proof, signed by the key in it (ES256 or RS256).") from error
     _check_claims(claims, method=method, url=url, moment=now.timestamp())
     if access_token:
@@ -162,7 +163,8 @@ def _check_claims(claims: Mapping[str, Any], *, method: str, url: str, moment: f
         raise ProofRefused(f"`jti` must be a string of 1 to {_LONGEST_ID} characters.")
     if not isinstance(issued_at, (int, float)) or isinstance(issued_at, bool):
         raise ProofRefused("`iat` must be a number of seconds.")
-    if not -AHEAD_SECONDS <= moment - issued_at <= OLDEST_SECONDS:
+    # Compared, not subtracted: a whole number may be larger than any float.
+    if not moment - OLDEST_SECONDS <= issued_at <= moment + AHEAD_SECONDS:
         raise ProofRefused(f"`iat` must be of the last {OLDEST_SECONDS} seconds.")
     if claims["htm"] != method:
         raise ProofRefused(f"`htm` must be {method}.")

@@ -30,7 +30,9 @@ def in_events(request: Any, given: Mapping[str, Any]) -> Iterable[Any]:
     """As `user_id` of each of the body's `events`."""
     body = _body(request)
     rows = body.get("events") if isinstance(body, Mapping) else None
-    return [row.get("user_id") if isinstance(row, Mapping) else None for row in rows] if rows else [None]
+    if not isinstance(rows, list) or not rows:
+        return [None]
+    return [row.get("user_id") if isinstance(row, Mapping) else None for row in rows]
 
 
 def refusal(principal: Principal, request: Any, view: Any) -> str:

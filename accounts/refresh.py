@@ -1,7 +1,7 @@
 """Refresh tokens: each works once. One that is used again ends its whole family, and the access tokens of it.
 
-A family's row is locked while one of its tokens is used, and the use itself is a conditional UPDATE: of any number of
-simultaneous uses, in any number of processes, one succeeds, and the others find the token used. Which of them was the
+A family's row is locked while one of its tokens is used: of any number of simultaneous uses, in any number of
+processes, one succeeds, and the others find the token used. Which of them was the
 thief nobody can tell, so all that came of the grant ends (RFC 9700, section 4.14). There is no grace period.
 """
 
@@ -104,29 +104,36 @@ def end_all(*, client: ApiClient, why: RefreshFamily.Why, now: datetime) -> None
 def _use(
     raw: str, client: ApiClient, asked: Collection[str], address: str, now: datetime, key_thumbprint: str
 ) -> Granted | ServiceError:
+    """Whether the token was used is looked at before all else: whatever is asked for with a used one is a replay."""
     refused = GrantRefused("The refresh token is unknown, was used, or has ended.")
     row = _find(raw)
-    if row is None or row.family.client_id != client.pk or row.family.key_thumbprint != key_thumbprint:
+    if row is None or row.family.client_id != client.pk:
         return refused
     family = RefreshFamily.objects.select_for_update().get(pk=row.family_id)
-    granted = set(family.scopes) & set(client.scopes)
-    if not set(asked) <= granted:
-        return ScopeRefused(f"The grant holds {' '.join(sorted(granted)) or 'nothing'}.")
-    alive = family.ended_at is None and now < family.expires_at and OFFLINE_ACCESS in granted
     unused = RefreshToken.objects.filter(pk=row.pk, used_at=None)
-    if alive and unused.update(used_at=now):
-        return _grant(family, client, asked or granted, now, parent=row)
     if not unused.exists():
-        end(family, why=RefreshFamily.Why.REPLAYED, now=now)
-        replay.record(
-            tenant_id=client.tenant_id,
-            client_id=client.client_id,
-            kind=replay.REFRESH,
-            subject=str(family.pk),
-            address=address,
-            now=now,
-        )
-    return refused
+        _replayed(family, client, address, now)
+        return refused
+    granted = set(family.scopes) & set(client.scopes)
+    alive = family.ended_at is None and now < family.expires_at and OFFLINE_ACCESS in granted
+    if not alive or family.key_thumbprint != key_thumbprint:
+        return refused
+    if not set(asked) <= granted:
+        return ScopeRefused(f"The grant holds {' '.join(sorted(granted))}.")
+    unused.update(used_at=now)
+    return _grant(family, client, asked or granted, now, parent=row)
+
+
+def _replayed(family: RefreshFamily, client: ApiClient, address: str, now: datetime) -> None:
+    end(family, why=RefreshFamily.Why.REPLAYED, now=now)
+    replay.record(
+        tenant_id=client.tenant_id,
+        client_id=client.client_id,
+        kind=replay.REFRESH,
+        subject=str(family.pk),
+        address=address,
+        now=now,
+    )
 
 
 def _grant(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 import jwt
@@ -89,7 +90,7 @@ class KeyedBackend(TokenBackend):
                     "verify_iss": True,
                 },
             )
-        except (jwt.InvalidTokenError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError) as error:
             raise TokenBackendError(str(error)) from error
         return claims
 
@@ -146,8 +147,12 @@ def mint_for_person(
 ) -> Issued:
     """A token for one person's browser, of the caller's client: good for `seconds` (at most an hour), and one origin.
 
+    It ends with the caller's own token, at the latest, and is refused with it (`issuer_jti`).
     Raises: CannotSign.
     """
+    left = ceil(principal.expires - now.timestamp())
+    if left < seconds - LEEWAY_SECONDS:  # a token that was issued this moment gives a whole one
+        seconds = max(1, left)
     claims = {
         "sub": principal.client_id,
         "client_id": principal.client_id,
@@ -155,6 +160,7 @@ def mint_for_person(
         "tenant_id": principal.tenant_id,
         "end_user": user_id,
         "origin": origin,
+        "issuer_jti": principal.token_id,
     }
     return _sign(claims, scopes=tuple(sorted(scopes)), seconds=min(seconds, jwks.LONGEST_TOKEN_SECONDS), now=now)
 
@@ -222,6 +228,7 @@ def verify(raw: str, *, now: datetime) -> Principal:
         expires=float(claims["exp"]),
         origin=str(claims.get("origin", "")),
         user_id=str(claims.get("end_user", "")),
+        issuer_token_id=str(claims.get("issuer_jti", "")),
         key_thumbprint=str((claims.get("cnf") or {}).get("jkt", "")),
     )
     _remember(raw, float(claims["exp"]), kid, principal)

@@ -19,6 +19,7 @@ class Principal:
     expires: float = 0.0
     origin: str = ""  # whose pages alone may use the token; empty: it is bound to none
     user_id: str = ""  # for whom alone the token is good; empty: everybody
+    issuer_token_id: str = ""  # of the token that a browser's was issued with; empty: of none
     key_thumbprint: str = ""  # of the key that must prove each request; empty: none
 
     @property

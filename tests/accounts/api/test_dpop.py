@@ -119,6 +119,48 @@ BAD = {
     "without time": lambda holder, token: holder.proof("GET", READ, token, iat=None),
     "of no number's time": lambda holder, token: holder.proof("GET", READ, token, iat=True),
     "of no time": lambda holder, token: holder.proof("GET", READ, token, iat=float("nan")),
+    **{
+        f"of the time {moment!r:.20}": lambda holder, token, moment=moment: holder.proof("GET", READ, token, iat=moment)
+        for moment in (
+            10**400,
+            -(10**400),
+            1e308,
+            -1e308,
+            float("inf"),
+            float("-inf"),
+            False,
+            0,
+            -1,
+            "1",
+            [1],
+            {"a": 1},
+        )
+    },
+    **{
+        f"with {name} {moment!r:.20}": lambda holder, token, claims={name: moment}: holder.proof(
+            "GET", READ, token, **claims
+        )
+        for name in ("exp", "nbf")
+        for moment in (-(10**400) if name == "exp" else 10**400, float("inf"), float("nan"), "a", [1], {"a": 1})
+    },
+    **{
+        f"with the key {json.dumps(jwk)}": lambda holder, token, jwk=jwk: holder.proof(
+            "GET", READ, token, header={"jwk": jwk}
+        )
+        for jwk in (
+            {"kty": 5},
+            {"kty": ["EC"]},
+            {"kty": "EC", "crv": ["P-256"], "x": 1, "y": 2},
+            {"kty": "EC", "crv": "P-256", "x": [], "y": {}},
+            {"kty": "EC", "crv": "P-256", "x": "", "y": ""},
+            {"kty": "RSA", "n": 5, "e": "AQAB"},
+            {"kty": "RSA", "n": "AQAB", "e": 10**400},
+            {"kty": "OKP", "crv": "Ed25519", "x": "A"},
+        )
+    },
+    "with a number for an id": lambda holder, token: holder.proof("GET", READ, token, jti=10**400),
+    "with a number for an address": lambda holder, token: holder.proof("GET", READ, token, htu=10**400),
+    "with a number for a hash": lambda holder, token: holder.proof("GET", READ, token, ath=10**400),
     "expired": lambda holder, token: holder.proof("GET", READ, token, exp=ahead(-60)),
     "without id": lambda holder, token: holder.proof("GET", READ, token, jti=None),
     "with an empty id": lambda holder, token: holder.proof("GET", READ, token, jti=""),
@@ -154,6 +196,12 @@ class TestProof:
 
         assert accepted == []
         assert read(token, holder.proof("GET", READ, token)).status_code == 200
+
+    def test_nonsense_is_refused_where_a_token_is_asked_for(self, cast, holder):
+        for moment in (10**400, -(10**400), 1e308, float("inf"), True, "1"):
+            proof = holder.proof("POST", "http://testserver" + TOKEN, iat=moment)
+            answer = ask(cast.acme.admin, grant_type="client_credentials", headers={"DPoP": proof})
+            assert (answer.status_code, answer.json()["error"]) == (400, "invalid_dpop_proof"), moment
 
     def test_names_the_address_without_its_query_and_however_it_is_spelt(self, cast, holder):
         token = bound(cast, holder)

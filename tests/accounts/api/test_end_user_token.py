@@ -9,6 +9,7 @@ from django.test import Client
 from accounts import directory, scope
 from accounts.models import ApiClient
 from config.urls import urlpatterns
+from tests.accounts import oauth
 
 URL, ORIGIN = "/api/v1/auth/end-user-token", "https://shop.example.org"
 EVENT = {"user_id": "anna", "item_id": "a", "type": "view"}
@@ -165,3 +166,36 @@ def test_every_other_operation_is_closed_to_them(cast):
     for path in ("/api/v1/items/a/similar", "/api/v1/recommendations/popular", "/api/v1/users/anna", "/api/v1/events"):
         assert call(token, path=path).status_code == 403
     assert call(token, "POST", URL, {"user_id": "bert", "origin": ORIGIN}).status_code == 403
+
+    def test_ends_with_the_token_that_issued_it(self, cast):
+        issuer = ask_for_a_token(cast.acme.admin)
+        body = {"user_id": "anna", "origin": ORIGIN, "expires_in": 3600}
+        answer = call(issuer, "POST", URL, body, origin="").json()
+        claims, own = (jwt.decode(raw, options={"verify_signature": False}) for raw in (answer["access_token"], issuer))
+
+        assert claims["issuer_jti"] == own["jti"]
+        assert claims["exp"] <= own["exp"]
+        assert 890 <= answer["expires_in"] <= 900
+
+    def test_is_revoked_with_the_token_that_issued_it(self, cast):
+        issuer = ask_for_a_token(cast.acme.admin)
+        body = {"user_id": "anna", "origin": ORIGIN}
+        token, other = call(issuer, "POST", URL, body, origin="").json()["access_token"], issue(cast.acme)
+        assert call(token).status_code == 200
+
+        oauth.ask(cast.acme.admin, oauth.REVOKE, token=issuer)
+        directory.load()
+
+        assert [call(token).status_code, call(other).status_code] == [401, 200]
+        assert call(token, "POST", "/api/v1/events", EVENT).status_code == 401
+
+    @pytest.mark.parametrize("events", [5, -1.5, True, None, "x", "", [5], [[]], [None], {"user_id": "anna"}, {}, []])
+    def test_events_of_a_wrong_type_are_refused(self, cast, events):
+        answer = call(issue(cast.acme), "POST", "/api/v1/events/batch", {"events": events})
+
+        assert answer.status_code == 403
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+def ask_for_a_token(caller):
+    return oauth.ask(caller, grant_type="client_credentials").json()["access_token"]

@@ -9,7 +9,9 @@ from prometheus_client import REGISTRY
 from accounts import directory, scope
 from accounts.models import ApiClient, RefreshFamily, RefreshToken, ReplayAttempt, Tenant
 from core import clock
+from tests.accounts.api.test_dpop import age_store
 from tests.accounts.oauth import TOKEN, ask, get, grant, refresh
+from tests.accounts.proofs import Holder
 
 
 def replays():
@@ -94,6 +96,30 @@ class TestReplay:
         assert attempt.address == "127.0.0.1"
         (family,) = rows(cast, RefreshFamily)
         assert (attempt.subject, family.ended_why) == (str(family.pk), "replayed")
+
+    @pytest.mark.parametrize("scope", ["privacy:write", "nonsense", "catalog:read", ""])
+    def test_is_noticed_whatever_scope_is_asked_for(self, cast, scope):
+        before = replays()
+        first = grant(cast.acme.admin)
+        second = refresh(cast.acme.admin, first["refresh_token"]).json()
+
+        replayed = refresh(cast.acme.admin, first["refresh_token"], scope=scope)
+
+        assert (replayed.status_code, replayed.json()["error"]) == (401, "invalid_grant")
+        assert "catalog:read" not in replayed.json()["detail"]
+        assert refresh(cast.acme.admin, second["refresh_token"]).status_code == 401
+        assert replays() - before == 1
+
+    def test_of_a_token_that_is_bound_to_a_key_is_noticed_without_the_key(self, cast):
+        age_store(cast.acme.tenant.pk)
+        proof = Holder().proof("POST", "http://testserver/api/v1/auth/token")
+        first = grant(cast.acme.admin, headers={"DPoP": proof})
+        with scope.tenant(cast.acme.tenant.pk):
+            RefreshToken.objects.update(used_at=clock.now())
+
+        assert refresh(cast.acme.admin, first["refresh_token"]).status_code == 401
+        (family,) = rows(cast, RefreshFamily)
+        assert family.ended_why == "replayed"
 
     def test_leaves_other_families_alone(self, cast):
         first, other = grant(cast.acme.admin), grant(cast.acme.admin)
