@@ -21,13 +21,14 @@ from psycopg_pool import PoolTimeout
 from accounts import key_ring, scope
 from accounts.jwks import SKEW_SECONDS, Ring
 from accounts.models import ApiClient, FeatureFlag, RevokedToken, Tenant
-from core import origins
+from core import deadline, origins
 from core.admission import Limits
 from core.errors import Unavailable
 
 _log = structlog.get_logger(__name__)
 # A token of a tenant that the copy does not hold may make a request read it anew, but not more often than this.
 _UNKNOWN_TENANT_SECONDS = 0.5
+_RENEWAL_SECONDS = 5.0
 _NEVER = float("-inf")
 
 
@@ -179,7 +180,9 @@ def _usable(listed: Sequence[str]) -> frozenset[str]:
 
 def _renew() -> None:
     while not _stopping.wait(settings.PROCESS_REFRESH_SECONDS):
-        _try_load(0.0)
+        # A server that hangs must not hold the thread for ever: the next connection may lead to another one.
+        with deadline.within(_RENEWAL_SECONDS, background=True):
+            _try_load(0.0)
         connection.close()
 
 

@@ -23,6 +23,7 @@ class _Deadline:
 
     ends: float
     seconds: float
+    background: bool = False
 
 
 _current: ContextVar[_Deadline | None] = ContextVar("docent_deadline", default=None)
@@ -39,17 +40,18 @@ class DeadlineExceeded(Unavailable):
 
 
 @contextmanager
-def within(seconds: float, *, since: float | None = None) -> Iterator[None]:
+def within(seconds: float, *, since: float | None = None, background: bool = False) -> Iterator[None]:
     """Inside, at most so many seconds may pass, counted from `since` (`time.monotonic()`) where that is given.
 
-    An earlier deadline that is open already stays the one that counts.
+    An earlier deadline that is open already stays the one that counts. `background` is for threads that serve no
+    request: they are as many as the process has made, and are not among those that must take turns (core.postgres).
     """
     outer = _current.get()
     ends = (time.monotonic() if since is None else since) + seconds
     if outer is not None and outer.ends < ends:
         yield
         return
-    token = _current.set(_Deadline(ends, seconds))
+    token = _current.set(_Deadline(ends, seconds, background))
     try:
         yield
     finally:
@@ -71,6 +73,12 @@ def remaining() -> float | None:
     """Seconds that are left, 0 where none are; None where no deadline is open."""
     deadline = _current.get()
     return None if deadline is None else max(0.0, deadline.ends - time.monotonic())
+
+
+def of_request() -> bool:
+    """Whether the deadline that is open is that of a request."""
+    deadline = _current.get()
+    return deadline is not None and not deadline.background
 
 
 def at_most(seconds: float) -> float:

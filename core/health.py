@@ -16,11 +16,12 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from core import redis
+from core import deadline, redis
 from core.errors import Unavailable
 
 # Who asks waits a second at most (Kubernetes' default), and wants an answer by then.
 PROBE_SECONDS = 0.8
+_GIVE_UP_SECONDS = 5.0  # longer than anybody waits, so that one that hangs is not asked again and again
 WARM_REDIS_CONNECTIONS = 2
 OK = "ok"
 _log = structlog.get_logger(__name__)
@@ -49,7 +50,8 @@ class Probe:
 
     def _answer(self, answer: "Future[str]") -> None:
         try:
-            self.ask()
+            with deadline.within(_GIVE_UP_SECONDS, background=True):
+                self.ask()
             answer.set_result(OK)
         except BaseException as error:  # noqa: BLE001  # whatever it was, readiness says it
             answer.set_exception(error)

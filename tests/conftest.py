@@ -96,6 +96,7 @@ def _clean_process_state() -> None:
     from accounts import directory, tokens
     from core import address_limits, redis
     from core.admission import fallback
+    from core.postgres.guard import guard
     from recommendations.catalog import announcing
     from recommendations.interactions import aftermath
     from recommendations.precompute import fresh, pools, together
@@ -113,6 +114,7 @@ def _clean_process_state() -> None:
     address_limits.buckets.clear()
     fallback.ledger.clear()
     redis.breaker.succeeded()
+    guard.forget()
 
 
 @pytest.fixture

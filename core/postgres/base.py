@@ -9,7 +9,7 @@ from django_prometheus.db.backends.postgresql import base
 
 from core import deadline
 from core.postgres import pool
-from core.postgres.connection import BoundedConnection, check
+from core.postgres.connection import BoundedConnection
 
 
 class DeadlinePassed(psycopg.OperationalError):
@@ -40,7 +40,6 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
             made = pool.make(
                 kwargs={**self.get_connection_params(), "autocommit": True},
                 configure=self._configure_connection,
-                check=check,
                 options={} if options is True else options,
             )
             self._connection_pools.setdefault(self.alias, made)  # whichever thread comes first

@@ -3,10 +3,11 @@
 import contextlib
 import select
 import socket
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from core.web_server.framing import Frame
 
@@ -70,51 +71,60 @@ class Streamed:
 class Outlet:
     """What a thread writes its answer to: as much as the socket takes goes out, the rest is left for the event loop.
 
-    So no thread waits for a client that does not read, unless an answer that is made as it is sent has got far ahead.
-    It has what gunicorn calls on a socket.
+    So no thread waits for a client that does not read. What is more than MOST_LEFT, as of a long answer that is made as
+    it is sent, lies in a file without a name. It has what gunicorn calls on a socket.
     """
 
+    TOGETHER = 32 * 1024  # head and body go out in one piece: each piece is a call that lets go of Python's lock
     MOST_LEFT = 4 * 1024 * 1024
+    _PIECE = 256 * 1024
 
-    def __init__(self, sock: socket.socket, pace: Pace, received_at: float) -> None:
+    def __init__(self, sock: socket.socket, received_at: float) -> None:
         self.received_at = received_at
-        self.left: list[memoryview] = []
-        self.count = 0
-        self._sock, self._pace = sock, pace
+        self.count = 0  # bytes that are left
+        self._left: list[bytes | memoryview] = []
+        self._sock = sock
+        self._file: IO[bytes] | None = None
+        self._read_to = self._written_to = 0
 
     def sendall(self, data: bytes) -> None:
         """Sends, or leaves it for later.
 
-        Raises: BrokenPipeError where the client has gone or takes nothing.
+        Raises: OSError where the client has gone.
         """
-        self.left.append(memoryview(data))
+        if self._file is not None or self.count + len(data) > self.MOST_LEFT:
+            self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115  # close() does
+            self._file.seek(self._written_to)
+            self._written_to += self._file.write(data)
+        else:
+            self._left.append(data)
         self.count += len(data)
-        self.flush()
-        if self.count > self.MOST_LEFT:
-            ends = self._pace.ends(time.monotonic(), self.count)
-            while self.count > self.MOST_LEFT:
-                try:
-                    _wait(self._sock, select.POLLOUT, ends)
-                except ClientTooSlow as error:
-                    raise BrokenPipeError(32, "the client does not read its answer") from error
-                self.flush()
+        if self.count > self.TOGETHER:
+            self.flush()
 
     def flush(self) -> bool:
         """Sends what the socket takes now; whether nothing is left.
 
         Raises: OSError where the client has gone.
         """
-        while self.left:
+        while self.count:
+            together = self._next()
             try:
-                sent = self._sock.send(self.left[0])
+                sent = self._sock.send(together)
             except BlockingIOError:
-                return False
+                sent = 0
             self.count -= sent
-            if sent == len(self.left[0]):
-                del self.left[0]
-            else:
-                self.left[0] = self.left[0][sent:]
+            self._left = [memoryview(together)[sent:]] if sent < len(together) else []
+            if not sent:
+                return False
         return True
+
+    def _next(self) -> bytes | memoryview:
+        if not self._left and self._file is not None:
+            self._file.seek(self._read_to)
+            self._left = [self._file.read(self._PIECE)]
+            self._read_to += len(self._left[0])
+        return self._left[0] if len(self._left) == 1 else b"".join(self._left)
 
     def send(self, data: bytes) -> int:
         """As sendall."""
@@ -127,8 +137,7 @@ class Outlet:
 
     def shutdown(self, how: int) -> None:
         """After an answer that broke off: what is missing must be seen to be missing."""
-        self.left.clear()
-        self.count = 0
+        self._left, self.count = [], 0
         self._sock.shutdown(how)
 
     def settimeout(self, _seconds: float) -> None:
@@ -139,7 +148,9 @@ class Outlet:
         return b""
 
     def close(self) -> None:
-        """The loop closes the connection."""
+        """Lets go of the file; the loop closes the connection."""
+        if self._file is not None:
+            self._file.close()
 
 
 @dataclass(eq=False)
@@ -184,6 +195,8 @@ class Client:
 
     def close(self) -> None:
         """Closes the socket; a second time does nothing."""
+        if self.outlet is not None:
+            self.outlet.close()
         with contextlib.suppress(OSError):
             self.raw.close()
 

@@ -183,7 +183,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._watch(client, 0, None)
         client.in_thread = True
         frame, path = client.frame, client.frame.path(client.buffer)
-        client.outlet = Outlet(client.raw, self.pace, time.monotonic())
+        client.outlet = Outlet(client.raw, time.monotonic())
         data = client.take_request(end)
         source: Collected | Streamed = Collected(data)
         lane = self.lanes.get(path, self.tpool)
@@ -204,7 +204,9 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 request._expected_100_continue = False  # noqa: SLF001  # the loop has seen to it
             if client.frame.state is not State.COMPLETE or not _agree(client.frame, request):
                 request.force_close()  # where the next request begins is not known
-            return bool(self.handle_request(request, client))
+            keep = bool(self.handle_request(request, client))
+            client.sock.flush()
+            return keep
         except (http.errors.NoMoreData, StopIteration, ClientTooSlow) as error:
             self.log.debug("Closing connection: %s", error)
         except OSError as error:
@@ -233,6 +235,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 self._watch(client, selectors.EVENT_WRITE, partial(self._send, client, keep))
             return
         self._watch(client, 0, None)
+        client.sock.close()
         if not keep:
             self._linger(client)
             return
@@ -279,7 +282,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
             return
         self.swept_at = now
         for client in [each for each in self.clients.values() if not each.in_thread and (force or each.ends_at <= now)]:
-            if client.idle or force or (client.outlet and client.outlet.left):
+            if client.idle or force or (client.outlet and client.outlet.count):
                 self._drop(client)
             else:
                 self._refuse(client, 408, "Request Timeout")

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 
 from core.errors import ServiceError
 from core.pagination import invalid
+from core.postgres.pool import release
 from recommendations.imports.models import Import
 
 PART = 256 * 1024
@@ -81,6 +82,7 @@ def spool(*, tenant_id: int, read: Callable[[int], bytes], form: Import.Format, 
 
     Raises: UploadTooLarge, InvalidInput for an empty file, and what `read` raises; then nothing is left behind.
     """
+    release()
     incoming = _Incoming(read, max_bytes=max_bytes)
     name = f"{folder(tenant_id)}/{uuid.uuid4().hex}"
     try:

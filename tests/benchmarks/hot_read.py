@@ -67,13 +67,19 @@ def prepare() -> str:
 
 
 @contextlib.contextmanager
-def serving(token: str) -> Iterator[Service]:
-    """Gunicorn as it is deployed, on a free port, until the context ends."""
+def serving(token: str, **more: str) -> Iterator[Service]:
+    """Gunicorn as it is deployed, with more variables, on a free port, until the context ends."""
     from config.embedded.ports import free_port
 
     with tempfile.TemporaryDirectory() as metrics:
         port = free_port()
-        environment = {**os.environ, "PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": metrics, "LOG_LEVEL": "WARNING"}
+        environment = {
+            **os.environ,
+            "PORT": str(port),
+            "PROMETHEUS_MULTIPROC_DIR": metrics,
+            "LOG_LEVEL": "WARNING",
+            **more,
+        }
         command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi:application"]
         server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

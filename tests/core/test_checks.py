@@ -218,3 +218,16 @@ def test_webhooks_that_may_go_behind_our_walls(production):
     production.WEBHOOK_ALLOW_LOCAL = True
 
     assert checks.LOCAL_WEBHOOKS in ids()
+
+
+class TestThreads:
+    def test_that_all_may_wait_for_postgresql_is_warned_of(self, settings):
+        from core.postgres.checks import a_thread_is_left_while_postgresql_hangs as check
+
+        settings.DB_POOL, settings.WEB_THREADS, settings.DB_WAITING_THREADS = True, 4, 4
+        (warning,) = check()
+        assert (warning.id, "DB_WAITING_THREADS" in str(warning.hint)) == ("core.W008", True)
+        settings.DB_WAITING_THREADS = 3
+        assert check() == []
+        settings.DB_POOL, settings.DB_WAITING_THREADS = False, 99
+        assert check() == []

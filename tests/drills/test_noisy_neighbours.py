@@ -36,7 +36,8 @@ def test_the_others_are_served(name, tmp_path, stage_of):
 
         assert {status for kind, status in seen.statuses if kind != "write"} == {200}
         assert {status for kind, status in seen.statuses if kind == "write"} <= {201, 503}
-        assert max(seen.probes) <= PROBE_SECONDS
+        # A machine that others keep busy is slow without any load of ours: in the short form that is allowed for.
+        assert max(seen.probes) <= PROBE_SECONDS + sized(short=max(calm.probes), long=0.0)
         assert seen.p95 <= P95_MILLISECONDS + sized(short=calm.p95, long=0.0)
         assert max(seen.writes) <= DEADLINE_SECONDS + 1.0
         assert stage.lost(seen) == set()
@@ -49,9 +50,10 @@ def test_without_its_guard_the_load_would_be_felt(name, tmp_path, stage_of):
     """The proof that the drill can fail."""
     with serve(tmp_path, **LOADS[name].guard_off) as web:
         stage = stage_of(web)
-        stage.watch(3.0)
+        calm = stage.watch(3.0)
         with LOADS[name].load(stage):
             seen = stage.watch(10.0)
         print(f"{name}, without its guard: {seen}")
 
-        assert max(seen.probes) > PROBE_SECONDS or seen.p95 > P95_MILLISECONDS
+        slowest_probe = PROBE_SECONDS + sized(short=max(calm.probes), long=0.0)
+        assert max(seen.probes) > slowest_probe or seen.p95 > P95_MILLISECONDS + sized(short=calm.p95, long=0.0)

@@ -12,6 +12,7 @@ from accounts import directory, scope
 from accounts.models import Tenant
 from core import deadline
 from core.postgres.guard import STALLED_SECONDS, guard
+from core.postgres.pool import release
 from recommendations.models import Item
 from tests.core import stopped_proxy
 
@@ -123,6 +124,38 @@ class TestHangs:
             connection.close()
 
         assert seconds_of(ask, within=5) < 0.1
+
+    def test_a_place_is_given_back_before_something_long(self, proxy, settings):
+        settings.DB_WAITING_THREADS = 1
+        found = []
+
+        def work():
+            with deadline.within(5):
+                found.append(ask())
+            connections.close_all()
+
+        with deadline.within(5):
+            ask()
+            release()
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            assert found == [1]
+            assert ask() == 1
+
+    def test_a_thread_in_the_background_takes_nobodys_place_and_gives_up_as_well(self, proxy, settings):
+        settings.DB_WAITING_THREADS = 1
+        ask()
+        connection.close()
+        proxy.hang()
+        started = time.monotonic()
+        with pytest.raises(OperationalError), deadline.within(0.5, background=True):
+            ask()
+        assert 0.4 < time.monotonic() - started < 1.5
+        connection.close()
+        proxy.go_on()
+        with deadline.within(5):
+            assert ask() == 1
 
     def test_without_a_deadline_nobody_is_refused(self, proxy, settings):
         """Background threads, commands and workers have time limits of their own."""
