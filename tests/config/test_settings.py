@@ -106,6 +106,24 @@ class TestNonsense:
         assert name in said.splitlines()[-1]
 
 
+class TestStorage:
+    def test_a_bucket_that_does_not_answer_holds_a_request_for_seconds_only(self, tmp_path):
+        environment = {**sane(tmp_path), "STORAGE_S3_BUCKET": "files", "STORAGE_S3_PATH_STYLE": "true"}
+        shown = (
+            "from config.settings.base import STORAGES;"
+            "made = STORAGES['default']['OPTIONS']['client_config'];"
+            "print(made.connect_timeout, made.read_timeout, made.retries['total_max_attempts'], made.s3)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", shown], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
+            check=True,
+        )  # fmt: skip
+
+        connect, read, attempts, style = done.stdout.split(maxsplit=3)
+        assert int(attempts) * (int(connect) + int(read)) <= 20
+        assert "path" in style
+
+
 def read_by_the_service():
     """Every variable that settings, the web server's configuration and the entry points read."""
     found = set()
@@ -131,7 +149,8 @@ class TestDocument:
     def test_tells_the_defaults_that_hold(self):
         """Those that are plain numbers or words: the table's second column against the settings' own text."""
         rows = dict(re.findall(r"^\| `([A-Z][A-Z0-9_]*)` \| ([^|]*) \|", self.document.read_text(), re.MULTILINE))
-        source = "".join((ROOT / "config" / "settings" / name).read_text() for name in ("base.py", "ai.py"))
+        modules = [each for each in (ROOT / "config" / "settings").glob("*.py") if each.stem not in {"dev", "test"}]
+        source = "".join(each.read_text() for each in modules)
         wrong = {}
         for name, default in re.findall(r'env\.(?:integer|seconds)\(\s*"([A-Z_]+)", ([0-9_.]+)[,)]', source):
             told = rows[name].replace("`", "").replace(",", "").strip()
