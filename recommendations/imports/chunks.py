@@ -1,7 +1,7 @@
 """Taking a file in, chunk by chunk: each is one transaction of rows, refusals, counts and the place where it ends."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -17,12 +17,15 @@ from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.models import EndUser
 from recommendations.catalog.outcomes import Outcome
 from recommendations.erasures import log
+from recommendations.imports import summary
 from recommendations.imports.files import ImportFile
 from recommendations.imports.leases import Lease
 from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.plan import Plan
 from recommendations.imports.readers import READERS, Reader
 from recommendations.imports.rows import Line
 from recommendations.imports.seen import SeenIds
+from recommendations.interactions import meaning
 
 # A chunk ends with the first of the two that is reached: rows may be a hundred bytes long, or a million.
 CHUNK_ROWS = 10_000
@@ -38,11 +41,12 @@ _ERASED = FieldError(
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some rows, and where in the file they end."""
+    """Some rows, where in the file they end, and how many others were about nothing that is stored."""
 
     lines: Sequence[Line]
     line: int
     read_bytes: int
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +59,33 @@ class _Row:
 _Refused = list[tuple[int, tuple[FieldError, ...]]]
 
 
-def chunks(file: ImportFile, *, after: int = 0, past: Callable[[Line], None] | None = None) -> Iterator[Chunk]:
-    """The file in parts of at most CHUNK_ROWS and about CHUNK_BYTES, from behind a line.
+def chunks(file: ImportFile, plan: Plan, *, after: int = 0, seen: SeenIds | None = None) -> Iterator[Chunk]:
+    """The file's rows in parts of about CHUNK_ROWS and CHUNK_BYTES, from behind a line.
 
-    `past` is shown the rows before that line; without it they are not looked at. Where much is read without a new row,
-    a part may have none: reading goes on.
+    `seen` learns the ids before that line, of kinds where rows with one id are put together. Where much is read without
+    a new row, a part may have none: reading goes on.
 
     Raises: UnreadableFile.
     """
     lines: list[Line] = []
-    began, told, passed = file.unpacked, after, 0
-    for line in file.rows(after=0 if past else after):
-        if past and file.line <= after:
-            if line is not None:
-                past(line)
+    began, told, skipped, passed = file.unpacked, after, 0, 0
+    key = READERS[plan.kind].key if seen is not None else None
+    for read in file.rows(after=after if key is None else 0):
+        rows = plan.rows(read) if read is not None else []
+        if key is not None and seen is not None and file.line <= after:
+            seen.add(with_blanks(rows, key, seen)[1])
             passed += 1
             if passed % CHUNK_ROWS == 0:
                 yield Chunk([], after, file.position)
             began = file.unpacked
             continue
-        if line is not None:
-            lines.append(line)
-        if line is None or len(lines) >= CHUNK_ROWS or file.unpacked - began >= CHUNK_BYTES:
-            yield Chunk(lines, file.line, file.position)
-            lines, began, told = [], file.unpacked, file.line
+        lines += rows
+        skipped += read is not None and not rows
+        if read is None or len(lines) >= CHUNK_ROWS or file.unpacked - began >= CHUNK_BYTES:
+            yield Chunk(lines, file.line, file.position, skipped)
+            lines, began, told, skipped = [], file.unpacked, file.line, 0
     if lines or file.line > told:
-        yield Chunk(lines, file.line, file.position)
+        yield Chunk(lines, file.line, file.position, skipped)
 
 
 def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None, seen: SeenIds | None = None) -> None:
@@ -93,7 +98,7 @@ def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None
     reader = READERS[Import.Kind(job.kind)]
     seen = SeenIds() if seen is None else seen
     lines, named = with_blanks(chunk.lines, reader.key, seen)
-    rows, refused = _read(reader, lines, now)
+    rows, refused, notes = _read(reader, lines, now)
     with scope.tenant(job.tenant_id):
         log.share(job.tenant_id)
         rows, erased = _without_erased(job.tenant_id, reader, rows)
@@ -106,9 +111,21 @@ def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None
         ]
         counts: Counter[str] = Counter(outcome.status for outcome in outcomes if outcome.status != "rejected")
         counts["rejected"] = len(refused)
-        _note(job, refused)
-        _count(job, counts, chunk, lease)
+        counts["skipped"] = chunk.skipped
+        part = summary.of_chunk([row.value for row in rows], outcomes, notes)
+        told = summary.added(job.summary, part, weighted=_weighted(job))
+        _note(job, refused + [(number, summary.worth_a_line(errors)) for number, errors in notes])
+        _count(job, counts, chunk, lease, told)
+    job.summary = told
     seen.add(named)
+
+
+def _weighted(job: Import) -> set[str]:
+    """The types of events whose meaning is known."""
+    if job.kind != Import.Kind.EVENTS:
+        return set()
+    types = meaning.of_tenant(tenant_id=job.tenant_id).types
+    return {*meaning.DEFAULTS, *(each.name for each in types if each.mapped)}
 
 
 def with_blanks(lines: Sequence[Line], key: str | None, seen: Container[str]) -> tuple[Sequence[Line], set[str]]:
@@ -126,20 +143,25 @@ def with_blanks(lines: Sequence[Line], key: str | None, seen: Container[str]) ->
     return found, named
 
 
-def _read(reader: Reader, lines: Sequence[Line], now: datetime) -> tuple[list[_Row], _Refused]:
+def _read(reader: Reader, lines: Sequence[Line], now: datetime) -> tuple[list[_Row], _Refused, _Refused]:
+    """The good rows, those that are refused, and what was left out of good ones."""
     rows: list[_Row] = []
     refused: _Refused = []
+    notes: _Refused = []
     for line in lines:
         if line.row is None:
             refused.append((line.number, line.errors))
             continue
+        left_out = list(line.notes)
         try:
-            value = reader.read(line.row, now)
+            value = reader.read(line.row, now, left_out)
         except FieldRefused as error:
             refused.append((line.number, error.errors))
         else:
             rows.append(_Row(line.number, value, line.row.get("occurred_at") is not None))
-    return rows, refused
+            if left_out:
+                notes.append((line.number, tuple(left_out)))
+    return rows, refused, notes
 
 
 def _without_erased(tenant_id: int, reader: Reader, rows: list[_Row]) -> tuple[list[_Row], _Refused]:
@@ -180,10 +202,10 @@ def _written(job: Import, reader: Reader, rows: Sequence[_Row], now: datetime) -
     return outcomes
 
 
-def _count(job: Import, counts: Mapping[str, int], chunk: Chunk, lease: Lease | None) -> None:
+def _count(job: Import, counts: Mapping[str, int], chunk: Chunk, lease: Lease | None, told: Mapping[str, Any]) -> None:
     """Adds to the job's row, on condition that it is still ours to add to."""
     changed: dict[str, Any] = {name: F(name) + count for name, count in counts.items()}
-    changed |= {"line": chunk.line, "read_bytes": chunk.read_bytes}
+    changed |= {"line": chunk.line, "read_bytes": chunk.read_bytes, "summary": told}
     if lease is not None:
         lease.keep(**changed)
         return

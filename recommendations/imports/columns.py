@@ -5,34 +5,10 @@ from collections.abc import Callable, Sequence
 from core.errors import FieldError
 from core.quoting import quoted
 from recommendations.imports.reading import UnreadableFile
-from recommendations.imports.rows import Line, Record, csv_row
-
-# Ours are eight at most. A header with more is another file, or made to be one.
-MAX_COLUMNS = 64
-_NAMED = 10
+from recommendations.imports.rows import Line, Record
 
 # Given the names of the columns, it says how a record becomes a row. Raises: UnreadableFile where they do not do.
 Table = Callable[[Sequence[str]], Callable[[Record], Line]]
-
-
-def fields(columns: tuple[str, ...], required: tuple[str, ...]) -> Table:
-    """Columns are called as the fields are."""
-
-    def of(names: Sequence[str]) -> Callable[[Record], Line]:
-        known = ", ".join(columns)
-        if len(names) > MAX_COLUMNS:
-            raise UnreadableFile(f"The first line names {len(names):,} columns. Known are {known}.")
-        if unknown := [quoted(name) for name in names if name not in columns]:
-            more = ", ..." if len(unknown) > _NAMED else ""
-            raise UnreadableFile(
-                f"Unknown columns in the header: {', '.join(unknown[:_NAMED])}{more}. Known are {known}."
-            )
-        if missing := [name for name in required if name not in names]:
-            raise UnreadableFile(f"The header lacks the columns {', '.join(missing)}.")
-        listed = list(names)
-        return lambda record: csv_row(record, listed)
-
-    return of
 
 
 class Header:

@@ -1,17 +1,24 @@
 """An events file as raw rows for an offline evaluation. Needs no database."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.evaluation.protocols import Rows
 from recommendations.algorithms.terms import terms
-from recommendations.catalog import shapes
+from recommendations.catalog import items, merging, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.imports.files import ImportFile
+from recommendations.imports.models import Import
+from recommendations.imports.plan import Plan
+from recommendations.imports.rows import Line
 from recommendations.interactions import event
 from recommendations.interactions.event_types import NOT_POSITIVE
 from recommendations.interactions.identity import Sender, digest
@@ -39,9 +46,9 @@ def read_events(path: Path, *, now: datetime) -> FileRows:
     seen: set[str] = set()
     rejected = duplicate = not_positive = 0
     timed = True
-    columns = tuple(event.SHAPE.readers)
-    with ImportFile.open(path, columns=columns, required=("user_id", "item_id", "type")) as file:
-        for line in file:
+    plan = Plan(Import.Kind.EVENTS)
+    with ImportFile.open(path, known=plan.column_names, table=plan.table) as file:
+        for line in chain.from_iterable(map(plan.rows, file)):
             try:
                 read = event.read_event(line.row, now=now)
             except FieldRefused:
@@ -63,18 +70,25 @@ def read_events(path: Path, *, now: datetime) -> FileRows:
     return FileRows(rows, rejected, duplicate, not_positive)
 
 
+def _item_rows(lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        if line.row is not None:
+            with suppress(FieldRefused):
+                yield shapes.read_item_row(line.row)
+
+
 def read_catalogue(path: Path) -> Catalogue:
-    """The items of a catalogue file by their texts; refused rows are left out, of repeated ones the last counts.
+    """The items of a catalogue file by their texts; refused rows are left out, those with one id put together.
 
     Raises: UnreadableFile.
     """
     documents: dict[str, list[str]] = {}
-    with ImportFile.open(path, columns=tuple(shapes.ITEM.readers), required=("item_id",)) as file:
-        for line in file:
-            try:
-                item = shapes.ITEM.read(line.row)
-            except FieldRefused:
-                continue
-            wanted = {name: item[name] for name in ("title", "description", "categories", "attributes")}
-            documents[item["item_id"]] = terms(**wanted)
+    plan = Plan(Import.Kind.ITEMS)
+    with ImportFile.open(path, known=plan.column_names, table=plan.table) as file:
+        rows = [*_item_rows(chain.from_iterable(map(plan.rows, file)))]
+    for item_id, row in merging.by_key(rows, "item_id").items():
+        item = merging.completed(items.EMPTIED, row)
+        documents[item_id] = terms(
+            **{name: item[name] for name in ("title", "description", "categories", "attributes")}
+        )
     return Catalogue(tuple(documents), list(documents.values()))

@@ -5,12 +5,11 @@ read at all is an error, and says so before its first row.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from recommendations.imports import columns as tables
 from recommendations.imports import lines as physical
 from recommendations.imports.columns import Header, Table
 from recommendations.imports.csv_records import Dialect, Records
@@ -33,8 +32,7 @@ class ImportFile:
     """An open file. Read it once; `position` of `size` bytes tells the progress, `line` where the last row ended.
 
     `unpacked` counts the bytes that were read, as they are without gzip; `max_unpacked` bounds them. `table` says what
-    a table's columns mean; without it they are called as `columns`, with those `required` among them. `found` says
-    what the file turned out to be.
+    a table's columns mean, `known` are names that they may have. `found` says what the file turned out to be.
 
     Raises: UnreadableFile, where the file is none of those that can be read.
     """
@@ -44,23 +42,22 @@ class ImportFile:
         raw: IO[bytes],
         *,
         size: int,
-        columns: tuple[str, ...],
-        required: tuple[str, ...],
+        known: Collection[str],
+        table: Table,
         options: ReadOptions = AS_FOUND,
-        table: Table | None = None,
         hint: Form | None = None,
         max_unpacked: int | None = None,
     ) -> None:
         self.size, self.line, self.unpacked, self._rows = size, 0, 0, 0
         self._raw, self._options = raw, options
-        self._table = table or tables.fields(columns, required)
+        self._table = table
         try:
             self._blocks = Blocks(raw, max_unpacked=max_unpacked)
             sample, self._content = _sampled(self._blocks)
         except (OSError, EOFError, zlib.error) as error:
             raise _damaged(error) from error
         self.found: Found = detect(
-            sample, options, known=frozenset(columns), whole=len(sample) < SAMPLE, hint=hint or options.form
+            sample, options, known=frozenset(known), whole=len(sample) < SAMPLE, hint=hint or options.form
         )
 
     @classmethod
@@ -68,10 +65,9 @@ class ImportFile:
         cls,
         path: Path,
         *,
-        columns: tuple[str, ...],
-        required: tuple[str, ...],
+        known: Collection[str],
+        table: Table,
         options: ReadOptions = AS_FOUND,
-        table: Table | None = None,
     ) -> "ImportFile":
         """A file by its name.
 
@@ -85,7 +81,7 @@ class ImportFile:
         hint: Form | None = "ndjson" if name.endswith((".ndjson", ".jsonl", ".json")) else None
         try:
             size = path.stat().st_size
-            return cls(raw, size=size, columns=columns, required=required, options=options, table=table, hint=hint)
+            return cls(raw, size=size, known=known, table=table, options=options, hint=hint)
         except BaseException:
             raw.close()
             raise

@@ -9,33 +9,45 @@ from core.queue import enqueue
 from recommendations.imports import lifecycle
 from recommendations.imports.chunks import chunks, take
 from recommendations.imports.files import ImportFile, UnreadableFile
+from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import
-from recommendations.imports.readers import READERS
+from recommendations.imports.plan import Plan
 from recommendations.imports.seen import SeenIds
 from recommendations.interactions.jobs import PLAN_FIRST
 
 Progress = Callable[[int, int], None]
 
 
-def run(*, tenant_id: int, kind: Import.Kind, path: Path, clock: Callable[[], datetime], progress: Progress) -> Import:
+def run(
+    *,
+    tenant_id: int,
+    wanted: Wanted,
+    path: Path,
+    clock: Callable[[], datetime],
+    progress: Progress,
+) -> Import:
     """Imports the file and returns its job, which holds the counts. `progress` is told bytes read and bytes in all.
 
     Raises: UnreadableFile; what stood before the damage is kept.
     """
-    reader, now = READERS[kind], clock()
+    plan, now = Plan(wanted.kind, wanted.meaning), clock()
     with scope.tenant(tenant_id):
         job = Import.objects.create(
             tenant_id=tenant_id,
-            kind=kind,
+            kind=wanted.kind,
             filename=path.name[-255:],
+            dry_run=wanted.dry_run,
+            mapping=wanted.meaning.as_json(),
+            reading=wanted.reading.as_json(),
             status=Import.Status.RUNNING,
             created_at=now,
             started_at=now,
         )
     try:
-        with ImportFile.open(path, columns=reader.columns, required=reader.required) as file:
+        options = plan.reading(wanted.reading)
+        with ImportFile.open(path, known=plan.column_names, table=plan.table, options=options) as file:
             seen = SeenIds()
-            for chunk in chunks(file):
+            for chunk in chunks(file, plan, seen=seen):
                 take(job, chunk, now=clock(), seen=seen)
                 progress(chunk.read_bytes, file.size)
     except BaseException as error:

@@ -16,7 +16,9 @@ from core.webhooks.emit import emit
 from recommendations.imports import leases
 from recommendations.imports.jobs import RUN
 from recommendations.imports.leases import MAX_ATTEMPTS
+from recommendations.imports.mapping import AS_NAMED, Meaning
 from recommendations.imports.models import Import
+from recommendations.imports.reading import AS_FOUND, ReadOptions
 from recommendations.imports.uploads import Upload
 from recommendations.interactions.jobs import PLAN_FIRST
 
@@ -34,6 +36,8 @@ class Wanted:
     kind: Import.Kind
     filename: str = ""
     dry_run: bool = False
+    meaning: Meaning = AS_NAMED
+    reading: ReadOptions = AS_FOUND
 
 
 class TooManyImports(Conflict):
@@ -67,6 +71,8 @@ def accept(*, tenant_id: int, wanted: Wanted, upload: Upload, now: datetime) -> 
             file=upload.file,
             size_bytes=upload.size,
             dry_run=wanted.dry_run,
+            mapping=wanted.meaning.as_json(),
+            reading=wanted.reading.as_json(),
             status=Import.Status.WAITING,
             created_at=now,
             enqueued_at=now,

@@ -32,7 +32,7 @@ class Import(models.Model):
         JSON = "json", "JSON"
 
     OPEN: ClassVar = (Status.WAITING, Status.RUNNING)
-    COUNTS: ClassVar = ("created", "updated", "unchanged", "duplicate", "rejected")
+    COUNTS: ClassVar = ("created", "updated", "unchanged", "duplicate", "rejected", "skipped")
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=8, choices=Kind.choices)
@@ -53,6 +53,21 @@ class Import(models.Model):
     unchanged = models.PositiveBigIntegerField(default=0)
     duplicate = models.PositiveBigIntegerField(default=0)
     rejected = models.PositiveBigIntegerField(default=0)
+    skipped = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="Rows about nothing that is stored, by the preset."
+    )
+    mapping = models.JSONField(
+        blank=True,
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="What was said of what its columns mean.",
+    )
+    summary = models.JSONField(
+        blank=True,
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="Types and times of its events, fields that it emptied, what it left out.",
+    )
     error = models.TextField(blank=True, default="")
     read_bytes = models.PositiveBigIntegerField(default=0)
     line = models.PositiveBigIntegerField(default=0, help_text="Up to here the file was taken in.")

@@ -12,12 +12,13 @@ from django.core.files.storage import default_storage
 from accounts import scope
 from core.queue import enqueue
 from recommendations.imports import leases, lifecycle
-from recommendations.imports.chunks import chunks, take, with_blanks
+from recommendations.imports.chunks import chunks, take
 from recommendations.imports.files import ImportFile, UnreadableFile
 from recommendations.imports.jobs import RUN
 from recommendations.imports.leases import Lease, LeaseLost
+from recommendations.imports.mapping import Meaning
 from recommendations.imports.models import Import
-from recommendations.imports.readers import READERS
+from recommendations.imports.plan import Plan
 from recommendations.imports.reading import Form, ReadOptions
 from recommendations.imports.seen import SeenIds
 
@@ -59,23 +60,22 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
 
     Raises: UnreadableFile, LeaseLost, OSError.
     """
-    reader = READERS[Import.Kind(job.kind)]
+    plan = Plan(Import.Kind(job.kind), Meaning.of_json(job.mapping))
     until = time.monotonic() + TURN_SECONDS
     with (
         default_storage.open(job.file, "rb") as stored,
         ImportFile(
             stored,
             size=job.size_bytes,
-            columns=reader.columns,
-            required=reader.required,
-            options=ReadOptions.of_json(job.reading),
+            known=plan.column_names,
+            table=plan.table,
+            options=plan.reading(ReadOptions.of_json(job.reading)),
             hint=cast("Form | None", job.format or None),
             max_unpacked=settings.IMPORT_MAX_UNPACKED_BYTES,
         ) as file,
     ):
         seen = SeenIds()
-        past = (lambda line: seen.add(with_blanks([line], reader.key, seen)[1])) if reader.key else None
-        for chunk in chunks(file, after=job.line, past=past):
+        for chunk in chunks(file, plan, after=job.line, seen=seen):
             take(job, chunk, now=clock(), lease=lease, seen=seen)
             # Rows that were taken in before are passed over first, however long that takes.
             if time.monotonic() > until and chunk.line > job.line:

@@ -1,5 +1,6 @@
 """Imports on the wire: what may be asked for, and how an import and its refused rows look."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -10,8 +11,11 @@ from core import pagination
 from core.serializers import Problem
 from recommendations.api.v1.resource import stamp
 from recommendations.catalog import fields
+from recommendations.imports import mapping, options
 from recommendations.imports.lifecycle import Wanted
+from recommendations.imports.mapping import Meaning
 from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.presets import PRESETS
 
 FORMATS = {
     "text/csv": Import.Format.CSV,
@@ -42,6 +46,49 @@ PARAMETERS = [
         description="What the file is. May be left out where the body is sent as `text/csv` or "
         "`application/x-ndjson`, which say it.",
     ),
+    OpenApiParameter(
+        "map",
+        {"type": "array", "items": {"type": "string", "pattern": "^[^=]+=[^=]+$", "maxLength": mapping.MAX_PAIR}},
+        description="COLUMN=FIELD, such as `id=item_id` or `price=attributes.price`. Repeat it for each column.",
+    ),
+    OpenApiParameter(
+        "default",
+        {"type": "array", "items": {"type": "string", "pattern": "^[^=]+=.+$", "maxLength": mapping.MAX_PAIR}},
+        description="FIELD=VALUE, such as `type=purchase`: for rows that say nothing of the field. Repeat it.",
+    ),
+    OpenApiParameter(
+        "timezone",
+        {"type": "string", "maxLength": 64, "example": "Europe/Berlin"},
+        description="Of times without a UTC offset, by its name in the IANA database.",
+    ),
+    OpenApiParameter(
+        "time_unit", {"type": "string", "enum": list(mapping.UNITS)}, description="Of times that are numbers: seconds."
+    ),
+    OpenApiParameter(
+        "extra",
+        {"type": "string", "enum": list(mapping.EXTRA)},
+        description="What becomes of columns that are no field: attributes (of events, context), ignored, or refused.",
+    ),
+    OpenApiParameter(
+        "preset",
+        {"type": "string", "enum": list(PRESETS)},
+        description="How another system's files are read (docs/importing.md).",
+    ),
+    OpenApiParameter(
+        "delimiter",
+        {"type": "string", "minLength": 1, "maxLength": 9},
+        description="Between a table's cells: itself, or tab, comma, semicolon, pipe, space; it need not be said.",
+    ),
+    OpenApiParameter(
+        "columns",
+        {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 200}},
+        description="The columns of a table without a header, in their order. Repeat it for each.",
+    ),
+    OpenApiParameter(
+        "encoding",
+        {"type": "string", "maxLength": 40, "example": "windows-1252"},
+        description="Of the text. UTF-8 and UTF-16 are recognised.",
+    ),
     OpenApiParameter("filename", {"type": "string", "maxLength": 255}, description="For you to know it by."),
     OpenApiParameter(
         "Content-Encoding",
@@ -66,6 +113,36 @@ class ImportCounts(serializers.Serializer[Any]):
     unchanged = serializers.IntegerField()
     duplicate = serializers.IntegerField()
     rejected = serializers.IntegerField()
+    skipped = serializers.IntegerField(help_text="About nothing that is stored, as the preset says")
+
+
+class ImportSummary(serializers.Serializer[Any]):
+    """What the file held so far."""
+
+    occurred_from = serializers.DateTimeField(allow_null=True, help_text="The earliest of its events")
+    occurred_to = serializers.DateTimeField(allow_null=True, help_text="The latest of its events")
+    types = serializers.DictField(child=serializers.IntegerField(), help_text="Its events by type")
+    types_without_weight = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Those that nobody has given a weight: they count as a view does"
+    )
+    emptied = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Fields that held something and hold nothing now, by name"
+    )
+    left_out = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Attributes that were left out of rows that were kept, with the reason",
+    )
+
+
+class ImportMapping(serializers.Serializer[Any]):
+    """What was said of its columns."""
+
+    map = serializers.ListField(child=serializers.CharField())
+    default = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]  # the contract names it
+    timezone = serializers.CharField(allow_null=True)
+    time_unit = serializers.CharField(allow_null=True)
+    extra = serializers.CharField(allow_null=True)
+    preset = serializers.CharField(allow_null=True)
 
 
 @extend_schema_serializer(component_name="ImportJob")
@@ -80,7 +157,9 @@ class ImportAnswer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=STATUSES)
     progress = serializers.FloatField(help_text="Share of the file that was taken in, 0 to 1")
     size_bytes = serializers.IntegerField()
+    mapping = ImportMapping()
     rows = ImportCounts()
+    summary = ImportSummary()
     error = serializers.CharField(allow_null=True, help_text="Why it failed")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -104,16 +183,20 @@ class ImportErrorPage(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
+_SAID = ("timezone", "time_unit", "extra", "preset", "delimiter", "encoding")
+_KNOWN = ("kind", "dry_run", "format", "filename", "map", "default", "columns", *_SAID)
+_REPEATED = frozenset({"map", "default", "columns"})
+
+
 def read_wanted(query: Any) -> Wanted:
     """What the query asks for.
 
     Raises: InvalidInput.
     """
-    known = ("kind", "dry_run", "format", "filename")
     for name in query:
-        if name not in known:
-            raise pagination.invalid(f"/{name}", "unknown_parameter", f"Unknown; known are {', '.join(known)}.")
-        if len(query.getlist(name)) > 1:
+        if name not in _KNOWN:
+            raise pagination.invalid(f"/{name}", "unknown_parameter", f"Unknown; known are {', '.join(_KNOWN)}.")
+        if len(query.getlist(name)) > 1 and name not in _REPEATED:
             raise pagination.invalid(f"/{name}", "repeated", "Give this parameter once.")
     if "kind" not in query:
         raise pagination.invalid("/kind", "required", f"Say what the rows are: {', '.join(KINDS)}.")
@@ -121,11 +204,25 @@ def read_wanted(query: Any) -> Wanted:
         raise pagination.invalid("/kind", "unknown_kind", f"Must be one of {', '.join(KINDS)}.")
     if query.get("dry_run", "false") not in _BOOLEANS:
         raise pagination.invalid("/dry_run", "not_a_boolean", "Must be true or false.")
+    kind = Import.Kind(query["kind"])
     try:
-        filename = _read_filename(query.get("filename", ""), "/filename")
+        return Wanted(
+            kind=kind,
+            filename=_read_filename(query.get("filename", ""), "/filename"),
+            dry_run=_BOOLEANS[query.get("dry_run", "false")],
+            meaning=mapping.read(
+                kind=kind,
+                columns=query.getlist("map"),
+                defaults=query.getlist("default"),
+                **{name: query.get(name) for name in ("timezone", "time_unit", "extra", "preset")},
+            ),
+            reading=options.read(
+                delimiter=query.get("delimiter"), columns=query.getlist("columns"), encoding=query.get("encoding")
+            ),
+        )
     except fields.FieldRefused as refused:
-        raise pagination.invalid("/filename", refused.errors[0].code, refused.errors[0].detail) from refused
-    return Wanted(Import.Kind(query["kind"]), filename, _BOOLEANS[query.get("dry_run", "false")])
+        error = refused.errors[0]
+        raise pagination.invalid(error.pointer, error.code, error.detail) from refused
 
 
 def read_format(media_type: str, query: Any) -> Import.Format | None:
@@ -147,7 +244,7 @@ def read_format(media_type: str, query: Any) -> Import.Format | None:
 
 
 def body(job: Import) -> dict[str, Any]:
-    """An import as the API shows it."""
+    """An import as the API shows it. `types_without_weight` are those of its end."""
     done = job.status == Import.Status.DONE
     share = 1.0 if done else (min(1.0, job.read_bytes / job.size_bytes) if job.size_bytes else 0.0)
     return {
@@ -159,11 +256,28 @@ def body(job: Import) -> dict[str, Any]:
         "status": job.status,
         "progress": round(share, 4),
         "size_bytes": job.size_bytes,
+        "mapping": _mapping(Meaning.of_json(job.mapping)),
         "rows": {name: getattr(job, name) for name in Import.COUNTS},
+        "summary": _summary(job.summary),
         "error": job.error if job.status == Import.Status.FAILED else None,
         "created_at": stamp(job.created_at),
         "started_at": stamp(job.started_at),
         "finished_at": stamp(job.finished_at),
+    }
+
+
+def _mapping(meaning: Meaning) -> dict[str, Any]:
+    return {
+        "map": [f"{column}={field}" for column, field in meaning.columns],
+        "default": [f"{field}={value}" for field, value in meaning.defaults],
+        **{name: getattr(meaning, name) for name in ("timezone", "time_unit", "extra", "preset")},
+    }
+
+
+def _summary(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: told.get(name) for name in ("occurred_from", "occurred_to")},
+        **{name: told.get(name, {}) for name in ("types", "types_without_weight", "emptied", "left_out")},
     }
 
 
@@ -181,7 +295,23 @@ SHOWN = {
     "status": "running",
     "progress": 0.4215,
     "size_bytes": 734003200,
-    "rows": {"created": 1250000, "updated": 0, "unchanged": 0, "duplicate": 3, "rejected": 2},
+    "mapping": {
+        "map": ["sku=item_id"],
+        "default": ["type=purchase"],
+        "timezone": "Europe/Berlin",
+        "time_unit": None,
+        "extra": None,
+        "preset": None,
+    },
+    "rows": {"created": 1250000, "updated": 0, "unchanged": 0, "duplicate": 3, "rejected": 2, "skipped": 0},
+    "summary": {
+        "occurred_from": "2024-11-23T08:30:00+00:00",
+        "occurred_to": "2026-11-22T22:14:07+00:00",
+        "types": {"purchase": 1250003},
+        "types_without_weight": {},
+        "emptied": {},
+        "left_out": {},
+    },
     "error": None,
     "created_at": "2026-11-23T08:30:00.250000Z",
     "started_at": "2026-11-23T08:30:01.100000Z",
@@ -192,6 +322,7 @@ WAITING = {
     "status": "waiting",
     "progress": 0.0,
     "rows": dict.fromkeys(Import.COUNTS, 0),
+    "summary": _summary({}),
     "started_at": None,
 }
 FILE_EXAMPLE = OpenApiExample(

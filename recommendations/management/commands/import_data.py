@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import scope
 from accounts.models import Tenant
 from core import clock
+from recommendations.catalog.fields import FieldRefused
 from recommendations.imports import job as imports
+from recommendations.imports import mapping, summary
+from recommendations.imports import options as reading_options
 from recommendations.imports.files import UnreadableFile
+from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.presets import PRESETS
 from recommendations.imports.readers import READERS
 from recommendations.precompute.models import Build
 
 SHOWN_ERRORS = 20
-COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
 BAR_WIDTH = 30
 
 
@@ -41,16 +46,62 @@ class Bar:
             self.stream.write(f"{self.label}: {share:.0%}", style_func=str)
 
 
+def _wanted(files: Mapping[Import.Kind, Path], options: Mapping[str, Any]) -> dict[Import.Kind, Wanted]:
+    """What is asked for of each file. All of it is checked before anything is read."""
+    if len(files) > 1 and (options["map"] or options["default"] or options["columns"]):
+        raise CommandError("--map, --default and --columns say something of one file: import one at a time with them.")
+    try:
+        read = reading_options.read(
+            delimiter=options["delimiter"], columns=options["columns"], encoding=options["encoding"]
+        )
+        return {
+            kind: Wanted(
+                kind,
+                dry_run=options["dry_run"],
+                meaning=mapping.read(
+                    kind=kind,
+                    columns=options["map"],
+                    defaults=options["default"],
+                    **{name: options[name] for name in ("timezone", "time_unit", "extra", "preset")},
+                ),
+                reading=read,
+            )
+            for kind in files
+        }
+    except FieldRefused as refused:
+        error = refused.errors[0]
+        option = error.pointer.removeprefix("/").replace("_", "-")
+        raise CommandError(f"--{option}: {error.detail}") from refused
+
+
 class Command(BaseCommand):
     """Rows that are refused are reported and never stop the good ones; importing a file twice changes nothing."""
 
-    help = "Imports items, people and events from CSV or NDJSON files (.gz allowed; columns: docs/api.md, Shapes)."
+    help = (
+        "Imports items, people and events from CSV, NDJSON or JSON files, plain or gzip. "
+        "Columns, mapping and presets: docs/importing.md."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The files, one of each kind at most."""
         parser.add_argument("--tenant", required=True, metavar="SLUG")
         for kind in READERS:
             parser.add_argument(f"--{kind.value}", type=Path, metavar="FILE")
+        for name, metavar, text in (
+            ("--map", "COLUMN=FIELD", "Which column is which field, such as id=item_id or price=attributes.price."),
+            ("--default", "FIELD=VALUE", "For rows that say nothing of the field, such as type=purchase."),
+            ("--columns", "NAME", "The columns of a table without a header, in their order."),
+        ):
+            parser.add_argument(name, action="append", default=[], metavar=metavar, help=f"{text} May be repeated.")
+        parser.add_argument("--timezone", metavar="ZONE", help="Of times without a UTC offset, such as Europe/Berlin.")
+        parser.add_argument(
+            "--time-unit", choices=mapping.UNITS, help="Of times that are numbers; seconds if not said."
+        )
+        parser.add_argument("--delimiter", help="Between cells: itself, or tab, comma, semicolon, pipe, space.")
+        parser.add_argument("--encoding", help="Of the text, such as windows-1252; UTF-8 and UTF-16 are recognised.")
+        parser.add_argument("--extra", choices=mapping.EXTRA, help="What becomes of columns that are no field.")
+        parser.add_argument("--preset", choices=PRESETS, metavar="NAME", help=f"One of {', '.join(PRESETS)}.")
+        parser.add_argument("--dry-run", action="store_true", help="Check everything and keep nothing.")
         parser.add_argument("--no-build", action="store_true", help="Do not ask for the tenant's first build.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,30 +109,34 @@ class Command(BaseCommand):
         files = {kind: options[kind.value] for kind in READERS if options[kind.value]}
         if not files:
             raise CommandError("Name at least one file: --items, --users or --events.")
+        wanted = _wanted(files, options)
         with scope.all_tenants("import_data: find the tenant by its slug"):
             tenant = Tenant.objects.filter(slug=options["tenant"], active=True).first()
         if tenant is None:
             raise CommandError(f"There is no active tenant {options['tenant']!r}.")
-        jobs = [self._import(tenant.pk, kind, path) for kind, path in files.items()]
+        jobs = [self._import(tenant.pk, wanted[kind], path) for kind, path in files.items()]
         for job in jobs:
             self._report(job)
-        if not options["no_build"]:
+        if not options["no_build"] and not options["dry_run"]:
             with scope.tenant(tenant.pk):
                 has_build = Build.objects.filter(tenant_id=tenant.pk).exists()
             if not has_build:
                 imports.plan_first_build(tenant.pk)
                 self.stdout.write("The first build was asked for; a worker makes it.")
 
-    def _import(self, tenant_id: int, kind: Import.Kind, path: Path) -> Import:
-        started = time.perf_counter()
+    def _import(self, tenant_id: int, wanted: Wanted, path: Path) -> Import:
+        started, kind = time.perf_counter(), wanted.kind
         try:
             job = imports.run(
-                tenant_id=tenant_id, kind=kind, path=path, clock=clock.now, progress=Bar(self.stderr, kind.value)
+                tenant_id=tenant_id, wanted=wanted, path=path, clock=clock.now, progress=Bar(self.stderr, kind.value)
             )
         except UnreadableFile as error:
             raise CommandError(f"{path}: {error}") from error
-        counts = ", ".join(f"{getattr(job, name):,} {name}" for name in COUNTS if getattr(job, name))
-        self.stdout.write(f"{kind.value}: {counts or 'no rows'} in {time.perf_counter() - started:.1f} s")
+        counts = ", ".join(f"{getattr(job, name):,} {name}" for name in Import.COUNTS if getattr(job, name))
+        dry = " (dry run: nothing is kept)" if job.dry_run else ""
+        self.stdout.write(f"{kind.value}: {counts or 'no rows'} in {time.perf_counter() - started:.1f} s{dry}")
+        for line in summary.lines(job.summary, dry_run=job.dry_run):
+            self.stdout.write(f"  {line}")
         return job
 
     def _report(self, job: Import) -> None:

@@ -12,6 +12,7 @@ from recommendations.catalog.models import EndUser, Item
 from recommendations.imports import chunks
 from recommendations.imports import job as imports
 from recommendations.imports.files import UnreadableFile
+from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import Interaction
 
@@ -36,7 +37,7 @@ def run(acme, tmp_path):
 
 def _import(tenant_id, kind, path, progress=lambda done, total: None):
     return imports.run(
-        tenant_id=tenant_id, kind=Import.Kind(kind), path=Path(path), clock=lambda: NOW, progress=progress
+        tenant_id=tenant_id, wanted=Wanted(Import.Kind(kind)), path=Path(path), clock=lambda: NOW, progress=progress
     )
 
 

@@ -1,0 +1,27 @@
+"""How a caller says, in texts, how a file is to be read: the options of the API and of the command line."""
+
+from collections.abc import Sequence
+
+from core.errors import FieldError
+from core.quoting import quoted
+from recommendations.catalog.fields import FieldRefused
+from recommendations.imports import reading
+from recommendations.imports.header import MAX_COLUMNS
+from recommendations.imports.reading import ReadOptions
+
+
+def read(*, delimiter: str | None = None, columns: Sequence[str] = (), encoding: str | None = None) -> ReadOptions:
+    """What was said; None and nothing are found out from the file.
+
+    Raises: FieldRefused, with pointers named as the options of the API.
+    """
+    if len(columns) > MAX_COLUMNS or not all(columns):
+        detail = f"Name 1 to {MAX_COLUMNS} columns, none of them empty."
+        raise FieldRefused(FieldError("/columns", "bad_columns", detail))
+    if twice := next((name for name in columns if columns.count(name) > 1), None):
+        raise FieldRefused(FieldError("/columns", "repeated", f"Two columns are called '{quoted(twice)}'."))
+    return ReadOptions(
+        delimiter=None if delimiter is None else reading.delimiter(delimiter),
+        columns=tuple(columns),
+        encoding=None if encoding is None else reading.encoding(encoding),
+    )
