@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
+from recommendations.imports import summary
 from recommendations.interactions import meaning
 from recommendations.models import EndUser, EventType, Import, ImportRowError, Interaction, Item
 
@@ -90,6 +91,11 @@ class ImportRowErrorInline(admin.TabularInline):
 class ImportAdmin(ReadOnlyTenantAdmin):
     """Files taken in."""
 
+    @admin.display(description="What it held")
+    def held(self, job: Import) -> str:
+        """Its summary in sentences."""
+        return ". ".join(summary.lines(job.summary, dry_run=job.dry_run)) or "-"
+
     list_display = [
         "id",
         "tenant",
@@ -106,4 +112,6 @@ class ImportAdmin(ReadOnlyTenantAdmin):
     ]
     list_filter = ["status", "kind", "dry_run"]
     search_fields = ["filename"]
+    exclude = ["summary"]
+    readonly_fields = ["held"]
     inlines = [ImportRowErrorInline]

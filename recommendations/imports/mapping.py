@@ -71,9 +71,9 @@ def read(
     for field, value in meaning.defaults:
         default_value(field, value, known, times_of(meaning, kind))
     if twice := _first_twice([field for _, field in meaning.columns]):
-        raise refuse("/map", "repeated", f"Two columns are mapped to {twice}; a field has one.")
+        raise refuse("/map", "mapped_twice", f"Two columns are mapped to {twice}; a field has one.")
     if twice := _first_twice([field for field, _ in meaning.defaults]):
-        raise refuse("/default", "repeated", f"{twice} has two defaults.")
+        raise refuse("/default", "mapped_twice", f"{twice} has two defaults.")
     return meaning
 
 
@@ -96,7 +96,7 @@ def default_value(name: str, value: str, kind: Kind, reading: Times) -> Any:
         kind.shape.readers[name](converted, "")
     except FieldRefused as refused:
         error = refused.errors[0]
-        raise refuse("/default", error.code, f"{name}: {error.detail}") from None
+        raise refuse("/default", "bad_default", f"{name}: {error.detail}") from None
     return converted
 
 
@@ -128,7 +128,7 @@ def _default(pair: str, known: Kind, kind: Import.Kind) -> tuple[str, str]:
 def _field(field: str, known: Kind, kind: Import.Kind, pointer: str) -> str:
     if not known.is_field(field):
         fields = ", ".join((*known.fields, f"{known.entries}.NAME"))
-        raise refuse(pointer, "unknown_field", f"'{field[:100]}' is no field of {kind}; they have {fields}.")
+        raise refuse(pointer, "no_such_field", f"'{field[:100]}' is no field of {kind}; they have {fields}.")
     return field
 
 

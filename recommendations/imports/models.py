@@ -32,7 +32,7 @@ class Import(models.Model):
         JSON = "json", "JSON"
 
     OPEN: ClassVar = (Status.WAITING, Status.RUNNING)
-    COUNTS: ClassVar = ("created", "updated", "unchanged", "duplicate", "rejected", "skipped")
+    COUNTS: ClassVar = ("created", "updated", "unchanged", "duplicate", "rejected")
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=8, choices=Kind.choices)

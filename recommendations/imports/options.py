@@ -19,7 +19,7 @@ def read(*, delimiter: str | None = None, columns: Sequence[str] = (), encoding:
         detail = f"Name 1 to {MAX_COLUMNS} columns, none of them empty."
         raise FieldRefused(FieldError("/columns", "bad_columns", detail))
     if twice := next((name for name in columns if columns.count(name) > 1), None):
-        raise FieldRefused(FieldError("/columns", "repeated", f"Two columns are called '{quoted(twice)}'."))
+        raise FieldRefused(FieldError("/columns", "mapped_twice", f"Two columns are called '{quoted(twice)}'."))
     return ReadOptions(
         delimiter=None if delimiter is None else reading.delimiter(delimiter),
         columns=tuple(columns),

@@ -37,9 +37,11 @@ class Plan:
         self.defaults = dict(self.preset.defaults) | {
             name: mapping.default_value(name, value, self.known, self.times) for name, value in meaning.defaults
         }
-        self._constants = tuple(name for name in self.defaults if name not in self.sources)
+        steps = {name: _getter(source) for name, source in self.sources.items()}
+        steps |= {name: _getter(()) for name in self.defaults if name not in self.sources}
+        self._steps = tuple((name, self.known.entry(name), get) for name, get in steps.items())
         self._used = self._used_columns()
-        self._roles: dict[str, str] = {}
+        self.roles: dict[str, str] = {}
 
     @property
     def column_names(self) -> frozenset[str]:
@@ -81,11 +83,11 @@ class Plan:
 
     def role(self, key: str) -> str:
         """What a column is: `used`, `extra`, or the name of an entry of the object field."""
-        role = self._roles.get(key)
+        role = self.roles.get(key)
         if role is None:
             role = self._role(key)
-            if len(self._roles) < _KNOWN_KEYS:
-                self._roles[key] = role
+            if len(self.roles) < _KNOWN_KEYS:
+                self.roles[key] = role
         return role
 
     def _sources(self) -> dict[str, Source]:
@@ -109,14 +111,24 @@ class Plan:
 
     def _row(self, line: Line, raw: Raw) -> Line | None:
         row = _Row(self, raw, cells=line.cells)
-        for name, source in self.sources.items():
-            row.take(name, source(raw) if callable(source) else first(raw, _paths(source)))
-        for name in self._constants:
-            row.take(name, MISSING)
+        for name, entry, get in self._steps:
+            value = get(raw)
+            if value is not MISSING or name in self.defaults:
+                row.take(name, entry, value)
         row.take_others()
         if row.is_about_nothing():
             return None
         return row.line(line.number)
+
+
+def _getter(source: Source) -> Callable[[Raw], Any]:
+    if callable(source):
+        return source
+    paths = _paths(source)
+    if len(paths) == 1 and "." not in paths[0]:
+        (name,) = paths
+        return lambda raw: raw.get(name, MISSING)
+    return lambda raw: first(raw, paths)
 
 
 def _paths(source: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -134,9 +146,9 @@ class _Row:
         self.errors: list[FieldError] = []
         self.notes: list[FieldError] = []
 
-    def take(self, name: str, value: Any) -> None:
-        """What the row says of a field, or its default."""
-        plan, entry = self.plan, self.plan.known.entry(name)
+    def take(self, name: str, entry: str | None, value: Any) -> None:
+        """What the row says of a field, or of an entry of the object field; or its default."""
+        plan = self.plan
         if value is MISSING or self._is_blank(value) or (value is None and name in plan.defaults):
             default = plan.defaults.get(name, MISSING)
             if default is MISSING:
@@ -162,12 +174,13 @@ class _Row:
 
     def take_others(self) -> None:
         """The columns that no field is read from."""
+        roles = self.plan.roles
         for key, value in self.raw.items():
-            role = self.plan.role(key)
+            role = roles.get(key) or self.plan.role(key)
             if role == "used":
                 continue
             if role != "extra":
-                self.take(f"{self.plan.known.entries}.{role}", value)
+                self.take(f"{self.plan.known.entries}.{role}", role, value)
             elif self.plan.extra == "attributes":
                 self._take_extra(key, value)
             elif self.plan.extra == "reject":

@@ -113,12 +113,12 @@ class ImportCounts(serializers.Serializer[Any]):
     unchanged = serializers.IntegerField()
     duplicate = serializers.IntegerField()
     rejected = serializers.IntegerField()
-    skipped = serializers.IntegerField(help_text="About nothing that is stored, as the preset says")
 
 
 class ImportSummary(serializers.Serializer[Any]):
     """What the file held so far."""
 
+    skipped = serializers.IntegerField(help_text="Rows about nothing that is stored, as the preset says")
     occurred_from = serializers.DateTimeField(allow_null=True, help_text="The earliest of its events")
     occurred_to = serializers.DateTimeField(allow_null=True, help_text="The latest of its events")
     types = serializers.DictField(child=serializers.IntegerField(), help_text="Its events by type")
@@ -258,7 +258,7 @@ def body(job: Import) -> dict[str, Any]:
         "size_bytes": job.size_bytes,
         "mapping": _mapping(Meaning.of_json(job.mapping)),
         "rows": {name: getattr(job, name) for name in Import.COUNTS},
-        "summary": _summary(job.summary),
+        "summary": _summary(job.summary, job.skipped),
         "error": job.error if job.status == Import.Status.FAILED else None,
         "created_at": stamp(job.created_at),
         "started_at": stamp(job.started_at),
@@ -274,8 +274,9 @@ def _mapping(meaning: Meaning) -> dict[str, Any]:
     }
 
 
-def _summary(told: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(told: Mapping[str, Any], skipped: int) -> dict[str, Any]:
     return {
+        "skipped": skipped,
         **{name: told.get(name) for name in ("occurred_from", "occurred_to")},
         **{name: told.get(name, {}) for name in ("types", "types_without_weight", "emptied", "left_out")},
     }
@@ -303,8 +304,9 @@ SHOWN = {
         "extra": None,
         "preset": None,
     },
-    "rows": {"created": 1250000, "updated": 0, "unchanged": 0, "duplicate": 3, "rejected": 2, "skipped": 0},
+    "rows": {"created": 1250000, "updated": 0, "unchanged": 0, "duplicate": 3, "rejected": 2},
     "summary": {
+        "skipped": 0,
         "occurred_from": "2024-11-23T08:30:00+00:00",
         "occurred_to": "2026-11-22T22:14:07+00:00",
         "types": {"purchase": 1250003},
@@ -322,7 +324,7 @@ WAITING = {
     "status": "waiting",
     "progress": 0.0,
     "rows": dict.fromkeys(Import.COUNTS, 0),
-    "summary": _summary({}),
+    "summary": _summary({}, 0),
     "started_at": None,
 }
 FILE_EXAMPLE = OpenApiExample(

@@ -132,7 +132,8 @@ class Command(BaseCommand):
             )
         except UnreadableFile as error:
             raise CommandError(f"{path}: {error}") from error
-        counts = ", ".join(f"{getattr(job, name):,} {name}" for name in Import.COUNTS if getattr(job, name))
+        names = (*Import.COUNTS, "skipped")
+        counts = ", ".join(f"{getattr(job, name):,} {name}" for name in names if getattr(job, name))
         dry = " (dry run: nothing is kept)" if job.dry_run else ""
         self.stdout.write(f"{kind.value}: {counts or 'no rows'} in {time.perf_counter() - started:.1f} s{dry}")
         for line in summary.lines(job.summary, dry_run=job.dry_run):

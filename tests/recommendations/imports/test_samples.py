@@ -85,7 +85,7 @@ def imported(cast):
         )
         with scope.tenant(cast.acme.tenant.pk):
             job = Import.objects.latest("pk")
-        return {name: getattr(job, name) for name in Import.COUNTS if getattr(job, name)}
+        return {name: getattr(job, name) for name in (*Import.COUNTS, "skipped") if getattr(job, name)}
 
     return run
 

@@ -24,7 +24,9 @@ SHAPE = {
     "status",
     "progress",
     "size_bytes",
+    "mapping",
     "rows",
+    "summary",
     "error",
     "created_at",
     "started_at",
@@ -80,6 +82,84 @@ class TestStart:
 
         assert run(cast.acme, answer).json()["rows"]["created"] == 2
 
+    def test_keeps_what_was_said_of_the_columns_until_a_worker_takes_it(self, cast):
+        said = [
+            "map=sku%3Ditem_id",
+            "map=who%3Duser_id",
+            "map=price%3Dcontext.price",
+            "default=type%3Dpurchase",
+            "timezone=Europe/Berlin",
+            "extra=ignore",
+            "delimiter=semicolon",
+        ]
+        text = "sku;who;price;occurred_at;other\na;u;3.5;2026-03-01 08:30:00;x\n"
+
+        answer = send(cast.acme.http, text, query="&".join(["kind=events", *said]))
+
+        assert answer.json()["mapping"] == {
+            "map": ["sku=item_id", "who=user_id", "price=context.price"],
+            "default": ["type=purchase"],
+            "timezone": "Europe/Berlin",
+            "time_unit": None,
+            "extra": "ignore",
+            "preset": None,
+        }
+        assert run(cast.acme, answer).json()["rows"]["created"] == 1
+        (event,) = cast.acme.http.get("/api/v1/events").json()["data"]
+        assert (event["occurred_at"], event["type"], event["context"]) == (
+            "2026-03-01T07:30:00Z",
+            "purchase",
+            {"price": 3.5},
+        )
+
+    def test_takes_a_preset_and_a_table_without_a_header(self, cast):
+        answer = send(cast.acme.http, "1::1193::5::978300760\n", query="kind=events&preset=movielens-1m")
+        assert run(cast.acme, answer).json()["rows"]["created"] == 1
+
+        answer = send(cast.acme.http, "a,A\n", query="kind=items&columns=item_id&columns=title")
+        assert run(cast.acme, answer).json()["rows"]["created"] == 1
+
+    def test_tells_the_times_and_types_of_events(self, cast):
+        text = (
+            "user_id,item_id,type,occurred_at\nu,a,view,2026-03-01T00:00:00Z\n"
+            "u,b,gift_wrapped,2024-01-01T00:00:00Z\nu,c,view,2026-02-01T00:00:00Z\n"
+        )
+
+        for query in ("kind=events&dry_run=true", "kind=events"):
+            summary = run(cast.acme, send(cast.acme.http, text, query=query)).json()["summary"]
+
+            assert summary == {
+                "skipped": 0,
+                "occurred_from": "2024-01-01T00:00:00+00:00",
+                "occurred_to": "2026-03-01T00:00:00+00:00",
+                "types": {"view": 2, "gift_wrapped": 1},
+                "types_without_weight": {"gift_wrapped": 1},
+                "emptied": {},
+                "left_out": {},
+            }
+
+    def test_a_dry_run_tells_what_would_be_emptied(self, cast):
+        run(cast.acme, send(cast.acme.http, "item_id,title,categories\na,A,x\nb,B,\n"))
+        text = "item_id,title,categories\na,,\nb,B,\n"
+
+        done = run(cast.acme, send(cast.acme.http, text, query="kind=items&dry_run=true")).json()
+
+        assert done["summary"]["emptied"] == {"title": 1, "categories": 1}
+        assert cast.acme.http.get("/api/v1/items/a").json()["title"] == "A"
+
+    def test_an_attribute_that_is_left_out_is_told_and_its_row_kept(self, cast):
+        rows = '{"item_id": "a", "attributes": {"x": null, "y": "' + "z" * 1001 + '", "n": 1}}\n'
+
+        answer = send(cast.acme.http, rows, content_type="application/x-ndjson")
+        done = run(cast.acme, answer).json()
+
+        assert (done["rows"]["created"], done["rows"]["rejected"]) == (1, 0)
+        assert done["summary"]["left_out"] == {"x: null_attribute": 1, "y: too_long": 1}
+        assert cast.acme.http.get("/api/v1/items/a").json()["attributes"] == {"n": 1}
+        (told,) = cast.acme.http.get(f"{URL}/{done['import_id']}/errors").json()["data"]
+        assert (told["field"], told["code"]) == ("attributes/y", "too_long")
+        assert "left out" in told["detail"]
+
     def test_a_dry_run_keeps_nothing(self, cast):
         done = run(cast.acme, send(cast.acme.http, query="kind=items&dry_run=true")).json()
 
@@ -95,6 +175,16 @@ class TestStart:
             ("kind=items&kind=users", "/kind", "repeated"),
             ("kind=items&dry_run=yes", "/dry_run", "not_a_boolean"),
             ("kind=items&filename=" + "x" * 256, "/filename", "too_long"),
+            ("kind=items&map=id", "/map", "bad_pair"),
+            ("kind=items&map=id%3Dcolour", "/map", "no_such_field"),
+            ("kind=items&default=hidden%3Dmaybe", "/default", "bad_default"),
+            ("kind=items&timezone=Mars", "/timezone", "unknown_timezone"),
+            ("kind=items&extra=keep", "/extra", "unknown_value"),
+            ("kind=items&preset=ga4", "/preset", "unknown_preset"),
+            ("kind=items&time_unit=days", "/time_unit", "unknown_value"),
+            ("kind=items&delimiter=ab%22", "/delimiter", "bad_delimiter"),
+            ("kind=items&encoding=utf-7", "/encoding", "unknown_encoding"),
+            ("kind=items&columns=a&columns=a", "/columns", "mapped_twice"),
             ("kind=items&tenant=globex", "/tenant", "unknown_parameter"),
         ],
     )

@@ -69,3 +69,34 @@ class TestImportData:
             call_command("import_data", tenant="acme")
         with pytest.raises(CommandError, match="no active tenant 'nobody'"):
             call_command("import_data", tenant="nobody", items=Path("x.csv"))
+
+    def test_maps_columns_and_tells_what_the_file_held(self, cast, run, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text("sku;who;date\na;u;2026-03-01 08:30:00\nb;u;2026-03-02 08:30:00\n")
+
+        report, _ = run(
+            events=path,
+            map=["sku=item_id", "who=user_id", "date=occurred_at"],
+            default=["type=gift_wrapped"],
+            timezone="Europe/Berlin",
+            dry_run=True,
+        )
+
+        assert "2 created" in report
+        assert "dry run: nothing is kept" in report
+        assert "events from 2026-03-01T07:30:00Z to 2026-03-02T07:30:00Z: gift_wrapped (2)" in report
+        assert "types without a weight, which count as a view: gift_wrapped (2)" in report
+        with scope.tenant(cast.acme.tenant.pk):
+            assert not Interaction.objects.exists()
+
+    def test_refuses_a_bad_mapping_before_anything_is_read(self, cast, tmp_path):
+        path = tmp_path / "none.csv"
+        for options, said in (
+            ({"map": ["id=itemid"]}, "--map: 'itemid' is no field of items"),
+            ({"timezone": "Mars"}, "--timezone: There is no such time zone"),
+            ({"preset": "ga4"}, "--preset: 'ga4' reads events"),
+            ({"delimiter": '"'}, "--delimiter: "),
+            ({"map": ["a=title"], "users": path}, "one at a time"),
+        ):
+            with pytest.raises(CommandError, match=said):
+                call_command("import_data", tenant="acme", items=path, **options)
