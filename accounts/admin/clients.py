@@ -1,25 +1,32 @@
-"""API clients: the secret is shown once, on the page that made it."""
+"""API clients: the secret is shown once, in the answer to the request that made it."""
 
 from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts import access, clients
+from accounts import access, clients, power
+from accounts.admin.actions import staff_action
 from accounts.admin.base import TenantAdmin
+from accounts.admin.secret_page import Issued
 from accounts.models import ApiClient
 from accounts.permissions import SCOPES
 from core import clock
 
 OVERLAP = timedelta(days=1)
+_CURL = (
+    "curl -s {base}/api/v1/auth/token -d grant_type=client_credentials \\\n"
+    "  -d client_id={client_id} -d client_secret={secret}"
+)
+BEYOND = "You may not give what you may not do yourself: {scopes}."
 
 
 class ApiClientForm(forms.ModelForm):
     """Scopes as boxes to tick."""
 
+    request: HttpRequest
     scopes = forms.MultipleChoiceField(
         choices=[(name, f"{name}: {meaning}") for name, meaning in SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
@@ -30,60 +37,120 @@ class ApiClientForm(forms.ModelForm):
         model = ApiClient
         fields = ["tenant", "name", "scopes", "active", "expires_at"]
 
+    def clean_scopes(self) -> list[str]:
+        """Refuses what its maker may not do."""
+        chosen: list[str] = self.cleaned_data["scopes"]
+        if lacking := power.beyond(self.request.user, chosen):
+            raise forms.ValidationError(BEYOND.format(scopes=", ".join(lacking)))
+        return chosen
+
 
 @admin.register(ApiClient)
 class ApiClientAdmin(TenantAdmin):
     """Machine credentials of tenants."""
 
     form = ApiClientForm
-    list_display = ["name", "tenant", "client_id", "scope_list", "active", "expires_at", "last_used_at"]
+    list_display = ["name", "tenant", "client_id", "active", "expires_at", "last_used_at", "scope_list"]
     list_filter = ["active"]
     search_fields = ["name", "client_id", "tenant__slug"]
     readonly_fields = ["client_id", "previous_secret_until", "created_at", "last_used_at"]
-    actions = ["rotate_secret", "renew_secret", "deactivate"]
+    actions = ["rotate_secret", "renew_secret", "deactivate", "activate"]
 
     @admin.display(description="Scopes")
     def scope_list(self, client: ApiClient) -> str:
         """The scopes in one line."""
         return ", ".join(client.scopes)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form knows who fills it in."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        return type(form)(form.__name__, (form,), {"request": request})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A client that is there is revoked by an action, which asks why."""
+        own = tuple(super().get_readonly_fields(request, obj))
+        return own if obj is None else (*own, "active")
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
+        """Not of a client that may more than the member of staff."""
+        return super().has_change_permission(request, obj) and (
+            obj is None or not power.beyond(request.user, obj.scopes)
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
+        """A client is deactivated, not deleted: the tokens it has would be refused by nobody."""
+        return False
+
     def save_model(self, request: HttpRequest, obj: ApiClient, form: Any, change: bool) -> None:
         """Creating issues a secret and shows it, once."""
         if change:
             super().save_model(request, obj, form, change)
-            if {"active", "expires_at"} & set(form.changed_data):
+            if "expires_at" in form.changed_data:
                 access.announce(client=obj, now=clock.now())
             return
         issued = clients.issue(
             tenant=obj.tenant, name=obj.name, scopes=obj.scopes, expires_at=obj.expires_at, active=obj.active
         )
         obj.pk, obj.client_id, obj.secret_hash = issued.client.pk, issued.client.client_id, issued.client.secret_hash
-        self._show(request, issued)
+        self.show(request, _issued(request, issued))
 
-    def has_delete_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
-        """A client is deactivated, not deleted: the tokens it has would be refused by nobody."""
-        return False
+    @staff_action(
+        description="Rotate the secret (the old one works for 24 h)",
+        consequence="Each gets a new secret, shown once. The one before works for 24 hours more; any older one stops.",
+        secret=True,
+    )
+    def rotate_secret(self, request: HttpRequest, client: ApiClient) -> Issued:
+        """Leaves time to bring the secret to where it is used."""
+        _require(request, client)
+        return _issued(request, clients.renew_secret(client=client, now=clock.now(), overlap=OVERLAP))
 
-    @admin.action(permissions=["change"], description="New secret; the one before is good for a day more")
-    def rotate_secret(self, request: HttpRequest, queryset: QuerySet[ApiClient]) -> None:
-        """New secrets for the chosen clients, shown once; time to bring them to where they are used."""
-        for client in queryset:
-            self._show(request, clients.renew_secret(client=client, now=clock.now(), overlap=OVERLAP))
-
-    @admin.action(permissions=["change"], description="New secret; the one before stops at once")
-    def renew_secret(self, request: HttpRequest, queryset: QuerySet[ApiClient]) -> None:
+    @staff_action(
+        description="Replace the secret (the old one stops at once)",
+        consequence="Each gets a new secret, shown once. Programs that use the old one are refused from now on.",
+        secret=True,
+    )
+    def renew_secret(self, request: HttpRequest, client: ApiClient) -> Issued:
         """Likewise, for secrets that somebody else may know."""
-        for client in queryset:
-            self._show(request, clients.renew_secret(client=client, now=clock.now()))
+        _require(request, client)
+        return _issued(request, clients.renew_secret(client=client, now=clock.now()))
 
-    @admin.action(permissions=["change"], description="Revoke: no token, and those it has refused within 5 seconds")
-    def deactivate(self, request: HttpRequest, queryset: QuerySet[ApiClient]) -> None:
-        """Stops the chosen clients, their tokens and their refresh families."""
-        now, chosen = clock.now(), list(queryset)
-        for client in chosen:
-            access.deactivate(client=client, now=now)
-        self.message_user(request, f"{len(chosen)} deactivated.")
+    @staff_action(
+        description="Revoke (its tokens stop working within 5 s)",
+        consequence="Programs that use these clients are refused within 5 seconds, with every token that they have.",
+    )
+    def deactivate(self, request: HttpRequest, client: ApiClient) -> str:
+        """Stops the client, its tokens and its refresh families."""
+        access.deactivate(client=client, now=clock.now())
+        return f"{client} is revoked."
 
-    def _show(self, request: HttpRequest, issued: clients.IssuedSecret) -> None:
-        text = f"Client {issued.client.client_id}: the secret is {issued.secret} . It is shown this once; keep it now."
-        self.message_user(request, text, messages.WARNING)
+    @staff_action(
+        description="Let it in again",
+        consequence="The client may get tokens again with its secret. Tokens of its that have not ended work again.",
+    )
+    def activate(self, request: HttpRequest, client: ApiClient) -> str:
+        """Takes a revocation back."""
+        _require(request, client)
+        client.active = True
+        client.save(update_fields=["active"])
+        access.announce(client=client, now=clock.now())
+        return f"{client} is active."
+
+
+def _require(request: HttpRequest, client: ApiClient) -> None:
+    if lacking := power.beyond(request.user, client.scopes):
+        raise power.MoreRights(BEYOND.format(scopes=", ".join(lacking)))
+
+
+def _issued(request: HttpRequest, issued: clients.IssuedSecret) -> Issued:
+    client, base = issued.client, f"{request.scheme}://{request.get_host()}"
+    return Issued(
+        label=f"Client {client.client_id}",
+        secret=issued.secret,
+        snippets=(
+            (".env", f"DOCENT_URL={base}\nDOCENT_CLIENT_ID={client.client_id}\nDOCENT_CLIENT_SECRET={issued.secret}"),
+            (
+                "A token with curl",
+                _CURL.format(base=base, client_id=client.client_id, secret=issued.secret),
+            ),
+        ),
+    )

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts import directory, key_ring
+from accounts.admin.actions import staff_action
 from accounts.admin.base import DeploymentAdmin
-from accounts.key_ring import RotationPending
 from accounts.models import SigningKey
 from core import clock
 
@@ -41,23 +40,27 @@ class SigningKeyAdmin(DeploymentAdmin):
         """Since its creation."""
         return f"{(clock.now() - key.created_at).days} days"
 
-    @admin.action(permissions=["change"], description="Rotate: publish a new key, which signs after the wait")
-    def rotate(self, request: HttpRequest, queryset: QuerySet[SigningKey]) -> None:
+    @staff_action(
+        description="Rotate: publish a new key, which signs after the wait",
+        consequence="A new signing key is published and signs after JWT_PUBLISH_SECONDS. Tokens stay valid.",
+        secret=True,
+        whole=True,
+    )
+    def rotate(self, request: HttpRequest, row: None) -> str:
         """Whichever keys are chosen: there is one ring."""
-        try:
-            fresh = key_ring.rotate(now=clock.now())
-        except RotationPending as pending:
-            self.message_user(request, pending.detail, messages.ERROR)
-            return
+        fresh = key_ring.rotate(now=clock.now())
         directory.load()
-        text = f"Key {fresh.kid} is published and signs from {fresh.signs_from:%Y-%m-%d %H:%M:%S} UTC."
-        self.message_user(request, text)
+        return f"Key {fresh.kid} is published and signs from {fresh.signs_from:%Y-%m-%d %H:%M:%S} UTC."
 
-    @admin.action(permissions=["change"], description="Keys are in wrong hands: replace all, refuse every token")
-    def replace_compromised(self, request: HttpRequest, queryset: QuerySet[SigningKey]) -> None:
+    @staff_action(
+        description="Emergency: replace all signing keys and invalidate every token",
+        consequence="In 10 seconds every token of every tenant is refused; each program must get a new one. For keys "
+        "that are in wrong hands.",
+        secret=True,
+        whole=True,
+    )
+    def replace_compromised(self, request: HttpRequest, row: None) -> str:
         """Likewise."""
         fresh = key_ring.replace_compromised(now=clock.now())
         directory.load()
-        self.message_user(
-            request, f"Key {fresh.kid} signs in 10 seconds; all earlier tokens end then.", messages.WARNING
-        )
+        return f"Key {fresh.kid} signs in 10 seconds; all earlier tokens end then."

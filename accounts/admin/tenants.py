@@ -8,7 +8,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from accounts import revocations
-from accounts.admin.base import DeploymentAdmin, ReadOnlyTenantAdmin, TenantAdmin, is_confined
+from accounts.admin.actions import staff_action
+from accounts.admin.base import DeploymentAdmin, GivenByDeployment, ReadOnlyTenantAdmin, TenantAdmin, is_confined
 from accounts.admin.lines import LinesField
 from accounts.models import FeatureFlag, Plan, QuotaWarning, Tenant, TenantUsage
 from core import clock
@@ -52,6 +53,7 @@ class TenantPageAdmin(TenantAdmin):
     list_select_related = ["plan"]
     search_fields = ["slug", "name"]
     readonly_fields = ["used", "left", "created_at"]
+    actions = ["suspend", "reactivate"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Origins are written one in a line."""
@@ -79,15 +81,34 @@ class TenantPageAdmin(TenantAdmin):
         return _left(tenant.plan.requests_per_month, self.used(tenant)) if tenant.plan_id else "-"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        """The slug stands in tokens: it stays. Confined staff change neither their plan nor whether they are served."""
-        own = ["used", "left", "created_at", *(["slug"] if obj else [])]
+        """The slug stands in tokens, an action with a reason suspends: they stay. Confined staff keep their plan."""
+        own = ["used", "left", "created_at", *(["slug", "active"] if obj else [])]
         return [*own, "plan", "active"] if is_confined(request) else own
 
-    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
-        """Whether the tenant is served is told at once."""
-        super().save_model(request, obj, form, change)
-        if "active" in form.changed_data:
-            revocations.tenant_changed(obj)
+    def has_serve_permission(self, request: HttpRequest) -> bool:
+        """Whether somebody may decide that a tenant is served: never its own staff."""
+        return not is_confined(request) and request.user.has_perm("accounts.change_tenant")
+
+    @staff_action(
+        description="Suspend (its tokens are refused within 5 s)",
+        permissions=["serve"],
+        consequence="Every request of these tenants is refused within 5 seconds: their shops show no recommendations. "
+        "Nothing is deleted.",
+    )
+    def suspend(self, request: HttpRequest, tenant: Tenant) -> str:
+        """Until it is reactivated."""
+        _serve(tenant, active=False)
+        return f"{tenant} is suspended."
+
+    @staff_action(
+        description="Reactivate",
+        permissions=["serve"],
+        consequence="These tenants are served again. Tokens that were issued before and have not ended work again.",
+    )
+    def reactivate(self, request: HttpRequest, tenant: Tenant) -> str:
+        """Takes a suspension back."""
+        _serve(tenant, active=True)
+        return f"{tenant} is active."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Not for confined staff: what they made would be another tenant."""
@@ -99,7 +120,7 @@ class TenantPageAdmin(TenantAdmin):
 
 
 @admin.register(FeatureFlag)
-class FeatureFlagAdmin(TenantAdmin):
+class FeatureFlagAdmin(GivenByDeployment):
     """For what share of a tenant's people a feature is on; effective within 5 seconds."""
 
     list_display = ["tenant", "name", "percent"]
@@ -136,6 +157,12 @@ class QuotaWarningAdmin(ReadOnlyTenantAdmin):
     list_display_links = ["month"]
     list_filter = ["percent", "month"]
     search_fields = ["tenant__slug"]
+
+
+def _serve(tenant: Tenant, *, active: bool) -> None:
+    tenant.active = active
+    tenant.save(update_fields=["active"])
+    revocations.tenant_changed(tenant)
 
 
 def _left(quota: int | None, used: int) -> int | str:

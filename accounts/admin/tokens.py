@@ -1,10 +1,10 @@
 """What was issued and revoked, and the replays that were prevented: to look at, and to end a refresh family."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import refresh
+from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin
 from accounts.models import RefreshFamily, RefreshToken, ReplayAttempt, RevokedToken
 from core import clock
@@ -23,13 +23,16 @@ class RefreshFamilyAdmin(ReadOnlyTenantAdmin):
         """Whoever may change API clients may end what they were granted."""
         return request.user.has_perm("accounts.change_apiclient")
 
-    @admin.action(permissions=["end"], description="End: its tokens are refused within 5 seconds")
-    def end(self, request: HttpRequest, queryset: QuerySet[RefreshFamily]) -> None:
-        """Ends the chosen families."""
-        chosen = list(queryset.filter(ended_at=None))
-        for family in chosen:
+    @staff_action(
+        permissions=["end"],
+        description="End (its tokens are refused within 5 s)",
+        consequence="The program must ask for a new grant; its refresh token and its access tokens are refused.",
+    )
+    def end(self, request: HttpRequest, family: RefreshFamily) -> str:
+        """Ends the family; one that has ended stays as it is."""
+        if family.ended_at is None:
             refresh.end(family, why=RefreshFamily.Why.STAFF, now=clock.now())
-        self.message_user(request, f"{len(chosen)} ended.")
+        return f"Family {family.pk} is ended."
 
 
 @admin.register(RefreshToken)

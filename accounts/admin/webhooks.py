@@ -4,11 +4,13 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
+from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
+from accounts.admin.secret_page import Issued
 from accounts.models import Tenant
 from core import clock
 from core.queue import enqueue
@@ -55,14 +57,20 @@ class WebhookForm(forms.ModelForm):
         return super().save(commit)
 
 
-class TenantNames:
-    """Core knows tenants by number only: their names come here."""
+class TenantNames(admin.ModelAdmin):
+    """Core knows tenants by number only: their names come here, with the rows."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the tenant's slug: one query for all rows."""
+        slug = Tenant.objects.filter(pk=OuterRef("tenant_id")).values("slug")[:1]
+        rows: QuerySet[Any] = super().get_queryset(request)
+        named: QuerySet[Any] = rows.annotate(tenant_slug=Subquery(slug))
+        return named
 
     @admin.display(description="Tenant", ordering="tenant_id")
     def tenant(self, row: Any) -> str:
         """The slug."""
-        names: dict[int, str] = dict(Tenant.objects.filter(pk=row.tenant_id).values_list("pk", "slug"))
-        return names.get(row.tenant_id, str(row.tenant_id))
+        return str(row.tenant_slug or row.tenant_id)
 
 
 @admin.register(WebhookEndpoint)
@@ -90,24 +98,33 @@ class WebhookEndpointAdmin(TenantNames, TenantAdmin):
         secret = "" if change else endpoints.give_secret(obj)
         super().save_model(request, obj, form, change)
         if secret:
-            self._show(request, obj, secret)
+            self.show(request, _issued(obj, secret))
 
-    @admin.action(permissions=["change"], description="Rotate the secret (the old one signs for a day more)")
-    def rotate(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
-        """New secrets for the chosen, shown once."""
-        for endpoint in queryset:
-            self._show(request, endpoint, endpoints.rotate(endpoint, now=clock.now()))
+    @staff_action(
+        description="Rotate the secret (the old one signs for 24 h more)",
+        consequence="Each gets a new signing secret, shown once. The one before signs beside it for 24 hours.",
+        secret=True,
+    )
+    def rotate(self, request: HttpRequest, endpoint: WebhookEndpoint) -> Issued:
+        """A new secret, shown once."""
+        return _issued(endpoint, endpoints.rotate(endpoint, now=clock.now()))
 
-    @admin.action(permissions=["change"], description="Send a message to try it out")
-    def try_out(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
-        """A message of the type webhook.test; what became of it stands under deliveries."""
-        for endpoint in queryset:
-            delivery = send_to(endpoint, type="webhook.test", data={"by": "staff"}, now=clock.now())
-            self.message_user(request, f"Message {delivery.message_id} is on its way to {endpoint.url}.")
+    @staff_action(description="Send a message to try it out")
+    def try_out(self, request: HttpRequest, endpoint: WebhookEndpoint) -> str:
+        """A message of the type webhook.test; what became of it is under deliveries."""
+        delivery = send_to(endpoint, type="webhook.test", data={"by": "staff"}, now=clock.now())
+        return f"Message {delivery.message_id} is on its way to {_where(endpoint)}."
 
-    def _show(self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> None:
-        text = f"Webhook {endpoint.url}: the secret is {secret} . It is shown this once; keep it now."
-        self.message_user(request, text, messages.WARNING)
+
+def _issued(endpoint: WebhookEndpoint, secret: str) -> Issued:
+    return Issued(
+        label=f"Webhook {endpoint.url}", secret=secret, snippets=((".env", f"DOCENT_WEBHOOK_SECRET={secret}"),)
+    )
+
+
+def _where(endpoint: WebhookEndpoint) -> str:
+    """The address without what may be a credential in it: messages are kept."""
+    return endpoint.url.partition("?")[0]
 
 
 @admin.register(WebhookDelivery)
@@ -131,13 +148,14 @@ class WebhookDeliveryAdmin(TenantNames, ReadOnlyTenantAdmin):
         line = delivery.log[-1] if delivery.log else {}
         return str(line.get("status") or line.get("error") or "-")
 
-    @admin.action(permissions=["view"], description="Deliver again, from the first attempt")
-    def again(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change webhooks may have their messages sent again."""
+        return request.user.has_perm("core.change_webhookendpoint")
+
+    @staff_action(permissions=["resend"], description="Deliver again, from the first attempt")
+    def again(self, request: HttpRequest, delivery: WebhookDelivery) -> str:
         """For messages that were given up, and those that the receiver has lost."""
-        if not request.user.has_perm("core.change_webhookendpoint"):
-            self.message_user(request, "You may not do this.", messages.ERROR)
-            return
-        for delivery in queryset:
-            delivery.state, delivery.attempts, delivery.due_at = WebhookDelivery.State.PENDING, 0, clock.now()
-            delivery.save(update_fields=["state", "attempts", "due_at"])
-            enqueue(DELIVER, tenant_id=delivery.tenant_id, delivery_id=delivery.pk)
+        delivery.state, delivery.attempts, delivery.due_at = WebhookDelivery.State.PENDING, 0, clock.now()
+        delivery.save(update_fields=["state", "attempts", "due_at"])
+        enqueue(DELIVER, tenant_id=delivery.tenant_id, delivery_id=delivery.pk)
+        return f"{delivery} is delivered again."

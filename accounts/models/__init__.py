@@ -1,3 +1,4 @@
+from accounts.models.audit import AuditEntry
 from accounts.models.client import ApiClient
 from accounts.models.flag import FeatureFlag
 from accounts.models.retention import Retention
@@ -9,6 +10,7 @@ from accounts.models.usage import QuotaWarning, TenantUsage
 
 __all__ = [
     "ApiClient",
+    "AuditEntry",
     "FeatureFlag",
     "Plan",
     "QuotaWarning",

@@ -130,6 +130,7 @@ READINESS = {"tenants": "accounts.directory.check_ready"}
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # not in a cookie
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

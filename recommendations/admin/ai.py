@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
+from accounts.admin.auditing import NO_REASON, reason_of
+from accounts.admin.base import GivenByDeployment, ReadOnlyTenantAdmin, TenantAdmin
 from recommendations.admin.ai_overview import overview
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.observation import observed_breaker
@@ -28,6 +29,7 @@ from recommendations.models import (
     AISent,
 )
 
+_SWITCHED = {"open": "open", "reset": "closed"}
 _STATES = {"closed": "closed: calls are made", "open": "open: no calls", "half_open": "half-open: one call may probe"}
 
 
@@ -46,8 +48,8 @@ class _Money:
 
 
 @admin.register(AILimit)
-class AILimitAdmin(TenantAdmin):
-    """What single tenants may spend; holds from the next call on."""
+class AILimitAdmin(GivenByDeployment):
+    """What single tenants may spend; holds from the next call on. A limit is given, not taken."""
 
     list_display = ["tenant", "day_usd", "month_usd", "day_tokens", "month_tokens"]
 
@@ -66,6 +68,7 @@ class AIGlobalBudgetAdmin(_Money, ReadOnlyTenantAdmin):
     """The deployment's months, and the breaker in front of the provider. Not for staff of one tenant."""
 
     tenant_field = ""
+    change_list_template = "admin/recommendations/ai_budget.html"
     list_display = ["starts_on", "spent", "reserved", "spent_tokens", "warned_at", "exhausted_at"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -96,15 +99,23 @@ class AIGlobalBudgetAdmin(_Money, ReadOnlyTenantAdmin):
         return TemplateResponse(request, "admin/recommendations/ai_breaker.html", context | _shown(config))
 
     def _switch(self, request: HttpRequest, config: AIConfiguration) -> None:
+        wanted = request.POST.get("action")
+        if wanted not in _SWITCHED:
+            self.message_user(request, "Nothing changed: the action must be open or reset.", messages.ERROR)
+            return
+        if not reason_of(request):
+            self.message_user(request, NO_REASON, messages.ERROR)
+            return
         breaker = observed_breaker(config)
-        if request.POST.get("action") == "open":
+        changes = {"state": {"from": breaker.state().mode, "to": _SWITCHED[wanted]}}
+        # Redis takes nothing back: the entry comes first, so that nothing is switched that nobody knows of.
+        self.record(request, f"breaker_{wanted}", changes=changes)
+        if wanted == "open":
             breaker.open(note=f"opened by {request.user.get_username()}")
             self.message_user(request, "The breaker is open: no calls until it is reset.", messages.WARNING)
-        elif request.POST.get("action") == "reset":
+        else:
             breaker.reset()
             self.message_user(request, "The breaker is closed: calls are made again.")
-        else:
-            self.message_user(request, "Nothing changed: the action must be open or reset.", messages.ERROR)
 
 
 @admin.register(AICall)
@@ -165,6 +176,7 @@ class AIReleaseAdmin(TenantAdmin):
 class AISentAdmin(ReadOnlyTenantAdmin):
     """What was sent to the provider, redacted."""
 
+    personal = True
     list_display = ["at", "tenant", "origin", "model", "purpose", "prompt_version", "size_bytes", "contents"]
     list_filter = ["purpose", "model"]
     date_hierarchy = "at"

@@ -109,6 +109,7 @@ class ItemStatAdmin(ReadOnlyTenantAdmin):
 class ImpressionAdmin(ReadOnlyTenantAdmin):
     """What was shown to whom, while a click may still belong to it."""
 
+    personal = True
     list_display = ["recommendation_id", "tenant", "end_user", "placement", "arm", "source", "first_at", "last_at"]
     search_fields = ["end_user__user_id__exact", "recommendation_id__exact"]
     ordering = ["-id"]

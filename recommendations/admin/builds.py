@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin
 from core import clock
-from core.errors import ServiceError
 from recommendations.cache.form import Corrupt, decode
 from recommendations.models import (
     Artefact,
@@ -58,20 +58,17 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
         """Serving, refused, or kept."""
         return "serving" if artefact.serves else "refused" if artefact.refused else "kept"
 
-    @admin.action(description="Serve this artefact (makes all lists with it)", permissions=["serve"])
-    def serve_again(self, request: HttpRequest, chosen: QuerySet[Artefact]) -> None:
-        """Starts a build with the one artefact that is selected; the lists that serve stay until it is published."""
-        picked = list(chosen[:2])
-        if len(picked) != 1:
-            self.message_user(request, "Select one artefact.", messages.ERROR)
-            return
-        try:
-            build = roll_back(tenant_id=picked[0].tenant_id, artefact_id=picked[0].pk, now=clock.now())
-        except ServiceError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-            return
-        self.log_change(request, picked[0], f"Served again by build #{build.pk}.")
-        self.message_user(request, f"Build #{build.pk} makes all lists with artefact #{picked[0].pk}.")
+    @staff_action(
+        description="Serve this artefact (makes all lists with it)",
+        permissions=["serve"],
+        consequence="A build makes all lists of the tenant with this artefact, without training. The lists that serve "
+        "stay until it is published.",
+        one=True,
+    )
+    def serve_again(self, request: HttpRequest, artefact: Artefact) -> str:
+        """Starts a build with the one artefact that is selected."""
+        build = roll_back(tenant_id=artefact.tenant_id, artefact_id=artefact.pk, now=clock.now())
+        return f"Build #{build.pk} makes all lists with artefact #{artefact.pk}."
 
     def has_serve_permission(self, request: HttpRequest) -> bool:
         """Whether this staff user may decide what serves."""
@@ -159,6 +156,7 @@ class StoredListAdmin(ReadOnlyTenantAdmin):
 class UserListAdmin(StoredListAdmin):
     """People's lists."""
 
+    personal = True
     list_display = ["end_user", "tenant", "placement", "build", "version", "source", "generated_at"]
     list_filter = ["source"]
     search_fields = ["end_user__user_id__exact"]
@@ -177,6 +175,7 @@ class ReferenceListAdmin(StoredListAdmin):
 class RelatedPeopleAdmin(ReadOnlyTenantAdmin):
     """Who is like whom, as primary keys: a person's page has the names."""
 
+    personal = True
     list_display = ["end_user", "tenant", "how_many", "generated_at"]
     search_fields = ["end_user__user_id__exact"]
 

@@ -24,6 +24,7 @@ class ItemAdmin(ReadOnlyTenantAdmin):
 class EndUserAdmin(ReadOnlyTenantAdmin):
     """The people of a tenant."""
 
+    personal = True
     list_display = ["user_id", "tenant", "segments", "locale", "last_event_at", "dirty_at", "updated_at"]
     search_fields = ["user_id__startswith"]
 
@@ -71,6 +72,7 @@ class EventTypeAdmin(TenantAdmin):
 class InteractionAdmin(ReadOnlyTenantAdmin):
     """Events, newest row first. There may be a hundred million: look by person."""
 
+    personal = True
     list_display = ["id", "tenant", "end_user", "type", "item", "value", "occurred_at", "received_at"]
     search_fields = ["end_user__user_id__exact"]
     ordering = ["-id"]

@@ -3,37 +3,24 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from accounts.admin import relations
+from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
 from core import clock
-from core.errors import ServiceError
 from recommendations.attribution import experiments
 from recommendations.attribution.experiments import Against, Look
 from recommendations.attribution.outcomes import ArmOutcome
 from recommendations.attribution.sequential import Comparison, Share
 from recommendations.models import Artefact, Experiment, ExperimentArm, Exposure, PlacementVersion
 from recommendations.precompute import trials
-
-
-class ExperimentForm(forms.ModelForm):
-    """The placement must be the tenant's."""
-
-    def clean(self) -> dict[str, Any]:
-        """Refuses another tenant's placement."""
-        given: dict[str, Any] = super().clean() or {}
-        tenant, placement = given.get("tenant") or self.instance.tenant_id, given.get("placement")
-        if placement is not None and placement.tenant_id != getattr(tenant, "pk", tenant):
-            raise forms.ValidationError({"placement": "This placement belongs to another tenant."})
-        return given
 
 
 class ArmFormSet(BaseInlineFormSet):
@@ -51,12 +38,12 @@ class ArmFormSet(BaseInlineFormSet):
                 form.add_error("artefact", "This artefact belongs to another tenant.")
 
 
-class VersionChoice(forms.ModelChoiceField):
-    """Versions with their placements: a number says little alone."""
+class VersionChoice(relations.OfTenantField):
+    """Versions with their tenants and placements: a number says little alone."""
 
-    def label_from_instance(self, version: Any) -> str:
-        """The placement, the number, and whether it is a draft."""
-        return f"{version.placement} {version}"
+    def label_from_instance(self, obj: Any) -> str:
+        """The tenant, the placement, the number, and whether it is a draft."""
+        return f"{obj.tenant} / {obj.placement} {obj}"
 
 
 class ArmInline(admin.TabularInline):
@@ -69,13 +56,13 @@ class ArmInline(admin.TabularInline):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """What an arm may name: versions with their placements, and artefacts that may serve."""
+        tenant_id = relations.tenant_of(request, "tenant")
         if db_field.name == "version":
             versions = PlacementVersion.objects.select_related("placement").order_by("placement", "-number")
-            return super().formfield_for_foreignkey(
-                db_field, request, **kwargs, queryset=versions, form_class=VersionChoice
-            )
+            return relations.choose(db_field, request, tenant_id, **kwargs, queryset=versions, form_class=VersionChoice)
         if db_field.name == "artefact":
-            kwargs["queryset"] = Artefact.objects.filter(refused=False).order_by("-pk")
+            kept = Artefact.objects.filter(refused=False).order_by("-pk")
+            return relations.choose(db_field, request, tenant_id, **kwargs, queryset=kept)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def _draft(self, experiment: Any) -> bool:
@@ -98,7 +85,6 @@ class ArmInline(admin.TabularInline):
 class ExperimentAdmin(TenantAdmin):
     """Comparisons at placements."""
 
-    form = ExperimentForm
     inlines = [ArmInline]
     list_display = ["name", "tenant", "placement", "status", "metric", "verdict", "started_at", "found"]
     list_filter = ["status"]
@@ -141,25 +127,23 @@ class ExperimentAdmin(TenantAdmin):
             '<a href="{}">results</a>', reverse("admin:recommendations_experiment_results", args=[experiment.pk])
         )
 
-    @admin.action(permissions=["change"], description="Start: people are spread over the arms from the next build on")
-    def start(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
-        """Starts the chosen drafts."""
-        for each in queryset:
-            self._try(request, each, trials.start, "is started")
+    @staff_action(
+        description="Start (people are spread over the arms from the next build on)",
+        consequence="People at the placement get the lists of their arms from the next build on. The test is fixed.",
+    )
+    def start(self, request: HttpRequest, experiment: Experiment) -> str:
+        """Starts a draft."""
+        trials.start(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
+        return f"{experiment} is started."
 
-    @admin.action(permissions=["change"], description="End: nobody is in an arm from the next build on")
-    def end(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
-        """Ends the chosen."""
-        for each in queryset:
-            self._try(request, each, experiments.end, "is ended")
-
-    def _try(self, request: HttpRequest, experiment: Experiment, verb: Any, done: str) -> None:
-        try:
-            verb(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
-        except ServiceError as refusal:
-            self.message_user(request, f"{experiment}: {refusal.detail}", messages.ERROR)
-        else:
-            self.message_user(request, f"{experiment} {done}.")
+    @staff_action(
+        description="End (nobody is in an arm from the next build on)",
+        consequence="The comparison ends for good: it cannot be started again.",
+    )
+    def end(self, request: HttpRequest, experiment: Experiment) -> str:
+        """Ends a running one."""
+        experiments.end(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
+        return f"{experiment} is ended."
 
     def results(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What is known now."""
@@ -183,6 +167,7 @@ class ExperimentAdmin(TenantAdmin):
 class ExposureAdmin(ReadOnlyTenantAdmin):
     """Who was compared with others, and what they did first in a week."""
 
+    personal = True
     list_display = ["end_user", "tenant", "placement", "arm", "week", "first_at", "click_at", "conversion_at"]
     search_fields = ["end_user__user_id__exact"]
     list_filter = ["week"]

@@ -4,15 +4,15 @@ from itertools import zip_longest
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.module_loading import import_string
 
+from accounts.admin.actions import staff_action
 from accounts.admin.base import TenantAdmin
 from core import clock
 from core.errors import InvalidInput, NotFound, ServiceError
@@ -34,19 +34,17 @@ class PlacementAdmin(TenantAdmin):
     readonly_fields = ["active_version", "active_build"]
     actions = ["roll_back"]
 
-    @admin.action(description="Roll back to the version published before", permissions=["change"])
-    def roll_back(self, request: HttpRequest, chosen: QuerySet[Placement]) -> None:
-        """Publishes the earlier version; lists follow by a build without training."""
-        for placement in chosen:
-            try:
-                version = versions.roll_back(tenant_id=placement.tenant_id, placement=placement.name, now=clock.now())
-            except ServiceError as error:
-                self.message_user(request, f"Placement {placement}: {error.detail}", messages.ERROR)
-                continue
-            self.log_change(request, placement, f"Rolled back to version {version.number}.")
-            self.message_user(
-                request, f"Placement {placement}: version {version.number} is published; lists follow by a build."
-            )
+    @staff_action(
+        description="Roll back to the version published before",
+        consequence="The earlier rules are published again; before the first version there are none. All lists of the "
+        "placement are made anew by a build without training.",
+    )
+    def roll_back(self, request: HttpRequest, placement: Placement) -> str:
+        """Publishes the earlier version, or none; lists follow by a build without training."""
+        version = versions.roll_back(tenant_id=placement.tenant_id, placement=placement.name, now=clock.now())
+        placement.refresh_from_db()
+        what = f"version {version.number} is published" if version else "no version is published, its rules are empty"
+        return f"Placement {placement}: {what}; lists follow by a build."
 
 
 class PreviewForm(forms.Form):
@@ -135,31 +133,31 @@ class PlacementVersionAdmin(TenantAdmin):
         """Drafts only: lists refer to what was published."""
         return super().has_delete_permission(request, obj) and obj is not None and obj.published_at is None
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A version stays with its placement: its number is one of that placement's."""
+        own = tuple(super().get_readonly_fields(request, obj))
+        return own if obj is None else (*own, "placement")
+
     def save_model(self, request: HttpRequest, obj: PlacementVersion, form: Any, change: bool) -> None:
-        """With the next number, for a new one."""
+        """With the next number, for a new one. The form has refused a placement of another tenant."""
         if not change:
-            Placement.objects.select_for_update(no_key=True).get(pk=obj.placement_id)
+            Placement.objects.select_for_update(no_key=True, of=("self",)).get(
+                pk=obj.placement_id, tenant_id=obj.tenant_id
+            )
             obj.number = versions.next_number(obj.placement)
-            obj.tenant_id = obj.placement.tenant_id
         super().save_model(request, obj, form, change)
 
-    @admin.action(description="Publish (makes all lists of the placement anew)", permissions=["change"])
-    def publish(self, request: HttpRequest, chosen: QuerySet[PlacementVersion]) -> None:
-        """Publishes the one version that is selected, also an older one."""
-        picked = list(chosen.select_related("placement")[:2])
-        if len(picked) != 1:
-            self.message_user(request, "Select one version.", messages.ERROR)
-            return
-        version = picked[0]
-        try:
-            versions.publish(
-                tenant_id=version.tenant_id,
-                placement=version.placement.name,
-                number=version.number,
-                now=clock.now(),
-            )
-        except ServiceError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-            return
-        self.log_change(request, version, "Published.")
-        self.message_user(request, f"{version.placement} {version} is published; lists follow by a build.")
+    @staff_action(
+        description="Publish (makes all lists of the placement anew)",
+        consequence="From the next build on, which starts at once, all lists of the placement follow these rules.",
+        one=True,
+    )
+    def publish(self, request: HttpRequest, version: PlacementVersion) -> str:
+        """Publishes the version, also an older one."""
+        published = versions.publish(
+            tenant_id=version.tenant_id,
+            placement=version.placement.name,
+            number=version.number,
+            now=clock.now(),
+        )
+        return f"{version.placement} {published} is published; lists follow by a build."

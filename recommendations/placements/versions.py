@@ -90,20 +90,24 @@ def publish(*, tenant_id: int, placement: str, number: int, now: datetime) -> Pl
     return version
 
 
-def roll_back(*, tenant_id: int, placement: str, now: datetime) -> PlacementVersion:
-    """Publishes the version that was published before the active one.
+def roll_back(*, tenant_id: int, placement: str, now: datetime) -> PlacementVersion | None:
+    """Publishes the version that was published before the active one; before the first there is none, and no rules.
 
-    Raises: NotFound where there is none.
+    Raises: NotFound where no version is published.
     """
     with scope.tenant(tenant_id):
         place = _locked(tenant_id, placement)
         active = place.active_version
+        if active is None:
+            raise NotFound("No version is published: there is nothing to go back from.")
         earlier = PlacementVersion.objects.filter(tenant_id=tenant_id, placement=place, published_at__isnull=False)
-        if active is not None:
-            earlier = earlier.filter(number__lt=active.number)
-        found = earlier.order_by("-number").first() if active is not None else None
+        found = earlier.filter(number__lt=active.number).order_by("-number").first()
         if found is None:
-            raise NotFound("There is no earlier published version to go back to.")
+            place.active_version = None
+            place.save(update_fields=["active_version"])
+            enqueue(APPLY_RULES, tenant_id=tenant_id)
+            _log.info("version_withdrawn", placement=placement, number=active.number)
+            return None
     return publish(tenant_id=tenant_id, placement=placement, number=found.number, now=now)
 
 

@@ -7,7 +7,8 @@ lost message costs a minute, and a build that ran while a version was published 
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q
+from django.db.models import F, Func, Q, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from accounts import scope
 from recommendations.placements.models import Placement
@@ -24,8 +25,14 @@ _log = structlog.get_logger(__name__)
 def apply_all(*, now: datetime) -> int:
     """Starts what is due for every tenant; returns how many builds that are."""
     with scope.all_tenants("published rules: whose lists are older"):
-        waiting = Q(active_version__isnull=False) | Q(active_build__isnull=True)
-        published = Placement.objects.filter(waiting, tenant__active=True)
+        # Without a version too: the active build may have been made with one that was rolled back.
+        made_with = Func(F("active_build__versions"), Cast("pk", TextField()), function="jsonb_extract_path_text")
+        compared = Placement.objects.annotate(
+            made_with=Coalesce(made_with, Value(""), output_field=TextField()),
+            published_as=Coalesce(Cast("active_version_id", TextField()), Value("")),
+        )
+        waiting = Q(active_build__isnull=True) | ~Q(made_with=F("published_as"))
+        published = compared.filter(waiting, tenant__active=True)
         tenant_ids = list(published.order_by("tenant_id").values_list("tenant_id", flat=True).distinct())
     return sum(apply(tenant_id=tenant_id, now=now) for tenant_id in tenant_ids)
 
@@ -50,7 +57,6 @@ def apply(*, tenant_id: int, now: datetime) -> bool:
 
 
 def _due(tenant_id: int) -> bool:
+    """No version is what a build without an entry was made with, too."""
     rows = Placement.objects.filter(tenant_id=tenant_id).values_list("pk", "active_version", "active_build__versions")
-    return any(
-        versions is None or (version is not None and versions.get(str(pk)) != version) for pk, version, versions in rows
-    )
+    return any(versions is None or versions.get(str(pk)) != version for pk, version, versions in rows)

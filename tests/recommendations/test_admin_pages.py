@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts import clients, scope
 from accounts.models import User
 from core import clock
+from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.interactions.event_types import resolve
 from recommendations.models import (
     AICall,
@@ -43,6 +44,8 @@ def root(committed_db, cast):
     with scope.tenant(tenant.pk):
         resolve(tenant_id=tenant.pk, names=[f"type-{number}" for number in range(MANY)])
         happened(tenant, now)
+    with scope.tenant(tenant.pk):
+        hooked(tenant, now)
     User.objects.create_superuser("root", "root@example.org", "x")
     browser = Client()
     assert browser.login(username="root", password="x")
@@ -73,6 +76,22 @@ def happened(tenant, now):
             digest=f"{number}", size_bytes=1, contents={},
         )  # fmt: skip
         assert person
+
+
+def hooked(tenant, now):
+    """Webhooks, with a message each."""
+    for number in range(MANY):
+        endpoint = WebhookEndpoint.objects.create(
+            tenant_id=tenant.pk, url=f"https://hooks.example.org/{number}", events=["build.published"], secret="x"
+        )
+        WebhookDelivery.objects.create(
+            tenant_id=tenant.pk,
+            endpoint=endpoint,
+            message_id=f"m{number}",
+            type="webhook.test",
+            body="{}",
+            created_at=now,
+        )
 
 
 def tenant_people(tenant):
@@ -113,5 +132,6 @@ def test_no_list_costs_a_query_for_each_row_and_each_row_opens(root, monkeypatch
 
     assert growing == {}
     assert {"Item", "EndUser", "Interaction", "UserList", "ReferenceList", "RelatedPeople", "Import"} <= set(counted)
+    assert {"WebhookEndpoint", "WebhookDelivery"} <= set(counted)
     assert {"Placement", "PlacementVersion", "Experiment", "EventType", "ApiClient", "AICall", "AISent"} <= set(counted)
     assert max(counted.values()) <= 20, counted

@@ -12,6 +12,7 @@ from accounts.models import User
 from core import clock
 from core.webhooks import signatures
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
+from tests.accounts.admin.people import CONFIRMED
 
 ADD = "admin:core_webhookendpoint_add"
 LIST = "admin:core_webhookendpoint_changelist"
@@ -48,7 +49,7 @@ def test_rotates(cast, root):
     with scope.tenant(cast.acme.tenant.pk):
         before = WebhookEndpoint.objects.get()
 
-    page = root.post(reverse(LIST), {"action": "rotate", "_selected_action": [before.pk]}, follow=True)
+    page = root.post(reverse(LIST), {"action": "rotate", "_selected_action": [before.pk], **CONFIRMED})
 
     with scope.tenant(cast.acme.tenant.pk):
         after = WebhookEndpoint.objects.get()

@@ -16,9 +16,11 @@ from recommendations.ai.budget import Budget
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.models import AICall
 from recommendations.ai.observation import observed_breaker
+from tests.accounts.admin.people import entries
 from tests.recommendations.lists import publish
 
 URL = "/admin/recommendations/aiglobalbudget/breaker/"
+OPEN = {"action": "open", "_reason": "the vendor is down"}
 CONFIG = AIConfiguration(api_key="k", model="gpt-4.1-mini")
 PAGES = [
     "aicall",
@@ -123,22 +125,49 @@ class TestBreakerPage:
     def test_opens_and_resets(self, acme):
         client = _login()
 
-        assert "no calls until it is reset" in client.post(URL, {"action": "open"}, follow=True).content.decode()
+        assert "no calls until it is reset" in client.post(URL, OPEN, follow=True).content.decode()
         assert (observed_breaker(CONFIG).state().mode, observed_breaker(CONFIG).state().error) == (
             "open",
             "opened by staff",
         )
-        client.post(URL, {"action": "reset"})
+        client.post(URL, {"action": "reset", "_reason": "it answers again"})
         assert observed_breaker(CONFIG).state().mode == "closed"
+        opened, reset = entries(target_type="recommendations.aiglobalbudget")
+        assert (opened.action, opened.reason) == ("breaker_open", "the vendor is down")
+        assert opened.changes == {"state": {"from": "closed", "to": "open"}}
+        assert (reset.action, reset.reason) == ("breaker_reset", "it answers again")
+        assert reset.changes == {"state": {"from": "open", "to": "closed"}}
+
+    def test_asks_why(self, acme):
+        page = _login().post(URL, {"action": "open"}, follow=True).content.decode()
+
+        assert "Say why" in page
+        assert observed_breaker(CONFIG).state().mode == "closed"
+        assert entries(target_type="recommendations.aiglobalbudget") == []
+
+    @pytest.mark.parametrize(
+        "whence",
+        [
+            "index",
+            "recommendations_aicall_changelist",
+            "recommendations_ai_overview",
+            "recommendations_aiglobalbudget_changelist",
+        ],
+    )
+    def test_is_found(self, acme, whence):
+        assert f'href="{URL}"' in _login().get(reverse(f"admin:{whence}")).content.decode()
+
+    def test_is_not_offered_to_staff_of_one_tenant(self, acme):
+        assert URL not in _login(acme).get(reverse("admin:index")).content.decode()
 
     def test_is_closed_to_staff_of_one_tenant(self, acme):
         client = _login(acme)
 
-        assert client.get(URL).status_code == client.post(URL, {"action": "open"}).status_code == 403
+        assert client.get(URL).status_code == client.post(URL, OPEN).status_code == 403
         assert observed_breaker(CONFIG).state().mode == "closed"
 
     def test_needs_the_right_to_change(self, acme):
-        assert _login(superuser=False).post(URL, {"action": "open"}).status_code == 403
+        assert _login(superuser=False).post(URL, OPEN).status_code == 403
 
     def test_says_that_ai_is_off(self, acme):
         with override_settings(OPENAI_API_KEY=""):

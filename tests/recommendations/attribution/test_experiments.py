@@ -20,6 +20,7 @@ from recommendations.models import (
     Placement,
     PlacementVersion,
 )
+from tests.accounts.admin.people import CONFIRMED
 from tests.recommendations.attribution.trials import PEOPLE, START, assigned, populate, reread, started
 
 pytestmark = pytest.mark.django_db
@@ -225,10 +226,10 @@ class TestAdmin:
                 ("b", 50, True),
             ]
 
-        browser.post(changelist, {"action": "start", "_selected_action": [experiment.pk]})
+        browser.post(changelist, {"action": "start", "_selected_action": [experiment.pk], **CONFIRMED})
         live(crowd, collecting, {"a": 0.05, "b": 0.12})
         page = browser.get(reverse("admin:recommendations_experiment_results", args=[experiment.pk])).content.decode()
-        browser.post(changelist, {"action": "end", "_selected_action": [experiment.pk]})
+        browser.post(changelist, {"action": "end", "_selected_action": [experiment.pk], **CONFIRMED})
 
         assert f"x{experiment.pk}a (control)" in page
         assert "points (" in page

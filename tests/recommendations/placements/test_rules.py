@@ -99,6 +99,13 @@ class TestVersions:
         versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now())
 
         assert self.active(acme).number == 1
+
+    def test_rolling_back_the_first_version_leaves_none_published(self, acme):
+        self.of(acme, {"hide": ["a"]})
+
+        assert versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now()) is None
+
+        assert self.active(acme) is None
         with pytest.raises(NotFound):
             versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now())
 

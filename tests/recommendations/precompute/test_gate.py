@@ -29,6 +29,7 @@ from recommendations.precompute import (
     training,
 )
 from recommendations.precompute.pruning import prune
+from tests.accounts.admin.people import CONFIRMED
 from tests.recommendations.precompute.generated import build_now, happen, lists_of, reread, stored
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("committed_db")]
@@ -205,7 +206,7 @@ class TestRollBack:
     def test_by_one_click_in_the_admin(self, acme, admin_of_all):
         first, _second = build_now(acme), build_now(acme)
 
-        data = {"action": "serve_again", "_selected_action": [first.artefact_id]}
+        data = {"action": "serve_again", "_selected_action": [first.artefact_id], **CONFIRMED}
         answer = admin_of_all.post(reverse("admin:recommendations_artefact_changelist"), data, follow=True)
 
         assert f"makes all lists with artefact #{first.artefact_id}" in answer.content.decode()

@@ -72,6 +72,19 @@ class TestPlacements:
         assert hidden not in shown(http, "u0000", "home", limit=100)
         assert not applying.apply(tenant_id=acme.pk, now=clock.now())
 
+    def test_rolling_the_first_version_back_takes_its_rules_out_of_the_lists(self, acme, http):
+        build_now(acme)
+        pinned = shown(http, "u0000", "home", limit=100)[-1]
+        publish_rules(acme, "home", {"pins": [{"item_id": pinned, "position": 1}]})
+        run_due(acme)
+        assert shown(http, "u0000", "home")[0] == pinned
+
+        assert versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now()) is None
+
+        run_due(acme)
+        assert shown(http, "u0000", "home")[0] != pinned
+        assert not applying.apply(tenant_id=acme.pk, now=clock.now())
+
     @pytest.mark.slow
     def test_a_version_published_during_a_build_is_applied_by_the_next(self, acme, http):
         running = build_now(acme, until="scoring")

@@ -1,0 +1,78 @@
+"""What a row of a tenant may refer to: rows of the same tenant, named with it, and nothing else."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import ForeignKey, Model
+from django.http import HttpRequest
+
+from accounts.models import Tenant
+
+OTHER_TENANT = "This belongs to another tenant ({other}), not to {own}."
+
+
+def is_tenants(model: Any) -> bool:
+    """Whether the model's rows belong to a tenant."""
+    return any(field.name == "tenant" for field in model._meta.concrete_fields)  # noqa: SLF001
+
+
+class OfTenantSelect(forms.Select):
+    """Says of each choice whose it is, so that the page shows those of the chosen tenant only."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """With the tenant's number."""
+        option = super().create_option(name, value, *args, **kwargs)
+        row: Any = getattr(value, "instance", None)
+        if row is not None:
+            option["attrs"]["data-tenant"] = str(row.tenant_id)
+        return option
+
+
+class OfTenantField(forms.ModelChoiceField):
+    """Rows of tenants, each named with its tenant: two tenants' `home` are not the same."""
+
+    widget = OfTenantSelect
+
+    def label_from_instance(self, obj: Any) -> str:
+        """The tenant and the row."""
+        return f"{obj.tenant} / {obj}"
+
+
+def tenant_of(request: HttpRequest, field: str) -> int | None:
+    """Whose row the form is of, where that is known: the row's, the user's, or the one that the address names."""
+    row = getattr(request, "form_of", None)
+    known = getattr(row, "tenant_id", None) or getattr(request.user, "tenant_id", None) or request.GET.get(field)
+    return int(str(known)) if str(known or "").isdecimal() else None
+
+
+def choose(db_field: ForeignKey, request: HttpRequest, tenant_id: int | None, **kwargs: Any) -> Any:
+    """The form's field for a key to rows of tenants; of the one tenant, where it is known."""
+    rows = kwargs.pop("queryset", None)
+    if rows is None:
+        related: Any = db_field.related_model
+        rows = related._default_manager.all()  # noqa: SLF001  # Django's documented name
+    if tenant_id is not None:
+        rows = rows.filter(tenant_id=tenant_id)
+    kwargs.setdefault("form_class", OfTenantField)
+    kwargs.pop("widget", None)
+    return db_field.formfield(queryset=rows.select_related("tenant"), **kwargs)
+
+
+class SameTenant(forms.ModelForm):
+    """Refuses, beside the field, what belongs to another tenant. Mixed into every form of a tenant's rows."""
+
+    def clean(self) -> dict[str, Any]:
+        """What the form's own rules say, then whose each chosen row is."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        own = given.get("tenant") or _tenant_of(self.instance)
+        if not isinstance(own, Tenant):
+            return given
+        for name, chosen in list(given.items()):
+            whose: Any = chosen if isinstance(chosen, Model) and is_tenants(chosen) else None
+            if whose is not None and whose.tenant_id != own.pk:
+                self.add_error(name, OTHER_TENANT.format(other=whose.tenant, own=own))
+        return given
+
+
+def _tenant_of(row: Any) -> Tenant | None:
+    return row.tenant if getattr(row, "tenant_id", None) and hasattr(row, "tenant") else None
