@@ -7,10 +7,17 @@ from core.quoting import quoted
 from recommendations.catalog.fields import FieldRefused
 from recommendations.imports import reading
 from recommendations.imports.header import MAX_COLUMNS
-from recommendations.imports.reading import ReadOptions
+from recommendations.imports.reading import AS_FOUND, ReadOptions
 
 
-def read(*, delimiter: str | None = None, columns: Sequence[str] = (), encoding: str | None = None) -> ReadOptions:
+def read(
+    *,
+    delimiter: str | None = None,
+    columns: Sequence[str] = (),
+    encoding: str | None = None,
+    quote: str | None = None,
+    escape: str | None = None,
+) -> ReadOptions:
     """What was said; None and nothing are found out from the file.
 
     Raises: FieldRefused, with pointers named as the options of the API.
@@ -24,4 +31,15 @@ def read(*, delimiter: str | None = None, columns: Sequence[str] = (), encoding:
         delimiter=None if delimiter is None else reading.delimiter(delimiter),
         columns=tuple(columns),
         encoding=None if encoding is None else reading.encoding(encoding),
+        quote=AS_FOUND.quote if quote is None else _sign(quote, "/quote"),
+        escape=AS_FOUND.escape if escape is None else _sign(escape, "/escape"),
     )
+
+
+def _sign(value: str, pointer: str) -> str:
+    """One character, or `none`."""
+    if value == "none":
+        return ""
+    if len(value) != 1 or not value.isascii() or not value.isprintable() or value.isalnum() or value.isspace():
+        raise FieldRefused(FieldError(pointer, "bad_sign", "Must be one printable sign of ASCII, or none."))
+    return value

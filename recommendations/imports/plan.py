@@ -15,7 +15,7 @@ from recommendations.imports.mapping import AS_NAMED, Meaning
 from recommendations.imports.models import Import
 from recommendations.imports.presets import PRESETS
 from recommendations.imports.presets.base import MISSING, FilePreset, Raw, Source, first
-from recommendations.imports.reading import ReadOptions
+from recommendations.imports.reading import AS_FOUND, ReadOptions
 from recommendations.imports.rows import Line, Record
 
 # An event has at most so many items; GA4 allows 200.
@@ -56,6 +56,7 @@ class Plan:
             delimiter=said.delimiter or preset.delimiter,
             columns=said.columns or preset.columns,
             encoding=said.encoding or preset.encoding,
+            quote=preset.quote if said.quote == AS_FOUND.quote else said.quote,
         )
 
     def table(self, names: Sequence[str]) -> Callable[[Record], Line]:

@@ -35,6 +35,7 @@ BEYOND_SCHEMAS = {
     "no_such_field": "a column is mapped to a field of the kind that the query names",
     "bad_default": "a default is one that the field could hold",
     "mapped_twice": "a field is read from one column",
+    "bad_sign": "a sign around cells is one that is no letter",
     "bad_columns": "columns have names",
     "unknown_timezone": "time zones are those of the IANA database",
     "unknown_preset": "a preset reads some kinds of files",

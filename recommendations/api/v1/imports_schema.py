@@ -89,6 +89,16 @@ PARAMETERS = [
         {"type": "string", "maxLength": 40, "example": "windows-1252"},
         description="Of the text. UTF-8 and UTF-16 are recognised.",
     ),
+    OpenApiParameter(
+        "quote",
+        {"type": "string", "minLength": 1, "maxLength": 4},
+        description='Around cells: `"` if it is not said; `none` where quotation marks mean nothing.',
+    ),
+    OpenApiParameter(
+        "escape",
+        {"type": "string", "minLength": 1, "maxLength": 4},
+        description="In front of a quotation mark within a cell, such as a backslash; else marks are doubled.",
+    ),
     OpenApiParameter("filename", {"type": "string", "maxLength": 255}, description="For you to know it by."),
     OpenApiParameter(
         "Content-Encoding",
@@ -183,8 +193,9 @@ class ImportErrorPage(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
-_SAID = ("timezone", "time_unit", "extra", "preset", "delimiter", "encoding")
-_KNOWN = ("kind", "dry_run", "format", "filename", "map", "default", "columns", *_SAID)
+_READING = ("delimiter", "encoding", "quote", "escape")
+_MEANING = ("timezone", "time_unit", "extra", "preset")
+_KNOWN = ("kind", "dry_run", "format", "filename", "map", "default", "columns", *_MEANING, *_READING)
 _REPEATED = frozenset({"map", "default", "columns"})
 
 
@@ -214,11 +225,9 @@ def read_wanted(query: Any) -> Wanted:
                 kind=kind,
                 columns=query.getlist("map"),
                 defaults=query.getlist("default"),
-                **{name: query.get(name) for name in ("timezone", "time_unit", "extra", "preset")},
+                **{name: query.get(name) for name in _MEANING},
             ),
-            reading=options.read(
-                delimiter=query.get("delimiter"), columns=query.getlist("columns"), encoding=query.get("encoding")
-            ),
+            reading=options.read(columns=query.getlist("columns"), **{name: query.get(name) for name in _READING}),
         )
     except fields.FieldRefused as refused:
         error = refused.errors[0]

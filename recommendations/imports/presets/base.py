@@ -27,8 +27,8 @@ class FilePreset:
     `fields`: where each field is found, also `attributes.NAME`. `defaults`: where the row has none. `types`: its words
     for events, in lower case, in ours. `skipped`: events that are about no item in particular. `each`: the rows in one
     row, as the items of an order; of those without `needs`, nothing is stored. `unused`: columns that say nothing or
-    that functions look at. `unit` and `zone`: of times that say neither. `delimiter`, `columns`, `encoding`: of tables
-    that do not say it themselves.
+    that functions look at. `unit` and `zone`: of times that say neither. `delimiter`, `columns`, `encoding`, `quote`:
+    of tables that do not say it themselves.
     """
 
     fields: Mapping[str, Source]
@@ -44,6 +44,7 @@ class FilePreset:
     delimiter: str | None = None
     columns: tuple[str, ...] = ()
     encoding: str | None = None
+    quote: str = '"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def _plays(*, at: str, columns: tuple[str, ...], user: str, item: Any, value: st
         defaults={"type": "consume", "occurred_at": at},
         extra="ignore",
         delimiter="\t",
+        quote="",
         columns=columns,
     )
 
@@ -37,6 +38,7 @@ PRESETS = (
                 extra="ignore",
                 zone="UTC",
                 delimiter="\t",
+                quote="",
                 columns=("user", "timestamp", "artist_mbid", "artist", "track_mbid", "track"),
             ),
         },
@@ -63,6 +65,7 @@ PRESETS = (
                 fields={"item_id": "id", "title": "name"},
                 unused=frozenset({"pictureURL"}),
                 delimiter="\t",
+                quote="",
             ),
         },
     ),

@@ -52,7 +52,8 @@ def _wanted(files: Mapping[Import.Kind, Path], options: Mapping[str, Any]) -> di
         raise CommandError("--map, --default and --columns say something of one file: import one at a time with them.")
     try:
         read = reading_options.read(
-            delimiter=options["delimiter"], columns=options["columns"], encoding=options["encoding"]
+            columns=options["columns"],
+            **{name: options[name] for name in ("delimiter", "encoding", "quote", "escape")},
         )
         return {
             kind: Wanted(
@@ -99,6 +100,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--delimiter", help="Between cells: itself, or tab, comma, semicolon, pipe, space.")
         parser.add_argument("--encoding", help="Of the text, such as windows-1252; UTF-8 and UTF-16 are recognised.")
+        parser.add_argument("--quote", metavar="SIGN", help="Around cells; none where quotation marks mean nothing.")
+        parser.add_argument("--escape", metavar="SIGN", help="Before a quotation mark in a cell, such as a backslash.")
         parser.add_argument("--extra", choices=mapping.EXTRA, help="What becomes of columns that are no field.")
         parser.add_argument("--preset", choices=PRESETS, metavar="NAME", help=f"One of {', '.join(PRESETS)}.")
         parser.add_argument("--dry-run", action="store_true", help="Check everything and keep nothing.")

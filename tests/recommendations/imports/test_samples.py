@@ -1,5 +1,7 @@
 """Each sample file of the documentation is imported with one command, and stored as the documentation says."""
 
+import re
+import shlex
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -215,3 +217,35 @@ class TestStoredRows:
 
         assert items_of(cast)["P-102"].attributes == {"price": 8.0, "colour": "blue", "stock": 140}
         assert events_of(cast)[0] == ("c-17", "P-100", "purchase", 39.9, at(2026, 3, 1, 8, 41, 12))
+
+
+class TestThePage:
+    """docs/importing.md: each of its commands does what it is there for."""
+
+    PAGE = Path("docs/importing.md").read_text()
+
+    def commands(self):
+        blocks = re.findall(r"```bash\n(.*?)```", self.PAGE, re.DOTALL)
+        lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+        found = [line.partition("import_data ")[2] for line in lines if "import_data" in line]
+        rows = [line for line in self.PAGE.splitlines() if line.startswith("|")]
+        return found + [
+            f"--tenant SLUG {each}" for row in rows for each in re.findall(r"`(--preset [^`]+--[^`]+)`", row)
+        ]
+
+    def test_every_command_takes_every_row(self, cast):
+        commands = self.commands()
+        assert len(commands) > 20
+
+        for command in commands:
+            told = StringIO()
+            arguments = shlex.split(command.replace("SLUG", "acme").replace("\\|", "|"))
+            call_command("import_data", *arguments, "--no-build", stdout=told, stderr=StringIO())
+            assert " created" in told.getvalue() or " unchanged" in told.getvalue() or " duplicate" in told.getvalue()
+            assert "rejected" not in told.getvalue(), command
+
+    def test_names_every_preset_and_sample(self):
+        families = {name for name in PRESETS if f"--preset {name} " in self.PAGE}
+
+        assert {name for name in PRESETS if not name.startswith("recombee-")} <= families
+        assert [path.name for path in SAMPLES.iterdir() if path.name not in self.PAGE] == []

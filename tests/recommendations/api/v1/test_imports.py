@@ -119,6 +119,12 @@ class TestStart:
         answer = send(cast.acme.http, "a,A\n", query="kind=items&columns=item_id&columns=title")
         assert run(cast.acme, answer).json()["rows"]["created"] == 1
 
+    def test_takes_cells_with_escaped_quotation_marks(self, cast):
+        answer = send(cast.acme.http, 'item_id,title\na,"A 5\\" nail"\n', query="kind=items&escape=%5C")
+
+        assert run(cast.acme, answer).json()["rows"]["created"] == 1
+        assert cast.acme.http.get("/api/v1/items/a").json()["title"] == 'A 5" nail'
+
     def test_tells_the_times_and_types_of_events(self, cast):
         text = (
             "user_id,item_id,type,occurred_at\nu,a,view,2026-03-01T00:00:00Z\n"
@@ -184,6 +190,8 @@ class TestStart:
             ("kind=items&time_unit=days", "/time_unit", "unknown_value"),
             ("kind=items&delimiter=ab%22", "/delimiter", "bad_delimiter"),
             ("kind=items&encoding=utf-7", "/encoding", "unknown_encoding"),
+            ("kind=items&quote=ab", "/quote", "bad_sign"),
+            ("kind=items&escape=x", "/escape", "bad_sign"),
             ("kind=items&columns=a&columns=a", "/columns", "mapped_twice"),
             ("kind=items&tenant=globex", "/tenant", "unknown_parameter"),
         ],
