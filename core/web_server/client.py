@@ -168,6 +168,7 @@ class Client:
     body_at: float = 0.0
     watched: bool = False
     in_thread: bool = False
+    general: bool = False  # in one of the threads that answer requests
     idle: bool = True
     outlet: Outlet | None = None
     frame: Frame = field(init=False)

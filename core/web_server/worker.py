@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,14 @@ _SMALL = 65_536
 _FILES = 65_536
 
 
+class Read(Enum):
+    """What a thread found that looked for a request."""
+
+    NOTHING = "nothing has come yet"
+    PART = "something that is not a whole request for this thread"
+    END = "the client has closed the connection"
+
+
 class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """See the module. The limits are Django's settings, read when the application has been loaded."""
 
@@ -40,6 +49,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.tpool: Any = None
         self.clients: dict[socket.socket, Client] = {}
         self.swept_at = 0.0
+        self.busy = 0  # of the threads that answer requests
         self.idle_seconds = float(self.cfg.keepalive)
 
     def init_process(self) -> None:
@@ -101,7 +111,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.clients[raw] = client
         self.nr_conns += 1
         client.ends_at = time.monotonic() + self.idle_seconds
-        self._call(client, partial(self._receive, client), raw)
+        self._call(client, partial(self._begin, client), raw)
 
     def _evict(self) -> None:
         waiting = [client for client in self.clients.values() if not client.in_thread]
@@ -132,6 +142,32 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self._drop(client)
 
     # --- A request comes in --------------------------------------------------------------------------------
+
+    def _begin(self, client: Client, raw: socket.socket) -> None:
+        """Something comes on an idle connection. Where a thread is free it takes what is there, and answers at once if
+        that is a whole request: the loop, through which everything goes, has less to do. It never waits for more.
+        """
+        if client.buffer or self.busy >= self.cfg.threads:
+            self._receive(client, raw)
+        else:
+            self._hand_over(client, self.tpool, self._take)
+
+    def _take(self, client: Client) -> "bool | Read":
+        """In a thread: as above."""
+        try:
+            data = client.raw.recv(_RECEIVE)
+        except BlockingIOError:
+            return Read.NOTHING
+        if not data:
+            return Read.END
+        client.buffer += data
+        if client.frame.look(client.buffer) is not State.COMPLETE:
+            return Read.PART
+        path = client.frame.path(client.buffer)
+        if path in self.lanes or path in self.long_paths:
+            return Read.PART
+        client.outlet = Outlet(client.raw, time.monotonic())
+        return self._serve(client, Collected(client.take_request(client.frame.end)))
 
     def _receive(self, client: Client, raw: socket.socket) -> None:
         try:
@@ -174,14 +210,12 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _await_bytes(self, client: Client) -> None:
         if not client.watched:
-            self._watch(client, selectors.EVENT_READ, partial(self._receive, client))
+            self._watch(client, selectors.EVENT_READ, partial(self._begin, client))
 
     def _collected(self) -> int:
         return sum(len(client.buffer) for client in self.clients.values())
 
     def _answer(self, client: Client, end: int) -> None:
-        self._watch(client, 0, None)
-        client.in_thread = True
         frame, path = client.frame, client.frame.path(client.buffer)
         client.outlet = Outlet(client.raw, time.monotonic())
         data = client.take_request(end)
@@ -191,9 +225,30 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
             source, lane = Streamed(data, client.raw, self.pace), self.uploads
         elif path in self.long_paths and (frame.length or frame.chunked):
             lane = self.files
-        answered = lane.submit(self._serve, client, source)
-        done = partial(self._call, client, partial(self._answered, client))
-        answered.add_done_callback(lambda future: self.method_queue.defer(done, future))
+        self._hand_over(client, lane, self._serve, source)
+
+    def _hand_over(self, client: Client, lane: ThreadPoolExecutor, work: Callable[..., Any], *given: Any) -> None:
+        self._watch(client, 0, None)
+        client.in_thread, client.general = True, lane is self.tpool
+        self.busy += client.general
+        done = partial(self._call, client, partial(self._done, client))
+        lane.submit(work, client, *given).add_done_callback(lambda future: self.method_queue.defer(done, future))
+
+    def _done(self, client: Client, future: "Future[bool | Read]") -> None:
+        """In the loop: a thread has answered, or has taken what had come."""
+        client.in_thread = False
+        self.busy -= client.general
+        failed = future.cancelled() or future.exception() is not None
+        result = False if failed else future.result()
+        if isinstance(result, bool) and client.outlet is not None:
+            client.ends_at = self.pace.ends(time.monotonic(), client.outlet.count)
+            self._send(client, result, client.raw)
+        elif result is Read.PART:
+            self._look(client)
+        elif result is Read.NOTHING:
+            self._await_bytes(client)
+        else:
+            self._drop(client)
 
     def _serve(self, client: Client, source: Collected | Streamed) -> bool:
         """In a thread: answers one request. Whether the connection stays."""
@@ -217,12 +272,6 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         return False
 
     # --- Its answer goes out -------------------------------------------------------------------------------
-
-    def _answered(self, client: Client, future: "Future[bool]") -> None:
-        client.in_thread = False
-        keep = not future.cancelled() and future.exception() is None and future.result()
-        client.ends_at = self.pace.ends(time.monotonic(), client.sock.count)
-        self._send(client, keep, client.raw)
 
     def _send(self, client: Client, keep: bool, _raw: socket.socket) -> None:  # a callback
         try:

@@ -73,10 +73,15 @@ class Stage:
     def watch(self, seconds: float) -> Seen:
         """Probes and reads at a steady rate and writes all the time, for so long."""
         seen, ends = Seen(), time.monotonic() + seconds
-        with ThreadPoolExecutor(64) as pool:
-            started = [pool.submit(self._write_on, number, ends, seen) for number in range(WRITERS)]
-            started.append(pool.submit(self._steadily, PROBES_A_SECOND, ends, pool, self._probe, seen))
-            started.append(pool.submit(self._steadily, READS_A_SECOND, ends, pool, self._read, seen))
+        # Each kind has threads of its own here, so that one that hangs does not make another look slow.
+        with (
+            ThreadPoolExecutor(WRITERS) as writers,
+            ThreadPoolExecutor(65) as readers,
+            ThreadPoolExecutor(17) as probes,
+        ):
+            started = [writers.submit(self._write_on, number, ends, seen) for number in range(WRITERS)]
+            started.append(probes.submit(self._steadily, PROBES_A_SECOND, ends, probes, self._probe, seen))
+            started.append(readers.submit(self._steadily, READS_A_SECOND, ends, readers, self._read, seen))
             for each in started:
                 each.result()
         return seen
