@@ -6,5 +6,10 @@ class AccountsConfig(AppConfig):
     verbose_name = "Tenants and access"
 
     def ready(self) -> None:
-        from accounts import checks, quota_webhooks  # noqa: F401, PLC0415  # registers checks; subscribes
+        from django.db.models.signals import post_migrate  # noqa: PLC0415
+
+        from accounts import checks, quota_webhooks, roles  # noqa: F401, PLC0415  # registers checks; subscribes
         from accounts.api import schema  # noqa: F401, PLC0415  # registers the security scheme
+        from accounts.audit import logins  # noqa: F401, PLC0415  # subscribes
+
+        post_migrate.connect(roles.after_migrate, dispatch_uid="staff_roles")

@@ -13,6 +13,7 @@ from drf_spectacular.views import (
     SpectacularSwaggerSplitView,
 )
 
+from accounts.admin import second_factor
 from accounts.api.v1.keys import jwks_document
 from accounts.api.v1.metadata import metadata_document
 from core import health, problem_pages
@@ -20,6 +21,7 @@ from core.address_limits import limited
 from core.exposition import metrics
 
 public = limited("public")
+login_limited = limited("admin_login", methods=frozenset({"POST"}))
 # Redoc's search runs in a worker made from its own text, and its bundle brings two styles before it knows the nonce.
 redoc_styles = [
     "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
@@ -47,7 +49,11 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     # In front of the admin's own, which is the same view and what its links are made from.
-    path("admin/login/", limited("admin_login", methods=frozenset({"POST"}))(admin.site.login), name="admin-login"),
+    path("admin/login/", login_limited(admin.site.login), name="admin-login"),
+    path("admin/second-factor/", login_limited(second_factor.give), name="second-factor"),
+    path("admin/second-factor/enrol/", login_limited(second_factor.enrol), name="second-factor-enrol"),
+    path("admin/second-factor/codes/", second_factor.codes, name="second-factor-codes"),
+    path("admin/second-factor/step-up/", login_limited(second_factor.step_up), name="step-up"),
     path("admin/", admin.site.urls),
     path(
         "",

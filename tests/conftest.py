@@ -19,7 +19,7 @@ from tests.size import LONG
 # The first process names the run; those that it starts inherit the name.
 TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
 # What migrations fill.
-MIGRATED = ("django_migrations", "django_content_type", "auth_permission")
+MIGRATED = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 pytest_plugins = ["tests.fakes.openai_fixture"]
 
 

@@ -1,3 +1,3 @@
-from accounts.admin import audit_log, clients, keys, retention, staff, tenants, tokens, webhooks
+from accounts.admin import audit_log, clients, keys, retention, second_factor, staff, tenants, tokens, webhooks
 
-__all__ = ["audit_log", "clients", "keys", "retention", "staff", "tenants", "tokens", "webhooks"]
+__all__ = ["audit_log", "clients", "keys", "retention", "second_factor", "staff", "tenants", "tokens", "webhooks"]

@@ -11,6 +11,7 @@ from accounts import access, clients, power
 from accounts.admin.actions import staff_action
 from accounts.admin.base import TenantAdmin
 from accounts.admin.secret_page import Issued
+from accounts.admin.step_up import StepUpToAdd
 from accounts.models import ApiClient
 from accounts.permissions import SCOPES
 from core import clock
@@ -46,7 +47,7 @@ class ApiClientForm(forms.ModelForm):
 
 
 @admin.register(ApiClient)
-class ApiClientAdmin(TenantAdmin):
+class ApiClientAdmin(StepUpToAdd, TenantAdmin):
     """Machine credentials of tenants."""
 
     form = ApiClientForm

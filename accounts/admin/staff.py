@@ -7,10 +7,12 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts import power
+from accounts import lockout, power, second_factor
+from accounts.admin.actions import staff_action
 from accounts.admin.base import DeploymentAdmin, StaffPage, is_confined
 from accounts.models import User
 
@@ -62,17 +64,21 @@ class StaffAdmin(StaffPage, UserAdmin):
     """Django's own page, with the tenant to which somebody is confined."""
 
     form = StaffForm
-    list_display = ["username", "email", "tenant", "is_active", "is_staff", "is_superuser", "last_login"]
+    list_display = [
+        "username", "email", "tenant", "is_active", "is_staff", "is_superuser", "second_factor", "last_login",
+    ]  # fmt: skip
+    actions = ["reset_second_factor", "unlock"]
     list_filter = ["is_active", "is_superuser"]
     list_select_related = ["tenant"]
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Tenant", {"fields": ["tenant"]}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Confined staff see the staff of their own tenant, and nobody whose power goes beyond theirs."""
-        people = super().get_queryset(request)
-        if not is_confined(request):
-            return people
-        return people.filter(tenant_id=request.user.tenant_id, is_superuser=False)  # type: ignore[union-attr]
+        apps = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        people: QuerySet[User] = super().get_queryset(request).annotate(has_app=Exists(apps))
+        if is_confined(request):
+            people = people.filter(tenant_id=getattr(request.user, "tenant_id", None), is_superuser=False)
+        return people
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form knows who fills it in."""
@@ -102,3 +108,33 @@ class StaffAdmin(StaffPage, UserAdmin):
         if is_confined(request):
             obj.tenant_id = request.user.tenant_id  # type: ignore[union-attr]
         super().save_model(request, obj, form, change)
+
+    @admin.display(description="Second factor", boolean=True, ordering="has_app")
+    def second_factor(self, user: User) -> bool:
+        """Whether they use an app."""
+        return bool(getattr(user, "has_app", False))
+
+    @staff_action(
+        description="Reset the second factor (its device is lost)",
+        consequence="They log in with their password alone until they set up a new device, which STAFF_TOTP may demand "
+        "at the next log-in. Make sure, by another way than mail, that it is they who ask.",
+        secret=True,
+    )
+    def reset_second_factor(self, request: HttpRequest, user: User) -> str:
+        """Takes the device and the recovery codes away."""
+        _require_cover(request, user)
+        return f"{user}: {second_factor.reset(user)} device removed."
+
+    @staff_action(
+        description="Unlock (forget failed log-ins)",
+        consequence="The account may be tried again at once, also by whoever was guessing its password.",
+    )
+    def unlock(self, request: HttpRequest, user: User) -> str:
+        """Ends the wait."""
+        _require_cover(request, user)
+        return f"{user}: {lockout.unlock(user.get_username())} failures forgotten."
+
+
+def _require_cover(request: HttpRequest, user: User) -> None:
+    if not power.covers(request.user, user):
+        raise power.MoreRights("This account has more rights than you.")

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
 from accounts.admin.secret_page import Issued
+from accounts.admin.step_up import StepUpToAdd
 from accounts.models import Tenant
 from core import clock
 from core.queue import enqueue
@@ -74,7 +75,7 @@ class TenantNames(admin.ModelAdmin):
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(TenantNames, TenantAdmin):
+class WebhookEndpointAdmin(StepUpToAdd, TenantNames, TenantAdmin):
     """Addresses that hear of events. The secret is shown once, when it is made or rotated."""
 
     form = WebhookForm

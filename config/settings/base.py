@@ -88,6 +88,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
     "core",
     "accounts",
     "recommendations",
@@ -104,9 +108,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.staff_access.StaffAccessMiddleware",
     "accounts.middleware.AdminScopeMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 # The first must answer though everything else hangs: the web server keeps a thread for it (core.web_server).
@@ -129,6 +136,31 @@ PROBLEM_CODES = [
 READINESS = {"tenants": "accounts.directory.check_ready"}
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
+# --- Staff: log-in, sessions, second factor, audit log ----------------------------------------------------
+AUTHENTICATION_BACKENDS = ["accounts.lockout.Backend", "django.contrib.auth.backends.ModelBackend"]
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
+# A browser takes such a name only over TLS, for every path, and from this very host: no subdomain can set it.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-docent-session", "__Host-docent-csrf"
+SESSION_COOKIE_AGE = env.integer("STAFF_SESSION_SECONDS", 28_800, minimum=300, maximum=86_400)
+STAFF_IDLE_SECONDS = env.integer("STAFF_IDLE_SECONDS", 3600, minimum=60, maximum=86_400)
+STAFF_STEP_UP_SECONDS = env.integer("STAFF_STEP_UP_SECONDS", 600, minimum=0, maximum=86_400)
+STAFF_TOTP = env.choice("STAFF_TOTP", "all", ("off", "superusers", "all"))
+OTP_TOTP_ISSUER = "Docent"
+AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, minimum=90)
+# Failed log-ins: of an account from one address, and from all of them but those that its owner is known by.
+STAFF_ACCOUNT_FAILURES = env.integer("STAFF_ACCOUNT_FAILURES", 20, minimum=5)
+AXES_FAILURE_LIMIT = env.integer("STAFF_ADDRESS_FAILURES", 5, minimum=2)
+AXES_COOLOFF_TIME = timedelta(seconds=env.integer("STAFF_LOCKOUT_SECONDS", 900, minimum=60, maximum=86_400))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_HANDLER = "accounts.lockout.Handler"
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
+AXES_USERNAME_CALLABLE = "accounts.lockout.username"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.refused"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # not in a cookie
 TEMPLATES = [

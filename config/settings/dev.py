@@ -20,6 +20,8 @@ SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "docent-session", "docent-csrf"  # the prefix of base is for TLS only
+STAFF_TOTP = env.choice("STAFF_TOTP", "off", ("off", "superusers", "all"))
 WEBHOOK_ALLOW_LOCAL = env.flag("WEBHOOK_ALLOW_LOCAL", default=True)
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=True)
 

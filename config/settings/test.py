@@ -21,6 +21,7 @@ JWT_PRIVATE_KEY = base.JWT_PRIVATE_KEY or (
 )
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 SECURE_SSL_REDIRECT = False
+STAFF_TOTP = "off"
 WEBHOOK_ALLOW_LOCAL = True  # receivers of tests listen on the loopback address
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=True)
 # Each test starts from one address, and many in the same minute.

@@ -4,7 +4,8 @@ from typing import Any
 
 from celery import shared_task
 
-from accounts import jobs, key_ring, token_retention
+from accounts import jobs, key_ring, lockout, token_retention
+from accounts.audit import retention as audit_retention
 from core import clock
 
 
@@ -17,4 +18,7 @@ def tend_keys(**_: Any) -> None:
 @shared_task(name=jobs.PURGE_TOKENS)
 def purge_tokens(**_: Any) -> None:
     """Deletes what has expired."""
-    token_retention.purge(now=clock.now())
+    now = clock.now()
+    token_retention.purge(now=now)
+    audit_retention.purge(now=now)
+    lockout.purge(now=now)

@@ -1,0 +1,58 @@
+"""Log-ins, failed ones, lock-outs and log-outs of staff, as entries. Connected by AccountsConfig.ready."""
+
+from typing import Any
+
+from axes.signals import user_locked_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from accounts import second_factor, staff_sessions
+from accounts.audit.actors import of_request
+from accounts.audit.record import Target, record
+from accounts.models import AuditEntry, User
+from core import clock
+
+
+@receiver(user_logged_in, dispatch_uid="audit_logged_in")
+def _logged_in(request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
+    if request is None or not isinstance(user, User):
+        return
+    now = clock.now()
+    staff_sessions.begin(request, now=now)
+    if second_factor.device_of(user) is None:
+        staff_sessions.prove(request, now=now)
+    _note(request, user, "logged_in")
+
+
+@receiver(user_logged_out, dispatch_uid="audit_logged_out")
+def _logged_out(request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
+    if request is not None and isinstance(user, User):
+        _note(request, user, "logged_out")
+
+
+@receiver(user_login_failed, dispatch_uid="audit_log_in_failed")
+def _failed(request: HttpRequest | None = None, credentials: Any = None, **_: Any) -> None:
+    """Of accounts that there are: anybody may type any name, and as often as they like."""
+    if request is not None and not getattr(request, "axes_locked_out", False):
+        user = _named(credentials)
+        if user is not None:
+            _note(request, user, "log_in_failed", outcome=AuditEntry.Outcome.REFUSED)
+
+
+@receiver(user_locked_out, dispatch_uid="audit_locked_out")
+def _locked_out(request: HttpRequest | None = None, username: Any = None, **_: Any) -> None:
+    """Once: attempts that are refused because of it are no news."""
+    if request is not None and getattr(request, "axes_failures_since_start", None) is not None:
+        user = _named({"username": username})
+        if user is not None:
+            _note(request, user, "locked_out", outcome=AuditEntry.Outcome.REFUSED)
+
+
+def _named(credentials: Any) -> User | None:
+    name = str((credentials or {}).get("username") or "")
+    return User.objects.filter(username=name).first() if name and "\0" not in name else None
+
+
+def _note(request: HttpRequest, user: User, action: str, outcome: str = AuditEntry.Outcome.DONE) -> None:
+    record(actor=of_request(request, user), action=action, now=clock.now(), target=Target.of(user), outcome=outcome)
