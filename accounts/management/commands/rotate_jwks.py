@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from accounts import key_ring
+from accounts import audit, key_ring
+from accounts.audit import Target
 from accounts.key_ring import RotationPending
 from accounts.models import SigningKey
 from accounts.sealing import CannotOpen
@@ -28,6 +30,7 @@ class Command(BaseCommand):
             help="A key is in wrong hands: a new one signs in 10 seconds, and all tokens until then are refused.",
         )
         what.add_argument("--reseal", action="store_true", help="Seal the keys with the first of KEY_ENCRYPTION_KEYS.")
+        parser.add_argument("--reason", default="", help="Why; kept in the audit log.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One domain call, then the ring."""
@@ -48,12 +51,29 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any], now: datetime) -> None:
         if options["show"]:
             return
+        with transaction.atomic():
+            self._note(self._change(options, now), options, now)
+
+    def _change(self, options: dict[str, Any], now: datetime) -> str:
+        """Does it, and says what was done; nothing where nothing was due."""
         if options["reseal"]:
             self.stdout.write(f"{key_ring.reseal()} sealed anew.")
-        elif options["compromised"]:
+            return "reseal"
+        if options["compromised"]:
             key_ring.replace_compromised(now=now)
-        elif options["if_due"]:
-            key_ring.tend(now=now)
-        else:
-            key_ring.read()  # a ring that was never used is begun before it is rotated
-            key_ring.rotate(now=now)
+            return "replace_compromised"
+        if options["if_due"]:
+            return "rotate" if key_ring.tend(now=now) else ""
+        key_ring.read()  # a ring that was never used is begun before it is rotated
+        key_ring.rotate(now=now)
+        return "rotate"
+
+    def _note(self, action: str, options: dict[str, Any], now: datetime) -> None:
+        if action:
+            audit.record(
+                actor=audit.of_command("rotate_jwks"),
+                action=action,
+                now=now,
+                target=Target("accounts.signingkey"),
+                reason=options["reason"],
+            )

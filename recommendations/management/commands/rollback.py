@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import scope
+from accounts import audit, scope
+from accounts.audit import Target
 from accounts.models import Tenant
 from core import clock
 from core.errors import ServiceError
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         """The tenant, and to which."""
         parser.add_argument("--tenant", required=True, metavar="SLUG")
         parser.add_argument("--artefact", type=int, metavar="NUMBER", help="default: the one before the active one")
+        parser.add_argument("--reason", default="", help="why; kept in the audit log")
         parser.add_argument("--list", action="store_true", help="only show which there are")
 
     def handle(self, *, tenant: str, artefact: int | None, **options: Any) -> None:
@@ -36,10 +38,19 @@ class Command(BaseCommand):
         if options["list"]:
             self._list(tenant_id)
             return
+        now = clock.now()
         try:
-            build = rollback.roll_back(tenant_id=tenant_id, artefact_id=artefact, now=clock.now())
+            build = rollback.roll_back(tenant_id=tenant_id, artefact_id=artefact, now=now)
         except ServiceError as error:
             raise CommandError(error.detail) from error
+        audit.record(
+            actor=audit.of_command("rollback"),
+            action="serve_again",
+            now=now,
+            target=Target("recommendations.artefact", str(build.artefact_id), f"#{build.artefact_id}", tenant_id),
+            reason=options.get("reason", ""),
+            note=f"build #{build.pk}",
+        )
         self.stdout.write(f"Build #{build.pk} of {tenant} makes all lists with artefact #{build.artefact_id}.")
 
     def _list(self, tenant_id: int) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from accounts import audit, directory, scope
@@ -328,3 +329,14 @@ class TestTheLog:
 
         assert root.post(page(AuditEntry, name, *args), {"actor": "x", "post": "yes"}).status_code == 403
         assert b"delete_selected" not in root.get(page(AuditEntry, "changelist")).content
+
+
+class TestCommands:
+    @pytest.mark.parametrize(
+        ("options", "action"), [({}, "rotate"), ({"compromised": True}, "replace_compromised"), ({"show": True}, None)]
+    )
+    def test_of_signing_keys_are_told(self, db, capsys, options, action):
+        call_command("rotate_jwks", reason=REASON, **options)
+
+        told = [(entry.action, entry.via, entry.reason) for entry in entries()]
+        assert told == ([(action, "command", REASON)] if action else [])
