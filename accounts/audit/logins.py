@@ -34,7 +34,7 @@ def _logged_out(request: HttpRequest | None = None, user: Any = None, **_: Any) 
 @receiver(user_login_failed, dispatch_uid="audit_log_in_failed")
 def _failed(request: HttpRequest | None = None, credentials: Any = None, **_: Any) -> None:
     """Of accounts that there are: anybody may type any name, and as often as they like."""
-    if request is not None and not getattr(request, "axes_locked_out", False):
+    if request is not None and not (getattr(request, "axes_locked_out", False) and not _counted(request)):
         user = _named(credentials)
         if user is not None:
             _note(request, user, "log_in_failed", outcome=AuditEntry.Outcome.REFUSED)
@@ -43,10 +43,15 @@ def _failed(request: HttpRequest | None = None, credentials: Any = None, **_: An
 @receiver(user_locked_out, dispatch_uid="audit_locked_out")
 def _locked_out(request: HttpRequest | None = None, username: Any = None, **_: Any) -> None:
     """Once: attempts that are refused because of it are no news."""
-    if request is not None and getattr(request, "axes_failures_since_start", None) is not None:
+    if request is not None and _counted(request):
         user = _named({"username": username})
         if user is not None:
             _note(request, user, "locked_out", outcome=AuditEntry.Outcome.REFUSED)
+
+
+def _counted(request: HttpRequest) -> bool:
+    """Whether a password was looked at: what is refused because of a lock is not counted."""
+    return getattr(request, "axes_failures_since_start", None) is not None
 
 
 def _named(credentials: Any) -> User | None:

@@ -64,7 +64,10 @@ class TestWho:
         settings.STAFF_TOTP = "off"
         _, browser, _, _ = enrolled
 
-        assert browser.get("/admin/accounts/tenant/?q=a")["Location"] == f"{GIVE}?next=/admin/accounts/tenant/%3Fq%3Da"
+        assert (
+            browser.get("/admin/accounts/tenant/?q=a")["Location"]
+            == f"{GIVE}?next=%2Fadmin%2Faccounts%2Ftenant%2F%3Fq%3Da"
+        )
 
     def test_production_demands_it(self):
         from config.settings import base
@@ -87,7 +90,7 @@ class TestSettingUp:
             done = browser.post(ENROL, {"code": code(TOTPDevice.objects.get())})
 
         assert second_factor.device_of(user) is not None
-        codes = re.findall(r"^\S*?((?:[a-z2-7]{4}-){3}[a-z2-7]{4})$", done.content.decode(), re.MULTILINE)
+        codes = re.findall(r"(?:[a-z2-7]{4}-){3}[a-z2-7]{4}", done.content.decode())
         assert len(codes) == second_factor.CODES
         assert "no-store" in done["Cache-Control"]
         assert browser.get("/admin/").status_code == 200

@@ -8,7 +8,6 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from accounts import audit, lockout, roles, scope, second_factor
 from accounts.audit import Target
@@ -49,7 +48,7 @@ class Command(BaseCommand):
             "unlock": self._unlock,
             "roles": self._roles,
         }[verb]
-        with transaction.atomic():
+        with scope.all_tenants("manage.py staff"):
             do(**options)
 
     def _create(self, *, name: str, role: str, tenant: str | None, email: str, **options: Any) -> None:
@@ -124,8 +123,7 @@ class Command(BaseCommand):
 
 
 def _staff() -> list[User]:
-    with scope.all_tenants("manage.py staff list"):
-        return list(User.objects.filter(is_staff=True).select_related("tenant").prefetch_related("groups"))
+    return list(User.objects.filter(is_staff=True).select_related("tenant").prefetch_related("groups"))
 
 
 def _user(name: str) -> User:
@@ -147,8 +145,7 @@ def _role(name: str) -> Group:
 def _tenant(slug: str | None) -> Tenant | None:
     if slug is None:
         return None
-    with scope.all_tenants("manage.py staff create"):
-        found = Tenant.objects.filter(slug=slug).first()
+    found = Tenant.objects.filter(slug=slug).first()
     if found is None:
         raise CommandError(f"There is no tenant {slug!r}. Its slug is shown in the admin.")
     return found
