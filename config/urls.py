@@ -54,6 +54,7 @@ urlpatterns = [
     path("admin/second-factor/enrol/", login_limited(second_factor.enrol), name="second-factor-enrol"),
     path("admin/second-factor/codes/", second_factor.codes, name="second-factor-codes"),
     path("admin/second-factor/step-up/", login_limited(second_factor.step_up), name="step-up"),
+    path("admin/password_change/", second_factor.own_password),
     path("admin/", admin.site.urls),
     path(
         "",

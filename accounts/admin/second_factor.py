@@ -108,6 +108,14 @@ def codes(request: HttpRequest) -> HttpResponse:
     return _page(request, "recovery_codes.html", "Recovery codes", codes=fresh)
 
 
+def own_password(request: HttpRequest) -> HttpResponse:
+    """Django's page for one's own password, which asks for the old one, with an entry."""
+    response: HttpResponse = admin.site.admin_view(admin.site.password_change, cacheable=True)(request)
+    if request.method == "POST" and response.status_code == 302 and request.user.is_authenticated:
+        _note(request, "own_password_changed")
+    return response
+
+
 @_own
 def step_up(request: HttpRequest) -> HttpResponse:
     """Asks for the password or a code anew, on the way to something that shows a secret."""

@@ -50,6 +50,19 @@ def test_a_log_in_without_a_destination_leads_to_the_admin(cast):
     assert (response.status_code, response["Location"]) == (302, "/admin/")
 
 
+def test_changing_one_s_own_password_is_told(cast):
+    _, browser = staff("kim")
+    new = {"new_password1": "another-long-one-1", "new_password2": "another-long-one-1"}
+    assert browser.post("/admin/password_change/", {"old_password": "wrong", **new}).status_code == 200
+    assert entries(action="own_password_changed") == []
+
+    assert browser.post("/admin/password_change/", {"old_password": PASSWORD, **new}).status_code == 302
+
+    (entry,) = entries(action="own_password_changed")
+    assert (entry.actor, entry.target) == ("kim", "kim")
+    assert "another-long" not in str(entry.__dict__)
+
+
 def test_production_s_cookies_are_bound_to_the_host_and_to_tls():
     from config.settings import base
 
