@@ -77,7 +77,8 @@ class StaffAdmin(StaffPage, UserAdmin):
         apps = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
         people: QuerySet[User] = super().get_queryset(request).annotate(has_app=Exists(apps))
         if is_confined(request):
-            people = people.filter(tenant_id=getattr(request.user, "tenant_id", None), is_superuser=False)
+            own: Any = request.user
+            people = people.filter(tenant_id=own.tenant_id, is_superuser=False)
         return people
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
