@@ -219,5 +219,5 @@ class TestOverview:
             client = _login()
 
             assert "AI is off" not in client.get(URL).content.decode()
-            assert client.post(URL, {"action": "open"}).status_code == 302
+            assert client.post(URL, OPEN).status_code == 302
         assert observed_breaker(CONFIG).state().mode == "open"
