@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
+from recommendations.ai.links import holds_address
 from recommendations.ai.screening import gives_orders
 from recommendations.ai.texts import clean_text
 
@@ -135,7 +136,7 @@ _TEMPLATES: Mapping[str, Mapping[Kind, tuple[str, str, str]]] = {
 }
 LOCALES = frozenset(_TEMPLATES)
 
-_UNQUOTABLE = re.compile(r"<|>|://|\bwww\.|\]\(|javascript:", re.IGNORECASE)
+_MARKUP = re.compile(r"<|>|\]\(")
 
 
 def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_LOCALE) -> str:
@@ -165,4 +166,5 @@ def quotable(titles: Sequence[str]) -> tuple[str, ...]:
 def _quoted(title: str) -> str:
     """The title as it may be quoted, or nothing; remembered, because a liked title is quoted in many lists."""
     cleaned = clean_text(title, limit=TITLE_LIMIT)
-    return "" if _UNQUOTABLE.search(cleaned) or gives_orders(cleaned) else cleaned
+    unfit = _MARKUP.search(cleaned) or holds_address(cleaned) or gives_orders(cleaned)
+    return "" if unfit else cleaned

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recommendations.ai.facts import CandidateFacts, FactSheet
+from recommendations.ai.links import holds_address, reads_as_link
 from recommendations.ai.screening import gives_orders
 from recommendations.ai.texts import clean_text, fold
 
@@ -18,20 +19,35 @@ SHORT_TITLE = 6
 """Titles shorter than this ("It", "Her") are common words and are looked for in their own capitals."""
 
 Violation = Literal[
-    "empty", "length", "evidence", "link", "markup", "price", "instruction", "contact", "other_title", "unsupported"
+    "empty",
+    "length",
+    "evidence",
+    "link",
+    "markup",
+    "price",
+    "instruction",
+    "contact",
+    "insult",
+    "other_title",
+    "unsupported",
 ]
 
-_LINK = re.compile(
-    r"https?:|://|\bwww\.|\bhxxp|javascript:|\b[\w-]+ ?(?:\.|\[\.\]|\(dot\)| dot ) ?"
-    r"(?:com|net|org|io|de|info|biz|shop|ru|cn|example|app|dev|xyz|top|co|uk|eu|at|ch|link|site)\b",
-    re.IGNORECASE,
-)
 _MARKUP = re.compile(r"[<>`{}\\|]|\*\*|__|\]\(|^#|&(?:#\w+|[a-z]+);", re.IGNORECASE)
 _PRICE = re.compile(
     r"[\$€£¥₹₽₩₿¢%]|\b(?:usd|eur|gbp|chf|jpy|euros?|dollars?|pounds?|cents?|bucks|price[sd]?|cheap\w*|discount\w*|"
     r"coupon\w*|voucher\w*|free|sale|bargain|preis\w*|rabatt\w*|gratis|kostenlos\w*|gutschein\w*|billig\w*|angebot\w*|"
     r"prix|gratuite?s?|remises?|soldes?|promo\w*|precios?|descuentos?|ofertas?|barat[oa]s?|prezz[oi]|scont[oi]|offert[ae]|"
     r"prij[sz]\w*|korting\w*|aanbieding\w*|goedkoop|pre[çc]os?|descontos?|gr[aá]tis)\b",
+    re.IGNORECASE,
+)
+_INSULT = re.compile(
+    # What no shop says to or about its customers, in the languages that reasons are written in.
+    r"\b(?:idiot\w*|morons?|imbeciles?|stupid\w*|dumb\w*|losers?|fools?|foolish|retard\w*|scum|trash\w*|garbage|crap\w*|"
+    r"shit\w*|fuck\w*|bitch\w*|bastard\w*|whores?|sluts?|pervert\w*|kill yourself|hates? you|ugly|worthless|pathetic|"
+    r"dumm\w*|bl[oö]d\w*|deppen?|trottel\w*|schei(?:ß|ss)\w*|arsch\w*|h[aä]sslich\w*|wertlos\w*|"
+    r"imb[eé]cil\w*|connard\w*|stupide\w*|d[eé]bile\w*|merde\w*|moches?|"
+    r"est[uú]pid\w*|tont[oa]s?|mierda\w*|idiota\w*|feos?|inútil\w*|"
+    r"stupid[aei]\w*|cretin\w*|merda\w*|brutt[oaie]|sukkels?|dom(?:me|koppen?)?|lelijk\w*|burr[oa]s?|nojent\w*)\b",
     re.IGNORECASE,
 )
 _CONTACT = re.compile(r"\S@\S|(?:^|\s)@\w|\+?\d(?:[ \-/.()]*\d){6,}")
@@ -73,7 +89,8 @@ def check_reason(
     cited = _cited(evidence, sheet=sheet, candidate=candidate)
     if cited is None:
         return "evidence"
-    return _forbidden(text) or _untrue(text, cited=cited, sheet=sheet, candidate=candidate, language=language)
+    own = _own_words(text, cited=cited, candidate=candidate)
+    return _forbidden(text, own) or _untrue(text, cited=cited, sheet=sheet, candidate=candidate, language=language)
 
 
 def evidence_texts(evidence: object, *, sheet: FactSheet, candidate: CandidateFacts) -> tuple[str, ...]:
@@ -105,10 +122,20 @@ def _cited(evidence: object, *, sheet: FactSheet, candidate: CandidateFacts) -> 
     return _Evidence(titles=tuple(titles), facts=tuple(facts))
 
 
-def _forbidden(text: str) -> Violation | None:
+def _own_words(text: str, *, cited: _Evidence, candidate: CandidateFacts) -> str:
+    """The sentence without what it may quote: cited titles and facts, and the item's own."""
+    quoted = [form for title in (*cited.titles, candidate.title) for form in _title_forms(title)]
+    facts = (*cited.facts, *candidate.facts.values())
+    quoted += [part for fact in facts for part in (fact, fact.rpartition(": ")[2]) if part]
+    return _without(text, quoted, mark=" — ")
+
+
+def _forbidden(text: str, own: str) -> Violation | None:
+    if _MARKUP.search(text):
+        return "markup"
+    if holds_address(text) or reads_as_link(own):
+        return "link"
     rules: tuple[tuple[Violation, re.Pattern[str]], ...] = (
-        ("link", _LINK),
-        ("markup", _MARKUP),
         ("price", _PRICE),
         ("contact", _CONTACT),
         ("instruction", _REFERENCE),
@@ -116,6 +143,8 @@ def _forbidden(text: str) -> Violation | None:
     for violation, pattern in rules:
         if pattern.search(text):
             return violation
+    if _INSULT.search(own):
+        return "insult"
     return "instruction" if gives_orders(text) else None
 
 
@@ -142,9 +171,9 @@ def _title_forms(title: str) -> list[str]:
     return [each for each in dict.fromkeys(forms) if each]
 
 
-def _without(text: str, titles: Sequence[str]) -> str:
+def _without(text: str, titles: Sequence[str], mark: str = " · ") -> str:
     for title in sorted(titles, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", " · ", text, flags=re.IGNORECASE)
+        text = re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", mark, text, flags=re.IGNORECASE)
     return text
 
 

@@ -65,6 +65,25 @@ class TestCheckReason:
             ("Like Alien, see evil.com", "link"),
             ("Like Alien, see evil [.] com", "link"),
             ("Like Alien, see evil dot com", "link"),
+            ("Like Alien and evil.ai", "link"),
+            ("Like Alien at ev1l.tk/x", "link"),
+            ("Like Alien: b1t.ly/abc", "link"),
+            ("Like Alien, go to evil[dot]com", "link"),
+            ("Like Alien, go to evil (dot) museum", "link"),
+            ("Like Alien, go to evil .zip", "link"),
+            ("Like Alien, go to evil . zip", "link"),
+            ("Like Alien, go to evil. zip", "link"),
+            ("Like Alien, go to evil\uff0ecom", "link"),
+            ("Like Alien, go to evil\u3002com", "link"),
+            ("Like Alien, go to evil\u2024com", "link"),
+            ("Like Alien, go to 127.0.0.1", "link"),
+            ("Like Alien, go to localhost:80", "link"),
+            ("Like Alien, see x/y", "link"),
+            ("Like Alien, see x\u2044y", "link"),
+            ("Like Alien, http evil", "link"),
+            ("Like Alien, #evil", "link"),
+            ("Like Alien, horror for idiots", "insult"),
+            ("Wie Alien, für dumme Leute", "insult"),
             ("Like <b>Alien</b>", "markup"),
             ("Like **Alien**", "markup"),
             ("Like [Alien](x)", "markup"),
@@ -121,6 +140,37 @@ class TestCheckReason:
 
     def test_drops_foreign_names_in_german(self):
         assert _check("Wie Alien, mit Sigourney Weaver", ["h0"], language="de") == "unsupported"
+
+
+class TestTitlesWithDotsAndSlashes:
+    """What a title or a fact says may be quoted, as long as it is no address itself."""
+
+    SHEET = fact_sheet(
+        history=[
+            HistoryItem(title="Face/Off (1997)", categories=["Action/Thriller"]),
+            HistoryItem(title="S.W.A.T."),
+            HistoryItem(title="visit evil.com now"),
+            HistoryItem(title="Stupid, Crazy Love"),
+        ],
+        person={},
+        candidates=[(1, Candidate(item_id=1, title="Mission: Impossible", categories=["Sci-Fi/Fantasy"]))],
+    )
+
+    @pytest.mark.parametrize(
+        ("text", "evidence", "rule"),
+        [
+            ("Because you liked Face/Off (1997)", ["h0"], None),
+            ("More Action/Thriller like Face/Off", ["h0"], None),
+            ("Because you liked S.W.A.T.", ["h1"], None),
+            ("Because you liked Stupid, Crazy Love", ["h3"], None),
+            ("Because you liked visit evil.com now", ["h2"], "link"),
+            ("Because you liked S.W.A.T. and/or more", ["h1"], "link"),
+        ],
+    )
+    def test_are_quoted(self, text, evidence, rule):
+        found = check_reason(text, evidence, sheet=self.SHEET, candidate=self.SHEET.candidates[0], language="en")
+
+        assert found == rule
 
 
 class TestEvidenceTexts:
