@@ -136,6 +136,7 @@ class AICallAdmin(ReadOnlyTenantAdmin):
         "cost",
         "latency_ms",
         "simulated",
+        "detail",
     ]
     list_filter = ["outcome", "purpose", "model", "prompt_version", "simulated"]
     date_hierarchy = "day"

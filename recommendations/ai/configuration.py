@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.ai.amounts import BudgetLimits
 from recommendations.ai.breaker_rules import BreakerPolicy
+from recommendations.ai.dialect import DIALECTS, OUTPUTS, Dialect, Output, dialect_of
 from recommendations.ai.gate_policy import GatePolicy
 from recommendations.ai.limit_settings import breaker_policy, budget_limits, gate_policy, price_table, vendor_limits
 from recommendations.ai.prices import PriceTable, shipped_table
@@ -32,6 +33,10 @@ class AIConfiguration:
     """Total time one call may take: connecting, waiting, reading and retries together."""
     max_output_tokens: int = 2048
     """Hard bound on what one answer may cost, reasoning tokens included."""
+    dialect: Dialect | None = None
+    """Which fields the server takes; None: as its host says."""
+    output: Output = "json_schema"
+    """How the server is held to the answer's form."""
     reasoning_effort: str = ""
     """Sent as it is where set ("minimal", "low"); models that do not reason refuse it, so it is empty by default."""
     simulated: bool = False
@@ -68,6 +73,11 @@ class AIConfiguration:
         _refuse(self.sent_days < 1, f"AI_SENT_DAYS is {self.sent_days}; set 1 or more")
         _refuse(not 0 <= self.control_percent <= 90, f"AI_CONTROL_PERCENT is {self.control_percent}; give 0 to 90")
         _refuse(self.answer_days < 0, f"AI_ANSWER_DAYS is {self.answer_days}; set 0 or more")
+        _refuse(
+            self.dialect not in (None, *DIALECTS),
+            f"OPENAI_DIALECT is {self.dialect!r}; give {' or '.join(DIALECTS)}, or leave it empty",
+        )
+        _refuse(self.output not in OUTPUTS, f"OPENAI_OUTPUT is {self.output!r}; give {', '.join(OUTPUTS)}")
         parts = urlsplit(self.base_url)
         _refuse(
             parts.scheme not in {"http", "https"} or not parts.hostname,
@@ -90,6 +100,11 @@ class AIConfiguration:
         return self.configured or self.key_in_workers
 
     @property
+    def spoken(self) -> Dialect:
+        """Name the fields that the server takes."""
+        return self.dialect or ("openai" if self.simulated else dialect_of(self.base_url))
+
+    @property
     def origin(self) -> str:
         """Name where answers come from: the provider of breaker, throttle and stored answers."""
         parts = urlsplit(self.base_url)
@@ -109,6 +124,8 @@ class AIConfiguration:
             model=settings.OPENAI_MODEL or "",
             timeout_seconds=settings.AI_TIMEOUT_SECONDS,
             max_output_tokens=settings.AI_MAX_OUTPUT_TOKENS,
+            dialect=getattr(settings, "OPENAI_DIALECT", "") or None,
+            output=getattr(settings, "OPENAI_OUTPUT", "") or "json_schema",
             reasoning_effort=getattr(settings, "OPENAI_REASONING_EFFORT", "") or "",
             simulated=settings.AI_SIMULATED,
             calls_per_build=settings.AI_CALLS_PER_BUILD,

@@ -200,8 +200,18 @@ class Gates:
             usage_reported=usage.reported,
             cost_nano_usd=price.cost(usage),
             latency_ms=round(attempt.seconds * 1000),
+            detail=attempt.error.detail[:400] if attempt.error else "",
             simulated=self.simulated,
         )
+        if attempt.error is not None:
+            _log.warning(
+                "ai_call_failed",
+                purpose=request.purpose,
+                model=self.model,
+                reason=attempt.error.reason,
+                permanent=attempt.error.permanent,
+                detail=attempt.error.detail,
+            )
         spent = Amount(tokens=usage.input_tokens + usage.output_tokens, nano_usd=call.cost_nano_usd)
         try:
             self._with.budget.settle(reservation, spent=spent, call=call)

@@ -1,76 +1,42 @@
 """Reads what an OpenAI-compatible server sends: answers, usage, refusals; trusts none of it."""
 
-import json
 import math
+import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from recommendations.ai.provider import Completion, CompletionRequest, ProviderError, Reason, Usage
+from recommendations.ai import content, vendor_errors
+from recommendations.ai.provider import Completion, CompletionRequest, ProviderError, Usage
 from recommendations.ai.token_estimate import input_bound
 
-QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-TRANSIENT_STATUSES = frozenset({408, 409, 425})
-REFUSING_STATUSES = frozenset({401, 403})
-
-
-def failure(*, status: int, code: str | None, kind: str | None, headers: Mapping[str, str]) -> ProviderError:
-    """Return the error for an HTTP status outside 2xx.
-
-    A spent quota arrives as 429 like a rate limit does, but no waiting helps: it is permanent, as are refused keys
-    and malformed requests.
-    """
-    detail = f"HTTP {status}" + (f" {code or kind}" if code or kind else "")
-    if status == 429:
-        spent = bool({code, kind} & QUOTA_CODES)
-        wait = None if spent else retry_after(headers)
-        return ProviderError("throttled", permanent=spent, retry_after=wait, detail=detail, refused=spent)
-    transient = status >= 500 or status in TRANSIENT_STATUSES
-    wait = retry_after(headers) if transient else None
-    late = status in {408, 504}
-    reason: Reason = "timeout" if late else "error"
-    return ProviderError(
-        reason,
-        permanent=not transient,
-        retry_after=wait,
-        detail=detail,
-        spend_unknown=late,
-        refused=status in REFUSING_STATUSES,
-    )
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a server asks to wait (RFC 9110, 10.2.3), or None.
-
-    The vendor's ``retry-after-ms`` is finer and wins. A date is read against the answer's own ``Date``, so that
-    clocks need not agree.
-    """
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    try:
-        then = parsedate_to_datetime(headers["retry-after"])
-        return max(0.0, (then - parsedate_to_datetime(headers["date"])).total_seconds())
-    except (KeyError, ValueError, TypeError):
-        return None
+CUT_OFF = frozenset(("length", "max_tokens"))
+REFUSAL = re.compile(
+    r"\b(?:I['’]?m sorry|I am sorry|I can(?:no|['’])t|I cannot|I(?:['’]m| am) (?:unable|not able)"
+    r"|I won['’]t|as an AI)\b",
+    re.IGNORECASE,
+)
+FILTERED = frozenset(
+    ("content_filter", "safety", "refusal", "recitation", "prohibited_content", "blocklist", "spii", "sensitive")
+)
 
 
 def read_completion(
     body: bytes, *, request: CompletionRequest, bound: int, latency_seconds: float, request_id: str
 ) -> Completion:
-    """Parse a chat completion whose content must be one JSON object.
+    """Parse a chat completion whose content must be one JSON object, wrapped or not (see `content`).
 
     Raises:
-        ProviderError: ``invalid``, with the usage where one was paid for.
+        ProviderError: ``invalid``, with the usage where one was paid for; what the vendor says where the answer is an
+        error in spite of its status.
     """
-    envelope = _json_object(body)
-    if envelope is None:
-        spent = read_usage(None, request=request, bound=bound)
-        raise ProviderError("invalid", detail="the answer is not a JSON object", usage=spent)
+    prompt = [each.content for each in request.messages]
+    envelope = vendor_errors.parse(body)
+    if not isinstance(envelope, Mapping):
+        raise _no_envelope(envelope, request=request, bound=bound)
+    if error := vendor_errors.failure_in_answer(envelope, prompt=prompt):
+        if isinstance(envelope.get("usage"), Mapping):
+            error.usage = read_usage(envelope["usage"], request=request, bound=bound)
+        raise error
     usage = read_usage(envelope.get("usage"), request=request, bound=bound)
     try:
         choice = envelope["choices"][0]
@@ -78,21 +44,35 @@ def read_completion(
         text, refusal, finish = message.get("content"), message.get("refusal"), choice.get("finish_reason")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise ProviderError("invalid", detail="the answer holds no message", usage=usage) from None
-    if refusal:
-        raise ProviderError("invalid", detail="the model refused", usage=usage)
-    if finish in {"length", "content_filter"}:
+    finish = finish.lower() if isinstance(finish, str) else ""
+    if refusal or (refusal := content.refusal_in(text)):
+        said = vendor_errors.told(str(refusal), prompt=prompt)
+        raise ProviderError("invalid", detail=f"the model refused: {said}", usage=usage)
+    if finish in FILTERED:
+        raise ProviderError("invalid", detail=f"a content filter stopped the answer ({finish})", usage=usage)
+    if finish in CUT_OFF:
         raise ProviderError("invalid", detail=f"the answer was cut off ({finish})", usage=usage)
-    content = _json_object(text)
-    if content is None:
-        raise ProviderError("invalid", detail="the content is not a JSON object", usage=usage)
+    parsed = content.json_object(text)
+    if parsed is None:
+        spoke = REFUSAL.search((content.text_of(text) or "")[:200])
+        why = "the model refused in plain words" if spoke else "the content is not a JSON object"
+        raise ProviderError("invalid", detail=why, usage=usage)
     model = envelope.get("model")
     return Completion(
-        content=content,
+        content=parsed,
         usage=usage,
         model=model if isinstance(model, str) else "",
         latency_seconds=latency_seconds,
         request_id=request_id,
     )
+
+
+def _no_envelope(body: object, *, request: CompletionRequest, bound: int) -> ProviderError:
+    if isinstance(body, str) and body.lstrip()[:1] == "<":
+        # A page of a proxy or gateway: no model was reached.
+        return ProviderError("error", detail="the answer is a web page and not JSON; is OPENAI_BASE_URL right?")
+    spent = read_usage(None, request=request, bound=bound)
+    return ProviderError("invalid", detail="the answer is not a JSON object", usage=spent)
 
 
 def read_vectors(body: bytes, *, request: CompletionRequest, dimensions: int, latency_seconds: float) -> Completion:
@@ -101,7 +81,10 @@ def read_vectors(body: bytes, *, request: CompletionRequest, dimensions: int, la
     Raises:
         ProviderError: ``invalid``, with the usage.
     """
-    envelope = _json_object(body) or {}
+    parsed = vendor_errors.parse(body)
+    envelope: Mapping[str, Any] = parsed if isinstance(parsed, Mapping) else {}
+    if error := vendor_errors.failure_in_answer(envelope, prompt=[each.content for each in request.messages]):
+        raise error
     ceiling = input_bound(request)
     used = _count(envelope.get("usage"), "prompt_tokens")
     usage = Usage(input_tokens=used) if 0 < used <= ceiling else Usage(input_tokens=ceiling, reported=False)
@@ -152,13 +135,3 @@ def _count(figures: object, name: str, *, absent: int = -1) -> int:
     if value is None:
         return absent
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
-
-
-def _json_object(text: object) -> dict[str, Any] | None:
-    if not isinstance(text, str | bytes):
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

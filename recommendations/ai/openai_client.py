@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,12 +17,15 @@ import openai
 
 from recommendations.ai.batch_api import BatchJob
 from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.dialect import body_of
 from recommendations.ai.event_loop import EventLoopThread
-from recommendations.ai.openai_answers import failure, read_completion, read_vectors
+from recommendations.ai.openai_answers import read_completion, read_vectors
 from recommendations.ai.provider import Completion, CompletionRequest, ProviderError
+from recommendations.ai.vendor_errors import failure, parse
 
 T = TypeVar("T")
 BATCH_KEY = "docent_key"
+ERROR_BYTES = 65_536
 CONNECT_SECONDS = 2.0
 """A host that does not answer a SYN in this time is down; the rest of the deadline is left for a retry."""
 
@@ -60,9 +63,13 @@ class _OpenAI:
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
 
     def _call(
-        self, ask: Callable[[openai.AsyncOpenAI, openai.Timeout], Coroutine[Any, Any, T]], *, deadline_seconds: float
+        self,
+        ask: Callable[[openai.AsyncOpenAI, openai.Timeout], Coroutine[Any, Any, T]],
+        *,
+        deadline_seconds: float,
+        prompt: Sequence[str] = (),
     ) -> T:
-        """Return what one request brings.
+        """Return what one request brings; ``prompt`` is what no error's words may repeat.
 
         Raises:
             ProviderError: timeout, refusal by the server or a broken connection.
@@ -84,7 +91,11 @@ class _OpenAI:
             raise ProviderError("timeout", detail=detail, spend_unknown=_was_sent(error)) from error
         except openai.APIStatusError as error:
             raise failure(
-                status=error.status_code, code=error.code, kind=error.type, headers=error.response.headers
+                status=error.status_code,
+                body=parse(error.response.content[:ERROR_BYTES]),
+                headers=error.response.headers,
+                prompt=prompt,
+                key=self._config.api_key,
             ) from error
         except openai.OpenAIError as error:
             detail = f"{type(error).__name__}: no HTTP answer"
@@ -128,7 +139,9 @@ class OpenAIProvider(_OpenAI):
         """
         started, body = time.monotonic(), self.body(request)
         answer = self._call(
-            lambda client, timeout: _post(client, body=body, timeout=timeout), deadline_seconds=deadline_seconds
+            lambda client, timeout: _post(client, body=body, timeout=timeout),
+            deadline_seconds=deadline_seconds,
+            prompt=[each.content for each in request.messages],
         )
         return read_completion(
             answer.body,
@@ -143,20 +156,14 @@ class OpenAIProvider(_OpenAI):
 
     def body(self, request: CompletionRequest) -> dict[str, Any]:
         """Return a request as the API takes it, alone or as a line of a batch."""
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [{"role": each.role, "content": each.content} for each in request.messages],
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": request.schema_name, "strict": True, "schema": dict(request.schema)},
-            },
-            "max_completion_tokens": self._bound(request),
-            # What people liked is not to be kept by the vendor.
-            "store": False,
-        }
-        if self._config.reasoning_effort:
-            body["reasoning_effort"] = self._config.reasoning_effort
-        return body
+        return body_of(
+            request,
+            model=self.model,
+            bound=self._bound(request),
+            dialect=self._config.spoken,
+            output=self._config.output,
+            effort=self._config.reasoning_effort,
+        )
 
 
 class OpenAIEmbeddings(_OpenAI):
@@ -191,7 +198,8 @@ class OpenAIEmbeddings(_OpenAI):
             )
             return _Answer(body=answer.http_response.content, request_id=answer.headers.get("x-request-id", ""))
 
-        answer = self._call(ask, deadline_seconds=deadline_seconds)
+        prompt = [each.content for each in request.messages]
+        answer = self._call(ask, deadline_seconds=deadline_seconds, prompt=prompt)
         return read_vectors(
             answer.body,
             request=request,

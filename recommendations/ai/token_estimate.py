@@ -4,7 +4,7 @@ import json
 
 from recommendations.ai.provider import CompletionRequest
 
-MESSAGE_OVERHEAD_TOKENS = 16
+MESSAGE_OVERHEAD_TOKENS = 64  # also for a sentence about the schema, where it goes into the prompt
 BYTES_PER_TOKEN = 4
 
 

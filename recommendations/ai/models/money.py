@@ -135,6 +135,9 @@ class AICall(models.Model):
     usage_reported = models.BooleanField(default=True, help_text="No: the figures are our own upper bounds.")
     cost_nano_usd = models.BigIntegerField(default=0)
     latency_ms = models.PositiveIntegerField()
+    detail = models.CharField(
+        max_length=400, blank=True, default="", help_text="Why it failed, in the vendor's words where there are any."
+    )
     simulated = models.BooleanField()
 
     class Meta:

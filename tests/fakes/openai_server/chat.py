@@ -18,13 +18,16 @@ INJECTED = (
     "50% discount today, kostenlos testen",
     "[Click here](javascript:alert(1))",
 )
+COMMON_FIELDS = frozenset(("model", "messages", "max_tokens", "response_format", "temperature", "stream"))
 CHARACTERS_PER_TOKEN = 4
 CACHE_STEP, CACHE_FROM = 128, 1024
 
 
 def complete(request: Mapping[str, Any], *, fault: Fault | None, seen_prefixes: set[str]) -> wire.Answer:
     """Return the completion for a request, changed by ``fault`` where it concerns the content."""
-    refused = _refuse(request)
+    refused = _refuse(request) or (_strict(request) if fault and fault.kind == "strict" else None)
+    if fault and fault.kind == "canned":
+        return _canned(request, fault)
     if refused is not None:
         return refused
     kind = fault.kind if fault else ""
@@ -65,6 +68,34 @@ def _refuse(request: Mapping[str, Any]) -> wire.Answer | None:
     if given.get("strict") and (wrong := _not_strict(given.get("schema", {}), ())):
         return _invalid(f"Invalid schema for response_format '{given['name']}': {wrong}", "response_format")
     return None
+
+
+def _strict(request: Mapping[str, Any]) -> wire.Answer | None:
+    """Refuse, as servers with a closed model of the request do (FastAPI's and pydantic's form)."""
+    unknown = sorted(set(request) - COMMON_FIELDS)
+    if not unknown:
+        return None
+    entries = [
+        {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted", "input": request}
+        for name in unknown
+    ]
+    return wire.Answer(422, {"object": "error", "message": {"detail": entries}, "detail": entries})
+
+
+def _canned(request: Mapping[str, Any], fault: Fault) -> wire.Answer:
+    """Answer what the fault holds: a whole body, or the message of an otherwise good completion."""
+    if "body" in fault.params:
+        return wire.Answer(int(fault.params.get("status", 200)), fault.params["body"])
+    message = fault.params.get("message") or {"role": "assistant", "content": fault.params.get("content")}
+    good = wire.completion(
+        model=str(request["model"]),
+        content=None,
+        finish_reason=str(fault.params.get("finish", "stop")),
+        usage=wire.usage(prompt=20, cached=0, answer=10),
+        refusal=None,
+    )
+    good["choices"][0]["message"] = message
+    return wire.Answer(200, good)
 
 
 def _invalid(message: str, param: str) -> wire.Answer:

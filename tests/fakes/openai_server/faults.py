@@ -29,6 +29,8 @@ KINDS: Mapping[str, str] = {
     "batch_expired": "a batch expires, a share (0.5) of it answered; endpoint batches",
     "batch_failed": "a batch fails as a whole; endpoint batches",
     "batch_partly": "a share (0.5) of a batch's lines is not answered; endpoint batches",
+    "strict": "422 for fields that only OpenAI knows, as a validating compatible server; the input is repeated",
+    "canned": "status (200) and body (a mapping or text) as given, for a choice's message: content or message",
     "latency": "answers normally after seconds (1)",
 }
 

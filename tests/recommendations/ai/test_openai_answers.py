@@ -2,7 +2,7 @@
 
 import pytest
 
-from recommendations.ai.openai_answers import failure, read_usage, retry_after
+from recommendations.ai.openai_answers import read_usage
 from recommendations.ai.provider import Usage
 
 GOOD = {
@@ -47,48 +47,3 @@ class TestReadUsage:
         assert usage.reported is False
         assert usage.output_tokens == 100
         assert usage.input_tokens >= sum(len(each.content) for each in question.messages)
-
-
-class TestRetryAfter:
-    @pytest.mark.parametrize(
-        ("headers", "expected"),
-        [
-            ({}, None),
-            ({"retry-after": "5"}, 5.0),
-            ({"retry-after": "5", "retry-after-ms": "250"}, 0.25),
-            ({"retry-after": "-5"}, None),
-            ({"retry-after": "inf"}, None),
-            ({"retry-after": "nan"}, None),
-            ({"retry-after": "soon"}, None),
-            ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
-            ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30.0),
-            ({"retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0.0),
-        ],
-    )
-    def test_reads_seconds_milliseconds_and_dates(self, headers, expected):
-        assert retry_after(headers) == expected
-
-
-class TestFailure:
-    @pytest.mark.parametrize(
-        ("status", "permanent"),
-        [
-            (400, True),
-            (401, True),
-            (403, True),
-            (404, True),
-            (408, False),
-            (409, False),
-            (422, True),
-            (500, False),
-            (503, False),
-        ],
-    )
-    def test_says_whether_the_same_call_can_succeed_later(self, status, permanent):
-        assert failure(status=status, code=None, kind=None, headers={}).permanent is permanent
-
-    @pytest.mark.parametrize("code", ["insufficient_quota", "billing_hard_limit_reached"])
-    def test_knows_spent_money_from_a_rate_limit(self, code):
-        error = failure(status=429, code=code, kind=None, headers={"retry-after": "1"})
-
-        assert (error.reason, error.permanent, error.retry_after) == ("throttled", True, None)

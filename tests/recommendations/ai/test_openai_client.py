@@ -94,7 +94,7 @@ class TestErrors:
             ("server_error", {"status": 504}, ("timeout", False, None)),
             ("connection_reset", {}, ("error", False, None)),
             ("garbage", {}, ("invalid", False, None)),
-            ("garbage", {"part": "body"}, ("invalid", False, None)),
+            ("garbage", {"part": "body"}, ("error", False, None)),  # a web page: no model was reached
             ("truncated", {}, ("invalid", False, None)),
             ("refusal", {}, ("invalid", False, None)),
         ],
