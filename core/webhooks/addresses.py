@@ -5,12 +5,20 @@ a name cannot answer differently the second time. WEBHOOK_ALLOW_LOCAL (tests, de
 """
 
 import ipaddress
+import queue
 import socket
+import threading
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+LOOK_UP_SECONDS = 5.0
+# Look-ups that have not ended: a resolver that hangs may hold so many threads and no more.
+_LOOK_UPS = threading.BoundedSemaphore(16)
+# Handed out for protocols, not for hosts; `is_global` of some versions of Python lets them through.
+_RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24")))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All of IPv6 that is handed out to be reached. The rest leads behind walls, or to IPv4 in ways that a list of what is
 # forbidden would miss: site-local, IPv4-compatible and translated addresses, NAT64 with a prefix of one's own.
@@ -70,14 +78,40 @@ def check_url(url: str) -> tuple[str, int, str, bool]:
 def resolve(url: str) -> Target:
     """Where to connect.
 
-    Raises: AddressRefused; OSError when the name cannot be resolved.
+    Raises: AddressRefused; OSError when the name cannot be resolved within LOOK_UP_SECONDS.
     """
     host, port, path, tls = check_url(url)
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = _look_up(host, port)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         _judge(ipaddress.ip_address(address.partition("%")[0]))
     return Target(host, port, path, tls, addresses[0])
+
+
+def _look_up(host: str, port: int) -> list[Any]:
+    """The resolver's answer. It has no time-out that a caller could set, so it is asked in a thread and left behind."""
+    if _literal(host) is not None:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if not _LOOK_UPS.acquire(blocking=False):
+        raise TimeoutError("too many name look-ups are under way")
+    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001  # raised again where it was asked
+            answers.put(error)
+        finally:
+            _LOOK_UPS.release()
+
+    threading.Thread(target=ask, name="webhook-look-up", daemon=True).start()
+    try:
+        answer = answers.get(timeout=LOOK_UP_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"the name was not resolved within {LOOK_UP_SECONDS:g} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _literal(host: str) -> _Address | None:
@@ -92,7 +126,8 @@ def _judge(address: _Address) -> None:
         return
     inner = _embedded(address)
     elsewhere = isinstance(inner, ipaddress.IPv6Address) and (inner not in _UNICAST or inner in _DOCUMENTATION)
-    if elsewhere or inner.is_multicast or not inner.is_global:
+    reserved = any(inner in network for network in _RESERVED if network.version == inner.version)
+    if elsewhere or reserved or inner.is_multicast or not inner.is_global:
         raise AddressRefused(f"{address} is not an address of the public internet.")
 
 

@@ -74,10 +74,10 @@ def _claim(delivery_id: int, now: datetime) -> Claim | None:
     delivery = WebhookDelivery.objects.select_related("endpoint").get(pk=delivery_id)
     endpoint = delivery.endpoint
     if not endpoint.active:
-        delivery.state, delivery.due_at = State.FAILED, None
-        delivery.log = [*delivery.log, _line(now, Outcome(None, "the webhook is switched off", 0))]
-        delivery.save(update_fields=["state", "due_at", "log"])
-        return None
+        return _give_up(delivery, "the webhook is switched off", now)
+    if delivery.attempts > len(PAUSES) + 1:
+        # Attempts that were never noted: each of their processes died, or failed in a way that nobody foresaw.
+        return _give_up(delivery, "given up: its attempts ended without a result", now)
     sealed = [endpoint.secret]
     if endpoint.previous_secret and endpoint.previous_until and endpoint.previous_until > now:
         sealed.append(endpoint.previous_secret)
@@ -90,6 +90,12 @@ def _claim(delivery_id: int, now: datetime) -> Claim | None:
         tuple(sealed),
         delivery.attempts,
     )
+
+
+def _give_up(delivery: WebhookDelivery, why: str, now: datetime) -> None:
+    delivery.state, delivery.due_at = State.FAILED, None
+    delivery.log = [*delivery.log, _line(now, Outcome(None, why, 0))]
+    delivery.save(update_fields=["state", "due_at", "log"])
 
 
 def _attempt(claim: Claim, now: datetime) -> Outcome:

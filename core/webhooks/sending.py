@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from http.client import HTTPException
 
 from django.conf import settings
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from core.quoting import quoted
 from core.webhooks.addresses import AddressRefused, Target, resolve
 
 CONNECT_SECONDS = 3.0
@@ -31,7 +33,7 @@ class Outcome:
 
 
 def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Outcome:
-    """Sends it; whatever happens is an outcome. Takes WEBHOOK_TIMEOUT_SECONDS at most, name look-up apart."""
+    """Sends it; whatever happens is an outcome. Takes WEBHOOK_TIMEOUT_SECONDS and LOOK_UP_SECONDS at most."""
     started = time.monotonic()
     status, error = None, ""
     try:
@@ -40,8 +42,8 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Outcome:
             error = "redirects are not followed"
     except AddressRefused as refusal:
         error = f"refused: {refusal}"
-    except (HTTPError, OSError, ValueError) as failure:
-        error = f"{type(failure).__name__}: {failure}"[:200]
+    except (HTTPError, HTTPException, OSError, ValueError) as failure:
+        error = quoted(f"{type(failure).__name__}: {failure}", limit=200)
     return Outcome(status, error, int((time.monotonic() - started) * 1000))
 
 

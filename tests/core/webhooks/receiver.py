@@ -113,3 +113,28 @@ def dripping() -> Iterator[str]:
         stopping.set()
         thread.join()
         listener.close()
+
+
+@contextmanager
+def saying(answer: bytes) -> Iterator[str]:
+    """A server that answers each connection with these bytes, HTTP or not."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer_all() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=answer_all, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()

@@ -1,6 +1,8 @@
 """What webhooks may not reach."""
 
 import socket
+import threading
+import time
 
 import pytest
 
@@ -139,3 +141,55 @@ def test_the_certificate_must_be_the_names_and_not_the_addresses(monkeypatch, se
 
     assert (outcome.delivered, len(hook.received)) == (delivered, int(delivered))
     assert delivered or "certificate" in outcome.error.lower()
+
+
+class TestLookUp:
+    def test_that_hangs_ends_in_time_and_is_an_outcome(self, monkeypatch, settings):
+        settings.WEBHOOK_ALLOW_LOCAL = True
+        let_go = threading.Event()
+        monkeypatch.setattr(addresses, "LOOK_UP_SECONDS", 0.2)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: let_go.wait(30) and [])
+        started = time.monotonic()
+
+        outcome = sending.post("http://hooks.example.org/", body=b"{}", headers={})
+        let_go.set()
+
+        assert time.monotonic() - started < 5
+        assert "not resolved within 0.2 s" in outcome.error
+
+    def test_that_hang_are_bounded(self, monkeypatch, settings):
+        settings.WEBHOOK_ALLOW_LOCAL = True
+        let_go, asked = threading.Event(), []
+
+        def hang(*_, **__):
+            asked.append(1)
+            let_go.wait(30)
+            return []
+
+        monkeypatch.setattr(addresses, "LOOK_UP_SECONDS", 0.01)
+        monkeypatch.setattr(addresses, "_LOOK_UPS", threading.BoundedSemaphore(3))
+        monkeypatch.setattr(socket, "getaddrinfo", hang)
+        outcomes = [sending.post("http://hooks.example.org/", body=b"{}", headers={}) for _ in range(5)]
+        let_go.set()
+
+        assert len(asked) == 3
+        assert "too many name look-ups" in outcomes[-1].error
+
+    def test_that_fails_says_so(self, monkeypatch, settings):
+        settings.WEBHOOK_ALLOW_LOCAL = True
+
+        def fail(*_, **__):
+            raise socket.gaierror(-2, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", fail)
+
+        assert "Name or service" in sending.post("http://hooks.example.org/", body=b"{}", headers={}).error
+
+
+@pytest.mark.parametrize("address", ["192.0.0.8", "192.88.99.1", "::ffff:192.0.0.8", "64:ff9b::c058:6301"])
+def test_addresses_of_protocols_are_no_receivers(settings, address):
+    settings.WEBHOOK_ALLOW_LOCAL = False
+    host = f"[{address}]" if ":" in address else address
+
+    with pytest.raises(AddressRefused):
+        addresses.check_url(f"https://{host}/")

@@ -19,7 +19,7 @@ from core import clock
 from core.webhooks import deliver, endpoints, sending, signatures
 from core.webhooks.emit import emit
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
-from tests.core.webhooks.receiver import dripping, receiver
+from tests.core.webhooks.receiver import dripping, receiver, saying
 
 NOW = clock.now()
 
@@ -161,6 +161,45 @@ class TestDeliver:
 
         assert not outcome.delivered
         assert outcome.milliseconds < 5_000
+
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            (b"this is no HTTP\r\n\r\n", "BadStatusLine"),
+            (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", "LineTooLong"),
+            (b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 200 + b"\r\n", "HTTPException"),
+            (b"HTTP/1.1 abc \x00\x01\r\n\r\n", "BadStatusLine"),
+            (b"", "RemoteDisconnected"),
+        ],
+        ids=["garbage", "long_header", "many_headers", "nul", "nothing"],
+    )
+    def test_an_answer_that_is_no_http_is_an_outcome_like_any_other(self, cast, endpoint, answer, says):
+        with saying(answer) as url:
+            with scope.tenant(cast.acme.tenant.pk):
+                WebhookEndpoint.objects.update(url=url)
+            delivery = told(cast.acme.tenant)
+
+            assert attempt(cast.acme.tenant, delivery)
+
+        assert says in delivery.log[0]["error"]
+        assert delivery.due_at == NOW + deliver.PAUSES[0]
+
+    def test_attempts_that_nobody_noted_come_to_an_end(self, cast, endpoint, hook, monkeypatch):
+        delivery = told(cast.acme.tenant)
+
+        def die(*_arguments, **_options):
+            raise SystemExit
+
+        monkeypatch.setattr(sending, "post", die)
+        now = NOW
+        for _ in range(len(deliver.PAUSES) + 1):
+            with pytest.raises(SystemExit):
+                attempt(cast.acme.tenant, delivery, now)
+            now += deliver.LEASE
+        attempt(cast.acme.tenant, delivery, now)
+
+        assert (delivery.state, delivery.due_at) == (WebhookDelivery.State.FAILED, None)
+        assert "given up" in delivery.log[-1]["error"]
 
     def test_tells_of_a_receiver_that_is_not_there(self, cast, endpoint):
         with receiver() as gone:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recommendations', '0021_how_files_are_read'),
+        ('recommendations', '0022_what_files_mean'),
     ]
 
     operations = [
