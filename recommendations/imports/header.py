@@ -28,10 +28,12 @@ def check(plan: "Plan", names: Sequence[str]) -> None:
     strangers = [name for name in names if plan.role(name) == "extra"] if plan.extra == "reject" else []
     if strangers:
         shown = ", ".join(_with_guess(plan, name) for name in strangers[:_NAMED])
+        guess = guessed(plan, strangers[0]) or "FIELD"
         more = ", ..." if len(strangers) > _NAMED else ""
         raise UnreadableFile(
             f"Unknown columns in the header: {shown}{more}. Known are {_known(plan)}. Say what they are "
-            "(map COLUMN=FIELD), or what to do with such columns (extra: attributes or ignore)."
+            f"(--map {quoted(strangers[0])}={guess}; in the API, map), or what becomes "
+            "of them (--extra attributes or ignore)."
         )
     if missing := _missing(plan, names):
         hints = "".join(_for_missing(plan, name, names) for name in missing)
@@ -81,8 +83,8 @@ def _wanted(plan: "Plan", field: str) -> str:
 def _for_missing(plan: "Plan", field: str, names: Sequence[str]) -> str:
     like = next((name for name in names if guessed(plan, name) == field), None)
     if like is not None:
-        return f" Is {field} the column '{quoted(like)}'? Then map {quoted(like)}={field}."
-    return " If all rows are of one type, say it: default type=view." if field == "type" else ""
+        return f" Is {field} the column '{quoted(like)}'? Then say --map {quoted(like)}={field} (in the API, map)."
+    return " If all rows are of one type: --default type=view (in the API, default)." if field == "type" else ""
 
 
 def _with_guess(plan: "Plan", name: str) -> str:

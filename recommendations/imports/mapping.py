@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from core.quoting import quoted
 from recommendations.catalog import moments
 from recommendations.catalog.fields import FieldRefused, refuse
 from recommendations.imports import cells, times
@@ -128,7 +129,7 @@ def _default(pair: str, known: Kind, kind: Import.Kind) -> tuple[str, str]:
 def _field(field: str, known: Kind, kind: Import.Kind, pointer: str) -> str:
     if not known.is_field(field):
         fields = ", ".join((*known.fields, f"{known.entries}.NAME"))
-        raise refuse(pointer, "no_such_field", f"'{field[:100]}' is no field of {kind}; they have {fields}.")
+        raise refuse(pointer, "no_such_field", f"'{quoted(field)}' is no field of {kind}; they have {fields}.")
     return field
 
 

@@ -290,7 +290,7 @@ class TestHeader:
             ("items", ["id", "title"], {}, r"id \(did you mean item_id\?\)"),
             ("items", ["sku", "price"], {}, r"price \(did you mean attributes.price\?\)"),
             ("items", ["title"], {}, "lacks the columns item_id"),
-            ("items", ["sku"], {"extra": "ignore"}, "map sku=item_id"),
+            ("items", ["sku"], {"extra": "ignore"}, "--map sku=item_id"),
             ("events", ["user_id", "item_id"], {}, "default type=view"),
             ("items", ["item_id"], {"columns": ["name=title"]}, "a column 'name', which the header does not have"),
             ("items", [f"c{n}" for n in range(5000)], {}, "5,000 columns"),

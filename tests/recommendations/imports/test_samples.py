@@ -241,7 +241,7 @@ class TestThePage:
             told = StringIO()
             arguments = shlex.split(command.replace("SLUG", "acme").replace("\\|", "|"))
             call_command("import_data", *arguments, "--no-build", stdout=told, stderr=StringIO())
-            assert " created" in told.getvalue() or " unchanged" in told.getvalue() or " duplicate" in told.getvalue()
+            assert re.search(r" (created|updated|unchanged|duplicate)", told.getvalue()), command
             assert "rejected" not in told.getvalue(), command
 
     def test_names_every_preset_and_sample(self):
