@@ -45,6 +45,8 @@ class TenantFacts:
     flags: Mapping[str, int] = field(default_factory=dict)
     implied_impressions: bool = True
     require_dpop: bool = False
+    browser_item_attributes: frozenset[str] = frozenset()
+    browser_user_attributes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ def load() -> Directory:
                 origins=_usable(row.allowed_origins),
                 flags=flags.get(row.pk, {}),
                 require_dpop=row.require_dpop,
+                browser_item_attributes=frozenset(row.browser_item_attributes),
+                browser_user_attributes=frozenset(row.browser_user_attributes),
                 implied_impressions=row.impressions == Tenant.Impressions.IMPLIED,
             )
             for row in Tenant.objects.filter(active=True).select_related("plan")

@@ -56,8 +56,8 @@ class TenantPageAdmin(TenantAdmin):
     actions = ["suspend", "reactivate"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Origins are written one in a line."""
-        if db_field.name == "allowed_origins":
+        """Origins and names of attributes are written one in a line."""
+        if db_field.name in {"allowed_origins", "browser_item_attributes", "browser_user_attributes"}:
             return LinesField(help_text=db_field.help_text, required=False)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 

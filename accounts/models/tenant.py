@@ -143,6 +143,22 @@ class Tenant(models.Model):
         validators=[RegexValidator(r"^[a-z0-9_.:-]+( [a-z0-9_.:-]+)*$", "Event types, with single spaces between.")],
         help_text="Event types that are conversions, with spaces between. Clicks are events of the type click.",
     )
+    browser_item_attributes = ArrayField(
+        models.CharField(max_length=128),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Names of item attributes that people's browsers may see and filter by, one in a line; none: no "
+        "attribute. Effective within 5 seconds.",
+    )
+    browser_user_attributes = ArrayField(
+        models.CharField(max_length=128),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Names of people's own attributes that their browsers may filter by, one in a line; segments "
+        "stands for the person's segments too. Effective within 5 seconds.",
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -9,7 +9,10 @@ from recommendations.cache.form import HEAD
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller asked for; `filter` as it was written. `shown` are digests of the items of earlier pages."""
+    """What the caller asked for; `filter` as it was written. `shown` are digests of the items of earlier pages.
+
+    `item_attributes` are those that `include_item` shows; None: all.
+    """
 
     limit: int = HEAD
     category: str = ""
@@ -17,6 +20,7 @@ class Options:
     include_item: bool = False
     explain: bool = False
     filter: str = ""
+    item_attributes: frozenset[str] | None = None
     shown: Sequence[bytes] = field(default_factory=tuple)
 
     @property

@@ -86,7 +86,8 @@ def _rendered(
         for chosen, subject in lists
     ]
     if options.include_item:
-        _include_items(tenant_id, [entry for each in selections if each is not None for entry in each.page])
+        entries = [entry for each in selections if each is not None for entry in each.page]
+        _include_items(tenant_id, entries, options.item_attributes)
     return [
         _answer(chosen, subject, options, selected, now)
         for (chosen, subject), selected in zip(lists, selections, strict=True)
@@ -155,8 +156,8 @@ def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
     )
 
 
-def _include_items(tenant_id: int, entries: Sequence[dict[str, Any]]) -> None:
-    """Puts the catalogue's entries in, with one statement."""
+def _include_items(tenant_id: int, entries: Sequence[dict[str, Any]], shown: frozenset[str] | None) -> None:
+    """Puts the catalogue's entries in, with one statement; of attributes those that may be shown."""
     found = queries.items(tenant_id=tenant_id, item_ids={entry["item_id"] for entry in entries})
     for entry in entries:
         item = found.get(entry["item_id"])
@@ -165,7 +166,7 @@ def _include_items(tenant_id: int, entries: Sequence[dict[str, Any]]) -> None:
             "title": item.title,
             "description": item.description,
             "categories": item.categories,
-            "attributes": item.attributes,
+            "attributes": {name: value for name, value in item.attributes.items() if shown is None or name in shown},
         }
 
 

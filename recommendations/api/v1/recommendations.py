@@ -22,7 +22,7 @@ from recommendations.api.v1 import wire
 from recommendations.catalog import ids
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.models import HOME
-from recommendations.serving import ladder, page, personal, queries, session
+from recommendations.serving import browsers, ladder, page, personal, queries, session
 from recommendations.serving.chosen import without
 from recommendations.serving.options import Options
 from recommendations.serving.page import Subject
@@ -57,6 +57,8 @@ class RecommendationsView(AdmittedWithReads):
         subject = Subject(caller(request).tenant_id, user_id, placement)
         now = clock.now()
         options = _options(query, subject, now, schema.PersonQuery)
+        if caller(request).user_id:
+            options = _of_browser(options, subject)
         (chosen,) = personal.lists(
             tenant_id=subject.tenant_id,
             placement=placement,
@@ -288,6 +290,15 @@ def _common_options(values: dict[str, Any]) -> Options:
         explain=values["explain"],
         filter=_filter(values["filter"]),
     )
+
+
+def _of_browser(options: Options, subject: Subject) -> Options:
+    """Raises: InvalidInput where the filter asks for what is not released."""
+    try:
+        return browsers.narrowed(options, tenant_id=subject.tenant_id)
+    except FilterRefused as refused:
+        error = FieldError("/filter", "not_released", refused.detail)
+        raise InvalidInput(f"The filter cannot be used. {refused.detail}", errors=[error]) from None
 
 
 def _with_cursor(options: Options, token: str, subject: Subject, now: datetime) -> Options:

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from prometheus_client import REGISTRY
 
-from accounts import directory, scope
+from accounts import directory, dpop, scope
 from accounts.models import ApiClient, RefreshFamily, RefreshToken, ReplayAttempt, Tenant
 from core import clock
 from tests.accounts.api.test_dpop import age_store
@@ -111,6 +111,7 @@ class TestReplay:
         assert replays() - before == 1
 
     def test_of_a_token_that_is_bound_to_a_key_is_noticed_without_the_key(self, cast):
+        dpop.prime(cast.acme.tenant.pk)
         age_store(cast.acme.tenant.pk)
         proof = Holder().proof("POST", "http://testserver/api/v1/auth/token")
         first = grant(cast.acme.admin, headers={"DPoP": proof})
