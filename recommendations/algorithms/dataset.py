@@ -14,6 +14,8 @@ IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float32]
 TimeArray = NDArray[np.float64]
 Matrix = Any  # scipy ships no types; every Matrix here is a scipy.sparse.csr_array of float32
+# How many people must have come as far for the data to reach there.
+_REACHED_BY = 5
 
 
 class InvalidInteractions(ValueError):
@@ -114,6 +116,17 @@ class Interactions:
     def item_counts(self) -> NDArray[np.int64]:
         """Return (items,) how many people chose each item."""
         return np.bincount(self.items, minlength=self.item_count).astype(np.int64)
+
+    def end(self) -> float:
+        """Return the moment up to which the rows reach, in their seconds; 0 without rows or times.
+
+        No single clock decides it: it is the newest row of the person who is the fifth when people are ordered by
+        their newest rows, or of fewer than nine people the one just past the middle.
+        """
+        if self.times is None or not self.row_count:
+            return 0.0
+        newest = np.sort(np.maximum.reduceat(self.times, np.flatnonzero(np.diff(self.users, prepend=-1))))[::-1]
+        return float(newest[min(_REACHED_BY, len(newest) // 2 + 1) - 1])
 
     def row_strengths(self) -> FloatArray:
         """Return (rows,) how much each row says."""

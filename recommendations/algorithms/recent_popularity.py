@@ -15,7 +15,7 @@ DAY_SECONDS = 86_400.0
 
 @dataclass(frozen=True)
 class RecentPopularity:
-    """score(i) = sum over the rows of i of strength * 2 ** (-age / half-life); age counts from the last row of all."""
+    """score(i) = sum over the rows of i of strength * 2 ** (-age / half-life); age counts from `Interactions.end`."""
 
     days: int
     family: str = "recent_popularity"
@@ -37,7 +37,7 @@ class RecentPopularity:
         """
         if interactions.times is None:
             raise ValueError("recent popularity needs times: ask applies_to first")
-        newest = interactions.times.max() if interactions.row_count else 0.0
-        faded = np.exp2((interactions.times - newest) / (self.days * DAY_SECONDS)) * interactions.row_strengths()
+        ages = np.maximum(interactions.end() - interactions.times, 0.0)
+        faded = np.exp2(-ages / (self.days * DAY_SECONDS)) * interactions.row_strengths()
         counts = np.bincount(interactions.items, weights=faded, minlength=interactions.item_count)
         return ItemVector(counts.astype(np.float32))

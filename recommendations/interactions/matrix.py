@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from accounts import scope
 from recommendations.algorithms.dataset import Interactions
-from recommendations.interactions import meaning
+from recommendations.interactions import meaning, moments
 from recommendations.interactions.columns import SELECTED, copy_out
 from recommendations.interactions.meaning import Meaning
 from recommendations.interactions.strengths import strengths
@@ -145,7 +145,8 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
         each, total = _bounds(parameters, limit)
         rows = copy_out(_NEWEST_OF_EACH if each else _WINDOW, {**parameters, "each": each})
         rows = rows.take(np.argsort(rows.ids, kind="stable"))
-        weights = _weights(said, rows.types, rows.values, rows.times)
+        as_of = moments.as_of(tenant_id=tenant_id, now=until).timestamp()
+        weights = _weights(said, rows.types, rows.values, rows.times, as_of)
         read, speaking = len(rows.ids), np.flatnonzero(weights > 0)
         rows, weights = rows.take(speaking), weights[speaking]
         people, users = np.unique(rows.users, return_inverse=True)
@@ -181,8 +182,9 @@ def histories(
     with scope.tenant(tenant_id):
         rows = copy_out(_HISTORIES, parameters)
         item_ids = _external(np.unique(rows.items), _present_items)
+        as_of = moments.as_of(tenant_id=tenant_id).timestamp() if said.fades else 0.0
     rows = rows.take(np.lexsort((rows.ids, rows.times, rows.users)))
-    weights = _weights(said, rows.types, rows.values, rows.times).tolist()
+    weights = _weights(said, rows.types, rows.values, rows.times, as_of).tolist()
     found: dict[int, PersonalHistory] = {}
     columns = (rows.users.tolist(), rows.items.tolist(), rows.times.tolist(), weights)
     for user_pk, item_pk, seconds, weight in zip(*columns, strict=True):
@@ -210,10 +212,10 @@ def _bounds(parameters: dict[str, Any], limit: int) -> tuple[int, int]:
 
 
 def _weights(
-    said: Meaning, places: NDArray[np.int16], values: NDArray[np.float32], times: NDArray[np.float64]
+    said: Meaning, places: NDArray[np.int16], values: NDArray[np.float32], times: NDArray[np.float64], as_of: float
 ) -> NDArray[np.float32]:
     type_ids = np.array([*sorted(each.type_id for each in said.types), -1], dtype=np.int64)
-    return strengths(said, type_ids=type_ids[places], values=values, times=times)
+    return strengths(said, type_ids=type_ids[places], values=values, times=times, as_of=as_of)
 
 
 def _external(pks: NDArray[np.int64], query: Callable[[list[int]], Iterable[tuple[int, str]]]) -> dict[int, str]:

@@ -54,6 +54,11 @@ class Meaning:
         return [each.type_id for each in self.types if each.weight <= 0]
 
     @property
+    def fades(self) -> bool:
+        """Whether what some type's events say depends on their age."""
+        return any(each.half_life_days is not None for each in self.types)
+
+    @property
     def unmapped(self) -> list[str]:
         """Names that neither the defaults nor the tenant explain."""
         return [each.name for each in self.types if not each.mapped]

@@ -167,6 +167,7 @@ def _tell_people(build: Build, loaded: Loaded, news: Sequence[News], now: dateti
         items=[_likeness(loaded, each) for each in news],
         each=settings.FRESH_PEOPLE_PER_ITEM,
         most=room,
+        now=now,
     )
     for at in range(0, len(pks), _PEOPLE_AT_ONCE):
         batch = pks[at : at + _PEOPLE_AT_ONCE]

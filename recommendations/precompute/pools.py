@@ -90,7 +90,7 @@ def compute(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, 
         newest = _latest(tenant_id, now, locale)
     by_segment: dict[str, Sequence[Entry]] = {}
     for each in by:
-        by_segment |= segments.counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale)
+        by_segment |= segments.counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale, now=now)
     return Pools(
         popular=everybody.entries,
         trending=[entry for entry in everybody.entries if entry.part == "recent_popularity"],

@@ -1,9 +1,10 @@
 """The list for everybody: what is chosen most, the more recently the more.
 
-score(i) = recent(i) + PRIOR * share(i): recent(i) sums 2 ** (-age / half-life) over the rows of the last window, and
-share(i) is the item's share of all choices that the artefact counted. So a few recent rows do not overturn what many
-have chosen (a Dirichlet prior: Zhai and Lafferty, "A Study of Smoothing Methods", SIGIR 2001). Age counts from the
-newest row, so that data that ended long ago has a list too.
+score(i) = recent(i) + PRIOR * share(i): recent(i) sums 2 ** (-age / half-life) over the people who chose the item in
+the last window, and share(i) is the item's share of all choices that the artefact counted. Whoever chose an item often
+counts once, with the latest time: a robot weighs as much as anybody. A few recent choices do not overturn what many
+have chosen (a Dirichlet prior: Zhai and Lafferty, "A Study of Smoothing Methods", SIGIR 2001). Age counts from
+`interactions.moments.as_of`, so that data that ended long ago has a list too.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from accounts import scope
 from recommendations.ai.explain import explain
 from recommendations.algorithms.protocol import ItemVector
 from recommendations.cache.form import Entry, Provenance
-from recommendations.interactions import meaning
+from recommendations.interactions import meaning, moments
 from recommendations.precompute import lists, showable
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.showable import ItemFacts
@@ -25,25 +26,29 @@ HALF_LIFE_DAYS = 30
 WINDOW_DAYS = 4 * HALF_LIFE_DAYS
 PRIOR = 1000.0
 _CANDIDATES = 1000
+# An event that says it lies ahead happened when it arrived, at the latest; what is newer than `as_of` has no age.
+HAPPENED = "least(i.occurred_at, i.received_at)"
+AGE_DAYS = "(greatest(extract(epoch FROM %(as_of)s - {happened}), 0) / 86400.0)"
 # Rows are counted by their narrow key before any name is looked up. Each step is MATERIALIZED: right after an import
 # the planner's statistics are old, and a join of 100,000 rows planned for ten of them took minutes.
-_RECENT = """
-    WITH newest AS MATERIALIZED (
-        SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s
-    ), counted AS MATERIALIZED (
-        SELECT i.item_id, sum(power(2, -extract(epoch FROM (SELECT moment FROM newest) - i.occurred_at)
-                / 86400.0 / %(half_life)s)) AS score
+_RECENT = f"""
+    WITH pairs AS MATERIALIZED (
+        SELECT i.item_id, max({HAPPENED}) AS happened
         FROM recommendations_interaction AS i
         WHERE i.tenant_id = %(tenant)s
-          AND i.occurred_at > (SELECT moment FROM newest) - make_interval(days => %(window)s)
+          AND i.occurred_at > %(as_of)s - make_interval(days => %(window)s)
+          AND {HAPPENED} > %(as_of)s - make_interval(days => %(window)s)
           AND i.type_id <> ALL (%(without)s::integer[])
-        GROUP BY i.item_id
+        GROUP BY i.item_id, i.end_user_id
+    ), counted AS MATERIALIZED (
+        SELECT item_id, sum(power(2, -{AGE_DAYS.format(happened="happened")} / %(half_life)s)) AS score
+        FROM pairs GROUP BY item_id
     ), best AS MATERIALIZED (
         SELECT item_id, score FROM counted ORDER BY score DESC, item_id LIMIT %(limit)s
     )
     SELECT c.item_id, best.score
     FROM best JOIN recommendations_item AS c ON c.id = best.item_id AND c.tenant_id + 0 = %(tenant)s
-"""
+"""  # noqa: S608  # constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
     """The tenant's popular list at this moment, without items that may not be shown."""
     without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
-        recent = _recent(tenant_id, without)
+        recent = _recent(tenant_id, without, now)
         withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
         counts = loaded.recommender.artefact.fitted["popularity"]
         assert isinstance(counts, ItemVector)
@@ -89,12 +94,14 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
     return Popular(tuple(entries), facts)
 
 
-def _recent(tenant_id: int, without: list[int]) -> dict[str, float]:
+def _recent(tenant_id: int, without: list[int], now: datetime) -> dict[str, float]:
+    as_of = moments.as_of(tenant_id=tenant_id, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             _RECENT,
             {
                 "tenant": tenant_id,
+                "as_of": as_of,
                 "half_life": HALF_LIFE_DAYS,
                 "window": WINDOW_DAYS,
                 "without": without,

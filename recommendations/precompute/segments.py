@@ -9,7 +9,7 @@ from django.db import connection
 from accounts import scope
 from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry, Provenance
-from recommendations.interactions import meaning
+from recommendations.interactions import meaning, moments
 from recommendations.placements.rules import SEGMENTS
 from recommendations.placements.standing_in import subject_of
 from recommendations.placements.versions import rules_of_versions
@@ -26,15 +26,12 @@ _THERE = """
 """
 # Each step is MATERIALIZED for the reason given in `popular`.
 _COUNTED = """
-    WITH newest AS MATERIALIZED (
-        SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s
-    ), counted AS MATERIALIZED (
-        SELECT i.end_user_id, i.item_id,
-            sum(power(2, -extract(epoch FROM (SELECT moment FROM newest) - i.occurred_at) / 86400.0 / %(half_life)s))
-                AS score
+    WITH counted AS MATERIALIZED (
+        SELECT i.end_user_id, i.item_id, max(power(2, -{age} / %(half_life)s)) AS score
         FROM recommendations_interaction AS i
         WHERE i.tenant_id = %(tenant)s AND i.type_id <> ALL (%(without)s::integer[])
-          AND i.occurred_at > (SELECT moment FROM newest) - make_interval(days => %(window)s)
+          AND i.occurred_at > %(as_of)s - make_interval(days => %(window)s)
+          AND {happened} > %(as_of)s - make_interval(days => %(window)s)
         GROUP BY i.end_user_id, i.item_id
     ), members AS MATERIALIZED (
         SELECT DISTINCT p.id, said.segment
@@ -65,7 +62,9 @@ _OF_ATTRIBUTE = """
 """
 
 
-def counted(*, tenant_id: int, by: str, withheld: Collection[str], locale: str) -> dict[str, list[Entry]]:
+def counted(
+    *, tenant_id: int, by: str, withheld: Collection[str], locale: str, now: datetime
+) -> dict[str, list[Entry]]:
     """Entries by subject, best first, of what may be shown; for the largest segments of FEWEST people or more."""
     without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     own = by == SEGMENTS
@@ -85,7 +84,10 @@ def counted(*, tenant_id: int, by: str, withheld: Collection[str], locale: str) 
         cursor.execute(_THERE.format(there="segments <> '{}'" if own else "attributes ? %(attribute)s"), parameters)
         if not cursor.fetchone()[0]:
             return {}
-        cursor.execute(_COUNTED.format(said="unnest(p.segments)" if own else _OF_ATTRIBUTE), parameters)
+        parameters["as_of"] = moments.as_of(tenant_id=tenant_id, now=now)
+        age = popular.AGE_DAYS.format(happened=popular.HAPPENED)
+        said_by = "unnest(p.segments)" if own else _OF_ATTRIBUTE
+        cursor.execute(_COUNTED.format(said=said_by, age=age, happened=popular.HAPPENED), parameters)
         for segment, item_id, score in cursor.fetchall():
             if item_id not in withheld and (subject := subject_of(by, segment)):
                 found.setdefault(subject, []).append(Entry(item_id, round(float(score), 6), said, (), "segment"))
@@ -100,7 +102,7 @@ def compute(*, build: Build, by: Collection[str], version: int, now: datetime, l
     with scope.tenant(tenant_id):
         withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
     for each in sorted(by):
-        found = counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale)
+        found = counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale, now=now)
         with scope.tenant(tenant_id):
             named = {entry.item_id for entries in found.values() for entry in entries}
             facts = showable.facts(tenant_id=tenant_id, item_ids=named)

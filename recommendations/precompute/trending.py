@@ -1,9 +1,10 @@
 """What is chosen now: the popular lists of a window, and the trending ones, which weigh and fade what they count.
 
-    trending(i) = sum over the window of weight(type) * 2 ** (-age / half-life), half-life a third of the window
-    popular(i)  = events in the window
+    trending(i) = sum over people of the largest weight(type) * 2 ** (-age / half-life), half-life a third of the window
+    popular(i)  = people who chose it in the window
 
-Age counts from the newest row, so that data that ended long ago has lists too.
+So somebody's thousandth event with an item adds nothing. Age and windows count from `interactions.moments.as_of`, so
+that data that ended long ago has lists too.
 """
 
 from collections.abc import Mapping
@@ -14,33 +15,33 @@ from django.db import connection
 from accounts import scope
 from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry, Provenance
-from recommendations.interactions import meaning
+from recommendations.interactions import meaning, moments
 from recommendations.precompute import lists, showable
 from recommendations.precompute.models import Build, ReferenceList
+from recommendations.precompute.popular import AGE_DAYS, HAPPENED
 
 WINDOWS: Mapping[str, int] = {"1d": 1, "7d": 7, "30d": 30}
 _SPARE = 100
-_COUNTED = """
-    WITH newest AS MATERIALIZED (
-        SELECT max(occurred_at) AS moment FROM recommendations_interaction WHERE tenant_id = %(tenant)s
-    ), counted AS MATERIALIZED (
-        SELECT i.item_id, count(*) AS events,
-            sum(said.weight * power(2, -extract(epoch FROM (SELECT moment FROM newest) - i.occurred_at)
-                / 86400.0 / %(half_life)s)) AS score
+_COUNTED = f"""
+    WITH pairs AS MATERIALIZED (
+        SELECT i.item_id, max(said.weight * power(2, -{AGE_DAYS.format(happened=HAPPENED)} / %(half_life)s)) AS score
         FROM recommendations_interaction AS i
         JOIN unnest(%(types)s::integer[], %(weights)s::float8[]) AS said (type_id, weight)
             ON said.type_id = i.type_id
         WHERE i.tenant_id = %(tenant)s
-          AND i.occurred_at > (SELECT moment FROM newest) - make_interval(days => %(window)s)
-        GROUP BY i.item_id
+          AND i.occurred_at > %(as_of)s - make_interval(days => %(window)s)
+          AND {HAPPENED} > %(as_of)s - make_interval(days => %(window)s)
+        GROUP BY i.item_id, i.end_user_id
+    ), counted AS MATERIALIZED (
+        SELECT item_id, count(*) AS people, sum(score) AS score FROM pairs GROUP BY item_id
     ), best AS MATERIALIZED (
         (SELECT * FROM counted ORDER BY score DESC, item_id LIMIT %(limit)s)
         UNION
-        (SELECT * FROM counted ORDER BY events DESC, item_id LIMIT %(limit)s)
+        (SELECT * FROM counted ORDER BY people DESC, item_id LIMIT %(limit)s)
     )
-    SELECT c.item_id, best.events, best.score
+    SELECT c.item_id, best.people, best.score
     FROM best JOIN recommendations_item AS c ON c.id = best.item_id AND c.tenant_id + 0 = %(tenant)s
-"""
+"""  # noqa: S608  # constants only
 
 
 def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[ReferenceList]:
@@ -53,8 +54,8 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
         with scope.tenant(tenant_id):
             withheld = set(showable.withheld_ids(tenant_id=tenant_id, now=now))
             counted = {
-                item_id: (float(events), float(score))
-                for item_id, events, score in _counted(tenant_id, says, days)
+                item_id: (float(people), float(score))
+                for item_id, people, score in _counted(tenant_id, says, days, now)
                 if item_id not in withheld
             }
             facts = showable.facts(tenant_id=tenant_id, item_ids=counted)
@@ -76,7 +77,8 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
     return made
 
 
-def _counted(tenant_id: int, says: list[meaning.TypeMeaning], days: int) -> list[tuple[str, int, float]]:
+def _counted(tenant_id: int, says: list[meaning.TypeMeaning], days: int, now: datetime) -> list[tuple[str, int, float]]:
+    as_of = moments.as_of(tenant_id=tenant_id, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             _COUNTED,
@@ -84,6 +86,7 @@ def _counted(tenant_id: int, says: list[meaning.TypeMeaning], days: int) -> list
                 "tenant": tenant_id,
                 "types": [each.type_id for each in says],
                 "weights": [each.weight for each in says],
+                "as_of": as_of,
                 "half_life": days / 3,
                 "window": days,
                 "limit": lists.LIMIT + _SPARE,

@@ -231,7 +231,11 @@ class TestTakeIn:
         built(acme)
 
         pks, _ = fitting.people(
-            tenant_id=acme.pk, items=[{f"i{number:04d}": 1.0 for number in range(2, 60, 4)}], each=5, most=5
+            tenant_id=acme.pk,
+            items=[{f"i{number:04d}": 1.0 for number in range(2, 60, 4)}],
+            each=5,
+            most=5,
+            now=clock.now(),
         )
 
         with scope.tenant(acme.pk):

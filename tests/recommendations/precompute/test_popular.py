@@ -22,10 +22,12 @@ def listed(tenant):
 def chosen_by_many(tenant, item_id, *, times, at):
     with scope.tenant(tenant.pk):
         item = Item.objects.get(item_id=item_id)
-        person = EndUser.objects.order_by("pk")[0]
+        new = (EndUser(tenant=tenant, user_id=f"many {number}") for number in range(times))
+        people = EndUser.objects.bulk_create(new)
         view = resolve(tenant_id=tenant.pk, names=["view"])["view"]
         Interaction.objects.bulk_create(
-            interaction(tenant, person, item, view, at + timedelta(seconds=number)) for number in range(times)
+            interaction(tenant, person, item, view, at + timedelta(seconds=number))
+            for number, person in enumerate(people)
         )
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from accounts import scope
+from core import clock
 from recommendations.models import EndUser, Interaction, ReferenceList
 from recommendations.placements.standing_in import subjects
 from recommendations.precompute import segments
@@ -27,7 +28,7 @@ def tenant(cast):
 
 
 def counted(tenant, by):
-    return segments.counted(tenant_id=tenant.pk, by=by, withheld={"i0000"}, locale="en")
+    return segments.counted(tenant_id=tenant.pk, by=by, withheld={"i0000"}, locale="en", now=clock.now())
 
 
 @pytest.mark.django_db
