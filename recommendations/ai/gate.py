@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from accounts import scope
-from recommendations.ai.gate_policy import COLD, HEAVY, HEAVY_FROM, REGULAR, SEGMENTS, SPARSE, SPARSE_BELOW, GatePolicy
+from recommendations.ai.gate_policy import GatePolicy
 from recommendations.ai.models import AIGate
 from recommendations.ai.prices import NANO_PER_USD
+from recommendations.history_segments import SEGMENTS, segment_of
 
 Z95 = 1.959964
 
@@ -59,14 +60,9 @@ class Gate:
         """Tell whether AI runs for a segment."""
         return self.measured.get(segment, segment in self.policy.open_segments)
 
-
-def segment_of(known_items: int) -> str:
-    """Return the segment of somebody whose history holds so many different items."""
-    if not known_items:
-        return COLD
-    if known_items < SPARSE_BELOW:
-        return SPARSE
-    return REGULAR if known_items < HEAVY_FROM else HEAVY
+    def is_open_to(self, known_items: int) -> bool:
+        """Tell whether AI runs for somebody whose history holds so many different items."""
+        return self.is_open(segment_of(known_items))
 
 
 def judge(row: Measured, *, policy: GatePolicy) -> Verdict:

@@ -1,11 +1,8 @@
-"""The segments of people by history, and what the operator set about them."""
+"""What the operator set about the segments of people by history."""
 
 from dataclasses import dataclass
 
-COLD, SPARSE, REGULAR, HEAVY = "cold", "sparse", "regular", "heavy"
-SEGMENTS = (COLD, SPARSE, REGULAR, HEAVY)
-SPARSE_BELOW, HEAVY_FROM = 10, 100
-"""Different known items in a person's history."""
+from recommendations.history_segments import COLD, REGULAR, SEGMENTS, SPARSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

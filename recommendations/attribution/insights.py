@@ -19,15 +19,14 @@ from django.db.models import Sum
 
 from accounts import scope
 from recommendations.attribution.models import PlacementStat
-from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.interactions import meaning
 
 DIMENSIONS = ("day", "placement", "arm", "source")
 RECENT_EVENTS = 100_000
 _DIVERSITY = """
     WITH recent AS (
         SELECT item_id FROM recommendations_interaction
-        WHERE tenant_id = %(tenant)s AND type_id <> ALL (ARRAY(
-            SELECT id FROM recommendations_eventtype WHERE tenant_id = %(tenant)s AND name = ANY (%(not_positive)s)))
+        WHERE tenant_id = %(tenant)s AND type_id <> ALL (%(without)s::integer[])
         ORDER BY occurred_at DESC, id DESC LIMIT %(recent)s
     ), popular AS (
         SELECT item_id, count(*) AS events FROM recent GROUP BY item_id
@@ -113,7 +112,7 @@ def _diversity(
     )
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
-        "not_positive": list(NOT_POSITIVE),
+        "without": meaning.of_tenant(tenant_id=tenant_id).never_positive,
         "recent": RECENT_EVENTS,
         "since": since,
         "until": until,

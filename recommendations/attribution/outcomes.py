@@ -8,11 +8,10 @@ from typing import Any
 
 from django.db import connection
 
-from recommendations.ai.gate import segment_of
-from recommendations.ai.gate_policy import HEAVY_FROM
 from recommendations.attribution.models import Exposure
 from recommendations.attribution.sequential import Share
-from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.history_segments import HEAVY_FROM, segment_of
+from recommendations.interactions import meaning
 
 # Notes of clicks are joined within seconds; a slow quarter of an hour changes no outcome that was counted.
 SETTLING = timedelta(minutes=15)
@@ -77,9 +76,7 @@ _BY_SEGMENT = """
             SELECT count(*) FROM (
                 SELECT DISTINCT i.item_id FROM recommendations_interaction AS i
                 WHERE i.end_user_id = e.end_user_id AND i.tenant_id + 0 = %(tenant)s AND i.occurred_at < e.first_at
-                    AND i.type_id <> ALL (ARRAY(
-                        SELECT t.id FROM recommendations_eventtype AS t
-                        WHERE t.tenant_id = %(tenant)s AND t.name = ANY (%(not_positive)s)))
+                    AND i.type_id <> ALL (%(without)s::integer[])
                 LIMIT %(heavy)s
             ) AS known
         ) AS known
@@ -108,7 +105,7 @@ def by_segment(
         "since": since,
         "horizon": horizon,
         "ripe": now - horizon - SETTLING,
-        "not_positive": list(NOT_POSITIVE),
+        "without": meaning.of_tenant(tenant_id=tenant_id).never_positive,
         "heavy": HEAVY_FROM,
         "most": MOST_CASES,
     }

@@ -1,6 +1,6 @@
 """An events file as raw rows for an offline evaluation. Needs no database."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,8 +34,8 @@ class FileRows:
     not_positive: int
 
 
-def read_events(path: Path, *, now: datetime) -> FileRows:
-    """What an import of the file would store and training would learn from.
+def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str] = NOT_POSITIVE) -> FileRows:
+    """What an import of the file would store and training would learn from, if no event of these types is a choice.
 
     Times are None as soon as one row has none.
     Raises: UnreadableFile.
@@ -59,7 +59,7 @@ def read_events(path: Path, *, now: datetime) -> FileRows:
                 duplicate += 1
                 continue
             seen.add(name)
-            if read.type in NOT_POSITIVE:
+            if read.type in not_positive_types:
                 not_positive += 1
                 continue
             timed = timed and (line.row or {}).get("occurred_at") is not None

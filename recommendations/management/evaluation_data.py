@@ -1,5 +1,6 @@
 """What evaluate and tune work on: a tenant's interactions and catalogue, or files."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.evaluation.protocols import Rows
 from recommendations.imports.evaluation_rows import read_catalogue, read_events
 from recommendations.interactions import matrix, meaning
+from recommendations.interactions.event_types import NOT_POSITIVE
 from recommendations.precompute import contents
 
 OF_FILES = "Every row is a positive, whatever its value, except those of the types impression and dislike."
@@ -33,9 +35,12 @@ class EvaluationData:
     notes: dict[str, Any]
 
 
-def of_file(events: Path, items: Path | None, *, now: datetime) -> EvaluationData:
-    """Files as import_data takes them. Raises: UnreadableFile."""
-    read = read_events(events, now=now)
+def of_file(events: Path, items: Path | None, *, now: datetime, not_positive: Collection[str] = ()) -> EvaluationData:
+    """Files as import_data takes them; events of `not_positive` and of the usual such types are no choices.
+
+    Raises: UnreadableFile.
+    """
+    read = read_events(events, now=now, not_positive_types={*NOT_POSITIVE, *not_positive})
     catalogue = read_catalogue(items) if items else None
     notes: dict[str, Any] = {
         "file": events.name,

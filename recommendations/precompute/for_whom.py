@@ -73,7 +73,7 @@ class Choice:
         if cold and not self.released.of_person(each.person.attributes):
             return False  # nothing is known of the person that AI could go by
         known = 0 if cold else len({item_id for item_id, _ in each.person.events})
-        return self.gate.is_open(gate.segment_of(known)) or arms.explores(
+        return self.gate.is_open_to(known) or arms.explores(
             tenant_id=self.tenant_id,
             placement=self.placement,
             user_id=each.person.user_id,

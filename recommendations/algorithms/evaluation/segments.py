@@ -9,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.evaluation.bootstrap import interval
-
-# Name, and the number of known rows from which on a person belongs to it.
-SEGMENTS = (("cold", 0), ("sparse", 5), ("regular", 20), ("heavy", 100))
+from recommendations.history_segments import SEGMENTS, segment_of
 
 
 def by_segment(known: Sequence[int], values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, Any]]:
     """Return each segment's number of people, means, and the interval of NDCG@10; empty segments are left out."""
-    rows = np.array(known, dtype=np.int64)
-    bounds = [*(bound for _, bound in SEGMENTS), np.inf]
+    segments = np.array([segment_of(number) for number in known])
     found: dict[str, dict[str, Any]] = {}
-    for (name, low), high in zip(SEGMENTS, bounds[1:], strict=True):
-        chosen = (rows >= low) & (rows < high)
+    for name in SEGMENTS:
+        chosen = segments == name
         if chosen.any():
             spread = interval(values["ndcg@10"][chosen])
             found[name] = {

@@ -13,10 +13,10 @@ from core import clock
 from recommendations.ai import fallbacks, gate, ledger, report
 from recommendations.ai.amounts import Limit
 from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.gate_policy import SEGMENTS
 from recommendations.ai.models import AIGate
 from recommendations.ai.observation import observed_breaker
 from recommendations.ai.prices import NANO_PER_USD
+from recommendations.history_segments import SEGMENTS
 from recommendations.placements.models import Placement
 
 

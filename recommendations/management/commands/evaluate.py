@@ -41,6 +41,13 @@ class Command(BaseCommand):
         source.add_argument("--tenant", metavar="SLUG")
         source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as import_data takes it")
         parser.add_argument("--items", type=Path, metavar="FILE", help="With --events: the catalogue, for its texts")
+        parser.add_argument(
+            "--not-positive",
+            action="append",
+            default=[],
+            metavar="TYPE",
+            help="With --events: events of this type are no choices, like dislike and impression; may be repeated",
+        )
         parser.add_argument("--protocol", choices=PROTOCOLS, default="last10")
         parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws rand10's rows")
         parser.add_argument(
@@ -65,6 +72,8 @@ class Command(BaseCommand):
         """Reads, evaluates, prints."""
         if options["items"] and not options["events"]:
             raise CommandError("--items goes with --events; a tenant's catalogue is in the database.")
+        if options["not_positive"] and not options["events"]:
+            raise CommandError("--not-positive goes with --events; a tenant's event types say what they mean.")
         if options["seed"] < 0 or (options["people"] is not None and options["people"] < 1):
             raise CommandError("--seed must not be negative, and --people at least 1.")
         ranker = options["ranker"] or settings.RANKER
@@ -101,7 +110,7 @@ class Command(BaseCommand):
 
     def _data(self, options: Mapping[str, Any]) -> EvaluationData:
         if options["events"]:
-            return of_file(options["events"], options["items"], now=clock.now())
+            return of_file(options["events"], options["items"], now=clock.now(), not_positive=options["not_positive"])
         return of_tenant(options["tenant"])
 
     def _parameters(self, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts import scope
 from recommendations.ai import gate
 from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.gate import Measured, judge, segment_of
-from recommendations.ai.gate_policy import SEGMENTS, GatePolicy
+from recommendations.ai.gate import Measured, judge
+from recommendations.ai.gate_policy import GatePolicy
 from recommendations.ai.models import AIGate
 from recommendations.ai.prices import NANO_PER_USD
+from recommendations.history_segments import SEGMENTS, segment_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 POLICY = GatePolicy()

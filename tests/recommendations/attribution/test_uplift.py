@@ -6,9 +6,10 @@ import pytest
 
 from accounts import scope
 from recommendations.ai.models import AICall, AIGate
-from recommendations.interactions.event import Event
+from recommendations.attribution import outcomes
+from recommendations.interactions.event import Event, read_event
 from recommendations.interactions.record import record
-from recommendations.models import EndUser, ExperimentArm, Exposure
+from recommendations.models import EndUser, EventType, ExperimentArm, Exposure
 from recommendations.precompute import uplift
 from tests.recommendations.attribution.trials import START, draft, populate
 
@@ -49,6 +50,40 @@ class TestUplift:
         assert (row.segment, row.with_ai, row.control) == ("cold", 300, 299)
         assert row.why == "worth"
         assert row.uplift == pytest.approx(0.2, abs=0.04)
+
+    def test_asks_the_tenant_what_is_a_choice(self, tenant):
+        """Who only ever turned items down has no history that AI could go by."""
+        populate(tenant, 40)
+        with scope.tenant(tenant.pk):
+            EventType.objects.create(tenant=tenant, name="skip", weight=-1.0)
+            people = list(EndUser.objects.order_by("pk"))
+            Exposure.objects.bulk_create(
+                Exposure(
+                    tenant=tenant,
+                    placement="home",
+                    arm="ai" if number % 2 else "control",
+                    week=START.date(),
+                    end_user=person,
+                    first_at=START,
+                )
+                for number, person in enumerate(people)
+            )
+        for name in ("p0", "p1"):
+            event = {"user_id": name, "item_id": "i", "type": "skip"}
+            read = read_event(event, now=START - timedelta(days=1))
+            record(tenant_id=tenant.pk, events=[read], now=START)
+
+        with scope.tenant(tenant.pk):
+            found = outcomes.by_segment(
+                tenant_id=tenant.pk,
+                placement="home",
+                arms=("ai", "control"),
+                since=START - timedelta(days=1),
+                horizon=timedelta(days=1),
+                now=START + timedelta(days=3),
+            )
+
+        assert found.keys() == {"cold"}
 
     def test_charges_the_calls_for_people_in_experiments_to_them(self, tenant, settings):
         settings.AI_GATE_MINIMUM_CASES = 200

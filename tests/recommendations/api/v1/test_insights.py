@@ -10,6 +10,7 @@ from accounts import clients, scope, tokens
 from accounts.models import User
 from core import clock
 from recommendations.attribution import flush, settle
+from recommendations.models import EventType
 from tests.recommendations.attribution.conftest import ITEMS, URL, acme, collecting  # noqa: F401  # fixtures
 
 INSIGHTS = "/api/v1/insights/placements"
@@ -53,6 +54,19 @@ def test_shows_counts_and_ratios_by_everything(shown):
         "coverage": 12 / len(ITEMS),
         "novelty": pytest.approx(novelty, abs=1e-3),
     }
+
+
+def test_asks_the_tenant_what_is_a_choice(shown):
+    """Events of a type that speaks against an item make none of them less novel."""
+    tenant = shown.tenant
+    before = shown.http.get(INSIGHTS + "?by=").json()["data"][0]["novelty"]
+    with scope.tenant(tenant.pk):
+        EventType.objects.create(tenant=tenant, name="skip", weight=-1.0)
+    for number in range(30):
+        event = {"user_id": f"p{number}", "item_id": "i000", "type": "skip"}
+        assert shown.http.post("/api/v1/events", event, format="json").status_code == 201
+
+    assert shown.http.get(INSIGHTS + "?by=").json()["data"][0]["novelty"] == pytest.approx(before)
 
 
 def test_sums_over_what_is_not_asked_for(shown):
