@@ -2,12 +2,13 @@
 
 A thread renews it every PROCESS_REFRESH_SECONDS outside requests (`start`). Where none runs, as in a worker or a
 command, a reader renews it itself once it is that old. When Postgres is away, the last copy serves on; a process that
-never had one can tell nobody apart, and says so (`check_ready`).
+never had one can tell nobody apart, and says so (`check_ready`). What layers above need on the hot path they add to the
+copy (`keep`).
 """
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -60,6 +61,7 @@ class Directory:
     denied: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
     ring: Ring = field(default_factory=Ring)
+    parts: Mapping[str, Mapping[int, frozenset[str]]] = field(default_factory=dict)
     loaded_at: float = _NEVER
     tried_at: float = _NEVER
 
@@ -70,13 +72,25 @@ class Directory:
 
 
 _current = Directory()
+_kept: dict[str, Callable[[], Mapping[int, frozenset[str]]]] = {}
 _thread: threading.Thread | None = None
 _lock = threading.Lock()
 _stopping = threading.Event()
 
 
-def load() -> Directory:
-    """Reads the copy anew and makes it the process's own."""
+def keep(name: str, read: Callable[[], Mapping[int, frozenset[str]]]) -> None:
+    """Adds words by tenant to every copy from now on, as `parts[name]`; `read` runs in a scope of all tenants."""
+    _kept[name] = read
+
+
+def drop(name: str) -> None:
+    """Lets the copy hold nothing of this part until it is read anew: it is known to be out of date."""
+    global _current
+    _current = replace(_current, parts={part: held for part, held in _current.parts.items() if part != name})
+
+
+def load(*, with_parts: bool = True) -> Directory:
+    """Reads the copy anew and makes it the process's own; without `with_parts` what others keep in it stays."""
     global _current
     with scope.all_tenants("directory: tenants, clients, flags and keys of this process"):
         flags: dict[int, dict[str, int]] = {}
@@ -104,6 +118,7 @@ def load() -> Directory:
         live = RevokedToken.objects.filter(expires_at__gt=Now() - timedelta(seconds=SKEW_SECONDS))
         revoked = frozenset(live.values_list("token_id", flat=True))
         ring = key_ring.read()
+        parts = {name: read() for name, read in _kept.items()} if with_parts else _current.parts
     read_at = time.monotonic()
     _current = Directory(
         tenants=tenants,
@@ -111,6 +126,7 @@ def load() -> Directory:
         denied=denied,
         revoked=revoked,
         ring=ring,
+        parts=parts,
         loaded_at=read_at,
         tried_at=read_at,
     )
@@ -123,7 +139,8 @@ def current() -> Directory:
     Raises: Unavailable when there is none and Postgres is away.
     """
     if _thread is None or not _thread.is_alive():
-        _try_load(settings.PROCESS_REFRESH_SECONDS)
+        # Where no thread renews it, requests do, and what others keep is asked for where it is needed.
+        _try_load(settings.PROCESS_REFRESH_SECONDS, with_parts=False)
     elif not _current.is_loaded:
         _try_load(_UNKNOWN_TENANT_SECONDS)
     if not _current.is_loaded:
@@ -190,14 +207,14 @@ def _renew() -> None:
         connection.close()
 
 
-def _try_load(pause: float) -> Directory:
+def _try_load(pause: float, *, with_parts: bool = True) -> Directory:
     """Loads, unless that was tried less than `pause` seconds ago: an outage must not cost every request a time-out."""
     global _current
     if time.monotonic() - _current.tried_at < pause:
         return _current
     _current = replace(_current, tried_at=time.monotonic())
     try:
-        return load()
+        return load(with_parts=with_parts)
     except (Error, PoolTimeout) as error:
         _log.warning("directory_not_renewed", error=str(error))
         return _current

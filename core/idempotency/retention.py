@@ -2,12 +2,16 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 
 from core.idempotency.claims import Scope
 from core.idempotency.models import IdempotencyKey
+
+# What a tenant stores under names of its own: an `id` in it is nobody's here.
+_OPAQUE = frozenset({"attributes", "context"})
 
 
 def purge(*, scope: Scope, now: datetime, batch_rows: int = 1000) -> int:
@@ -27,10 +31,39 @@ def purge(*, scope: Scope, now: datetime, batch_rows: int = 1000) -> int:
 
 
 def naming(*, tenant_id: int, external_id: str) -> QuerySet[IdempotencyKey]:
-    """The tenant's stored answers that name the id as a JSON string. Looks through all, at most 24 hours' worth."""
-    named = json.dumps(external_id, ensure_ascii=False).encode()
+    """The tenant's stored answers about the person with this id. Looks through all, at most 24 hours' worth.
+
+    An answer that merely holds the same text, as an item's id or a price, is about something else.
+    """
     found = IdempotencyKey.objects.filter(tenant_id=tenant_id, state=IdempotencyKey.State.DONE)
-    return found.filter(RawSQL("position(%s in body) > 0", [named], output_field=BooleanField()))
+    named = [_as_json(external_id), _as_json(external_id).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")]
+    holds = RawSQL("position(%s in body) > 0 OR position(%s in body) > 0", [each.encode() for each in named])
+    holds.output_field = BooleanField()
+    bodies = found.filter(holds).values_list("pk", "body")
+    return found.filter(pk__in=[pk for pk, body in bodies.iterator() if _is_about(bytes(body or b""), external_id)])
+
+
+def _as_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _is_about(body: bytes, external_id: str) -> bool:
+    try:
+        return _names(json.loads(body), external_id)
+    except ValueError:
+        return True  # nobody can tell
+
+
+def _names(value: Any, external_id: str) -> bool:
+    """Whether a person's id is this one: `user_id`, `id` of a row's outcome, one of `ids`."""
+    if isinstance(value, list):
+        return any(_names(each, external_id) for each in value)
+    if not isinstance(value, dict):
+        return False
+    ids = value.get("ids")
+    if external_id in (value.get("user_id"), value.get("id")) or (isinstance(ids, list) and external_id in ids):
+        return True
+    return any(_names(each, external_id) for name, each in value.items() if name not in _OPAQUE)
 
 
 def erase_answers(*, tenant_id: int, external_id: str) -> int:

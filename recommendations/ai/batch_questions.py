@@ -1,6 +1,7 @@
 """Questions that wait for a batch; apart from the batches themselves, so that web processes need no vendor's SDK."""
 
 from datetime import datetime
+from typing import Any
 
 from accounts import scope
 from recommendations.ai.batch_lines import stored
@@ -20,6 +21,12 @@ def ask_later(*, tenant_id: int, build_id: int, digest: str, request: Completion
     )
     with scope.tenant(tenant_id):
         AIBatchQuestion.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def waiting(*, tenant_id: int, subject: str) -> list[dict[str, Any]]:
+    """The questions about a person that wait or are under way. Call it in the tenant's scope."""
+    found = AIBatchQuestion.objects.filter(tenant_id=tenant_id, subject=subject).order_by("pk")
+    return [dict(row) for row in found.values("created_at", "request")]
 
 
 def forget(*, tenant_id: int, subject: str) -> int:

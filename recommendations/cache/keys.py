@@ -7,7 +7,8 @@ import re
 
 from core.pseudonyms import pseudonym
 
-_PERSONAL = re.compile(r"\{t:(\d+)\}:l:[^:]+:(.+)", re.DOTALL)
+# The name of a placement holds no colon; an id of a person may.
+_PERSONAL = re.compile(r"\{t:(\d+)\}:l:([^:]+):(.+)", re.DOTALL)
 
 
 def user_list(tenant_id: int, placement: str, user_id: str) -> str:
@@ -25,15 +26,26 @@ def gone(tenant_id: int) -> str:
     return f"{{t:{tenant_id}}}:gone"
 
 
-def personal_lists(tenant_id: int) -> str:
-    """A pattern for SCAN that every person's list of the tenant matches."""
-    return f"{{t:{tenant_id}}}:l:*"
+def places(tenant_id: int) -> str:
+    """The names of all placements at which lists may be in Redis, also of those that are no more; "" once complete."""
+    return f"{{t:{tenant_id}}}:places"
+
+
+def personal_lists(tenant_id: int, placement: str = "") -> str:
+    """A pattern for SCAN that every person's list of the tenant matches, or those at one placement."""
+    return f"{{t:{tenant_id}}}:l:{placement}:*" if placement else f"{{t:{tenant_id}}}:l:*"
 
 
 def owner(key: str) -> tuple[int, str] | None:
     """Tenant and person of a `user_list` key; None for another key."""
     match = _PERSONAL.fullmatch(key)
-    return (int(match[1]), match[2]) if match else None
+    return (int(match[1]), match[3]) if match else None
+
+
+def place(key: str) -> str | None:
+    """The placement of a `user_list` key; None for another key."""
+    match = _PERSONAL.fullmatch(key)
+    return match[2] if match else None
 
 
 def tombstone(tenant_id: int, user_id: str) -> str:

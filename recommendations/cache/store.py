@@ -1,6 +1,6 @@
 """Reading and writing lists in Redis. An older list never replaces a newer one, whoever writes last."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,6 @@ from recommendations.cache.form import Corrupt, StoredList, decode
 from recommendations.metrics import CACHE_READS
 
 REFILL_TTL_SECONDS = 3600
-# Longer than anybody takes from reading a list in Postgres to putting it into Redis.
-TOMBSTONE_SECONDS = 600
 # Sets KEYS[1] unless it holds a newer list (bytes 1 to 12 are build and version, big-endian) or KEYS[2] is there.
 _PUT = """
 if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -34,14 +32,21 @@ class Fetched:
 
 
 def reads(tenant_id: int, wanted: Sequence[str]) -> list[Read]:
-    """What to read for these keys, in the order that `parse` expects."""
-    return [*(("get", key) for key in wanted), ("hgetall", keys.gone(tenant_id))]
+    """What to read for these keys, in the order that `parse` expects; with a person's list whether they were erased."""
+    tombstones = (keys.tombstone(*whose) for key in wanted if (whose := keys.owner(key)))
+    return [
+        *(("get", key) for key in wanted),
+        *(("get", key) for key in tombstones),
+        ("hgetall", keys.gone(tenant_id)),
+    ]
 
 
-def parse(values: Sequence[Any]) -> Fetched:
-    """What was read."""
-    *bodies, raw_gone = values
-    lists = [_decoded(body) for body in bodies]
+def parse(values: Sequence[Any], wanted: Sequence[str]) -> Fetched:
+    """What was read for these keys. A list of somebody who was erased is none, whoever has put it there since."""
+    bodies, raw_gone = values[: len(wanted)], values[-1]
+    tombstones = iter(values[len(wanted) : -1])
+    alive = (next(tombstones) is None if keys.owner(key) else True for key in wanted)
+    lists = [_decoded(body) if there else None for body, there in zip(bodies, alive, strict=True)]
     CACHE_READS.labels("hit").inc(sum(found is not None for found in lists))
     CACHE_READS.labels("miss").inc(sum(found is None for found in lists))
     return Fetched(lists, availability.parse(raw_gone))
@@ -60,7 +65,7 @@ def fetch(tenant_id: int, wanted: Sequence[str]) -> Fetched:
         result: list[Any] = pipe.execute()
         return result
 
-    return parse(redis.read("lists", pipeline))
+    return parse(redis.read("lists", pipeline), wanted)
 
 
 def put_many(bodies: Iterable[tuple[str, bytes]], *, ttl_seconds: int | None = None, batch: int = 200) -> int:
@@ -85,47 +90,25 @@ def _put(pairs: Sequence[tuple[str, bytes]], ttl_seconds: int | None) -> int:
 
     def pipeline(client: Any) -> int:
         pipe = client.pipeline(transaction=False)
+        # Before the lists: what forgets them goes by these names.
+        for name, places in _places(pairs).items():
+            pipe.sadd(name, *places)
+        first = len(pipe)
         for key, body in pairs:
             owner = keys.owner(key)
             names = [key, keys.tombstone(*owner)] if owner else [key]
             pipe.execute_command("EVAL", _PUT, len(names), *names, body, ttl)
-        return sum(pipe.execute())
+        return sum(pipe.execute()[first:])
 
     return redis.call("put_lists", pipeline)
 
 
-def forget_user(tenant_id: int, user_id: str, placements: Iterable[str]) -> None:
-    """Removes a person's lists at these placements; those that somebody has read before are not put back either.
-
-    Raises: core.redis.RedisUnavailable.
-    """
-    names = [keys.user_list(tenant_id, placement, user_id) for placement in placements]
-
-    def forget(client: Any) -> None:
-        pipe = client.pipeline(transaction=False)
-        pipe.set(keys.tombstone(tenant_id, user_id), b"", ex=TOMBSTONE_SECONDS)
-        pipe.unlink(*names)
-        pipe.execute()
-
-    redis.call("forget_user", forget)
-
-
-def forget_where(tenant_id: int, forgotten: Callable[[str], bool]) -> int:
-    """Removes the lists of those people for whom `forgotten` holds; returns how many. Looks at every key there is.
-
-    Whose list is removed though it is good finds it in Postgres again.
-    Raises: core.redis.RedisUnavailable.
-    """
-    pattern = keys.personal_lists(tenant_id)
-    found = redis.call("scan_lists", lambda client: list(client.scan_iter(match=pattern, count=1000)))
-    stale = [key for key in found if (owner := keys.owner(key.decode())) and forgotten(owner[1])]
-    for start in range(0, len(stale), 200):
-        _unlink(stale[start : start + 200])
-    return len(stale)
-
-
-def _unlink(names: Sequence[bytes]) -> None:
-    redis.call("forget_lists", lambda client: client.unlink(*names))
+def _places(pairs: Iterable[tuple[str, bytes]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key, _ in pairs:
+        if (owner := keys.owner(key)) and (place := keys.place(key)):
+            found.setdefault(keys.places(owner[0]), set()).add(place)
+    return found
 
 
 def _decoded(body: bytes | None) -> StoredList | None:

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from accounts import scope
 from accounts.retention import Kept
+from core import mentions
 from recommendations.imports.lifecycle import try_to_delete
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.uploads import folder
@@ -24,16 +25,17 @@ _log = structlog.get_logger(__name__)
 def forget_person(*, tenant_id: int, user_id: str) -> int:
     """Deletes every kept file that may name people after the commit, and texts that name this one; returns how many.
 
-    Nobody looks into the files: what was in them stands in the tables, and is erased there. A file that is still to be
-    taken in goes when that has ended, and its rows about the person are refused. Call it in the erasure's transaction.
+    A text names a person where their id stands in it as a whole (`core.mentions`). Nobody looks into the files: what
+    was in them stands in the tables, and is erased there. A file that is still to be taken in goes when that has ended,
+    and its rows about the person are refused. Call it in the erasure's transaction.
     """
     imports = Import.objects.filter(tenant_id=tenant_id)
     files = list(imports.filter(kind__in=[Import.Kind.USERS, Import.Kind.EVENTS]).exclude(file=""))
     imports.filter(pk__in=[job.pk for job in files]).update(names_erased=True)
-    imports.filter(filename__contains=user_id).update(filename="")
-    imports.filter(error__contains=user_id).update(error=_GONE)
+    imports.filter(mentions.of(user_id, "filename")).update(filename="")
+    imports.filter(mentions.of(user_id, "error")).update(error=_GONE)
     errors = ImportRowError.objects.filter(tenant_id=tenant_id)
-    errors.filter(Q(detail__contains=user_id) | Q(field__contains=user_id)).update(detail=_GONE, field="")
+    errors.filter(mentions.of(user_id, "detail", "field")).update(detail=_GONE, field="")
     for job in files:
         if job.status not in Import.OPEN:
             transaction.on_commit(lambda job=job: try_to_delete(job))  # type: ignore[misc]

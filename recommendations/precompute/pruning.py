@@ -1,4 +1,4 @@
-"""What old builds left: lists in batches, chunks, artefacts with their files.
+"""What old builds left: lists in batches, chunks, artefacts with their files; and lists of placements that are no more.
 
 BUILD_KEEP builds stay whole, and the newest ARTEFACT_KEEP artefacts stay for going back to one, as do those that an
 experiment's arms are made with until it has ended.
@@ -13,7 +13,9 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from accounts import scope
+from core.redis import RedisUnavailable
 from recommendations.attribution.models import Experiment, ExperimentArm
+from recommendations.placements import leaving
 from recommendations.placements.models import Placement
 from recommendations.precompute import artefacts
 from recommendations.precompute.models import Artefact, Build
@@ -48,6 +50,10 @@ def prune(*, tenant_id: int, now: datetime) -> None:
     for file in files:
         default_storage.delete(file)
     _remove_orphans(tenant_id, now)
+    try:
+        leaving.forget(tenant_id=tenant_id)
+    except RedisUnavailable:
+        _log.info("places_not_forgotten", tenant_id=tenant_id)  # the next build's does
 
 
 def _delete_artefacts(tenant_id: int) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from accounts import scope
+from accounts import scope, staff_log
 from core.idempotency.models import IdempotencyKey
 from core.idempotency.retention import erase_answers, naming
 from recommendations.ai import answers, batch_questions, sent
@@ -17,6 +17,8 @@ from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.rerank import subject_of
 from recommendations.attribution import shown
 from recommendations.cache.form import Corrupt, decode
+from recommendations.catalog.models import EndUser
+from recommendations.erasures.models import FormerId
 from recommendations.imports import kept
 from recommendations.interactions import merging, queries
 from recommendations.interactions.models import Feedback, Interaction
@@ -128,9 +130,11 @@ def _export_ai_answers(subject: Subject) -> Entries:
 
 def _erase_ai_requests(subject: Subject) -> int:
     about = subject_of(subject.key)
-    return sent.forget(tenant_id=subject.tenant_id, subject=about) + batch_questions.forget(
-        tenant_id=subject.tenant_id, subject=about
-    )
+    return sent.forget(tenant_id=subject.tenant_id, subject=about)
+
+
+def _erase_ai_questions(subject: Subject) -> int:
+    return batch_questions.forget(tenant_id=subject.tenant_id, subject=subject_of(subject.key))
 
 
 def _export_ai_requests(subject: Subject) -> Entries:
@@ -139,6 +143,32 @@ def _export_ai_requests(subject: Subject) -> Entries:
         found = AISent.objects.filter(tenant_id=subject.tenant_id, subject=about).order_by("pk")
         rows: list[dict[str, Any]] = [dict(row) for row in found.values("at", "origin", "model", "purpose", "contents")]
     yield from rows
+
+
+def _export_ai_questions(subject: Subject) -> Entries:
+    with scope.tenant(subject.tenant_id):
+        yield from list(batch_questions.waiting(tenant_id=subject.tenant_id, subject=subject_of(subject.key)))
+
+
+def _count_former_ids(subject: Subject) -> int:
+    return FormerId.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).count()
+
+
+def _export_former_ids(subject: Subject) -> Entries:
+    """When others turned out to be this person; who they were is known as a digest only."""
+    with scope.tenant(subject.tenant_id):
+        merged = FormerId.objects.filter(tenant_id=subject.tenant_id, end_user_id=subject.pk).order_by("pk")
+        rows = list(merged.values("merged_at"))
+    yield from rows  # type: ignore[misc]
+
+
+def _erase_staff_log(subject: Subject) -> int:
+    """What staff did with the person stays, and when; not who it was."""
+    return staff_log.forget(EndUser, pk=subject.pk)
+
+
+def _export_staff_log(subject: Subject) -> Entries:
+    yield from staff_log.about(EndUser, pk=subject.pk)
 
 
 def _erase_stored_answers(subject: Subject) -> int:
@@ -207,6 +237,15 @@ HOLDINGS: tuple[Holding, ...] = (
         _export_ai_requests,
         merge=lambda source, _target: _erase_ai_requests(source),
     ),
+    Holding(
+        "ai_questions",
+        _erase_ai_questions,
+        _export_ai_questions,
+        merge=lambda source, _target: _erase_ai_questions(source),
+    ),
+    # Their rows go with the person's, after the log of erasures has taken the digests; a merge moves them itself.
+    Holding("former_ids", _count_former_ids, _export_former_ids),
+    Holding("staff_log", _erase_staff_log, _export_staff_log, merge=lambda source, _target: _erase_staff_log(source)),
     Holding("stored_answers", _erase_stored_answers, _export_stored_answers),
     Holding("import_files", _erase_import_files),
 )

@@ -131,7 +131,7 @@ def brought(tenant_id: int, decision: Decision, wanted: Sequence[str], now: date
     """What admission has read; nothing where it had to do without Redis."""
     if decision.values is None:
         return False, [None] * len(wanted), None
-    return _completed(tenant_id, store.parse(decision.values), now)
+    return _completed(tenant_id, store.parse(decision.values, wanted), now)
 
 
 def _fetch(tenant_id: int, wanted: Sequence[str], now: datetime) -> Found:

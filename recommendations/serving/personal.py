@@ -12,6 +12,7 @@ from datetime import datetime
 from accounts import flags
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import StoredList
+from recommendations.placements import known
 from recommendations.serving import ladder, queries
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, withdrawn_of
 from recommendations.serving.instead import USUAL, Instead, StandIns, popular_list, refill
@@ -26,8 +27,14 @@ def lists(
     """One choice a person, in order. Warm: one Redis round trip for all, with admission, and no SQL.
 
     `spare` brings the popular list as well, for a request that leaves items out.
-    Raises: what `admit` raises. A tenant over its quota whose plan gives a static list gets the popular one for all.
+    A tenant over its quota whose plan gives a static list gets the popular one for all.
+    Raises: what `admit` raises; UnknownPlacement, before Redis is asked for a list.
     """
+    try:
+        known.require(tenant_id=tenant_id, name=placement)
+    except known.UnknownPlacement:
+        admit([])  # it is charged like any other
+        raise
     on = [flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id) for user_id in user_ids]
     for_all = keys.reference_list(tenant_id, POPULAR)
     wanted = [

@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import F, Q
 
 from accounts import scope
-from core.errors import FieldError, InvalidInput
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode, encode
 from recommendations.models import EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
 from recommendations.placements import language, standing_in
+from recommendations.placements.known import UnknownPlacement
 from recommendations.placements.language import Node
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import SEGMENTS
@@ -41,14 +41,6 @@ class Missing:
     reason: str
     build: int
     instead: Mapping[str, Any] = field(default_factory=dict)
-
-
-class UnknownPlacement(InvalidInput):
-    """The tenant has no placement of that name."""
-
-    def __init__(self, name: str) -> None:
-        detail = f"There is no placement {name!r}."
-        super().__init__(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
 
 
 def user_lists(*, tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | Missing]:

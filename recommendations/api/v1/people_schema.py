@@ -101,6 +101,26 @@ class ExportedImpression(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField()
 
 
+class ExportedAIQuestion(serializers.Serializer[Any]):
+    """A question about the person's list that waits for an AI provider's batch, as it will be sent."""
+
+    created_at = serializers.DateTimeField()
+    request = serializers.DictField()
+
+
+class ExportedFormerId(serializers.Serializer[Any]):
+    """When somebody else turned out to be this person; who it was is not kept."""
+
+    merged_at = serializers.DateTimeField()
+
+
+class ExportedStaffAction(serializers.Serializer[Any]):
+    """What staff did with the person's entry in the admin."""
+
+    at = serializers.DateTimeField()
+    action = serializers.ChoiceField(choices=["added", "changed", "deleted"])
+
+
 class EndUserExport(serializers.Serializer[Any]):
     """Everything that is held about a person."""
 
@@ -113,10 +133,12 @@ class EndUserExport(serializers.Serializer[Any]):
     events = ExportedEvent(many=True)
     ai_answers = ExportedAIAnswer(many=True)
     ai_requests = ExportedAIRequest(many=True)
+    ai_questions = ExportedAIQuestion(many=True)
+    former_ids = ExportedFormerId(many=True)
+    staff_log = ExportedStaffAction(many=True)
     stored_answers = ExportedStoredAnswer(many=True)
 
 
-@extend_schema_serializer(component_name="Merge")
 class MergeFields(serializers.Serializer[Any]):
     """Whose history moves."""
 
@@ -148,7 +170,7 @@ def read_merge(raw: Any) -> str:
             raise fields.refuse(f"/{name}"[:200], "unknown_field", "Unknown field; known is from.")
     if "from" not in raw:
         raise fields.refuse("/from", "required", "Name the person whose history moves.")
-    return fields.identifier(raw["from"], "/from")
+    return fields.certain_identifier(raw["from"], "/from")
 
 
 def merge_body(user_id: str, merged: Merged) -> dict[str, Any]:
@@ -170,6 +192,8 @@ MERGED_EXAMPLE = OpenApiExample(
             "events": 12,
             "ai_answers": 0,
             "ai_requests": 0,
+            "ai_questions": 0,
+            "staff_log": 0,
         },
     },
     response_only=True,
@@ -223,6 +247,9 @@ EXPORT_EXAMPLE = OpenApiExample(
         ],
         "ai_answers": [],
         "ai_requests": [],
+        "ai_questions": [],
+        "former_ids": [],
+        "staff_log": [],
         "stored_answers": [],
     },
     response_only=True,

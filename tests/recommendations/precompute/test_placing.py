@@ -59,7 +59,7 @@ class TestPlacements:
 
         response = http.get("/api/v1/users/u0000/recommendations?placement=nowhere")
 
-        assert (response.status_code, response.json()["errors"][0]["code"]) == (422, "unknown_placement")
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (404, "unknown_placement")
 
     def test_a_published_version_is_applied_without_training(self, acme, http):
         first = build_now(acme)

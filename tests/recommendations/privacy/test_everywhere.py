@@ -48,6 +48,9 @@ class TestErased:
             "events": 5,
             "ai_answers": 1,
             "ai_requests": 1,
+            "ai_questions": 0,
+            "former_ids": 0,
+            "staff_log": 0,
             "stored_answers": 5,
             "import_files": 2,
         }

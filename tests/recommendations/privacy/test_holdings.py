@@ -9,10 +9,10 @@ from recommendations.privacy.holdings import HOLDINGS
 # HOLDINGS, and to what `known.py` knows of ADA.
 ERASED_BY = {
     "AIAnswer": "ai_answers",
-    "AIBatchQuestion": "ai_requests",
+    "AIBatchQuestion": "ai_questions",
     "AISent": "ai_requests",
     "Exposure": "exposures",
-    "FormerId": "the person's row, itself",
+    "FormerId": "former_ids",
     "Impression": "impressions",
     "Interaction": "events",
     "RelatedPeople": "related_people",

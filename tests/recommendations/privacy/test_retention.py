@@ -49,7 +49,7 @@ def left(member):
         return sorted(Interaction.objects.values_list("item__item_id", flat=True))
 
 
-def imported(member, days_ago, text="user_id\nada\na b\n"):
+def imported(member, days_ago, text="user_id\nada\na\x7fb\n"):
     upload = uploads.spool(
         tenant_id=member.tenant.pk, read=BytesIO(text.encode()).read, form=Import.Format.CSV, max_bytes=1000
     )
