@@ -7,7 +7,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import directory, dpop, tokens
-from core import client_address, clock
+from core import client_address, clock, locations
 from core.principal import Principal
 
 BEARER, DPOP = "bearer", "dpop"
@@ -69,7 +69,7 @@ def _prove(request: Any, scheme: str, raw: str, principal: Principal) -> None:
         proof = dpop.read(
             request.META.get("HTTP_DPOP", ""),
             method=str(request.method),
-            url=request.build_absolute_uri(request.path),
+            url=locations.address_of(request),
             now=now,
             access_token=raw,
         )

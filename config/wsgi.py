@@ -12,8 +12,11 @@ from workers.celery import app as celery_app
 
 from core import body_limits
 from core.checks import refuse_to_start
+from core.locations import with_readable_paths
 from core.request_bodies import with_whole_bodies
 
-application = with_whole_bodies(get_wsgi_application(), max_bytes=body_limits.most_bytes, large=settings.LARGE_BODIES)
+application = with_whole_bodies(
+    with_readable_paths(get_wsgi_application()), max_bytes=body_limits.most_bytes, large=settings.LARGE_BODIES
+)
 refuse_to_start()
 celery_app.set_default()

@@ -15,7 +15,7 @@ from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
-from core import body_coding, body_limits, deadline, exposition, problem
+from core import body_coding, body_limits, deadline, exposition, locations, problem
 from core.metrics import REQUEST_SECONDS
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}\Z")
@@ -82,6 +82,9 @@ class EdgeMiddleware:
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         if deadline.remaining() == 0:  # it waited for a thread until nobody waits for its answer
             return problem.unavailable(deadline.DeadlineExceeded(settings.API_DEADLINE_SECONDS), request)
+        if part := locations.undecodable(request):
+            detail = f"The {part} of the address is not UTF-8 where it is percent-decoded."
+            return problem.response(status=400, detail=detail, request=request)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isascii() and length.isdigit() and int(length) > body_limits.most_bytes(request.path_info):
             return problem.response(status=413, detail=body_limits.too_large(request.path_info), request=request)

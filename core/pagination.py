@@ -11,12 +11,23 @@ from typing import Any
 
 from django.core import signing
 
+from core import locations
 from core.errors import FieldError, InvalidInput
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_CURSOR = 2048
 _SALT = "core.pagination"
+
+
+class _Serializer:
+    """JSON in UTF-8: Django's own writes up to twelve bytes for a character, and an id has up to 128 characters."""
+
+    def dumps(self, value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def loads(self, raw: bytes) -> Any:
+        return json.loads(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class Pages:
         """The text that continues behind the position; None for the end."""
         if position is None:
             return None
-        return signing.Signer(salt=_SALT).sign_object([_digest(self.binding), *position])
+        return signing.Signer(salt=_SALT).sign_object([_digest(self.binding), *position], serializer=_Serializer)
 
 
 def link(request: Any, cursor: str | None) -> dict[str, str]:
@@ -48,7 +59,7 @@ def link(request: Any, cursor: str | None) -> dict[str, str]:
         return {}
     query = request.query_params.copy()
     query["cursor"] = cursor
-    return {"Link": f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="next"'}
+    return {"Link": f'<{locations.address_of(request)}?{query.urlencode()}>; rel="next"'}
 
 
 def known_parameters(query: Any, *names: str) -> dict[str, str]:
@@ -84,7 +95,7 @@ def _position(raw: str | None, binding: Mapping[str, Any]) -> tuple[str, ...] | 
     try:
         if len(raw) > MAX_CURSOR:
             raise signing.BadSignature("too long")
-        bound, *position = signing.Signer(salt=_SALT).unsign_object(raw)
+        bound, *position = signing.Signer(salt=_SALT).unsign_object(raw, serializer=_Serializer)
     except (signing.BadSignature, ValueError, UnicodeEncodeError):
         detail = "This is not a cursor of this service; take `next` of the page before as it is."
         raise invalid("/cursor", "bad_cursor", detail) from None

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.encoding import escape_uri_path
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -60,7 +61,7 @@ def document(
         "title": known.title if (known := pages().get(code)) else title or HTTPStatus(status).phrase,
         "status": status,
         "detail": _encodable(detail),
-        "instance": printable(request.path) if request else "",
+        "instance": escape_uri_path(printable(request.path)) if request else "",
         "code": code,
         "request_id": getattr(request, "request_id", request_id),
         "errors": [{key: _encodable(value) for key, value in error.as_dict().items()} for error in errors],

@@ -2,10 +2,30 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema_field
 from rest_framework import serializers
 
+from core import external_ids
+
 MAX_UNKNOWN = 20  # as many misspelt names are told in one answer
+ID = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": external_ids.MAX_LENGTH,
+    "pattern": external_ids.PATTERN,
+    "description": external_ids.DESCRIPTION,
+}
+
+
+@extend_schema_field(ID)
+class ExternalId(serializers.CharField):
+    """The tenant's own id of an item or a person, as it stands: nothing is cut off."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """DRF's own, after a look at the characters."""
+        if isinstance(data, str) and (error := external_ids.refusal(data, "")):
+            raise serializers.ValidationError(error.detail, error.code)
+        return super().run_validation(data)
 
 
 class StrictSerializer(serializers.Serializer[Any]):

@@ -19,7 +19,7 @@ from core import redis
 
 KEY, GROUP, CONSUMER = "docent:impressions", "attribution", "gather"
 CLAIM_SECONDS = 30
-_BETWEEN_IDS = "/"  # cannot stand in an id
+_BETWEEN_IDS = "\n"  # a control character, which cannot stand in an id
 _APPEND = """
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
 redis.call('XADD', KEYS[1], '*', 'batch', ARGV[2], 'pages', ARGV[3])

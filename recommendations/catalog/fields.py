@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from core import external_ids
 from core.errors import FieldError
-from recommendations.catalog import ids, moments
+from recommendations.catalog import moments
 from recommendations.catalog.merging import Changes
 
 Reader = Callable[[Any, str], Any]
@@ -41,9 +42,17 @@ def refuse(pointer: str, code: str, detail: str) -> FieldRefused:
 
 def identifier(value: Any, pointer: str) -> str:
     """An external id."""
-    if error := ids.refusal(value, pointer):
+    if error := external_ids.refusal(value, pointer):
         raise FieldRefused(error)
     return str(value)
+
+
+def certain_identifier(value: Any, pointer: str) -> str:
+    """An external id for what cannot be undone: one that is most likely a mistake is refused as well."""
+    name = identifier(value, pointer)
+    if error := external_ids.mistake(name, pointer):
+        raise FieldRefused(error)
+    return name
 
 
 def text(max_length: int, *, empty: bool = True) -> Reader:

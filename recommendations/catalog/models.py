@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from core import clock
+from core import clock, external_ids
 
 
 class Item(models.Model):
@@ -32,7 +32,7 @@ class Item(models.Model):
         ordering: ClassVar = ["tenant", "item_id"]
 
     def __str__(self) -> str:
-        return self.title or self.item_id
+        return self.title or external_ids.shown(self.item_id)
 
 
 class EndUser(models.Model):
@@ -62,4 +62,4 @@ class EndUser(models.Model):
         ordering: ClassVar = ["tenant", "user_id"]
 
     def __str__(self) -> str:
-        return self.user_id
+        return external_ids.shown(self.user_id)

@@ -16,16 +16,15 @@ from accounts.permissions import TOKENS_ISSUE
 from core import clock, origins
 from core.errors import FieldError, InvalidInput
 from core.json_body import BoundedJSONParser
-from core.serializers import StrictBody, problems
+from core.serializers import ExternalId, StrictBody, problems
 
 _SHORTEST, _LONGEST, _USUAL = 60, 3600, 900
-_RESERVED = frozenset({".", "..", "batch"})
 _NAMES = " or ".join(sorted(end_user.SCOPES))
 
 
 @extend_schema_serializer(component_name="EndUserToken")
 class EndUserTokenRequest(StrictBody):
-    user_id = serializers.RegexField(r"^[A-Za-z0-9._\-~:@+=,!$'()*]{1,128}$", trim_whitespace=False)
+    user_id = ExternalId()
     origin = serializers.CharField(max_length=300, trim_whitespace=False, help_text="Of the page, as browsers send it.")
     scope = serializers.CharField(
         required=False, max_length=200, help_text=f"{_NAMES}, or both; none: what the caller may of these."
@@ -86,8 +85,6 @@ class EndUserTokenView(APIView):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         principal = caller(request)
-        if body["user_id"] in _RESERVED or body["user_id"].endswith("\n"):
-            _refuse("/user_id", "reserved_id", "No person can have this id.")
         if reason := origins.refusal(body["origin"], production=settings.PRODUCTION):
             _refuse("/origin", "bad_origin", f"The origin {reason}.")
         grantable = end_user.SCOPES & principal.scopes

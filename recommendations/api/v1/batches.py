@@ -9,13 +9,13 @@ from rest_framework.response import Response
 
 from accounts import end_user
 from accounts.authentication import caller
-from core import clock, pagination
+from core import clock, external_ids, pagination
 from core.errors import FieldError
 from core.idempotency.view import Write
 from recommendations.api.v1 import batches_schema as schema
 from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.resource import ResourceView
-from recommendations.catalog import end_users, ids, items, shapes
+from recommendations.catalog import end_users, items, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.outcomes import Outcome
 from recommendations.catalog.shapes import Notes
@@ -158,7 +158,7 @@ def _rows(request: Request, name: str) -> list[Any]:
 def _named(raw: Any, key: str) -> str | None:
     """The row's id, as far as it has one that can be shown."""
     value = raw.get(key) if isinstance(raw, Mapping) else None
-    return value if isinstance(value, str) and ids.refusal(value, "") is None else None
+    return value if isinstance(value, str) and external_ids.refusal(value, "") is None else None
 
 
 def _placed(outcome: Outcome, pointer: str) -> Outcome:

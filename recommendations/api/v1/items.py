@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller
-from core import clock, conditional, pagination
+from core import clock, conditional, locations, pagination
 from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import items_schema as schema
@@ -67,7 +67,7 @@ class ItemView(ResourceView):
                 check=resource.precondition(request),
             )
             if created:
-                headers = {"ETag": _tag(item), "Location": request.path}
+                headers = {"ETag": _tag(item), "Location": locations.path_of(request)}
                 return write.answer(Response(schema.item_body(item), status=201, headers=headers))
             return resource.written(request, write, body=schema.item_body(item), tag=_tag(item))
 

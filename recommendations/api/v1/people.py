@@ -59,9 +59,10 @@ class UserMergeView(ResourceView):
     def post(self, request: Request, user_id: str, *, write: Write) -> Response:
         """Moves the history of `from` to this person and removes `from`; what else this person has stays as it is.
 
-        It removes a person, so it needs what erasing one needs.
+        It removes a person, so it needs what erasing one needs. It cannot be undone, so ids that look like a variable
+        without a value (`null`, `undefined`) are refused.
         """
-        tenant_id, user_id = caller(request).tenant_id, resource.path_id("user_id", user_id)
+        tenant_id, user_id = caller(request).tenant_id, resource.certain_id("user_id", user_id)
         try:
             source_id = schema.read_merge(request.data)
         except FieldRefused as refused:

@@ -118,7 +118,7 @@ class ExportedStaffAction(serializers.Serializer[Any]):
     """What staff did with the person's entry in the admin."""
 
     at = serializers.DateTimeField()
-    action = serializers.ChoiceField(choices=["added", "changed", "deleted"])
+    action = serializers.CharField(help_text="added, changed or deleted")
 
 
 class EndUserExport(serializers.Serializer[Any]):
@@ -139,6 +139,7 @@ class EndUserExport(serializers.Serializer[Any]):
     stored_answers = ExportedStoredAnswer(many=True)
 
 
+@extend_schema_serializer(component_name="Merge")
 class MergeFields(serializers.Serializer[Any]):
     """Whose history moves."""
 

@@ -14,12 +14,11 @@ from rest_framework.request import Request
 from accounts import admission, end_user
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
-from core import clock, conditional, pagination
+from core import clock, conditional, external_ids, pagination
 from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.api.v1 import wire
-from recommendations.catalog import ids
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.models import HOME
 from recommendations.serving import browsers, ladder, page, personal, queries, session
@@ -137,10 +136,10 @@ class SimilarItemsView(AdmittedWithReads):
         )
         if chosen is None:
             if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
-                raise NotFound(f"There is no item {item_id}.")
+                raise NotFound(f"There is no item {external_ids.shown(item_id)}.")
             chosen = without(ladder.popular(tenant_id=subject.tenant_id, now=now), [item_id])
         elif chosen.gone.get(item_id) == 0.0 and not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
-            raise NotFound(f"There is no item {item_id}.")
+            raise NotFound(f"There is no item {external_ids.shown(item_id)}.")
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
@@ -330,12 +329,12 @@ def _filter(text: str) -> str:
 
 
 def _check_id(pointer: str, value: str) -> None:
-    if error := ids.refusal(value, pointer):
+    if error := external_ids.refusal(value, pointer):
         raise InvalidInput(error.detail, errors=[error])
 
 
 def _placement(name: str) -> str:
-    """A name that can be one; whether there is one shows where its lists are looked for."""
+    """A name that can be one; whether there is one shows before its lists are looked for."""
     if not _PLACEMENT.match(name):
         detail = "The name of a placement is 1 to 63 letters, digits, - and _."
         raise InvalidInput(detail, errors=[FieldError("/placement", "unknown_placement", detail)])

@@ -63,6 +63,17 @@ def path_id(name: str, value: str) -> str:
         refuse(refused)
 
 
+def certain_id(name: str, value: str) -> str:
+    """As `path_id`, for what cannot be undone.
+
+    Raises: InvalidInput, also for an id that is most likely a mistake of the caller's program.
+    """
+    try:
+        return fields.certain_identifier(value, f"/{name}")
+    except FieldRefused as refused:
+        refuse(refused)
+
+
 def named_body(request: Request, name: str, value: str) -> dict[str, Any]:
     """The body, with the id from the path; one in the body must be the same.
 

@@ -1,32 +1,56 @@
-"""The routes of version 1; the hot one first."""
+"""The routes of version 1; the hot one first.
 
-from django.urls import path
+An id in a path may hold slashes: some servers hand over the path decoded, so that `a%2Fb` and `a/b` are one. Its
+converter takes all it can, no id may end in the name of what stands behind it (`core.external_ids.SUB_RESOURCES`), and
+an address that ends in an id comes after those in which more follows.
+"""
+
+from django.urls import path, register_converter
 
 from recommendations.api.v1 import batches, events, imports, insights, items, people, related, usage, users
 from recommendations.api.v1 import recommendations as answers
 
+
+class ExternalId:
+    """The rest of the path, as far as the route lets it go; the view says what is wrong with it as an id."""
+
+    regex = r"[\s\S]+"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(ExternalId, "external_id")
+
 urlpatterns = [
-    path("users/<str:user_id>/recommendations", answers.RecommendationsView.as_view(), name="user-recommendations"),
+    path(
+        "users/<external_id:user_id>/recommendations",
+        answers.RecommendationsView.as_view(),
+        name="user-recommendations",
+    ),
     path("recommendations/batch", answers.RecommendationsBatchView.as_view(), name="recommendations-batch"),
     path("recommendations/session", answers.SessionView.as_view(), name="recommendations-session"),
     path("recommendations/trending", answers.TrendingView.as_view(), name="recommendations-trending"),
     path("recommendations/latest", answers.LatestView.as_view(), name="recommendations-latest"),
     path(
-        "items/<str:item_id>/frequently-bought-together",
+        "items/<external_id:item_id>/frequently-bought-together",
         answers.TogetherView.as_view(),
         name="item-frequently-bought-together",
     ),
     path("recommendations/popular", answers.PopularView.as_view(), name="recommendations-popular"),
-    path("items/<str:item_id>/similar", answers.SimilarItemsView.as_view(), name="item-similar"),
+    path("items/<external_id:item_id>/similar", answers.SimilarItemsView.as_view(), name="item-similar"),
     path("items", items.ItemsView.as_view(), name="items"),
     path("items/batch", batches.ItemsBatchView.as_view(), name="items-batch"),
-    path("items/<str:item_id>", items.ItemView.as_view(), name="item"),
+    path("items/<external_id:item_id>", items.ItemView.as_view(), name="item"),
     path("users", users.UsersView.as_view(), name="users"),
     path("users/batch", batches.UsersBatchView.as_view(), name="users-batch"),
-    path("users/<str:user_id>", users.UserView.as_view(), name="user"),
-    path("users/<str:user_id>/export", people.UserExportView.as_view(), name="user-export"),
-    path("users/<str:user_id>/related", related.RelatedPeopleView.as_view(), name="user-related"),
-    path("users/<str:user_id>/merge", people.UserMergeView.as_view(), name="user-merge"),
+    path("users/<external_id:user_id>/export", people.UserExportView.as_view(), name="user-export"),
+    path("users/<external_id:user_id>/related", related.RelatedPeopleView.as_view(), name="user-related"),
+    path("users/<external_id:user_id>/merge", people.UserMergeView.as_view(), name="user-merge"),
+    path("users/<external_id:user_id>", users.UserView.as_view(), name="user"),
     path("insights/placements", insights.PlacementsView.as_view(), name="insights-placements"),
     path("events", events.EventsView.as_view(), name="events"),
     path("events/batch", batches.EventsBatchView.as_view(), name="events-batch"),

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller
-from core import clock, conditional, pagination
+from core import clock, conditional, locations, pagination
 from core.idempotency.view import Write
 from core.pagination import Pages
 from recommendations.api.v1 import resource
@@ -68,7 +68,7 @@ class UserView(ResourceView):
                 check=resource.precondition(request),
             )
             if created:
-                headers = {"ETag": _tag(end_user), "Location": request.path}
+                headers = {"ETag": _tag(end_user), "Location": locations.path_of(request)}
                 return write.answer(Response(schema.end_user_body(end_user), status=201, headers=headers))
             return resource.written(request, write, body=schema.end_user_body(end_user), tag=_tag(end_user))
 
@@ -113,9 +113,13 @@ class UserView(ResourceView):
     def delete(self, request: Request, user_id: str, *, write: Write) -> Response:
         """Erases the person with their events, lists and stored answers.
 
-        The receipt does not repeat who it was: it is kept itself, under the Idempotency-Key.
+        The receipt does not repeat who it was: it is kept itself, under the Idempotency-Key. An id that looks like a
+        variable without a value (`null`, `undefined`) is refused, unless `If-Match` names the person's ETag.
         """
-        tenant_id, user_id = caller(request).tenant_id, resource.path_id("user_id", user_id)
+        # Whoever has read the person and names their version means them, whatever their id looks like.
+        meant = request.META.get("HTTP_IF_MATCH", "*").strip() != "*"
+        tenant_id = caller(request).tenant_id
+        user_id = (resource.path_id if meant else resource.certain_id)("user_id", user_id)
         erase.forget_cached(tenant_id=tenant_id, user_id=user_id)
         with write.effect():
             receipt = erase.erase_end_user(

@@ -9,27 +9,17 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from core.principal import Principal
-from recommendations.catalog import fields, ids, moments, shapes
+from core.serializers import ID, ExternalId
+from recommendations.catalog import fields, moments, shapes
 from recommendations.interactions.identity import Sender
 
-ID = {"type": "string", "minLength": 1, "maxLength": ids.MAX_LENGTH, "pattern": r"^[A-Za-z0-9._\-~:@+=,!$'()*]+$"}
 TYPE = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[a-z0-9][a-z0-9_.:\-]*$"}
 CATEGORY = {"type": "string", "minLength": 1, "maxLength": shapes.MAX_CATEGORY}
 CURSOR = {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": r"^[A-Za-z0-9_:.\-]+$"}
 _ATTRIBUTES, _SENT, _MOMENT = "Attributes", "AttributesRequest", "Moment"
+__all__ = ["ID", "ExternalId"]
 _TEXT = {"type": "string", "maxLength": fields.MAX_ATTRIBUTE_TEXT}
 LANGUAGE_TAG = {"type": "string", "maxLength": 16, "pattern": r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$"}
-
-
-@extend_schema_field(ID)
-class ExternalId(serializers.CharField):
-    """The tenant's own id of an item or a person, as it stands: nothing is cut off."""
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        """DRF's own, after a look at the characters."""
-        if isinstance(data, str) and (error := ids.refusal(data, "")):
-            raise serializers.ValidationError(error.detail, error.code)
-        return super().run_validation(data)
 
 
 @extend_schema_field(TYPE)

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from accounts import directory, dpop, scope
 from accounts.models import ReplayAttempt, Tenant
 from core import clock, once
+from core.external_ids import in_path
 from tests.accounts.oauth import TOKEN, ask, grant, refresh
 from tests.accounts.proofs import Holder
 from tests.outages import redis_away
@@ -208,6 +209,13 @@ class TestProof:
         spelt = holder.proof("GET", "HTTP://TESTSERVER:80/api/v1/%69tems?limit=1#a", token)
 
         assert read(token, spelt, path=f"{PATH}?limit=1").status_code == 200
+
+    @pytest.mark.parametrize("name", ["a?b=c#d", "100%2F", "gid://shop/1", "用户 é|x", "a;b&c"])
+    def test_names_an_address_with_whatever_id(self, cast, holder, name):
+        token, path = bound(cast, holder), f"{PATH}/{in_path(name)}"
+
+        assert read(token, holder.proof("GET", f"http://testserver{path}", token), path=path).status_code == 404
+        assert read(token, holder.proof("GET", f"{READ}/other", token), path=path).status_code == 401
 
     def test_works_once(self, cast, holder):
         before, token = prevented(), bound(cast, holder)

@@ -119,7 +119,7 @@ class TestDryRun:
     @pytest.mark.parametrize(
         ("kind", "good", "bad"),
         [
-            ("items", {"item_id": "a"}, {"item_id": "a b"}),
+            ("items", {"item_id": "a"}, {"item_id": "a\x7fb"}),
             ("users", {"user_id": "a"}, {"user_id": 3}),
             ("events", event(BEFORE), {"user_id": "ada"}),
         ],

@@ -61,7 +61,7 @@ class TestRun:
         assert _errors(acme, job) == [(3, "event_id", "event_id_reused"), (4, "event_id", "event_id_reused")]
 
     def test_keeps_good_rows_and_tells_of_bad_ones(self, acme, run):
-        job = run("items", "item_id,title,hidden\na,A,\nb c,B,\nd,D,maybe\ne,E,true\n,F,\n")
+        job = run("items", "item_id,title,hidden\na,A,\nb\x7fc,B,\nd,D,maybe\ne,E,true\n,F,\n")
 
         assert _counts(job) == {"created": 2, "rejected": 3}
         assert _errors(acme, job) == [
@@ -111,7 +111,7 @@ class TestRun:
         monkeypatch.setattr(chunks, "MAX_STORED_ERRORS", 5)
         monkeypatch.setattr(chunks, "CHUNK_ROWS", 3)
 
-        job = run("items", "item_id\n" + "a b\n" * 9)
+        job = run("items", "item_id\n" + "a\x7fb\n" * 9)
 
         assert _counts(job) == {"rejected": 9}
         assert [line for line, _, _ in _errors(acme, job)] == [2, 3, 4, 5, 6]
@@ -150,7 +150,7 @@ class TestRun:
         assert told[-1] == (path.stat().st_size,) * 2
 
     def test_strangers_see_nothing_of_it(self, cast, run):
-        run("items", "item_id\na\nb c\n")
+        run("items", "item_id\na\nb\x7fc\n")
 
         with scope.tenant(cast.globex.tenant.pk):
             assert not Import.objects.exists()

@@ -30,7 +30,9 @@ class TestCatalogueBatches:
 
     @pytest.mark.parametrize(("kind", "key"), KINDS.items())
     def test_keeps_good_rows_and_reports_bad_ones(self, cast, kind, key):
-        answer = _post(cast.acme, kind, [{key: "a"}, {key: "a/b"}, {}, 7, {key: "c", "attributes": []}, {key: "d"}])
+        answer = _post(
+            cast.acme, kind, [{key: "a"}, {key: "a/similar"}, {}, 7, {key: "c", "attributes": []}, {key: "d"}]
+        )
 
         assert [row[2] for row in _results(answer)] == ["created", *["rejected"] * 4, "created"]
         errors = [row["errors"][0]["pointer"] for row in answer.json()["results"] if row["errors"]]

@@ -14,7 +14,7 @@ from recommendations.models import Item
 from tests.recommendations.precompute.queue import sent
 
 URL = "/api/v1/imports"
-ITEMS = "item_id,title\na,A\nb c,B\nd,D\n"
+ITEMS = "item_id,title\na,A\nb\x7fc,B\nd,D\n"
 SHAPE = {
     "import_id",
     "kind",
@@ -273,7 +273,7 @@ class TestGet:
 
 class TestErrors:
     def test_walks_through_all_of_them(self, cast):
-        started = send(cast.acme.http, "item_id\n" + "a b\nok\n" * 5)
+        started = send(cast.acme.http, "item_id\n" + "a\tb\nok\n" * 5)
         run(cast.acme, started)
         url = started["Location"] + "/errors"
 
@@ -288,7 +288,7 @@ class TestErrors:
         assert cast.acme.http.get(url, headers={"If-None-Match": cast.acme.http.get(url)["ETag"]}).status_code == 304
 
     def test_a_cursor_is_good_for_its_import_only(self, cast):
-        one, two = (send(cast.acme.http, "item_id\na b\nc d\n") for _ in range(2))
+        one, two = (send(cast.acme.http, "item_id\na\tb\nc\td\n") for _ in range(2))
         run(cast.acme, one)
         cursor = cast.acme.http.get(one["Location"] + "/errors?limit=1").json()["next"]
 

@@ -85,9 +85,9 @@ class TestPut:
             ("a", {"tittle": ""}, "/tittle", "unknown_field"),
             ("a", {"item_id": "b"}, "/item_id", "other_id"),
             ("a", {"title": "\u0000"}, "/title", "bad_character"),
-            ("a%20b", {}, "/item_id", "bad_character"),
+            ("a%0Ab", {}, "/item_id", "bad_character"),
             ("batch%00", {}, "/item_id", "bad_character"),
-            ("é", {}, "/item_id", "bad_character"),
+            ("é%C2%85", {}, "/item_id", "bad_character"),
             ("a" * 129, {}, "/item_id", "too_long"),
         ],
     )

@@ -139,7 +139,7 @@ class TestMerge:
             ({"from": "nobody"}, "/from", "unknown_user"),
             ({"from": "ada"}, "/from", "same_user"),
             ({"from": 3}, "/from", "not_a_string"),
-            ({"from": "a b"}, "/from", "bad_character"),
+            ({"from": "a\tb"}, "/from", "bad_character"),
             ({"from": "b", "to": "c"}, "/to", "unknown_field"),
             ([], "", "not_an_object"),
         ],

@@ -50,12 +50,12 @@ class TestImportData:
 
     def test_reports_rejected_rows_and_asks_for_the_first_build(self, run, tmp_path):
         path = tmp_path / "items.csv"
-        path.write_text("item_id,title\na,A\nb c,B\n")
+        path.write_text("item_id,title\na,A\nb\x7fc,B\n")
 
         report, _ = run(items=path)
 
         assert "1 created, 1 rejected" in report
-        assert "line 3  item_id  bad_character: Character 2 of the id is a blank" in report
+        assert "line 3  item_id  bad_character: Character 2 of the id is U+007F" in report
         queued = redis.client().lrange(BUILD, 0, -1)
         assert len(queued) == 1
         assert jobs.PLAN_FIRST.encode() in queued[0]
