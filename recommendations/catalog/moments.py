@@ -111,5 +111,5 @@ def _large(seconds: float) -> str:
         return f"{text[:20]} looks like a date and a time in digits: write it as 2026-03-01T08:30:00Z."
     for unit, factor in UNITS.items():
         if MIN_SECONDS <= seconds / factor < MAX_SECONDS:
-            return f"This looks like {unit}: Unix time is in seconds, divide by {factor:,}."
+            return f"This looks like {unit}: divide by {factor:,}, or say so of a file (--time-unit {unit})."
     return "There is no such moment. Unix time is in seconds, not milliseconds."

@@ -1,5 +1,6 @@
 """From a file's rows, as they stand, to rows of ours: which column is which field, by name, mapping and preset."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -242,7 +243,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         texts = [str(each) for each in value if isinstance(each, str | int | float) and each != ""]
         return texts if len(texts) == len([each for each in value if each not in (None, "")]) else MISSING
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) or (isinstance(value, float) and not math.isfinite(value)):
         return MISSING
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > fields.MAX_INTEGER:
         return str(value)

@@ -160,7 +160,10 @@ class ImportErrorsView(_ImportsView):
         examples=[schema.ERRORS_EXAMPLE],
     )
     def get(self, request: Request, import_id: str) -> Response:
-        """Refused rows by their lines; the first 10,000 are kept, `rows.rejected` counts all."""
+        """Refused rows by their lines, and attributes that were left out of others; the first 10,000 are kept.
+
+        `rows.rejected` counts all refused rows.
+        """
         query = pagination.known_parameters(request.query_params)
         job = self._demand(request, queries.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
         pages = Pages.read(query, binding={"list": "import errors", "tenant": job.tenant_id, "import": job.pk})

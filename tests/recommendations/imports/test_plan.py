@@ -1,5 +1,6 @@
 """From a file's rows to ours: cells, names, mapping, and what is said of columns that nobody knows."""
 
+import math
 from contextlib import suppress
 from typing import Any
 
@@ -235,6 +236,14 @@ class TestMapping:
         assert row_of(plan(extra="ignore"), cells).row == {"item_id": "a"}
         row = row_of(plan("events", extra="attributes"), {"user_id": "u", "item_id": "i", "type": "v", "page": "7"}).row
         assert row["context"] == {"page": 7}
+
+    def test_a_value_that_no_attribute_can_hold_is_left_out_and_its_row_kept(self):
+        raw = {"item_id": "a", "nested": {"a": 1}, "nan": math.nan, "ids": [1, 2], "big": 2**60, "mixed": [{}]}
+
+        (line,) = plan(extra="attributes").rows(Line(1, raw))
+
+        assert line.row["attributes"] == {"ids": ["1", "2"], "big": str(2**60)}
+        assert [note.pointer for note in line.notes] == ["/attributes/nested", "/attributes/nan", "/attributes/mixed"]
 
     @pytest.mark.parametrize(
         ("said", "pointer", "code"),
