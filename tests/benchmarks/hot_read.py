@@ -32,10 +32,11 @@ Request = Callable[[http.client.HTTPConnection, int], int]
 
 @dataclass(frozen=True)
 class Service:
-    """Where the server listens, and a token for it."""
+    """Where the server listens, a token for it, and its process."""
 
     port: int
     token: str
+    pid: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -83,7 +84,7 @@ def serving(token: str, **more: str) -> Iterator[Service]:
         command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi:application"]
         server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            service = Service(port, token)
+            service = Service(port, token, server.pid)
             deadline = time.monotonic() + 60
             while not _ready(service):
                 if time.monotonic() > deadline or server.poll() is not None:
