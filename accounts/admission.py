@@ -4,6 +4,7 @@ The outermost middleware puts the decision's headers on whatever is answered. Po
 revoked, and authentication has already asked the process's copy of it; so where Redis cannot say, the request goes on.
 """
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,9 +17,9 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from accounts import directory, revocations, scope, usage
-from accounts.models.tenant import READ, WRITE
+from accounts.models.tenant import READ, WRITE, BrowserLimits
 from core import admission
-from core.admission import Decision, Limits, Outcome, Read, revocation
+from core.admission import Decision, Limits, Nested, Outcome, Read, revocation
 from core.admission.revocation import Revoked
 from core.errors import QuotaExceeded, RateLimited
 from core.principal import Principal
@@ -52,15 +53,21 @@ def admit(
     facts = directory.tenant(principal.tenant_id)
     if facts is None:
         raise exceptions.AuthenticationFailed("The tenant is no longer active.")
+    kind = endpoint_class or (READ if request.method in _SAFE else WRITE)
+    limits = _limits(facts.limits, has_static=has_static, of_quota=of_quota)
+    nested: Sequence[Nested] = ()
+    if principal.user_id:
+        limits, nested = _of_browsers(limits, facts.browsers, kind, principal.user_id)
     decision = admission.check(
         tenant_id=principal.tenant_id,
         client_id=principal.client_id,
         token_id=principal.token_id,
-        limits=_limits(facts.limits, has_static=has_static, of_quota=of_quota),
-        endpoint_class=endpoint_class or (READ if request.method in _SAFE else WRITE),
+        limits=limits,
+        endpoint_class=kind,
         now=now,
         cost=cost,
         reads=reads,
+        nested=nested,
     )
     http_request.admission = decision  # type: ignore[attr-defined]
     if decision.outcome is Outcome.UNKNOWN_REVOCATION and decision.exact:
@@ -79,6 +86,16 @@ def _limits(limits: Limits, *, has_static: bool, of_quota: bool) -> Limits:
     if limits.quota is None or (of_quota and (has_static or limits.quota.on_quota == "reject")):
         return limits
     return replace(limits, quota=replace(limits.quota, on_quota="reject") if of_quota else None)
+
+
+def _of_browsers(limits: Limits, browsers: BrowserLimits, kind: str, user_id: str) -> tuple[Limits, Sequence[Nested]]:
+    """The person's own rate, and that of all browsers together; of the month, what is not kept for the backend."""
+    whose = hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    each, together = browsers.each.get(kind), browsers.together.get(kind)
+    nested = [*([Nested(each, whose)] if each else []), *([Nested(together)] if together else [])]
+    if limits.quota is not None and limits.quota.limit is not None:
+        limits = replace(limits, quota=replace(limits.quota, limit=browsers.quota))
+    return limits, nested
 
 
 def _refuse(decision: Decision) -> None:

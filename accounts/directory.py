@@ -22,6 +22,7 @@ from psycopg_pool import PoolTimeout
 from accounts import key_ring, scope
 from accounts.jwks import SKEW_SECONDS, Ring
 from accounts.models import ApiClient, FeatureFlag, RevokedToken, Tenant
+from accounts.models.tenant import BrowserLimits
 from core import deadline, origins
 from core.admission import Limits
 from core.errors import Unavailable
@@ -44,6 +45,7 @@ class TenantFacts:
     limits: Limits
     origins: frozenset[str] = frozenset()
     flags: Mapping[str, int] = field(default_factory=dict)
+    browsers: BrowserLimits = field(default_factory=BrowserLimits)
     implied_impressions: bool = True
     require_dpop: bool = False
     browser_item_attributes: frozenset[str] = frozenset()
@@ -103,6 +105,7 @@ def load(*, with_parts: bool = True) -> Directory:
                 create_unknown=row.create_unknown,
                 locale=row.locale,
                 limits=row.plan.limits(),
+                browsers=row.plan.browser_limits(),
                 origins=_usable(row.allowed_origins),
                 flags=flags.get(row.pk, {}),
                 require_dpop=row.require_dpop,

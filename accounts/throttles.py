@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.throttling import BaseThrottle
 
-from accounts import admission
+from accounts import admission, end_user
 from core import clock
 from core.principal import Principal
 
@@ -18,5 +18,5 @@ class PlanThrottle(BaseThrottle):
     def allow_request(self, request: Any, view: Any) -> bool:
         """True, or core.errors.RateLimited and QuotaExceeded, which are the 429. An anonymous caller has no plan."""
         if isinstance(request.user, Principal):
-            admission.admit(request, now=clock.now())
+            admission.admit(request, now=clock.now(), cost=end_user.cost(request.user, request, view))
         return True

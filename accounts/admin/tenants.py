@@ -34,7 +34,11 @@ class PlanAdmin(DeploymentAdmin):
         (
             "Requests a minute",
             {
-                "fields": [("read_per_minute", "read_burst"), ("write_per_minute", "write_burst")],
+                "fields": [
+                    ("read_per_minute", "read_burst"),
+                    ("write_per_minute", "write_burst"),
+                    ("browser_read_per_minute", "browser_write_per_minute", "backend_percent"),
+                ],
                 "description": "A refused request is answered 429 and says when to come back. Effective in 5 seconds.",
             },
         ),

@@ -1,5 +1,7 @@
 """Tenants and the plans that limit them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from django.contrib.postgres.fields import ArrayField
@@ -12,8 +14,26 @@ from core.admission import Limits, Quota, RateLimit
 
 READ, WRITE = "read", "write"
 # For a plan without any limit of its own: `Plan(name=..., **UNLIMITED)`.
-UNLIMITED = {"read_per_minute": None, "write_per_minute": None, "requests_per_month": None}
+UNLIMITED = {
+    "read_per_minute": None,
+    "write_per_minute": None,
+    "requests_per_month": None,
+    "browser_read_per_minute": None,
+    "browser_write_per_minute": None,
+}
 _AT_LEAST_ONE = MinValueValidator(1)
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserLimits:
+    """What holds for browsers' tokens inside the tenant's limits, by class: of one person, and of all of them together.
+
+    The rest of the tenant's rate, and of its month, is kept for the backend.
+    """
+
+    each: Mapping[str, RateLimit | None] = field(default_factory=dict)
+    together: Mapping[str, RateLimit | None] = field(default_factory=dict)
+    quota: int | None = None
 
 
 class Plan(models.Model):
@@ -56,6 +76,26 @@ class Plan(models.Model):
         default=OnQuota.REJECT,
         help_text="What happens when the month's requests are used up.",
     )
+    browser_read_per_minute = models.PositiveIntegerField(
+        default=240,
+        null=True,
+        blank=True,
+        validators=[_AT_LEAST_ONE],
+        help_text="Of one person's browser tokens, half of them at once; empty: unlimited.",
+    )
+    browser_write_per_minute = models.PositiveIntegerField(
+        default=120,
+        null=True,
+        blank=True,
+        validators=[_AT_LEAST_ONE],
+        help_text="Of one person's browser tokens, half of them at once; empty: unlimited.",
+    )
+    backend_percent = models.PositiveSmallIntegerField(
+        default=50,
+        db_default=50,
+        validators=[MaxValueValidator(99)],
+        help_text="The share of every limit that all browser tokens together leave to the backend.",
+    )
     ai_calls_per_build = models.PositiveIntegerField(
         null=True,
         blank=True,
@@ -71,7 +111,13 @@ class Plan(models.Model):
                 & models.Q(write_per_minute__gte=1)
                 & models.Q(write_burst__gte=1),
                 name="plan_limits_at_least_1",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(browser_read_per_minute__gte=1)
+                & models.Q(browser_write_per_minute__gte=1)
+                & models.Q(backend_percent__lte=99),
+                name="plan_browser_limits",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,6 +131,27 @@ class Plan(models.Model):
                 WRITE: _rate(WRITE, self.write_per_minute, self.write_burst),
             },
             quota=Quota(self.requests_per_month, cast(Literal["reject", "static"], self.on_quota)),
+        )
+
+    def browser_limits(self) -> BrowserLimits:
+        """What browsers' tokens may use of them."""
+        left = 100 - self.backend_percent
+        whole = self.limits().rates
+        per_minute = {READ: self.browser_read_per_minute, WRITE: self.browser_write_per_minute}
+        month = self.requests_per_month
+        return BrowserLimits(
+            each={name: _rate(f"browser-{name}", most, (most or 0) // 2 or None) for name, most in per_minute.items()},
+            together={
+                name: rate
+                and RateLimit(
+                    f"browsers-{name}",
+                    count=max(1, rate.count * left // 100),
+                    window_seconds=rate.window_seconds,
+                    burst=max(1, rate.burst * left // 100),
+                )
+                for name, rate in whole.items()
+            },
+            quota=None if month is None else month * left // 100,
         )
 
 

@@ -241,6 +241,7 @@ RATELIMIT_IP_META_KEY = "core.client_address.of"
 RATELIMIT_USE_CACHE = "default"
 
 # --- Recommendations -------------------------------------------------------------------------------------
+FILTER_COST_AT_ONCE = env.integer("FILTER_COST_AT_ONCE", 500, minimum=1)  # comparisons, of a tenant in a process
 PROCESS_REFRESH_SECONDS = env.seconds("PROCESS_REFRESH_SECONDS", 2.0, minimum=0.2, maximum=5.0)
 LIST_TTL_SECONDS = env.integer("LIST_TTL_SECONDS", 7 * 86_400, minimum=60)
 BUILD_CHUNK_SIZE = env.integer("BUILD_CHUNK_SIZE", 64, minimum=1)

@@ -5,7 +5,7 @@ Callers give keys, names and limits: nothing here knows what a tenant or a list 
 
 from core.admission.admit import check
 from core.admission.decision import Decision, Outcome
-from core.admission.policies import Limits, Quota, RateLimit
+from core.admission.policies import Limits, Nested, Quota, RateLimit
 from core.admission.script import Read
 
-__all__ = ["Decision", "Limits", "Outcome", "Quota", "RateLimit", "Read", "check"]
+__all__ = ["Decision", "Limits", "Nested", "Outcome", "Quota", "RateLimit", "Read", "check"]

@@ -9,7 +9,7 @@ from core import redis
 from core.admission import fallback, headers, months, quota, script
 from core.admission.decision import Decision, Outcome
 from core.admission.metrics import LIMITER_REDIS_ERRORS, QUOTA_REJECTED, RATE_LIMIT_REJECTED
-from core.admission.policies import QUOTA_POLICY, Limits, RateLimit
+from core.admission.policies import QUOTA_POLICY, Limits, Nested, RateLimit
 from core.admission.script import Read, Reply, Verdict
 from core.redis import RedisUnavailable
 
@@ -34,8 +34,11 @@ def check(
     now: datetime,
     cost: int = 1,
     reads: Sequence[Read] = (),
+    nested: Sequence[Nested] = (),
 ) -> Decision:
     """Judges a request and charges its cost (a batch costs its number of people) when it is accepted.
+
+    `nested` are narrower limits that hold for this caller besides the tenant's; the headers tell of the first.
 
     `reads` are ("get", key) and ("hgetall", key), each key beginning with the tenant's hash tag (`keys.tag`). The
     server's clock decides; `now` counts only without Redis, and says which months may be meant. Redis is asked once:
@@ -46,14 +49,15 @@ def check(
     """
     if cost < 1:
         raise ValueError(f"A request costs at least 1 unit, not {cost}.")
-    rate = limits.rates[endpoint_class]
+    own = limits.rates[endpoint_class]
+    rates = [*nested, *([Nested(own)] if own else [])]
+    rate = rates[0].rate if rates else None
     candidates = months.candidates(now)
     given = script.arguments(
         tenant_id=tenant_id,
         client_id=client_id,
         token_id=token_id,
-        policy=rate.name if rate else endpoint_class,
-        rate=rate,
+        rates=rates,
         quota=limits.quota,
         cost=cost,
         months=candidates,
@@ -63,7 +67,8 @@ def check(
         raw = redis.call("limiter", lambda client: script.run(client, given))
     except RedisUnavailable:
         LIMITER_REDIS_ERRORS.inc()
-        return _counted(fallback.decide(tenant_id=tenant_id, rate=rate, quota=limits.quota, cost=cost, now=now), rate)
+        alone = fallback.decide(tenant_id=tenant_id, rates=rates, quota=limits.quota, cost=cost, now=now)
+        return _counted(alone, rate)
     reply = script.parse(raw, months=candidates, reads=reads)
     if fallback.ledger.owes:
         _settle(tenant_id)

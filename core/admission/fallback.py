@@ -11,6 +11,7 @@ notes what it accepts, to be added when Redis is back. A process that ends befor
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 
@@ -18,9 +19,11 @@ from django.conf import settings
 
 from core.admission import months
 from core.admission.decision import Decision, Outcome
-from core.admission.policies import Quota, RateLimit
+from core.admission.policies import Nested, Quota
 
-FULL_SHARE_POLICIES = frozenset({"read"})
+# The tenant, or an address; and the policy, with whose it is.
+Key = tuple[int | str, str]
+READS = "read"
 TIGHT_SHARE = 0.5
 AT_ONCE = 0.2
 _CLOCK_RESOLUTION_SECONDS = 1e-6
@@ -31,22 +34,29 @@ class Buckets:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
-        self._arrivals: OrderedDict[tuple[int | str, str], float] = OrderedDict()
+        self._arrivals: OrderedDict[Key, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, key: tuple[int | str, str], *, cost: int, interval: float, burst: float, now: float) -> float:
+    def take(self, key: Key, *, cost: int, interval: float, burst: float, now: float) -> float:
         """Charges `cost` units of `interval` seconds each; returns 0, or in how many seconds it would be possible.
 
         What costs more than the burst waits for all of it and is charged in full.
         """
+        return self.take_all([(key, interval, burst)], cost=cost, now=now)
+
+    def take_all(self, wanted: Sequence[tuple[Key, float, float]], *, cost: int, now: float) -> float:
+        """The same of several keys, each with its interval and burst: all are charged, or none."""
         with self._lock:
-            arrival = max(self._arrivals.get(key, now), now) + cost * interval
-            wait = arrival - now - max(burst, cost) * interval
-            if wait > _CLOCK_RESOLUTION_SECONDS:
-                return wait
-            self._arrivals[key] = arrival
-            self._arrivals.move_to_end(key)
-            if len(self._arrivals) > self._capacity:
+            waits, arrivals = [0.0], {}
+            for key, interval, burst in wanted:
+                arrivals[key] = max(self._arrivals.get(key, now), now) + cost * interval
+                waits.append(arrivals[key] - now - max(burst, cost) * interval)
+            if max(waits) > _CLOCK_RESOLUTION_SECONDS:
+                return max(waits)
+            for key, arrival in arrivals.items():
+                self._arrivals[key] = arrival
+                self._arrivals.move_to_end(key)
+            while len(self._arrivals) > self._capacity:
                 self._arrivals.popitem(last=False)
             return 0.0
 
@@ -110,9 +120,9 @@ buckets = Buckets()
 ledger = Ledger()
 
 
-def decide(*, tenant_id: int, rate: RateLimit | None, quota: Quota | None, cost: int, now: datetime) -> Decision:
+def decide(*, tenant_id: int, rates: Sequence[Nested], quota: Quota | None, cost: int, now: datetime) -> Decision:
     """The process's own judgement. An accepted request is UNKNOWN_REVOCATION; no RateLimit headers: nobody knows."""
-    if rate is not None and (wait := _take(tenant_id, rate, cost, now)):
+    if wait := _take(tenant_id, rates, cost, now):
         return _refused(Outcome.RATE_LIMITED, max(1, ceil(wait)))
     month = months.of(now)
     if quota is not None and not ledger.charge(tenant_id, month.name, cost=cost, limit=quota.limit):
@@ -122,15 +132,14 @@ def decide(*, tenant_id: int, rate: RateLimit | None, quota: Quota | None, cost:
     return Decision(outcome=Outcome.UNKNOWN_REVOCATION, headers={}, exact=False)
 
 
-def _take(tenant_id: int, rate: RateLimit, cost: int, now: datetime) -> float:
-    share = (1.0 if rate.name in FULL_SHARE_POLICIES else TIGHT_SHARE) / _processes()
-    return buckets.take(
-        (tenant_id, rate.name),
-        cost=cost,
-        interval=rate.window_seconds / (rate.count * share),
-        burst=AT_ONCE * share * min(rate.burst, rate.count),
-        now=now.timestamp(),
-    )
+def _take(tenant_id: int, rates: Sequence[Nested], cost: int, now: datetime) -> float:
+    wanted: list[tuple[Key, float, float]] = []
+    for each in rates:
+        rate = each.rate
+        share = (1.0 if rate.name.rpartition("-")[2] == READS else TIGHT_SHARE) / _processes()
+        interval = rate.window_seconds / (rate.count * share)
+        wanted.append(((tenant_id, rate.name + each.subject), interval, AT_ONCE * share * min(rate.burst, rate.count)))
+    return buckets.take_all(wanted, cost=cost, now=now.timestamp())
 
 
 def _refused(outcome: Outcome, seconds: int) -> Decision:

@@ -6,9 +6,9 @@ def tag(tenant_id: int) -> str:
     return f"{{t:{tenant_id}}}:"
 
 
-def rate(tenant_id: int, policy: str) -> str:
+def rate(tenant_id: int, policy: str, subject: str = "") -> str:
     """The theoretical arrival time (TAT) of a rate limit, in microseconds since `script.EPOCH`."""
-    return f"{{t:{tenant_id}}}:rate:{policy}"
+    return f"{{t:{tenant_id}}}:rate:{policy}" + (f":{subject}" if subject else "")
 
 
 def quota(tenant_id: int, month: str) -> str:

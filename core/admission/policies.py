@@ -39,6 +39,14 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Nested:
+    """A narrower limit inside the tenant's, for callers that are trusted less; `subject` says whose it is."""
+
+    rate: RateLimit
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Quota:
     """Units in a calendar month (UTC). `limit` None counts without limiting.
 

@@ -12,7 +12,8 @@ from core.errors import FieldError
 from recommendations.ai import prompts
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused, Reader
-from recommendations.placements.language import FilterRefused, Node, parse
+from recommendations.placements.language import FilterRefused, Node, cost, parse
+from recommendations.placements.language.cost import MAX_COST
 
 KINDS = ("for_you", "because", "trending", "popular", "latest")
 FALLBACKS = ("segment", "popular", "trending", "latest", "pinned")
@@ -127,6 +128,21 @@ def read_rules(raw: Any, pointer: str = "") -> Rules:
     Raises: FieldRefused with all that is wrong.
     """
     return Rules(**_object(_RULES)(raw, pointer))
+
+
+def refuse_costly(rules: Rules, pointer: str = "") -> None:
+    """For rules that are written now: those that serve already go on.
+
+    Raises: FieldRefused where filter and boosts together are too much to ask of each item for each person.
+    """
+    conditions = [*([rules.filter] if rules.filter else []), *(boost.when for boost in rules.boosts)]
+    if (found := sum(map(cost, conditions))) > MAX_COST:
+        where = pointer if rules.boosts else f"{pointer}/filter"
+        detail = (
+            f"Filter and boosts cost {found:,} comparisons for each item; at most {MAX_COST:,} are made. A list counts "
+            "as its values."
+        )
+        raise fields.refuse(where, "too_costly", detail)
 
 
 def _object(readers: Mapping[str, Reader], *, required: tuple[str, ...] = ()) -> Reader:

@@ -17,7 +17,7 @@ from recommendations.ai import prompts
 from recommendations.catalog.fields import FieldRefused
 from recommendations.placements.jobs import APPLY_RULES
 from recommendations.placements.models import HOME, Placement, PlacementVersion
-from recommendations.placements.rules import PLAIN, Rules, read_rules
+from recommendations.placements.rules import PLAIN, Rules, read_rules, refuse_costly
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def publish(*, tenant_id: int, placement: str, number: int, now: datetime) -> Pl
     with scope.tenant(tenant_id):
         place = _locked(tenant_id, placement)
         version = _version(place, number)
-        checked(version.rules)
+        _read(version.rules, new=version.published_at is None)
         if version.published_at is None:
             version.published_at = now
             version.save(update_fields=["published_at"])
@@ -119,12 +119,19 @@ def rules_of_versions(*, tenant_id: int, versions: Mapping[str, int | None]) -> 
 
 
 def checked(rules: Any) -> Rules:
-    """The rules, read.
+    """The rules of a draft, read.
 
     Raises: InvalidInput.
     """
+    return _read(rules, new=True)
+
+
+def _read(rules: Any, *, new: bool) -> Rules:
     try:
-        return read_rules(rules, "/rules")
+        found = read_rules(rules, "/rules")
+        if new:
+            refuse_costly(found, "/rules")
+        return found
     except FieldRefused as refused:
         raise InvalidInput(str(refused), errors=refused.errors) from None
 
@@ -137,8 +144,8 @@ def kept(rules: Any) -> Rules:
     named = rules.get("prompt", "") if isinstance(rules, Mapping) else ""
     if named and named not in prompts.VERSIONS:
         _log.warning("prompt_unknown", prompt=named)
-        return checked({**rules, "prompt": ""})
-    return checked(rules)
+        return _read({**rules, "prompt": ""}, new=False)
+    return _read(rules, new=False)
 
 
 def next_number(place: Placement) -> int:

@@ -124,6 +124,11 @@ class StandIns:
             self._looked_up = len(self._held), withdrawn_of(self._tenant_id, self._held.values(), self._now)
         return self._looked_up[1]
 
+    def introduce(self, missing: Mapping[str, queries.Missing]) -> None:
+        """Reads at once what the placement's filter asks of these people."""
+        for wanted in {why.instead.get("filter") for why in missing.values()} - {None, ""}:
+            self._matcher(wanted).introduce(missing)
+
     def instead_of(self, user_id: str, why: queries.Missing) -> bytes:
         """The list that is kept for somebody without one: an empty one, which says why and what stands in.
 
@@ -165,7 +170,9 @@ class StandIns:
     def _matcher(self, wanted: str) -> Matcher:
         if wanted not in self._matchers:
             node = language.parse(wanted)
-            self._matchers[wanted] = Matcher(tenant_id=self._tenant_id, category="", node=node, now=self._now)
+            self._matchers[wanted] = Matcher(
+                tenant_id=self._tenant_id, category="", node=node, now=self._now, limited=False
+            )
         return self._matchers[wanted]
 
     def _chosen(self, stored: StoredList, degraded: str | None, gone: Mapping[str, float], what: Instead) -> Chosen:

@@ -3,34 +3,54 @@
 Attributes travel in no list: they change without a build, and a filter is a promise about what they are now. So a
 filtered answer costs one statement, two where the lists do not fill the page (docs/adr/0031). Where the filter names
 the person, the people of a request are read at once, and each condition that comes of them is asked once.
+
+What a condition costs is known when it is bound: it is refused above a limit, counts against what the tenant has
+running, and the newest items are looked through only as far as the cost allows (docs/adr/0043).
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from recommendations.placements.language import Node, Person, bind
+from core import deadline
+from recommendations.placements.language import FilterTooCostly, Node, Person, bind, cost
 from recommendations.placements.language.binding import names_person
-from recommendations.serving import queries
+from recommendations.placements.language.cost import MAX_BATCH_COST, MAX_COST, refuse_above
+from recommendations.serving import in_flight, queries
 
 # As many of the newest items as the longest page and everything that may have been shown before it.
 LATEST = 200
+# Comparisons that a request may cost when the newest items are looked through: a filter of 20 sees 100,000 of them.
+WORK = 2_000_000
 
 
-# As many different conditions are asked about all lists at once; of more, each about its own people's.
-SHARED = 10
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A condition for one person now. `key` tells it from others: as text, since 1 and true are equal."""
+
+    key: str = ""
+    node: Node | None = None
+    cost: int = 1
 
 
 class Matcher:
-    """Answers for one request; what is asked of the same items for several people is asked once."""
+    """Answers for one request; what is asked of the same items for several people is asked once.
 
-    def __init__(self, *, tenant_id: int, category: str, node: Node | None, now: datetime) -> None:
+    Without `limited` the condition is the tenant's own rule, which was checked when it was written.
+    """
+
+    def __init__(
+        self, *, tenant_id: int, category: str, node: Node | None, now: datetime, limited: bool = True
+    ) -> None:
         self._tenant_id = tenant_id
         self._category = category
         self._node = node
         self._now = now
+        self._limited = limited
         self._personal = node is not None and names_person(node)
         self._people: dict[str, Person] = {}
-        # By condition, as it is once it is bound to a person and to now.
+        self._bounds: dict[str | None, Bound] = {}
+        self._costs: dict[str, int] = {}
         self._met: dict[str, dict[str, bool]] = {}
         self._latest: dict[str, list[str]] = {}
 
@@ -39,55 +59,85 @@ class Matcher:
         """Whether there is anything to meet."""
         return bool(self._category) or self._node is not None
 
-    def prepare(self, item_ids: Iterable[str], user_ids: Collection[str]) -> None:
-        """Asks about all of these at once, so that `kept` finds them known."""
+    def introduce(self, user_ids: Collection[str]) -> None:
+        """Reads these people at once, where the condition asks of people."""
+        new = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in self._people]
+        if self._personal and new:
+            self._people |= queries.people(tenant_id=self._tenant_id, user_ids=new)
+
+    def prepare(self, lists: Collection[tuple[str | None, Iterable[str]]]) -> None:
+        """Asks about the items of all these people's lists at once, so that `kept` finds them known.
+
+        Raises: FilterTooCostly, RateLimited, DeadlineExceeded.
+        """
         if not self.narrows:
             return
-        if self._personal:
-            self._people = queries.people(tenant_id=self._tenant_id, user_ids=user_ids)
-        conditions = dict(self._bound(user_id) for user_id in user_ids) if self._personal else dict([self._bound(None)])
-        if len(conditions) <= SHARED:
-            listed = set(item_ids)
-            for key, node in conditions.items():
-                self._learn(key, node, listed)
+        self.introduce([user_id for user_id, _ in lists if user_id is not None])
+        wanted: dict[str, tuple[Bound, set[str]]] = {}
+        for user_id, item_ids in lists:
+            bound = self._bound(user_id)
+            wanted.setdefault(bound.key, (bound, set()))[1].update(item_ids)
+        for bound, listed in wanted.values():
+            self._learn(bound, listed)
 
     def kept(self, user_id: str | None, item_ids: Collection[str]) -> set[str]:
-        """Those that meet it, and may be shown now."""
-        key, node = self._bound(user_id)
-        met = self._met.setdefault(key, {})
-        self._learn(key, node, {item_id for item_id in item_ids if item_id not in met})
+        """Those that meet it, and may be shown now.
+
+        Raises: as `prepare`.
+        """
+        bound = self._bound(user_id)
+        met = self._met.setdefault(bound.key, {})
+        self._learn(bound, {item_id for item_id in item_ids if item_id not in met})
         return {item_id for item_id in item_ids if met[item_id]}
 
     def latest(self, user_id: str | None) -> list[str]:
-        """The newest items that meet it, newest first."""
-        key, node = self._bound(user_id)
-        if key not in self._latest:
-            self._latest[key] = self._ask(node, None)
-        return self._latest[key]
+        """The newest items that meet it, newest first; of a costly condition, those among the newest of all.
 
-    def _bound(self, user_id: str | None) -> tuple[str, Node | None]:
-        """The condition for this person now, behind what tells it from others: as text, since 1 and true are equal."""
+        Raises: as `prepare`.
+        """
+        bound = self._bound(user_id)
+        if bound.key not in self._latest:
+            self._latest[bound.key] = self._ask(bound, None)
+        return self._latest[bound.key]
+
+    def _bound(self, user_id: str | None) -> Bound:
+        of = user_id if self._personal else None
+        if of not in self._bounds:
+            self._bounds[of] = self._bind(of)
+        return self._bounds[of]
+
+    def _bind(self, user_id: str | None) -> Bound:
         if self._node is None:
-            return "", None
-        person = Person(user_id=user_id or "")
-        if self._personal and user_id is not None:
-            if user_id not in self._people:
-                self._people |= queries.people(tenant_id=self._tenant_id, user_ids=[user_id])
-            person = self._people[user_id]
+            return Bound()
+        if user_id is not None:
+            self.introduce([user_id])
+        person = Person() if user_id is None else self._people[user_id]
         node = bind(self._node, person=person, now=self._now)
-        return repr(node), node
+        bound = Bound(repr(node), node, max(1, cost(node)))
+        self._costs[bound.key] = bound.cost
+        if self._limited:
+            refuse_above(node, MAX_COST)
+            if (found := sum(self._costs.values())) > MAX_BATCH_COST:
+                raise FilterTooCostly(
+                    f"For {len(self._bounds) + 1:,} of the people the filter costs {found:,} comparisons for each "
+                    f"item; at most {MAX_BATCH_COST:,} are made for a batch. Ask for fewer people at once."
+                )
+        return bound
 
-    def _learn(self, key: str, node: Node | None, item_ids: set[str]) -> None:
+    def _learn(self, bound: Bound, item_ids: set[str]) -> None:
         if item_ids:
-            met = set(self._ask(node, item_ids))
-            self._met.setdefault(key, {}).update((item_id, item_id in met) for item_id in item_ids)
+            met = set(self._ask(bound, item_ids))
+            self._met.setdefault(bound.key, {}).update((item_id, item_id in met) for item_id in item_ids)
 
-    def _ask(self, node: Node | None, item_ids: Collection[str] | None) -> list[str]:
-        return queries.matching(
-            tenant_id=self._tenant_id,
-            item_ids=item_ids,
-            category=self._category,
-            node=node,
-            now=self._now,
-            limit=LATEST,
-        )
+    def _ask(self, bound: Bound, item_ids: Collection[str] | None) -> list[str]:
+        deadline.check()
+        with in_flight.filtering(tenant_id=self._tenant_id, cost=bound.cost):
+            return queries.matching(
+                tenant_id=self._tenant_id,
+                item_ids=item_ids,
+                category=self._category,
+                node=bound.node,
+                now=self._now,
+                limit=LATEST,
+                among=WORK // max(1, sum(self._costs.values())),
+            )

@@ -70,8 +70,11 @@ def render_many(
     *, tenant_id: int, chosen: Sequence[Chosen], subjects: Sequence[Subject], options: Options, now: datetime
 ) -> list[Answer]:
     """A page of each, with as many statements as for one, one more for each condition that a filter makes of people."""
-    user_ids = [subject.user_id for subject in subjects if subject.user_id is not None]
-    matcher = prepared_matcher(tenant_id=tenant_id, chosen=chosen, user_ids=user_ids, options=options, now=now)
+    matcher = matcher_of(tenant_id=tenant_id, options=options, now=now)
+    if matcher.narrows:
+        matcher.prepare(
+            [(subject.user_id, _item_ids(each)) for each, subject in zip(chosen, subjects, strict=True)],
+        )
     return _rendered(tenant_id, list(zip(chosen, subjects, strict=True)), options, now, matcher)
 
 
@@ -128,18 +131,9 @@ def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:
     return Matcher(tenant_id=tenant_id, category=options.category, node=node, now=now)
 
 
-def prepared_matcher(
-    *, tenant_id: int, chosen: Sequence[Chosen], user_ids: Sequence[str], options: Options, now: datetime
-) -> Matcher:
-    """The matcher for several lists, which asks about all their items at once.
-
-    Raises: FilterRefused.
-    """
-    matcher = matcher_of(tenant_id=tenant_id, options=options, now=now)
-    if matcher.narrows:
-        lists = {id(each): each for one in chosen for each in (one.stored, one.spare) if each is not None}
-        matcher.prepare((entry["item_id"] for each in lists.values() for entry in each.entries()), user_ids)
-    return matcher
+def _item_ids(chosen: Chosen) -> list[str]:
+    lists = (chosen.stored, chosen.spare)
+    return [entry["item_id"] for each in lists if each is not None for entry in each.entries()]
 
 
 def served(*, answer: Answer, subject: Subject, now: datetime) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import flags
+from core import deadline
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import StoredList
 from recommendations.placements import known
@@ -111,7 +112,9 @@ class _Asked:
         known: list[tuple[str, bytes]] = []
         nobodys: list[tuple[str, bytes]] = []
         others = StandIns(self.tenant_id, self.placement, self.now, self.redis_up, self.gone)
+        others.introduce({user_id: row for user_id, row in rows.items() if isinstance(row, queries.Missing)})
         for user_id in user_ids:
+            deadline.check()
             row, name = rows[user_id], keys.user_list(self.tenant_id, self.placement, user_id)
             stored = queries.decoded(row) if isinstance(row, bytes) else None
             if isinstance(row, bytes) and stored is not None:

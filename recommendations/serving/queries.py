@@ -209,10 +209,11 @@ def matching(
     node: Node | None,
     now: datetime,
     limit: int,
+    among: int,
 ) -> list[str]:
     """Which of these items are in the category (any for ""), meet the condition, and may be shown now.
 
-    For None: the newest items that do, at most `limit`, newest first.
+    For None: the newest items that do, at most `limit`, newest first; only the newest `among` are looked at.
     """
     with scope.tenant(tenant_id):
         items = Item.objects.filter(shown(now), tenant_id=tenant_id)
@@ -222,6 +223,9 @@ def matching(
             items = items.filter(language.condition(node))
         if item_ids is not None:
             return list(items.filter(item_id__in=item_ids).order_by().values_list("item_id", flat=True))
+        if node is not None:
+            newest = Item.objects.filter(shown(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
+            items = items.filter(pk__in=newest.values("pk")[:among])
         return list(items.order_by("-created_at", "item_id").values_list("item_id", flat=True)[:limit])
 
 

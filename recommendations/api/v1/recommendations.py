@@ -20,6 +20,8 @@ from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.api.v1 import wire
 from recommendations.placements.language import FilterRefused, parse
+from recommendations.placements.language.binding import names_person
+from recommendations.placements.language.cost import MAX_BROWSER_COST, MAX_COST, refuse_above, units
 from recommendations.placements.models import HOME
 from recommendations.serving import browsers, ladder, page, personal, queries, session
 from recommendations.serving.chosen import without
@@ -55,7 +57,7 @@ class RecommendationsView(AdmittedWithReads):
         placement = _placement(query.get("placement", HOME))
         subject = Subject(caller(request).tenant_id, user_id, placement)
         now = clock.now()
-        options = _options(query, subject, now, schema.PersonQuery)
+        options = _options(request, subject, now, schema.PersonQuery)
         if caller(request).user_id:
             options = _of_browser(options, subject)
         (chosen,) = personal.lists(
@@ -63,7 +65,7 @@ class RecommendationsView(AdmittedWithReads):
             placement=placement,
             user_ids=[user_id],
             now=now,
-            admit=_admission(request, now),
+            admit=_admission(request, now, cost=_units(options)),
             spare=options.narrows,
         )
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
@@ -88,13 +90,13 @@ class RecommendationsBatchView(AdmittedWithReads):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         now, tenant_id = clock.now(), caller(request).tenant_id
-        options = _common_options(body)
+        options = _common_options(body, browser=False)
         chosen = personal.lists(
             tenant_id=tenant_id,
             placement=_placement(body["placement"]),
             user_ids=body["user_ids"],
             now=now,
-            admit=_admission(request, now, cost=len(body["user_ids"])),
+            admit=_admission(request, now, cost=_units(options, len(body["user_ids"]))),
             spare=options.narrows,
         )
         subjects = [Subject(tenant_id, user_id, body["placement"]) for user_id in body["user_ids"]]
@@ -126,13 +128,13 @@ class SimilarItemsView(AdmittedWithReads):
         _check_id("/item_id", item_id)
         subject = Subject(caller(request).tenant_id, reference=f"{self.kind}:{item_id}")
         now = clock.now()
-        options = _options(request.query_params, subject, now)
+        options = _options(request, subject, now)
         chosen = ladder.neighbours(
             tenant_id=subject.tenant_id,
             kind=self.kind,
             item_id=item_id,
             now=now,
-            admit=_admission(request, now),
+            admit=_admission(request, now, cost=_units(options)),
         )
         if chosen is None:
             if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
@@ -171,8 +173,8 @@ class _ForEverybody(AdmittedWithReads):
         """The list of this kind and window."""
         subject = Subject(caller(request).tenant_id, reference=f"{kind}:{window}" if window else kind)
         now = clock.now()
-        options = _options(request.query_params, subject, now, self.known)
-        admit = _admission(request, now)
+        options = _options(request, subject, now, self.known)
+        admit = _admission(request, now, cost=_units(options))
         if kind == ladder.LATEST:
             chosen = ladder.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
         elif window:
@@ -251,8 +253,8 @@ class SessionView(AdmittedWithReads):
         tenant_id = caller(request).tenant_id
         visit = session.read(body["events"], tenant_id=tenant_id)
         subject = Subject(tenant_id, reference=session.reference(visit))
-        options = _with_cursor(_common_options(body), body.get("cursor", ""), subject, now)
-        admit = _admission(request, now)
+        options = _with_cursor(_common_options(body, browser=False), body.get("cursor", ""), subject, now)
+        admit = _admission(request, now, cost=_units(options))
         chosen = session.for_visit(tenant_id=tenant_id, visit=visit, now=now, admit=admit)
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
@@ -268,7 +270,10 @@ def _admission(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admi
     return admit
 
 
-def _options(query: Any, subject: Subject, now: datetime, known: type[schema.PageQuery] = schema.PageQuery) -> Options:
+def _options(
+    request: Request, subject: Subject, now: datetime, known: type[schema.PageQuery] = schema.PageQuery
+) -> Options:
+    query = request.query_params
     if not query:
         return Options()
     for name in query:
@@ -277,17 +282,18 @@ def _options(query: Any, subject: Subject, now: datetime, known: type[schema.Pag
     asked = known(data={**query.dict(), "exclude": query.getlist("exclude")})
     asked.is_valid(raise_exception=True)
     values: dict[str, Any] = asked.validated_data
-    return _with_cursor(_common_options(values), values["cursor"], subject, now)
+    options = _common_options(values, browser=bool(caller(request).user_id))
+    return _with_cursor(options, values["cursor"], subject, now)
 
 
-def _common_options(values: dict[str, Any]) -> Options:
+def _common_options(values: dict[str, Any], *, browser: bool) -> Options:
     return Options(
         limit=values["limit"],
         category=values["category"],
         exclude=frozenset(values["exclude"]),
         include_item=values.get("include") == "item",
         explain=values["explain"],
-        filter=_filter(values["filter"]),
+        filter=_filter(values["filter"], browser=browser),
     )
 
 
@@ -314,18 +320,26 @@ def _window(name: str) -> str:
     return name
 
 
-def _filter(text: str) -> str:
+def _filter(text: str, *, browser: bool) -> str:
     """The filter as it was written.
 
-    Raises: InvalidInput with the column.
+    Raises: InvalidInput with the column; FilterTooCostly.
     """
     try:
-        if text:
-            parse(text)
+        node = parse(text) if text else None
     except FilterRefused as refused:
         error = FieldError("/filter", "bad_filter", refused.detail)
         raise InvalidInput(f"The filter cannot be read. {refused.detail}", errors=[error]) from None
+    if node is not None:
+        refuse_above(node, MAX_BROWSER_COST if browser else MAX_COST)
     return text
+
+
+def _units(options: Options, people: int = 1) -> int:
+    """What a request counts as: its people, and what its filter costs, for each of them where it asks of people."""
+    node = parse(options.filter) if options.filter else None
+    personal = node is not None and names_person(node)
+    return people + units(node) * (people if personal else 1)
 
 
 def _check_id(pointer: str, value: str) -> None:

@@ -62,17 +62,19 @@ def _test(node: Test, person: Person, now: datetime) -> Node:
     if isinstance(operand, Path):
         operand = _of(person, operand)
         if node.op == "contains" and isinstance(operand, (list, tuple)):
-            each = tuple(Test(node.path, "contains", text) for text in operand)
-            return bind(AnyOf(each), person=person, now=now) if each else NEVER
-        if node.op == "in":
-            operand = () if operand is None else operand if isinstance(operand, (list, tuple)) else (operand,)
-        operand = _fitting(node, operand)
+            operand = tuple(dict.fromkeys(each for each in operand if isinstance(each, str)))
+        else:
+            if node.op == "in":
+                operand = () if operand is None else operand if isinstance(operand, (list, tuple)) else (operand,)
+            operand = _fitting(node, operand)
         if operand is None:
             return NEVER
     operand = tuple(_at(each, now) for each in operand) if isinstance(operand, tuple) else _at(operand, now)
+    if operand == ():
+        return NEVER
     if node.path.of_person:
         return Always(satisfied(_of(person, node.path), node.op, operand))
-    return Test(node.path, node.op, operand) if operand != () else NEVER
+    return Test(node.path, node.op, operand)
 
 
 def _of(person: Person, path: Path) -> Any:

@@ -53,7 +53,7 @@ class Always:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One comparison: `op` is one of = < <= > >= contains in exists."""
+    """One comparison: `op` is one of = < <= > >= contains in exists. Bound, it may ask for any of several parts."""
 
     path: Path
     op: str

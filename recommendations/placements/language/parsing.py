@@ -22,7 +22,7 @@ MAX_LENGTH = 2000
 MAX_TESTS = 50
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def parse(text: str) -> Node:
     """The condition that the text says.
 

@@ -43,11 +43,18 @@ def satisfied(value: Any, op: str, operand: Any) -> bool:
     if op == "exists":
         return value not in ("", [], ())
     if op == "contains":
-        return isinstance(value, (str, list, tuple)) and isinstance(operand, str) and operand in value
+        return _contains(value, operand if isinstance(operand, tuple) else (operand,))
     if op == "in":
         return any(satisfied(value, "=", each) or _member(value, each) for each in operand)
     pair = _alike(value, operand)
     return pair is not None and _compare(op, *pair)
+
+
+def _contains(value: Any, parts: tuple[Any, ...]) -> bool:
+    """Whether the text has one of these parts, or the list one of these entries."""
+    if isinstance(value, str):
+        return any(isinstance(part, str) and part in value for part in parts)
+    return isinstance(value, (list, tuple)) and any(isinstance(part, str) and part in value for part in parts)
 
 
 def _member(value: Any, each: Scalar) -> bool:

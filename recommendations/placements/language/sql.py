@@ -17,6 +17,7 @@ from recommendations.placements.language.nodes import All, Always, AnyOf, Node, 
 
 TABLE = "recommendations_item"
 Fragment = tuple[str, list[Any]]
+_TIMES_NAMED = 4
 _OPERATORS = frozenset({"=", "<", "<=", ">", ">="})
 
 
@@ -54,7 +55,7 @@ def _text(column: str, op: str, operand: Any) -> Fragment:
     if op == "exists":
         return f"({column} <> '')", []
     if op == "contains":
-        return f"(strpos({column}, %s::text) > 0)", [operand]
+        return _part_of(column), [_several(operand)]
     if op == "in":
         return f"({column} = ANY (%s::text[]))", [list(operand)]
     return f'({column} COLLATE "C" {_operator(op)} %s::text)', [operand]
@@ -64,7 +65,7 @@ def _list(column: str, op: str, operand: Any) -> Fragment:
     if op == "exists":
         return f"(cardinality({column}) > 0)", []
     if op == "contains":
-        return f"(%s::text = ANY ({column}::text[]))", [operand]
+        return f"({column}::text[] && %s::text[])", [_several(operand)]
     return f"({column}::text[] && %s::text[])", [list(operand)]
 
 
@@ -82,10 +83,11 @@ def _attribute(name: str, op: str, operand: Any) -> Fragment:
         return f"""COALESCE(({value}) NOT IN ('""'::jsonb, '[]'::jsonb), false)""", [name]
     if op == "contains":
         sql = (
-            f"(CASE jsonb_typeof({value}) WHEN 'array' THEN ({value}) ? %s::text"
-            f" WHEN 'string' THEN strpos({text}, %s::text) > 0 ELSE false END)"
+            f"(CASE jsonb_typeof({value}) WHEN 'array' THEN ({value}) ?| %s::text[]"
+            f" WHEN 'string' THEN {_part_of(text)} ELSE false END)"
         )
-        return sql, [name, name, operand, name, operand]
+        parts = _several(operand)
+        return sql, [name, name, parts, parts, name]
     if op == "in":
         return _any_of(name, operand)
     if isinstance(operand, datetime):
@@ -108,22 +110,33 @@ def _any_of(name: str, operand: Any) -> Fragment:
         f"(CASE jsonb_typeof({value}) WHEN 'array' THEN ({value}) ?| %s::text[] ELSE false END)",
     ]
     parameters: list[Any] = [name, [json.dumps(each) for each in plain], name, name, texts]
-    for each in operand:
-        if isinstance(each, datetime):
-            sql, more = _dated(f'"{TABLE}"."attributes" ->> %s', name, "=", each)
-            parts.append(sql)
-            parameters += more
+    if dates := [moments.told(each) for each in operand if isinstance(each, datetime)]:
+        parts.append(f"""COALESCE({_moment(f'"{TABLE}"."attributes" ->> %s')} = ANY (%s::text[]), false)""")
+        parameters += [name] * _TIMES_NAMED + [dates]
     return f"({' OR '.join(parts)})", parameters
 
 
 def _dated(text: str, name: str, op: str, operand: datetime) -> Fragment:
     """Of texts only: `->>` of a number, a boolean or a list never looks like a date."""
-    sql = (
-        f"COALESCE((CASE WHEN ({text}) ~ '{moments.DAY}' THEN ({text}) || '{moments.MIDNIGHT}'"
+    sql = f'COALESCE({_moment(text)} COLLATE "C" {_operator(op)} %s::text, false)'
+    return sql, [*([name] * _TIMES_NAMED), moments.told(operand)]
+
+
+def _moment(text: str) -> str:
+    """The moment that a text tells, as a text; it takes the attribute's name _TIMES_NAMED times."""
+    return (
+        f"(CASE WHEN ({text}) ~ '{moments.DAY}' THEN ({text}) || '{moments.MIDNIGHT}'"
         f" WHEN ({text}) ~ '{moments.SECOND}' THEN left({text}, {moments.LENGTH}) END)"
-        f' COLLATE "C" {_operator(op)} %s::text, false)'
     )
-    return sql, [name, name, name, name, moments.told(operand)]
+
+
+def _part_of(text: str) -> str:
+    """Whether the text has one of some parts, which come first among the parameters."""
+    return f"EXISTS (SELECT FROM unnest(%s::text[]) AS part WHERE strpos({text}, part) > 0)"
+
+
+def _several(operand: Any) -> list[str]:
+    return list(operand) if isinstance(operand, tuple) else [operand]
 
 
 def _operator(op: str) -> str:

@@ -5,7 +5,7 @@ from math import ceil
 
 import pytest
 
-from core.admission import Outcome, Quota, RateLimit, fallback
+from core.admission import Nested, Outcome, Quota, RateLimit, fallback
 from core.admission.fallback import Buckets, Ledger, decide
 from tests.core.admission.calls import ACME, GLOBEX
 
@@ -16,7 +16,7 @@ READ = RateLimit("read", count=100, window_seconds=60, burst=100)
 def accepted_in(seconds: float, rate: RateLimit, *, cost: int = 1, tenant_id: int = ACME) -> int:
     """Units that one process accepts from a caller who asks a hundred times a second."""
     moments = [START + timedelta(seconds=step / 100) for step in range(int(seconds * 100))]
-    decisions = [decide(tenant_id=tenant_id, rate=rate, quota=None, cost=cost, now=now) for now in moments]
+    decisions = [decide(tenant_id=tenant_id, rates=[Nested(rate)], quota=None, cost=cost, now=now) for now in moments]
     assert {each.outcome for each in decisions} <= {Outcome.UNKNOWN_REVOCATION, Outcome.RATE_LIMITED}
     return cost * sum(each.outcome is Outcome.UNKNOWN_REVOCATION for each in decisions)
 
@@ -67,13 +67,16 @@ def test_a_batch_larger_than_the_share_comes_through_and_is_paid_off(settings):
 def test_a_refusal_says_when_and_means_it(settings):
     settings.ADMISSION_PROCESSES = 1
     slow = RateLimit("read", count=10, window_seconds=100, burst=1)
-    decide(tenant_id=ACME, rate=slow, quota=None, cost=1, now=START)
+    decide(tenant_id=ACME, rates=[Nested(slow)], quota=None, cost=1, now=START)
 
-    refused = decide(tenant_id=ACME, rate=slow, quota=None, cost=1, now=START)
+    refused = decide(tenant_id=ACME, rates=[Nested(slow)], quota=None, cost=1, now=START)
     later = START + timedelta(seconds=refused.retry_after_seconds or 0)
 
     assert refused.headers == {"Retry-After": "10"}
-    assert decide(tenant_id=ACME, rate=slow, quota=None, cost=1, now=later).outcome is Outcome.UNKNOWN_REVOCATION
+    assert (
+        decide(tenant_id=ACME, rates=[Nested(slow)], quota=None, cost=1, now=later).outcome
+        is Outcome.UNKNOWN_REVOCATION
+    )
 
 
 def test_tenants_are_apart(settings):
@@ -84,7 +87,7 @@ def test_tenants_are_apart(settings):
 
 def test_an_unlimited_caller_stays_unlimited():
     assert all(
-        decide(tenant_id=ACME, rate=None, quota=None, cost=1, now=START).outcome is Outcome.UNKNOWN_REVOCATION
+        decide(tenant_id=ACME, rates=[], quota=None, cost=1, now=START).outcome is Outcome.UNKNOWN_REVOCATION
         for _ in range(1000)
     )
 
@@ -104,7 +107,7 @@ def test_a_spent_quota_stays_spent_this_month_only(settings):
     fallback.ledger.used_up(ACME, "2026-11", 50)
 
     def outcome(limit: int | None, now: datetime = START, tenant_id: int = ACME) -> Outcome:
-        return decide(tenant_id=tenant_id, rate=None, quota=Quota(limit), cost=1, now=now).outcome
+        return decide(tenant_id=tenant_id, rates=[], quota=Quota(limit), cost=1, now=now).outcome
 
     assert outcome(50) is Outcome.QUOTA_EXCEEDED
     assert outcome(50, tenant_id=GLOBEX) is Outcome.UNKNOWN_REVOCATION
@@ -114,7 +117,7 @@ def test_a_spent_quota_stays_spent_this_month_only(settings):
 
 
 def test_a_spent_quota_is_static_where_the_plan_says_so():
-    decision = decide(tenant_id=ACME, rate=None, quota=Quota(0, on_quota="static"), cost=1, now=START)
+    decision = decide(tenant_id=ACME, rates=[], quota=Quota(0, on_quota="static"), cost=1, now=START)
 
     assert (decision.outcome, decision.static, decision.retry_after_seconds) == (Outcome.QUOTA_EXCEEDED, True, None)
 

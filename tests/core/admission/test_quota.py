@@ -75,7 +75,7 @@ def test_a_new_month_begins_at_zero_by_the_servers_clock(redis_server):
 
     def used() -> tuple[str, int | None, str]:
         given = script.arguments(
-            tenant_id=ACME, client_id="c", token_id="t", policy="read", rate=None, quota=Quota(2), cost=1,
+            tenant_id=ACME, client_id="c", token_id="t", rates=(), quota=Quota(2), cost=1,
             months=pair, reads=(),
         )  # fmt: skip
         reply = script.parse(script.run(redis_server, given), months=pair, reads=())

@@ -1,0 +1,45 @@
+"""How much filtering a process does at once: of one tenant FILTER_COST_AT_ONCE comparisons an item, of all twice that.
+
+Filters are the one thing of a read that PostgreSQL has to work for. A tenant that asks for many expensive ones at once
+waits for itself; others, and reads without a filter, do not notice.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from core.errors import RateLimited
+
+_ALL = 0  # no tenant has this id
+_lock = threading.Lock()
+_running: Counter[int] = Counter()
+
+
+@contextmanager
+def filtering(*, tenant_id: int, cost: int) -> Iterator[None]:
+    """Around a statement that compares so much for each item; one alone may always run.
+
+    Raises: RateLimited.
+    """
+    most: int = settings.FILTER_COST_AT_ONCE
+    with _lock:
+        own, everybody = _running[tenant_id], _running[_ALL]
+        if (own and own + cost > most) or (everybody and everybody + cost > 2 * most):
+            raise RateLimited(
+                f"Expensive filters are running; this one costs {cost:,} comparisons for each item. Ask for fewer at "
+                "once, or with a smaller filter.",
+                retry_after_seconds=1,
+            )
+        _running[tenant_id] += cost
+        _running[_ALL] += cost
+    try:
+        yield
+    finally:
+        with _lock:
+            for name in (tenant_id, _ALL):
+                _running[name] -= cost
+                if not _running[name]:
+                    del _running[name]
