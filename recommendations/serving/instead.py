@@ -126,8 +126,9 @@ class StandIns:
 
     def introduce(self, missing: Mapping[str, queries.Missing]) -> None:
         """Reads at once what the placement's filter asks of these people."""
-        for wanted in {why.instead.get("filter") for why in missing.values()} - {None, ""}:
-            self._matcher(wanted).introduce(missing)
+        for wanted in {why.instead.get("filter") or "" for why in missing.values()}:
+            if wanted:
+                self._matcher(wanted).introduce(list(missing))
 
     def instead_of(self, user_id: str, why: queries.Missing) -> bytes:
         """The list that is kept for somebody without one: an empty one, which says why and what stands in.

@@ -22,9 +22,11 @@ SMALL = {"write_per_minute": 1200, "write_burst": 200, "browser_write_per_minute
 def judged(tenant_id, user_id=""):
     """As the throttle judges a write; empty is the backend."""
     facts = directory.tenant(tenant_id)
-    limits, nested = facts.limits, ()
+    assert facts is not None
+    limits, nested = facts.limits, []
     if user_id:
-        limits, nested = admitting._of_browsers(limits, facts.browsers, WRITE, user_id)
+        limits, narrower = admitting._of_browsers(limits, facts.browsers, WRITE, user_id)
+        nested = list(narrower)
     return admission.check(
         tenant_id=tenant_id,
         client_id="c",
@@ -120,7 +122,9 @@ def test_a_plan_that_says_nothing_has_them():
     plan = Plan(name="New")
 
     assert (plan.browser_read_per_minute, plan.browser_write_per_minute, plan.backend_percent) == (240, 120, 50)
-    assert plan.browser_limits().together["write"].count == 600
+    together = plan.browser_limits().together["write"]
+    assert together is not None
+    assert together.count == 600
 
 
 def test_a_plan_without_limits_has_none(cast):

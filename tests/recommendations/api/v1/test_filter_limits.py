@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import scope
 from core import deadline
-from core.errors import RateLimited
+from core.errors import InvalidInput, RateLimited
 from recommendations.models import EndUser, Item
 from recommendations.placements import versions
 from recommendations.serving import in_flight
@@ -200,7 +200,7 @@ class TestRules:
             {"filter": VALUES, "boosts": boosts},
             {"filter": PERSONAL.replace("contains", "in") + f" or {VALUES}"},
         ):
-            with pytest.raises(Exception, match="at most 400") as refusal:
+            with pytest.raises(InvalidInput, match="at most 400") as refusal:
                 versions.checked(rules)
             found.append(refusal.value.errors[0].code)
 
