@@ -3,14 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.quoting import quoted, quoted_lines
+
+MAX_POINTER = 300
+MAX_DETAIL = 1000
+MAX_TEXT = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with the input: where (JSON pointer, RFC 6901), a stable code, and what to do."""
+    """One thing wrong with the input: where (JSON pointer, RFC 6901), a stable code, and what to do.
+
+    Both quote the input, which may hold anything: they are made storable and bounded here, once for all.
+    """
 
     pointer: str
     code: str
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pointer", quoted(self.pointer, MAX_POINTER))
+        object.__setattr__(self, "detail", quoted(self.detail, MAX_DETAIL))
 
     def as_dict(self) -> dict[str, str]:
         """The form in which a problem and a row's outcome carry it."""
@@ -25,8 +38,8 @@ class ServiceError(Exception):
     retry_after_seconds: int | None = None
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = ()) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        self.detail = quoted_lines(detail or self.title, MAX_TEXT)
+        super().__init__(self.detail)
         self.errors = tuple(errors)
 
 

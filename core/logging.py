@@ -1,10 +1,13 @@
 """Structured logs: one JSON object a line, with the request's or task's id bound to every record."""
 
 import logging.config
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 from structlog.typing import Processor
+
+from core.quoting import quoted, quoted_lines
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -13,6 +16,15 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
+MAX_TEXT = 20_000
+
+
+def _storable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Texts may quote what came from outside: no line is forged, nothing breaks the output, nothing is endless."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = quoted_lines(value, MAX_TEXT) if name in ("exception", "stack") else quoted(value, MAX_TEXT)
+    return event
 
 
 def configure(options: dict[str, Any]) -> None:
@@ -42,6 +54,7 @@ def configure(options: dict[str, Any]) -> None:
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         structlog.processors.format_exc_info,
+                        _storable,
                         renderer,
                     ],
                 }

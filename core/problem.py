@@ -18,6 +18,7 @@ from rest_framework.views import set_rollback
 from core.errors import FieldError, NotFound, ServiceError, Unavailable
 from core.postgres import connection
 from core.problem_codes import pages
+from core.quoting import quoted
 
 CONTENT_TYPE = "application/problem+json"
 MAX_QUOTED = 500
@@ -189,7 +190,7 @@ def printable(text: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return quoted(text, max(len(text), 1) * 6)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -265,6 +265,8 @@ IMPRESSION_STREAM_BATCHES = env.integer("IMPRESSION_STREAM_BATCHES", 10_000, min
 INSIGHT_DAYS = env.integer("INSIGHT_DAYS", 92, minimum=7)
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 2 * 1024**3, minimum=1024)
 IMPORT_MAX_UNPACKED_BYTES = env.integer("IMPORT_MAX_UNPACKED_BYTES", 20 * 1024**3, minimum=1024)
+# A tenant's import files together, those that are kept after their import as well.
+IMPORT_STORAGE_MAX_BYTES = env.integer("IMPORT_STORAGE_MAX_BYTES", 8 * 1024**3, minimum=1024)
 IMPORT_LEASE_SECONDS = env.seconds("IMPORT_LEASE_SECONDS", 30.0, minimum=1.0)
 LARGE_BODIES = {"/api/v1/imports": IMPORT_MAX_BYTES}  # paths that take more than DATA_UPLOAD_MAX_MEMORY_SIZE
 # The largest body of a path, or of paths with such a beginning, in bytes (core.body_limits). What needs no token takes
@@ -285,6 +287,9 @@ EVENT_DAYS = env.integer("EVENT_DAYS", 0)
 IMPORT_DAYS = env.integer("IMPORT_DAYS", 90)
 IMPORT_FILE_DAYS = env.integer("IMPORT_FILE_DAYS", 0)
 STORED_ANSWER_HOURS = env.integer("STORED_ANSWER_HOURS", 24, maximum=24)
+# Uploaded files and artefacts are for the service's own user and group, not for all of the host.
+FILE_UPLOAD_PERMISSIONS = 0o640
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750
 STORAGE_DIR = env.text("STORAGE_DIR", str(VAR_DIR / "storage"))
 ARTEFACT_CACHE_DIR = env.text("ARTEFACT_CACHE_DIR", str(VAR_DIR / "artefacts"))
 ARTEFACT_CACHE_KEEP = env.integer("ARTEFACT_CACHE_KEEP", 8, minimum=2)

@@ -26,6 +26,10 @@ class Outcome:
     error: str
     milliseconds: int
 
+    def __post_init__(self) -> None:
+        """The error may hold what the other side sent."""
+        object.__setattr__(self, "error", quoted(self.error, 200))
+
     @property
     def delivered(self) -> bool:
         """Any 2xx; a redirect is none."""

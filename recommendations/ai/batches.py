@@ -24,6 +24,7 @@ import structlog
 from django.db.models import F
 
 from accounts import scope
+from core.quoting import quoted
 from recommendations.ai import answers, sent
 from recommendations.ai.amounts import Amount
 from recommendations.ai.batch_api import BatchJob
@@ -202,7 +203,7 @@ def _end(
 
     def close() -> bool:
         rows = AIBatch.objects.filter(pk=batch.pk).exclude(state=State.DONE)
-        closed = rows.update(state=State.DONE, result=result, answers=good, ended_at=now, error=error[:500])
+        closed = rows.update(state=State.DONE, result=result, answers=good, ended_at=now, error=quoted(error, 500))
         AIBatchQuestion.objects.filter(batch_id=batch.pk).delete()
         return bool(closed)
 
@@ -242,7 +243,7 @@ def _failed(desk: Desk, batch: AIBatch, error: ProviderError, now: datetime) -> 
 
 def _again(batch: AIBatch, at: datetime, *, error: str = "") -> None:
     with scope.tenant(batch.tenant_id):
-        AIBatch.objects.filter(pk=batch.pk).exclude(state=State.DONE).update(next_at=at, error=error[:500])
+        AIBatch.objects.filter(pk=batch.pk).exclude(state=State.DONE).update(next_at=at, error=quoted(error, 500))
 
 
 def _reserve(desk: Desk, batch: AIBatch, requests: list[CompletionRequest], now: datetime) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from core.quoting import quoted
+
 Mode = Literal["closed", "open", "half_open"]
 Why = Literal["", "failures", "slowness", "throttling", "refused", "probe", "manual"]
 
@@ -166,7 +168,7 @@ def opened_by_hand(state: BreakerState, *, now: float, seconds: float, note: str
         lease="",
         lease_until=0.0,
         why="manual",
-        error=note[:ERROR_LIMIT],
+        error=quoted(note, ERROR_LIMIT),
         error_at=now,
     )
 
@@ -202,7 +204,7 @@ def _opened(
         lease="",
         lease_until=0.0,
         why=why,
-        error=(outcome.error or state.error)[:ERROR_LIMIT],
+        error=quoted(outcome.error or state.error, ERROR_LIMIT),
         error_at=now,
     )
 
@@ -220,7 +222,7 @@ def _note(state: BreakerState, outcome: Outcome, now: float, policy: BreakerPoli
         throttled=last.throttled + outcome.throttled,
     )
     noted = replace(state, slots=(*kept, counted))
-    return replace(noted, error=outcome.error[:ERROR_LIMIT], error_at=now) if outcome.bad else noted
+    return replace(noted, error=quoted(outcome.error, ERROR_LIMIT), error_at=now) if outcome.bad else noted
 
 
 def _trips(state: BreakerState, outcome: Outcome, now: float, policy: BreakerPolicy) -> Why:

@@ -8,11 +8,12 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.db.models import F
 
 from accounts import scope
 from core.errors import FieldError
+from core.quoting import quoted
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.models import EndUser
 from recommendations.catalog.outcomes import Outcome
@@ -32,6 +33,9 @@ CHUNK_ROWS = 10_000
 CHUNK_BYTES = 16 * 1024 * 1024
 # Every refused row is counted; of a file that is wrong from top to bottom the first ones tell enough.
 MAX_STORED_ERRORS = 10_000
+# Each is a try that failed: enough to find a dozen rows among ten thousand.
+MAX_FAULTS = 200
+_NOT_STORABLE = FieldError("", "not_storable", "The row holds something that cannot be stored.")
 _ERASED = FieldError(
     "/user_id",
     "erased_person",
@@ -195,11 +199,30 @@ def _is_erased(row: _Row, user_id: str, erased: Mapping[str, datetime], back: se
 
 
 def _written(job: Import, reader: Reader, rows: Sequence[_Row], now: datetime) -> list[Outcome]:
-    """What became of the rows. A dry run takes all of it back: what was to follow the commit as well."""
+    """What became of the rows. A dry run takes all of it back: what was to follow the commit as well.
+
+    A row that the database cannot hold is looked for by halves, and costs itself alone.
+    Raises: DataError where they are many.
+    """
     with transaction.atomic():
-        outcomes = reader.write(job.tenant_id, [row.value for row in rows], now)
+        outcomes = _stored(reader, job.tenant_id, rows, now, [0])
         transaction.set_rollback(job.dry_run)
     return outcomes
+
+
+def _stored(reader: Reader, tenant_id: int, rows: Sequence[_Row], now: datetime, faults: list[int]) -> list[Outcome]:
+    try:
+        with transaction.atomic():
+            return reader.write(tenant_id, [row.value for row in rows], now)
+    except DataError:
+        faults[0] += 1
+        if faults[0] > MAX_FAULTS:
+            raise
+    if len(rows) == 1:
+        return [Outcome("rejected", errors=(_NOT_STORABLE,))]
+    middle = len(rows) // 2
+    first = _stored(reader, tenant_id, rows[:middle], now, faults)
+    return first + _stored(reader, tenant_id, rows[middle:], now, faults)
 
 
 def _count(job: Import, counts: Mapping[str, int], chunk: Chunk, lease: Lease | None, told: Mapping[str, Any]) -> None:
@@ -207,7 +230,8 @@ def _count(job: Import, counts: Mapping[str, int], chunk: Chunk, lease: Lease | 
     changed: dict[str, Any] = {name: F(name) + count for name, count in counts.items()}
     changed |= {"line": chunk.line, "read_bytes": chunk.read_bytes, "summary": told}
     if lease is not None:
-        lease.keep(**changed)
+        # A turn that only passes over what was taken in before has not got on.
+        lease.keep(**changed, **({"attempts": 0} if chunk.line > job.line else {}))
         return
     Import.objects.filter(tenant_id=job.tenant_id, pk=job.pk).update(**changed)
 
@@ -220,9 +244,9 @@ def _note(job: Import, refused: _Refused) -> None:
             tenant_id=job.tenant_id,
             job=job,
             line=number,
-            field=error.pointer.removeprefix("/")[:64],
+            field=quoted(error.pointer.removeprefix("/"), 64),
             code=error.code,
-            detail=error.detail[:500],
+            detail=quoted(error.detail, 500),
         )
         for number, error in islice(
             ((number, error) for number, errors in sorted(refused, key=itemgetter(0)) for error in errors), max(0, room)

@@ -38,6 +38,7 @@ class Records:
         self._lines = _Lines(lines, dialect.encoding)
         self._dialect = dialect
         self._plain = len(dialect.delimiter) > 1
+        self._reread = False
 
     @property
     def line(self) -> int:
@@ -54,6 +55,8 @@ class Records:
         reader = self._reader()
         while True:
             first = self._lines.begin()
+            if self._reread:
+                reader, self._reread = self._reader(), False
             try:
                 yield Record(first, next(reader))
             except StopIteration:
@@ -68,6 +71,13 @@ class Records:
                     hint = f" {_ESCAPED}" if not self._dialect.escape and self._lines.has(b'\\"') else ""
                     yield self._refused(first, "bad_csv", f"{_words(error)}{hint}")
                 reader = self._reader()
+
+    def misread(self, record: Record, refused: Line) -> Line:
+        """What is told of a record whose cells do not fit: where a lone mark swallowed lines, these are read again."""
+        if self._lines.number <= record.number:
+            return refused
+        self._reread = True
+        return self._refused(record.number, refused.errors[0].code, refused.errors[0].detail)
 
     def _reader(self) -> Iterator[list[str]]:
         dialect = self._dialect

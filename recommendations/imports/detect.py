@@ -99,7 +99,7 @@ def _encoding(sample: bytes, said: str | None) -> str:
 def _form(text: str, *, whole: bool, lines: bool) -> tuple[Form | None, bool]:
     """The form, and whether JSON is an array; None where there is nothing but blank lines.
 
-    `lines`: it is said to be NDJSON, and so it is if its first line alone is none.
+    `lines`: it is said to be NDJSON, and so it is where its first line is too long to be looked at.
     """
     begins = text.lstrip("\ufeff \t\r\n")
     if not begins:
@@ -107,13 +107,19 @@ def _form(text: str, *, whole: bool, lines: bool) -> tuple[Form | None, bool]:
     first, *others = [line for line in begins.splitlines() if line.strip()]
     cut = not whole and not others
     if begins[0] not in "{[":
-        return ("ndjson" if lines and (cut or any(map(_complete, others))) else "csv"), False
+        objects = any(line.startswith("{") and _complete(line) for line in others)
+        return ("ndjson" if objects or (lines and cut) else "csv"), False
     alone = _complete(first)
     if begins[0] == "[":
         if not _ARRAY.match(begins):
             return "ndjson", False
         return "json", True
-    if alone or cut or any(_complete(line) for line in others if line.startswith("{")):
+    if (
+        alone
+        or cut
+        or (others and others[0].startswith("{"))
+        or any(_complete(line) for line in others if line.startswith("{"))
+    ):
         _refuse_wrapped(begins, alone=alone, lines=len(others) + 1)
         return "ndjson", False
     _refuse_wrapped(begins, alone=False, lines=1)

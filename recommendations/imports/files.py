@@ -23,9 +23,9 @@ __all__ = ["ImportFile", "UnreadableFile"]
 
 # Lines without a row in them, as blank ones, after which it is told that reading goes on.
 QUIET_LINES = 10_000
-# The rows that a packed file may have: each has to be sent as some bits at least.
-MAX_ROWS_A_BYTE = 5
-ROWS_FROM = 100_000
+# The lines that a packed file may have: each has to be sent as some bits at least.
+MAX_LINES_A_BYTE = 5
+LINES_FROM = 100_000
 
 
 class ImportFile:
@@ -48,7 +48,7 @@ class ImportFile:
         hint: Form | None = None,
         max_unpacked: int | None = None,
     ) -> None:
-        self.size, self.line, self.unpacked, self._rows = size, 0, 0, 0
+        self.size, self.line, self.unpacked, self._count = size, 0, 0, 0
         self._raw, self._options = raw, options
         self._table = table
         try:
@@ -113,23 +113,22 @@ class ImportFile:
         """
         read = {"csv": self._csv_rows, "ndjson": self._lines_of_json, "json": self._entries_of_json}[self.found.form]
         try:
-            for line in read(after):
-                if line is not None:
-                    self._check_rows()
-                yield line
+            yield from read(after)
         except (OSError, EOFError, zlib.error) as error:
             raise _damaged(error) from error
 
-    def _check_rows(self) -> None:
-        self._rows += 1
-        if self._blocks.is_gzip and self._rows > ROWS_FROM and self._rows > MAX_ROWS_A_BYTE * self._blocks.packed:
+    def _check_count(self) -> None:
+        """Of lines or entries, those with nothing in them as well: each costs its time."""
+        self._count += 1
+        if self._count > LINES_FROM and self._blocks.is_gzip and self._count > MAX_LINES_A_BYTE * self._blocks.packed:
             raise UnreadableFile(
-                f"The file has more than {MAX_ROWS_A_BYTE} rows in each of its bytes; send it unpacked."
+                f"The file has more than {MAX_LINES_A_BYTE} lines in each of its bytes; send it unpacked."
             )
 
     def _lines(self) -> Iterator[bytes | None]:
         for line in physical.lines(physical.as_utf8(self._content, self.found.encoding)):
             self.unpacked += physical.MAX_LINE if line is None else len(line)
+            self._check_count()
             yield line
 
     def _lines_of_json(self, after: int) -> Iterator[Line | None]:
@@ -155,6 +154,7 @@ class ImportFile:
                 continue
             self.line = number
             self.unpacked += physical.MAX_LINE if entry.text is None else len(entry.text)
+            self._check_count()
             if entry.text is None:
                 yield too_long(entry.number, physical.MAX_LINE)
             else:
@@ -179,12 +179,14 @@ class ImportFile:
                     yield None
             else:
                 trimmed = header.trimmed(record)
-                yield header.refusal(trimmed) or row(trimmed)
+                refused = header.refusal(trimmed)
+                yield row(trimmed) if refused is None else records.misread(record, refused)
 
 
 def _sampled(blocks: Blocks) -> tuple[bytes, Iterator[bytes]]:
     """The first of the content, and all of it. A file that breaks off later does so where its rows are read."""
-    source, first, size = iter(blocks), [], 0
+    first: list[bytes] = []
+    source, size = iter(blocks), 0
     while size < SAMPLE:
         try:
             block = next(source, None)
@@ -200,8 +202,8 @@ def _sampled(blocks: Blocks) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _raising(error: Exception) -> Iterator[bytes]:
+    yield from ()
     raise error
-    yield b""
 
 
 def _header(records: Records) -> Header:

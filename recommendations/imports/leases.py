@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
 from accounts import scope
+from core.quoting import quoted
 from recommendations.imports.models import Import
 
 # So often it is begun without a single chunk in between.
@@ -38,13 +39,21 @@ class Lease:
 
         Raises: LeaseLost, which must roll that transaction back.
         """
-        if not self._held(attempts=0, lease_until=expiry(), **changed):
+        if not self._held(lease_until=expiry(), **changed):
             raise LeaseLost(f"import {self.pk}")
+
+    def note(self, **changed: Any) -> None:
+        """Makes these changes outside a chunk.
+
+        Raises: LeaseLost.
+        """
+        with scope.tenant(self.tenant_id):
+            self.keep(**changed)
 
     def give_back(self, error: str = "") -> None:
         """Ends it before its time, so that another worker may go on at once; harmless where it was lost."""
         with scope.tenant(self.tenant_id):
-            self._held(lease_until=None, lease_token=None, **({"error": error[:500]} if error else {}))
+            self._held(lease_until=None, lease_token=None, **({"error": quoted(error, 500)} if error else {}))
 
     def _held(self, **changed: Any) -> int:
         held = Import.objects.filter(

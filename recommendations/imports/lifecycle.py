@@ -1,19 +1,22 @@
 """What can happen to a whole import, apart from its chunks: it is accepted, cancelled, resumed, and it ends."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from accounts import retention, scope
 from core.errors import Conflict, NotFound
 from core.queue import enqueue
+from core.quoting import quoted
 from core.webhooks.emit import emit
-from recommendations.imports import leases
+from recommendations.imports import leases, rejections, room
 from recommendations.imports.jobs import RUN
 from recommendations.imports.leases import MAX_ATTEMPTS
 from recommendations.imports.mapping import AS_NAMED, Meaning
@@ -22,10 +25,10 @@ from recommendations.imports.reading import AS_FOUND, ReadOptions
 from recommendations.imports.uploads import Upload
 from recommendations.interactions.jobs import PLAN_FIRST
 
-# As many of a tenant's imports wait or run at once: each holds a file of up to IMPORT_MAX_BYTES.
-MAX_OPEN = 10
 # How long a message may wait in the queue before it is taken for lost, and a tenth of the import's age.
 PATIENCE = timedelta(seconds=10)
+# Imports of the command line from before these held leases.
+ABANDONED_AFTER = timedelta(days=2)
 _log = structlog.get_logger(__name__)
 
 
@@ -40,12 +43,6 @@ class Wanted:
     reading: ReadOptions = AS_FOUND
 
 
-class TooManyImports(Conflict):
-    """The tenant has as many unfinished imports as it may have."""
-
-    title = "Too many imports"
-
-
 class ImportEnded(Conflict):
     """There is nothing left to cancel."""
 
@@ -55,24 +52,23 @@ class ImportEnded(Conflict):
 def accept(*, tenant_id: int, wanted: Wanted, upload: Upload, now: datetime) -> Import:
     """Makes an import of a spooled file, and asks a worker for it after the commit.
 
-    Raises: TooManyImports.
+    Raises: TooManyImports, NoRoom.
     """
     with scope.tenant(tenant_id):
         # One at a time, so that of two at once the second sees the first.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x494D5054, tenant_id % 2**31])
-        if Import.objects.filter(tenant_id=tenant_id, status__in=Import.OPEN).exclude(file="").count() >= MAX_OPEN:
-            raise TooManyImports(f"{MAX_OPEN} imports of this tenant wait or run; send it again when one has ended.")
+        room.check(tenant_id=tenant_id, size=upload.size)
         job = Import.objects.create(
             tenant_id=tenant_id,
             kind=wanted.kind,
             format=upload.format,
-            filename=wanted.filename,
+            filename=quoted(wanted.filename, 255),
             file=upload.file,
             size_bytes=upload.size,
             dry_run=wanted.dry_run,
             mapping=wanted.meaning.as_json(),
-            reading=wanted.reading.as_json(),
+            reading=replace(wanted.reading, encoding=wanted.reading.encoding or upload.encoding).as_json(),
             status=Import.Status.WAITING,
             created_at=now,
             enqueued_at=now,
@@ -113,8 +109,10 @@ def end(
         unfinished = Import.objects.filter(tenant_id=tenant_id, pk=import_id, status__in=Import.OPEN)
         if token is not None:
             unfinished = unfinished.filter(lease_token=token)
+        if status == Import.Status.DONE and (nothing := _kept_nothing(unfinished.first())):
+            status, error = Import.Status.FAILED, nothing
         ended = unfinished.update(
-            status=status, finished_at=now, error=error[:2000], lease_token=None, lease_until=None, attempts=0
+            status=status, finished_at=now, error=quoted(error, 2000), lease_token=None, lease_until=None, attempts=0
         )
         if not ended:
             return False
@@ -127,6 +125,15 @@ def end(
     return True
 
 
+def _kept_nothing(job: Import | None) -> str:
+    """Why an import that was read to its end failed all the same: whoever waits for its rows must hear of it."""
+    if job is None or not job.rejected or any(getattr(job, name) for name in Import.COUNTS if name != "rejected"):
+        return ""
+    (first, *_) = [*rejections.of(job, limit=1), None]
+    most = f" Most often: {first.field or 'the row'}: {first.detail} (line {first.lines[0]})" if first else ""
+    return f"No row was kept: {job.rejected:,} of {job.rejected:,} were refused.{most}"
+
+
 def _told(job: Import) -> dict[str, Any]:
     counts = {name: getattr(job, name) for name in Import.COUNTS}
     return {"import": job.pk, "kind": job.kind, "status": job.status, "dry_run": job.dry_run, **counts}
@@ -137,7 +144,19 @@ def resume_imports(*, now: datetime) -> int:
     with scope.all_tenants("resume imports"):
         waiting = Import.objects.filter(leases.free(), status__in=Import.OPEN).exclude(file="")
         found = list(waiting.order_by("pk").values_list("tenant_id", "pk"))
-    return sum(_resume(tenant_id, pk, now) for tenant_id, pk in found)
+    return sum(_resume(tenant_id, pk, now) for tenant_id, pk in found) + _end_abandoned(now)
+
+
+def _end_abandoned(now: datetime) -> int:
+    """Ends imports whose command is gone without a word, as by kill -9: nobody else has their files."""
+    with scope.all_tenants("end imports of commands that are gone"):
+        gone = Q(lease_until__lt=Now()) | Q(lease_until__isnull=True, created_at__lt=now - ABANDONED_AFTER)
+        found = list(
+            Import.objects.filter(gone, status__in=Import.OPEN, file="").order_by("pk").values_list("tenant_id", "pk")
+        )
+    why = "The command that took the file in has gone away. Run it again: what was taken in stays as it is."
+    failed = Import.Status.FAILED
+    return sum(end(tenant_id=tenant, import_id=pk, status=failed, now=now, error=why) for tenant, pk in found)
 
 
 def _resume(tenant_id: int, pk: int, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """A file on its way into the storage: as it comes, never more of it in memory than a part."""
 
+import errno
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
@@ -8,12 +9,13 @@ from dataclasses import dataclass
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
-from core.errors import ServiceError
+from core.errors import ServiceError, Unavailable
 from core.pagination import invalid
 from core.postgres.pool import release
 from recommendations.imports.models import Import
 
 PART = 256 * 1024
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class UploadTooLarge(ServiceError):
@@ -31,6 +33,7 @@ class Upload:
     size: int
     digest: bytes
     format: Import.Format
+    encoding: str | None = None
 
 
 class _Incoming(File):  # type: ignore[type-arg]  # Django's class is generic for the checker only
@@ -39,7 +42,7 @@ class _Incoming(File):  # type: ignore[type-arg]  # Django's class is generic fo
     def __init__(self, read: Callable[[int], bytes], *, max_bytes: int) -> None:
         super().__init__(file=None, name="upload")
         self._read, self._max_bytes = read, max_bytes
-        self.count, self.digest = 0, hashlib.sha256()
+        self.count, self.digest, self.begins = 0, hashlib.sha256(), b""
 
     def read(self, num_bytes: int = -1) -> bytes:
         """The next part, at most PART bytes, whatever is asked for.
@@ -51,6 +54,7 @@ class _Incoming(File):  # type: ignore[type-arg]  # Django's class is generic fo
         if self.count > self._max_bytes:
             raise UploadTooLarge(f"A file may be at most {self._max_bytes:,} bytes; send it in parts or packed.")
         self.digest.update(part)
+        self.begins = self.begins or part[:100]
         return part
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
@@ -77,10 +81,20 @@ def folder(tenant_id: int) -> str:
     return f"imports/{tenant_id}"
 
 
-def spool(*, tenant_id: int, read: Callable[[int], bytes], form: Import.Format, max_bytes: int) -> Upload:
+def spool(
+    *,
+    tenant_id: int,
+    read: Callable[[int], bytes],
+    form: Import.Format | None,
+    max_bytes: int,
+    encoding: str | None = None,
+) -> Upload:
     """Writes what `read(size)` gives until it gives nothing into the storage. Call it outside any scope.
 
-    Raises: UploadTooLarge, InvalidInput for an empty file, and what `read` raises; then nothing is left behind.
+    Without a `form` it is guessed.
+
+    Raises: UploadTooLarge, InvalidInput for an empty file, Unavailable where the storage is full, and what `read`
+    raises; then nothing is left behind.
     """
     release()
     incoming = _Incoming(read, max_bytes=max_bytes)
@@ -89,10 +103,17 @@ def spool(*, tenant_id: int, read: Callable[[int], bytes], form: Import.Format, 
         name = default_storage.save(name, incoming)
         if not incoming.count:
             raise invalid("", "required", "The body is the file; it is empty.")
-    except BaseException:
+    except BaseException as error:
         default_storage.delete(name)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise Unavailable("The storage of the service is full; the file was not taken.") from error
         raise
-    return Upload(name, incoming.count, incoming.digest.digest(), form)
+    return Upload(name, incoming.count, incoming.digest.digest(), form or _guessed(incoming.begins), encoding)
+
+
+def _guessed(begins: bytes) -> Import.Format:
+    """What an import is called until a worker has looked into its file."""
+    return Import.Format.NDJSON if begins.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")) else Import.Format.CSV
 
 
 def discard(upload: Upload) -> None:

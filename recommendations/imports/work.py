@@ -8,6 +8,7 @@ from typing import cast
 import structlog
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db import DataError
 
 from accounts import scope
 from core.queue import enqueue
@@ -38,21 +39,30 @@ def run_import(*, tenant_id: int, import_id: int, clock: Callable[[], datetime])
     with scope.tenant(tenant_id):
         job = Import.objects.get(tenant_id=tenant_id, pk=import_id)
     try:
-        ended = _turn(job, lease, clock)
-    except (UnreadableFile, FileNotFoundError) as error:
-        why = str(error) if isinstance(error, UnreadableFile) else "The file is no longer in the storage."
-        _end(lease, Import.Status.FAILED, clock(), why)
-    except LeaseLost:
-        _log.info("import_lease_lost", import_id=import_id)
-    except BaseException as error:
-        lease.give_back(f"{type(error).__name__}: {error}")
-        raise
-    else:
-        if ended:
-            _end(lease, Import.Status.DONE, clock())
+        why = _worked(job, lease, clock)
+        if why is not None:
+            _end(lease, Import.Status.FAILED if why else Import.Status.DONE, clock(), why)
         else:
             lease.give_back()
             enqueue(RUN, tenant_id=tenant_id, import_id=import_id)
+    except LeaseLost:
+        _log.info("import_lease_lost", import_id=import_id)
+    except BaseException as error:
+        # Also where the end itself could not be noted: the next worker need not wait for the lease to run out.
+        lease.give_back(f"{type(error).__name__}: {error}")
+        raise
+
+
+def _worked(job: Import, lease: Lease, clock: Callable[[], datetime]) -> str | None:
+    """Why the file cannot be taken in, "" where all of it is, None where there is more to do."""
+    try:
+        return "" if _turn(job, lease, clock) else None
+    except UnreadableFile as error:
+        return str(error)
+    except FileNotFoundError:
+        return "The file is no longer in the storage."
+    except DataError as error:
+        return f"The file holds what cannot be stored: {error}"
 
 
 def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
@@ -74,6 +84,8 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
             max_unpacked=settings.IMPORT_MAX_UNPACKED_BYTES,
         ) as file,
     ):
+        if job.format != file.found.form:
+            lease.note(format=file.found.form)
         seen = SeenIds()
         for chunk in chunks(file, plan, after=job.line, seen=seen):
             take(job, chunk, now=clock(), lease=lease, seen=seen)

@@ -13,6 +13,7 @@ from django.db.models import Max
 from accounts import scope
 from core.errors import Conflict, InvalidInput, NotFound
 from core.queue import enqueue
+from core.quoting import quoted
 from recommendations.ai import prompts
 from recommendations.catalog.fields import FieldRefused
 from recommendations.placements.jobs import APPLY_RULES
@@ -20,6 +21,9 @@ from recommendations.placements.models import HOME, Placement, PlacementVersion
 from recommendations.placements.rules import PLAIN, Rules, read_rules, refuse_costly
 
 _log = structlog.get_logger(__name__)
+
+# Of a version, in its table.
+MAX_NOTE = 200
 
 
 class VersionPublished(Conflict):
@@ -52,7 +56,12 @@ def draft(*, tenant_id: int, placement: str, rules: Any, note: str = "", now: da
     with scope.tenant(tenant_id):
         place = _locked(tenant_id, placement)
         return PlacementVersion.objects.create(
-            tenant_id=tenant_id, placement=place, number=next_number(place), rules=rules, note=note, created_at=now
+            tenant_id=tenant_id,
+            placement=place,
+            number=next_number(place),
+            rules=rules,
+            note=quoted(note, MAX_NOTE),
+            created_at=now,
         )
 
 

@@ -139,7 +139,8 @@ def _shared(file: str) -> Fitted:
     with default_storage.open(file) as stored:
         fitted = Fitted.load(stored)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o750, parents=True, exist_ok=True)
+        home.chmod(0o750)  # it may be older, and its parents have a mode of their own
         with tempfile.TemporaryDirectory(dir=home, prefix=".") as work:
             fitted.unpack(Path(work) / "copy")
             shutil.rmtree(copy, ignore_errors=True)

@@ -21,6 +21,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts import scope
+from core.quoting import quoted
 from recommendations.precompute.models import Build, Chunk
 
 MAX_ATTEMPTS = 5
@@ -180,7 +181,7 @@ def _release(lease: Lease, error: BaseException) -> None:
         with scope.tenant(lease.tenant_id):
             held = lease.model.objects.filter(tenant_id=lease.tenant_id, pk=lease.pk, lease_token=lease.token)
             if held.update(lease_token=None, lease_until=None):
-                said = f"{type(error).__name__}: {error}"[:500]
+                said = quoted(f"{type(error).__name__}: {error}", 500)
                 Build.objects.filter(tenant_id=lease.tenant_id, pk=lease.build_id).update(error=said)
     except Error as second:
         _log.warning("lease_not_released", pk=lease.pk, error=str(second))

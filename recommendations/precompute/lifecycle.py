@@ -10,6 +10,7 @@ from accounts import scope
 from accounts.models import Tenant
 from core.errors import Conflict, NotFound
 from core.queue import enqueue
+from core.quoting import quoted
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.metrics import BUILDS
 from recommendations.placements.models import HOME, Placement
@@ -84,7 +85,9 @@ def fail(*, tenant_id: int, build_id: int, error: str) -> None:
         unfinished = Build.objects.filter(
             tenant_id=tenant_id, pk=build_id, status__in=[Build.Status.TRAINING, Build.Status.SCORING]
         )
-        failed = unfinished.update(status=Build.Status.FAILED, error=error[:500], lease_token=None, lease_until=None)
+        failed = unfinished.update(
+            status=Build.Status.FAILED, error=quoted(error, 500), lease_token=None, lease_until=None
+        )
     if failed:
         BUILDS.labels("failed").inc()
         _log.error("build_failed", build_id=build_id, error=error)

@@ -17,7 +17,6 @@ BEYOND_SCHEMAS = {
     "bad_cursor": "a cursor is signed by the service",
     "foreign_cursor": "a cursor is good for the list and the filters that it came from",
     "invalid_cursor": "a cursor is signed by the service, and runs out",
-    "format_not_said": "of which form plain bytes are is said in the query",
     "other_format": "the media type and the query say the same",
     "bad_filter": "a filter is a text in a language of its own",
     "bad_placement": "a placement's name is lower-case letters, digits and hyphens, or one that begins with @",

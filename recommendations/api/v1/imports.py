@@ -15,12 +15,13 @@ from accounts.authentication import caller
 from core import clock, conditional, pagination
 from core.idempotency.view import Write, idempotent
 from core.pagination import Pages
+from core.quoting import quoted
 from core.request_bodies import BodyTooLong
 from core.serializers import problems
 from recommendations.api.v1 import imports_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
-from recommendations.imports import lifecycle, queries, uploads
+from recommendations.imports import lifecycle, queries, room, uploads
 from recommendations.imports.models import Import
 from recommendations.imports.uploads import Upload, UploadTooLarge
 
@@ -60,18 +61,22 @@ def _spooled(request: Request) -> Upload:
     view = cast(ImportsView, request.parser_context["view"])
     if view.upload is None:
         schema.read_wanted(request.query_params)
-        form = schema.read_format(request.content_type.partition(";")[0].strip().lower(), request.query_params)
-        if form is None:
-            raise exceptions.UnsupportedMediaType(request.content_type)
-        if request.headers.get("Content-Encoding", "identity").lower() not in {"gzip", "identity"}:
-            raise exceptions.UnsupportedMediaType(f"Content-Encoding: {request.headers['Content-Encoding']}")
+        form, encoding = schema.read_media_type(request.headers.get("Content-Type"), request.query_params)
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in {"gzip", "x-gzip", "identity", ""}:
+            said = f"The Content-Encoding '{quoted(coding)}' is not unpacked; gzip is, and needs no header."
+            raise exceptions.UnsupportedMediaType(coding, said)
+        tenant_id, length = caller(request).tenant_id, request.headers.get("Content-Length", "")
+        expected = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         try:
-            view.upload = uploads.spool(
-                tenant_id=caller(request).tenant_id,
-                read=request._request.read,  # noqa: SLF001  # DRF would read it into memory
-                form=form,
-                max_bytes=settings.IMPORT_MAX_BYTES,
-            )
+            with room.kept_for(tenant_id=tenant_id, size=expected) as most:
+                view.upload = uploads.spool(
+                    tenant_id=tenant_id,
+                    read=request._request.read,  # noqa: SLF001  # DRF would read it into memory
+                    form=form,
+                    encoding=encoding,
+                    max_bytes=most,
+                )
         except UnreadablePostError as error:
             if isinstance(error.__cause__, BodyTooLong):
                 raise UploadTooLarge(f"A file may be at most {settings.IMPORT_MAX_BYTES:,} bytes.") from error
@@ -81,7 +86,7 @@ def _spooled(request: Request) -> Upload:
 
 def _fingerprint(request: Request) -> bytes:
     upload = _spooled(request)
-    return hashlib.sha256(f"{upload.format}:".encode() + upload.digest).digest()
+    return hashlib.sha256(f"{upload.format}:{upload.encoding}:".encode() + upload.digest).digest()
 
 
 _idempotent_upload = idempotent(scope.tenant, body=_fingerprint)

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.http import parse_header_parameters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 
 from core import pagination
+from core.quoting import quoted
 from core.serializers import Problem
 from recommendations.api.v1.resource import stamp
 from recommendations.catalog import fields
-from recommendations.imports import mapping, options
+from recommendations.imports import mapping, options, reading, rejections
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.mapping import Meaning
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.presets import PRESETS
+from recommendations.imports.rejections import Rejection
 
 FORMATS = {
     "text/csv": Import.Format.CSV,
@@ -23,6 +26,15 @@ FORMATS = {
     "application/x-ndjson": Import.Format.NDJSON,
     "application/ndjson": Import.Format.NDJSON,
     "application/jsonl": Import.Format.NDJSON,
+    "application/json": Import.Format.JSON,
+    "text/tab-separated-values": Import.Format.CSV,
+    # What senders say who do not know: the content does. Windows calls every CSV a sheet of Excel's.
+    "text/plain": None,
+    "application/vnd.ms-excel": None,
+    "application/gzip": None,
+    "application/x-gzip": None,
+    "application/octet-stream": None,
+    "": None,
 }
 # Of any file; the query says of which form it is.
 BYTES = "application/octet-stream"
@@ -42,9 +54,7 @@ PARAMETERS = [
     OpenApiParameter(
         "format",
         {"type": "string", "enum": FORMAT_NAMES},
-        required=True,
-        description="What the file is. May be left out where the body is sent as `text/csv` or "
-        "`application/x-ndjson`, which say it.",
+        description="What the file is said to be. What it is, its content tells: CSV, NDJSON or a JSON array.",
     ),
     OpenApiParameter(
         "map",
@@ -110,8 +120,12 @@ PARAMETERS = [
 LOCATION = OpenApiParameter("Location", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[202])
 TOO_LARGE = {
     (413, "application/problem+json"): OpenApiResponse(Problem, "The file is larger than IMPORT_MAX_BYTES."),
-    (415, "application/problem+json"): OpenApiResponse(Problem, "The body is neither CSV nor NDJSON, nor bytes."),
-    (409, "application/problem+json"): OpenApiResponse(Problem, "Ten imports of the tenant wait or run."),
+    (415, "application/problem+json"): OpenApiResponse(
+        Problem, "The media type, its charset or the Content-Encoding is none that is read."
+    ),
+    (409, "application/problem+json"): OpenApiResponse(
+        Problem, "Ten imports of the tenant wait or run, or its files take IMPORT_STORAGE_MAX_BYTES."
+    ),
 }
 
 
@@ -155,6 +169,16 @@ class ImportMapping(serializers.Serializer[Any]):
     preset = serializers.CharField(allow_null=True)
 
 
+class ImportRejection(serializers.Serializer[Any]):
+    """A fault that rows were refused for, and the first lines that have it."""
+
+    field = serializers.CharField(help_text="Empty: the row as a whole")
+    code = serializers.CharField()
+    detail = serializers.CharField(help_text="Of the first such row")
+    count = serializers.IntegerField(help_text="Of the refusals that are kept, the first 10,000")
+    lines = serializers.ListField(child=serializers.IntegerField())
+
+
 @extend_schema_serializer(component_name="ImportJob")
 class ImportAnswer(serializers.Serializer[Any]):
     """An import and how far it is."""
@@ -170,6 +194,7 @@ class ImportAnswer(serializers.Serializer[Any]):
     mapping = ImportMapping()
     rows = ImportCounts()
     summary = ImportSummary()
+    rejections = ImportRejection(many=True, help_text="The ten most frequent faults")
     error = serializers.CharField(allow_null=True, help_text="Why it failed")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -234,22 +259,30 @@ def read_wanted(query: Any) -> Wanted:
         raise pagination.invalid(error.pointer, error.code, error.detail) from refused
 
 
-def read_format(media_type: str, query: Any) -> Import.Format | None:
-    """The file's form by its media type and the query's `format`; None for a media type that is of no form.
+def read_media_type(said: str | None, query: Any) -> tuple[Import.Format | None, str | None]:
+    """The file's form and encoding by its media type and the query's `format`; None where the content has to say it.
 
-    Raises: InvalidInput where the query says nothing, or something else.
+    Raises: InvalidInput, UnsupportedMediaType.
     """
-    said, known = query.get("format"), [form.value for form in Import.Format]
-    if said is not None and said not in known:
-        raise pagination.invalid("/format", "unknown_format", f"Must be one of {', '.join(known)}.")
-    form = FORMATS.get(media_type)
-    if media_type == BYTES:
-        if said is None:
-            raise pagination.invalid("/format", "format_not_said", f"Say what the bytes are: {', '.join(known)}.")
-        return Import.Format(said)
-    if form is not None and said not in (None, form):
+    media_type, parameters = parse_header_parameters(said or "")
+    if media_type not in FORMATS:
+        known = ", ".join(sorted(name for name in FORMATS if name))
+        detail = f"The body is of the media type '{quoted(media_type)}'; send the file itself as one of {known}."
+        raise exceptions.UnsupportedMediaType(media_type, detail)
+    form, wanted = FORMATS[media_type], query.get("format")
+    forms = [known.value for known in Import.Format]
+    if wanted is not None and wanted not in forms:
+        raise pagination.invalid("/format", "unknown_format", f"Must be one of {', '.join(forms)}.")
+    if form is not None and wanted not in (None, form):
         raise pagination.invalid("/format", "other_format", f"The body's media type {media_type} says {form}.")
-    return form
+    if wanted is not None:
+        form = Import.Format(wanted)
+    charset = parameters.get("charset", "")
+    try:
+        return form, (reading.encoding(str(charset)) if charset else None)
+    except fields.FieldRefused:
+        detail = f"The charset '{quoted(charset)}' is not read. Send UTF-8, or say utf-16, windows-1252 or iso-8859-1."
+        raise exceptions.UnsupportedMediaType(media_type, detail) from None
 
 
 def body(job: Import) -> dict[str, Any]:
@@ -268,6 +301,7 @@ def body(job: Import) -> dict[str, Any]:
         "mapping": _mapping(Meaning.of_json(job.mapping)),
         "rows": {name: getattr(job, name) for name in Import.COUNTS},
         "summary": _summary(job.summary, job.skipped),
+        "rejections": [_rejection_body(group) for group in rejections.of(job)],
         "error": job.error if job.status == Import.Status.FAILED else None,
         "created_at": stamp(job.created_at),
         "started_at": stamp(job.started_at),
@@ -288,6 +322,16 @@ def _summary(told: Mapping[str, Any], skipped: int) -> dict[str, Any]:
         "skipped": skipped,
         **{name: told.get(name) for name in ("occurred_from", "occurred_to")},
         **{name: told.get(name, {}) for name in ("types", "types_without_weight", "emptied", "left_out")},
+    }
+
+
+def _rejection_body(group: Rejection) -> dict[str, Any]:
+    return {
+        "field": group.field,
+        "code": group.code,
+        "detail": group.detail,
+        "count": group.count,
+        "lines": list(group.lines),
     }
 
 
@@ -323,6 +367,15 @@ SHOWN = {
         "emptied": {},
         "left_out": {},
     },
+    "rejections": [
+        {
+            "field": "user_id",
+            "code": "required",
+            "detail": "This field is required.",
+            "count": 2,
+            "lines": [3, 1204],
+        }
+    ],
     "error": None,
     "created_at": "2026-11-23T08:30:00.250000Z",
     "started_at": "2026-11-23T08:30:01.100000Z",
@@ -334,6 +387,7 @@ WAITING = {
     "progress": 0.0,
     "rows": dict.fromkeys(Import.COUNTS, 0),
     "summary": _summary({}, 0),
+    "rejections": [],
     "started_at": None,
 }
 FILE_EXAMPLE = OpenApiExample(

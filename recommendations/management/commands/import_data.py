@@ -1,8 +1,11 @@
 """`manage.py import_data`: files with items, people and events into a tenant."""
 
+import signal
+import threading
 import time
-from argparse import ArgumentParser
-from collections.abc import Mapping
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +14,20 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import scope
 from accounts.models import Tenant
 from core import clock
+from core.quoting import quoted
 from recommendations.catalog.fields import FieldRefused
 from recommendations.imports import job as imports
-from recommendations.imports import mapping, summary
+from recommendations.imports import mapping, rejections, summary
 from recommendations.imports import options as reading_options
 from recommendations.imports.files import UnreadableFile
+from recommendations.imports.leases import LeaseLost
 from recommendations.imports.lifecycle import Wanted
-from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.models import Import
 from recommendations.imports.presets import PRESETS
 from recommendations.imports.readers import READERS
 from recommendations.precompute.models import Build
 
-SHOWN_ERRORS = 20
+SHOWN_GROUPS = 20
 BAR_WIDTH = 30
 
 
@@ -106,6 +111,14 @@ class Command(BaseCommand):
         parser.add_argument("--preset", choices=PRESETS, metavar="NAME", help=f"One of {', '.join(PRESETS)}.")
         parser.add_argument("--dry-run", action="store_true", help="Check everything and keep nothing.")
         parser.add_argument("--no-build", action="store_true", help="Do not ask for the tenant's first build.")
+        parser.add_argument(
+            "--max-rejected",
+            type=_share,
+            default=1.0,
+            metavar="SHARE",
+            help="Exit with status 1 where more than this share of a file's rows is refused, such as 0.01. "
+            "A file of which no row is kept is a failure in any case.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Imports the files: items first, then people, then events."""
@@ -117,15 +130,17 @@ class Command(BaseCommand):
             tenant = Tenant.objects.filter(slug=options["tenant"], active=True).first()
         if tenant is None:
             raise CommandError(f"There is no active tenant {options['tenant']!r}.")
-        jobs = [self._import(tenant.pk, wanted[kind], path) for kind, path in files.items()]
+        with _stopped_by_signals():
+            jobs = [self._import(tenant.pk, wanted[kind], path) for kind, path in files.items()]
         for job in jobs:
             self._report(job)
-        if not options["no_build"] and not options["dry_run"]:
+        if not options["no_build"] and not options["dry_run"] and any(_kept(job) for job in jobs):
             with scope.tenant(tenant.pk):
                 has_build = Build.objects.filter(tenant_id=tenant.pk).exists()
             if not has_build:
                 imports.plan_first_build(tenant.pk)
                 self.stdout.write("The first build was asked for; a worker makes it.")
+        _check(jobs, options["max_rejected"])
 
     def _import(self, tenant_id: int, wanted: Wanted, path: Path) -> Import:
         started, kind = time.perf_counter(), wanted.kind
@@ -134,7 +149,11 @@ class Command(BaseCommand):
                 tenant_id=tenant_id, wanted=wanted, path=path, clock=clock.now, progress=Bar(self.stderr, kind.value)
             )
         except UnreadableFile as error:
-            raise CommandError(f"{path}: {error}") from error
+            raise CommandError(f"{quoted(path, 500)}: {error}") from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Stopped. What was taken in stays; run it again.", returncode=130) from error
+        except LeaseLost as error:
+            raise CommandError(f"{quoted(path, 500)}: the import was stopped or given up meanwhile.") from error
         names = (*Import.COUNTS, "skipped")
         counts = ", ".join(f"{getattr(job, name):,} {name}" for name in names if getattr(job, name))
         dry = " (dry run: nothing is kept)" if job.dry_run else ""
@@ -146,11 +165,54 @@ class Command(BaseCommand):
     def _report(self, job: Import) -> None:
         if not job.rejected:
             return
-        with scope.tenant(job.tenant_id):
-            rows = ImportRowError.objects.filter(tenant_id=job.tenant_id, job=job).order_by("line", "id")
-            errors = list(rows[:SHOWN_ERRORS])
-        self.stdout.write(f"\nRejected rows of {job.filename}:")
-        for error in errors:
-            self.stdout.write(f"  line {error.line}  {error.field or '(row)'}  {error.code}: {error.detail}")
-        if job.rejected > len({error.line for error in errors}):
-            self.stdout.write(f"  ... {job.rejected:,} rows in all; import {job.pk} in the admin lists them.")
+        self.stdout.write(f"\n{job.rejected:,} rows of {job.filename} were rejected:")
+        for group in rejections.of(job, limit=SHOWN_GROUPS):
+            more = ", ..." if group.count > len(group.lines) else ""
+            lines = ", ".join(map(str, group.lines)) + more
+            where = f"line {lines}" if group.count == 1 else f"{group.count:,} rows, lines {lines}"
+            self.stdout.write(f"  {where}  {group.field or '(row)'}  {group.code}: {group.detail}")
+        self.stdout.write(f"  Import {job.pk} in the admin lists them one by one.")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise ArgumentTypeError("must be a share from 0 to 1")
+    return share
+
+
+def _kept(job: Import) -> int:
+    return int(job.created + job.updated + job.unchanged + job.duplicate)
+
+
+def _check(jobs: Sequence[Import], max_rejected: float) -> None:
+    """Raises: CommandError where a file failed, or too large a share of it."""
+    for job in jobs:
+        if job.status == Import.Status.FAILED:
+            raise CommandError(f"{job.filename}: {job.error}")
+        rows = _kept(job) + job.rejected
+        if job.rejected > max_rejected * rows:
+            said = f"{job.rejected:,} of {rows:,} rows were rejected, more than --max-rejected {max_rejected:g}"
+            raise CommandError(f"{job.filename}: {said}.")
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """A command that is told to stop ends its import as failed before it goes, as on Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = (signal.SIGTERM, signal.SIGHUP)
+    former = {name: signal.signal(name, _stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in former.items():
+            signal.signal(name, handler)
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)

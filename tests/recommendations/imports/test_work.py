@@ -1,18 +1,23 @@
 """A worker's part in an import: turns, takeovers, cancelling, and where each import ends."""
 
 import gzip
+import stat
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import DataError
 
 from accounts import scope
 from core import clock
-from recommendations.imports import chunks, leases, lifecycle, lines, uploads, work
+from recommendations.catalog import fields
+from recommendations.imports import chunks, leases, lifecycle, lines, room, uploads, work
 from recommendations.imports.leases import LeaseLost
-from recommendations.imports.lifecycle import ImportEnded, TooManyImports, Wanted
+from recommendations.imports.lifecycle import ImportEnded, Wanted
 from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.room import TooManyImports
 from recommendations.imports.rows import Line
 from recommendations.models import Interaction, Item
 from tests.recommendations.precompute.queue import sent
@@ -195,9 +200,9 @@ class TestRun:
     def test_overlong_lines_and_records_are_told_one_by_one(self, acme, monkeypatch):
         record = '"\n",' * 300
         monkeypatch.setattr(lines, "MAX_LINE", 1000)
-        job = run(start(acme, f"item_id,title\na,{'x' * 1000}\n{record}\n", "items"))
+        job = run(start(acme, f"item_id,title\na,{'x' * 1000}\n{record}\nb,B\n", "items"))
 
-        assert job.status == "done"
+        assert (job.status, job.created) == ("done", 1)
         with scope.tenant(acme):
             said = list(ImportRowError.objects.order_by("line").values_list("line", "code")[:2])
         assert said == [(2, "line_too_long"), (3, "line_too_long")]
@@ -207,6 +212,104 @@ class TestRun:
         default_storage.delete(job.file)
 
         assert run(job).error == "The file is no longer in the storage."
+
+
+class TestPoison:
+    """Rows whose refusal or content cannot be stored as they are cost themselves, and nothing else."""
+
+    @pytest.mark.parametrize(
+        "poison",
+        [
+            r'{"item_id": "b", "a\u0000b": 1}',
+            r'{"item_id": "b", "\ud800": 1}',
+            r'{"item_id": "b", "attributes": {"a\u0000": 1}}',
+            '{"item_id": "b", "' + "k" * 5000 + r'\u0000": 1}',
+        ],
+        ids=["unknown name", "half a pair", "attribute", "long name"],
+    )
+    def test_of_ndjson_costs_its_row(self, acme, poison):
+        rows = [f'{{"item_id": "i{number}"}}' for number in range(40)]
+        job = run(start(acme, "\n".join([*rows[:20], poison, *rows[20:]]), "items", "ndjson"))
+
+        assert (job.status, job.created, job.rejected) == ("done", 40, 1)
+        with scope.tenant(acme):
+            assert "\x00" not in ImportRowError.objects.get().field
+
+    @pytest.mark.parametrize("text", ["item_id,t\0itle\nx,y\n", "\0", "item_id,\ud800\n"])
+    def test_of_a_header_fails_the_import_at_once(self, acme, text):
+        job = run(start(acme, text.encode("utf-8", "surrogatepass"), "items"))
+
+        assert (job.status, job.attempts, job.lease_token) == ("failed", 0, None)
+
+    def test_that_only_the_database_finds_is_isolated(self, acme, monkeypatch):
+        """A reader that lets U+0000 through: of 30 rows two cannot be stored."""
+        monkeypatch.setattr(fields, "_check_storable", lambda value, pointer: None)
+        rows = [f'{{"item_id": "i{number}", "title": "t"}}' for number in range(28)]
+        poison = [r'{"item_id": "p1", "title": "\u0000"}', r'{"item_id": "p2", "title": "\u0000"}']
+        job = run(start(acme, "\n".join([*rows[:9], poison[0], *rows[9:], poison[1]]), "items", "ndjson"))
+
+        assert (job.status, job.created, job.rejected) == ("done", 28, 2)
+        with scope.tenant(acme):
+            assert list(ImportRowError.objects.values_list("line", "code")) == [
+                (10, "not_storable"),
+                (30, "not_storable"),
+            ]
+
+    def test_everywhere_ends_the_import_as_the_files_fault(self, acme, monkeypatch):
+        monkeypatch.setattr(fields, "_check_storable", lambda value, pointer: None)
+        monkeypatch.setattr(chunks, "MAX_FAULTS", 5)
+        rows = "\n".join(f'{{"item_id": "i{n}", "title": "\\u0000"}}' for n in range(20))
+        job = run(start(acme, rows, "items", "ndjson"))
+
+        assert job.status == "failed"
+        assert "cannot be stored" in job.error
+
+    def test_in_the_end_itself_gives_the_lease_back(self, acme, monkeypatch):
+        job = start(acme, "item_id,colour\na,red\n", "items")
+
+        def breaks(**_):
+            raise DataError("of any kind \0")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(lifecycle, "end", breaks)
+            with pytest.raises(DataError):
+                run(job)
+
+        job = reread(job)
+        assert (job.status, job.lease_token, "of any kind \\x00" in job.error) == ("running", None, True)
+        assert run(job).status == "failed"
+
+
+class TestKeptNothing:
+    def test_is_a_failure_that_says_why(self, acme):
+        job = run(start(acme, "item_id\n" + "x" * 200 + "\n" + "y" * 200 + "\n", "items"))
+
+        assert job.status == "failed"
+        assert job.error.startswith("No row was kept: 2 of 2 were refused. Most often: item_id: An id has at most")
+
+    def test_is_none_where_nothing_was_refused(self, acme):
+        assert run(start(acme, "item_id\n", "items")).status == "done"
+
+    def test_does_not_ask_for_a_build(self, acme, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=True):
+            run(start(acme, "user_id,item_id,type\nu,i,\n"))
+
+        assert sent("build.plan_first") == []
+
+
+class TestLongWork:
+    def test_without_rows_is_noted_so_that_the_lease_holds(self, acme, monkeypatch):
+        kept, original = [], leases.Lease.keep
+
+        def counted(lease, **changed):
+            kept.append(changed.get("line"))
+            original(lease, **changed)
+
+        monkeypatch.setattr(leases.Lease, "keep", counted)
+        job = run(start(acme, "item_id\na\n" + "\n" * 35_000 + "b\n", "items"))
+
+        assert (job.status, job.created) == ("done", 2)
+        assert [line for line in kept if line] == [10_002, 20_002, 30_002, 35_003]
 
 
 class TestCancel:
@@ -269,16 +372,54 @@ class TestResume:
         job = reread(job)
         assert (job.status, "OperationalError: away" in job.error) == ("failed", True)
 
-    def test_leaves_the_command_lines_alone(self, acme):
+    def test_ends_those_of_commands_that_are_gone(self, acme):
+        now = clock.now()
         with scope.tenant(acme):
-            Import.objects.create(tenant_id=acme, kind="events", status="running")
+            alive, killed, old = (
+                Import.objects.create(tenant_id=acme, kind="events", status="running", lease_until=until, created_at=at)
+                for until, at in [
+                    (now + timedelta(minutes=5), now),
+                    (now - timedelta(minutes=5), now),
+                    (None, now - timedelta(days=3)),
+                ]
+            )
 
-        assert lifecycle.resume_imports(now=clock.now() + timedelta(days=1)) == 0
+        assert lifecycle.resume_imports(now=now) == 2
+        assert [reread(job).status for job in (alive, killed, old)] == ["running", "failed", "failed"]
+        assert "gone away" in reread(killed).error
+
+
+class TestRoom:
+    def test_is_bounded_for_each_tenant(self, cast, acme, settings):
+        settings.IMPORT_STORAGE_MAX_BYTES = len(EVENTS) + 100
+        first = start(acme, EVENTS)
+
+        with pytest.raises(room.NoRoom, match="IMPORT_STORAGE_MAX_BYTES"):
+            start(acme, EVENTS)
+        assert start(cast.globex.tenant.pk, EVENTS)
+        run(first)
+
+    def test_counts_what_is_on_its_way(self, acme, settings):
+        settings.IMPORT_STORAGE_MAX_BYTES = 1000
+        with room.kept_for(tenant_id=acme, size=600) as most:
+            assert most == 1000
+            with pytest.raises(room.NoRoom), room.kept_for(tenant_id=acme, size=600):
+                pass
+            with room.kept_for(tenant_id=acme, size=None) as left:
+                assert left == 400
+        with room.kept_for(tenant_id=acme, size=600):
+            pass
+
+    def test_files_are_for_the_service_alone(self, acme):
+        path = Path(default_storage.path(start(acme, EVENTS).file))
+
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
 
 
 class TestAccept:
     def test_refuses_more_than_a_tenant_may_have_open(self, cast, acme, monkeypatch):
-        monkeypatch.setattr(lifecycle, "MAX_OPEN", 2)
+        monkeypatch.setattr(room, "MAX_OPEN", 2)
         first = start(acme, EVENTS)
         start(acme, EVENTS)
 

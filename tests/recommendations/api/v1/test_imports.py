@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 
 from accounts import clients, scope, tokens
 from core import clock
-from recommendations.imports import lifecycle, work
+from recommendations.imports import room, uploads, work
 from recommendations.imports.models import Import
 from recommendations.imports.uploads import folder
 from recommendations.models import Item
@@ -27,6 +27,7 @@ SHAPE = {
     "mapping",
     "rows",
     "summary",
+    "rejections",
     "error",
     "created_at",
     "started_at",
@@ -206,7 +207,8 @@ class TestStart:
     @pytest.mark.parametrize(
         ("body", "content_type", "headers", "status"),
         [
-            (ITEMS, "application/json", {}, 415),
+            (ITEMS, "application/xml", {}, 415),
+            (ITEMS, "text/csv; charset=ebcdic-9", {}, 415),
             (ITEMS, "multipart/form-data; boundary=x", {}, 415),
             (ITEMS, "text/csv", {"Content-Encoding": "br"}, 415),
             ("", "text/csv", {}, 422),
@@ -232,7 +234,7 @@ class TestStart:
         assert len(stored(cast.acme)) == 1
 
     def test_refuses_too_many_at_once(self, cast, monkeypatch):
-        monkeypatch.setattr(lifecycle, "MAX_OPEN", 1)
+        monkeypatch.setattr(room, "MAX_OPEN", 1)
         send(cast.acme.http)
 
         refused = send(cast.acme.http)
@@ -248,6 +250,62 @@ class TestStart:
         assert answers[0].json() == answers[1].json()
         assert answers[1]["Idempotent-Replayed"] == "true"
         assert len(stored(cast.acme)) == 1
+
+    def test_refuses_before_the_body_is_written(self, cast, settings, monkeypatch):
+        def written(**_):
+            raise AssertionError("the body was read")
+
+        send(cast.acme.http)
+        monkeypatch.setattr(uploads, "spool", written)
+        settings.IMPORT_STORAGE_MAX_BYTES = 2 * len(ITEMS) - 1
+        full = send(cast.acme.http)
+        monkeypatch.setattr(room, "MAX_OPEN", 1)
+        many = send(cast.acme.http)
+
+        assert (full.status_code, many.status_code) == (409, 409)
+        assert "IMPORT_STORAGE_MAX_BYTES" in full.json()["detail"]
+
+    @pytest.mark.parametrize(
+        "content_type", ["text/plain", "application/vnd.ms-excel", "application/octet-stream", "application/json"]
+    )
+    @pytest.mark.parametrize("body", ["item_id;title\na;A\n", '[{"item_id": "a"}]', '{"item_id": "a"}\n'])
+    def test_takes_what_the_content_is_whatever_it_is_called(self, cast, content_type, body):
+        done = run(cast.acme, send(cast.acme.http, body, content_type=content_type)).json()
+
+        assert (done["status"], done["rows"]["created"]) == ("done", 1)
+        assert done["format"] == {"i": "csv", "[": "json", "{": "ndjson"}[body[0]]
+
+    def test_takes_a_file_without_a_media_type(self, cast):
+        answer = cast.acme.http.generic("POST", f"{URL}?kind=items", b"item_id\na\n", content_type="")
+
+        assert run(cast.acme, answer).json()["rows"]["created"] == 1
+
+    @pytest.mark.parametrize(
+        ("charset", "encoding"), [("iso-8859-1", "latin-1"), ("Windows-1252", "cp1252"), ("utf-16", "utf-16")]
+    )
+    def test_decodes_the_charset_that_is_said(self, cast, charset, encoding):
+        body = "item_id,title\na,Ärger\n".encode(encoding)
+        run(cast.acme, send(cast.acme.http, body, content_type=f"text/csv; charset={charset}"))
+
+        with scope.tenant(cast.acme.tenant.pk):
+            assert Item.objects.get().title == "Ärger"
+
+    def test_says_what_it_takes(self, cast):
+        detail = send(cast.acme.http, content_type="multipart/form-data; boundary=x").json()["detail"]
+        charset = send(cast.acme.http, content_type="text/csv; charset=utf-7").json()["detail"]
+
+        assert "text/csv" in detail
+        assert "application/x-ndjson" in detail
+        assert "windows-1252" in charset
+
+    def test_one_that_keeps_nothing_has_failed_and_groups_what_was_wrong(self, cast):
+        done = run(cast.acme, send(cast.acme.http, "item_id\n" + ("x" * 200 + "\n") * 300)).json()
+
+        assert done["status"] == "failed"
+        assert "No row was kept: 300 of 300" in done["error"]
+        (group,) = done["rejections"]
+        assert (group["field"], group["code"], group["count"]) == ("item_id", "too_long", 300)
+        assert group["lines"] == [2, 3, 4, 5, 6]
 
 
 class TestGet:
@@ -374,7 +432,6 @@ class TestFormat:
     @pytest.mark.parametrize(
         ("content_type", "query", "code"),
         [
-            (BYTES, "kind=items", "format_not_said"),
             (BYTES, "kind=items&format=xml", "unknown_format"),
             ("text/csv", "kind=items&format=ndjson", "other_format"),
             ("text/csv", "kind=items&format=csv&format=csv", "repeated"),

@@ -1,5 +1,6 @@
 """`manage.py import_data` on the bundled data and on bad files."""
 
+import signal
 from io import StringIO
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from django.core.management import CommandError, call_command
 from accounts import scope
 from core import redis
 from recommendations.catalog.models import EndUser, Item
+from recommendations.imports import chunks
+from recommendations.imports.models import Import
 from recommendations.interactions import jobs, matrix
 from recommendations.interactions.models import Interaction
+from recommendations.management.commands import import_data
 from workers.queues import BUILD
 
 DATA = Path("tests/data/movielens")
@@ -63,6 +67,64 @@ class TestImportData:
     def test_fails_only_when_a_file_cannot_be_read(self, run, tmp_path):
         with pytest.raises(CommandError, match="No such file"):
             run(items=tmp_path / "none.csv")
+
+    def test_that_cannot_be_read_makes_no_job(self, cast, run, tmp_path):
+        (tmp_path / "a.csv").write_bytes(b"PK\x03\x04")
+        for path in (tmp_path / "none.csv", tmp_path, tmp_path / "a.csv"):
+            with pytest.raises(CommandError):
+                run(items=path)
+
+        with scope.tenant(cast.acme.tenant.pk):
+            assert not Import.objects.exists()
+
+    def test_of_nothing_but_refused_rows_fails_and_asks_for_no_build(self, cast, run, tmp_path):
+        path = tmp_path / "a\udcff\n.csv"
+        path.write_text("item_id\n" + ("x" * 200 + "\n") * 30)
+
+        with pytest.raises(CommandError, match="No row was kept: 30 of 30"):
+            run(items=path)
+
+        assert redis.client().llen(BUILD) == 0
+        with scope.tenant(cast.acme.tenant.pk):
+            job = Import.objects.get()
+        assert (job.status, job.filename) == ("failed", "a\\udcff\\x0a.csv")
+
+    def test_reports_a_fault_of_many_rows_once(self, run, tmp_path):
+        path = tmp_path / "items.csv"
+        path.write_text("item_id\na\n" + ("x" * 200 + "\n") * 30)
+
+        report, _ = run(items=path, no_build=True)
+
+        assert "30 rows, lines 3, 4, 5, 6, 7, ...  item_id  too_long" in report
+        assert report.count("too_long") == 1
+
+    def test_fails_beyond_the_share_that_may_be_refused(self, run, tmp_path):
+        path = tmp_path / "items.csv"
+        path.write_text("item_id\na\nb\nc\n" + "x" * 200 + "\n")
+
+        run(items=path, no_build=True, max_rejected=0.25)
+        with pytest.raises(CommandError, match="1 of 4 rows were rejected"):
+            run(items=path, no_build=True, max_rejected=0.2)
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+    def test_that_is_told_to_stop_ends_its_import_first(self, cast, run, tmp_path, monkeypatch, number):
+        path = tmp_path / "items.csv"
+        path.write_text("item_id\n" + "".join(f"i{n}\n" for n in range(90)))
+        monkeypatch.setattr(chunks, "CHUNK_ROWS", 30)
+        monkeypatch.setattr(import_data.Bar, "__call__", lambda *_: signal.raise_signal(number))
+        # Where the tests run in the background, SIGINT is ignored.
+        former = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        try:
+            with pytest.raises((CommandError, SystemExit)):
+                run(items=path, no_build=True)
+        finally:
+            signal.signal(signal.SIGINT, former)
+
+        with scope.tenant(cast.acme.tenant.pk):
+            job = Import.objects.get()
+            assert Item.objects.count() == 30
+        assert (job.status, job.error[:11]) == ("failed", "Stopped by ")
 
     def test_says_what_is_missing(self, cast):
         with pytest.raises(CommandError, match="at least one file"):
