@@ -6,17 +6,12 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
-from drf_spectacular.views import (
-    SpectacularAPIView,
-    SpectacularJSONAPIView,
-    SpectacularRedocView,
-    SpectacularSwaggerSplitView,
-)
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 
 from accounts.admin import second_factor
 from accounts.api.v1.keys import jwks_document
 from accounts.api.v1.metadata import metadata_document
-from core import health, problem_pages
+from core import api_document, health, problem_pages
 from core.address_limits import limited
 from core.exposition import metrics
 
@@ -35,8 +30,8 @@ urlpatterns = [
     path("api/v1/", include("accounts.api.v1.urls")),
     path(".well-known/jwks.json", public(jwks_document), name="jwks"),
     path(".well-known/oauth-authorization-server", public(metadata_document), name="oauth-metadata"),
-    path("api/schema", public(SpectacularAPIView.as_view()), name="schema"),
-    path("api/schema.json", public(SpectacularJSONAPIView.as_view()), name="schema-json"),
+    path("api/schema", public(api_document.yaml), name="schema"),
+    path("api/schema.json", public(api_document.json), name="schema-json"),
     path("api/docs/", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
     path("api/redoc/", public(redoc), name="redoc"),
     # What people type, and what browsers ask for by themselves.

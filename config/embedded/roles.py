@@ -16,6 +16,14 @@ _ATTRIBUTES = {
     OWNER: sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE CREATEDB"),
     APP: sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB"),
 }
+# What the app's statements hold is people's data, and erasing somebody does not reach the server's log: of a statement
+# that fails its message is logged, not its text, its parameters, or the row in DETAIL. Only a superuser may set these.
+QUIET = {
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length_on_error": "0",
+    "log_parameter_max_length": "0",
+    "log_error_verbosity": "terse",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,10 @@ def ensure_database(connection: psycopg.Connection, *, passwords: RolePasswords)
     for role, password in ((OWNER, passwords.owner), (APP, passwords.app)):
         statement = "ALTER ROLE {} {} PASSWORD {}" if role in known else "CREATE ROLE {} {} PASSWORD {}"
         connection.execute(sql.SQL(statement).format(sql.Identifier(role), _ATTRIBUTES[role], sql.Literal(password)))
+    for name, value in QUIET.items():
+        connection.execute(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(APP), sql.Identifier(name), sql.Literal(value))
+        )
     exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
     if not exists:
         connection.execute(

@@ -16,6 +16,11 @@ done
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-${PGUSER:-postgres}}" --dbname postgres <<SQL
 CREATE ROLE docent_owner LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB PASSWORD '$owner_password';
 CREATE ROLE docent_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB PASSWORD '$app_password';
+-- Statements hold people's data, which erasing them does not take out of the server's log.
+ALTER ROLE docent_app SET log_min_error_statement = panic;
+ALTER ROLE docent_app SET log_parameter_max_length_on_error = 0;
+ALTER ROLE docent_app SET log_parameter_max_length = 0;
+ALTER ROLE docent_app SET log_error_verbosity = terse;
 CREATE DATABASE docent OWNER docent_owner;
 REVOKE ALL ON DATABASE docent FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE docent TO docent_app;

@@ -6,8 +6,10 @@ import re
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
 from accounts.permissions import SCOPES
+from core import api_document
 
 OPERATIONS = ("get", "put", "post", "patch", "delete")
 
@@ -15,6 +17,28 @@ OPERATIONS = ("get", "put", "post", "patch", "delete")
 @pytest.fixture(scope="module")
 def document():
     return Client().get("/api/schema.json").json()
+
+
+class TestServing:
+    @pytest.mark.parametrize("path", ["/api/schema", "/api/schema.json"])
+    def test_is_made_once_and_may_be_kept(self, path, monkeypatch):
+        made = []
+        original = SchemaGenerator.get_schema
+        monkeypatch.setattr(
+            SchemaGenerator, "get_schema", lambda *given, **more: made.append(1) or original(*given, **more)
+        )
+        api_document.forget()
+
+        first, again = Client().get(path), Client().get(path)
+        unchanged = Client().get(path, headers={"If-None-Match": f'"other", W/{first["ETag"]}'})
+
+        assert len(made) == 1
+        assert again.content == first.content
+        assert (unchanged.status_code, unchanged.content, unchanged["ETag"]) == (304, b"", first["ETag"])
+        assert {each["Cache-Control"] for each in (first, again, unchanged)} == {"public, max-age=300"}
+
+    def test_is_read_only(self):
+        assert Client().post("/api/schema").status_code == 405
 
 
 class TestDocument:

@@ -48,6 +48,27 @@ class TestStack:
         with psycopg.connect(app_url) as connection:
             assert connection.execute("SELECT current_database()").fetchone() == ("test_docent",)
 
+    @pytest.mark.parametrize(
+        ("statement", "told"),
+        [
+            ("SELECT pg_sleep(5), 'allergic to nuts'", "statement timeout"),
+            ("INSERT INTO pg_temp.people VALUES ('allergic to nuts'), ('allergic to nuts')", "duplicate key"),
+            ("SELECT 'allergic to nuts'::text FROM nowhere", "does not exist"),
+        ],
+    )
+    def test_keeps_what_the_app_says_of_people_out_of_the_log(self, stack, statement, told):
+        log = stack.log / "postgres.log"
+        before = log.stat().st_size
+        with psycopg.connect(stack.environment()["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute("CREATE TEMPORARY TABLE people (about text PRIMARY KEY)")
+            connection.execute("SET statement_timeout = 100")
+            with pytest.raises(psycopg.Error):
+                connection.execute(statement)
+        logged = log.read_bytes()[before:].decode()
+
+        assert told in logged
+        assert "nuts" not in logged
+
     def test_makes_a_utf8_database_with_unicode_case_rules(self, stack):
         with psycopg.connect(stack.environment()["DATABASE_URL"]) as connection:
             row = connection.execute("SELECT upper('äč'), current_setting('server_encoding')").fetchone()
