@@ -15,13 +15,11 @@ from datetime import datetime
 from core import deadline
 from recommendations.placements.language import FilterTooCostly, Node, Person, bind, cost
 from recommendations.placements.language.binding import names_person
-from recommendations.placements.language.cost import MAX_BATCH_COST, MAX_COST, refuse_above
+from recommendations.placements.language.cost import MAX_BATCH_COST, MAX_COST, WORK, refuse_above
 from recommendations.serving import in_flight, queries
 
 # As many of the newest items as the longest page and everything that may have been shown before it.
 LATEST = 200
-# Comparisons that a request may cost when the newest items are looked through: a filter of 20 sees 100,000 of them.
-WORK = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ MAX_COST = 400
 # Of all conditions that the people of one batch make of a filter.
 MAX_BATCH_COST = 2_000
 MAX_BROWSER_COST = 20
+# Comparisons that a request may cost when the newest items are looked through: a filter of 20 sees 100,000 of them.
+WORK = 2_000_000
 # A request counts as one more for each of these that its filter costs.
 COST_OF_UNIT = 25
 UNBOUND = 10
