@@ -68,13 +68,14 @@ class PlacementStatAdmin(ReadOnlyTenantAdmin):
         """Impressions, clicks, conversions and what follows from them, of one tenant."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        today = clock.now().date()
+        now = clock.now()
+        today = now.date()
         asked = InsightsForm(request.GET if "tenant" in request.GET else None, today=today)
         rows = []
         if asked.is_valid():
             chosen = asked.cleaned_data
             rows = insights.placements(
-                tenant_id=chosen["tenant"].pk, since=chosen["since"], until=chosen["until"], by=chosen["by"]
+                tenant_id=chosen["tenant"].pk, since=chosen["since"], until=chosen["until"], now=now, by=chosen["by"]
             )
         context = {
             **self.admin_site.each_context(request),

@@ -11,7 +11,7 @@ thousandth 10. The added 1 lets an item without an event count, too.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
@@ -34,6 +34,8 @@ _DIVERSITY = """
         SELECT (SELECT count(*) FROM recent)::float AS events, (
             SELECT count(*) FROM recommendations_item
             WHERE tenant_id = %(tenant)s AND deleted_at IS NULL AND NOT hidden
+                AND (available_from IS NULL OR available_from <= %(now)s)
+                AND (available_until IS NULL OR available_until > %(now)s)
         )::float AS items
     )
     SELECT {dimensions} count(DISTINCT s.item_id) / nullif(max(sizes.items), 0),
@@ -79,9 +81,18 @@ class Insight:
 
 
 def placements(
-    *, tenant_id: int, since: date, until: date, by: Sequence[str] = DIMENSIONS, placement: str | None = None
+    *,
+    tenant_id: int,
+    since: date,
+    until: date,
+    now: datetime,
+    by: Sequence[str] = DIMENSIONS,
+    placement: str | None = None,
 ) -> list[Insight]:
-    """The groups from day to day, both included, in the order of their keys. `by` are some of DIMENSIONS."""
+    """The groups from day to day, both included, in the order of their keys. `by` are some of DIMENSIONS.
+
+    Coverage is of the items that may be shown `now`.
+    """
     dimensions = [name for name in DIMENSIONS if name in by]
     with scope.tenant(tenant_id):
         stats = PlacementStat.objects.filter(tenant_id=tenant_id, day__range=(since, until)).order_by()
@@ -94,7 +105,7 @@ def placements(
             counted: list[dict[str, Any]] = list(stats.values(*dimensions).annotate(**sums))
         else:
             counted = [stats.aggregate(**sums)] if stats.exists() else []
-        diversity = _diversity(tenant_id, dimensions, since, until, placement)
+        diversity = _diversity(tenant_id, dimensions, since, until, placement, now)
     rows = []
     for row in counted:
         coverage, novelty = diversity.get(tuple(row[name] for name in dimensions), (None, None))
@@ -104,7 +115,7 @@ def placements(
 
 
 def _diversity(
-    tenant_id: int, dimensions: Sequence[str], since: date, until: date, placement: str | None
+    tenant_id: int, dimensions: Sequence[str], since: date, until: date, placement: str | None, now: datetime
 ) -> dict[tuple[Any, ...], tuple[float | None, float | None]]:
     columns = ", ".join(f"s.{name}" for name in dimensions)
     statement = _DIVERSITY.format(
@@ -117,6 +128,7 @@ def _diversity(
         "since": since,
         "until": until,
         "placement": placement,
+        "now": now,
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

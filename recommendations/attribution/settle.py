@@ -19,6 +19,7 @@ from recommendations.attribution import recommendation_ids
 from recommendations.attribution.counts import Increments, Shown
 from recommendations.attribution.metrics import FEEDBACK
 from recommendations.attribution.models import PlacementStat
+from recommendations.cache.kinds import SERVED
 from recommendations.interactions.models import Feedback
 from recommendations.placements.models import Placement
 
@@ -145,10 +146,8 @@ def _labels(tenant_id: int) -> list[str]:
     """What a placement may be called: those there are, kinds without one, and those that once were counted."""
     counted = PlacementStat.objects.filter(tenant_id=tenant_id).order_by().values_list("placement", flat=True)
     names = Placement.objects.filter(tenant_id=tenant_id).order_by().values_list("name", flat=True)
-    return ["home", *names, *REFERENCE_LABELS, *counted.distinct()]
-
-
-REFERENCE_LABELS = ("@popular", "@similar", "@trending", "@latest", "@session", "@bought_together", "@related")
+    kinds = [recommendation_ids.label(None, kind) for kind in SERVED]
+    return ["home", *names, *kinds, *counted.distinct()]
 
 
 def _rules(tenant_id: int) -> Rules:

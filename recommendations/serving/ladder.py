@@ -14,12 +14,12 @@ from core.admission import Decision, Read
 from core.redis import RedisUnavailable
 from recommendations.cache import availability, keys, store
 from recommendations.cache.form import StoredList
+from recommendations.cache.kinds import LATEST, POPULAR
 from recommendations.placements.models import HOME
 from recommendations.serving import queries
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, shows_anything, with_gone
 from recommendations.serving.instead import StandIns, refill
 
-POPULAR, SIMILAR, TOGETHER, TRENDING, LATEST = "popular", "similar", "together", "trending", "latest"
 LATEST_TTL_SECONDS = 20
 # Judges the request and reads for it, in one round trip; raises what refuses it.
 Admit = Callable[[Sequence[Read]], Decision]

@@ -13,11 +13,12 @@ from accounts import flags
 from core import deadline
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import StoredList
+from recommendations.cache.kinds import POPULAR
 from recommendations.placements import known
 from recommendations.serving import ladder, queries
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, withdrawn_of
 from recommendations.serving.instead import USUAL, Instead, StandIns, popular_list, refill
-from recommendations.serving.ladder import POPULAR, Admit
+from recommendations.serving.ladder import Admit
 
 NEGATIVE_TTL_SECONDS = 30
 

@@ -19,11 +19,12 @@ from typing import Any
 from recommendations.ai.explain import explain
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import Entry, Provenance, StoredList
+from recommendations.cache.kinds import POPULAR, SESSION, SIMILAR, TOGETHER
 from recommendations.interactions import meaning
 from recommendations.interactions.meaning import UNMAPPED
 from recommendations.serving import ladder
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, shows_anything, with_gone, without
-from recommendations.serving.ladder import POPULAR, SIMILAR, TOGETHER, Admit
+from recommendations.serving.ladder import Admit
 
 # The latest distinct items that count.
 ITEMS = 10
@@ -64,7 +65,7 @@ def read(events: Sequence[Mapping[str, Any]], *, tenant_id: int) -> Visit:
 def reference(visit: Visit) -> str:
     """What tells this visit's list from others: its items, in their order."""
     named = json.dumps([list(visit.item_ids), sorted(visit.rejected)])
-    return "session:" + hashlib.blake2b(named.encode(), digest_size=12).hexdigest()
+    return f"{SESSION}:" + hashlib.blake2b(named.encode(), digest_size=12).hexdigest()
 
 
 def for_visit(*, tenant_id: int, visit: Visit, now: datetime, admit: Admit) -> Chosen:

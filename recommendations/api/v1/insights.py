@@ -36,12 +36,13 @@ class PlacementsView(ResourceView):
     def get(self, request: Request) -> Response:
         """Impressions, clicks and conversions, and what follows from them; a few seconds old."""
         query = pagination.known_parameters(request.query_params, "from", "to", "by", "placement")
-        since, until = _days(query, clock.now())
+        now = clock.now()
+        since, until = _days(query, now)
         by, placement = _dimensions(query.get("by")), _placement(query.get("placement"))
         tenant_id = caller(request).tenant_id
         wanted = [since.isoformat(), until.isoformat(), by, placement]
         pages = Pages.read(query, binding={"list": "insights", "tenant": tenant_id, "filter": wanted})
-        rows = insights.placements(tenant_id=tenant_id, since=since, until=until, by=by, placement=placement)
+        rows = insights.placements(tenant_id=tenant_id, since=since, until=until, now=now, by=by, placement=placement)
         if pages.after is not None:
             rows = [row for row in rows if row.key > pages.after]
         page = rows[: pages.limit]

@@ -19,6 +19,7 @@ from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.api.v1 import wire
+from recommendations.cache import kinds
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.language.binding import names_person
 from recommendations.placements.language.cost import MAX_BROWSER_COST, MAX_COST, refuse_above, units
@@ -114,7 +115,7 @@ class SimilarItemsView(AdmittedWithReads):
     """An item's neighbours."""
 
     scope = "recommendations:read"
-    kind = ladder.SIMILAR
+    kind = kinds.SIMILAR
 
     @extend_schema(
         operation_id="item_similar",
@@ -148,7 +149,7 @@ class SimilarItemsView(AdmittedWithReads):
 class TogetherView(SimilarItemsView):
     """What is bought with an item."""
 
-    kind = ladder.TOGETHER
+    kind = kinds.TOGETHER
 
     @extend_schema(
         operation_id="item_frequently_bought_together",
@@ -175,7 +176,7 @@ class _ForEverybody(AdmittedWithReads):
         now = clock.now()
         options = _options(request, subject, now, self.known)
         admit = _admission(request, now, cost=_units(options))
-        if kind == ladder.LATEST:
+        if kind == kinds.LATEST:
             chosen = ladder.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
         elif window:
             chosen = ladder.for_everybody(tenant_id=subject.tenant_id, kind=kind, window=window, now=now, admit=admit)
@@ -196,7 +197,7 @@ class PopularView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """The popular list, of all time or of a window; before the first build the latest items, and it says so."""
-        return self.answer(request, ladder.POPULAR, _window(request.query_params.get("window", "")))
+        return self.answer(request, kinds.POPULAR, _window(request.query_params.get("window", "")))
 
 
 class TrendingView(_ForEverybody):
@@ -211,7 +212,7 @@ class TrendingView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """Events of the window by weight and age; what is popular where there is no such list yet."""
-        return self.answer(request, ladder.TRENDING, _window(request.query_params.get("window", schema.WEEK)))
+        return self.answer(request, kinds.TRENDING, _window(request.query_params.get("window", schema.WEEK)))
 
 
 class LatestView(_ForEverybody):
@@ -228,7 +229,7 @@ class LatestView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """The newest items that may be shown, newest first."""
-        return self.answer(request, ladder.LATEST, "")
+        return self.answer(request, kinds.LATEST, "")
 
 
 class SessionView(AdmittedWithReads):

@@ -51,6 +51,28 @@ def choose(acme, **chosen):
     directory.load()
 
 
+class TestListsAtNoPlacement:
+    @pytest.mark.parametrize(
+        ("path", "label"),
+        [
+            ("recommendations/popular", "@popular"),
+            ("recommendations/trending", "@trending"),
+            ("recommendations/latest", "@latest"),
+            ("items/i001/similar", "@similar"),
+            ("items/i001/frequently-bought-together", "@together"),
+        ],
+    )
+    def test_are_counted_by_their_kind_where_impressions_are_sent(self, acme, path, label):
+        choose(acme, impressions=Tenant.Impressions.EXPLICIT)
+        answer = acme.http.get(f"/api/v1/{path}").json()
+        send(acme, answer["recommendation_id"], kind="impression", item=answer["items"][0]["item_id"])
+
+        settled(acme)
+
+        with scope.tenant(acme.tenant.pk):
+            assert list(PlacementStat.objects.values_list("placement", flat=True)) == [label]
+
+
 class TestAClick:
     def test_counts_for_the_page_it_names(self, acme, page):
         send(acme, page)

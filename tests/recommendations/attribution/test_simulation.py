@@ -61,7 +61,9 @@ def test_counts_equal_the_truth(cast, collecting, explicit):
     chance.shuffle(events)
     deliver(tenant, collecting, events)
 
-    rows = insights.placements(tenant_id=tenant.pk, since=START.date(), until=START.date() + timedelta(days=2))
+    rows = insights.placements(
+        tenant_id=tenant.pk, since=START.date(), until=START.date() + timedelta(days=2), now=START + timedelta(days=2)
+    )
     found = Counter(
         {
             ((row.day, row.placement, row.arm, row.source), name): getattr(row, name)

@@ -1,5 +1,6 @@
 """GET /insights/placements."""
 
+from datetime import timedelta
 from math import log2
 
 import pytest
@@ -10,7 +11,7 @@ from accounts import clients, scope, tokens
 from accounts.models import User
 from core import clock
 from recommendations.attribution import flush, settle
-from recommendations.models import EventType
+from recommendations.models import EventType, Item
 from tests.recommendations.attribution.conftest import ITEMS, URL, acme, collecting  # noqa: F401  # fixtures
 
 INSIGHTS = "/api/v1/insights/placements"
@@ -67,6 +68,18 @@ def test_asks_the_tenant_what_is_a_choice(shown):
         assert shown.http.post("/api/v1/events", event, format="json").status_code == 201
 
     assert shown.http.get(INSIGHTS + "?by=").json()["data"][0]["novelty"] == pytest.approx(before)
+
+
+def test_covers_what_may_be_shown_now(shown):
+    now = clock.now()
+    with scope.tenant(shown.tenant.pk):
+        items = Item.objects.order_by("item_id")
+        Item.objects.filter(pk__in=items.values("pk")[40:50]).update(available_from=now + timedelta(days=1))
+        Item.objects.filter(pk__in=items.values("pk")[50:60]).update(available_until=now - timedelta(days=1))
+
+    (row,) = shown.http.get(INSIGHTS + "?by=").json()["data"]
+
+    assert row["coverage"] == 15 / 40
 
 
 def test_sums_over_what_is_not_asked_for(shown):
