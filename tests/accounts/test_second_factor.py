@@ -142,6 +142,8 @@ class TestGiving:
     def test_wrong_ones_are_answered_ever_more_slowly_and_not_without_end(self, enrolled):
         user, browser, device, _ = enrolled
         assert browser.post(GIVE, {"code": "000000"}).status_code == 422
+        assert TOTPDevice.objects.get().throttling_failure_count == 1
+        TOTPDevice.objects.update(throttling_failure_count=8)  # 128 s: longer than a slow machine takes
         assert b"Too many wrong codes" in browser.post(GIVE, {"code": code(device)}).content
         TOTPDevice.objects.update(throttling_failure_count=60)
 
