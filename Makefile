@@ -13,10 +13,12 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-
 # Output of parallel checks stays together, where this make knows how.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
+NODE_TOOLS := tests/contracts/node
+NODE_STAMP := $(NODE_TOOLS)/node_modules/.package-lock.json
 CHECKS := lint format-check imports migrations-check types
 
 .DEFAULT_GOAL := help
-.PHONY: audit litellm help demo up test slow check lint format format-check types imports migrations-check bench drills requirements openapi \
+.PHONY: audit contract-tools litellm help demo up test slow check lint format format-check types imports migrations-check bench drills requirements openapi \
 	clean
 
 ##@ Run
@@ -53,6 +55,8 @@ audit: .venv-audit/done .venv/bin/python ## Known vulnerabilities of the pinned 
 
 litellm: .venv-litellm/done ## A foreign OpenAI-compatible server for one drill, in .venv-litellm (750 MB)
 
+contract-tools: .venv/contracts $(NODE_STAMP) ## Linters and generators of clients for the contract tests (needs Node.js and Java)
+
 ##@ Check
 
 lint: .venv/dev ## Ruff's rules
@@ -87,6 +91,7 @@ requirements: ## Pin the packages of requirements*.in again, with hashes
 	$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
 	$(COMPILE) requirements-lightgbm.in -o requirements-lightgbm.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) requirements-contracts.in -o requirements-contracts.txt
 	$(COMPILE) requirements-litellm.in -o requirements-litellm.txt
 	$(COMPILE) requirements-audit.in -o requirements-audit.txt
 
@@ -95,6 +100,7 @@ openapi: .venv/dev ## Write docs/api/openapi.yaml anew, after a change of the AP
 		$(BIN)/python manage.py spectacular --skip-checks --validate --fail-on-warn --file docs/api/openapi.yaml
 
 clean: ## Remove data, logs and caches (var/), and the virtual environment
+	rm -rf $(NODE_TOOLS)/node_modules
 	rm -rf var .venv .venv-audit .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -115,6 +121,17 @@ help: ## This list
 .venv/service: requirements.txt requirements-embedded.txt | .venv/bin/python
 	@echo "Installing the service's packages"
 	@$(PIP_INSTALL) -r requirements.txt -r requirements-embedded.txt
+	@touch $@
+
+.venv/contracts: requirements-contracts.txt .venv/dev
+	@echo "Installing the generator of clients for the contract tests"
+	@$(PIP_INSTALL) -r requirements-contracts.txt
+	@touch $@
+
+# npm's own record of what it installed; as new as the lock file when they agree.
+$(NODE_STAMP): $(NODE_TOOLS)/package-lock.json
+	@echo "Installing the linters and the TypeScript client's packages"
+	@cd $(NODE_TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .venv-litellm/done: requirements-litellm.txt

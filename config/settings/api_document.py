@@ -88,7 +88,6 @@ def spectacular_settings(*, simulated: bool) -> dict[str, Any]:
         "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH has the fields of PUT's, all optional in both
         "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
         "ENUM_NAME_OVERRIDES": {
-            "ImportFormat": "recommendations.api.v1.imports_schema.FORMAT_NAMES",
             "ImportKind": "recommendations.api.v1.imports_schema.KINDS",
             "ImportStatus": "recommendations.api.v1.imports_schema.STATUSES",
             "RowStatus": "recommendations.api.v1.batches_schema.ROW_STATUSES",

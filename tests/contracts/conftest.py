@@ -8,11 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from tests.cast import make_cast
 from tests.conftest import empty_database
 from tests.core.web_process import WebProcess, serving
+from tests.workers.processes import CeleryProcess
 
 HERE = Path(__file__).parent
 
@@ -57,6 +59,15 @@ def service(web: WebProcess, django_db_blocker: Any) -> Iterator[Service]:
             connection.close()
         empty_database()
     redis.client().flushdb()
+
+
+@pytest.fixture(scope="module")
+def worker(service: Service) -> Iterator[CeleryProcess]:
+    """A worker that takes in the service's imports."""
+    options = ("-c", "1", "-Q", "docent.imports", "--without-gossip", "--without-mingle")
+    process = CeleryProcess("worker", *options, STORAGE_DIR=settings.STORAGE_DIR)
+    yield process
+    process.close()
 
 
 def _wait_until_known(web: WebProcess, cast: SimpleNamespace) -> None:

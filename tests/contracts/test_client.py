@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
 import pytest
 
 from tests.contracts.document import operations
@@ -48,12 +47,13 @@ def generated(tmp_path_factory):
 def client(generated, service):
     """It, with a token of acme's that it got itself."""
     admin = service.cast.acme.admin
-    answer = httpx.post(
-        f"{service.url}/api/v1/auth/token",
-        data={"grant_type": "client_credentials"},
-        auth=(admin.client.client_id, admin.secret),
+    wanted = generated.models.TokenRequest(
+        grant_type=generated.models.GrantType.CLIENT_CREDENTIALS,
+        client_id=admin.client.client_id,
+        client_secret=admin.secret,
     )
-    token = generated.models.TokenResponse.from_dict(answer.json())
+    with generated.client.Client(base_url=service.url) as anonymous:
+        token = generated.operation("auth", "auth_token").sync(client=anonymous, body=wanted)
     with generated.client.AuthenticatedClient(base_url=service.url, token=token.access_token) as client:
         yield client
 
@@ -105,7 +105,31 @@ class TestClient:
         seen = call("imports", "import_get").sync(started.import_id, client=client)
 
         assert isinstance(started, models.ImportJob)
-        assert (seen.kind.value, seen.format_.value, seen.dry_run) == ("items", "csv", True)
+        assert (seen.kind.value, seen.format_, seen.dry_run) == ("items", "csv", True)
+
+    def test_sends_a_batch_and_walks_the_pages(self, generated, client):
+        models, call = generated.models, generated.operation
+        rows = [models.ItemRowRequest(item_id=f"row-{number}", title="Row") for number in range(3)]
+        answer = call("catalogue", "items_batch").sync(client=client, body=models.ItemsBatchRequest(items=rows))
+        first = call("catalogue", "items_list").sync(client=client, limit=2)
+        second = call("catalogue", "items_list").sync(client=client, limit=2, cursor=first.next_)
+
+        assert isinstance(answer, models.BatchResult)
+        assert (answer.summary.created, [row.status.value for row in answer.results]) == (3, ["created"] * 3)
+        assert not {item.item_id for item in first.data} & {item.item_id for item in second.data}
+
+    def test_is_told_that_nothing_has_changed(self, generated, client):
+        call = generated.operation("recommendations", "recommendations_latest")
+        first = call.sync_detailed(client=client)
+        again = call.sync_detailed(client=client, if_none_match=first.headers["ETag"])
+
+        assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+    def test_takes_what_a_later_version_adds(self, generated, client):
+        told = generated.operation("recommendations", "recommendations_latest").sync(client=client).to_dict()
+        later = generated.models.Recommendations.from_dict({**told, "shelf": "top", "source": "oracle"})
+
+        assert later.source == "oracle"
 
     def test_is_told_what_is_wrong(self, generated, client):
         models, call = generated.models, generated.operation

@@ -69,6 +69,14 @@ class TestSchemas:
             choices = [*schema.get("oneOf", []), *schema.get("anyOf", [])]
             assert len([each for each in choices if "$ref" in each or each.get("type") == "object"]) <= 1
 
+    @pytest.mark.parametrize("name", SCHEMAS)
+    def test_give_each_choice_of_types_a_name(self, name: str):
+        """Else generators make a class of it that is called after where it stands, one for each place."""
+        for schema in nested(SCHEMAS[name]):
+            choices = [*schema.get("oneOf", []), *schema.get("anyOf", [])]
+            named = [each for each in choices if each.get("type") != "null"]
+            assert len(named) <= 1 or schema is SCHEMAS[name], schema
+
     def test_have_names_that_say_what_they_are(self):
         assert [
             name

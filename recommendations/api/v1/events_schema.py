@@ -8,7 +8,6 @@ from rest_framework import serializers
 
 from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
-from recommendations.catalog import fields
 from recommendations.interactions.event import Event
 
 
@@ -25,9 +24,8 @@ class EventFields(serializers.Serializer[Any]):
     type = wire.EventType(
         help_text="view, click, cart, purchase, like, dislike, rating, impression, consume, or a word of your own",
     )
-    value = serializers.FloatField(
-        required=False, allow_null=True, min_value=-fields.MAX_INTEGER, max_value=fields.MAX_INTEGER
-    )
+    # No bounds in the document: openapi-generator makes those of 32-bit numbers of them.
+    value = serializers.FloatField(required=False, allow_null=True, help_text="At most 2^53 either way")
     occurred_at = wire.Moment(
         required=False, help_text="RFC 3339, or Unix seconds; default now; at most a day ahead of the server's clock"
     )

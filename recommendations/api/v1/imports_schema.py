@@ -5,12 +5,19 @@ from typing import Any
 
 from django.utils.http import parse_header_parameters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import exceptions, serializers
 
 from core import pagination
 from core.quoting import quoted
 from core.serializers import Problem
+from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
 from recommendations.catalog import fields
 from recommendations.imports import mapping, options, reading, rejections
@@ -129,6 +136,11 @@ TOO_LARGE = {
 }
 
 
+@extend_schema_field(wire.words_known_today(FORMAT_NAMES, "What the file is."))
+class ImportedFormat(serializers.CharField):
+    """A file's form in an answer: more will be read one day."""
+
+
 class ImportCounts(serializers.Serializer[Any]):
     """Rows so far, by what became of them."""
 
@@ -185,7 +197,7 @@ class ImportAnswer(serializers.Serializer[Any]):
 
     import_id = serializers.CharField()
     kind = serializers.ChoiceField(choices=KINDS)
-    format = serializers.ChoiceField(choices=FORMAT_NAMES)
+    format = ImportedFormat()
     filename = serializers.CharField()
     dry_run = serializers.BooleanField()
     status = serializers.ChoiceField(choices=STATUSES)

@@ -18,7 +18,7 @@ class EndUserFields(serializers.Serializer[Any]):
         required=False, allow_null=True, help_text="An entry that is null or too long is left out, the others are kept"
     )
     segments = wire.words()
-    locale = wire.LanguageTag(required=False, allow_blank=True, allow_null=True)
+    locale = wire.LanguageTag(required=False, allow_null=True)
     created_at = wire.stamp_of_the_server()
     updated_at = wire.stamp_of_the_server()
 

@@ -102,8 +102,8 @@ class SentObject(serializers.DictField):
 
 
 @extend_schema_field(LANGUAGE_TAG)
-class LanguageTag(serializers.CharField):
-    """A language tag, such as de-AT."""
+class LanguageTag(serializers.JSONField):
+    """A language tag, such as de-AT, or an empty string. (Of a CharField the document would say that none is empty.)"""
 
 
 @extend_schema_field({"oneOf": [_reference(_MOMENT), {"type": "null"}]})
