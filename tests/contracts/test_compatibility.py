@@ -27,7 +27,6 @@ INTENDED = {
     r"post /api/v1/auth/end-user-token body/user_id: maxLength is 128, it was none": _ANY_TEXT,
     r"post /api/v1/auth/(token|revoke) does not take application/json any more": _ONE_BODY,
     r"post /api/v1/imports does not take (text/csv|application/x-ndjson) any more": _ONE_BODY,
-    r"post /api/v1/imports demands the parameter format": _ONE_BODY,
     r".* 200(/data/\*)?/(source|degraded) may be any word": _GROWING,
     r".*/api/v1/imports.* 202/format may be any word": _GROWING,
     r".*/api/v1/imports/.* 200/format may be any word": _GROWING,

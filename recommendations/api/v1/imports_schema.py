@@ -43,15 +43,14 @@ FORMATS = {
     "application/octet-stream": None,
     "": None,
 }
-# Of any file; the query says of which form it is.
+# Of any file; its content says of which form it is.
 BYTES = "application/octet-stream"
 _BOOLEANS = {"true": True, "false": False}
 KINDS = [kind.value for kind in Import.Kind]
 FORMAT_NAMES = [form.value for form in Import.Format]
 STATUSES = [status.value for status in Import.Status]
 _read_filename = fields.text(255)
-# One form in the document, since generators cannot choose between several. Those of FORMATS are taken as well, and
-# say by themselves which they are.
+# One form in the document, since generators cannot choose between several. Those of FORMATS are taken as well.
 REQUEST = {BYTES: {"type": "string", "format": "binary", "minLength": 1}}
 PARAMETERS = [
     OpenApiParameter("kind", {"type": "string", "enum": KINDS}, required=True, description="What the rows are."),
