@@ -56,18 +56,17 @@ def read(body: bytes, bounds: Bounds) -> Any:
     Raises: BadJSON for what is not UTF-8 or not JSON, is nested too deeply, names a member twice, or holds a number
     of hundreds of digits; BodyTooLarge for more than the bounds allow.
     """
-    text = _decoded(body)
+    if body.startswith(_UTF16_OR_32):
+        raise BadJSON("The body is UTF-16 or UTF-32. Send JSON in UTF-8.")
     _check(body, bounds)
     try:
-        return _DECODER.decode(text)
+        return _DECODER.decode(_decoded(body))
     except json.JSONDecodeError as error:
         detail = f"{error.msg}: line {error.lineno}, column {error.colno}."
         raise BadJSON(f"The body is not JSON. {detail}") from None
 
 
 def _decoded(body: bytes) -> str:
-    if body.startswith(_UTF16_OR_32):
-        raise BadJSON("The body is UTF-16 or UTF-32. Send JSON in UTF-8.")
     try:
         return body.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
