@@ -120,6 +120,7 @@ ROOT_URLCONF = "config.urls"
 PROBE_PATHS = ["/healthz", "/readyz", "/metrics"]
 # What a web process does before its first request, and what must hold besides the servers for it to serve.
 WARM_UP = [
+    "core.memory.return_large_blocks",
     "accounts.tokens.ensure_configured",
     "accounts.directory.start",
     "accounts.dpop.prime_all",
