@@ -9,8 +9,8 @@ LARGE = 1024 * 1024
 def return_large_blocks() -> None:
     """Blocks of a MiB and more, such as bodies of batches, go back to the system as soon as they are free.
 
-    glibc raises that limit by itself to 32 MiB with the first large block, and keeps what is smaller. Where the C library
-    is another one nothing happens.
+    glibc raises that limit by itself to 32 MiB with the first large block, and keeps what is smaller. With another C
+    library nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
