@@ -74,10 +74,12 @@ def _claim(delivery_id: int, now: datetime) -> Claim | None:
     delivery = WebhookDelivery.objects.select_related("endpoint").get(pk=delivery_id)
     endpoint = delivery.endpoint
     if not endpoint.active:
-        return _give_up(delivery, "the webhook is switched off", now)
+        _give_up(delivery, "the webhook is switched off", now)
+        return None
     if delivery.attempts > len(PAUSES) + 1:
         # Attempts that were never noted: each of their processes died, or failed in a way that nobody foresaw.
-        return _give_up(delivery, "given up: its attempts ended without a result", now)
+        _give_up(delivery, "given up: its attempts ended without a result", now)
+        return None
     sealed = [endpoint.secret]
     if endpoint.previous_secret and endpoint.previous_until and endpoint.previous_until > now:
         sealed.append(endpoint.previous_secret)

@@ -1,13 +1,14 @@
 """A web process that bounds the text of filters and the bytes of bodies, and not the work: the drills must notice."""
 
 from importlib import import_module
+from typing import Any
 
 from config.settings.test import *  # noqa: F403  # all but these
 from core import json_text
 
-BODY_LIMITS: dict[str, int] = {}
+BODY_LIMITS = {}
 FILTER_COST_AT_ONCE = 10**9
-_COST = import_module("recommendations.placements.language.cost")  # its package has a function of that name
+_COST: Any = import_module("recommendations.placements.language.cost")  # its package has a function of that name
 for _module, _name, _off in (
     (_COST, "MAX_COST", 10**9),
     (_COST, "MAX_BATCH_COST", 10**9),

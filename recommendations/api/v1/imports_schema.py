@@ -173,7 +173,7 @@ class ImportMapping(serializers.Serializer[Any]):
     """What was said of its columns."""
 
     map = serializers.ListField(child=serializers.CharField())
-    default = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]  # the contract names it
+    default = serializers.ListField(child=serializers.CharField())  # the contract names it
     timezone = serializers.CharField(allow_null=True)
     time_unit = serializers.CharField(allow_null=True)
     extra = serializers.CharField(allow_null=True)

@@ -1,7 +1,10 @@
 """DPoP: tokens bound to a key, proofs that work once, and what happens without the store."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 import time_machine
@@ -102,7 +105,11 @@ def ahead(seconds):
     return clock.now().timestamp() + seconds
 
 
-BAD = {
+def proof_with(holder: Holder, token: str, *, given: dict[str, Any]) -> str:
+    return holder.proof("GET", READ, token, **given)
+
+
+BAD: dict[str, Callable[[Holder, str], str]] = {
     "none at all": lambda holder, token: "",
     "nonsense": lambda holder, token: "a.b.c",
     "two of them": lambda holder, token: ",".join(holder.proof("GET", READ, token) for _ in range(2)),
@@ -121,7 +128,7 @@ BAD = {
     "of no number's time": lambda holder, token: holder.proof("GET", READ, token, iat=True),
     "of no time": lambda holder, token: holder.proof("GET", READ, token, iat=float("nan")),
     **{
-        f"of the time {moment!r:.20}": lambda holder, token, moment=moment: holder.proof("GET", READ, token, iat=moment)
+        f"of the time {moment!r:.20}": partial(proof_with, given={"iat": moment})
         for moment in (
             10**400,
             -(10**400),
@@ -138,16 +145,12 @@ BAD = {
         )
     },
     **{
-        f"with {name} {moment!r:.20}": lambda holder, token, claims={name: moment}: holder.proof(
-            "GET", READ, token, **claims
-        )
+        f"with {name} {moment!r:.20}": partial(proof_with, given={name: moment})
         for name in ("exp", "nbf")
         for moment in (-(10**400) if name == "exp" else 10**400, float("inf"), float("nan"), "a", [1], {"a": 1})
     },
     **{
-        f"with the key {json.dumps(jwk)}": lambda holder, token, jwk=jwk: holder.proof(
-            "GET", READ, token, header={"jwk": jwk}
-        )
+        f"with the key {json.dumps(jwk)}": partial(proof_with, given={"header": {"jwk": jwk}})
         for jwk in (
             {"kty": 5},
             {"kty": ["EC"]},

@@ -124,6 +124,7 @@ class TestRefusals:
         assert says in error.detail
         assert not error.spend_unknown
         if charged:
+            assert error.usage is not None
             assert (error.usage.input_tokens, error.usage.output_tokens, error.usage.reported) == (20, 10, True)
         else:
             assert error.usage is None

@@ -204,6 +204,7 @@ class TestFailureInAnswer:
     def test_an_error_in_a_200_is_the_error_that_it_is(self, envelope, expected):
         error = failure_in_answer(envelope)
 
+        assert error is not None
         assert (error.reason, error.permanent) == expected
         assert error.usage is None
 

@@ -5,6 +5,7 @@ import shlex
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command, load_command_class
@@ -16,7 +17,7 @@ from recommendations.models import EndUser, Interaction, Item
 
 SAMPLES = Path("docs/samples")
 # Sample, options, and counts of its rows.
-COMMANDS = [
+COMMANDS: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
     ("items", "items.csv", {}, {"created": 5}),
     ("users", "users.csv", {}, {"created": 3}),
     ("events", "events.csv", {}, {"created": 5}),
@@ -128,8 +129,8 @@ def events_of(cast):
         return list(rows.values_list("end_user__user_id", "item__item_id", "type__name", "value", "occurred_at"))
 
 
-def at(*when):
-    return datetime(*when, tzinfo=UTC)
+def at(year, month, day, hour=0, minute=0, second=0, microsecond=0):
+    return datetime(year, month, day, hour, minute, second, microsecond, tzinfo=UTC)
 
 
 class TestStoredRows:
