@@ -195,6 +195,25 @@ def test_relative_links_of_the_documents_lead_somewhere():
     assert broken == set()
 
 
+def test_every_test_that_a_finding_names_is_there():
+    """docs/security/findings.md: `path::Class::name`, and `::Class::name` of the path before."""
+    missing, path, text = [], "", ""
+    for named in re.findall(r"`([^`]+)`", (ROOT / "docs/security/findings.md").read_text(encoding="utf-8")):
+        file, *names = named.split("::")
+        if file.startswith("tests/"):
+            path = file
+            text = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else ""
+            if not (ROOT / path).exists():
+                missing.append(path)
+        elif file:
+            continue
+        missing += [
+            f"{path}::{name}" for name in names if not re.search(rf"^ *(?:class|def|async def) {name}\b", text, re.M)
+        ]
+
+    assert missing == []
+
+
 def test_every_decision_is_listed_once_and_says_its_status():
     folder = ROOT / "docs" / "adr"
     records = sorted(path for path in folder.glob("[0-9]*.md") if path.name != "0000-template.md")
