@@ -18,6 +18,7 @@ from core.pagination import Pages
 from core.quoting import quoted
 from core.request_bodies import BodyTooLong
 from core.serializers import problems
+from recommendations.api.v1 import imports_examples as examples
 from recommendations.api.v1 import imports_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
@@ -112,7 +113,7 @@ class ImportsView(_ImportsView):
         parameters=[*schema.PARAMETERS, schema.LOCATION],
         request=schema.REQUEST,
         responses={202: schema.ImportAnswer, **problems(400, 401, 403, 422, 503), **schema.TOO_LARGE},
-        examples=[schema.FILE_EXAMPLE, schema.ACCEPTED_EXAMPLE],
+        examples=[examples.FILE_EXAMPLE, examples.ACCEPTED_EXAMPLE],
     )
     @_idempotent_upload
     def post(self, request: Request, *, write: Write) -> Response:
@@ -143,7 +144,7 @@ class ImportView(_ImportsView):
         auth=_either(_READ),
         parameters=[resource.IF_NONE_MATCH, resource.ETAG],
         responses={200: schema.ImportAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
-        examples=[schema.SHOWN_EXAMPLE],
+        examples=[examples.SHOWN_EXAMPLE],
     )
     def get(self, request: Request, import_id: str) -> Response:
         """How far it is, and what became of the rows so far."""
@@ -162,7 +163,7 @@ class ImportErrorsView(_ImportsView):
         auth=_either(_READ),
         parameters=resource.PAGE_PARAMETERS,
         responses={200: schema.ImportErrorPage, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
-        examples=[schema.ERRORS_EXAMPLE],
+        examples=[examples.ERRORS_EXAMPLE],
     )
     def get(self, request: Request, import_id: str) -> Response:
         """Refused rows by their lines, and attributes that were left out of others; the first 10,000 are kept.
@@ -200,7 +201,7 @@ class ImportCancelView(_ImportsView):
         auth=_either(_WRITE),
         request=None,
         responses={200: schema.ImportAnswer, **problems(401, 403, 404, 409, 422, 503)},
-        examples=[schema.CANCELLED_EXAMPLE],
+        examples=[examples.CANCELLED_EXAMPLE],
     )
     def post(self, request: Request, import_id: str) -> Response:
         """Stops a waiting or running import; what was taken in before stays. 409 where it has ended by itself.

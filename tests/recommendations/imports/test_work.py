@@ -3,7 +3,6 @@
 import gzip
 import stat
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,15 @@ from django.db import DataError
 from accounts import scope
 from core import clock
 from recommendations.catalog import fields
-from recommendations.imports import chunks, leases, lifecycle, lines, room, uploads, work
+from recommendations.imports import chunks, leases, lifecycle, lines, room, work
 from recommendations.imports.leases import LeaseLost
-from recommendations.imports.lifecycle import ImportEnded, Wanted
 from recommendations.imports.models import Import, ImportRowError
-from recommendations.imports.room import TooManyImports
 from recommendations.imports.rows import Line
 from recommendations.models import Interaction, Item
+from tests.recommendations.imports.jobs import change, counts, reread, run, start
 from tests.recommendations.precompute.queue import sent
 
 EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{964982703 + n}\n" for n in range(100))
-COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
 
 
 @pytest.fixture
@@ -34,33 +31,6 @@ def acme(cast):
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 30)
-
-
-def start(tenant_id, text, kind="events", form="csv", **wanted):
-    raw = BytesIO(text if isinstance(text, bytes) else text.encode())
-    upload = uploads.spool(tenant_id=tenant_id, read=raw.read, form=Import.Format(form), max_bytes=10**8)
-    return lifecycle.accept(
-        tenant_id=tenant_id, wanted=Wanted(Import.Kind(kind), **wanted), upload=upload, now=clock.now()
-    )
-
-
-def run(job):
-    work.run_import(tenant_id=job.tenant_id, import_id=job.pk, clock=clock.now)
-    return reread(job)
-
-
-def reread(job):
-    with scope.tenant(job.tenant_id):
-        return Import.objects.get(pk=job.pk)
-
-
-def change(job, **changed):
-    with scope.tenant(job.tenant_id):
-        Import.objects.filter(pk=job.pk).update(**changed)
-
-
-def counts(job):
-    return {name: getattr(job, name) for name in COUNTS if getattr(job, name)}
 
 
 class TestRun:
@@ -312,37 +282,6 @@ class TestLongWork:
         assert [line for line in kept if line] == [10_002, 20_002, 30_002, 35_003]
 
 
-class TestCancel:
-    def test_stops_a_waiting_one_and_lets_the_file_go(self, acme, django_capture_on_commit_callbacks):
-        job = start(acme, EVENTS)
-        with django_capture_on_commit_callbacks(execute=True):
-            lifecycle.cancel(tenant_id=acme, import_id=job.pk, now=clock.now())
-
-        assert run(job).status == "cancelled"
-        assert not default_storage.exists(job.file)
-
-    def test_stops_a_running_one_before_its_next_chunk(self, acme, monkeypatch):
-        job, original = start(acme, EVENTS), chunks.take
-
-        def cancelled(*args, **options):
-            if reread(job).created:
-                lifecycle.cancel(tenant_id=acme, import_id=job.pk, now=clock.now())
-            original(*args, **options)
-
-        monkeypatch.setattr(work, "take", cancelled)
-        after = run(job)
-
-        assert (after.status, after.created) == ("cancelled", 30)
-        with scope.tenant(acme):
-            assert Interaction.objects.count() == 30
-
-    def test_is_refused_once_it_has_ended(self, acme):
-        job = run(start(acme, EVENTS))
-
-        with pytest.raises(ImportEnded, match="done"):
-            lifecycle.cancel(tenant_id=acme, import_id=job.pk, now=clock.now())
-
-
 class TestResume:
     def test_asks_again_for_what_a_dead_worker_left(self, acme, django_capture_on_commit_callbacks):
         job = start(acme, EVENTS)
@@ -415,30 +354,3 @@ class TestRoom:
 
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
-
-
-class TestAccept:
-    def test_refuses_more_than_a_tenant_may_have_open(self, cast, acme, monkeypatch):
-        monkeypatch.setattr(room, "MAX_OPEN", 2)
-        first = start(acme, EVENTS)
-        start(acme, EVENTS)
-
-        with pytest.raises(TooManyImports):
-            start(acme, EVENTS)
-        assert start(cast.globex.tenant.pk, EVENTS)
-        run(first)
-        assert start(acme, EVENTS)
-
-
-class TestRowsWithOneId:
-    def test_a_resumed_import_knows_which_ids_came_before(self, acme, monkeypatch):
-        """Each turn is one chunk of two rows, and begins with an empty memory."""
-        monkeypatch.setattr(work, "TURN_SECONDS", -1.0)
-        monkeypatch.setattr(chunks, "CHUNK_ROWS", 2)
-        job = start(acme, "item_id,title\na,Shirt\nb,Mug\nc,\na,\nb,Cup\na,\n", "items")
-        for _ in range(6):
-            job = run(job)
-
-        assert job.status == "done"
-        with scope.tenant(acme):
-            assert set(Item.objects.values_list("item_id", "title")) == {("a", "Shirt"), ("b", "Cup"), ("c", "")}

@@ -88,9 +88,9 @@ def who_has(tenant, build, item_id):
     return {name for name, row in lists_of(tenant, build).items() if item_id in ids(row)}
 
 
-def fresh_rows(tenant):
+def fresh_rows(tenant, **of):
     with scope.tenant(tenant.pk):
-        return {row.item_id: row for row in FreshItem.objects.filter(tenant=tenant)}
+        return {row.item_id: row for row in FreshItem.objects.filter(tenant=tenant, **of)}
 
 
 class TestTakeIn:
@@ -293,7 +293,7 @@ class TestBuilds:
 
         assert who_has(acme, again, "new")
         assert similar_of(acme, "new")
-        assert not fresh_rows_of(acme, again)["new"].waiting
+        assert not fresh_rows(acme, build=again)["new"].waiting
 
     def test_the_next_training_absorbs_them(self, acme):
         built(acme)
@@ -302,7 +302,7 @@ class TestBuilds:
 
         again = build_now(acme)
 
-        assert not fresh_rows_of(acme, again)
+        assert not fresh_rows(acme, build=again)
         assert similar_of(acme, "new")
         assert who_has(acme, again, "new")
 
@@ -312,7 +312,7 @@ class TestBuilds:
         while scoring.score_chunk(tenant_id=acme.pk, build_id=coming.pk):
             put(acme, "new", kind=1)
             take_in(acme)
-        assert fresh_rows_of(acme, coming)["new"].waiting
+        assert fresh_rows(acme, build=coming)["new"].waiting
         assert reread(coming).status == "scoring"
 
         publish.publish_step(tenant_id=acme.pk, build_id=coming.pk)
@@ -394,8 +394,3 @@ class TestWhoWins:
         take_in(acme)
 
         assert {int(item_id[1:]) % 4 for item_id in self.made(acme, build, "cold")} == {2}
-
-
-def fresh_rows_of(tenant, build):
-    with scope.tenant(tenant.pk):
-        return {row.item_id: row for row in FreshItem.objects.filter(build=build)}

@@ -1,0 +1,38 @@
+"""Imports as a test starts, runs and looks at them."""
+
+from io import BytesIO
+
+from accounts import scope
+from core import clock
+from recommendations.imports import lifecycle, uploads, work
+from recommendations.imports.lifecycle import Wanted
+from recommendations.imports.models import Import
+
+COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
+
+
+def start(tenant_id, text, kind="events", form="csv", **wanted):
+    raw = BytesIO(text if isinstance(text, bytes) else text.encode())
+    upload = uploads.spool(tenant_id=tenant_id, read=raw.read, form=Import.Format(form), max_bytes=10**8)
+    return lifecycle.accept(
+        tenant_id=tenant_id, wanted=Wanted(Import.Kind(kind), **wanted), upload=upload, now=clock.now()
+    )
+
+
+def run(job):
+    work.run_import(tenant_id=job.tenant_id, import_id=job.pk, clock=clock.now)
+    return reread(job)
+
+
+def reread(job):
+    with scope.tenant(job.tenant_id):
+        return Import.objects.get(pk=job.pk)
+
+
+def change(job, **changed):
+    with scope.tenant(job.tenant_id):
+        Import.objects.filter(pk=job.pk).update(**changed)
+
+
+def counts(job):
+    return {name: getattr(job, name) for name in COUNTS if getattr(job, name)}
