@@ -24,22 +24,19 @@ REMEMBERED_TITLES = 16_384
 PARTS: Mapping[str, Kind] = {
     "popular": "popular",
     "popularity": "popular",
-    "popular_recent": "trending",
+    "recent_popularity": "trending",
+    "segment": "popular",
     "trending": "trending",
     "similar": "similar",
     "text": "similar",
     "tfidf": "similar",
     "semantic": "similar",
     "together": "together",
-    "bought_together": "together",
-    "cooccurrence": "together",
-    "next": "after",
+    "co_occurrence": "together",
     "next_item": "after",
     "session": "session",
     "latest": "latest",
-    "new": "latest",
     "pinned": "featured",
-    "static": "featured",
 }
 """Kind by part; every other part is one that reads a person's history ("liked")."""
 
@@ -142,7 +139,7 @@ _MARKUP = re.compile(r"<|>|\]\(")
 def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_LOCALE) -> str:
     """Return the sentence for an item that ``part`` proposed because of the titles in ``evidence``.
 
-    ``part`` is a name from ``PARTS``, optionally with a variant ("popular_recent:7d"); ``locale`` a language tag
+    ``part`` is a name from ``PARTS``, optionally with a variant ("trending:7d"); ``locale`` a language tag
     (RFC 5646), of which the language counts; unknown ones are answered in English. ``part`` may be empty where
     nothing is known: then the sentence claims nothing.
     """
@@ -153,8 +150,17 @@ def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_L
 
 def language(locale: str) -> str:
     """Return the language that texts are written in for a language tag."""
-    primary = re.split(r"[-_]", locale.strip().lower(), maxsplit=1)[0]
+    primary = _primary(locale)
     return primary if primary in LOCALES else FALLBACK_LOCALE
+
+
+def speaks(locale: str) -> bool:
+    """Return whether there are texts in the language of a tag."""
+    return _primary(locale) in LOCALES
+
+
+def _primary(locale: str) -> str:
+    return re.split(r"[-_]", locale.strip().lower(), maxsplit=1)[0]
 
 
 def quotable(titles: Sequence[str]) -> tuple[str, ...]:

@@ -58,6 +58,19 @@ class Provenance:
     arm: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a list's template reasons were written, so that a reader of another language can be told the same.
+
+    `language` is empty where they are in no one language. `part` names what is spoken of where that is not each entry's
+    own part, `titles` what its entries with evidence rest on: all on the same.
+    """
+
+    language: str
+    part: str = ""
+    titles: tuple[str, ...] = ()
+
+
 class Corrupt(ValueError):
     """The bytes are not a stored list of this version. Treated as a miss."""
 
@@ -75,6 +88,7 @@ class StoredList:
     head: bytes
     tail: bytes
     reading: Mapping[str, Any] = field(default_factory=dict)
+    voice: Voice | None = None
 
     def entries(self) -> list[dict[str, Any]]:
         """Every item of the list, parsed, best first."""
@@ -91,10 +105,12 @@ def encode(
     entries: Sequence[Entry],
     until: Mapping[str, float] | None = None,
     reading: Mapping[str, Any] | None = None,
+    voice: Voice | None = None,
 ) -> bytes:
     """The bytes of a list. `owner` is the person's id, or empty; `until` the unix second at which an item ends.
 
-    `reading` is what depends on the moment of reading: dated pins, rotation, the order of fallbacks.
+    `reading` is what depends on the moment of reading: dated pins, rotation, the order of fallbacks. The reasons of a
+    list without `voice` are read as they are, whoever reads them.
     """
     texts = [_dumps(entry.as_dict(rank)) for rank, entry in enumerate(entries, start=1)]
     head = ",".join(texts[:HEAD]).encode()
@@ -113,6 +129,7 @@ def encode(
         "i": [entry.item_id for entry in entries[:HEAD]],
         "p": [names, [names.index(entry.part) for entry in entries]],
         **({"r": reading} if reading else {}),
+        **({"v": [voice.language, voice.part, voice.titles]} if voice else {}),
         "u": {item_id: at for item_id, at in (until or {}).items() if item_id in listed},
     }
     meta_bytes = _dumps(meta).encode()
@@ -144,6 +161,7 @@ def decode(raw: bytes) -> StoredList:
             head=raw[start : start + head_length],
             tail=raw[start + head_length :],
             reading=meta.get("r", {}),
+            voice=Voice(said[0], said[1], tuple(said[2])) if (said := meta.get("v")) else None,
         )
     except (struct.error, KeyError, IndexError, TypeError, ValueError) as error:
         raise Corrupt(str(error)) from error

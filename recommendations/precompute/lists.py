@@ -10,9 +10,9 @@ from typing import Any
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts import directory
-from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain
+from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.algorithms.recommender import Proposals
-from recommendations.cache.form import Entry, Provenance, encode
+from recommendations.cache.form import Entry, Provenance, Voice, encode
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.people import Person
 from recommendations.precompute.showable import ItemFacts
@@ -23,8 +23,6 @@ SPARE = 10
 MODEL, POPULAR, AI, STATIC = "model", "popular", "ai", "static"
 # Ends the part of an entry whose reason AI wrote, so that near line can keep the reason.
 BY_AI = ":ai"
-# How a family of algorithms speaks (recommendations.ai.explain), where its own name does not say it.
-_SPOKEN = {"recent_popularity": "trending", "co_occurrence": "together"}
 _OF_EVERYBODY = frozenset({"popularity", "recent_popularity"})
 
 
@@ -91,7 +89,7 @@ def entries_of(
         if item_id not in facts:
             continue
         spoke = () if part in _OF_EVERYBODY else tuple(loaded.item_ids[each] for each in places if each >= 0)
-        said = spoken or _SPOKEN.get(part, part)
+        said = spoken or part
         if spoke and PARTS.get(said, "liked") == "liked":
             spoke, said = (liked, said) if (liked := _without(spoke, lukewarm)) else (spoke, "similar")
         titles = [facts[each].title for each in spoke if each in facts]
@@ -116,12 +114,19 @@ def body(
     entries: Sequence[Entry],
     facts: Mapping[str, ItemFacts],
     provenance: Provenance,
+    locale: str,
+    spoken: str = "",
+    titles: tuple[str, ...] = (),
     reading: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The stored form of a list; `reading` is what its reader has to do (recommendations.precompute.pinning)."""
+    """The stored form of a list; `reading` is what its reader has to do (recommendations.precompute.pinning).
+
+    Its reasons are in the language of `locale`; of `spoken` and `titles`, where all rest on the same, as in `Voice`.
+    """
     dated = {entry.item_id: facts[entry.item_id].until for entry in entries if entry.item_id in facts}
     until = {item_id: moment for item_id, moment in dated.items() if moment is not None}
-    return encode(provenance=provenance, owner=owner, entries=entries, until=until, reading=reading)
+    voice = Voice(language(locale), spoken, titles)
+    return encode(provenance=provenance, owner=owner, entries=entries, until=until, reading=reading, voice=voice)
 
 
 def stamp(moment: datetime) -> str:

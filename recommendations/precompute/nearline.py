@@ -143,7 +143,7 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
         said = replace(_with_words_of(old, draft) if old else draft, arm=label)
         said = replace(said, entries=pinning.pinned(said.entries, way.rules, made.shown, own))
         reading = pinning.travelling(said, way.rules, made.shown, own)
-        bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, reading))
+        bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, own, reading))
     written = _write(tenant_id, snapshot, bodies, now)
     names = {person.pk: person.user_id for person in found}
     store.put_many((keys.user_list(tenant_id, snapshot.placement, names[pk]), bodies[pk][2]) for pk in sorted(written))
@@ -187,7 +187,14 @@ def _said(entry: Entry, words: Mapping[str, tuple[str, tuple[str, ...], str]]) -
 
 
 def _body(
-    snapshot: Snapshot, way: Way, draft: Draft, made: Made, version: int, now: datetime, reading: Mapping[str, Any]
+    snapshot: Snapshot,
+    way: Way,
+    draft: Draft,
+    made: Made,
+    version: int,
+    now: datetime,
+    locale: str,
+    reading: Mapping[str, Any],
 ) -> bytes:
     provenance = Provenance(
         build=snapshot.build_id,
@@ -199,7 +206,12 @@ def _body(
         arm=draft.arm,
     )
     return lists.body(
-        owner=draft.person.user_id, entries=draft.entries, facts=made.facts, provenance=provenance, reading=reading
+        owner=draft.person.user_id,
+        entries=draft.entries,
+        facts=made.facts,
+        provenance=provenance,
+        locale=locale,
+        reading=reading,
     )
 
 

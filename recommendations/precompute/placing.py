@@ -29,8 +29,8 @@ DEEP = 400
 # Sources of a because-list: the newest choices, of which the first with neighbours is named.
 RECENT_CHOICES = 5
 Key = TypeVar("Key", bound=Hashable)
-# How what is common to everybody is spoken of.
-_COMMON = {"popularity": "popular", "recent_popularity": "trending", "segment": "popular", "latest": "latest"}
+# The parts of what is common to everybody.
+_COMMON = frozenset({"popularity", "recent_popularity", "segment", "latest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +211,8 @@ class _Making:
 
 def _told(entry: Entry, locale: str) -> Entry:
     """A common entry with its reason in the person's language; the others have theirs."""
-    said = _COMMON.get(entry.part)
-    return replace(entry, reason=lists.reason_of(said, (), locale)) if said and not entry.evidence else entry
+    common = entry.part in _COMMON and not entry.evidence
+    return replace(entry, reason=lists.reason_of(entry.part, (), locale)) if common else entry
 
 
 def _returning(

@@ -57,10 +57,11 @@ class Popular:
 
     entries: tuple[Entry, ...]
     facts: Mapping[str, ItemFacts]
+    locale: str
 
     def body(self, provenance: Provenance) -> bytes:
         """The stored form."""
-        return lists.body(owner="", entries=self.entries, facts=self.facts, provenance=provenance)
+        return lists.body(owner="", entries=self.entries, facts=self.facts, provenance=provenance, locale=self.locale)
 
 
 def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit: int = lists.LIMIT) -> Popular:
@@ -89,9 +90,8 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
     for item_id in best:
         if item_id in facts:
             part = "recent_popularity" if recent.get(item_id, 0.0) > known.get(item_id, 0.0) else "popularity"
-            spoken = "trending" if part == "recent_popularity" else "popular"
-            entries.append(Entry(item_id, round(scores[item_id], 6), explain(part=spoken, locale=locale), (), part))
-    return Popular(tuple(entries), facts)
+            entries.append(Entry(item_id, round(scores[item_id], 6), explain(part=part, locale=locale), (), part))
+    return Popular(tuple(entries), facts, locale)
 
 
 def _recent(tenant_id: int, without: list[int], now: datetime) -> dict[str, float]:

@@ -185,6 +185,7 @@ def _row(
             entries=pinning.pinned(each.entries, way.rules, made.shown, locale),
             facts=made.facts,
             provenance=provenance,
+            locale=locale,
             reading=pinning.travelling(each, way.rules, made.shown, locale),
         ),
         generated_at=now,

@@ -78,7 +78,7 @@ def counted(
         "fewest": FEWEST,
         "attribute": by.removeprefix("attributes."),
     }
-    said = explain(part="popular", locale=locale)
+    said = explain(part="segment", locale=locale)
     found: dict[str, list[Entry]] = {}
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_THERE.format(there="segments <> '{}'" if own else "attributes ? %(attribute)s"), parameters)
@@ -109,7 +109,7 @@ def compute(*, build: Build, by: Collection[str], version: int, now: datetime, l
         for subject, entries in found.items():
             shown = [entry for entry in entries if entry.item_id in facts]
             if shown:
-                body = lists.body(owner="", entries=shown, facts=facts, provenance=provenance)
+                body = lists.body(owner="", entries=shown, facts=facts, provenance=provenance, locale=locale)
                 kind = ReferenceList.Kind.SEGMENT
                 made.append(
                     ReferenceList(

@@ -79,11 +79,12 @@ def of_cold_items(
         near = _nearest(matrix, place)
         if loaded.index(item_id) is not None or item_id not in facts or not near:
             continue
-        reason = explain(part=PART, evidence=[facts[item_id].title], locale=locale)
+        titles = (facts[item_id].title,)
+        reason = explain(part=PART, evidence=titles, locale=locale)
         entries = [
             Entry(ids[other], round(score, 6), reason, (item_id,), PART) for other, score in near if ids[other] in facts
         ]
-        body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance)
+        body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance, locale=locale, titles=titles)
         rows.append(
             ReferenceList(
                 tenant_id=build.tenant_id,

@@ -44,13 +44,22 @@ def of_places(
         provenance = Provenance(build.pk, version, lists.MODEL, lists.stamp(now), build.artefact_id)
         entries = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, spoken="similar")
         if entries:
-            body = lists.body(owner="", entries=entries[:LIMIT], facts=facts, provenance=provenance)
+            subject = loaded.item_ids[place]
+            body = lists.body(
+                owner="",
+                entries=entries[:LIMIT],
+                facts=facts,
+                provenance=provenance,
+                locale=locale,
+                spoken="similar",
+                titles=(facts[subject].title,) if subject in facts else (),
+            )
             rows.append(
                 ReferenceList(
                     tenant_id=build.tenant_id,
                     build=build,
                     kind=ReferenceList.Kind.SIMILAR,
-                    subject=loaded.item_ids[place],
+                    subject=subject,
                     body=body,
                     generated_at=now,
                 )

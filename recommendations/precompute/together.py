@@ -65,7 +65,9 @@ def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, local
                     build=build,
                     kind=ReferenceList.Kind.TOGETHER,
                     subject=item_id,
-                    body=lists.body(owner="", entries=entries, facts=facts, provenance=provenance),
+                    body=lists.body(
+                        owner="", entries=entries, facts=facts, provenance=provenance, locale=locale, titles=titles
+                    ),
                     generated_at=now,
                 )
             )

@@ -68,7 +68,7 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
                 if item_id in facts
             ][: lists.LIMIT]
             if entries:
-                body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance)
+                body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance, locale=locale)
                 made.append(
                     ReferenceList(
                         tenant_id=tenant_id, build=build, kind=kind, subject=name, body=body, generated_at=now

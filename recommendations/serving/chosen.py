@@ -18,6 +18,7 @@ class Chosen:
     """The list that answers, what to say of it, and what of it may not be shown (id -> unix second from when on).
 
     `refills`: a page that is narrowed is filled from `spare`, the popular list, and then with the newest items.
+    `language` is that of the person it is for; empty where nobody knows it (recommendations.serving.wording).
     """
 
     stored: StoredList
@@ -25,6 +26,7 @@ class Chosen:
     gone: Mapping[str, float]
     refills: bool = True
     spare: StoredList | None = None
+    language: str = ""
 
 
 def with_gone(

@@ -13,11 +13,12 @@ from typing import Any
 import structlog
 
 from core.redis import RedisUnavailable
+from recommendations.ai import explain
 from recommendations.cache import form, keys, store
-from recommendations.cache.form import Entry, StoredList
+from recommendations.cache.form import Entry, StoredList, Voice
 from recommendations.placements import language
 from recommendations.placements.rules import DEFAULT_FALLBACK
-from recommendations.serving import queries
+from recommendations.serving import queries, wording
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, withdrawn_of
 from recommendations.serving.matching import Matcher
 
@@ -25,7 +26,6 @@ SEGMENT, TRENDING, POPULAR, PINNED, LATEST = "segment", "trending", "popular", "
 # Of the trending lists.
 WINDOW = "7d"
 LAST_RESORT_TTL_SECONDS = 10
-LATEST_REASON = "New in the catalogue"
 MOST = 100
 _REMEMBERED_MAX = 2_000
 _log = structlog.get_logger(__name__)
@@ -137,18 +137,22 @@ class StandIns:
         list of its own, and empty only where nothing in the catalogue meets it.
         """
         wanted = why.instead.get("filter")
+        # Of somebody unknown each request says what they read.
+        voice = Voice(explain.language(why.locale or wording.of_tenant(self._tenant_id)) if why.known else "")
         made = form.Provenance(why.build, 0, "static", self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), degraded=why.reason)
         if not wanted:
-            return form.encode(provenance=made, owner=user_id, entries=[], reading=why.instead)
+            return form.encode(provenance=made, owner=user_id, entries=[], reading=why.instead, voice=voice)
         what, matcher = Instead.of(why.instead), self._matcher(wanted)
         found, entries = self._meeting(matcher, user_id, why.reason, what)
         if found is not None:
             made = replace(made, source=found.provenance.source, artefact=found.provenance.artefact)
         there = {entry.item_id for entry in entries} | set(what.hide)
         newest = [item_id for item_id in matcher.latest(user_id) if item_id not in there]
-        entries += [Entry(item_id, 0.0, LATEST_REASON, (), LATEST) for item_id in newest[: MOST - len(entries)]]
+        entries += [Entry(item_id, 0.0, "", (), LATEST) for item_id in newest[: MOST - len(entries)]]
+        spoken = voice.language or wording.of_tenant(self._tenant_id)
+        entries = [replace(entry, reason=explain.explain(part=entry.part, locale=spoken)) for entry in entries]
         until, reading = found.until if found else {}, None if entries else why.instead
-        return form.encode(provenance=made, owner=user_id, entries=entries, until=until, reading=reading)
+        return form.encode(provenance=made, owner=user_id, entries=entries, until=until, reading=reading, voice=voice)
 
     def _meeting(
         self, matcher: Matcher, user_id: str, reason: str, what: Instead
@@ -230,7 +234,12 @@ class StandIns:
             except RedisUnavailable:
                 self._redis_up = False
         stored, raw = queries.last_resort(
-            tenant_id=self._tenant_id, placement=self._placement, pinned=pinned, now=self._now, reason=reason
+            tenant_id=self._tenant_id,
+            placement=self._placement,
+            pinned=pinned,
+            now=self._now,
+            reason=reason,
+            locale=wording.of_tenant(self._tenant_id),
         )
         if self._redis_up and stored.total:
             refill([(key, raw)], LAST_RESORT_TTL_SECONDS)

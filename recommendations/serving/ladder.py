@@ -16,7 +16,7 @@ from recommendations.cache import availability, keys, store
 from recommendations.cache.form import StoredList
 from recommendations.cache.kinds import LATEST, POPULAR
 from recommendations.placements.models import HOME
-from recommendations.serving import queries
+from recommendations.serving import queries, wording
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, shows_anything, with_gone
 from recommendations.serving.instead import StandIns, refill
 
@@ -95,7 +95,7 @@ def latest(*, tenant_id: int, now: datetime, admit: Admit) -> Chosen:
     stored = found[0]
     if stored is None:
         try:
-            stored, raw = queries.latest(tenant_id=tenant_id, now=now)
+            stored, raw = queries.latest(tenant_id=tenant_id, now=now, locale=wording.of_tenant(tenant_id))
         except DATABASE_AWAY:
             return fallback(tenant_id, gone, redis_up, now, degraded="database")
         if redis_up and stored.total:

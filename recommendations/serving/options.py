@@ -11,7 +11,7 @@ from recommendations.cache.form import HEAD
 class Options:
     """What the caller asked for; `filter` as it was written. `shown` are digests of the items of earlier pages.
 
-    `item_attributes` are those that `include_item` shows; None: all.
+    `item_attributes` are those that `include_item` shows; None: all. `language` is what the request prefers, or empty.
     """
 
     limit: int = HEAD
@@ -22,6 +22,7 @@ class Options:
     filter: str = ""
     item_attributes: frozenset[str] | None = None
     shown: Sequence[bytes] = field(default_factory=tuple)
+    language: str = ""
 
     @property
     def usual(self) -> bool:

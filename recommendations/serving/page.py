@@ -15,7 +15,7 @@ from recommendations.attribution import recommendation_ids
 from recommendations.attribution.collector import collector
 from recommendations.metrics import SERVED
 from recommendations.placements import language
-from recommendations.serving import cursor, queries, selection
+from recommendations.serving import cursor, queries, selection, wording
 from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher
 from recommendations.serving.options import Options
@@ -82,12 +82,22 @@ def _rendered(
     tenant_id: int, lists: Sequence[tuple[Chosen, Subject]], options: Options, now: datetime, matcher: Matcher
 ) -> list[Answer]:
     moment = now.timestamp()
-    selections = [
-        None
-        if options.usual and selection.untouched(chosen, moment)
-        else selection.select(chosen=chosen, user_id=subject.user_id, options=options, matcher=matcher, moment=moment)
-        for chosen, subject in lists
-    ]
+    selections: list[selection.Selection | None] = []
+    for chosen, subject in lists:
+        spoken = wording.of_answer(chosen, options, tenant_id)
+        if options.usual and selection.untouched(chosen, spoken, moment):
+            selections.append(None)
+            continue
+        selections.append(
+            selection.select(
+                chosen=chosen,
+                user_id=subject.user_id,
+                options=options,
+                matcher=matcher,
+                language=spoken,
+                moment=moment,
+            )
+        )
     if options.include_item:
         entries = [entry for each in selections if each is not None for entry in each.page]
         _include_items(tenant_id, entries, options.item_attributes)

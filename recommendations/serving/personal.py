@@ -94,10 +94,11 @@ class _Asked:
         for user_id, personal in zip(user_ids, on, strict=True):
             stored = held.get(user_id)
             if personal and stored is not None and stored.total:
-                chosen.append(Chosen(stored, stored.provenance.degraded, gone or {}))
+                chosen.append(Chosen(stored, stored.provenance.degraded, gone or {}, language=_language(stored)))
                 continue
             degraded = "database" if stored is None else stored.provenance.degraded
-            chosen.append(self._fallback(others, degraded if personal else "flag", nothing.get(user_id, USUAL)))
+            found_instead = self._fallback(others, degraded if personal else "flag", nothing.get(user_id, USUAL))
+            chosen.append(replace(found_instead, language=_language(stored)))
         return chosen
 
     def _fallback(self, others: StandIns, degraded: str | None, what: Instead) -> Chosen:
@@ -129,3 +130,8 @@ class _Asked:
             refill(known, store.REFILL_TTL_SECONDS)
             refill(nobodys, NEGATIVE_TTL_SECONDS)
         return found
+
+
+def _language(stored: StoredList | None) -> str:
+    """That of the person whose list it is; nothing where they are unknown."""
+    return stored.voice.language if stored is not None and stored.voice is not None else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from accounts import flags, scope
 from core.errors import Conflict, NotFound
-from recommendations.ai import prompts
+from recommendations.ai import explain, prompts
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.cache.form import HEAD, Provenance, StoredList, decode
 from recommendations.models import Build, Placement, PlacementVersion
@@ -193,6 +193,7 @@ def _would(asked: _Asked, trace: Trace) -> Chosen:
         provenance=Provenance(
             asked.place.active_build_id or 0, 0, made.source, lists.stamp(asked.now), loaded.artefact_id
         ),
+        locale=own,
         reading=pinning.travelling(made, rules, placed.shown, own),
     )
     return _chosen(asked, decode(body))
@@ -245,7 +246,11 @@ def _page(asked: _Asked, chosen: Chosen, limit: int) -> list[dict[str, Any]]:
     matcher = page.matcher_of(tenant_id=asked.tenant_id, options=options, now=asked.now)
     moment = asked.now.timestamp()
     user_id = asked.person.user_id
-    return selection.select(chosen=chosen, user_id=user_id, options=options, matcher=matcher, moment=moment).page
+    language = explain.language(asked.person.locale or lists.tenant_locale(asked.tenant_id))
+    selected = selection.select(
+        chosen=chosen, user_id=user_id, options=options, matcher=matcher, language=language, moment=moment
+    )
+    return selected.page
 
 
 def _side(chosen: Chosen, items: Sequence[Shown]) -> Side:

@@ -9,7 +9,9 @@ from typing import Any
 from django.db.models import F, Q
 
 from accounts import scope
-from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode, encode
+from recommendations.ai.explain import explain
+from recommendations.ai.explain import language as spoken_for
+from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, Voice, decode, encode
 from recommendations.models import EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
 from recommendations.placements import language, standing_in
 from recommendations.placements.known import UnknownPlacement
@@ -36,11 +38,20 @@ def shown(now: datetime) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why there is no personal list: the value of `degraded`; and what stands in for it (placements.standing_in)."""
+    """Why there is no personal list: the value of `degraded`; and what stands in for it (placements.standing_in).
+
+    `locale` is the person's; None for somebody unknown.
+    """
 
     reason: str
     build: int
     instead: Mapping[str, Any] = field(default_factory=dict)
+    locale: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the person is."""
+        return self.locale is not None
 
 
 def user_lists(*, tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | Missing]:
@@ -77,10 +88,11 @@ def _missing(tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[
     rules: dict[str, Any] = (named.first() if version else None) or {}
     people = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=user_ids).order_by()
     by = rules.get("segment_by", SEGMENTS)
-    own = {
-        user_id: standing_in.subjects(by, segments=segments, attributes=attributes)
-        for user_id, segments, attributes in people.values_list("user_id", "segments", "attributes")
-    }
+    own: dict[str, tuple[str, ...]] = {}
+    locales: dict[str, str] = {}
+    for user_id, locale, segments, attributes in people.values_list("user_id", "locale", "segments", "attributes"):
+        own[user_id] = standing_in.subjects(by, segments=segments, attributes=attributes)
+        locales[user_id] = locale
     # Only those that have a list, so that nobody looks for the others again.
     subjects = {subject for each in own.values() for subject in each} if active else set()
     lists = ReferenceList.objects.filter(
@@ -91,7 +103,7 @@ def _missing(tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[
     for user_id in user_ids:
         reason = "no_build" if user_id in own or not active else "unknown_user"
         listed = [subject for subject in own.get(user_id, ()) if subject in there][:1]
-        found[user_id] = Missing(reason, active or 0, standing_in.instead(rules, listed))
+        found[user_id] = Missing(reason, active or 0, standing_in.instead(rules, listed), locales.get(user_id))
     return found
 
 
@@ -118,51 +130,51 @@ def reference_lists(
         return {(kind, subject): bytes(body) for kind, subject, body in rows.values_list("kind", "subject", "body")}
 
 
-def latest(*, tenant_id: int, now: datetime) -> tuple[StoredList, bytes]:
-    """The newest items that may be shown; empty only for an empty catalogue."""
+def latest(*, tenant_id: int, now: datetime, locale: str) -> tuple[StoredList, bytes]:
+    """The newest items that may be shown, with reasons for `locale`; empty only for an empty catalogue."""
     with scope.tenant(tenant_id):
         items = Item.objects.filter(shown(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
         ids = list(items.values_list("item_id", flat=True)[:LATEST_LIMIT])
-    entries = [Entry(item_id, 0.0, "New in the catalogue", part="latest") for item_id in ids]
+    said = explain(part="latest", locale=locale)
+    entries = [Entry(item_id, 0.0, said, part="latest") for item_id in ids]
     degraded = None if entries else "no_items"
     made = now.strftime("%Y-%m-%dT%H:%M:00Z")
-    provenance = Provenance(build=0, version=_version_of(ids), source="static", generated_at=made, degraded=degraded)
-    raw = encode(provenance=provenance, owner="", entries=entries)
+    provenance = Provenance(
+        build=0, version=_version_of([locale, *ids]), source="static", generated_at=made, degraded=degraded
+    )
+    raw = encode(provenance=provenance, owner="", entries=entries, voice=Voice(spoken_for(locale)))
     return decode(raw), raw
 
 
-def _version_of(item_ids: Sequence[str]) -> int:
-    """What stands for the items: another list has another id and validator, also within the minute."""
-    return zlib.crc32("\n".join(item_ids).encode())
+def _version_of(what: Sequence[str]) -> int:
+    """What stands for items and language: another list has another id and validator, also within the minute."""
+    return zlib.crc32("\n".join(what).encode())
 
 
 def last_resort(
-    *, tenant_id: int, placement: str, pinned: bool, now: datetime, reason: str
+    *, tenant_id: int, placement: str, pinned: bool, now: datetime, reason: str, locale: str
 ) -> tuple[StoredList, bytes]:
     """The placement's pinned items, where they are wanted, then the latest. Empty only for an empty catalogue."""
+    featured, new = (explain(part=part, locale=locale) for part in ("pinned", "latest"))
     with scope.tenant(tenant_id):
         rows = Placement.objects.filter(tenant_id=tenant_id, name=placement).values_list("pinned", flat=True)
         named: list[str] = (rows.first() if pinned else None) or []
         items = Item.objects.filter(shown(now), tenant_id=tenant_id)
         chosen = set(items.filter(item_id__in=named).values_list("item_id", flat=True))
-        entries = [
-            Entry(item_id, 1.0, "Picked for you by the editors", part="pinned")
-            for item_id in named
-            if item_id in chosen
-        ]
+        entries = [Entry(item_id, 1.0, featured, part="pinned") for item_id in named if item_id in chosen]
         latest = items.exclude(item_id__in=chosen).order_by("-created_at", "item_id")
         entries += [
-            Entry(item_id, 0.0, "New in the catalogue", part="latest")
+            Entry(item_id, 0.0, new, part="latest")
             for item_id in latest.values_list("item_id", flat=True)[: LATEST_LIMIT - len(entries)]
         ]
     provenance = Provenance(
         build=0,
-        version=_version_of([entry.item_id for entry in entries]),
+        version=_version_of([locale, *(entry.item_id for entry in entries)]),
         source="static",
         generated_at=now.strftime("%Y-%m-%dT%H:%M:00Z"),
         degraded=reason if entries else "no_items",
     )
-    raw = encode(provenance=provenance, owner="", entries=entries)
+    raw = encode(provenance=provenance, owner="", entries=entries, voice=Voice(spoken_for(locale)))
     return decode(raw), raw
 
 

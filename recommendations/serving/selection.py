@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recommendations.serving import cursor
+from recommendations.ai.explain import explain
+from recommendations.serving import cursor, wording
 from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher
 from recommendations.serving.moment import arranged
 from recommendations.serving.options import Options
 
 MAX_WALK = 100
-POPULAR_REASON, LATEST_REASON = "Popular with everybody", "New in the catalogue"
 Entry = dict[str, Any]
 
 
@@ -28,20 +28,23 @@ class Selection:
     more: bool
 
 
-def untouched(chosen: Chosen, moment: float) -> bool:
-    """Whether the stored head may be shown as it is, and there is one."""
+def untouched(chosen: Chosen, language: str, moment: float) -> bool:
+    """Whether the stored head may be shown as it is, to a reader of this language, and there is one."""
     gone, until = chosen.gone, chosen.stored.until
-    if chosen.stored.reading or not chosen.stored.head_ids:
+    if chosen.stored.reading or not chosen.stored.head_ids or not wording.stands(chosen.stored.voice, language):
         return False
     if not gone and not until:
         return True
     return all(_may_be_shown(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
 
 
-def select(*, chosen: Chosen, user_id: str | None, options: Options, matcher: Matcher, moment: float) -> Selection:
-    """The page that these options ask for."""
+def select(
+    *, chosen: Chosen, user_id: str | None, options: Options, matcher: Matcher, language: str, moment: float
+) -> Selection:
+    """The page that these options ask for, with reasons in this language."""
     walk = _Walk(chosen.gone, options, moment)
     entries = _entries(chosen.stored.entries(), chosen.stored.parts)
+    wording.retell(entries, chosen.stored.voice, language)
     if chosen.stored.reading:
         entries = arranged(entries, chosen.stored.reading, chosen.stored.owner, moment, first=len(options.shown))
     left = walk.unseen(entries, chosen.stored.until)
@@ -51,9 +54,9 @@ def select(*, chosen: Chosen, user_id: str | None, options: Options, matcher: Ma
     # A page that is not narrowed is filled where nothing is left to show: all of the list was withdrawn since.
     blank = not left and not options.shown
     if chosen.refills and (blank or (options.narrows and len(left) <= room)):
-        left += _spare(chosen, walk, matcher, user_id)
+        left += _spare(chosen, walk, matcher, user_id, language)
         if len(left) <= room:
-            left += walk.unseen(_latest(matcher.latest(user_id)), {})
+            left += walk.unseen(_latest(matcher.latest(user_id), language), {})
     page = left[:room]
     for rank, entry in enumerate(page, start=len(options.shown) + 1):
         entry["rank"] = rank
@@ -103,18 +106,20 @@ def _kept(entries: list[Entry], matcher: Matcher, user_id: str | None) -> list[E
     return [entry for entry in entries if entry["item_id"] in kept]
 
 
-def _spare(chosen: Chosen, walk: _Walk, matcher: Matcher, user_id: str | None) -> list[Entry]:
+def _spare(chosen: Chosen, walk: _Walk, matcher: Matcher, user_id: str | None, language: str) -> list[Entry]:
     """Popular items that meet the request; their scores are not comparable with the list's."""
     if chosen.spare is None:
         return []
     entries = walk.unseen(_entries(chosen.spare.entries(), chosen.spare.parts), chosen.spare.until)
     if matcher.narrows:
         entries = _kept(entries, matcher, user_id)
-    return [{**entry, "score": 0.0, "reason": POPULAR_REASON, "part": "popularity"} for entry in entries]
+    said = explain(part="popularity", locale=language)
+    return [{**entry, "score": 0.0, "reason": said, "part": "popularity"} for entry in entries]
 
 
-def _latest(item_ids: Iterable[str]) -> list[Entry]:
+def _latest(item_ids: Iterable[str], language: str) -> list[Entry]:
+    said = explain(part="latest", locale=language)
     return [
-        {"item_id": item_id, "rank": 0, "score": 0.0, "reason": LATEST_REASON, "evidence": [], "part": "latest"}
+        {"item_id": item_id, "rank": 0, "score": 0.0, "reason": said, "evidence": [], "part": "latest"}
         for item_id in item_ids
     ]

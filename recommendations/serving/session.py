@@ -18,11 +18,11 @@ from typing import Any
 
 from recommendations.ai.explain import explain
 from recommendations.cache import form, keys, store
-from recommendations.cache.form import Entry, Provenance, StoredList
+from recommendations.cache.form import Entry, Provenance, StoredList, Voice
 from recommendations.cache.kinds import POPULAR, SESSION, SIMILAR, TOGETHER
 from recommendations.interactions import meaning
 from recommendations.interactions.meaning import UNMAPPED
-from recommendations.serving import ladder
+from recommendations.serving import ladder, wording
 from recommendations.serving.chosen import DATABASE_AWAY, Chosen, shows_anything, with_gone, without
 from recommendations.serving.ladder import Admit
 
@@ -92,7 +92,7 @@ def for_visit(*, tenant_id: int, visit: Visit, now: datetime, admit: Admit) -> C
         fresh = without(common, item_ids)
         # What has been seen already is better than a blank page.
         return fresh if shows_anything(fresh, now.timestamp()) else common
-    stored = _blend(item_ids, near, common.stored)
+    stored = _blend(item_ids, near, common.stored, wording.of_tenant(tenant_id))
     return without(with_gone(tenant_id, stored, None, gone, now), visit.rejected)
 
 
@@ -117,7 +117,7 @@ def _weights(tenant_id: int) -> Mapping[str, float]:
     return found
 
 
-def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: StoredList) -> StoredList:
+def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: StoredList, language: str) -> StoredList:
     """One list of all these, in the stored form, so that a page is cut from it like from any other."""
     scores: dict[str, float] = {}
     spoke: dict[str, list[tuple[float, str]]] = {}
@@ -135,14 +135,14 @@ def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: S
             spoke.setdefault(entry["item_id"], []).append((said, source))
     visited = set(item_ids)
     ranked = sorted((item_id for item_id in scores if item_id not in visited), key=lambda each: (-scores[each], each))
-    reason = explain(part="session")
+    reason = explain(part="session", locale=language)
     made = [
         Entry(item_id, round(scores[item_id], 6), reason, _evidence(spoke[item_id]), "session")
         for item_id in ranked[:LIMIT]
     ]
     listed = visited | {entry.item_id for entry in made}
     made += [
-        Entry(entry["item_id"], 0.0, entry["reason"], (), part)
+        Entry(entry["item_id"], 0.0, explain(part=part, locale=language), (), part)
         for entry, part in zip(common.entries(), common.parts, strict=True)
         if entry["item_id"] not in listed
     ][: LIMIT - len(made)]
@@ -150,9 +150,9 @@ def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: S
     newest = max(known, key=lambda each: (each.provenance.build, each.provenance.generated_at)).provenance
     until = dict(chain.from_iterable(each.until.items() for each in [*known, common]))
     # Lists of neighbours change one by one: the version stands for what came of them.
-    version = zlib.crc32("\n".join(f"{entry.item_id} {entry.score}" for entry in made).encode())
+    version = zlib.crc32("\n".join([language, *(f"{entry.item_id} {entry.score}" for entry in made)]).encode())
     provenance = Provenance(newest.build, version, "model", newest.generated_at, newest.artefact)
-    return form.decode(form.encode(provenance=provenance, owner="", entries=made, until=until))
+    return form.decode(form.encode(provenance=provenance, owner="", entries=made, until=until, voice=Voice(language)))
 
 
 def _evidence(spoke: Sequence[tuple[float, str]]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.api.v1 import wire
+from recommendations.api.v1.languages import preferred
 from recommendations.cache import kinds
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.language.binding import names_person
@@ -31,7 +32,7 @@ from recommendations.serving.page import Subject
 
 MAX_BATCH = 100
 _PLACEMENT = re.compile(r"[-a-zA-Z0-9_]{1,63}\Z")
-CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin"}
+CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin, Accept-Language"}
 
 
 class RecommendationsView(AdmittedWithReads):
@@ -91,7 +92,7 @@ class RecommendationsBatchView(AdmittedWithReads):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         now, tenant_id = clock.now(), caller(request).tenant_id
-        options = _common_options(body, browser=False)
+        options = _common_options(body, request, browser=False)
         chosen = personal.lists(
             tenant_id=tenant_id,
             placement=_placement(body["placement"]),
@@ -254,7 +255,7 @@ class SessionView(AdmittedWithReads):
         tenant_id = caller(request).tenant_id
         visit = session.read(body["events"], tenant_id=tenant_id)
         subject = Subject(tenant_id, reference=session.reference(visit))
-        options = _with_cursor(_common_options(body, browser=False), body.get("cursor", ""), subject, now)
+        options = _with_cursor(_common_options(body, request, browser=False), body.get("cursor", ""), subject, now)
         admit = _admission(request, now, cost=_units(options))
         chosen = session.for_visit(tenant_id=tenant_id, visit=visit, now=now, admit=admit)
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
@@ -276,18 +277,18 @@ def _options(
 ) -> Options:
     query = request.query_params
     if not query:
-        return Options()
+        return Options(language=preferred(request))
     for name in query:
         if name != "exclude" and len(query.getlist(name)) > 1:
             raise pagination.invalid(f"/{name}", "repeated", "Give this parameter once.")
     asked = known(data={**query.dict(), "exclude": query.getlist("exclude")})
     asked.is_valid(raise_exception=True)
     values: dict[str, Any] = asked.validated_data
-    options = _common_options(values, browser=bool(caller(request).user_id))
+    options = _common_options(values, request, browser=bool(caller(request).user_id))
     return _with_cursor(options, values["cursor"], subject, now)
 
 
-def _common_options(values: dict[str, Any], *, browser: bool) -> Options:
+def _common_options(values: dict[str, Any], request: Request, *, browser: bool) -> Options:
     return Options(
         limit=values["limit"],
         category=values["category"],
@@ -295,6 +296,7 @@ def _common_options(values: dict[str, Any], *, browser: bool) -> Options:
         include_item=values.get("include") == "item",
         explain=values["explain"],
         filter=_filter(values["filter"], browser=browser),
+        language=preferred(request),
     )
 
 
