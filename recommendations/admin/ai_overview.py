@@ -97,8 +97,8 @@ def _build(tenant: Tenant, config: AIConfiguration, now: datetime) -> str:
     except NothingToPreview as error:
         return str(error)
     return (
-        f"{seen.calls} of {seen.wanted} lists, about {_usd(seen.total)}, at most {_usd(seen.total_most)};"
-        " less what was answered before"
+        f"{seen.calls} of {seen.wanted} lists, {seen.answered} of them answered before,"
+        f" about {_usd(seen.total)}, at most {_usd(seen.total_most)}"
     )
 
 

@@ -1,46 +1,54 @@
-"""What the AI calls of a tenant's next build would cost, before it runs: for the command line and the admin."""
+"""What the AI calls of a tenant's next build would cost, before it runs: for the command line and the admin.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+The lists are made, chosen and put into questions by the code of builds (following, for_whom, asking), of everybody or,
+where they are many, of an even spread of them; so what a build would ask is what is counted.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import scope
 from accounts.models import Tenant
-from recommendations.ai import prompts, report
+from recommendations.ai import report
+from recommendations.ai.answers import digest_of
 from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.facts import Candidate, HistoryItem
+from recommendations.ai.models import AIAnswer
 from recommendations.ai.prices import UnknownModel
-from recommendations.ai.provider import Usage
-from recommendations.ai.release import Released, released
+from recommendations.ai.provider import CompletionRequest, Usage
 from recommendations.ai.report import NothingToPreview
-from recommendations.ai.rerank import MIN_CANDIDATES, RerankRequest, pose
+from recommendations.ai.rerank import RerankRequest, pose
 from recommendations.ai.token_estimate import expected_input, input_bound
-from recommendations.attribution import assignment
-from recommendations.attribution.assignment import Assignment
-from recommendations.cache.form import HEAD, decode
-from recommendations.placements.models import Placement
-from recommendations.placements.rules import PLAIN, Rules
-from recommendations.placements.versions import kept
-from recommendations.precompute import people, showable
-from recommendations.precompute.models import UserList
-from recommendations.precompute.people import Person
-from recommendations.precompute.showable import ItemFacts
+from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.catalog.models import EndUser
+from recommendations.placements.models import HOME, Placement
+from recommendations.precompute import artefacts, following, fresh, lists, people
+from recommendations.precompute.artefacts import Loaded
+from recommendations.precompute.asking import Asking
+from recommendations.precompute.for_whom import Choice, choice_of
+from recommendations.precompute.lifecycle import ai_calls_limit
+from recommendations.precompute.lists import Draft
 
+EXAMINED = 1_000
+"""People whose lists are made for it, evenly spread; what is counted of them stands for all."""
 SAMPLE = 50
-RERANKED = ("model", "ai")
-"""Sources of lists that AI would be asked about."""
+"""Questions whose tokens are counted."""
+_AT_ONCE = 200
 TOKENS_PER_REASON = 30
 """Of an answer, for each candidate, until the ledger knows better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the next build would ask and what that costs, in nano-dollars; less what was answered before."""
+    """What the next build would ask and what that costs, in nano-dollars."""
 
     wanted: int
     """Lists that are meant for AI."""
     calls: int
     """Of these may be asked for in one build."""
+    answered: int
+    """Of the calls were answered before, and cost nothing."""
     usage: Usage
     """Of the average call."""
     source: str
@@ -51,151 +59,128 @@ class Preview:
     @property
     def total(self) -> int:
         """For the build, on average."""
-        return self.calls * self.per_call
+        return (self.calls - self.answered) * self.per_call
 
     @property
     def total_most(self) -> int:
         """For the build, at most."""
-        return self.calls * self.per_call_most
+        return (self.calls - self.answered) * self.per_call_most
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Tokens of the average call."""
+@dataclass(slots=True)
+class _Counted:
+    """What was found of the people examined."""
 
-    expected_input: float
-    bound_input: float
-    candidates: float
+    questions: list[tuple[str, CompletionRequest, int]] = field(default_factory=list)
+    """Digest, what would be sent, and how many candidates it names; in the order of a build."""
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
 def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Preview:
-    """Pose the questions of a sample of people, as a build would, and count; nothing is called.
+    """Pose the questions as a build would, and count; nothing is called.
 
     Raises:
-        report.NothingToPreview: there is no list yet, or no price.
+        report.NothingToPreview: there is no build yet, no list is meant for AI, or there is no price.
     """
     try:
         price = config.prices.price(config.model, on=now.date())
     except UnknownModel as error:
         raise NothingToPreview(str(error)) from error
-    asking = _asking(tenant.pk)
-    wanted, sample = _lists(tenant.pk, asking)
-    if not sample:
-        raise NothingToPreview(
-            f"There is no list yet that AI would rerank. Run `manage.py build --tenant {tenant.slug} --no-ai`."
-        )
-    own = tenant.plan.ai_calls_per_build
-    estimate = _estimate(tenant.pk, sample, tenant.locale, asking)
+    loaded = _loaded(tenant)
+    with scope.tenant(tenant.pk):
+        pks = list(EndUser.objects.filter(tenant_id=tenant.pk).order_by("pk").values_list("pk", flat=True))
+    chosen = pks[:: -(-len(pks) // EXAMINED) or 1]
+    limit = ai_calls_limit(tenant, config)
+    counted = _count(tenant.pk, chosen, loaded, limit, config, now)
+    if not counted.questions:
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(counted.skipped.items()))
+        raise NothingToPreview(f"No list is meant for AI (lists by why not: {why or 'there are none'}).")
+    wanted = round(len(counted.questions) * len(pks) / len(chosen))
+    calls = min(wanted, limit)
+    asked = counted.questions[: round(calls * len(counted.questions) / wanted)] or counted.questions
+    stored = _stored(tenant.pk, [digest for digest, _, _ in asked])
+    new = [each for each in asked if each[0] not in stored] or asked
+    sample = new[:: -(-len(new) // SAMPLE)]
+    expected, bound = (sum(count(each[1]) for each in sample) / len(sample) for count in (expected_input, input_bound))
     typical = report.typical_call(tenant_id=tenant.pk, now=now)
-    answer = typical.output_tokens if typical else round(TOKENS_PER_REASON * estimate.candidates)
-    usage = Usage(input_tokens=round(estimate.expected_input), output_tokens=answer)
+    per_answer = TOKENS_PER_REASON * sum(each[2] for each in sample) / len(sample)
+    usage = Usage(input_tokens=round(expected), output_tokens=typical.output_tokens if typical else round(per_answer))
     return Preview(
         wanted=wanted,
-        calls=min(wanted, config.calls_per_build if own is None else own),
+        calls=calls,
+        answered=round(calls * sum(digest in stored for digest, _, _ in asked) / len(asked)),
         usage=usage,
         source=f"{typical.calls} earlier calls" if typical else "the number of candidates",
         per_call=price.cost(usage),
-        per_call_most=price.bound(input_tokens=round(estimate.bound_input), output_tokens=config.max_output_tokens),
+        per_call_most=price.bound(input_tokens=round(bound), output_tokens=config.max_output_tokens),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Whom the next build asks about at a placement, and with which prompt."""
+def _loaded(tenant: Tenant) -> Loaded:
+    """What the lists that serve were made with: the next build's artefact is not there yet."""
+    with scope.tenant(tenant.pk):
+        homes = Placement.objects.select_related("active_build__artefact").filter(tenant_id=tenant.pk, name=HOME)
+        home = homes.order_by().first()
+    build = home.active_build if home else None
+    if build is None or build.artefact is None:
+        raise NothingToPreview(
+            f"There is no list yet that AI would rerank. Run `manage.py build --tenant {tenant.slug} --no-ai`."
+        )
+    try:
+        alone = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+    except (OSError, UnreadableArtefact) as error:
+        raise NothingToPreview(f"Artefact #{build.artefact.pk} cannot be read: {error}") from error
+    return fresh.with_fresh(alone, tenant_id=tenant.pk, build_id=build.pk)
 
-    usual: Rules
-    experiment: Assignment | None
 
-    def prompt(self, user_id: str) -> str | None:
-        """Of the rules that the person's list will follow; None where they or the person's arm leave AI out."""
-        label = self.experiment.arm_of(user_id) if self.experiment else None
-        arm = next((arm for arm in self.experiment.arms if arm.label == label), None) if self.experiment else None
-        rules = self.usual if arm is None or arm.rules is None else kept(arm.rules)
-        return prompts.known(rules.prompt) if rules.ai and (arm is None or arm.ai) else None
-
-
-def _asking(tenant_id: int) -> dict[int, Asking]:
+def _count(
+    tenant_id: int, pks: Sequence[int], loaded: Loaded, limit: int, config: AIConfiguration, now: datetime
+) -> _Counted:
+    locale = lists.tenant_locale(tenant_id)
     with scope.tenant(tenant_id):
-        found = Placement.objects.filter(tenant_id=tenant_id, ai=True)
-        return {
-            pk: Asking(
-                PLAIN if rules is None else kept(rules), assignment.running(tenant_id=tenant_id, placement_id=pk)
-            )
-            for pk, rules in found.values_list("pk", "active_version__rules")
-        }
-
-
-def _lists(tenant_id: int, asking: Mapping[int, Asking]) -> tuple[int, list[UserList]]:
-    """How many active lists AI may rerank, and an evenly spread sample of them."""
-    with scope.tenant(tenant_id):
-        active = Placement.objects.filter(tenant_id=tenant_id, ai=True, active_build__isnull=False)
-        pairs = list(active.values_list("pk", "active_build_id"))
-        rows = UserList.objects.filter(
+        placements = list(Placement.objects.filter(tenant_id=tenant_id).order_by("pk"))
+    follow = following.followings(
+        tenant_id=tenant_id,
+        placements=[each.pk for each in placements],
+        versions={str(each.pk): each.active_version_id for each in placements},
+        loaded=loaded,
+    )
+    choices = {
+        each.pk: choice_of(placement=each, calls_limit=limit, following=follow[each.pk], configured=config.in_use)
+        for each in placements
+    }
+    counted = _Counted()
+    for at in range(0, len(pks), _AT_ONCE):
+        found = people.read(tenant_id=tenant_id, pks=pks[at : at + _AT_ONCE])
+        made = following.make(
             tenant_id=tenant_id,
-            placement_id__in=[placement for placement, _ in pairs],
-            build_id__in=[build for _, build in pairs],
-            source__in=RERANKED,
-        ).order_by("pk")
-        owners = rows.values_list("pk", "placement_id", "end_user__user_id").iterator()
-        pks = [pk for pk, placement, user_id in owners if asking[placement].prompt(user_id) is not None]
-        step = max(1, len(pks) // SAMPLE)
-        return len(pks), list(rows.select_related("end_user").filter(pk__in=pks[::step][:SAMPLE]))
+            people=found,
+            follow=follow,
+            labels={pk: [each.label_of(person.user_id) for person in found] for pk, each in follow.items()},
+            texts=True,
+            now=now,
+            locale=locale,
+        )
+        for pk, choice in choices.items():
+            asking = Asking(tenant_id, made.facts, locale, choice.released, follow[pk])
+            for request in _meant(choice, made.drafts[pk], asking, counted.skipped):
+                posed = pose(request).completion_request
+                digest = digest_of(posed, model=config.model, origin=config.origin)
+                counted.questions.append((digest, posed, len(request.candidates)))
+    return counted
 
 
-def _estimate(tenant_id: int, sample: list[UserList], locale: str, asking: Mapping[int, Asking]) -> Estimate:
-    choice = released(tenant_id)
-    owners = {each.pk: each for each in people.read(tenant_id=tenant_id, pks={row.end_user_id for row in sample})}
-    heads = {row.pk: [entry["item_id"] for entry in decode(bytes(row.body)).entries()[:HEAD]] for row in sample}
-    named = {item_id for head in heads.values() for item_id in head}
-    named |= {item_id for each in owners.values() for item_id, _ in each.events}
+def _meant(choice: Choice, drafts: Sequence[Draft], asking: Asking, skipped: Counter[str]) -> Iterator[RerankRequest]:
+    """The questions about those that are meant for AI; the others are counted."""
+    for each in drafts:
+        reason, arm = choice.decide(each)
+        if reason:
+            skipped[reason] += 1
+        else:
+            yield asking.request(replace(each, arm=arm))
+
+
+def _stored(tenant_id: int, digests: Sequence[str]) -> set[str]:
     with scope.tenant(tenant_id):
-        facts = showable.facts(tenant_id=tenant_id, item_ids=named, texts=True)
-    found = (
-        _question(row, owners.get(row.end_user_id), heads[row.pk], facts, locale, choice, asking[row.placement_id])
-        for row in sample
-    )
-    questions = [question for question in found if question is not None]
-    if not questions:
-        raise NothingToPreview("The lists are too short for AI: it reranks from two items on.")
-    posed = [pose(each).completion_request for each in questions]
-    return Estimate(
-        sum(expected_input(each) for each in posed) / len(posed),
-        sum(input_bound(each) for each in posed) / len(posed),
-        sum(len(each.candidates) for each in questions) / len(questions),
-    )
-
-
-def _question(
-    row: UserList,
-    person: Person | None,
-    head: Sequence[str],
-    facts: Mapping[str, ItemFacts],
-    locale: str,
-    choice: Released,
-    asking: Asking,
-) -> RerankRequest | None:
-    past = [item_id for item_id, _ in reversed(person.events)] if person else []
-    known = [item_id for item_id in head if item_id in facts]
-    if len(known) < MIN_CANDIDATES:
-        return None
-    return RerankRequest(
-        person_key=str(row.end_user_id),
-        locale=locale,
-        prompt=prompts.known(asking.prompt(row.end_user.user_id) or ""),
-        person=choice.of_person(person.attributes) if person else {},
-        history=[
-            HistoryItem(title=facts[each].title, categories=facts[each].categories)
-            for each in dict.fromkeys(past)
-            if each in facts
-        ],
-        candidates=[
-            Candidate(
-                item_id=each,
-                title=facts[each].title,
-                categories=facts[each].categories,
-                description=facts[each].description,
-                attributes=choice.of_item(facts[each].attributes),
-            )
-            for each in known
-        ],
-    )
+        rows = AIAnswer.objects.filter(tenant_id=tenant_id, digest__in=digests)
+        return set(rows.values_list("digest", flat=True))

@@ -19,7 +19,6 @@ from recommendations.placements import arms
 from recommendations.placements.models import Placement
 from recommendations.precompute.following import Following
 from recommendations.precompute.lists import POPULAR, STATIC, Draft
-from recommendations.precompute.models import Build
 
 OFF, NO_KEY, GATE, CONTROL = "off", "no_key", "gate", "control"
 
@@ -81,17 +80,17 @@ class Choice:
         )
 
 
-def choice_of(*, build: Build, placement: Placement, following: Following, configured: bool) -> Choice:
-    """Read what decides for a placement now."""
+def choice_of(*, placement: Placement, calls_limit: int, following: Following, configured: bool) -> Choice:
+    """Read what decides for a placement now, in a build that may ask so often."""
     config = AIConfiguration.from_settings(settings)
     own = placement.ai_control_percent
     return Choice(
-        tenant_id=build.tenant_id,
+        tenant_id=placement.tenant_id,
         placement=placement.name,
-        wanted=placement.ai and build.ai_calls_limit > 0,
+        wanted=placement.ai and calls_limit > 0,
         configured=configured,
         control_percent=config.control_percent if own is None else own,
-        gate=gate.read(tenant_id=build.tenant_id, placement=placement.name, policy=config.gate),
-        released=released(build.tenant_id),
+        gate=gate.read(tenant_id=placement.tenant_id, placement=placement.name, policy=config.gate),
+        released=released(placement.tenant_id),
         following=following,
     )

@@ -30,6 +30,12 @@ class BuildRunning(Conflict):
     title = "A build is running"
 
 
+def ai_calls_limit(tenant: Tenant, config: AIConfiguration) -> int:
+    """How many calls of AI one build of the tenant may make: its plan's, else the configuration's."""
+    own = tenant.plan.ai_calls_per_build
+    return config.calls_per_build if own is None else own
+
+
 def start(
     *,
     tenant_id: int,
@@ -54,7 +60,6 @@ def start(
                 raise NotFound("There is no such active tenant.")
             Placement.objects.get_or_create(tenant_id=tenant_id, name=HOME)
             config = AIConfiguration.from_settings(settings)
-            own = tenant.plan.ai_calls_per_build
             versions = Placement.objects.filter(tenant_id=tenant_id).values_list("pk", "active_version_id")
             with transaction.atomic():
                 build = Build.objects.create(
@@ -63,7 +68,7 @@ def start(
                     cutoff=now,
                     started_at=now,
                     enqueued_at=now,
-                    ai_calls_limit=(config.calls_per_build if own is None else own) if ai else 0,
+                    ai_calls_limit=ai_calls_limit(tenant, config) if ai else 0,
                     ai_simulated=config.in_use and config.simulated,
                     artefact_id=artefact_id,
                     gated=gated,

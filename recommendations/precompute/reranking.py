@@ -18,18 +18,18 @@ from django.db.models import F
 
 from accounts import scope
 from core import clock
-from recommendations.ai import answers, batch_questions, prompts
+from recommendations.ai import batch_questions
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.factory import build_gateway
-from recommendations.ai.facts import MAX_HISTORY, TITLE_LIMIT, Candidate, HistoryItem
+from recommendations.ai.facts import TITLE_LIMIT
 from recommendations.ai.gateway import AIGateway
 from recommendations.ai.provider import ProviderError
-from recommendations.ai.release import Released
 from recommendations.ai.rerank import RerankRequest
 from recommendations.ai.texts import clean_text
-from recommendations.cache.form import HEAD, Entry
+from recommendations.cache.form import HEAD
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
+from recommendations.precompute.asking import Asking
 from recommendations.precompute.following import Following
 from recommendations.precompute.for_whom import choice_of
 from recommendations.precompute.lists import BY_AI, Draft
@@ -71,8 +71,13 @@ def rerank_heads(
     `between` is called between calls and may raise to stop the work.
     """
     result = Reranked(list(drafts))
-    choice = choice_of(build=build, placement=placement, following=following, configured=gateway().configured)
-    asking = _Asking(build, facts, tenant_locale, choice.released, following)
+    choice = choice_of(
+        placement=placement,
+        calls_limit=build.ai_calls_limit,
+        following=following,
+        configured=gateway().configured,
+    )
+    asking = Asking(build.tenant_id, facts, tenant_locale, choice.released, following)
     eligible = []
     for place, each in enumerate(drafts):
         reason, arm = choice.decide(each)
@@ -82,7 +87,7 @@ def rerank_heads(
         else:
             eligible.append(place)
     if build.asks_later:
-        eligible = _leave_for_later(asking, result, eligible)
+        eligible = _leave_for_later(build, asking, result, eligible)
     capped = False
     with ThreadPoolExecutor(max_workers=CONCURRENT_CALLS, thread_name_prefix="ai") as pool:
         for at in range(0, len(eligible), CONCURRENT_CALLS):
@@ -109,43 +114,15 @@ class _Answer:
     simulated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """What the questions about one placement's lists share."""
-
-    build: Build
-    facts: Mapping[str, ItemFacts]
-    tenant_locale: str
-    released: Released
-    following: Following
-
-    def request(self, each: Draft) -> RerankRequest:
-        """The question about a list whose arm is named, with the prompt that its rules name."""
-        facts, lukewarm = self.facts, each.person.lukewarm
-        liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
-        seen = dict.fromkeys(liked)
-        return RerankRequest(
-            person_key=answers.person_key(tenant_id=self.build.tenant_id, person=each.person.pk),
-            candidates=[_candidate(entry, facts, lukewarm, self.released) for entry in each.entries[:HEAD]],
-            history=[
-                HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
-                for item_id in list(seen)[:MAX_HISTORY]
-            ],
-            person=self.released.of_person(each.person.attributes),
-            locale=each.person.locale or self.tenant_locale,
-            prompt=prompts.known(self.following.way(each.arm).rules.prompt),
-        )
-
-
 def _leave_comparison(result: Reranked, place: int) -> None:
     """AI was meant for the list and is not asked now: it leaves AI's arm. An experiment's people stay in theirs."""
     if result.drafts[place].arm == arms.AI:
         result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
 
 
-def _leave_for_later(asking: _Asking, result: Reranked, eligible: Sequence[int]) -> list[int]:
+def _leave_for_later(build: Build, asking: Asking, result: Reranked, eligible: Sequence[int]) -> list[int]:
     """Lets the questions that nobody has answered yet wait for a batch; returns the others."""
-    build, answered = asking.build, []
+    answered = []
     for place in eligible:
         question = gateway().for_batch(tenant_id=build.tenant_id, request=asking.request(result.drafts[place]))
         if question is None:
@@ -164,19 +141,6 @@ def _reserve_call(build: Build) -> bool:
     with scope.tenant(build.tenant_id):
         under = Build.objects.filter(tenant_id=build.tenant_id, pk=build.pk, ai_calls__lt=F("ai_calls_limit"))
         return bool(under.update(ai_calls=F("ai_calls") + 1))
-
-
-def _candidate(entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str], released: Released) -> Candidate:
-    item = facts[entry.item_id]
-    return Candidate(
-        item_id=entry.item_id,
-        title=item.title,
-        categories=item.categories,
-        attributes=released.of_item(item.attributes),
-        description=item.description,
-        part=entry.part,
-        evidence=[facts[each].title for each in entry.evidence if each in facts and each not in lukewarm],
-    )
 
 
 def _call(build: Build, request: RerankRequest) -> _Answer | str:

@@ -41,15 +41,15 @@ class Command(BaseCommand):
         except NothingToPreview as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{seen.wanted} lists are meant for AI; {seen.calls} calls with {config.model} are allowed in a build."
+            f"{seen.wanted} lists are meant for AI; {seen.calls} calls with {config.model} are allowed in a build,"
+            f" {seen.answered} of them answered before."
         )
         self.stdout.write(
             f"A call: about {seen.usage.input_tokens} tokens in, {seen.usage.output_tokens} out (by {seen.source}),"
             f" ${seen.per_call / NANO_PER_USD:.6f}; at most ${seen.per_call_most / NANO_PER_USD:.6f}."
         )
         self.stdout.write(
-            f"The build: about ${seen.total / NANO_PER_USD:.4f},"
-            f" at most ${seen.total_most / NANO_PER_USD:.4f}; less what was answered before."
+            f"The build: about ${seen.total / NANO_PER_USD:.4f}, at most ${seen.total_most / NANO_PER_USD:.4f}."
         )
         for cap in report.standings(tenant_id=found.pk, limits=config.budget, now=now):
             if cap.limit.nano_usd is not None:

@@ -11,13 +11,7 @@ from accounts import scope
 from core import clock
 from recommendations.ai import fallbacks
 from recommendations.ai.models import AIBudget
-from recommendations.attribution import experiments
-from recommendations.models import Experiment, ExperimentArm
-from recommendations.placements import versions
 from tests.recommendations.ai.films import films
-from tests.recommendations.lists import publish
-
-ITEMS = [f"i{number:02}" for number in range(25)]
 
 
 def _run(*arguments: str) -> str:
@@ -58,42 +52,6 @@ class TestReport:
 
 @pytest.mark.django_db
 class TestPreview:
-    def test_counts_calls_and_money_of_the_next_build(self, cast):
-        tenant = cast.acme.tenant
-        publish(tenant, people=dict.fromkeys(("ann", "bob", "cem"), ITEMS), items=ITEMS)
-
-        said = _run("ai_preview", "--tenant", "acme")
-
-        assert "3 lists are meant for AI; 2 calls with gpt-4.1-mini are allowed" in said
-        per_call, most = (float(each) for each in re.findall(r"\$(\d\.\d{6})", said))
-        build = re.search(r"The build: about \$(\d\.\d{4}), at most \$(\d\.\d{4})", said)
-        assert build is not None
-        assert 0.0005 < per_call < most < 0.02
-        assert float(build[1]) == pytest.approx(2 * per_call, abs=1e-4)
-        assert "Left of tenant_day: $5.0000" in said
-
-    def test_goes_by_the_prompt_that_rules_and_arms_say(self, cast):
-        tenant = cast.acme.tenant
-        people = [f"p{number}" for number in range(20)]
-        publish(tenant, people=dict.fromkeys(people, ITEMS), items=ITEMS)
-        version = versions.draft(
-            tenant_id=tenant.pk, placement="home", rules={"prompt": "rerank-variety-1"}, now=clock.now()
-        )
-        usual = _run("ai_preview", "--tenant", "acme")
-        versions.publish(tenant_id=tenant.pk, placement="home", number=version.number, now=clock.now())
-        longer = _run("ai_preview", "--tenant", "acme")
-        with scope.tenant(tenant.pk):
-            experiment = Experiment.objects.create(tenant=tenant, placement=version.placement, name="AI?")
-            for letter, ai in (("a", False), ("b", True)):
-                ExperimentArm.objects.create(tenant=tenant, experiment=experiment, letter=letter, percent=50, ai=ai)
-        experiments.start(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
-        halved = _run("ai_preview", "--tenant", "acme")
-
-        tokens = [int(said.split("A call: about ")[1].split()[0]) for said in (usual, longer)]
-        assert tokens[0] < tokens[1]
-        assert [int(said.split()[0]) for said in (usual, longer)] == [20, 20]
-        assert 2 < int(halved.split()[0]) < 18
-
     def test_needs_a_list_to_look_at(self, cast):
         with pytest.raises(CommandError, match="--no-ai"):
             _run("ai_preview", "--tenant", "acme")
