@@ -22,8 +22,9 @@ class TestEviction:
     def test_a_server_that_keeps_everything_is_in_order(self, redis_server):
         assert redis_checks.nothing_is_evicted(databases=["default"]) == []
 
-    @pytest.mark.parametrize("url", [f"redis://{LOOPBACK}:{free_port()}/0", "http://nonsense", ""])
+    @pytest.mark.parametrize("url", ["redis://{0}:{1}/0", "http://nonsense", ""])
     def test_a_server_that_cannot_be_asked_is_another_check_s(self, settings, url):
+        url = url.format(LOOPBACK, free_port())
         settings.REDIS_URL = settings.CELERY_BROKER_URL = url
 
         assert redis_checks.nothing_is_evicted(databases=["default"]) == []
