@@ -23,7 +23,7 @@ from accounts import key_ring, scope
 from accounts.jwks import SKEW_SECONDS, Ring
 from accounts.models import ApiClient, FeatureFlag, RevokedToken, Tenant
 from accounts.models.tenant import BrowserLimits
-from core import deadline, origins
+from core import deadline, origins, process_caches
 from core.admission import Limits
 from core.errors import Unavailable
 
@@ -134,6 +134,13 @@ def load(*, with_parts: bool = True) -> Directory:
         tried_at=read_at,
     )
     return _current
+
+
+@process_caches.register
+def forget() -> None:
+    """Forgets the copy: whoever asks next reads the database."""
+    global _current
+    _current = Directory()
 
 
 def current() -> Directory:

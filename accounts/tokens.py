@@ -21,6 +21,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts import directory, jwks, sealing
 from accounts.models import ApiClient
+from core import process_caches
 from core.errors import ServiceError, Unavailable
 from core.principal import Principal
 
@@ -95,6 +96,7 @@ class KeyedBackend(TokenBackend):
         return claims
 
 
+@process_caches.clearable
 @lru_cache(maxsize=1)
 def _backend() -> KeyedBackend:
     return KeyedBackend(settings.JWT_ALGORITHM)
@@ -190,6 +192,7 @@ def lifetime_seconds(*, client: ApiClient, now: datetime) -> int:
 
 
 _remembered: dict[str, tuple[float, str, Principal]] = {}
+process_caches.register(_remembered.clear)
 _remembering = threading.Lock()
 
 

@@ -14,13 +14,14 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django_ratelimit.core import get_usage
 
-from core import client_address, clock, problem, redis
+from core import client_address, clock, problem, process_caches, redis
 from core.admission.fallback import AT_ONCE, TIGHT_SHARE, Buckets
 from core.admission.metrics import LIMITER_REDIS_ERRORS, RATE_LIMIT_REJECTED
 from core.redis import RedisUnavailable
 
 View = Callable[..., HttpResponseBase]
 buckets = Buckets()
+process_caches.register(buckets.clear)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 

@@ -10,6 +10,8 @@ from functools import cache
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from core import process_caches
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -184,6 +186,7 @@ CODES = {
 }
 
 
+@process_caches.clearable
 @cache
 def pages() -> Mapping[str, Page]:
     """Every code of every application, in the order of the alphabet."""

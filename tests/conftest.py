@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
+from core import process_caches
 from tests.size import LONG
 
 # The first process names the run; those that it starts inherit the name.
@@ -93,28 +94,7 @@ def _admin() -> psycopg.Connection[Any]:
 @pytest.fixture(autouse=True)
 def _clean_process_state() -> None:
     """Nothing that a process remembers leaks from one test into the next."""
-    from accounts import directory, tokens
-    from core import address_limits, redis
-    from core.admission import fallback
-    from core.postgres.guard import guard
-    from recommendations.catalog import announcing
-    from recommendations.interactions import aftermath
-    from recommendations.precompute import fresh, pools, together
-    from recommendations.serving import session
-
-    directory._current = directory.Directory()
-    tokens._remembered.clear()
-    pools.forget()
-    together.forget()
-    fresh.forget()
-    announcing.forget()
-    aftermath.forget()
-    session.forget()
-    fallback.buckets.clear()
-    address_limits.buckets.clear()
-    fallback.ledger.clear()
-    redis.breaker.succeeded()
-    guard.forget()
+    process_caches.forget_all()
 
 
 @pytest.fixture

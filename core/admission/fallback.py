@@ -17,6 +17,7 @@ from math import ceil
 
 from django.conf import settings
 
+from core import process_caches
 from core.admission import months
 from core.admission.decision import Decision, Outcome
 from core.admission.policies import Nested, Quota
@@ -118,6 +119,8 @@ class Ledger:
 
 buckets = Buckets()
 ledger = Ledger()
+process_caches.register(buckets.clear)
+process_caches.register(ledger.clear)
 
 
 def decide(*, tenant_id: int, rates: Sequence[Nested], quota: Quota | None, cost: int, now: datetime) -> Decision:

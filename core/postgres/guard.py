@@ -12,7 +12,7 @@ import time
 import psycopg
 from django.conf import settings
 
-from core import deadline
+from core import deadline, process_caches
 from core.breaker import Breaker
 from core.metrics import DATABASE_BREAKER_OPENED, DATABASE_REFUSED
 
@@ -75,8 +75,9 @@ class Guard:
         self.breaker.failed()
 
     def forget(self) -> None:
-        """For tests: nothing has failed so far."""
+        """Nothing has failed so far."""
         self.breaker.succeeded()
 
 
 guard = Guard()
+process_caches.register(guard.forget)

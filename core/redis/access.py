@@ -26,6 +26,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from core import process_caches
 from core.breaker import Breaker
 from core.metrics import REDIS_BREAKER_OPENED, REDIS_ERRORS
 from core.redis.connection import connect
@@ -38,6 +39,7 @@ _STATES = (ReadOnlyError, MasterDownError, OutOfMemoryError, ClusterDownError, T
 _STATE_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|BUSY) ")
 
 breaker = Breaker(on_open=REDIS_BREAKER_OPENED.inc)
+process_caches.register(breaker.succeeded)
 
 
 class RedisUnavailable(Exception):

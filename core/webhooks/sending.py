@@ -12,6 +12,7 @@ from django.conf import settings
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from core import process_caches
 from core.quoting import quoted
 from core.webhooks.addresses import AddressRefused, Target, resolve
 
@@ -96,6 +97,7 @@ def _cut(connection: HTTPConnection, cut: threading.Event) -> None:
             return  # it is over already
 
 
+@process_caches.clearable
 @lru_cache(maxsize=1)
 def _context() -> ssl.SSLContext:
     return ssl.create_default_context()

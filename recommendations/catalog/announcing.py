@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import transaction
 
+from core import process_caches
 from core.queue import enqueue
 from recommendations.catalog.jobs import TAKE_IN
 
@@ -33,6 +34,7 @@ def items_changed(tenant_id: int, *, timer: Callable[[], float] = time.monotonic
     transaction.on_commit(ask)
 
 
+@process_caches.register
 def forget() -> None:
     """Forgets what this process has asked for."""
     _asked.clear()

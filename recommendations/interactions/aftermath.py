@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 
+from core import process_caches
 from core.queue import enqueue
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.jobs import PLAN_FIRST, RESCORE, SWEEP_DIRTY
@@ -55,6 +56,7 @@ def _ask(tenant_id: int, user_pks: Sequence[int], timer: Callable[[], float] = t
     enqueue(RESCORE, countdown=wait, tenant_id=tenant_id, user_pks=user_pks)
 
 
+@process_caches.register
 def forget() -> None:
     """Forgets what this process has asked for."""
     _asked.clear()

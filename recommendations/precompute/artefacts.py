@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
+from core import process_caches
 from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.history import History
@@ -89,6 +90,7 @@ class Loaded:
 
 
 _loaded: OrderedDict[str, Loaded] = OrderedDict()
+process_caches.register(_loaded.clear)
 _lock = threading.Lock()
 _log = structlog.get_logger(__name__)
 

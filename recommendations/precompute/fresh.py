@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from accounts import scope
+from core import process_caches
 from recommendations.algorithms.fresh import Fresh, Near, extended
 from recommendations.algorithms.recommender import Recommender
 from recommendations.precompute.artefacts import Loaded
@@ -62,6 +63,7 @@ def rows_of(*, tenant_id: int, build_id: int) -> Mapping[int, Row]:
     return _known(tenant_id, build_id).rows
 
 
+@process_caches.register
 def forget(build_id: int | None = None) -> None:
     """Forgets what the process has read, of one build or of all."""
     if build_id is None:

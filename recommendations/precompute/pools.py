@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import connection
 
 from accounts import scope
+from core import process_caches
 from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry
 from recommendations.precompute import popular, segments, showable
@@ -76,6 +77,7 @@ def of(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: 
     return replace(_held[key], latest=_newest[key][1])
 
 
+@process_caches.register
 def forget() -> None:
     """Forgets what the process has computed."""
     _held.clear()

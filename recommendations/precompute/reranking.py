@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import F
 
 from accounts import scope
-from core import clock
+from core import clock, process_caches
 from recommendations.ai import batch_questions
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.factory import build_gateway
@@ -54,6 +54,14 @@ class Reranked:
 def gateway() -> AIGateway:
     """The process's gateway; made at the first list, so after the fork."""
     return build_gateway(AIConfiguration.from_settings(settings), today=clock.now().date())
+
+
+@process_caches.register
+def forget() -> None:
+    """Closes the process's gateway and forgets it; the next question makes one by the settings then."""
+    if gateway.cache_info().currsize:
+        gateway().close()
+    gateway.cache_clear()
 
 
 def rerank_heads(

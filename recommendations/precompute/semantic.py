@@ -14,7 +14,7 @@ import numpy as np
 from django.conf import settings
 
 from accounts import scope
-from core import clock
+from core import clock, process_caches
 from recommendations.ai import vectors
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.explain import explain
@@ -39,6 +39,14 @@ PART = "semantic"
 def embedder() -> AIGateway:
     """The process's gateway to the model that makes vectors; made after the fork."""
     return build_embedder(AIConfiguration.from_settings(settings), today=clock.now().date())
+
+
+@process_caches.register
+def forget() -> None:
+    """Closes the process's embedder and forgets it; the next question makes one by the settings then."""
+    if embedder.cache_info().currsize:
+        embedder().close()
+    embedder.cache_clear()
 
 
 def wanted(build: Build) -> bool:

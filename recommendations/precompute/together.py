@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from accounts import scope
+from core import process_caches
 from recommendations.ai.explain import explain
 from recommendations.algorithms.baskets import together
 from recommendations.cache.form import Entry, Provenance
@@ -74,6 +75,7 @@ def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, local
     return made
 
 
+@process_caches.register
 def forget() -> None:
     """Forgets what the process has computed."""
     _held.clear()

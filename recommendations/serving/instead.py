@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from core import process_caches
 from core.redis import RedisUnavailable
 from recommendations.ai import explain
 from recommendations.cache import form, keys, store
@@ -264,6 +265,7 @@ def refill(bodies: Sequence[tuple[str, bytes]], ttl_seconds: int) -> None:
         _log.info("refill_skipped", reason="redis")
 
 
+@process_caches.register
 def forget() -> None:
     """Forgets what the process remembers."""
     _last_popular.clear()

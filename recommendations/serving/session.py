@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from core import process_caches
 from recommendations.ai.explain import explain
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import Entry, Provenance, StoredList, Voice
@@ -96,6 +97,7 @@ def for_visit(*, tenant_id: int, visit: Visit, now: datetime, admit: Admit) -> C
     return without(with_gone(tenant_id, stored, None, gone, now), visit.rejected)
 
 
+@process_caches.register
 def forget() -> None:
     """Forgets what the process knows of tenants' meanings."""
     _meanings.clear()

@@ -1,0 +1,78 @@
+"""Whatever a process remembers can be forgotten at once, and no module keeps anything unregistered."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from core import process_caches
+from recommendations.precompute import artefacts, reranking
+from recommendations.serving import instead
+
+ROOT = Path(__file__).parents[2]
+CACHES = {"lru_cache", "cache"}
+EMPTY = {"OrderedDict", "dict", "list", "set"}
+STAYS = {
+    "accounts/directory.py:_kept": "what copies hold, named when the application is ready",
+    "accounts/quota_warnings.py:_listeners": "who listens, named when the application is ready",
+    "core/health.py:_registered": "probes, named when the application is ready",
+    "core/process_caches.py:_registered": "the registry itself",
+    "core/redis/access.py:client": "a connection",
+    "recommendations/precompute/lists.py:_controller": "the libraries that are loaded",
+    "recommendations/placements/language/parsing.py:_parser": "follows from the grammar alone",
+    "recommendations/algorithms/factors.py:_solver": "whether a library is installed",
+}
+
+
+def called(node):
+    """The name of what is called or decorated with, without arguments and modules."""
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def kept(path):
+    """The names of a module's empty containers, and of cached functions that take nothing, so depend on the process."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.AnnAssign | ast.Assign):
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+            value = node.value
+            empty = (isinstance(value, ast.Dict) and not value.keys) or (isinstance(value, ast.List) and not value.elts)
+            if empty or (isinstance(value, ast.Call) and called(value) in EMPTY and not value.args):
+                yield from (target.id for target in targets if isinstance(target, ast.Name) and target.id.islower())
+        if isinstance(node, ast.FunctionDef) and not node.args.args + node.args.kwonlyargs:
+            yield from (node.name for each in node.decorator_list if called(each) in CACHES)
+
+
+def registers(text, name):
+    """Whether a module registers something that may clear this: by its name, or by a function that says `name.`."""
+    said = (f"process_caches.register({name}.", f"{name}.cache_clear()", f"{name}.clear()")
+    decorated = re.search(rf"@process_caches\.clearable\n@.*\ndef {name}\(", text)
+    return ("process_caches.register" in text and any(each in text for each in said)) or bool(decorated)
+
+
+def test_every_module_that_keeps_something_registers_how_it_is_forgotten():
+    found = {
+        f"{path.relative_to(ROOT)}:{name}"
+        for package in ("accounts", "core", "recommendations", "workers")
+        for path in (ROOT / package).rglob("*.py")
+        for name in kept(path)
+        if not registers(path.read_text(), name)
+    }
+
+    assert found == STAYS.keys()
+
+
+@pytest.fixture
+def filled(settings):
+    settings.OPENAI_API_KEY = ""
+    instead._last_popular[1] = instead._nothing(instead.datetime(2026, 1, 1))
+    artefacts._loaded["a"] = object()
+    return reranking.gateway()
+
+
+def test_forgets_all_of_it(filled, settings):
+    process_caches.forget_all()
+
+    assert (instead._last_popular, artefacts._loaded) == ({}, {})
+    assert reranking.gateway() is not filled
