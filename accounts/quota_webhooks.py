@@ -17,4 +17,6 @@ def tell(warning: QuotaWarning) -> None:
     )
 
 
-quota_warnings.subscribe(tell)
+def subscribe() -> None:
+    """From now on each warning is told."""
+    quota_warnings.subscribe(tell)

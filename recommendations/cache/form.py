@@ -19,6 +19,7 @@ from typing import Any
 
 FORMAT = 1
 HEAD = 20
+MAX_ITEMS = 100  # of a list, of what a walk may show, and of what one request may ask for
 _FIXED = struct.Struct(">BQIII")
 ORDER = slice(1, 13)  # build and version
 

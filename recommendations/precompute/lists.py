@@ -12,12 +12,11 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from accounts import directory
 from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.algorithms.recommender import Proposals
-from recommendations.cache.form import Entry, Provenance, Voice, encode
+from recommendations.cache.form import MAX_ITEMS, Entry, Provenance, Voice, encode
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.people import Person
 from recommendations.precompute.showable import ItemFacts
 
-LIMIT = 100
 # Proposed beyond the limit, for items that vanish from the catalogue while a list is made.
 SPARE = 10
 MODEL, POPULAR, AI, STATIC = "model", "popular", "ai", "static"
@@ -54,7 +53,7 @@ def _controller() -> ThreadpoolController:
 
 
 def propose(
-    *, loaded: Loaded, people: Sequence[Person], withheld: Collection[str], limit: int = LIMIT + SPARE
+    *, loaded: Loaded, people: Sequence[Person], withheld: Collection[str], limit: int = MAX_ITEMS + SPARE
 ) -> list[Proposals]:
     """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
     known = [loaded.history(person.events, person.weights, person.against) for person in people]

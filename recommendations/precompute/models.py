@@ -6,7 +6,6 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from core import clock
-from recommendations.precompute import checks  # noqa: F401  # registers the system checks
 
 
 class Artefact(models.Model):

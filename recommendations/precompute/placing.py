@@ -12,13 +12,13 @@ from scipy import sparse
 from accounts import scope
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.recommender import Proposals
-from recommendations.cache.form import HEAD, Entry
+from recommendations.cache.form import HEAD, MAX_ITEMS, Entry
 from recommendations.placements import language, standing_in
 from recommendations.placements.rules import Kind, Rules, return_moment
 from recommendations.precompute import lists, pools, showable
 from recommendations.precompute.arranging import Source, arrange
 from recommendations.precompute.artefacts import Loaded
-from recommendations.precompute.lists import LIMIT, MODEL, POPULAR, SPARE, STATIC, Draft
+from recommendations.precompute.lists import MODEL, POPULAR, SPARE, STATIC, Draft
 from recommendations.precompute.people import Person
 from recommendations.precompute.pools import Pools
 from recommendations.precompute.showable import ItemFacts
@@ -63,7 +63,9 @@ def place(
     ruled = any(not each.plain for each in rules.values())
     with scope.tenant(tenant_id):
         withheld = showable.withheld_ids(tenant_id=tenant_id, now=now)
-    proposals = lists.propose(loaded=loaded, people=people, withheld=withheld, limit=DEEP if ruled else LIMIT + SPARE)
+    proposals = lists.propose(
+        loaded=loaded, people=people, withheld=withheld, limit=DEEP if ruled else MAX_ITEMS + SPARE
+    )
     returning = _returning(loaded, people, rules, whose, withheld, now)
     cold = [not any(loaded.place(item_id) is not None for item_id, _ in person.events) for person in people]
     common = Pools()
@@ -119,7 +121,7 @@ class _Making:
         if self.trace is not None:
             self.trace.propose(entries)
         if rules.plain and not is_cold:
-            return Draft(person, MODEL, tuple(entries[:LIMIT]))
+            return Draft(person, MODEL, tuple(entries[:MAX_ITEMS]))
         sources = [Source(kind, self._entries(kind, entries, because, locale)) for kind in rules.kinds]
         if all(source.kind.kind != "for_you" for source in sources):
             sources.append(Source(Kind("for_you"), entries))
@@ -141,7 +143,7 @@ class _Making:
             latest=self.common.latest,
             likeness=self._likeness,
             now=self.now,
-            limit=LIMIT,
+            limit=MAX_ITEMS,
             trace=self.trace,
         )
 
@@ -151,7 +153,7 @@ class _Making:
         pools = (("popular", self.common.popular), ("latest", self.common.latest))
         sources = [Source(Kind(kind), [entry for entry in pool if entry.item_id not in listed]) for kind, pool in pools]
         more = self._arranged(sources, replace(rules, diversity=None, caps=(), fresh=None), person)
-        return [*made, *more][:LIMIT]
+        return [*made, *more][:MAX_ITEMS]
 
     def _entries(self, kind: Kind, own: Sequence[Entry], because: Proposals | None, locale: str) -> Sequence[Entry]:
         if kind.kind == "for_you":
@@ -272,7 +274,7 @@ def _because(
             place = loaded.index(item_id)
             if place is None:
                 continue
-            near = loaded.recommender.similar(place, LIMIT, exclude=np.concatenate([barred, own]))
+            near = loaded.recommender.similar(place, MAX_ITEMS, exclude=np.concatenate([barred, own]))
             if len(near.items):
                 found[index] = near
                 break

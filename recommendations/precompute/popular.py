@@ -16,7 +16,7 @@ from django.db import connection
 from accounts import scope
 from recommendations.ai.explain import explain
 from recommendations.algorithms.protocol import ItemVector
-from recommendations.cache.form import Entry, Provenance
+from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
 from recommendations.interactions import meaning, moments
 from recommendations.precompute import lists, showable
 from recommendations.precompute.artefacts import Loaded
@@ -64,7 +64,7 @@ class Popular:
         return lists.body(owner="", entries=self.entries, facts=self.facts, provenance=provenance, locale=self.locale)
 
 
-def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit: int = lists.LIMIT) -> Popular:
+def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit: int = MAX_ITEMS) -> Popular:
     """The tenant's popular list at this moment, without items that may not be shown."""
     without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):

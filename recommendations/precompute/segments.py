@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts import scope
 from recommendations.ai.explain import explain
-from recommendations.cache.form import Entry, Provenance
+from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
 from recommendations.interactions import meaning, moments
 from recommendations.placements.rules import SEGMENTS
 from recommendations.placements.standing_in import subject_of
@@ -16,7 +16,6 @@ from recommendations.placements.versions import rules_of_versions
 from recommendations.precompute import lists, popular, showable
 from recommendations.precompute.models import Build, ReferenceList
 
-DEPTH = 100
 # Of what a rule makes segments, the largest have lists: an attribute with a value for each person makes none.
 MOST = 500
 # A list of fewer would tell what a few people chose, and a name that few share may tell who they are.
@@ -73,7 +72,7 @@ def counted(
         "without": without,
         "half_life": popular.HALF_LIFE_DAYS,
         "window": popular.WINDOW_DAYS,
-        "limit": DEPTH,
+        "limit": MAX_ITEMS,
         "most": MOST,
         "fewest": FEWEST,
         "attribute": by.removeprefix("attributes."),

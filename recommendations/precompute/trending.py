@@ -14,7 +14,7 @@ from django.db import connection
 
 from accounts import scope
 from recommendations.ai.explain import explain
-from recommendations.cache.form import Entry, Provenance
+from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
 from recommendations.interactions import meaning, moments
 from recommendations.precompute import lists, showable
 from recommendations.precompute.models import Build, ReferenceList
@@ -66,7 +66,7 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
                 Entry(item_id, round(counted[item_id][column], 6), said, (), str(kind))
                 for item_id in ranked
                 if item_id in facts
-            ][: lists.LIMIT]
+            ][:MAX_ITEMS]
             if entries:
                 body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance, locale=locale)
                 made.append(
@@ -89,7 +89,7 @@ def _counted(tenant_id: int, says: list[meaning.TypeMeaning], days: int, now: da
                 "as_of": as_of,
                 "half_life": days / 3,
                 "window": days,
-                "limit": lists.LIMIT + _SPARE,
+                "limit": MAX_ITEMS + _SPARE,
             },
         )
         return list(cursor.fetchall())

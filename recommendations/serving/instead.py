@@ -16,7 +16,7 @@ from core import process_caches
 from core.redis import RedisUnavailable
 from recommendations.ai import explain
 from recommendations.cache import form, keys, store
-from recommendations.cache.form import Entry, StoredList, Voice
+from recommendations.cache.form import MAX_ITEMS, Entry, StoredList, Voice
 from recommendations.placements import language
 from recommendations.placements.rules import DEFAULT_FALLBACK
 from recommendations.serving import queries, wording
@@ -27,7 +27,6 @@ SEGMENT, TRENDING, POPULAR, PINNED, LATEST = "segment", "trending", "popular", "
 # Of the trending lists.
 WINDOW = "7d"
 LAST_RESORT_TTL_SECONDS = 10
-MOST = 100
 _REMEMBERED_MAX = 2_000
 _log = structlog.get_logger(__name__)
 _last_popular: dict[int, StoredList] = {}
@@ -149,7 +148,7 @@ class StandIns:
             made = replace(made, source=found.provenance.source, artefact=found.provenance.artefact)
         there = {entry.item_id for entry in entries} | set(what.hide)
         newest = [item_id for item_id in matcher.latest(user_id) if item_id not in there]
-        entries += [Entry(item_id, 0.0, "", (), LATEST) for item_id in newest[: MOST - len(entries)]]
+        entries += [Entry(item_id, 0.0, "", (), LATEST) for item_id in newest[: MAX_ITEMS - len(entries)]]
         spoken = voice.language or wording.of_tenant(self._tenant_id)
         entries = [replace(entry, reason=explain.explain(part=entry.part, locale=spoken)) for entry in entries]
         until, reading = found.until if found else {}, None if entries else why.instead

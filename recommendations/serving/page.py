@@ -20,8 +20,6 @@ from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher
 from recommendations.serving.options import Options
 
-MAX_LIMIT = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:

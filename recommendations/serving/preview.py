@@ -13,7 +13,7 @@ from accounts import flags, scope
 from core.errors import Conflict, NotFound
 from recommendations.ai import explain, prompts
 from recommendations.algorithms.artefact import UnreadableArtefact
-from recommendations.cache.form import HEAD, Provenance, StoredList, decode
+from recommendations.cache.form import HEAD, MAX_ITEMS, Provenance, StoredList, decode
 from recommendations.models import Build, Placement, PlacementVersion
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import Pin, Rules
@@ -264,10 +264,10 @@ def _left_out(asked: _Asked, trace: Trace, shown: Collection[str], was: Mapping[
     found = {
         item_id: deed
         for item_id, deed in trace.left_out.items()
-        if item_id in was or trace.proposed.get(item_id, lists.LIMIT + 1) <= lists.LIMIT
+        if item_id in was or trace.proposed.get(item_id, MAX_ITEMS + 1) <= MAX_ITEMS
     }
     found |= {item_id: CONSUMED for item_id in was if item_id in chosen and item_id not in trace.proposed}
-    ranked = sorted(found, key=lambda item_id: trace.proposed.get(item_id, lists.LIMIT + was.get(item_id, 0)))
+    ranked = sorted(found, key=lambda item_id: trace.proposed.get(item_id, MAX_ITEMS + was.get(item_id, 0)))
     return {item_id: found[item_id] for item_id in ranked if item_id not in shown}
 
 

@@ -11,15 +11,13 @@ from django.db.models import F, Q
 from accounts import scope
 from recommendations.ai.explain import explain
 from recommendations.ai.explain import language as spoken_for
-from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, Voice, decode, encode
+from recommendations.cache.form import MAX_ITEMS, Corrupt, Entry, Provenance, StoredList, Voice, decode, encode
 from recommendations.models import EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
 from recommendations.placements import language, standing_in
 from recommendations.placements.known import UnknownPlacement
 from recommendations.placements.language import Node
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import SEGMENTS
-
-LATEST_LIMIT = 100
 
 
 def not_shown(now: datetime) -> Q:
@@ -134,7 +132,7 @@ def latest(*, tenant_id: int, now: datetime, locale: str) -> tuple[StoredList, b
     """The newest items that may be shown, with reasons for `locale`; empty only for an empty catalogue."""
     with scope.tenant(tenant_id):
         items = Item.objects.filter(shown(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
-        ids = list(items.values_list("item_id", flat=True)[:LATEST_LIMIT])
+        ids = list(items.values_list("item_id", flat=True)[:MAX_ITEMS])
     said = explain(part="latest", locale=locale)
     entries = [Entry(item_id, 0.0, said, part="latest") for item_id in ids]
     degraded = None if entries else "no_items"
@@ -165,7 +163,7 @@ def last_resort(
         latest = items.exclude(item_id__in=chosen).order_by("-created_at", "item_id")
         entries += [
             Entry(item_id, 0.0, new, part="latest")
-            for item_id in latest.values_list("item_id", flat=True)[: LATEST_LIMIT - len(entries)]
+            for item_id in latest.values_list("item_id", flat=True)[: MAX_ITEMS - len(entries)]
         ]
     provenance = Provenance(
         build=0,

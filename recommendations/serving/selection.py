@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from recommendations.ai.explain import explain
+from recommendations.cache.form import MAX_ITEMS
 from recommendations.serving import cursor, wording
 from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher
 from recommendations.serving.moment import arranged
 from recommendations.serving.options import Options
 
-MAX_WALK = 100
 Entry = dict[str, Any]
 
 
@@ -48,7 +48,7 @@ def select(
     if chosen.stored.reading:
         entries = arranged(entries, chosen.stored.reading, chosen.stored.owner, moment, first=len(options.shown))
     left = walk.unseen(entries, chosen.stored.until)
-    room = min(options.limit, MAX_WALK - len(options.shown))
+    room = min(options.limit, MAX_ITEMS - len(options.shown))
     if matcher.narrows:
         left = _kept(left, matcher, user_id)
     # A page that is not narrowed is filled where nothing is left to show: all of the list was withdrawn since.
@@ -63,7 +63,7 @@ def select(
         part = entry.pop("part")
         if options.explain:
             entry["explain"] = {"part": part}
-    return Selection(page, len(left) > room and len(options.shown) + room < MAX_WALK)
+    return Selection(page, len(left) > room and len(options.shown) + room < MAX_ITEMS)
 
 
 class _Walk:

@@ -19,7 +19,7 @@ from typing import Any
 from core import process_caches
 from recommendations.ai.explain import explain
 from recommendations.cache import form, keys, store
-from recommendations.cache.form import Entry, Provenance, StoredList, Voice
+from recommendations.cache.form import MAX_ITEMS, Entry, Provenance, StoredList, Voice
 from recommendations.cache.kinds import POPULAR, SESSION, SIMILAR, TOGETHER
 from recommendations.interactions import meaning
 from recommendations.interactions.meaning import UNMAPPED
@@ -30,7 +30,6 @@ from recommendations.serving.ladder import Admit
 # The latest distinct items that count.
 ITEMS = 10
 HALF_LIFE = 3.0
-LIMIT = 100
 KINDS = (SIMILAR, TOGETHER)
 MEANING_SECONDS = 30.0
 _REMEMBERED_MAX = 2_000
@@ -140,14 +139,14 @@ def _blend(item_ids: Sequence[str], near: Sequence[StoredList | None], common: S
     reason = explain(part="session", locale=language)
     made = [
         Entry(item_id, round(scores[item_id], 6), reason, _evidence(spoke[item_id]), "session")
-        for item_id in ranked[:LIMIT]
+        for item_id in ranked[:MAX_ITEMS]
     ]
     listed = visited | {entry.item_id for entry in made}
     made += [
         Entry(entry["item_id"], 0.0, explain(part=part, locale=language), (), part)
         for entry, part in zip(common.entries(), common.parts, strict=True)
         if entry["item_id"] not in listed
-    ][: LIMIT - len(made)]
+    ][: MAX_ITEMS - len(made)]
     known = [each for each in near if each is not None]
     newest = max(known, key=lambda each: (each.provenance.build, each.provenance.generated_at)).provenance
     until = dict(chain.from_iterable(each.until.items() for each in [*known, common]))

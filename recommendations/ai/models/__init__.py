@@ -1,6 +1,5 @@
 """What AI may cost and did cost, what may leave the house and did, and for whom it runs."""
 
-from recommendations.ai import checks  # noqa: F401  # registers the system checks
 from recommendations.ai.models.batch import AIBatch, AIBatchQuestion
 from recommendations.ai.models.gate import AIGate
 from recommendations.ai.models.money import (

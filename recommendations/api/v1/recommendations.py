@@ -30,7 +30,6 @@ from recommendations.serving.chosen import without
 from recommendations.serving.options import Options
 from recommendations.serving.page import Subject
 
-MAX_BATCH = 100
 _PLACEMENT = re.compile(r"[-a-zA-Z0-9_]{1,63}\Z")
 CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin, Accept-Language"}
 

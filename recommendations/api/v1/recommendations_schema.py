@@ -8,11 +8,10 @@ from rest_framework import serializers
 
 from core.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
 from recommendations.api.v1 import wire
-from recommendations.cache.form import HEAD
+from recommendations.cache.form import HEAD, MAX_ITEMS
 from recommendations.catalog import shapes
 from recommendations.placements.language.parsing import MAX_LENGTH
 from recommendations.placements.models import HOME
-from recommendations.serving.page import MAX_LIMIT
 
 SOURCES = ["ai", "model", "popular", "static"]
 DEGRADED = [
@@ -36,7 +35,7 @@ MAX_EXCLUDE_BYTES = 4096
 FILTER = {"type": "string", "maxLength": MAX_LENGTH}
 
 PAGE_PARAMETERS = [
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": HEAD}),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": HEAD}),
     OpenApiParameter("cursor", wire.CURSOR, description="`next` of the page before; good for half an hour."),
     OpenApiParameter("category", {"type": "string", "maxLength": shapes.MAX_CATEGORY}),
     OpenApiParameter(
@@ -78,7 +77,7 @@ class Degraded(serializers.CharField):
 class PageQuery(StrictSerializer):
     """The query of one list."""
 
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_ITEMS, default=HEAD)
     category = serializers.CharField(
         max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
@@ -113,7 +112,7 @@ class BatchRequest(StrictBody):
 
     user_ids = serializers.ListField(child=wire.ExternalId(), min_length=1, max_length=100)
     placement = serializers.CharField(default=HOME)
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_ITEMS, default=HEAD)
     category = serializers.CharField(
         max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
@@ -136,7 +135,7 @@ class SessionRequest(StrictBody):
     """A visit and the usual options."""
 
     events = serializers.ListField(child=SessionEvent(), min_length=1, max_length=100)
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=HEAD)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_ITEMS, default=HEAD)
     category = serializers.CharField(
         max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )

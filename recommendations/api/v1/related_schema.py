@@ -8,12 +8,10 @@ from rest_framework import serializers
 from core import pagination
 from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.recommendations_schema import Degraded, Source
-from recommendations.cache.form import HEAD
-
-MAX_LIMIT = 100
+from recommendations.cache.form import HEAD, MAX_ITEMS
 
 PARAMETERS = [
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": HEAD}),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": HEAD}),
     OpenApiParameter("cursor", wire.CURSOR, description="`next` of the page before; good for half an hour."),
     *(each for each in resource.PAGE_PARAMETERS if each.name not in {"limit", "cursor"}),
 ]
@@ -60,6 +58,6 @@ def read_limit(raw: str | None) -> int:
     """
     if raw is None:
         return HEAD
-    if not (raw.isascii() and raw.isdigit() and len(raw) <= len(str(MAX_LIMIT)) and 1 <= int(raw) <= MAX_LIMIT):
-        raise pagination.invalid("/limit", "out_of_range", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= len(str(MAX_ITEMS)) and 1 <= int(raw) <= MAX_ITEMS):
+        raise pagination.invalid("/limit", "out_of_range", f"Must be a whole number from 1 to {MAX_ITEMS}.")
     return int(raw)
