@@ -10,7 +10,7 @@ _BEGAN, _SEEN, _PROVED = "staff_began", "staff_seen", "staff_proved"
 # The moment of the last request is written no more often than this.
 _TOUCH_SECONDS = 60.0
 # A form that was opened in time may still be sent this much later.
-SLACK_SECONDS = 1800
+SLACK_SECONDS = 300
 
 
 def begin(request: HttpRequest, *, now: datetime) -> None:

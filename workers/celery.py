@@ -73,6 +73,7 @@ app.conf.update(
         "workers.tasks.imports",
         "workers.tasks.items",
         "workers.tasks.nearline",
+        "workers.tasks.placements",
         "workers.tasks.privacy",
         "workers.tasks.usage",
         "workers.tasks.webhooks",

@@ -34,6 +34,12 @@ CODES = {
         "The token is malformed, expired, or not one of this service.",
         "Get a new one from `POST /api/v1/auth/token`.",
     ),
+    "more_rights": Page(
+        "This has more rights than you",
+        (403,),
+        "The account or credential may do more than whoever wants to act upon it.",
+        "Ask somebody who may do at least as much, such as a superuser.",
+    ),
     "rotation_pending": Page(
         "A rotation is under way",
         (409,),

@@ -4,7 +4,9 @@ import json
 
 from recommendations.ai.provider import CompletionRequest
 
-MESSAGE_OVERHEAD_TOKENS = 64  # also for a sentence about the schema, where it goes into the prompt
+MESSAGE_OVERHEAD_TOKENS = 16
+SCHEMA_SENTENCE_TOKENS = 100
+"""Of what introduces the schema where it goes into the prompt (see `dialect`); the schema itself is counted apart."""
 BYTES_PER_TOKEN = 4
 
 
@@ -14,7 +16,7 @@ def input_bound(request: CompletionRequest) -> int:
     A token of a byte-level vocabulary stands for one byte or more, so bytes bound tokens.
     """
     messages = len(request.messages) + 1
-    return _size(request) + messages * MESSAGE_OVERHEAD_TOKENS
+    return _size(request) + messages * MESSAGE_OVERHEAD_TOKENS + SCHEMA_SENTENCE_TOKENS
 
 
 def expected_input(request: CompletionRequest) -> int:

@@ -89,13 +89,25 @@ def abridged(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"ids": ids if len(json.dumps(ids)) <= MAX_IDS else None, "summary": body["summary"]}
 
 
-def _error(pointer: str) -> dict[str, str]:
-    return {"pointer": pointer, "code": "required", "detail": "This field is required."}
+_WINDOW = {
+    "pointer": "/items/1/available_until",
+    "code": "bad_window",
+    "detail": "Must be later than available_from.",
+}
 
 
 ITEMS_EXAMPLE = OpenApiExample(
     "Two films",
-    value={"items": [{"item_id": "movie-1", "title": "Toy Story (1995)"}, {"item_id": "movie-2"}]},
+    value={
+        "items": [
+            {"item_id": "movie-1", "title": "Toy Story (1995)"},
+            {
+                "item_id": "movie-2",
+                "available_from": "2026-12-01T00:00:00Z",
+                "available_until": "2026-11-01T00:00:00Z",
+            },
+        ]
+    },
     request_only=True,
 )
 USERS_EXAMPLE = OpenApiExample(
@@ -107,7 +119,7 @@ RESULT_EXAMPLE = OpenApiExample(
     value={
         "results": [
             {"index": 0, "id": "movie-1", "status": "created", "errors": []},
-            {"index": 1, "id": None, "status": "rejected", "errors": [_error("/items/1/item_id")]},
+            {"index": 1, "id": "movie-2", "status": "rejected", "errors": [_WINDOW]},
         ],
         "summary": {"created": 1, "rejected": 1},
     },

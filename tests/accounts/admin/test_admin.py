@@ -339,6 +339,7 @@ class TestPlan:
             "write_per_minute": "",
             "read_burst": "600",
             "on_quota": "static",
+            "backend_percent": "20",
         }
 
         assert b"greater than or equal to 1" in root.post(page(Plan, "change", plan.pk), sent).content

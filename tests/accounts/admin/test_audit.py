@@ -59,7 +59,9 @@ class TestChanges:
         assert entry.changes["plan"] == {"from": f"Test (#{tenant.plan_id})", "to": f"Better (#{better.pk})"}
 
     def test_adding_and_deleting_tell_the_values(self, cast, root):
-        root.post(page(Plan, "add"), {"name": "Small", "read_per_minute": "60", "on_quota": "reject"})
+        root.post(
+            page(Plan, "add"), {"name": "Small", "read_per_minute": "60", "on_quota": "reject", "backend_percent": "20"}
+        )
         plan = Plan.objects.get(name="Small")
         root.post(page(Plan, "delete", plan.pk), {"post": "yes", "_reason": REASON})
 

@@ -63,7 +63,7 @@ class TestEraseAnswers:
         assert isinstance(claim(key="stranger's", tenant_id=GLOBEX), Replay)
 
     def test_the_key_stays_used_until_it_expires(self):
-        store("theirs", '"42"')
+        store("theirs", '{"user_id":"42"}')
         with scope.tenant(ACME):
             retention.erase_answers(tenant_id=ACME, external_id="42")
 

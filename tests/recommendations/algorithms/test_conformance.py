@@ -7,8 +7,8 @@ from tests.recommendations.algorithms.suite import AlgorithmSuite, MatrixSuite
 
 
 def fading(days: int) -> list[float]:
-    """x twice two days ago, y twice yesterday, z once at the end."""
-    return [2 * 2 ** (-2 / days), 2 * 2 ** (-1 / days), 1.0]
+    """x twice two days ago, y twice yesterday, z once at the end; yesterday is the second of three people."""
+    return [2 * 2 ** (-1 / days), 2.0, 1.0]
 
 
 # Rows x, y, z of HAND: two people have x and y, one has z.

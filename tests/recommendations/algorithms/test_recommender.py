@@ -23,9 +23,13 @@ DATA = interactions(ROWS, extra_items=["unsold"])
 BREAD, CAKE, HAMMER, NAILS, NEW, TEA, UNSOLD = range(7)
 
 
-def recommender(weights):
+# More people than one or two must have come lately for it to be the present.
+LATELY = interactions([*ROWS, *((f"l{n}", "new", 300 * DAY) for n in range(5))], extra_items=["unsold"])
+
+
+def recommender(weights, data=DATA):
     algorithms: list[Algorithm] = [Popularity(), RecentPopularity(days=7), ItemItem()]
-    fitted: dict[str, Fitted] = {a.name: a.fit(DATA, OPTIONS) for a in algorithms}
+    fitted: dict[str, Fitted] = {a.name: a.fit(data, OPTIONS) for a in algorithms}
     return Recommender(
         Artefact(
             item_ids=DATA.item_ids,
@@ -63,7 +67,8 @@ class TestRecommend:
         assert part[BREAD] == "popularity"
 
     def test_names_recent_popularity(self):
-        (proposals,) = recommender({Read("recent_popularity@7d", None): 1.0}).recommend([history(TEA)], 1)
+        weights = {Read("recent_popularity@7d", None): 1.0}
+        (proposals,) = recommender(weights, LATELY).recommend([history(TEA)], 1)
 
         assert proposals.items.tolist() == [NEW]
         assert proposals.parts == ("recent_popularity",)
@@ -131,7 +136,8 @@ class TestPopular:
         assert BLEND.popular(4).items.tolist() == [BREAD, CAKE, TEA, HAMMER]
 
     def test_recent_popularity_favours_the_last_days(self):
-        proposals = BLEND.popular(1, days=7)
+        weights = {Read("item_item", np.inf): 0.7, Read("popularity", None): 0.3}
+        proposals = recommender(weights, LATELY).popular(1, days=7)
 
         assert proposals.items.tolist() == [NEW]
         assert proposals.parts == ("recent_popularity",)

@@ -99,7 +99,6 @@ class TestAnswer:
             ("limit=101", "/limit"),
             ("limit=x", "/limit"),
             ("colour=red", "/colour"),
-            ("placement=nowhere", "/placement"),
             ("cursor=zzz", "/cursor"),
             ("include=everything", "/include"),
             ("&".join(f"exclude=x{n}" for n in range(101)), "/exclude"),

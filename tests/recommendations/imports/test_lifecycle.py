@@ -9,7 +9,7 @@ from recommendations.imports import chunks, lifecycle, room, work
 from recommendations.imports.lifecycle import ImportEnded
 from recommendations.imports.room import TooManyImports
 from recommendations.models import Interaction, Item
-from tests.recommendations.imports.jobs import reread, run, start
+from tests.recommendations.imports.started import reread, run, start
 
 EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{964982703 + n}\n" for n in range(100))
 

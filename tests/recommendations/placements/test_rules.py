@@ -46,7 +46,7 @@ class TestReadRules:
             ({"filter": "price > 3"}, "/filter", "bad_filter"),
             ({"boosts": [{"factor": 2}]}, "/boosts/0/when", "required"),
             ({"boosts": [{"when": "title = 'a'", "factor": -1}]}, "/boosts/0/factor", "out_of_range"),
-            ({"pins": [{"item_id": "a b", "position": 1}]}, "/pins/0/item_id", "bad_character"),
+            ({"pins": [{"item_id": "a\u0000b", "position": 1}]}, "/pins/0/item_id", "bad_character"),
             ({"pins": [{"item_id": "a", "position": 1}, {"item_id": "b", "position": 1}]}, "/pins/1", "pinned_twice"),
             ({"caps": [{"attribute": "price", "most": 1}]}, "/caps/0/attribute", "unknown_field"),
             ({"fresh": {"share": 2}}, "/fresh/share", "out_of_range"),

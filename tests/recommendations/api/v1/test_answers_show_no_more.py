@@ -210,7 +210,7 @@ class TestCatalogue:
 
 class TestMerge:
     def test_needs_what_erasing_needs(self, cast):
-        for name in ("anon", "42"):
+        for name in ("visitor-1", "42"):
             cast.acme.http.put(f"/api/v1/users/{name}", {}, format="json")
         with scope.tenant(cast.acme.tenant.pk):
             issued = clients.issue(tenant=cast.acme.tenant, name="w", scopes=["catalog:write", "privacy:write"])
@@ -219,7 +219,7 @@ class TestMerge:
                 tokens.issue(client=issued.client, scopes=[name], now=clock.now()),
                 "POST",
                 "/api/v1/users/42/merge",
-                {"from": "anon"},
+                {"from": "visitor-1"},
             )
             for name in ("catalog:write", "privacy:write")
         }

@@ -105,6 +105,8 @@ class TestMerge:
             "events": 2,
             "ai_answers": 1,
             "ai_requests": 1,
+            "ai_questions": 0,
+            "staff_log": 0,
         }
         with scope.tenant(tenant.pk):
             person = EndUser.objects.get()

@@ -100,8 +100,16 @@ class TestErase:
         assert answer.status_code == 200
         receipt = answer.json()
         assert set(receipt) == {"receipt_id", "erased_at", "rows"}
-        zero = ("related_people", "exposures", "impressions", "stored_answers", "ai_answers", "ai_requests")
-        none = dict.fromkeys((*zero, "import_files"), 0)
+        zero = (
+            "related_people",
+            "exposures",
+            "impressions",
+            "stored_answers",
+            "ai_answers",
+            "ai_requests",
+            "ai_questions",
+        )
+        none = dict.fromkeys((*zero, "import_files", "former_ids", "staff_log"), 0)
         assert receipt["rows"] == {"end_users": 1, "events": 2, "lists": 1, **none}
         assert receipt["erased_at"].endswith("Z")
         assert answer["Cache-Control"] == "no-store"
