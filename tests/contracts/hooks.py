@@ -7,6 +7,7 @@ import itertools
 import os
 import uuid
 from typing import Any
+from urllib.parse import unquote
 
 import schemathesis
 from schemathesis.core.failures import Failure
@@ -28,6 +29,7 @@ BEYOND_SCHEMAS = {
     "surrounding_space": "white space at the ends of an id, a byte order mark among it, is no part of one",
     "bad_origin": "an origin is what browsers send, character by character",
     "unknown_scope": "a token gives no more than its caller has",
+    "event_id_reused": "which event_ids a person's events have",
     "bad_window": "available_until lies after available_from",
     "after_to": "a range of days begins before it ends",
     "range_too_long": "a range of days is a year at most",
@@ -88,4 +90,4 @@ def before_call(ctx: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if isinstance(case.body, dict):
         for name, value in (case.path_parameters or {}).items():
             if name in case.body:
-                case.body[name] = value
+                case.body[name] = unquote(str(value))

@@ -11,8 +11,9 @@ from recommendations.imports import work
 from recommendations.imports.models import Import
 from recommendations.models import Item
 from tests.recommendations.imports import hostile
+from tests.size import sized
 
-FILES = 300
+FILES = sized(short=100, long=300)
 
 
 def kept(tenant_id, prefix):
