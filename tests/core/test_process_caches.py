@@ -2,7 +2,9 @@
 
 import ast
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,8 +68,9 @@ def test_every_module_that_keeps_something_registers_how_it_is_forgotten():
 @pytest.fixture
 def filled(settings):
     settings.OPENAI_API_KEY = ""
-    instead._last_popular[1] = instead._nothing(instead.datetime(2026, 1, 1))
-    artefacts._loaded["a"] = object()
+    instead._last_popular[1] = instead._nothing(datetime(2026, 1, 1, tzinfo=UTC))
+    loaded: Any = object()
+    artefacts._loaded["a"] = loaded
     return reranking.gateway()
 
 
