@@ -29,12 +29,12 @@ CONFIRMED, PROOF = "_confirmed", "_proof"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What is known of an action besides what it does."""
+    """An action's label, consequence and confirmation, beside its code."""
 
     name: str
     description: str
     consequence: str = ""
-    """What it leads to: then a page says so and asks for a confirmation with a reason."""
+    """The consequence: where there is one, a page states it and asks for a confirmation with a reason."""
     secret: bool = False
     """It shows or replaces secrets or keys: who does it proves anew who they are."""
     one: bool = False

@@ -13,7 +13,7 @@ from accounts.models import AuditEntry
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyTenantAdmin):
-    """What staff did; nobody adds, changes or deletes an entry here."""
+    """The audit log, read only: nobody adds, changes or deletes an entry here."""
 
     list_display = ["at", "actor", "action", "what", "tenant", "changed", "reason", "outcome", "address", "request_id"]
     list_display_links = ["at"]
@@ -48,7 +48,7 @@ class AuditEntryAdmin(ReadOnlyTenantAdmin):
         return format_html("<pre>{}</pre>", json.dumps(entry.changes, indent=2, ensure_ascii=False))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whoever may read it."""
+        """Allowed for staff with the permission to read the log."""
         return request.user.has_perm("accounts.view_auditentry")
 
 

@@ -25,7 +25,7 @@ class AuditedAdmin(admin.ModelAdmin):
     """Django's own log tells that something was done; the audit log also tells from what to what, and why."""
 
     personal = False
-    """Whether the rows are about end users: then an entry has their number, and none of their values."""
+    """True where the rows are about end users: an entry then has their number and none of their values."""
 
     def record(
         self,

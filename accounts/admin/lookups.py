@@ -1,4 +1,4 @@
-"""What may be asked by an address's query: only what the list shows, filters by, or searches."""
+"""Lookups in a list's query string, restricted to what the list shows, filters by, or searches."""
 
 from typing import Any
 

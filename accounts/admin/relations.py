@@ -1,4 +1,4 @@
-"""What a row of a tenant may refer to: rows of the same tenant, named with it, and nothing else."""
+"""References from a tenant's row: only rows of the same tenant, labelled with its name."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ OTHER_TENANT = "This belongs to another tenant ({other}), not to {own}."
 
 
 def is_tenants(model: Any) -> bool:
-    """Whether the model's rows belong to a tenant."""
+    """True where the model's rows belong to a tenant."""
     return any(field.name == "tenant" for field in model._meta.concrete_fields)  # noqa: SLF001
 
 
@@ -39,7 +39,7 @@ class OfTenantField(forms.ModelChoiceField):
 
 
 def tenant_of(request: HttpRequest, field: str) -> int | None:
-    """Whose row the form is of, where that is known: the row's, the user's, or the one that the address names."""
+    """The tenant of the form's row, where known: the row's, the user's, or the one named in the address."""
     row = getattr(request, "form_of", None)
     known = getattr(row, "tenant_id", None) or getattr(request.user, "tenant_id", None) or request.GET.get(field)
     return int(str(known)) if str(known or "").isdecimal() else None
@@ -62,7 +62,7 @@ class SameTenant(forms.ModelForm):
     """Refuses, beside the field, what belongs to another tenant. Mixed into every form of a tenant's rows."""
 
     def clean(self) -> dict[str, Any]:
-        """What the form's own rules say, then whose each chosen row is."""
+        """Applies the form's own rules, then checks that each chosen row is the tenant's."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
         own = given.get("tenant") or _tenant_of(self.instance)
         if not isinstance(own, Tenant):
