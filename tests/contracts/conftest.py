@@ -65,7 +65,9 @@ def service(web: WebProcess, django_db_blocker: Any) -> Iterator[Service]:
 def worker(service: Service) -> Iterator[CeleryProcess]:
     """A worker that takes in the service's imports."""
     options = ("-c", "1", "-Q", "docent.imports", "--without-gossip", "--without-mingle")
-    process = CeleryProcess("worker", *options, STORAGE_DIR=settings.STORAGE_DIR)
+    # The folder is this test process's own already: the settings of tests must not add its name once more.
+    own = {"STORAGE_DIR": str(settings.STORAGE_DIR), "PYTEST_XDIST_WORKER": ""}
+    process = CeleryProcess("worker", *options, **own)
     yield process
     process.close()
 
