@@ -82,7 +82,7 @@ def failure(
     models and malformed requests. Nothing was used, except that nobody knows after a time-out.
     """
     codes, words = _codes(body), _words(body)
-    said = f": {_told(words, prompt=prompt, key=key)}" if words else ""
+    said = f": {told(words, prompt=prompt, key=key)}" if words else ""
     named = next(iter(codes), "")
     detail = f"HTTP {status}" + (f" {clean_text(named, limit=60)}" if named else "") + said
     wait = retry_after(headers)
@@ -121,7 +121,10 @@ def failure_in_answer(
 
 def told(text: str, *, prompt: Sequence[str] = (), key: str = "") -> str:
     """Return a vendor's or model's words as they may be logged: one line, bounded, nothing of the prompt, no keys."""
-    return _told(text, prompt=prompt, key=key)
+    if key:
+        text = text.replace(key, "[key]")
+    text = _SECRET.sub("[key]", text[: WORDS_LIMIT * 8])
+    return clean_text(_without_prompt(text, prompt), limit=WORDS_LIMIT)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -202,13 +205,6 @@ def _item(each: object) -> str:
     where = ".".join(str(part) for part in place) if isinstance(place, list) else ""
     what = each.get("msg") or each.get("message") or each.get("detail") or ""
     return f"{where}: {what}" if where else str(what)
-
-
-def _told(text: str, *, prompt: Sequence[str], key: str) -> str:
-    if key:
-        text = text.replace(key, "[key]")
-    text = _SECRET.sub("[key]", text[: WORDS_LIMIT * 8])
-    return clean_text(_without_prompt(text, prompt), limit=WORDS_LIMIT)
 
 
 def _without_prompt(text: str, prompt: Sequence[str]) -> str:

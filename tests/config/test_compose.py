@@ -87,37 +87,28 @@ class TestValkey:
 
 class TestPinImages:
     def test_prints_a_line_for_each_variable_of_compose_and_dockerfile(self, tmp_path):
-        docker = tmp_path / "docker"
-        docker.write_text('#!/bin/sh\nprintf "sha256:%064d" 7\n')
-        docker.chmod(0o755)
-
-        run = subprocess.run(
-            [ROOT / "config" / "pin-images.sh"],
-            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        run = _pinned(tmp_path, docker='printf "sha256:%064d" 7')
 
         used = {re.match(r"\$\{([A-Z]+_IMAGE)", service["image"])[1] for service in SERVICES.values()}  # type: ignore[index]
         wanted = (used - {"DOCENT_IMAGE"}) | {"PYTHON_IMAGE"}
+        assert run.returncode == 0
         assert {line.partition("=")[0] for line in run.stdout.splitlines()} == wanted
         assert all(re.search(r"@sha256:0{63}7$", line) for line in run.stdout.splitlines())
 
     def test_stops_where_there_is_no_digest(self, tmp_path):
-        docker = tmp_path / "docker"
-        docker.write_text("#!/bin/sh\necho nonsense\n")
-        docker.chmod(0o755)
-
-        run = subprocess.run(
-            [ROOT / "config" / "pin-images.sh"],
-            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = _pinned(tmp_path, docker="echo nonsense")
 
         assert (run.returncode, run.stdout) == (1, "")
+
+
+def _pinned(folder: Path, *, docker: str) -> subprocess.CompletedProcess[str]:
+    """The script's run with a `docker` that does this."""
+    program = folder / "docker"
+    program.write_text(f"#!/bin/sh\n{docker}\n")
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    script = ROOT / "config" / "pin-images.sh"
+    return subprocess.run([script], env=environment, capture_output=True, text=True, check=False)
 
 
 def _is_closed(network: dict[str, Any]) -> bool:
