@@ -54,7 +54,7 @@ def wait_until(member, pk, holds, seconds=ENDS_SECONDS):
 def events():
     yield b"user_id,item_id,type,occurred_at\n"
     for start in range(0, ROWS, 1000):
-        rows = (f"u{number % 501},i{number % 997},view,{number}\n" for number in range(start, start + 1000))
+        rows = (f"u{number % 501},i{number % 997},view,{964982703 + number}\n" for number in range(start, start + 1000))
         yield "".join(rows).encode()
 
 
