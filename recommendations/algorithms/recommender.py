@@ -121,6 +121,37 @@ class Recommender:
             lists.append(self._list(history, scores, barred, limit))
         return lists
 
+    def rank(
+        self, history: History, items: IntArray, *, exclude: IntArray | None = None, own_too: bool = False
+    ) -> Proposals:
+        """Return these items, each once, with the scores that they have for `recommend`, best first.
+
+        Two that a list of `recommend` holds stand in the same order here, except for those that were given a place
+        because nobody has chosen them. Equal scores rank by index, whatever the order of `items`. `exclude` and
+        `own_too` say what else competes, as for `recommend`; what is given is ranked in any case. The part is empty
+        where nothing is known of an item.
+
+        Raises:
+            ValueError: a history that does not fit the artefact.
+        """
+        known = RankedHistory.of(history, self.item_count)
+        (scores,) = read_scores(self._fitted, self.artefact.reads, [known], self.item_count)
+        barred = np.concatenate([NOTHING if own_too else known.items, NOTHING if exclude is None else exclude])
+        artefact, total, _ = self._blended(known, scores, barred.astype(np.int32), 0)
+        order = np.lexsort((items, -total[items]))
+        ranked = items[order]
+        counts = self._vector("popularity").values[ranked]
+        parts = families(artefact, scores, ranked)
+        return Proposals(
+            items=ranked,
+            scores=total[ranked].astype(np.float32),
+            evidence=evidence(artefact, known, scores, ranked),
+            parts=tuple(
+                "" if part == "popularity" and not count else part
+                for part, count in zip(parts, counts.tolist(), strict=True)
+            ),
+        )
+
     def similar(self, item: int, limit: int = 20, *, exclude: IntArray | None = None) -> Proposals:
         """Return the items that having `item` speaks most for; popularity does not fill this list.
 
@@ -166,14 +197,7 @@ class Recommender:
         )
 
     def _list(self, history: RankedHistory, scores: list[Scores], barred: IntArray, limit: int) -> Proposals:
-        total = self._fill.copy()
-        artefact = self._for_what_is_known(scores)
-        for read, weight in zip(scores, artefact.weights, strict=True):
-            read.add_to(total, weight)
-        top = _top(total, barred, limit if self._ranker is None else max(limit, CANDIDATES))
-        if self._ranker is not None and len(history.items) and artefact is self.artefact:
-            top = self._reordered(self._ranker, top, scores, total, known=len(history.items))
-        top = top[:limit]
+        artefact, total, top = self._blended(history, scores, barred, limit)
         if self._content and len(self.artefact.cold):
             alike = np.zeros(self.item_count)
             for place in self._content:
@@ -186,6 +210,22 @@ class Recommender:
             evidence=spoken,
             parts=families(artefact, scores, top),
         )
+
+    def _blended(
+        self, history: RankedHistory, scores: list[Scores], barred: IntArray, limit: int
+    ) -> tuple[Artefact, NDArray[np.float64], IntArray]:
+        """Return how the artefact was read, every item's score, and the `limit` best items without the barred ones.
+
+        Where there is a second stage its order is in both: the best candidates trade their scores.
+        """
+        total = self._fill.copy()
+        artefact = self._for_what_is_known(scores)
+        for read, weight in zip(scores, artefact.weights, strict=True):
+            read.add_to(total, weight)
+        top = _top(total, barred, limit if self._ranker is None else max(limit, CANDIDATES))
+        if self._ranker is not None and len(history.items) and artefact is self.artefact:
+            top = self._reordered(self._ranker, top, scores, total, known=len(history.items))
+        return artefact, total, top[:limit]
 
     def _for_what_is_known(self, scores: list[Scores]) -> Artefact:
         """Return the artefact, or one in which content speaks for the parts that learn from choices, where all of these
