@@ -1,0 +1,1 @@
+"""Baselines of the benchmark: tuned, independent of the engine."""

@@ -1,0 +1,92 @@
+"""What Docent would serve on a set: trained as a build trains, in a process of its own, so that its memory is known."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recommendations.algorithms.evaluation.judges import Judges
+from recommendations.algorithms.evaluation.protocols import split
+from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.training import train
+from tests.benchmarks.baselines.table import Floats, Log
+from tests.benchmarks.baselines.tuning import people_of_test
+from tests.benchmarks.cases import CASES
+
+# What a tenant's setting says, as the options of a training name it.
+FOLDS: dict[str, Any] = {"auto": "auto", "last": "last10", "time": "global80", "random": "rand10"}
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """Attributes:
+    ndcg, recall: (people,) NDCG@10 and Recall@20 of the people whom the baselines are judged on, in their order.
+    chosen: what the training says of its choices.
+    seconds: the training's.
+    peak_mb: the process's, beyond what it was before the training.
+    """
+
+    ndcg: Floats
+    recall: Floats
+    chosen: dict[str, Any]
+    seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One training: the case by name, the seed, and what differs from the defaults."""
+
+    case: str
+    seed: int
+    people: int
+    validation: str = "auto"
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+def pool(jobs: int) -> ProcessPoolExecutor:
+    """Processes that serve one training each."""
+    fresh = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(max_workers=jobs, mp_context=fresh, max_tasks_per_child=1)
+
+
+def start(executor: ProcessPoolExecutor, ask: Ask) -> Future[Served]:
+    """Begin a training."""
+    return executor.submit(serve, ask)
+
+
+def serve(ask: Ask) -> Served:
+    """Train on the train part, and make the lists of the people of test."""
+    case = CASES[ask.case]
+    rows = case.make(ask.seed)
+    parts = split(rows, protocol=case.protocol, seed=ask.seed)
+    data = Judges.interactions_of(rows, parts.train)
+    judges = _of(Judges.of(rows, parts.test, data, most=None, seed=0), data.user_ids, rows, ask)
+    before = _peak_mb()
+    begun = time.monotonic()
+    artefact = train(data, replace(TrainingOptions(fold=FOLDS[ask.validation]), **dict(ask.options)))
+    seconds = time.monotonic() - begun
+    peak = _peak_mb() - before
+    values = judges.measure(artefact).values
+    return Served(values["ndcg@10"], values["recall@20"], artefact.chosen, seconds, peak)
+
+
+def _of(judges: Judges, user_ids: tuple[str, ...], rows: Log, ask: Ask) -> Judges:
+    """Return the judges in the order of the baselines' people."""
+    parts = split(rows, protocol=CASES[ask.case].protocol, seed=ask.seed)
+    place = {user_ids[person]: index for index, person in enumerate(judges.people) if person >= 0}
+    chosen = [place[name] for name in people_of_test(rows, parts, seed=ask.seed, people=ask.people)]
+    return replace(
+        judges,
+        people=tuple(judges.people[index] for index in chosen),
+        relevant=tuple(judges.relevant[index] for index in chosen),
+        histories=tuple(judges.histories[index] for index in chosen),
+    )
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
