@@ -1,7 +1,7 @@
 """What the benchmark compares on: a set of data, and the protocol that divides it into train and test.
 
-MovieLens latest-small is real; the other sets are generated, each with a structure that some algorithms find and others
-cannot (sets.py, worlds.py). `CORE` is what the engine is developed on, `OTHERS` shapes that it is not.
+MovieLens latest-small is real; the other sets are generated, and sets.py and worlds.py say what each is for. `CORE` is
+the short form; `OTHERS` are further domains and shapes, which hold what was developed on the first to account.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recommendations.algorithms.evaluation.protocols import Rows
 from tests.benchmarks.baselines.table import Log
 from tests.benchmarks.quality import EVENTS, read_events
-from tests.benchmarks.sets import SETS, UNSEEN, Generated
+from tests.benchmarks.sets import SETS, UNSEEN
+from tests.benchmarks.worlds import WORLDS, maker
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,15 @@ def _movielens(*, timed: bool) -> Callable[[int], Log]:
     return make
 
 
-def _generated(make: Callable[[int], Generated]) -> Callable[[int], Log]:
+def _seeded(name: str) -> Callable[[int], Log]:
     """Seed 0 is the set as it was first made."""
+    make, first = (SETS | UNSEEN)[name], FIRST_SEEDS[name]
 
     def log(seed: int) -> Log:
-        made = make(seed)
-        return made.rows if isinstance(made.rows, Log) else _log(made.rows)
+        rows = make(first + 1_000 * seed).rows
+        return Log(rows.users, rows.items, rows.times)
 
     return log
-
-
-def _log(rows: Rows) -> Log:
-    return Log(rows.users, rows.items, rows.times)
-
-
-def _seeded(name: str) -> Callable[[int], Log]:
-    make, first = (SETS | UNSEEN)[name], FIRST_SEEDS[name]
-    return _generated(lambda seed: make(first + 1_000 * seed))
 
 
 FIRST_SEEDS = {
@@ -74,15 +66,10 @@ MOVIELENS = (
     Case("ml_global80", _movielens(timed=True), "global80"),
     Case("ml_rand10_untimed", _movielens(timed=False), "rand10"),
 )
-CORE = (
-    *MOVIELENS,
-    *(
-        Case(name, _seeded(name), _PROTOCOLS.get(name, "last10"))
-        for name in ("order", "no_times", "cold_items", "fashion", "sparse")
-    ),
-)
-LONG = (Case("million", _seeded("million"), "last10"),)
-OTHERS = tuple(
-    Case(name, _seeded(name), _PROTOCOLS.get(name, "last10")) for name in ("order_2", "no_times_2", "groceries", "city")
-)
+_OLDER = tuple(Case(name, _seeded(name), _PROTOCOLS.get(name, "last10")) for name in FIRST_SEEDS)
+_WORLDS = tuple(Case(name, maker(name), protocol) for name, (_, protocol, _) in WORLDS.items())
+_IN_CORE = ("drift", "bursts", "absences", "plays", "small_wide", "untimed", "fashion")
+CORE = (*MOVIELENS, *(case for case in (*_WORLDS, *_OLDER) if case.name in _IN_CORE))
+LONG = tuple(case for case in _OLDER if case.name == "million")
+OTHERS = tuple(case for case in (*_WORLDS, *_OLDER) if case.name not in (*_IN_CORE, "million"))
 CASES = {case.name: case for case in (*CORE, *OTHERS, *LONG)}
