@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-Fold = Literal["auto", "last10", "rand10", "global80"]
+Validation = Literal["auto", "time", "last", "random"]
+VALIDATIONS: tuple[Validation, ...] = get_args(Validation)
 RANKERS = ("none", "lightgbm")
 
 
@@ -27,8 +28,8 @@ class TrainingOptions:
 
     Attributes:
         seed: draws the validation fold; the same interactions and options always give the same artefact.
-        fold: how the validation fold is cut out of the interactions, see evaluation.protocols. "auto" takes each
-            person's last 10 % where there are times and a random 10 % where there are none.
+        validation: how the validation fold is cut out of the interactions: at a moment for everybody ("time"), each
+            person's last rows ("last"), or random rows ("random"). "auto" decides from the data.
         threads: upper limit for BLAS and for sparse products.
         neighbours: entries kept per row of an item x item matrix.
         max_entries: bound on the entries of one item x item matrix; on a large catalogue it lowers `neighbours`.
@@ -50,7 +51,7 @@ class TrainingOptions:
     """
 
     seed: int = 0
-    fold: Fold = "auto"
+    validation: Validation = "auto"
     threads: int = 2
     neighbours: int = 200
     max_entries: int = 20_000_000
@@ -69,6 +70,8 @@ class TrainingOptions:
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if self.validation not in VALIDATIONS:
+            raise ValueError(f"validation is {self.validation!r}: choose one of {', '.join(VALIDATIONS)}")
         if self.ranker not in RANKERS:
             raise ValueError(f"ranker is {self.ranker!r}: choose one of {', '.join(RANKERS)}")
         if min(self.validation_people, self.seconds, self.l1) < 0 or not 0 <= self.smallest_weight < 1:

@@ -19,7 +19,7 @@ from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix, I
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.second_stage import FEWEST_PEOPLE, SecondStage, learn
 from recommendations.algorithms.timing import Budget
-from recommendations.algorithms.validation import Choice, choose, make_fold
+from recommendations.algorithms.validation import Choice, Fold, choose, make_fold
 
 __all__ = ["NothingToLearn", "Progress", "TrainingOptions", "train"]
 
@@ -110,7 +110,7 @@ def train(
         fitted=fitted,
         reads=tuple(blend),
         weights=np.array(list(blend.values())),
-        chosen=_describe(fold.protocol, reads, choice, blend, similar)
+        chosen=_describe(fold, reads, choice, blend, similar)
         | {"skipped": budget.skipped, "not_refitted": budget.not_refitted}
         | ({"parameters": dict(options.parameters)} if options.parameters else {})
         | ({"second_stage": stage.said} if stage.said else {}),
@@ -147,7 +147,7 @@ def _second_stage(
         return SecondStage.none()
     if choice.people < FEWEST_PEOPLE or not choice.weights.any():
         return SecondStage.none(f"{choice.people} people judge, and it takes {FEWEST_PEOPLE}")
-    if choice.basis.protocol == "global80":
+    if choice.basis.protocol == "time":
         # What is to come is another crowd's choice than the one that the fold would teach.
         return SecondStage.none("one moment divides everybody's past and future")
     if not budget.may_try(options.ranker, always=False):
@@ -230,11 +230,9 @@ def _blend(reads: list[Read], choice: Choice) -> dict[Read, float]:
     return blend or dict(UNDECIDED)
 
 
-def _describe(
-    protocol: str, reads: list[Read], choice: Choice, blend: dict[Read, float], similar: str
-) -> dict[str, Any]:
+def _describe(fold: Fold, reads: list[Read], choice: Choice, blend: dict[Read, float], similar: str) -> dict[str, Any]:
     return {
-        "fold": protocol,
+        "validation": {"fold": fold.protocol, "why": fold.why, "cuts": fold.cuts, "people": choice.people},
         "validation_people": choice.people,
         "decided": bool(choice.weights.any()),
         "weights": {read.label: round(weight, 6) for read, weight in blend.items()},

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.blend import Array, Choices, fit_weights
 from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.evaluation.protocols import Rows, split
+from recommendations.algorithms.evaluation.protocols import Protocol, Rows, split
 from recommendations.algorithms.gate import Judgement, digest
 from recommendations.algorithms.history import RankedHistory, histories_of
-from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.options import TrainingOptions, Validation
 from recommendations.algorithms.protocol import Fitted
 from recommendations.algorithms.scoring import Read, read_scores
 
@@ -24,15 +23,22 @@ CANDIDATES_PER_READ = 60
 FEWEST_PEOPLE = 20
 # Standard errors by which a single read must lead to be served alone.
 CLEARLY = 2.0
+# The split that cuts each kind of fold.
+_SPLITS: Mapping[Validation, Protocol] = {"time": "global80", "last": "last10", "random": "rand10"}
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """A division of interactions: `past` trains, `future` judges. Ids and codes are those of the whole."""
+    """A division of interactions: `past` trains, `future` judges. Ids and codes are those of the whole.
 
-    protocol: str
+    `protocol` is the kind of the fold, time, last or random; `why` says in a sentence for staff what decided for it.
+    """
+
+    protocol: Validation
     past: Interactions
     future: Interactions
+    why: str
+    cuts: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +96,23 @@ def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
 
     A global cut in time that leaves too few people to judge gives way to each person's own last rows.
     """
-    fallback: Literal["last10", "rand10"] = "rand10" if interactions.times is None else "last10"
-    wanted = fallback if options.fold == "auto" or interactions.times is None else options.fold
+    wanted, why = _wanted(interactions, options)
     rows = Rows(users=interactions.users, items=interactions.items, times=interactions.times)
-    parts = split(rows, protocol=wanted, seed=options.seed)
-    fold = Fold(wanted, interactions.select(parts.train), interactions.select(parts.test))
-    if wanted == "global80" and len(_judges(fold, options)) < FEWEST_PEOPLE:
-        return make_fold(interactions, replace(options, fold=fallback))
+    parts = split(rows, protocol=_SPLITS[wanted], seed=options.seed)
+    fold = Fold(wanted, interactions.select(parts.train), interactions.select(parts.test), why)
+    if wanted == "time" and (judges := len(_judges(fold, options))) < FEWEST_PEOPLE:
+        why = f"A cut in time leaves {judges} people who could judge, and it takes {FEWEST_PEOPLE}."
+        return replace(make_fold(interactions, replace(options, validation="last")), why=why)
     return fold
+
+
+def _wanted(interactions: Interactions, options: TrainingOptions) -> tuple[Validation, str]:
+    """Return the kind of fold that the options and the data ask for, and what decided."""
+    if interactions.times is None:
+        return "random", "The interactions have no times."
+    if options.validation == "auto":
+        return "last", "The interactions have times."
+    return options.validation, "It was asked for."
 
 
 def choose(fold: Fold, fitted: dict[str, Fitted], reads: Sequence[Read], options: TrainingOptions) -> Choice:

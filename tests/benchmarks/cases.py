@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recommendations.algorithms.options import Validation
 from tests.benchmarks.baselines.table import Log
 from tests.benchmarks.quality import EVENTS, read_events
 from tests.benchmarks.sets import SETS, UNSEEN
@@ -25,7 +26,7 @@ class Case:
     name: str
     make: Callable[[int], Log]
     protocol: str
-    validation: str = "auto"
+    validation: Validation = "auto"
 
 
 def _movielens(*, timed: bool) -> Callable[[int], Log]:

@@ -11,14 +11,11 @@ from typing import Any
 
 from recommendations.algorithms.evaluation.judges import Judges
 from recommendations.algorithms.evaluation.protocols import split
-from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.options import TrainingOptions, Validation
 from recommendations.algorithms.training import train
 from tests.benchmarks.baselines.table import Floats, Log
 from tests.benchmarks.baselines.tuning import people_of_test
 from tests.benchmarks.cases import CASES
-
-# What a tenant's setting says, as the options of a training name it.
-FOLDS: dict[str, Any] = {"auto": "auto", "last": "last10", "time": "global80", "random": "rand10"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,7 @@ class Ask:
     case: str
     seed: int
     people: int
-    validation: str = "auto"
+    validation: Validation = "auto"
     options: tuple[tuple[str, Any], ...] = ()
 
 
@@ -68,7 +65,7 @@ def serve(ask: Ask) -> Served:
     judges = _of(Judges.of(rows, parts.test, data, most=None, seed=0), data.user_ids, rows, ask)
     before = _peak_mb()
     begun = time.monotonic()
-    artefact = train(data, replace(TrainingOptions(fold=FOLDS[ask.validation]), **dict(ask.options)))
+    artefact = train(data, replace(TrainingOptions(validation=ask.validation), **dict(ask.options)))
     seconds = time.monotonic() - begun
     peak = _peak_mb() - before
     values = judges.measure(artefact).values

@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 
 from recommendations.algorithms.evaluation.bootstrap import Interval, interval
-from recommendations.algorithms.options import RANKERS
+from recommendations.algorithms.options import RANKERS, VALIDATIONS
 from tests.benchmarks.baselines.tuning import Tuned
 from tests.benchmarks.cached import baselines_of
 from tests.benchmarks.cases import CASES, CORE, LONG, OTHERS, Case
-from tests.benchmarks.product import FOLDS, Ask, Served, pool, start
+from tests.benchmarks.product import Ask, Served, pool, start
 
 COLUMNS = ("set", "best baseline", "its ndcg@10", "**served**", "difference, 95 %", "", "fold", "recall@20", "people")
 COLUMNS += ("train s", "peak MB")
@@ -101,7 +101,7 @@ def _arguments() -> argparse.Namespace:
     which.add_argument("--long", action="store_true", help="all of them, a million rows too, more people to judge")
     parser.add_argument("--seeds", type=int, default=1, help="run the seeds 0 .. SEEDS - 1")
     parser.add_argument("--cached", action="store_true", help="read tuned baselines where an earlier run wrote them")
-    parser.add_argument("--validation", choices=tuple(FOLDS), help="instead of what each set says (auto, mostly)")
+    parser.add_argument("--validation", choices=VALIDATIONS, help="instead of what each set says (auto, mostly)")
     parser.add_argument("--ranker", choices=RANKERS, help="instead of the default")
     parser.add_argument("--threads", type=int, default=2, help="of each training")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
@@ -130,7 +130,7 @@ def _print(found: Outcome, *, every: bool) -> None:
         f"**{found.ours:.4f}**",
         f"{lead.mean:+.4f} [{lead.low:+.4f}, {lead.high:+.4f}]",
         f"{found.ours / max(theirs, 1e-9) - 1:+.1%}",
-        str(found.served[0].chosen.get("fold", "")),
+        str(found.served[0].chosen["validation"]["fold"]),
         f"{np.mean([each.recall.mean() for each in found.served]):.4f}",
         f"{len(found.served[0].ndcg):,}",
         f"{np.mean([each.seconds for each in found.served]):.0f}",

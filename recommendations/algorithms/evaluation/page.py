@@ -37,7 +37,9 @@ def page(document: Mapping[str, Any]) -> str:
         f"What is served reaches an NDCG@10 of <b>{served['ndcg@10']:.4f}</b>, 95 % interval {low:.4f} to "
         f"{high:.4f} (bootstrap over people)."
     )
-    judged = f"Chosen by {chosen['fold']} inside the train part, with {chosen['validation_people']:,} people."
+    judged = (
+        f"Chosen by {chosen['validation']['fold']} inside the train part, with {chosen['validation_people']:,} people."
+    )
     parts = [
         f"<h1>Evaluation: {escape(document['protocol'])}, seed {document['seed']}</h1>",
         f"<p>{escape(document['meaning'])}</p><p class=note>{escape(facts)}</p>",

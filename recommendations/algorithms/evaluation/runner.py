@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,13 +16,14 @@ from recommendations.algorithms.evaluation.bootstrap import CONFIDENCE, paired
 from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
 from recommendations.algorithms.evaluation.protocols import Rows, split
 from recommendations.algorithms.hyperparameters import algorithms
-from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.options import TrainingOptions, Validation
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.training import content_reads, reads_of, train
 
 # What the lists would be without the second stage that reorders them.
 BLEND = "blend"
+_VALIDATIONS: Mapping[str, Validation] = {"global80": "time", "last10": "last", "rand10": "random"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def evaluate(
         InvalidSplit: an unknown protocol, or times are needed and missing.
         NothingToLearn: the train part is empty.
     """
-    options = replace(options or TrainingOptions(), fold=protocol)  # type: ignore[arg-type]
+    options = replace(options or TrainingOptions(), validation=_VALIDATIONS.get(protocol, "auto"))
     parts = split(rows, protocol=protocol, seed=seed)
     interactions = Judges.interactions_of(rows, parts.train)
     artefact = train(interactions, options, progress, catalogue=catalogue)

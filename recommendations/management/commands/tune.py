@@ -14,14 +14,12 @@ from recommendations.algorithms.dataset import InvalidInteractions
 from recommendations.algorithms.evaluation.judges import Judges
 from recommendations.algorithms.evaluation.protocols import InvalidSplit
 from recommendations.algorithms.hyperparameters import UnknownParameter
-from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.options import VALIDATIONS, TrainingOptions
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.algorithms.tuning import TooFewPeople, Tuned, tune
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
 from recommendations.precompute import tuned
-
-FOLDS = ("auto", "last10", "rand10", "global80")
 
 
 class Command(BaseCommand):
@@ -39,11 +37,11 @@ class Command(BaseCommand):
         source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as import_data takes it")
         parser.add_argument("--items", type=Path, metavar="FILE", help="With --events: the catalogue, for its texts")
         parser.add_argument(
-            "--protocol", choices=FOLDS, default="auto", help="How folds are cut; auto: as trainings do"
+            "--validation", choices=VALIDATIONS, default="auto", help="How folds are cut; auto: as trainings do"
         )
         parser.add_argument("--seconds", type=float, default=600.0, help="About how long it may take")
         parser.add_argument("--people", type=int, default=2_000, metavar="N", help="Let so many people judge at most")
-        parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws rand10's rows")
+        parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws random rows")
         parser.add_argument(
             "--save", action="store_true", help="Use it from the tenant's next training on, if it is not worse"
         )
@@ -65,7 +63,9 @@ class Command(BaseCommand):
             present = {} if tenant_id is None else tuned.of_tenant(tenant_id=tenant_id)
             found = tune(
                 Judges.interactions_of(data.rows, np.ones(len(data.rows.users), dtype=bool)),
-                TrainingOptions(fold=options["protocol"], seed=options["seed"], validation_people=options["people"]),
+                TrainingOptions(
+                    validation=options["validation"], seed=options["seed"], validation_people=options["people"]
+                ),
                 present,
                 catalogue=data.catalogue,
                 seconds=options["seconds"],

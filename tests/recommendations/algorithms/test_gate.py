@@ -15,7 +15,7 @@ from tests.recommendations.algorithms.generated import interactions, tastes, wal
 OPTIONS = TrainingOptions(threads=1)
 
 
-def judgement(values, *, first=0, protocol="last10"):
+def judgement(values, *, first=0, protocol="last"):
     names = [f"u{number}" for number in range(first, first + len(values))]
     return Judgement.of(names, np.array(values, dtype=np.float64), protocol)
 
@@ -57,7 +57,7 @@ class TestJudge:
         ("now", "said"),
         [
             (judgement([0.0] * (FEWEST_PEOPLE - 1)), "only 19 people"),
-            (judgement([0.0] * 50, protocol="rand10"), "judged by rand10"),
+            (judgement([0.0] * 50, protocol="random"), "judged by random"),
             (Judgement.none(), "judged by nobody"),
         ],
     )
@@ -94,7 +94,7 @@ class TestTraining:
 
         assert np.array_equal(loaded.people, artefact.judgement.people)
         assert loaded.ndcg.mean() == pytest.approx(artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5)
-        assert loaded.protocol == "last10"
+        assert loaded.protocol == "last"
 
     def test_the_same_people_judge_again_when_there_are_too_many(self):
         options = TrainingOptions(threads=1, validation_people=50)

@@ -99,7 +99,7 @@ class TestTraining:
     def test_one_moment_for_all_leaves_it_out(self):
         data = interactions(fashions(people=700))
 
-        artefact = train(data, replace(OPTIONS, fold="global80"))
+        artefact = train(data, replace(OPTIONS, validation="time"))
 
         assert artefact.ranker == ""
         assert "one moment" in artefact.chosen["second_stage"]["why"]

@@ -39,7 +39,7 @@ class TestTrain:
 
         artefact = train(timeless, OPTIONS)
 
-        assert artefact.chosen["fold"] == "rand10"
+        assert artefact.chosen["validation"]["fold"] == "random"
         assert all(read.half_life in (None, np.inf) for read in artefact.reads)
         assert not any("recent" in name or "next" in name for name in artefact.fitted)
 
@@ -80,13 +80,15 @@ class TestTrain:
 
     def test_a_global_fold_without_judges_gives_way(self):
         """Everybody's rows lie on one day, so nobody has rows on both sides of a cut in time."""
-        artefact = train(interactions(walks()), TrainingOptions(threads=1, fold="global80"))
+        artefact = train(interactions(walks()), TrainingOptions(threads=1, validation="time"))
 
-        assert artefact.chosen["fold"] == "last10"
+        assert artefact.chosen["validation"]["fold"] == "last"
 
 
 class TestTrainingOptions:
-    @pytest.mark.parametrize("wrong", [{"threads": 0}, {"neighbours": 0}, {"l1": -1.0}, {"smallest_weight": 1.0}])
+    @pytest.mark.parametrize(
+        "wrong", [{"threads": 0}, {"validation": "global80"}, {"neighbours": 0}, {"l1": -1.0}, {"smallest_weight": 1.0}]
+    )
     def test_refuses_nonsense(self, wrong):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             TrainingOptions(**wrong)

@@ -39,7 +39,7 @@ def tuned_to(parameters, low, high):
     interval = Interval((low + high) / 2, low, high)
     same = Interval(0.1, 0.05, 0.15)
     return tuning.Tuned(
-        protocol="last10",
+        protocol="last",
         people=40,
         present={},
         found=parameters,
@@ -68,7 +68,7 @@ class TestTune:
     def test_a_file_gives_what_was_tried_and_a_verdict(self, events_file):
         found = json.loads(run(events=events_file, seconds=5, json=True))
 
-        assert found["protocol"] == "last10"
+        assert found["protocol"] == "last"
         assert found["people"] == 40
         assert found["trials"]
         assert {"parameter", "value", "gain", "error", "kept"} <= found["trials"][0].keys()
