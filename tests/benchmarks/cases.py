@@ -2,12 +2,20 @@
 
 MovieLens latest-small is real; the other sets are generated, and sets.py and worlds.py say what each is for. `CORE` is
 the short form; `OTHERS` are further domains and shapes, which hold what was developed on the first to account.
+Files of your own join them: each `NAME.csv` (user_id, item_id, occurred_at where known) in the folder that
+BENCHMARK_DATA names is NAME_last10, NAME_global80 and NAME_rand10_untimed, or the last alone.
 """
 
 from __future__ import annotations
 
+import csv
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from recommendations.algorithms.options import Validation
 from tests.benchmarks.baselines.table import Log
@@ -48,6 +56,27 @@ def _seeded(name: str) -> Callable[[int], Log]:
     return log
 
 
+def _own() -> tuple[Case, ...]:
+    """Return the cases of one's own files."""
+    folder = os.environ.get("BENCHMARK_DATA")
+    cases = []
+    for path in sorted(Path(folder).glob("*.csv")) if folder else ():
+        with path.open(newline="") as file:
+            timed = "occurred_at" in next(csv.reader(file))
+        for protocol in ("last10", "global80") if timed else ():
+            validation = "last" if protocol == "last10" else "auto"
+            cases.append(Case(f"{path.stem}_{protocol}", partial(_of_file, path, timed=True), protocol, validation))
+        cases.append(Case(f"{path.stem}_rand10_untimed", partial(_of_file, path, timed=False), "rand10"))
+    return tuple(cases)
+
+
+def _of_file(path: Path, _seed: int, *, timed: bool) -> Log:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    moments = np.array([float(row["occurred_at"]) for row in rows]) if timed else None
+    return Log(np.array([row["user_id"] for row in rows]), np.array([row["item_id"] for row in rows]), moments)
+
+
 FIRST_SEEDS = {
     "order": 11,
     "no_times": 12,
@@ -73,4 +102,5 @@ _IN_CORE = ("drift", "bursts", "absences", "plays", "small_wide", "untimed", "fa
 CORE = (*MOVIELENS, *(case for case in (*_WORLDS, *_OLDER) if case.name in _IN_CORE))
 LONG = tuple(case for case in _OLDER if case.name == "million")
 OTHERS = tuple(case for case in (*_WORLDS, *_OLDER) if case.name not in (*_IN_CORE, "million"))
-CASES = {case.name: case for case in (*CORE, *OTHERS, *LONG)}
+OWN = _own()
+CASES = {case.name: case for case in (*CORE, *OTHERS, *LONG, *OWN)}

@@ -14,6 +14,7 @@ import argparse
 import csv
 import gzip
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from recommendations.algorithms.evaluation.bootstrap import Interval, interval, 
 from recommendations.algorithms.evaluation.metrics import METRICS
 from recommendations.algorithms.evaluation.protocols import PROTOCOLS, Rows
 from recommendations.algorithms.evaluation.runner import Report, evaluate
-from recommendations.algorithms.options import RANKERS, TrainingOptions
+from recommendations.algorithms.options import RANKERS, VALIDATIONS, TrainingOptions, Validation
 
 EVENTS = Path(__file__).parents[1] / "data" / "movielens" / "events.csv.gz"
 COLUMNS = (*METRICS, "coverage@10")
@@ -44,21 +45,25 @@ def main() -> None:
     parser.add_argument("--events", type=Path, default=EVENTS)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="last10")
     parser.add_argument("--seeds", type=int, default=5, help="run the seeds 0 .. SEEDS - 1")
-    parser.add_argument("--ranker", choices=RANKERS, default="none")
+    parser.add_argument("--validation", choices=VALIDATIONS, default="last", help="what the tenant's setting says")
+    parser.add_argument("--ranker", choices=RANKERS, help="instead of the default")
     parser.add_argument("--pruning", action="store_true", help="compare numbers of neighbours instead")
     arguments = parser.parse_args()
     rows = read_events(arguments.events)
     if arguments.pruning:
-        _pruning(rows, arguments.protocol, arguments.seeds)
+        _pruning(rows, arguments.protocol, arguments.seeds, arguments.validation)
     else:
-        _quality(rows, arguments.protocol, arguments.seeds, arguments.ranker)
+        options = TrainingOptions(validation=arguments.validation)
+        if arguments.ranker:
+            options = replace(options, ranker=arguments.ranker)
+        _quality(rows, arguments.protocol, arguments.seeds, options)
 
 
-def _quality(rows: Rows, protocol: str, seeds: int, ranker: str) -> None:
+def _quality(rows: Rows, protocol: str, seeds: int, options: TrainingOptions) -> None:
     reports = []
     for seed in range(seeds):
         started = time.monotonic()
-        reports.append(evaluate(rows, protocol, seed, TrainingOptions(ranker=ranker)))
+        reports.append(evaluate(rows, protocol, seed, options))
         said = "; ".join(
             f"{name} ndcg@10 {each['ndcg@10']:.4f} ± {each['ndcg@10_se']:.4f}"
             for name, each in [*reports[-1].stages.items(), ("served", reports[-1].served)]
@@ -97,10 +102,10 @@ def _row(title: str, reports: list[Report], name: str) -> str:
     return f"| {title} | {cells} | {spread.low:.4f} to {spread.high:.4f} |"
 
 
-def _pruning(rows: Rows, protocol: str, seeds: int) -> None:
+def _pruning(rows: Rows, protocol: str, seeds: int, validation: Validation) -> None:
     print("ndcg@10\n\n| neighbours | served | ease alone | item_item alone |\n|---|---|---|---|")
     for neighbours in (UNPRUNED, 500, 200, 100):
-        options = TrainingOptions(neighbours=neighbours, max_entries=UNPRUNED**2)
+        options = TrainingOptions(validation=validation, neighbours=neighbours, max_entries=UNPRUNED**2)
         reports = [evaluate(rows, protocol, seed, options) for seed in range(seeds)]
         cells = [_mean(reports, None), _mean(reports, "ease"), _mean(reports, "item_item")]
         print(f"| {neighbours} | " + " | ".join(f"{cell:.4f}" for cell in cells) + " |", flush=True)

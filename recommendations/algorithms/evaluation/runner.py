@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,14 +16,13 @@ from recommendations.algorithms.evaluation.bootstrap import CONFIDENCE, paired
 from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
 from recommendations.algorithms.evaluation.protocols import Rows, split
 from recommendations.algorithms.hyperparameters import algorithms
-from recommendations.algorithms.options import TrainingOptions, Validation
+from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.training import content_reads, reads_of, train
 
 # What the lists would be without the second stage that reorders them.
 BLEND = "blend"
-_VALIDATIONS: Mapping[str, Validation] = {"global80": "time", "last10": "last", "rand10": "random"}
 
 
 @dataclass(frozen=True)
@@ -72,16 +71,16 @@ def evaluate(
 ) -> Report:
     """Split the rows, train on the one part and measure on the other.
 
-    The validation fold inside train follows the same protocol. With a `catalogue` its items take part by their texts,
-    those without interactions too. `with_models=False` measures only what is served, a
-    collection of names those algorithms beside it. `most_people` bounds how many people judge; they are drawn by the
-    seed.
+    The training is a build's: it is not told the protocol, and cuts its validation fold as the options say. With a
+    `catalogue` its items take part by their texts, those without interactions too. `with_models=False` measures only
+    what is served, a collection of names those algorithms beside it. `most_people` bounds how many people judge; they
+    are drawn by the seed.
 
     Raises:
         InvalidSplit: an unknown protocol, or times are needed and missing.
         NothingToLearn: the train part is empty.
     """
-    options = replace(options or TrainingOptions(), validation=_VALIDATIONS.get(protocol, "auto"))
+    options = options or TrainingOptions()
     parts = split(rows, protocol=protocol, seed=seed)
     interactions = Judges.interactions_of(rows, parts.train)
     artefact = train(interactions, options, progress, catalogue=catalogue)

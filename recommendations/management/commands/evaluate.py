@@ -17,7 +17,7 @@ from recommendations.algorithms.evaluation.page import page
 from recommendations.algorithms.evaluation.protocols import PROTOCOLS, InvalidSplit
 from recommendations.algorithms.evaluation.runner import Report, evaluate
 from recommendations.algorithms.hyperparameters import UnknownParameter, with_parameters
-from recommendations.algorithms.options import RANKERS, TrainingOptions
+from recommendations.algorithms.options import RANKERS, VALIDATIONS, TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.imports.files import UnreadableFile
@@ -49,6 +49,12 @@ class Command(BaseCommand):
             help="With --events: events of this type are no choices, like dislike and impression; may be repeated",
         )
         parser.add_argument("--protocol", choices=PROTOCOLS, default="last10")
+        parser.add_argument(
+            "--validation",
+            choices=VALIDATIONS,
+            default="auto",
+            help="What weights are chosen on inside the train part; auto, as a build decides",
+        )
         parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws rand10's rows")
         parser.add_argument(
             "--model",
@@ -85,7 +91,9 @@ class Command(BaseCommand):
                 data.rows,
                 options["protocol"],
                 options["seed"],
-                with_parameters(TrainingOptions(ranker=ranker), self._parameters(options)),
+                with_parameters(
+                    TrainingOptions(validation=options["validation"], ranker=ranker), self._parameters(options)
+                ),
                 catalogue=data.catalogue,
                 with_models=True if options["model"] is None else options["model"],
                 most_people=options["people"],
@@ -129,6 +137,8 @@ class Command(BaseCommand):
     def _table(self, report: Report, data: EvaluationData) -> None:
         write = self.stdout.write
         write(f"Protocol {report.protocol}, seed {report.seed}. {data.meaning}")
+        fold = report.chosen["validation"]
+        write(f"As in a build, weights were chosen on the fold `{fold['fold']}` inside the train part. {fold['why']}")
         write(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in report.data.items()))
         write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()) + "\n")
         width = max(len(name) for name in (*report.models, "served: second stage"))
