@@ -36,7 +36,7 @@ IALS = Family(
     "iALS",
     _als,
     (
-        {"values": ("none",), "factors": (32,), "l2": (1.0, 10.0, 40.0), "alpha": (1.0, 4.0, 16.0, 64.0)},
+        {"values": ("none",), "factors": (32,), "l2": (1.0, 10.0, 40.0), "alpha": (1.0, 6.0, 40.0)},
         {"values": ("none", "log"), "factors": (16, 64, 128)},
     ),
 )
