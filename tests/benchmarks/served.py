@@ -152,7 +152,7 @@ def _run(division: Division, *, compare: bool) -> bool:
         reported = evaluated(division, Path(folder))
         apart = found["ndcg@10"] - reported["ndcg@10"]
         print(f"    evaluate {reported['ndcg@10']:.4f} (fold {reported['fold']}), {apart:+.4f}", flush=True)
-        return abs(apart) <= TOLERANCE
+        return bool(abs(apart) <= TOLERANCE)
 
 
 def _tenant(slug: str) -> str:

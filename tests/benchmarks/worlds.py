@@ -197,7 +197,7 @@ def _moments(world: World, draw: np.random.Generator, counts: Ints) -> tuple[Flo
     shape = (len(counts), int(counts.max()))
     begins = draw.random(shape) < 1.0 / world.session
     begins[:, 0] = True
-    sessions = np.cumsum(begins, axis=1)
+    sessions = np.cumsum(begins.astype(np.int64), axis=1)
     gaps = np.where(begins, draw.lognormal(0.0, world.gap, shape), draw.exponential(0.002, shape))
     gaps[:, 0] = draw.exponential(0.5, len(counts))
     inside = np.arange(shape[1])[None, :] < counts[:, None]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -29,7 +31,11 @@ def _als(table: Table, grid: Grid) -> Iterator[tuple[Parameters, Model]]:
             )
             model.fit(matrix, show_progress=False)
         people, items = np.array(model.user_factors), np.array(model.item_factors)
-        yield point, lambda chosen, people=people, items=items: people[chosen] @ items.T
+        yield point, _model(people, items)
+
+
+def _model(people: NDArray[Any], items: NDArray[Any]) -> Model:
+    return lambda chosen: np.asarray(people[chosen] @ items.T)
 
 
 IALS = Family(

@@ -77,7 +77,7 @@ def _by_people(matrix: Matrix) -> Any:
 def _column_products(matrix: Matrix, dense: NDArray[np.float32]) -> NDArray[np.float64]:
     cells = sparse.coo_array(matrix)
     said = cells.data.astype(np.float64) * dense[cells.row, cells.col]
-    return np.bincount(cells.col, weights=said, minlength=matrix.shape[1])
+    return np.asarray(np.bincount(cells.col, weights=said, minlength=matrix.shape[1]), dtype=np.float64)
 
 
 _L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 2_000.0)

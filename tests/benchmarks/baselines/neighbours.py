@@ -49,7 +49,12 @@ def _reads(table: Table, matrix: Matrix, grid: Grid) -> Iterator[tuple[Parameter
     for half_life in grid.get("half_life", (np.inf,)):
         history = table.history(half_life)
         said = {"half_life": half_life} if "half_life" in grid else {}
-        yield said, lambda people, history=history: (history[people] @ matrix).toarray()
+        yield said, product(history, matrix)
+
+
+def product(history: Matrix, matrix: Matrix) -> Model:
+    """Return the model whose scores are the sum of the matrix's rows of a person's items."""
+    return lambda people: np.asarray((history[people] @ matrix).toarray())
 
 
 def _cosine(table: Table, grid: Grid) -> Iterator[tuple[Parameters, Model]]:
@@ -86,8 +91,7 @@ def _rp3beta(table: Table, grid: Grid) -> Iterator[tuple[Parameters, Model]]:
             )
             for neighbours in grid["neighbours"]:
                 matrix = _pruned(names, values, neighbours)
-                model = lambda people, matrix=matrix: (table.matrix[people] @ matrix).toarray()  # noqa: E731
-                yield {"alpha": alpha, "beta": beta, "neighbours": neighbours}, model
+                yield {"alpha": alpha, "beta": beta, "neighbours": neighbours}, product(table.matrix, matrix)
 
 
 def _users(table: Table, grid: Grid) -> Iterator[tuple[Parameters, Model]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.benchmarks.baselines.families import Family, Grid, Parameters
 from tests.benchmarks.baselines.table import Model, Table
@@ -14,7 +16,7 @@ DAY = 86_400.0
 
 def _of_all_time(table: Table, _grid: Grid) -> Iterator[tuple[Parameters, Model]]:
     counts = np.bincount(table.items, minlength=table.item_count)
-    yield {}, lambda people: np.tile(counts, (len(people), 1))
+    yield {}, _same(counts)
 
 
 def _recent(table: Table, grid: Grid) -> Iterator[tuple[Parameters, Model]]:
@@ -22,7 +24,11 @@ def _recent(table: Table, grid: Grid) -> Iterator[tuple[Parameters, Model]]:
     age = (table.times.max(initial=0.0) - table.times) / DAY
     for days in grid["half_life_days"]:
         counts = np.bincount(table.items, weights=np.exp2(-age / days), minlength=table.item_count)
-        yield {"half_life_days": days}, lambda people, counts=counts: np.tile(counts, (len(people), 1))
+        yield {"half_life_days": days}, _same(counts)
+
+
+def _same(scores: NDArray[Any]) -> Model:
+    return lambda people: np.tile(scores, (len(people), 1))
 
 
 POPULARITY = Family("popularity", _of_all_time)

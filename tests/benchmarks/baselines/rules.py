@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from tests.benchmarks.baselines.families import Family, Grid, Parameters
+from tests.benchmarks.baselines.neighbours import product
 from tests.benchmarks.baselines.table import Matrix, Model, Table
 
 
@@ -19,8 +20,7 @@ def _rules(table: Table, grid: Grid) -> Iterator[tuple[Parameters, Model]]:
             scaled = sparse.csr_array(sparse.diags_array(counts**-power) @ matrix).astype(np.float32)
             for half_life in grid["half_life"]:
                 history = table.history(half_life)
-                model = lambda people, history=history, scaled=scaled: (history[people] @ scaled).toarray()  # noqa: E731
-                yield {"steps": steps, "power": power, "half_life": half_life}, model
+                yield {"steps": steps, "power": power, "half_life": half_life}, product(history, scaled)
 
 
 def _followers(table: Table, steps: int) -> Matrix:

@@ -79,7 +79,7 @@ def tune_all(rows: Log, parts: Split, *, protocol: str, seed: int, people: int) 
             test = judged.ndcg(table, model)
             found.append(Tuned(family.name, best.parameters, best.merit, test, time.monotonic() - begun))
         if len(ready) == 2:
-            found.append(_both(*ready.values(), past, fold, table, judged))
+            found.append(_both(ready[RECENT_EASE.name], ready[RULES.name], past, fold, table, judged))
     return found
 
 
