@@ -64,7 +64,7 @@ def _own() -> tuple[Case, ...]:
         with path.open(newline="") as file:
             timed = "occurred_at" in next(csv.reader(file))
         for protocol in ("last10", "global80") if timed else ():
-            validation = "last" if protocol == "last10" else "auto"
+            validation: Validation = "last" if protocol == "last10" else "auto"
             cases.append(Case(f"{path.stem}_{protocol}", partial(_of_file, path, timed=True), protocol, validation))
         cases.append(Case(f"{path.stem}_rand10_untimed", partial(_of_file, path, timed=False), "rand10"))
     return tuple(cases)

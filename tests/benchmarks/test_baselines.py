@@ -11,7 +11,7 @@ from tests.benchmarks import cached
 from tests.benchmarks.baselines.linear import EASE
 from tests.benchmarks.baselines.rules import RULES
 from tests.benchmarks.baselines.table import Table, tables
-from tests.benchmarks.baselines.tuning import NAMES, people_of_test, tune_all
+from tests.benchmarks.baselines.tuning import NAMES, Tuned, people_of_test, tune_all
 from tests.benchmarks.cases import CASES, Case
 from tests.benchmarks.product import Ask, Served, serve
 from tests.benchmarks.versus import Outcome
@@ -114,7 +114,7 @@ def test_the_product_is_judged_on_the_very_people(monkeypatch):
 
 
 def outcome(served):
-    tuned = [cached.Tuned("popularity", {}, 0.0, np.full(200, 0.2), 0.0)]
+    tuned = [Tuned("popularity", {}, 0.0, np.full(200, 0.2), 0.0)]
     return Outcome(CASES["drift"], [tuned], [Served(served, served, {}, 0.0, 0.0)])
 
 
@@ -137,6 +137,7 @@ def test_a_world_is_the_same_for_the_same_seed_and_another_for_another(name):
 
 def test_play_counts_have_a_heavy_tail():
     values = maker("plays")(0).values
+    assert values is not None
 
     assert np.median(values) <= 5
     assert values.max() > 500
@@ -144,6 +145,7 @@ def test_play_counts_have_a_heavy_tail():
 
 def test_absences_are_long_and_bursts_are_short():
     rows = maker("absences")(0)
+    assert rows.times is not None
     order = np.lexsort((rows.times, rows.users))
     same = rows.users[order][1:] == rows.users[order][:-1]
     gaps = np.diff(rows.times[order])[same] / 86_400
