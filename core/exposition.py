@@ -4,6 +4,7 @@ import hmac
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 from django_prometheus.exports import ExportToDjangoView
 
 
@@ -15,6 +16,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not (settings.METRICS_PUBLIC or on_own_port(request) or _has_token(request)):
         raise Http404
     response: HttpResponse = ExportToDjangoView(request)
+    for name in settings.MORE_METRICS:
+        response.content += import_string(name)()
     return response
 
 

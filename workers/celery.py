@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 from django.conf import settings
 
 from core import redis
-from workers import queues, schedules
+from workers import queues, schedules, starting  # noqa: F401  # `starting` waits for Celery's signals
 from workers.base import DocentTask
 
 

@@ -1,11 +1,66 @@
-"""Queues by kind of work, so that a long training never stands before a fresh event.
+"""Queues by kind of work, and the workers that take them, so that nobody's fresh event waits for anybody's build.
 
 Each queue has an exchange and a key of its own: queues that Celery puts on its default exchange share one key, and
 every message would go to all of them.
 """
 
+from dataclasses import dataclass
+
 from kombu import Exchange, Queue
 
-BUILD, NEARLINE, IMPORTS, DEFAULT = "docent.build", "docent.nearline", "docent.imports", "docent.default"
-QUEUES = [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (NEARLINE, BUILD, IMPORTS, DEFAULT)]
-ROUTES = {"build.*": {"queue": BUILD}, "nearline.*": {"queue": NEARLINE}, "imports.*": {"queue": IMPORTS}}
+NEARLINE = "docent.nearline"
+"""People's lists after their events: parts of a second each."""
+QUICK = "docent.quick"
+"""What beat asks for every few seconds and what starts other work: milliseconds each, for all tenants together."""
+DEFAULT = "docent.default"
+"""Everything else: seconds each, some of it spent waiting for a server of somebody else's."""
+BUILD, IMPORTS = "docent.build", "docent.imports"
+"""Minutes of computing, and of reading files."""
+
+QUEUES = [
+    Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (NEARLINE, QUICK, DEFAULT, BUILD, IMPORTS)
+]
+_QUICK_TASKS = (
+    "attribution.gather",
+    "build.apply_rules",
+    "build.plan_first",
+    "build.plan_nightly",
+    "build.refresh_popular",
+    "build.resume",
+    "imports.resume",
+    "items.sweep",
+    "nearline.sweep",
+    "webhooks.sweep",
+)
+# What is named whole comes before patterns.
+ROUTES = {
+    **{task: {"queue": QUICK} for task in _QUICK_TASKS},
+    "build.ai_batches": {"queue": DEFAULT},
+    "build.refresh_tenant_popular": {"queue": DEFAULT},
+    "build.*": {"queue": BUILD},
+    "imports.*": {"queue": IMPORTS},
+    "nearline.*": {"queue": NEARLINE},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One Celery worker of the usual layout: `processes` of them take turns at its queues."""
+
+    name: str
+    queues: tuple[str, ...]
+    processes: int = 2
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What `celery -A workers worker` is told."""
+        return (f"--queues={','.join(self.queues)}", f"--concurrency={self.processes}", f"--hostname={self.name}@%h")
+
+
+WORKERS = (
+    Worker("quick", (NEARLINE, QUICK)),
+    Worker("general", (DEFAULT,)),
+    Worker("builds", (BUILD, IMPORTS)),
+)
+HEAVY = frozenset({BUILD, IMPORTS})
+"""A worker that takes nothing else gives way to the others (workers.heavy)."""

@@ -8,8 +8,8 @@ from config.embedded.ports import LOOPBACK, free_port
 from config.embedded.stack import Stack
 from config.local.credentials import ensure_credentials
 from config.local.options import Options
+from workers.queues import WORKERS
 
-_WORKER_PROCESSES = 2
 _SETTINGS = "config.settings.dev"
 
 
@@ -55,7 +55,7 @@ def simulator() -> tuple[Program, dict[str, str]]:
 
 
 def services(options: Options) -> list[Program]:
-    """Web, worker and beat."""
+    """Web, the workers and beat."""
     var = options.var.resolve()
     celery = ("-m", "celery", "-A", "workers")
     return [
@@ -64,16 +64,13 @@ def services(options: Options) -> list[Program]:
             arguments=("-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi:application"),
             environment={"PROMETHEUS_MULTIPROC_DIR": str(var / "prometheus")},
         ),
-        Program(
-            name="worker",
-            # One worker has nobody to mingle or gossip with, and would wait a second for answers.
-            arguments=(
-                *celery,
-                "worker",
-                f"--concurrency={_WORKER_PROCESSES}",
-                "--without-mingle",
-                "--without-gossip",
-            ),
+        *(
+            # They have nothing to tell each other, and would wait a second for answers.
+            Program(
+                name=f"worker-{worker.name}",
+                arguments=(*celery, "worker", *worker.options, "--without-mingle", "--without-gossip"),
+            )
+            for worker in WORKERS
         ),
         Program(name="beat", arguments=(*celery, "beat", "-s", str(var / "celerybeat-schedule"))),
     ]

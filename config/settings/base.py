@@ -3,6 +3,7 @@
 What each environment variable means stands in docs/operations/config.md.
 """
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -256,8 +257,10 @@ FRESH_DEBOUNCE_SECONDS = env.seconds("FRESH_DEBOUNCE_SECONDS", 4.0)
 FRESH_PEOPLE_PER_ITEM = env.integer("FRESH_PEOPLE_PER_ITEM", 100, minimum=0)
 FRESH_PEOPLE_PER_MINUTE = env.integer("FRESH_PEOPLE_PER_MINUTE", 1_000, minimum=0)
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
+NEARLINE_LANES = env.integer("NEARLINE_LANES", 2, minimum=1)
 RANKER = env.choice("RANKER", "none", ("none", "lightgbm"))
 TRAIN_SECONDS = env.seconds("TRAIN_SECONDS", 1200.0)
+TRAIN_THREADS = env.integer("TRAIN_THREADS", 2, minimum=1)
 RELATED_PEOPLE = env.integer("RELATED_PEOPLE", 50, minimum=0, maximum=100)  # kept for each person; 0: none
 TRAIN_MAX_ROWS = env.integer("TRAIN_MAX_ROWS", 50_000_000, minimum=1)
 IMPRESSION_FLUSH_SECONDS = env.seconds("IMPRESSION_FLUSH_SECONDS", 0.1, minimum=0.1, maximum=60.0)
@@ -343,13 +346,17 @@ WEBHOOK_LOG_DAYS = env.integer("WEBHOOK_LOG_DAYS", 30, minimum=3)
 
 # --- Celery: options of the broker connection come from core.redis (workers/celery.py) -------------------
 CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")
+BUILD_NICE = env.integer("BUILD_NICE", 5, maximum=19)  # of a worker for builds and imports alone
 TASK_TIME_LIMIT_SECONDS = env.integer("TASK_TIME_LIMIT_SECONDS", 1800, minimum=10)
 BROKER_VISIBILITY_SECONDS = env.integer("BROKER_VISIBILITY_SECONDS", 3600, minimum=30)
 
 # --- Logs and metrics ------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING_CONFIG = "core.logging.configure"
-LOGGING = {"level": LOG_LEVEL, "json": env.flag("LOG_JSON", default=True)}
+# Lines for a program that collects them, unless they go to somebody's screen.
+LOGGING = {"level": LOG_LEVEL, "json": env.flag("LOG_JSON", default=not sys.stderr.isatty())}
+# Asked at each scrape, since they belong to no process.
+MORE_METRICS = ["workers.presence.metrics"]
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
 METRICS_TOKEN = env.secret("METRICS_TOKEN")
 METRICS_PORT = env.integer("METRICS_PORT", 0, maximum=65_535)  # 0: none of its own

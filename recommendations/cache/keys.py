@@ -26,6 +26,16 @@ def gone(tenant_id: int) -> str:
     return f"{{t:{tenant_id}}}:gone"
 
 
+def lanes(tenant_id: int) -> str:
+    """The near-line tasks that are at work for the tenant: a sorted set, lane -> until when."""
+    return f"{{t:{tenant_id}}}:lanes"
+
+
+def again(tenant_id: int) -> str:
+    """There when somebody came while all lanes were taken."""
+    return f"{{t:{tenant_id}}}:again"
+
+
 def places(tenant_id: int) -> str:
     """The names of all placements at which lists may be in Redis, also of those that are no more; "" once complete."""
     return f"{{t:{tenant_id}}}:places"

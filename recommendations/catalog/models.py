@@ -57,7 +57,9 @@ class EndUser(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "user_id"], name="user_id_per_tenant")]
         indexes: ClassVar = [
             models.Index(fields=["tenant", "updated_at", "id"], name="end_user_by_update"),
-            models.Index(fields=["dirty_at"], name="end_user_dirty", condition=models.Q(dirty_at__isnull=False)),
+            models.Index(
+                fields=["tenant", "dirty_at"], name="end_user_waiting", condition=models.Q(dirty_at__isnull=False)
+            ),
         ]
         ordering: ClassVar = ["tenant", "user_id"]
 

@@ -12,11 +12,11 @@ from django.db.models.functions import Coalesce, Greatest
 from core import process_caches
 from core.queue import enqueue
 from recommendations.catalog.models import EndUser
-from recommendations.interactions.jobs import PLAN_FIRST, RESCORE, SWEEP_DIRTY
+from recommendations.interactions.jobs import PLAN_FIRST, RESCORE
 from recommendations.interactions.models import Interaction
 
-# More people at once are left to one sweep, which takes them in chunks.
-MAX_SINGLE_RESCORES = 50
+# People whom one message names.
+MOST_NAMED = 50
 # The share of the wait within which one message does for all; clocks may differ by a third of the wait, and what is
 # missed by more, the sweep finds.
 SHARED = 0.4
@@ -33,11 +33,9 @@ def mark_dirty(*, tenant_id: int, people: Collection[int], clean: Collection[int
         last_event_at=Greatest(Coalesce("last_event_at", now), now), dirty_at=Coalesce(F("dirty_at"), now)
     )
     newly = sorted(set(people) & set(clean))
-    wait = settings.NEARLINE_DEBOUNCE_SECONDS
-    if len(newly) > MAX_SINGLE_RESCORES:
-        enqueue(SWEEP_DIRTY, countdown=wait)
-    elif newly:
-        transaction.on_commit(lambda: _ask(tenant_id, newly))
+    if newly:
+        # Of many the tenant's near line finds the others, since they wait.
+        transaction.on_commit(lambda: _ask(tenant_id, newly if len(newly) <= MOST_NAMED else []))
 
 
 def _ask(tenant_id: int, user_pks: Sequence[int], timer: Callable[[], float] = time.monotonic) -> None:

@@ -22,8 +22,8 @@ from recommendations.precompute.lifecycle import BuildRunning, start
 from recommendations.precompute.models import Build
 
 FOLLOWS = "batch answers"
-LOOKING_SECONDS = 240.0
-"""Of one task are spent on batches before it leaves the rest to the next; one step may overrun it by its own time."""
+LOOKING_SECONDS = 45.0
+"""Of one task are spent on batches before it leaves the rest to the next, a minute later; one step may overrun it."""
 _log = structlog.get_logger(__name__)
 
 

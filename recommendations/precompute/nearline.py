@@ -67,12 +67,26 @@ def rescore(*, tenant_id: int, user_pks: Collection[int]) -> int:
 
     Without an active build nothing happens, and they wait on. Raises: RedisUnavailable; they wait on as well.
     """
-    waited = settings.NEARLINE_DEBOUNCE_SECONDS * WAITED
-    claimed = people.claim(tenant_id=tenant_id, pks=user_pks, together=TOGETHER, waited=waited)
+    return make(tenant_id=tenant_id, claimed=claim(tenant_id=tenant_id, user_pks=user_pks))
+
+
+def waited() -> float:
+    """How many seconds somebody must have waited to come along."""
+    return float(settings.NEARLINE_DEBOUNCE_SECONDS * WAITED)
+
+
+def claim(*, tenant_id: int, user_pks: Collection[int]) -> list[int]:
+    """Takes those of the people who wait, and others along with them; `make` must follow."""
+    return people.claim(tenant_id=tenant_id, pks=user_pks, together=TOGETHER, waited=waited())
+
+
+def make(*, tenant_id: int, claimed: Sequence[int]) -> int:
+    """Makes the lists anew of people whom `claim` took; returns how many.
+
+    Raises: RedisUnavailable; they wait on.
+    """
     if not claimed:
         return 0
-    if len(claimed) >= TOGETHER:
-        enqueue(RESCORE, tenant_id=tenant_id, user_pks=[])  # there may be more of them
     try:
         return _rescore(tenant_id, claimed)
     except BaseException:
@@ -95,8 +109,8 @@ def _rescore(tenant_id: int, claimed: Sequence[int]) -> int:
         # News came meanwhile, and its sender saw that the person waits already.
         left = [pk for pk in claimed if pk not in settled]
         people.release(tenant_id=tenant_id, pks=left)
-        for pk in left:
-            enqueue(RESCORE, countdown=settings.NEARLINE_DEBOUNCE_SECONDS, tenant_id=tenant_id, user_pk=pk)
+        if left:
+            enqueue(RESCORE, countdown=settings.NEARLINE_DEBOUNCE_SECONDS, tenant_id=tenant_id, user_pks=left)
     return len(versions)
 
 

@@ -45,6 +45,16 @@ _CLAIM = """
     FROM (SELECT id FROM own UNION ALL SELECT id FROM others) AS taken WHERE person.id = taken.id
     RETURNING person.id
 """
+_WAITING = """
+    SELECT EXISTS (
+        SELECT FROM recommendations_enduser
+        WHERE tenant_id = %(tenant)s AND dirty_at <= statement_timestamp() - make_interval(secs => %(waited)s)
+    ) AND EXISTS (
+        SELECT FROM recommendations_placement AS place
+        JOIN recommendations_build AS build ON build.id = place.active_build_id
+        WHERE place.tenant_id = %(tenant)s AND build.artefact_id IS NOT NULL
+    )
+"""
 _RELEASE = """
     UPDATE recommendations_enduser SET dirty_at = statement_timestamp()
     WHERE tenant_id = %(tenant)s AND id = ANY (%(pks)s) AND dirty_at > statement_timestamp()
@@ -119,6 +129,13 @@ def claim(*, tenant_id: int, pks: Collection[int], together: int, waited: float)
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         return [pk for (pk,) in cursor.fetchall()]
+
+
+def are_waiting(*, tenant_id: int, waited: float) -> bool:
+    """Whether somebody whom `claim` would take has waited for so many seconds."""
+    with scope.tenant(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"tenant": tenant_id, "waited": waited})
+        return bool(cursor.fetchone()[0])
 
 
 def release(*, tenant_id: int, pks: Collection[int]) -> None:

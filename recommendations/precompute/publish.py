@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from accounts import scope
 from core.queue import enqueue
 from core.webhooks.emit import emit
-from recommendations.interactions.jobs import SWEEP_DIRTY
+from recommendations.interactions.jobs import RESCORE
 from recommendations.metrics import BUILD_SECONDS, BUILDS
 from recommendations.placements.models import Placement
 from recommendations.precompute import leases, progress, pruning, warming
@@ -87,7 +87,7 @@ def publish_step(*, tenant_id: int, build_id: int) -> None:
         with scope.tenant(tenant_id):
             leases.finish(lease, status=Build.Status.PUBLISHED, error="")
             # For those whom the swap marked: nobody has sent a message for them.
-            enqueue(SWEEP_DIRTY, countdown=settings.NEARLINE_DEBOUNCE_SECONDS)
+            enqueue(RESCORE, countdown=settings.NEARLINE_DEBOUNCE_SECONDS, tenant_id=tenant_id, user_pks=[])
     BUILDS.labels("published").inc()
     BUILD_SECONDS.labels("publish").observe(time.monotonic() - started)
     _log.info("build_published", build_id=build_id)

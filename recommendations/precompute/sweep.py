@@ -1,10 +1,9 @@
 """Every minute: people whose near-line message was lost, and withdrawn items that Redis was not told of."""
 
-from collections import defaultdict
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from accounts import scope
 from core.queue import enqueue
@@ -16,30 +15,25 @@ from recommendations.metrics import DIRTY_PEOPLE
 from recommendations.placements.models import Placement
 from recommendations.precompute import showable
 
-BATCH = 50
-MOST_PEOPLE = 5_000
 MOST_ITEMS = 10_000
 REPEATED_FOR = timedelta(minutes=10)
 
 
 def sweep(*, now: datetime) -> int:
-    """Asks for near line for those who have waited longest, in batches; returns for how many people.
+    """Asks for near line for each tenant of whom somebody waits; returns how many people that are.
 
     People of a tenant without a snapshot wait for its first build.
     """
     active = Placement.objects.filter(tenant=OuterRef("tenant"), active_build__isnull=False)
     waited = now - timedelta(seconds=settings.NEARLINE_DEBOUNCE_SECONDS)
     with scope.all_tenants("near-line sweep"):
-        waiting = EndUser.objects.filter(Exists(active), dirty_at__lte=waited)
-        rows = list(waiting.order_by("dirty_at").values_list("tenant_id", "pk")[:MOST_PEOPLE])
-    DIRTY_PEOPLE.set(len(rows))
-    by_tenant: dict[int, list[int]] = defaultdict(list)
-    for tenant_id, pk in rows:
-        by_tenant[tenant_id].append(pk)
-    for tenant_id, pks in by_tenant.items():
-        for at in range(0, len(pks), BATCH):
-            enqueue(RESCORE, tenant_id=tenant_id, user_pks=pks[at : at + BATCH])
-    return len(rows)
+        waiting = EndUser.objects.filter(Exists(active), dirty_at__lte=waited).order_by()
+        rows: list[tuple[int, int]] = list(waiting.values_list("tenant_id").annotate(people=Count("pk")))
+    total = sum(people for _, people in rows)
+    DIRTY_PEOPLE.set(total)
+    for tenant_id, _ in rows:
+        enqueue(RESCORE, tenant_id=tenant_id, user_pks=[])
+    return total
 
 
 def repeat_availability(*, now: datetime) -> int:

@@ -29,7 +29,6 @@ from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
 from recommendations.precompute.rollback import active_artefact
 
-THREADS = 2
 SIMILAR_CHUNK_SIZE = 500
 _RANGES = """
     SELECT min(id), max(id), count(*) FROM (
@@ -103,7 +102,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
     options = with_parameters(
-        TrainingOptions(threads=THREADS, seconds=settings.TRAIN_SECONDS, ranker=settings.RANKER),
+        TrainingOptions(threads=settings.TRAIN_THREADS, seconds=settings.TRAIN_SECONDS, ranker=settings.RANKER),
         tuned.of_tenant(tenant_id=build.tenant_id),
     )
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from workers.queues import HEAVY, QUEUES
+from workers.queues import WORKERS as LAYOUT
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+WORKERS = {f"worker-{worker.name}" for worker in LAYOUT}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -49,7 +53,7 @@ class TestNetworks:
             if not _is_closed(COMPOSE["networks"][network] or {})
         }
 
-        assert outside == {"worker"}
+        assert outside == WORKERS
 
     def test_servers_are_reached_from_inside_only(self):
         assert SERVICES["postgres"]["networks"] == SERVICES["valkey"]["networks"] == ["backend"]
@@ -58,14 +62,14 @@ class TestNetworks:
 
 class TestSecrets:
     def test_only_workers_know_the_provider_s_key(self):
-        assert {name for name, service in SERVICES.items() if "openai_api_key" in service["secrets"]} == {"worker"}
+        assert {name for name, service in SERVICES.items() if "openai_api_key" in service["secrets"]} == WORKERS
         named = {name for name, service in SERVICES.items() if "OPENAI_API_KEY_FILE" in service.get("environment", {})}
-        assert named == {"worker"}
+        assert named == WORKERS
 
     def test_only_migrate_knows_the_owner(self):
         assert {name for name, service in SERVICES.items() if "database_owner_url" in service["secrets"]} == {"migrate"}
 
-    @pytest.mark.parametrize("name", ["web", "worker", "beat", "migrate"])
+    @pytest.mark.parametrize("name", ["web", *sorted(WORKERS), "beat", "migrate"])
     def test_every_secret_is_read_and_every_file_that_is_named_is_there(self, name):
         service = SERVICES[name]
         files = {
@@ -75,6 +79,23 @@ class TestSecrets:
         }
 
         assert files == set(service["secrets"]) - {"openai_api_key"}
+
+
+class TestWorkers:
+    @pytest.mark.parametrize("worker", LAYOUT, ids=lambda worker: worker.name)
+    def test_take_the_queues_of_the_usual_layout(self, worker):
+        service = SERVICES[f"worker-{worker.name}"]
+
+        assert f"--queues={','.join(worker.queues)}" in service["command"]
+        assert re.search(
+            rf"--concurrency=\$\{{[A-Z]+_CONCURRENCY:-{worker.processes}\}}$", " ".join(service["command"])
+        )
+        assert "cpu_shares" in service or not HEAVY.intersection(worker.queues)
+
+    def test_leave_no_queue_untaken_and_take_none_twice(self):
+        taken = [name for worker in LAYOUT for name in worker.queues]
+
+        assert sorted(taken) == sorted(queue.name for queue in QUEUES)
 
 
 class TestValkey:

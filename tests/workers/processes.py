@@ -11,6 +11,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from workers.queues import WORKERS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,6 +64,18 @@ def worker(**environment: str) -> Iterator[CeleryProcess]:
 
 
 @contextlib.contextmanager
+def layout(**environment: str) -> Iterator[dict[str, CeleryProcess]]:
+    """The workers of `make demo` and of docker-compose.yml, by name, while the context lasts."""
+    quiet = ("-l", "INFO", "--without-gossip", "--without-mingle")
+    with contextlib.ExitStack() as stack:
+        variables = {"BUILD_NICE": "5", **environment}
+        started = {each.name: CeleryProcess("worker", *each.options, *quiet, **variables) for each in WORKERS}
+        for process in started.values():
+            stack.callback(process.close)
+        yield started
+
+
+@contextlib.contextmanager
 def beat(**environment: str) -> Iterator[CeleryProcess]:
     """The scheduler while the context lasts."""
     with tempfile.TemporaryDirectory() as folder:
@@ -80,5 +94,6 @@ def _environment() -> dict[str, str]:
         "DATABASE_OWNER_URL": f"{settings.DATABASE_OWNER_URL.rpartition('/')[0]}/{name}",
         "REDIS_URL": settings.REDIS_URL,
         "BUILD_LEASE_SECONDS": "2",
+        "BUILD_NICE": "0",  # tests keep time, and others may use the machine
         "LOG_LEVEL": "INFO",
     }

@@ -14,7 +14,7 @@ from core import redis
 from core.queue import enqueue
 from tests.recommendations.precompute.queue import QUEUES, sent
 from workers.celery import app
-from workers.queues import BUILD, DEFAULT, NEARLINE
+from workers.queues import BUILD, DEFAULT, NEARLINE, QUICK
 from workers.schedules import schedule
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,8 @@ class TestNames:
 
 class TestDelivery:
     @pytest.mark.parametrize(
-        ("task", "queue"), [("build.train", BUILD), ("nearline.rescore", NEARLINE), ("other.thing", DEFAULT)]
+        ("task", "queue"),
+        [("build.train", BUILD), ("build.resume", QUICK), ("nearline.rescore", NEARLINE), ("other.thing", DEFAULT)],
     )
     def test_a_message_goes_to_the_queue_of_its_kind_and_to_no_other(self, db, redis_server, task, queue):
         app.send_task(task, kwargs={})

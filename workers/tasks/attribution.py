@@ -13,7 +13,8 @@ def gather(**_: Any) -> None:
     """The stream first: clicks look for what it brings. Safe at any time, and twice at once."""
     now = clock.now()
     try:
-        flush.flush(now=now)
+        # People's lists wait in the same queue, and the next turn is two seconds away.
+        flush.flush(now=now, seconds=1.0)
     finally:
         settle.settle(now=now)  # explicit events need no Redis
 

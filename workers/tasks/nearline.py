@@ -7,15 +7,14 @@ from celery import shared_task
 
 from core import clock
 from recommendations.interactions import jobs
-from recommendations.precompute import nearline
 from recommendations.precompute import sweep as sweeping
+from recommendations.precompute import turns
 
 
 @shared_task(name=jobs.RESCORE)
-def rescore(*, tenant_id: int, user_pk: int | None = None, user_pks: Sequence[int] = (), **_: Any) -> None:
-    """One person's list, or those of several."""
-    people = [*user_pks, *([] if user_pk is None else [user_pk])]
-    nearline.rescore(tenant_id=tenant_id, user_pks=people)
+def rescore(*, tenant_id: int, user_pks: Sequence[int] = (), lane: str = "", **_: Any) -> None:
+    """A tenant's turn."""
+    turns.take(tenant_id=tenant_id, user_pks=user_pks, lane=lane)
 
 
 @shared_task(name=jobs.SWEEP_DIRTY)

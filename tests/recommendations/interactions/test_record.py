@@ -16,7 +16,8 @@ from recommendations.interactions import aftermath, event_types, jobs
 from recommendations.interactions.event import read_event
 from recommendations.interactions.models import EventType, Interaction
 from recommendations.interactions.record import record
-from workers.queues import BUILD, NEARLINE
+from tests.recommendations.precompute.queue import sent
+from workers.queues import NEARLINE, QUICK
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -162,13 +163,13 @@ class TestAftermath:
             asked.append(len(_tasks(NEARLINE)))
         assert asked == [1, 1, 2, 2, 3]
 
-    def test_asks_for_one_sweep_for_many_people(self, acme, django_capture_on_commit_callbacks):
+    def test_names_nobody_where_many_people_wait(self, acme, django_capture_on_commit_callbacks):
         with django_capture_on_commit_callbacks(execute=True):
             _record(acme, [_event(user=f"u{number}") for number in range(60)])
 
         queued = _tasks(NEARLINE)
         assert len(queued) == 1
-        assert jobs.SWEEP_DIRTY.encode() in queued[0]
+        assert sent(jobs.RESCORE) == [{"tenant_id": acme, "user_pks": []}]
 
     @pytest.mark.parametrize(("sizes", "asked"), [([99], 0), ([99, 1], 1), ([1000], 1), ([250, 1], 1)])
     def test_asks_for_the_first_build_around_the_hundredth_event(
@@ -179,7 +180,7 @@ class TestAftermath:
             for turn, size in enumerate(sizes):
                 _record(acme, [_event(item=f"i{number}", value=turn) for number in range(size)])
 
-        queued = _tasks(BUILD)
+        queued = _tasks(QUICK)
         assert len(queued) == asked
         assert all(jobs.PLAN_FIRST.encode() in raw for raw in queued)
 

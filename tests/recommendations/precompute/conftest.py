@@ -21,6 +21,13 @@ def acme(committed_db: None, cast: Any) -> Any:
 
 
 @pytest.fixture
+def globex(committed_db: None, cast: Any) -> Any:
+    """The other tenant, with as much. With real commits."""
+    fill(cast.globex.tenant, people=PEOPLE, items=ITEMS)
+    return cast.globex.tenant
+
+
+@pytest.fixture
 def simulated_ai(settings: Any, openai_simulator: SimulatorControl) -> Iterator[SimulatorControl]:
     """AI is on, and answered by the simulator."""
     settings.OPENAI_API_KEY = "test"

@@ -4,8 +4,9 @@ import base64
 import json
 
 from core import redis
+from workers import queues
 
-QUEUES = ("docent.build", "docent.nearline", "docent.imports", "docent.default")
+QUEUES = tuple(queue.name for queue in queues.QUEUES)
 
 
 def sent(task):

@@ -75,7 +75,7 @@ class TestRescore:
         monkeypatch.undo()
 
         assert is_waiting(acme, "u0000")
-        assert {"tenant_id": acme.pk, "user_pk": person.pk} in sent(RESCORE)
+        assert {"tenant_id": acme.pk, "user_pks": [person.pk]} in sent(RESCORE)
 
     def test_of_two_at_once_one_has_the_person(self, acme, monkeypatch):
         build = build_now(acme)
@@ -157,13 +157,25 @@ class TestRescore:
 class TestSweep:
     def test_finds_those_whose_message_was_lost(self, acme, settings):
         build_now(acme)
-        person = happen(acme, "u0000", "i0001")
+        happen(acme, "u0000", "i0001")
         redis.client().delete("docent.nearline")
         settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
 
         assert sweep.sweep(now=clock.now()) == 1
 
-        assert sent(RESCORE) == [{"tenant_id": acme.pk, "user_pks": [person.pk]}]
+        assert sent(RESCORE) == [{"tenant_id": acme.pk, "user_pks": []}]
+
+    def test_sends_a_tenant_with_many_waiting_people_one_message_like_any_other(self, acme, globex, settings):
+        for tenant, names in ((acme, [f"u{number:04d}" for number in range(40)]), (globex, ["u0000"])):
+            build_now(tenant)
+            for name in names:
+                happen(tenant, name, "i0001")
+        redis.client().delete("docent.nearline")
+        settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
+
+        assert sweep.sweep(now=clock.now()) == 41
+
+        assert sorted(each["tenant_id"] for each in sent(RESCORE)) == sorted([acme.pk, globex.pk])
 
     def test_tenants_without_a_snapshot_wait_for_their_build(self, acme, settings):
         happen(acme, "u0000", "i0001")

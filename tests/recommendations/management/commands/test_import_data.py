@@ -15,9 +15,10 @@ from recommendations.imports.models import Import
 from recommendations.interactions import jobs, matrix
 from recommendations.interactions.models import Interaction
 from recommendations.management.commands import import_data
-from workers.queues import BUILD
+from workers.queues import QUICK
 
 DATA = Path("tests/data/movielens")
+SAMPLES = Path("docs/samples")
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ class TestImportData:
         assert "100,836 created" in first
         assert "9,742 unchanged" in second
         assert "events: 100%" in progress
-        assert redis.client().llen(BUILD) == 0
+        assert redis.client().llen(QUICK) == 0
         with scope.tenant(cast.acme.tenant.pk):
             assert (Item.objects.count(), EndUser.objects.count(), Interaction.objects.count()) == (9742, 610, 100_836)
             assert not Item.objects.filter(title="").exists()
@@ -60,13 +61,18 @@ class TestImportData:
 
         assert "1 created, 1 rejected" in report
         assert "line 3  item_id  bad_character: Character 2 of the id is U+007F" in report
-        queued = redis.client().lrange(BUILD, 0, -1)
+        queued = redis.client().lrange(QUICK, 0, -1)
         assert len(queued) == 1
         assert jobs.PLAN_FIRST.encode() in queued[0]
 
     def test_fails_only_when_a_file_cannot_be_read(self, run, tmp_path):
         with pytest.raises(CommandError, match="No such file"):
             run(items=tmp_path / "none.csv")
+
+    @pytest.mark.parametrize(("given", "held"), [("items", "events"), ("events", "items"), ("users", "items")])
+    def test_recognises_a_file_of_another_kind(self, run, given, held):
+        with pytest.raises(CommandError, match=f"looks like a file of {held}, not of {given}"):
+            run(**{given: SAMPLES / f"{held}.csv"})
 
     def test_that_cannot_be_read_makes_no_job(self, cast, run, tmp_path):
         (tmp_path / "a.csv").write_bytes(b"PK\x03\x04")
@@ -84,7 +90,7 @@ class TestImportData:
         with pytest.raises(CommandError, match="No row was kept: 30 of 30"):
             run(items=path)
 
-        assert redis.client().llen(BUILD) == 0
+        assert redis.client().llen(QUICK) == 0
         with scope.tenant(cast.acme.tenant.pk):
             job = Import.objects.get()
         assert (job.status, job.filename) == ("failed", "a\\udcff\\x0a.csv")
@@ -129,7 +135,7 @@ class TestImportData:
     def test_says_what_is_missing(self, cast):
         with pytest.raises(CommandError, match="at least one file"):
             call_command("import_data", tenant="acme")
-        with pytest.raises(CommandError, match="no active tenant 'nobody'"):
+        with pytest.raises(CommandError, match=r"no active tenant 'nobody'. There is: acme, globex\."):
             call_command("import_data", tenant="nobody", items=Path("x.csv"))
 
     def test_maps_columns_and_tells_what_the_file_held(self, cast, run, tmp_path):

@@ -1,0 +1,58 @@
+"""How many near-line tasks work for one tenant at once, so that no tenant's backlog stands before everybody else.
+
+A lane is a place for one task, which goes to the end of the queue again and again until nobody of the tenant waits. A
+task that finds all lanes taken leaves a note and ends: whoever is in a lane looks once more before they leave it. So a
+tenant has as many messages in the queue as it has lanes, however many of its people wait, and others wait for so many
+chunks at most. Lanes are kept in Redis, by its clock; one of a killed worker runs out.
+"""
+
+import uuid
+
+from django.conf import settings
+
+from core import redis
+from recommendations.cache import keys
+
+# Longer than a chunk takes and its message waits. One that waits longer is in again when there is room.
+LANE_SECONDS = 60
+_ENTER = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local seconds = tonumber(ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) or redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[2]) then
+  redis.call('ZADD', KEYS[1], now + seconds, ARGV[1])
+  redis.call('EXPIRE', KEYS[1], 2 * seconds)
+  return 1
+end
+redis.call('SET', KEYS[2], '1', 'EX', seconds)
+return 0
+"""
+_LEAVE = """
+if redis.call('DEL', KEYS[2]) == 1 then return 1 end
+redis.call('ZREM', KEYS[1], ARGV[1])
+return 0
+"""
+
+
+def new() -> str:
+    """The name of a lane."""
+    return uuid.uuid4().hex
+
+
+def enter(*, tenant_id: int, lane: str) -> bool:
+    """Takes the lane for LANE_SECONDS, or longer if it is ours; False, and a note for the others, when all are taken.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+    arguments = (keys.lanes(tenant_id), keys.again(tenant_id), lane, settings.NEARLINE_LANES, LANE_SECONDS)
+    return bool(redis.call("nearline_enter", lambda client: client.eval(_ENTER, 2, *arguments)))
+
+
+def leave(*, tenant_id: int, lane: str) -> bool:
+    """Gives the lane back; False, and it is still ours, when somebody has left a note since.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+    arguments = (keys.lanes(tenant_id), keys.again(tenant_id), lane)
+    return not redis.call("nearline_leave", lambda client: client.eval(_LEAVE, 2, *arguments))

@@ -1,0 +1,63 @@
+"""What a worker does before its first task: it refuses queues that nobody sends to, gives way, and bounds its threads.
+
+A worker that takes nothing but builds and imports (workers.queues.HEAVY) runs at a lower priority, so that what people
+wait for has the processors first. It uses what the others leave, all of it when they are idle.
+"""
+
+import gc
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery.signals import celeryd_after_setup, worker_process_init
+from django.conf import settings
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from workers import presence
+from workers.queues import HEAVY, QUEUES
+
+_AUTOGROUP = Path("/proc/self/autogroup")
+_threads = {"most": 1}
+_log = structlog.get_logger(__name__)
+
+
+def give_way(nice: int) -> None:
+    """Lowers the priority of this process and of its children by so much (0 to 19), as far as the system allows it.
+
+    Linux with autogroups shares the processors between sessions first, and niceness counts within one session only. So
+    whoever leads a session of its own lowers that as well; a worker in somebody's terminal must not.
+    """
+    if nice:
+        os.nice(nice)
+        if os.getsid(0) == os.getpid() and _AUTOGROUP.exists():
+            try:
+                _AUTOGROUP.write_text(str(nice), encoding="ascii")
+            except OSError as error:
+                _log.info("session_priority_not_lowered", error=str(error))
+
+
+def refuse_unknown(names: Collection[str]) -> None:
+    """Raises: SystemExit for a queue that no task is sent to; Celery would make it and wait for ever."""
+    known = [queue.name for queue in QUEUES]
+    if unknown := sorted(set(names) - set(known)):
+        raise SystemExit(f"Not started: no task is sent to {', '.join(unknown)}. There are {', '.join(known)}.")
+
+
+@celeryd_after_setup.connect
+def _before_the_pool(instance: Any, **_: Any) -> None:
+    names = set(instance.app.amqp.queues.consume_from)
+    refuse_unknown(names)
+    presence.describe(instance.hostname, names, instance.concurrency)
+    if names & HEAVY:
+        _threads["most"] = settings.TRAIN_THREADS
+    if names <= HEAVY:
+        give_way(settings.BUILD_NICE)
+    gc.freeze()  # collections in the pool's processes leave alone what they share with this one
+
+
+@worker_process_init.connect
+def _in_the_pool(**_: Any) -> None:
+    """Numerical libraries would start a thread for each processor, in each process."""
+    threadpool_limits(limits=_threads["most"])
