@@ -1,9 +1,10 @@
 """`python -m config.local up`: the service. `python -m config.local demo`: the service, filled with data to look at."""
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from config.local.supervisor import Supervisor
 
 _WATCH_SECONDS = 0.2
 _FAILED = 1
+_STAFF = ".venv/bin/python manage.py staff create NAME --role superuser"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with interruptible():
             options = read_options(demo=asked.what == "demo", var=asked.var)
+            say(f"Starting {_servers(os.environ)}.")
             with running_stack(var=options.var) as stack:
                 _serve(options, stack=stack, serving=serving)
     except Interrupted as interrupted:
@@ -40,6 +43,13 @@ def say(text: str) -> None:
     """One line to the reader, at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _servers(given: Mapping[str, str]) -> str:
+    """What is started first, for the reader."""
+    own = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}
+    ours = [name for name, variable in own.items() if not given.get(variable)]
+    return " and ".join(ours) or "with the servers that DATABASE_URL and REDIS_URL name"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +72,8 @@ def _serve(options: Options, *, stack: Stack, serving: list[str]) -> NoReturn:
         _start(options, supervisor=supervisor, first=first)
         if options.demo:
             supervisor.run(programs.tell_demo(options), shown=True)
+        else:
+            say(f"Admin: {options.base_url}/admin/ (an account for it: {_STAFF})")
         stack.publish(web_url=options.base_url)
         serving.append(options.base_url)
         say(f"Docent serves at {options.base_url} (logs: {stack.log}). Ctrl-C stops it.")
@@ -75,10 +87,13 @@ def _start(options: Options, *, supervisor: Supervisor, first: list[programs.Pro
     later = programs.services(options)
     for program in (*first, *later) if at_once else first:
         supervisor.start(program)
+    if not at_once:
+        say("Bringing the database up to date; on a new one this takes up to half a minute.")
     supervisor.run(programs.migrate())
     schema_state.remember(options.var)
     for program in () if at_once else later:
         supervisor.start(program)
+    say("Waiting for the web server.")
     wait_until_ready(host=options.address, port=options.port, still_up=supervisor.require_all)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.quoting import quoted
+from recommendations.imports.kinds import KINDS
 from recommendations.imports.reading import UnreadableFile
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def check(plan: "Plan", names: Sequence[str]) -> None:
                 f"It has {_listed(names)}."
             )
     strangers = [name for name in names if plan.role(name) == "extra"] if plan.extra == "reject" else []
+    if strangers and (other := _other_kind(plan, names)):
+        raise UnreadableFile(f"This looks like a file of {other}, not of {plan.kind.value}: it has {_listed(names)}.")
     if strangers:
         shown = ", ".join(_with_guess(plan, name) for name in strangers[:_NAMED])
         guess = guessed(plan, strangers[0]) or "FIELD"
@@ -42,6 +45,18 @@ def check(plan: "Plan", names: Sequence[str]) -> None:
             f"The header lacks the columns {', '.join(_wanted(plan, name) for name in missing)}.{hints}{preset} "
             f"It has {_listed(names)}."
         )
+
+
+def _other_kind(plan: "Plan", names: Sequence[str]) -> str | None:
+    """The kind of file that has just these columns, where nothing was said of them."""
+    if plan.loose:
+        return None
+    for kind, known in KINDS.items():
+        fields = {*known.fields, known.entries}
+        named = all(name in fields or name.startswith(f"{known.entries}.") for name in names)
+        if kind != plan.kind and named and set(known.required) <= set(names):
+            return kind.value
+    return None
 
 
 def unknown(plan: "Plan", name: str) -> str:

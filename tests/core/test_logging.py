@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import logging, django
 django.setup()
@@ -48,3 +51,33 @@ class TestJsonLines:
         assert (request["event"], request["request_id"]) == ("request", "request-0001")
         assert (request["route"], request["status"], request["method"]) == ("healthz", 200, "GET")
         assert request["milliseconds"] > 0
+
+
+class TestOnATerminal:
+    CODE = "import structlog; log = structlog.get_logger('ours'); log.info('done'); log.warning('odd', number=1)"
+
+    def test_a_command_says_what_went_wrong_in_plain_lines_and_nothing_else(self):
+        written = self.on_a_terminal()
+
+        assert "odd" in written
+        assert "number=1" in written
+        assert "{" not in written
+        assert "done" not in written
+
+    def test_a_setting_brings_everything_back_as_json(self):
+        done, odd = [json.loads(line) for line in self.on_a_terminal(LOG_JSON="true", LOG_LEVEL="INFO").splitlines()]
+
+        assert (done["event"], odd["event"], odd["number"]) == ("done", "odd", 1)
+
+    def on_a_terminal(self, **variables):
+        """What the command writes to its standard error, which is a terminal."""
+        ours, theirs = pty.openpty()
+        environment = {key: value for key, value in os.environ.items() if key not in ("LOG_JSON", "LOG_LEVEL")}
+        environment |= {"DJANGO_SETTINGS_MODULE": "config.settings.dev", **variables}
+        try:
+            command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", self.CODE]
+            subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+            return os.read(ours, 100_000).decode()
+        finally:
+            os.close(theirs)
+            os.close(ours)

@@ -41,17 +41,44 @@ class Command(BaseCommand):
             tenant_id = Tenant.objects.filter(slug=tenant).values_list("pk", flat=True).first()
         if tenant_id is None:
             raise CommandError(f"There is no tenant {tenant!r}. Its slug is shown in the admin.")
-        try:
-            build = lifecycle.start(
-                tenant_id=tenant_id, reason="command", now=clock.now(), ai=not no_ai, gated=not no_gate
-            )
-        except ServiceError as error:
-            raise CommandError(error.detail) from error
+        while (build := self._started(tenant_id, ai=not no_ai, gated=not no_gate, wait=wait)) is None:
+            self._wait_for_another(tenant_id)
         self.stdout.write(f"Build #{build.pk} of {tenant} started.")
         if wait:
             self._wait(tenant_id, build.pk)
 
+    def _started(self, tenant_id: int, *, ai: bool, gated: bool, wait: bool) -> Build | None:
+        """None where another one runs and is to be waited for."""
+        try:
+            return lifecycle.start(tenant_id=tenant_id, reason="command", now=clock.now(), ai=ai, gated=gated)
+        except lifecycle.BuildRunning as error:
+            if not wait:
+                raise CommandError(f"{error.detail} With --wait, this one starts then.") from error
+            return None
+        except ServiceError as error:
+            raise CommandError(error.detail) from error
+
+    def _wait_for_another(self, tenant_id: int) -> None:
+        """A tenant's first data ask for a build by themselves: whoever is quick meets it."""
+        with scope.tenant(tenant_id):
+            other = Build.objects.filter(tenant_id=tenant_id, status__in=Build.RUNNING).first()
+        if other is not None:
+            self.stdout.write(f"Build #{other.pk} ({other.reason}) is running; this one starts when it has ended.")
+            self._until_ended(tenant_id, other.pk)
+
     def _wait(self, tenant_id: int, build_id: int) -> None:
+        standing, seconds = self._until_ended(tenant_id, build_id)
+        if standing.status == Build.Status.FAILED:
+            raise CommandError(f"Build #{build_id} failed: {standing.error}")
+        self.stdout.write(_summary(standing, seconds))
+        if standing.notes:
+            self.stdout.write(standing.notes)
+
+    def _until_ended(self, tenant_id: int, build_id: int) -> tuple[Progress, float]:
+        """Shows how it goes; how it stands at the end, and after how many seconds.
+
+        Raises: CommandError where no worker takes it.
+        """
         started = time.monotonic()
         while not (standing := progress(tenant_id=tenant_id, build_id=build_id)).ended:
             seconds = time.monotonic() - started
@@ -59,24 +86,21 @@ class Command(BaseCommand):
             if not standing.picked_up and seconds > NO_WORKER_AFTER_SECONDS:
                 raise CommandError(
                     f"No worker has taken build #{build_id} in {NO_WORKER_AFTER_SECONDS:.0f} seconds. It waits in the "
-                    "queue: start a worker with `celery -A workers.celery worker`."
+                    "queue: start a worker with `celery -A workers worker --queues=docent.build,docent.imports`."
                 )
             time.sleep(POLL_SECONDS)
         seconds = time.monotonic() - started
         self._show(standing, seconds)
-        if standing.status == Build.Status.FAILED:
-            raise CommandError(f"Build #{build_id} failed: {standing.error}")
-        self.stdout.write(_summary(standing, seconds))
-        if standing.notes:
-            self.stdout.write(standing.notes)
+        return standing, seconds
 
     def _show(self, standing: Progress, seconds: float) -> None:
         """One line that is written over; on anything but a terminal a line for each change."""
         line = _line(standing)
         if self.stderr.isatty():
-            self.stderr.write(f"\r{line} {seconds:5.1f} s", ending="\n" if standing.ended else "")
+            ending = "\n" if standing.ended else ""
+            self.stderr.write(f"\r{line} {seconds:5.1f} s", style_func=str, ending=ending)  # no error: not in red
         elif line != self._shown:
-            self.stderr.write(line)
+            self.stderr.write(line, style_func=str)
         self._shown = line
 
 

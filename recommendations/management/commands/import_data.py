@@ -28,6 +28,7 @@ from recommendations.imports.readers import READERS
 from recommendations.precompute.models import Build
 
 SHOWN_GROUPS = 20
+SHOWN_SLUGS = 10
 BAR_WIDTH = 30
 
 
@@ -128,8 +129,10 @@ class Command(BaseCommand):
         wanted = _wanted(files, options)
         with scope.all_tenants("import_data: find the tenant by its slug"):
             tenant = Tenant.objects.filter(slug=options["tenant"], active=True).first()
+            others = Tenant.objects.filter(active=True).order_by("slug").values_list("slug", flat=True)
+            slugs = ", ".join(others[:SHOWN_SLUGS]) or "none; make one in the admin, under Tenants"
         if tenant is None:
-            raise CommandError(f"There is no active tenant {options['tenant']!r}.")
+            raise CommandError(f"There is no active tenant {options['tenant']!r}. There is: {slugs}.")
         with _stopped_by_signals():
             jobs = [self._import(tenant.pk, wanted[kind], path) for kind, path in files.items()]
         for job in jobs:
@@ -149,7 +152,8 @@ class Command(BaseCommand):
                 tenant_id=tenant_id, wanted=wanted, path=path, clock=clock.now, progress=Bar(self.stderr, kind.value)
             )
         except UnreadableFile as error:
-            raise CommandError(f"{quoted(path, 500)}: {error}") from error
+            shown = quoted(path, 500)
+            raise CommandError(str(error) if str(error).startswith(f"{shown}: ") else f"{shown}: {error}") from error
         except KeyboardInterrupt as error:
             raise CommandError("Stopped. What was taken in stays; run it again.", returncode=130) from error
         except LeaseLost as error:

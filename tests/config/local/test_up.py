@@ -37,7 +37,7 @@ def up(request: pytest.FixtureRequest, tmp_path: Path, port: int) -> Iterator[su
 class TestUp:
     @pytest.mark.drill
     def test_recovers_from_a_crash_and_leaves_nothing_when_it_is_killed(self, up, port, tmp_path):
-        line = said(up)
+        told = until_it_serves(up)
         running = find_running(tmp_path)
         web = child(up, "gunicorn")
         os.kill(web, signal.SIGKILL)
@@ -49,7 +49,10 @@ class TestUp:
         up.kill()
         up.wait()
 
-        assert line.startswith(f"Docent serves at http://127.0.0.1:{port} (logs: {tmp_path}/log)")
+        assert told[0] == "Starting PostgreSQL and Valkey.\n"
+        assert f"Admin: http://127.0.0.1:{port}/admin/" in told[-2]
+        assert "manage.py staff create" in told[-2]
+        assert told[-1].startswith(f"Docent serves at http://127.0.0.1:{port} (logs: {tmp_path}/log)")
         assert running is not None
         assert running.web_url == f"http://127.0.0.1:{port}"
         assert restart.startswith("web ended with status 137; it is started again in 1 s.")
@@ -59,7 +62,7 @@ class TestUp:
 
     @pytest.mark.parametrize("up", [{"DRAIN_SECONDS": "2"}], indirect=True)
     def test_says_not_ready_before_it_stops_in_order(self, up, port, tmp_path):
-        said(up)
+        until_it_serves(up)
         family = descendants_of(up.pid)
 
         up.terminate()
@@ -70,6 +73,14 @@ class TestUp:
         assert len(family) >= 6
         assert [pid for pid in family if command_of(pid)] == []
         assert find_running(tmp_path) is None
+
+
+def until_it_serves(process: subprocess.Popen[str]) -> list[str]:
+    """What it says until then."""
+    lines = [said(process)]
+    while not lines[-1].startswith("Docent serves at"):
+        lines.append(said(process))
+    return lines
 
 
 def said(process: subprocess.Popen[str]) -> str:

@@ -1,6 +1,7 @@
 """`manage.py build`."""
 
 import io
+import re
 import threading
 
 import pytest
@@ -39,6 +40,32 @@ def test_says_that_one_runs_already(acme):
 
     with pytest.raises(CommandError, match="is running"):
         run("--tenant", "acme")
+
+
+def test_waits_for_one_that_runs_already_and_starts_then(acme):
+    run("--tenant", "acme")
+
+    def work(after):
+        while len(messages := sent(TRAIN)) <= after:
+            pass
+        training.train_step(**messages[after])
+        while scoring.score_chunk(**messages[after]):
+            pass
+        publish.publish_step(**messages[after])
+
+    def both():
+        work(0)
+        work(1)
+        connection.close()
+
+    worker = threading.Thread(target=both)
+    worker.start()
+    out, _ = run("--tenant", "acme", "--wait", "--no-ai")
+    worker.join()
+
+    assert "Build #1 (command) is running; this one starts when it has ended." in out
+    assert re.search(r"Build #\d+ of acme started\.", out)
+    assert "Published" in out
 
 
 def test_says_that_no_worker_takes_it(acme, monkeypatch):
