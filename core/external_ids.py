@@ -13,7 +13,9 @@ MAX_LENGTH = 128  # Unicode code points
 # `batch` is a route of its own; `.` and `..` are resolved away by HTTP clients (RFC 3986, section 5.2.4).
 RESERVED = frozenset({".", "..", "batch"})
 # What stands behind an id in paths. Servers may hand over `a%2Fsimilar` and `a/similar` alike, so no id may end so.
-SUB_RESOURCES = frozenset({"export", "frequently-bought-together", "merge", "recommendations", "related", "similar"})
+SUB_RESOURCES = frozenset(
+    {"export", "frequently-bought-together", "merge", "rank", "recommendations", "related", "similar"}
+)
 # Understood alike by Python, ECMAScript, Java and RE2.
 PATTERN = r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$"
 DESCRIPTION = (

@@ -127,9 +127,10 @@ WARM_UP = [
     "accounts.dpop.prime_all",
     "core.queue.warm_up",
     "recommendations.attribution.collector.start",
+    "recommendations.serving.ranking.shelf.start",
 ]
 # What a web process does when its last request has been answered.
-WIND_UP = ["recommendations.attribution.collector.stop"]
+WIND_UP = ["recommendations.attribution.collector.stop", "recommendations.serving.ranking.shelf.stop"]
 PROBLEM_CODES = [
     "core.problem_codes.CODES",
     "accounts.api.problem_codes.CODES",
@@ -249,6 +250,9 @@ LIST_TTL_SECONDS = env.integer("LIST_TTL_SECONDS", 7 * 86_400, minimum=60)
 BUILD_CHUNK_SIZE = env.integer("BUILD_CHUNK_SIZE", 64, minimum=1)
 BUILD_LEASE_SECONDS = env.seconds("BUILD_LEASE_SECONDS", 8.0, minimum=1.0)
 BUILD_KEEP = env.integer("BUILD_KEEP", 2, minimum=1)
+RANK_SECONDS = env.seconds("RANK_SECONDS", 0.8, minimum=0.05, maximum=5.0)
+RANKS_AT_ONCE = env.integer("RANKS_AT_ONCE", 3, minimum=1)  # in a process
+ARTEFACTS_IN_MEMORY = env.integer("ARTEFACTS_IN_MEMORY", 8, minimum=2)  # of a process, mapped
 ARTEFACT_KEEP = env.integer("ARTEFACT_KEEP", 5, minimum=1)
 CACHE_WARM_LISTS = env.integer("CACHE_WARM_LISTS", 100_000)  # people, the last active first
 BUILD_FIRST_EVENTS = env.integer("BUILD_FIRST_EVENTS", 100, minimum=1)

@@ -76,6 +76,11 @@ class Recommender:
         return self.artefact.item_count
 
     @property
+    def has_second_stage(self) -> bool:
+        """Whether a second stage reorders the best candidates."""
+        return self._ranker is not None
+
+    @property
     def lacks_second_stage(self) -> bool:
         """Whether the artefact has a second stage that this host has no package for."""
         return bool(self.artefact.ranker) and self._ranker is None

@@ -28,9 +28,6 @@ from recommendations.algorithms.history import History
 from recommendations.algorithms.recommender import Recommender
 from recommendations.precompute.checks import RANKER_HINT
 
-# One serves, one may be about to, and arms of an experiment may have their own.
-KEPT = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -113,6 +110,9 @@ def store(fitted: Fitted, *, tenant_id: int) -> tuple[str, int]:
 def load(*, artefact_id: int, file: str) -> Loaded:
     """The artefact from this process's memory, else from this host's copy, else from the storage.
 
+    The last ARTEFACTS_IN_MEMORY that were asked for stay in memory: one serves, one may be about to, and arms of an
+    experiment may have their own.
+
     Raises: OSError when the storage does not have it, UnreadableArtefact when it is of another format.
     """
     with _lock:
@@ -122,7 +122,7 @@ def load(*, artefact_id: int, file: str) -> Loaded:
         loaded = _loaded[file] = Loaded(artefact_id, Recommender(_shared(file)))
         if loaded.recommender.lacks_second_stage:
             _log.warning("second_stage_not_read", artefact_id=artefact_id, hint=RANKER_HINT)
-        while len(_loaded) > KEPT:
+        while len(_loaded) > settings.ARTEFACTS_IN_MEMORY:
             _loaded.popitem(last=False)
         return loaded
 

@@ -3,12 +3,14 @@
 The rows are the record (`FreshItem`); each process keeps what it has read, and asks for newer rows each time.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -19,7 +21,6 @@ from recommendations.algorithms.recommender import Recommender
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.models import FreshItem
 
-KEPT = 4
 _NEAR = np.dtype([("place", "<i4"), ("score", "<f4"), ("ways", "u1")])
 _TERM = np.dtype([("column", "<i4"), ("weight", "<f2")])
 _FORWARD, _BACKWARD = 1, 2
@@ -46,21 +47,25 @@ class Known:
 
 
 _held: OrderedDict[int, Known] = OrderedDict()
+# Around what reads newer rows into it: in a web process previews and what ranks may ask at once.
+_lock = threading.Lock()
 
 
 def with_fresh(loaded: Loaded, *, tenant_id: int, build_id: int) -> Loaded:
     """The build's artefact with its fresh items; the artefact itself where there are none. One statement."""
-    known = _known(tenant_id, build_id)
-    if not known.rows:
-        return loaded
-    if known.loaded is None:
-        known.loaded = _extended(loaded, known)
-    return known.loaded
+    with _lock:
+        known = _known(tenant_id, build_id)
+        if not known.rows:
+            return loaded
+        if known.loaded is None:
+            known.loaded = _extended(loaded, known)
+        return known.loaded
 
 
 def rows_of(*, tenant_id: int, build_id: int) -> Mapping[int, Row]:
     """The build's rows by place, in the order of their revisions."""
-    return _known(tenant_id, build_id).rows
+    with _lock:
+        return _known(tenant_id, build_id).rows
 
 
 @process_caches.register
@@ -108,7 +113,7 @@ def unpacked_terms(raws: list[bytes], columns: int) -> Any:
 def _known(tenant_id: int, build_id: int) -> Known:
     known = _held.setdefault(build_id, Known())
     _held.move_to_end(build_id)
-    while len(_held) > KEPT:
+    while len(_held) > settings.ARTEFACTS_IN_MEMORY:
         _held.popitem(last=False)
     with scope.tenant(tenant_id):
         newer = FreshItem.objects.filter(

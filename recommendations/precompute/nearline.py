@@ -154,7 +154,7 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
     for person, label, draft in zip(found, labels, made.drafts[place], strict=True):
         version, old = held.get(person.pk, NOTHING)
         way, own = follow.way(label), person.locale or locale
-        said = replace(_with_words_of(old, draft) if old else draft, arm=label)
+        said = replace(with_words_of(old, draft) if old else draft, arm=label)
         said = replace(said, entries=pinning.pinned(said.entries, way.rules, made.shown, own))
         reading = pinning.travelling(said, way.rules, made.shown, own)
         bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, own, reading))
@@ -181,7 +181,7 @@ def _decoded(body: bytes | memoryview) -> StoredList | None:
         return None
 
 
-def _with_words_of(old: StoredList, made: Draft) -> Draft:
+def with_words_of(old: StoredList, made: Draft) -> Draft:
     """The new order with the reasons that AI wrote for the items that stay."""
     words = {
         entry["item_id"]: (entry["reason"], tuple(each["item_id"] for each in entry["evidence"]), part)

@@ -139,7 +139,7 @@ class _Making:
             rules=rules,
             facts=self.facts,
             person=language.Person(person.user_id, person.locale, person.segments, person.attributes),
-            consumed=self._consumed(rules, person),
+            consumed=consumed(rules, person, self.now),
             latest=self.common.latest,
             likeness=self._likeness,
             now=self.now,
@@ -189,14 +189,6 @@ class _Making:
             found.append(entry)
         return [*found, *waiting]
 
-    def _consumed(self, rules: Rules, person: Person) -> set[str]:
-        away = return_moment(rules.consumed, self.now)
-        if away == float("inf"):
-            return set()
-        return {item_id for item_id, at in person.events if away is None or at > away} | {
-            item_id for item_id, *_ in person.against
-        }
-
     def _likeness(self, item_ids: Sequence[str]) -> NDArray[np.float64]:
         """Cosine of the items' rows in the matrix that answers "similar items"; 0 for items without one."""
         artefact = self.loaded.recommender.artefact
@@ -209,6 +201,16 @@ class _Making:
         scale = np.divide(known, lengths, out=np.zeros_like(known), where=lengths > 0)
         unit = sparse.diags_array(scale) @ rows
         return np.asarray(np.clip((unit @ unit.T).toarray(), 0.0, 1.0))
+
+
+def consumed(rules: Rules, person: Person, now: datetime) -> set[str]:
+    """What of the person's own the rules keep out of their lists; nothing where it may always come again."""
+    away = return_moment(rules.consumed, now)
+    if away == float("inf"):
+        return set()
+    return {item_id for item_id, at in person.events if away is None or at > away} | {
+        item_id for item_id, *_ in person.against
+    }
 
 
 def _told(entry: Entry, locale: str) -> Entry:

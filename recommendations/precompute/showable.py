@@ -16,6 +16,11 @@ _FACTS = """
     SELECT item_id, title, available_until{columns} FROM recommendations_item
     WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s) AND deleted_at IS NULL
 """
+_NOT_SHOWN = """
+    SELECT item_id FROM recommendations_item
+    WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s)
+      AND (hidden OR deleted_at IS NOT NULL OR available_from > %(now)s OR available_until <= %(now)s)
+"""
 _TEXTS = ", categories, description, attributes, available_from, created_at, updated_at"
 # The columns that `ends` takes, in its order.
 DATES = ("hidden", "deleted_at", "available_from", "available_until")
@@ -69,6 +74,16 @@ def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> 
             else:
                 found[item_id] = ItemFacts(title, ends_at)
     return found
+
+
+def not_shown(*, tenant_id: int, item_ids: Collection[str], now: datetime) -> set[str]:
+    """Those of the items that are in the catalogue and may not be shown at this moment. Call it in the tenant's scope.
+
+    A deleted item is among them for as long as its row is kept.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_NOT_SHOWN, {"tenant": tenant_id, "items": list(item_ids), "now": now})
+        return {item_id for (item_id,) in cursor.fetchall()}
 
 
 def parsed_object(value: Any) -> Mapping[str, Any]:

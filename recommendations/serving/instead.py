@@ -256,6 +256,11 @@ def popular_list(tenant_id: int, redis_up: bool, now: datetime) -> StoredList | 
     return lists.held((POPULAR, ""))
 
 
+def remembered(tenant_id: int) -> StoredList | None:
+    """The popular list that the process knew last."""
+    return _last_popular.get(tenant_id)
+
+
 def refill(bodies: Sequence[tuple[str, bytes]], ttl_seconds: int) -> None:
     """Puts lists back into Redis, if it can be reached."""
     try:

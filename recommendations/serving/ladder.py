@@ -32,7 +32,7 @@ def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Cho
     """The tenant's popular list, or what stands for it. Without `admit`, for a request that is admitted already."""
     wanted = [keys.reference_list(tenant_id, POPULAR)]
     if admit is None:
-        redis_up, found, gone = _fetch(tenant_id, wanted, now)
+        redis_up, found, gone = fetch(tenant_id, wanted, now)
     elif (decision := admit(store.reads(tenant_id, wanted))).static:
         return over_quota(tenant_id, now)
     else:
@@ -123,7 +123,7 @@ def _reference(tenant_id: int, kind: str, subject: str, redis_up: bool) -> Store
 
 def over_quota(tenant_id: int, now: datetime, placement: str = HOME) -> Chosen:
     """The popular list, and why."""
-    redis_up, found, gone = _fetch(tenant_id, [keys.reference_list(tenant_id, POPULAR)], now)
+    redis_up, found, gone = fetch(tenant_id, [keys.reference_list(tenant_id, POPULAR)], now)
     return fallback(tenant_id, gone, redis_up, now, placement=placement, degraded="quota", popular=found[0])
 
 
@@ -134,7 +134,8 @@ def brought(tenant_id: int, decision: Decision, wanted: Sequence[str], now: date
     return _completed(tenant_id, store.parse(decision.values, wanted), now)
 
 
-def _fetch(tenant_id: int, wanted: Sequence[str], now: datetime) -> Found:
+def fetch(tenant_id: int, wanted: Sequence[str], now: datetime) -> Found:
+    """What Redis holds of these lists, for a request whose admission has read nothing."""
     try:
         return _completed(tenant_id, store.fetch(tenant_id, wanted), now)
     except RedisUnavailable:

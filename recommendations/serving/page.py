@@ -98,7 +98,7 @@ def _rendered(
         )
     if options.include_item:
         entries = [entry for each in selections if each is not None for entry in each.page]
-        _include_items(tenant_id, entries, options.item_attributes)
+        include_items(tenant_id, entries, options.item_attributes)
     return [
         _answer(chosen, subject, options, selected, now)
         for (chosen, subject), selected in zip(lists, selections, strict=True)
@@ -158,7 +158,7 @@ def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
     )
 
 
-def _include_items(tenant_id: int, entries: Sequence[dict[str, Any]], shown: frozenset[str] | None) -> None:
+def include_items(tenant_id: int, entries: Sequence[dict[str, Any]], shown: frozenset[str] | None) -> None:
     """Puts the catalogue's entries in, with one statement; of attributes those that may be shown."""
     found = queries.items(tenant_id=tenant_id, item_ids={entry["item_id"] for entry in entries})
     for entry in entries:

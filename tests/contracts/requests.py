@@ -49,7 +49,8 @@ class Ids:
             return value
         known = {"item_id": self.item_id, "user_id": self.user_id, "from": f"{self.user_id}-before"}
         told = {name: known.get(name, self.put_into(each)) for name, each in value.items() if name != "event_id"}
-        return told | ({"user_ids": [self.user_id]} if "user_ids" in value else {})
+        lists = {"user_ids": [self.user_id], "item_ids": [self.item_id]}
+        return told | {name: ids for name, ids in lists.items() if name in value}
 
 
 def prepare(service: Service, token: str, ids: Ids) -> None:

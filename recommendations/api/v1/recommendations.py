@@ -1,7 +1,5 @@
 """The answers: personal lists, batches, similar items, popular items."""
 
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,27 +9,29 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from accounts import admission, end_user
+from accounts import end_user
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
 from core import clock, conditional, external_ids, pagination
-from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.api.v1 import wire
 from recommendations.api.v1.languages import preferred
+from recommendations.api.v1.list_options import (
+    CACHE_HEADERS,
+    admission_of,
+    check_id,
+    common_options,
+    of_browser,
+    placement_of,
+    units_of,
+)
 from recommendations.cache import kinds
-from recommendations.placements.language import FilterRefused, parse
-from recommendations.placements.language.binding import names_person
-from recommendations.placements.language.cost import MAX_BROWSER_COST, MAX_COST, refuse_above, units
 from recommendations.placements.models import HOME
-from recommendations.serving import browsers, ladder, page, personal, queries, session
+from recommendations.serving import ladder, page, personal, queries, session
 from recommendations.serving.chosen import without
 from recommendations.serving.options import Options
 from recommendations.serving.page import Subject
-
-_PLACEMENT = re.compile(r"[-a-zA-Z0-9_]{1,63}\Z")
-CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin, Accept-Language"}
 
 
 class RecommendationsView(AdmittedWithReads):
@@ -53,20 +53,20 @@ class RecommendationsView(AdmittedWithReads):
     )
     def get(self, request: Request, user_id: str) -> HttpResponse:
         """The person's precomputed list, or the placement's fallback; `source` and `degraded` say which."""
-        _check_id("/user_id", user_id)
+        check_id("/user_id", user_id)
         query = request.query_params
-        placement = _placement(query.get("placement", HOME))
+        placement = placement_of(query.get("placement", HOME))
         subject = Subject(caller(request).tenant_id, user_id, placement)
         now = clock.now()
         options = _options(request, subject, now, schema.PersonQuery)
         if caller(request).user_id:
-            options = _of_browser(options, subject)
+            options = of_browser(options, subject)
         (chosen,) = personal.lists(
             tenant_id=subject.tenant_id,
             placement=placement,
             user_ids=[user_id],
             now=now,
-            admit=_admission(request, now, cost=_units(options)),
+            admit=admission_of(request, now, cost=units_of(options)),
             spare=options.narrows,
         )
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
@@ -91,13 +91,13 @@ class RecommendationsBatchView(AdmittedWithReads):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         now, tenant_id = clock.now(), caller(request).tenant_id
-        options = _common_options(body, request, browser=False)
+        options = common_options(body, request, browser=False)
         chosen = personal.lists(
             tenant_id=tenant_id,
-            placement=_placement(body["placement"]),
+            placement=placement_of(body["placement"]),
             user_ids=body["user_ids"],
             now=now,
-            admit=_admission(request, now, cost=_units(options, len(body["user_ids"]))),
+            admit=admission_of(request, now, cost=units_of(options, len(body["user_ids"]))),
             spare=options.narrows,
         )
         subjects = [Subject(tenant_id, user_id, body["placement"]) for user_id in body["user_ids"]]
@@ -126,7 +126,7 @@ class SimilarItemsView(AdmittedWithReads):
     )
     def get(self, request: Request, item_id: str) -> HttpResponse:
         """Items that the same people turn to; popular ones, and it says so, for an item nobody has touched yet."""
-        _check_id("/item_id", item_id)
+        check_id("/item_id", item_id)
         subject = Subject(caller(request).tenant_id, reference=f"{self.kind}:{item_id}")
         now = clock.now()
         options = _options(request, subject, now)
@@ -135,7 +135,7 @@ class SimilarItemsView(AdmittedWithReads):
             kind=self.kind,
             item_id=item_id,
             now=now,
-            admit=_admission(request, now, cost=_units(options)),
+            admit=admission_of(request, now, cost=units_of(options)),
         )
         if chosen is None:
             if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
@@ -175,7 +175,7 @@ class _ForEverybody(AdmittedWithReads):
         subject = Subject(caller(request).tenant_id, reference=f"{kind}:{window}" if window else kind)
         now = clock.now()
         options = _options(request, subject, now, self.known)
-        admit = _admission(request, now, cost=_units(options))
+        admit = admission_of(request, now, cost=units_of(options))
         if kind == kinds.LATEST:
             chosen = ladder.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
         elif window:
@@ -254,21 +254,10 @@ class SessionView(AdmittedWithReads):
         tenant_id = caller(request).tenant_id
         visit = session.read(body["events"], tenant_id=tenant_id)
         subject = Subject(tenant_id, reference=session.reference(visit))
-        options = _with_cursor(_common_options(body, request, browser=False), body.get("cursor", ""), subject, now)
-        admit = _admission(request, now, cost=_units(options))
+        options = _with_cursor(common_options(body, request, browser=False), body.get("cursor", ""), subject, now)
+        admit = admission_of(request, now, cost=units_of(options))
         chosen = session.for_visit(tenant_id=tenant_id, visit=visit, now=now, admit=admit)
         return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
-
-
-def _admission(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admit:
-    """What the ladder asks, with what it wants read: a read, also where it is a POST."""
-
-    def admit(reads: Sequence[Read]) -> Decision:
-        return admission.admit(
-            request, now=now, endpoint_class=AdmittedWithReads.endpoint_class, cost=cost, reads=reads, has_static=True
-        )
-
-    return admit
 
 
 def _options(
@@ -283,29 +272,8 @@ def _options(
     asked = known(data={**query.dict(), "exclude": query.getlist("exclude")})
     asked.is_valid(raise_exception=True)
     values: dict[str, Any] = asked.validated_data
-    options = _common_options(values, request, browser=bool(caller(request).user_id))
+    options = common_options(values, request, browser=bool(caller(request).user_id))
     return _with_cursor(options, values["cursor"], subject, now)
-
-
-def _common_options(values: dict[str, Any], request: Request, *, browser: bool) -> Options:
-    return Options(
-        limit=values["limit"],
-        category=values["category"],
-        exclude=frozenset(values["exclude"]),
-        include_item=values.get("include") == "item",
-        explain=values["explain"],
-        filter=_filter(values["filter"], browser=browser),
-        language=preferred(request),
-    )
-
-
-def _of_browser(options: Options, subject: Subject) -> Options:
-    """Raises: InvalidInput where the filter asks for what is not released."""
-    try:
-        return browsers.narrowed(options, tenant_id=subject.tenant_id)
-    except FilterRefused as refused:
-        error = FieldError("/filter", "not_released", refused.detail)
-        raise InvalidInput(f"The filter cannot be used. {refused.detail}", errors=[error]) from None
 
 
 def _with_cursor(options: Options, token: str, subject: Subject, now: datetime) -> Options:
@@ -319,41 +287,6 @@ def _window(name: str) -> str:
     if name and name not in schema.WINDOWS:
         detail = f"Must be one of {', '.join(schema.WINDOWS)}."
         raise InvalidInput(detail, errors=[FieldError("/window", "unknown_window", detail)])
-    return name
-
-
-def _filter(text: str, *, browser: bool) -> str:
-    """The filter as it was written.
-
-    Raises: InvalidInput with the column; FilterTooCostly.
-    """
-    try:
-        node = parse(text) if text else None
-    except FilterRefused as refused:
-        error = FieldError("/filter", "bad_filter", refused.detail)
-        raise InvalidInput(f"The filter cannot be read. {refused.detail}", errors=[error]) from None
-    if node is not None:
-        refuse_above(node, MAX_BROWSER_COST if browser else MAX_COST)
-    return text
-
-
-def _units(options: Options, people: int = 1) -> int:
-    """What a request counts as: its people, and what its filter costs, for each of them where it asks of people."""
-    node = parse(options.filter) if options.filter else None
-    personal = node is not None and names_person(node)
-    return people + units(node) * (people if personal else 1)
-
-
-def _check_id(pointer: str, value: str) -> None:
-    if error := external_ids.refusal(value, pointer):
-        raise InvalidInput(error.detail, errors=[error])
-
-
-def _placement(name: str) -> str:
-    """A name that can be one; whether there is one shows before its lists are looked for."""
-    if not _PLACEMENT.match(name):
-        detail = "The name of a placement is 1 to 63 letters, digits, - and _."
-        raise InvalidInput(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
     return name
 
 

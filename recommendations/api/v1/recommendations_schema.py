@@ -21,6 +21,8 @@ DEGRADED = [
     "no_items",
     "unknown_user",
     "database",
+    "artefact",
+    "busy",
     "breaker",
     "budget",
     "timeout",

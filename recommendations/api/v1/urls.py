@@ -7,7 +7,7 @@ an address that ends in an id comes after those in which more follows.
 
 from django.urls import path, register_converter
 
-from recommendations.api.v1 import batches, events, imports, insights, items, people, related, usage, users
+from recommendations.api.v1 import batches, events, imports, insights, items, people, rank, related, usage, users
 from recommendations.api.v1 import recommendations as answers
 
 
@@ -31,6 +31,7 @@ urlpatterns = [
         answers.RecommendationsView.as_view(),
         name="user-recommendations",
     ),
+    path("users/<external_id:user_id>/rank", rank.RankView.as_view(), name="user-rank"),
     path("recommendations/batch", answers.RecommendationsBatchView.as_view(), name="recommendations-batch"),
     path("recommendations/session", answers.SessionView.as_view(), name="recommendations-session"),
     path("recommendations/trending", answers.TrendingView.as_view(), name="recommendations-trending"),

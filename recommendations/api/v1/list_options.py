@@ -1,0 +1,96 @@
+"""What requests for lists have in common: their options, what they cost, and how they are admitted."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rest_framework.request import Request
+
+from accounts import admission
+from accounts.api.views import AdmittedWithReads
+from core import external_ids
+from core.admission import Decision, Read
+from core.errors import FieldError, InvalidInput
+from recommendations.api.v1.languages import preferred
+from recommendations.placements.language import FilterRefused, parse
+from recommendations.placements.language.binding import names_person
+from recommendations.placements.language.cost import MAX_BROWSER_COST, MAX_COST, refuse_above, units
+from recommendations.serving import browsers, ladder
+from recommendations.serving.options import Options
+from recommendations.serving.page import Subject
+
+_PLACEMENT = re.compile(r"[-a-zA-Z0-9_]{1,63}\Z")
+CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin, Accept-Language"}
+
+
+def admission_of(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admit:
+    """What the ladder asks, with what it wants read: a read, also where it is a POST."""
+
+    def admit(reads: Sequence[Read]) -> Decision:
+        return admission.admit(
+            request, now=now, endpoint_class=AdmittedWithReads.endpoint_class, cost=cost, reads=reads, has_static=True
+        )
+
+    return admit
+
+
+def common_options(values: dict[str, Any], request: Request, *, browser: bool) -> Options:
+    """The options of any list, from checked values.
+
+    Raises: as `filter_of`.
+    """
+    return Options(
+        limit=values["limit"],
+        category=values["category"],
+        exclude=frozenset(values["exclude"]),
+        include_item=values.get("include") == "item",
+        explain=values["explain"],
+        filter=filter_of(values["filter"], browser=browser),
+        language=preferred(request),
+    )
+
+
+def of_browser(options: Options, subject: Subject) -> Options:
+    """Raises: InvalidInput where the filter asks for what is not released."""
+    try:
+        return browsers.narrowed(options, tenant_id=subject.tenant_id)
+    except FilterRefused as refused:
+        error = FieldError("/filter", "not_released", refused.detail)
+        raise InvalidInput(f"The filter cannot be used. {refused.detail}", errors=[error]) from None
+
+
+def filter_of(text: str, *, browser: bool) -> str:
+    """The filter as it was written.
+
+    Raises: InvalidInput with the column; FilterTooCostly.
+    """
+    try:
+        node = parse(text) if text else None
+    except FilterRefused as refused:
+        error = FieldError("/filter", "bad_filter", refused.detail)
+        raise InvalidInput(f"The filter cannot be read. {refused.detail}", errors=[error]) from None
+    if node is not None:
+        refuse_above(node, MAX_BROWSER_COST if browser else MAX_COST)
+    return text
+
+
+def units_of(options: Options, people: int = 1) -> int:
+    """What a request counts as: its people, and what its filter costs, for each of them where it asks of people."""
+    node = parse(options.filter) if options.filter else None
+    personal = node is not None and names_person(node)
+    return people + units(node) * (people if personal else 1)
+
+
+def check_id(pointer: str, value: str) -> None:
+    """Raises: InvalidInput for what cannot be an id."""
+    if error := external_ids.refusal(value, pointer):
+        raise InvalidInput(error.detail, errors=[error])
+
+
+def placement_of(name: str) -> str:
+    """A name that can be one; whether there is one shows before its lists are looked for."""
+    if not _PLACEMENT.match(name):
+        detail = "The name of a placement is 1 to 63 letters, digits, - and _."
+        raise InvalidInput(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
+    return name

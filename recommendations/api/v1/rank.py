@@ -1,0 +1,87 @@
+"""Given items in one person's order: search results, candidates for an e-mail."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from accounts import end_user
+from accounts.api.views import AdmittedWithReads
+from accounts.authentication import caller
+from core import clock, pagination
+from recommendations.api.v1 import rank_schema as schema
+from recommendations.api.v1 import wire
+from recommendations.api.v1.list_options import (
+    admission_of,
+    check_id,
+    common_options,
+    of_browser,
+    placement_of,
+    units_of,
+)
+from recommendations.api.v1.recommendations_schema import PROBLEMS
+from recommendations.serving import page
+from recommendations.serving.options import Options
+from recommendations.serving.ranking.answer import render, subject_of
+from recommendations.serving.ranking.asked import Asked
+from recommendations.serving.ranking.rank import rank
+
+# A request counts as one for the person and one for each so many items; a list is read at a fraction of the work.
+ITEMS_OF_UNIT = 50
+HEADERS = {"Cache-Control": "no-store", "Vary": "Authorization, Origin, Accept-Language"}
+
+
+class RankView(AdmittedWithReads):
+    """Given items for one person."""
+
+    scope = "recommendations:read"
+    person = {"POST": end_user.in_path}
+
+    @extend_schema(
+        operation_id="user_rank",
+        summary="Rank given items for a user",
+        tags=["recommendations"],
+        parameters=[OpenApiParameter("user_id", wire.ID, OpenApiParameter.PATH)],
+        request=schema.RankRequest,
+        responses={200: schema.Ranking, **PROBLEMS},
+        examples=[schema.ASKED_EXAMPLE, schema.EXAMPLE],
+    )
+    def post(self, request: Request, user_id: str) -> HttpResponse:
+        """Up to 1,000 items, best first for the person; `left_out` names the others and why. A read by POST.
+
+        `source` and `degraded` say how the order was made; a person nobody knows gets what is popular.
+        """
+        check_id("/user_id", user_id)
+        body = schema.RankRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        values: dict[str, Any] = body.validated_data
+        now = clock.now()
+        asked = _asked(request, user_id, values)
+        cost = units_of(asked.options) + len(asked.item_ids) // ITEMS_OF_UNIT
+        ranked = rank(asked=asked, now=now, admit=admission_of(request, now, cost=cost))
+        answer = render(asked=asked, ranked=ranked, now=now)
+        page.served(answer=answer, subject=subject_of(asked), now=now)
+        return HttpResponse(answer.body, content_type="application/json", headers=HEADERS)
+
+
+def _asked(request: Request, user_id: str, values: dict[str, Any]) -> Asked:
+    """Raises: InvalidInput; FilterTooCostly."""
+    who = caller(request)
+    browser = bool(who.user_id)
+    item_ids: list[str] = values["item_ids"]
+    if browser and len(item_ids) > schema.MAX_BROWSER_ITEMS:
+        detail = f"At most {schema.MAX_BROWSER_ITEMS} items with a browser's token; these are {len(item_ids)}."
+        raise pagination.invalid("/item_ids", "too_many", detail)
+    options: Options = common_options(values, request, browser=browser)
+    asked = Asked(
+        tenant_id=who.tenant_id,
+        user_id=user_id,
+        item_ids=item_ids,
+        placement=placement_of(values["placement"]) if "placement" in values else "",
+        options=options,
+        consumed_too=values["rank_consumed"],
+        plainly=browser,
+    )
+    return replace(asked, options=of_browser(options, subject_of(asked))) if browser else asked

@@ -1,0 +1,1 @@
+"""Given items in the order that suits one person (docs/adr/0055)."""

@@ -1,0 +1,189 @@
+"""Ranking given items for one person: never blank, never late, and the answer says how it was made.
+
+The active artefact scores them with what the person has done up to now. Where that cannot be had in time, the order is
+that of the person's own list, of what is popular, and of the request, one after the other; `degraded` says why. However
+the order is made, what may not be shown is left out, and each item that is left out is named with the reason.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.conf import settings
+
+from core import deadline
+from recommendations.cache.form import Entry, StoredList
+from recommendations.placements import language, standing_in
+from recommendations.placements.language.binding import names_person
+from recommendations.placements.rules import Kind, Rules
+from recommendations.precompute import lists, nearline, placing
+from recommendations.precompute.arranging import Source, arrange, categories_alike
+from recommendations.precompute.following import Way
+from recommendations.precompute.lists import Draft
+from recommendations.precompute.tracing import Trace
+from recommendations.serving.instead import Instead, StandIns
+from recommendations.serving.ladder import Admit
+from recommendations.serving.ranking import catalogue, reading, ready, scored, unscored
+from recommendations.serving.ranking.asked import CONSUMED, RULES, Asked, Ranked
+from recommendations.serving.ranking.catalogue import Looked
+from recommendations.serving.ranking.reading import Held, Known
+from recommendations.serving.ranking.ready import Ready
+from recommendations.serving.ranking.shelf import shelf
+
+BUSY, NO_ITEMS = "busy", "no_items"
+# Why the order is made without the artefact though the person has a list: the list comes first then.
+_LIST_FIRST = frozenset({ready.DATABASE, ready.ARTEFACT, BUSY})
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that was read for one request."""
+
+    asked: Asked
+    now: datetime
+    held: Held
+    ready: Ready
+    arm: str
+    way: Way | None
+    rules: Rules
+    looked: Looked
+    known: Known
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An order of the items, before the rules. `scored`: by the artefact."""
+
+    entries: list[Entry]
+    source: str
+    degraded: str | None
+    artefact: int | None = None
+    arm: str = ""
+    scored: bool = False
+    simulated: bool = False
+
+
+def rank(*, asked: Asked, now: datetime, admit: Admit) -> Ranked:
+    """The items in the person's order.
+
+    Raises: what `admit` raises; UnknownPlacement; as serving.matching where the request has a category or filter.
+    """
+    held = reading.admitted(asked, now=now, admit=admit)
+    found = shelf.get(asked.tenant_id, asked.placement, seconds=deadline.at_most(settings.RANK_SECONDS / 2))
+    what = found or Ready(lacking=ready.ARTEFACT)
+    arm = reading.arm_of(asked, what.following, held)
+    way = what.following.way(arm) if what.following else None
+    rules = way.rules if way else what.rules
+    if held.why:
+        rules = _without_person(rules)
+    asks_facts = rules.filter is not None or bool(rules.boosts)
+    looked = catalogue.look(asked, gone=held.gone, texts=asks_facts, now=now)
+    if not looked.known:
+        rules = replace(rules, filter=None, boosts=())  # they ask what nobody can tell now
+    known = reading.person_of(asked, held)
+    locale = reading.language_of(asked, held, known)
+    case = _Case(asked, now, held, what, arm, way, rules, looked, known, locale)
+    return _ruled(case, _scored(case) or _unscored(case, _why(case)))
+
+
+def _why(case: _Case) -> str | None:
+    """Why the artefact makes no order, as lists say it: without a build nobody is known or unknown to it."""
+    known, lacking = case.known.why, case.ready.lacking
+    return lacking if lacking == ready.NO_BUILD and known == reading.UNKNOWN_USER else known or lacking
+
+
+def _without_person(rules: Rules) -> Rules:
+    """The rules without what they ask of the person."""
+    wanted = rules.filter if rules.filter is not None and not names_person(rules.filter) else None
+    return replace(rules, filter=wanted, boosts=tuple(each for each in rules.boosts if not names_person(each.when)))
+
+
+def _scored(case: _Case) -> _Made | None:
+    """By the artefact; None where it, the person or anything of their history is not there."""
+    way, person = case.way, case.known.person
+    if way is None or person is None or case.ready.following is None or scored.is_cold(way.loaded, person):
+        return None
+    usual = way.loaded is case.ready.following.usual.loaded
+    try:
+        entries = scored.entries(
+            case.asked,
+            loaded=way.loaded,
+            withheld=case.ready.withheld if usual else case.ready.withheld[:0],
+            person=person,
+            rules=case.rules,
+            item_ids=case.looked.item_ids,
+            facts={**case.known.titles, **case.looked.facts},
+            now=case.now,
+            locale=case.locale,
+        )
+    except scored.Busy:
+        return _unscored(case, BUSY)
+    return _Made(entries, lists.MODEL, None, way.loaded.artefact_id, case.arm, scored=True)
+
+
+def _unscored(case: _Case, why: str | None) -> _Made:
+    """By what stands in."""
+    asked, held, person = case.asked, case.held, case.known.person
+    segments: tuple[str, ...] = ()
+    if person is not None:
+        segments = standing_in.subjects(case.rules.segment_by, segments=person.segments, attributes=person.attributes)
+    common = StandIns(asked.tenant_id, asked.list_at, case.now, held.redis_up, held.gone, popular=held.popular)
+    found = unscored.order(
+        case.looked.item_ids,
+        own=held.own if why in _LIST_FIRST else None,
+        standing_in=unscored.stand_ins(common, Instead(case.rules.fallback, segments), asked.tenant_id),
+        loaded=case.way.loaded if case.way else None,
+        locale=case.locale,
+    )
+    made = _Made(list(found.entries), found.source, why)
+    if not found.of_list or held.own is None:
+        return made
+    provenance = held.own.provenance
+    return replace(made, artefact=provenance.artefact, arm=case.arm, simulated=provenance.simulated)
+
+
+def _ruled(case: _Case, made: _Made) -> Ranked:
+    """Without what the rules leave out, in the order that their boosts make of it."""
+    asked, trace = case.asked, Trace()
+    entries = arrange(
+        sources=[Source(Kind("for_you"), made.entries)],
+        rules=replace(case.rules, diversity=None, caps=(), fresh=None),
+        facts=case.looked.facts,
+        person=_who(case),
+        consumed=_consumed(case),
+        latest=(),
+        likeness=categories_alike(case.looked.facts),
+        now=case.now,
+        limit=len(made.entries),
+        trace=trace,
+    )
+    ruled = {item_id: CONSUMED if deed.rule == "consumed" else RULES for item_id, deed in trace.left_out.items()}
+    left_out = {**case.looked.left_out, **ruled}
+    named = {item_id: left_out[item_id] for item_id in asked.item_ids if item_id in left_out}
+    if not entries:
+        return Ranked((), named, lists.STATIC, made.degraded or NO_ITEMS)
+    simulated = made.simulated
+    own = case.held.own
+    if made.scored and own is not None and case.known.person is not None and _any_by_ai(own):
+        told = nearline.with_words_of(own, Draft(case.known.person, made.source, tuple(entries)))
+        entries, simulated = list(told.entries), told.simulated
+    return Ranked(entries, named, made.source, made.degraded, made.artefact, simulated, made.arm)
+
+
+def _any_by_ai(own: StoredList) -> bool:
+    return any(part.endswith(lists.BY_AI) for part in own.parts)
+
+
+def _who(case: _Case) -> language.Person:
+    person = case.known.person
+    if person is None:
+        return language.Person(case.asked.user_id)
+    return language.Person(person.user_id, person.locale, person.segments, person.attributes)
+
+
+def _consumed(case: _Case) -> set[str]:
+    """What the person's list does not hold; what they turned down never comes again by itself."""
+    person = case.known.person
+    if person is None or case.asked.consumed_too:
+        return set()
+    return placing.consumed(case.rules, person, case.now) | {item_id for item_id, *_ in person.against}

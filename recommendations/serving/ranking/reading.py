@@ -1,0 +1,132 @@
+"""What a ranking reads: lists that may stand in, together with admission, then the person as they are now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+
+from accounts import flags, scope
+from core import deadline
+from recommendations.ai import explain
+from recommendations.cache import keys, store
+from recommendations.cache.form import StoredList
+from recommendations.cache.kinds import POPULAR
+from recommendations.placements import known
+from recommendations.precompute import people, showable
+from recommendations.precompute.following import Following
+from recommendations.precompute.people import Person
+from recommendations.precompute.showable import ItemFacts
+from recommendations.serving import ladder, queries, wording
+from recommendations.serving.chosen import DATABASE_AWAY
+from recommendations.serving.ladder import Admit
+from recommendations.serving.ranking.asked import Asked
+
+QUOTA, FLAG, UNKNOWN_USER, DATABASE = "quota", "flag", "unknown_user", "database"
+# Of a history, so many of the latest items may be quoted in reasons.
+_QUOTED = 100
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What Redis holds: the person's list, the popular one, and what is withdrawn.
+
+    `why` says why nothing personal may be used, where that is so.
+    """
+
+    redis_up: bool
+    own: StoredList | None
+    popular: StoredList | None
+    gone: Mapping[str, float] | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The person as the database knows them now, with the titles of what they did last; `why` where it does not."""
+
+    person: Person | None = None
+    titles: Mapping[str, ItemFacts] = field(default_factory=dict)
+    why: str | None = None
+
+
+def admitted(asked: Asked, *, now: datetime, admit: Admit) -> Held:
+    """Charges the request and brings the lists along, in one round trip to Redis.
+
+    Raises: what `admit` raises; UnknownPlacement.
+    """
+    try:
+        if asked.placement:
+            known.require(tenant_id=asked.tenant_id, name=asked.placement)
+    except known.UnknownPlacement:
+        admit([])  # it is charged like any other
+        raise
+    personal = flags.is_on(flags.RECOMMENDATIONS, tenant_id=asked.tenant_id, user_id=asked.user_id)
+    wanted = [keys.reference_list(asked.tenant_id, POPULAR)]
+    if personal:
+        wanted.append(keys.user_list(asked.tenant_id, asked.list_at, asked.user_id))
+    decision = admit(store.reads(asked.tenant_id, wanted))
+    if decision.static:
+        redis_up, found, gone = ladder.fetch(asked.tenant_id, wanted, now)
+    else:
+        redis_up, found, gone = ladder.brought(asked.tenant_id, decision, wanted, now)
+    why = QUOTA if decision.static else None if personal else FLAG
+    own = found[1] if why is None else None
+    if own is not None and (own.owner != asked.user_id or not own.total):
+        own = None
+    return Held(redis_up, own, found[0], gone, why)
+
+
+def arm_of(asked: Asked, follow: Following | None, held: Held) -> str:
+    """The arm of an experiment that the person's list names: list and ranking belong to one, as near line has it.
+
+    Of AI's comparison there is no arm here: AI orders no given items.
+    """
+    if follow is None or not follow.arms or held.why:
+        return ""
+    own = held.own or _list_in_postgres(asked)
+    label = own.provenance.arm if own is not None else ""
+    return label if label in follow.arms else ""
+
+
+def _list_in_postgres(asked: Asked) -> StoredList | None:
+    user_ids = [asked.user_id]
+    try:
+        rows = queries.user_lists(tenant_id=asked.tenant_id, placement=asked.list_at, user_ids=user_ids)
+    except DATABASE_AWAY:
+        return None
+    row = rows[asked.user_id]
+    return queries.decoded(row) if isinstance(row, bytes) else None
+
+
+def person_of(asked: Asked, held: Held) -> Known:
+    """The person with their history, in one transaction, within RANK_SECONDS."""
+    if held.why:
+        return Known(why=held.why)
+    try:
+        with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
+            person = people.read_named(tenant_id=asked.tenant_id, user_id=asked.user_id)
+            if person is None:
+                return Known(why=UNKNOWN_USER)
+            titles = showable.facts(tenant_id=asked.tenant_id, item_ids=_latest(person))
+    except DATABASE_AWAY as error:
+        _log.warning("ranked_without_person", error=str(error))
+        return Known(why=DATABASE)
+    return Known(person, titles)
+
+
+def _latest(person: Person) -> list[str]:
+    said = [*person.events, *((item_id, at) for item_id, at, _ in person.against)]
+    newest = dict.fromkeys(item_id for item_id, _ in sorted(said, key=lambda each: -each[1]))
+    return list(newest)[:_QUOTED]
+
+
+def language_of(asked: Asked, held: Held, told: Known) -> str:
+    """The person's; else that of their list; else the one that the request prefers; else the tenant's."""
+    ours = wording.of_tenant(asked.tenant_id)
+    if told.person is not None:
+        return explain.language(told.person.locale) if told.person.locale else ours
+    own = held.own.voice.language if held.own is not None and held.own.voice is not None else ""
+    return own or asked.options.language or ours
