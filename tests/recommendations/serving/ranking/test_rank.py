@@ -239,7 +239,7 @@ class TestPlacement:
         with scope.tenant(acme.tenant.pk):
             place = Placement.objects.get(name="home")
             versions_now = {str(place.pk): place.active_version_id}
-            Build.objects.filter(pk=place.active_build_id).update(versions=versions_now)
+            Build.objects.filter(tenant=acme.tenant).update(versions=versions_now)
         shelf.clear()
 
         assert "i0002" in ids(ask(acme.http, rank_consumed=True))
@@ -350,7 +350,12 @@ class TestWork:
         round_trips.clear()
 
         asked: list[str] = []
-        with connection.execute_wrapper(lambda execute, sql, *rest: asked.append(sql) or execute(sql, *rest)):
+
+        def noted(execute, sql, *rest):
+            asked.append(sql)
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(noted):
             ask(acme.http)
 
         assert len(round_trips) == 1
