@@ -87,6 +87,7 @@ class TestStructure:
             "/api/v1/recommendations/batch",
             "/api/v1/recommendations/session",
             "/api/v1/users/u/merge",
+            "/api/v1/users/u/rank",
             "/api/v1/auth/end-user-token",
         ],
     )

@@ -37,6 +37,7 @@ def kinds(draw):
     """One question of each kind: name, method, path, body."""
     person, item = f"u{draw.randrange(PEOPLE):04d}", f"i{draw.randrange(ITEMS):04d}"
     visit = {"events": [{"item_id": f"i{draw.randrange(ITEMS):04d}"} for _ in range(3)]}
+    given = {"item_ids": [f"i{number:04d}" for number in range(ITEMS)], "rank_consumed": True}
     people = {"user_ids": [f"u{draw.randrange(PEOPLE):04d}" for _ in range(5)], "limit": 20}
     return [
         ("for-you", "GET", f"/users/{person}/recommendations?limit=20", None),
@@ -49,6 +50,7 @@ def kinds(draw):
         ("latest", "GET", "/recommendations/latest?limit=100", None),
         ("session", "POST", "/recommendations/session", visit),
         ("batch", "POST", "/recommendations/batch", people),
+        ("rank", "POST", f"/users/{person}/rank", given),
     ]
 
 
