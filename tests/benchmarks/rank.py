@@ -41,7 +41,7 @@ def prepare() -> tuple[str, list[str], list[str]]:
     with scope.all_tenants("benchmark: its tenant"):
         plan = Plan.objects.create(name="Benchmark", **UNLIMITED)
         tenant = Tenant.objects.create(slug="bench", name="B", plan=plan)
-    files = {"items": str(DATA / "items.csv.gz"), "events": str(DATA / "events.csv.gz")}
+    files = {"items": DATA / "items.csv.gz", "events": DATA / "events.csv.gz"}
     call_command("import_data", tenant="bench", no_build=True, verbosity=0, **files)
     build_now(tenant)
     with scope.tenant(tenant.pk):
