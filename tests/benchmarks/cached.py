@@ -32,7 +32,7 @@ def _digest(case: Case, rows: Log, people: int) -> str:
     told = hashlib.sha256(f"{case.protocol} {people}".encode())
     for source in sorted(_SOURCES.glob("*.py")):
         told.update(source.read_bytes())
-    for column in (rows.users, rows.items, rows.times, rows.values):
+    for column in (rows.users, rows.items, rows.times, rows.amounts):
         told.update(b"-" if column is None else np.ascontiguousarray(column).tobytes())
     return told.hexdigest()[:16]
 

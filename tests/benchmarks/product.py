@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from recommendations.algorithms.evaluation.judges import Judges
@@ -24,7 +24,7 @@ class Served:
     ndcg, recall: (people,) NDCG@10 and Recall@20 of the people whom the baselines are judged on, in their order.
     chosen: what the training says of its choices.
     seconds: the training's.
-    peak_mb: the process's, beyond what it was before the training.
+    peak_mb: the most that the training took beyond what the process held before it.
     """
 
     ndcg: Floats
@@ -63,11 +63,13 @@ def serve(ask: Ask) -> Served:
     parts = split(rows, protocol=case.protocol, seed=ask.seed)
     data = Judges.interactions_of(rows, parts.train)
     judges = _of(Judges.of(rows, parts.test, data, most=None, seed=0), data.user_ids, rows, ask)
-    before = _peak_mb()
+    before = _memory_mb("VmRSS")
+    # Linux then forgets the peak that reading the rows left.
+    Path("/proc/self/clear_refs").write_text("5")
     begun = time.monotonic()
     artefact = train(data, replace(TrainingOptions(validation=ask.validation), **dict(ask.options)))
     seconds = time.monotonic() - begun
-    peak = _peak_mb() - before
+    peak = _memory_mb("VmHWM") - before
     values = judges.measure(artefact).values
     return Served(values["ndcg@10"], values["recall@20"], artefact.chosen, seconds, peak)
 
@@ -85,5 +87,7 @@ def _of(judges: Judges, user_ids: tuple[str, ...], rows: Log, ask: Ask) -> Judge
     )
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _memory_mb(what: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (size,) = (line.split()[1] for line in lines if line.startswith(f"{what}:"))
+    return int(size) / 1024

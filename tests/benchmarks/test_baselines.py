@@ -136,7 +136,7 @@ def test_a_world_is_the_same_for_the_same_seed_and_another_for_another(name):
 
 
 def test_play_counts_have_a_heavy_tail():
-    values = maker("plays")(0).values
+    values = maker("plays")(0).amounts
     assert values is not None
 
     assert np.median(values) <= 5

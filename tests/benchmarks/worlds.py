@@ -107,7 +107,7 @@ def simulate(world: World, seed: int) -> Log:
         np.char.add("u", users[order].astype(str)),
         np.char.add("i", chosen[order].astype(str)),
         np.round(START + when[order] * DAY) if world.timed else None,
-        values=None if values is None else values[order],
+        amounts=None if values is None else values[order],
     )
 
 

@@ -27,14 +27,14 @@ class Log(Rows):
     """Raw columns in file order, with what each row is worth: play counts or ratings, None where there is no such
     column."""
 
-    values: NDArray[Any] | None = None
+    amounts: NDArray[Any] | None = None
 
     def select(self, rows: NDArray[np.bool_]) -> Log:
         return Log(
             self.users[rows],
             self.items[rows],
             None if self.times is None else self.times[rows],
-            values=None if self.values is None else self.values[rows],
+            amounts=None if self.amounts is None else self.amounts[rows],
         )
 
 
@@ -159,7 +159,7 @@ def tables(rows: Log, parts: Split) -> tuple[Table, Judged]:
     item_ids, items = np.unique(rows.items[parts.train].astype(str), return_inverse=True)
     train = rows.select(parts.train)
     shape = (len(user_ids), len(item_ids))
-    table = Table.of(users.astype(np.int64), items.astype(np.int64), train.times, train.values, shape)
+    table = Table.of(users.astype(np.int64), items.astype(np.int64), train.times, train.amounts, shape)
     return table, _judged(rows, parts, user_ids, item_ids)
 
 
