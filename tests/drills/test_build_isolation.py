@@ -7,17 +7,21 @@ answer to POST /events to the first answer whose list is without it.
 
 import contextlib
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from accounts import scope
 from accounts.models import Tenant
 from core import clock
-from recommendations.models import Build
+from core.queue import enqueue
+from recommendations.interactions.jobs import RESCORE
+from recommendations.models import Build, EndUser
 from recommendations.precompute import lifecycle
 from tests.core import web_process
 from tests.drills.caller import Caller
@@ -31,6 +35,8 @@ PEOPLE, ITEMS, EVENTS_EACH = sized(short=1500, long=6000), sized(short=500, long
 CALM_SECONDS = sized(short=8, long=30)
 # The short form looks at the first part of the builds.
 BUSY_SECONDS = sized(short=25, long=800)
+# People of the tenant of whom everybody waits.
+CROWD, CROWD_SECONDS = sized(short=400, long=3000), sized(short=12, long=60)
 BAR_SECONDS = 3.0
 LOOKED_AFTER = 0.1
 GIVEN_UP_AFTER = sized(short=20.0, long=60.0)
@@ -144,6 +150,63 @@ def test_with_one_worker_for_everything_builds_are_felt(stage, tmp_path):
 
         assert np.percentile(busy, 95) > BAR_SECONDS + sized(short=float(np.percentile(calm, 95)), long=0.0)
         assert lost
+
+
+@contextlib.contextmanager
+def everybody_waits(tenant):
+    """All people of the tenant wait for near line again and again, as under more events than can be kept up with."""
+    over = threading.Event()
+
+    def mark():
+        while not over.wait(0.2):
+            with scope.tenant(tenant.pk):
+                EndUser.objects.filter(tenant=tenant, dirty_at=None).update(dirty_at=clock.now())
+                enqueue(RESCORE, tenant_id=tenant.pk, user_pks=[])
+        connection.close()
+
+    thread = threading.Thread(target=mark)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def crowded(cast):
+    fill(cast.globex.tenant, people=OTHERS, items=200)
+    build_now(cast.globex.tenant)
+    fill(cast.acme.tenant, people=CROWD, items=300)
+    build_now(cast.acme.tenant)
+    return cast
+
+
+def measured_beside_a_crowd(stage, web):
+    watch = Watch(web.port, stage.globex.admin.token, [f"u{number:04d}" for number in range(OTHERS)])
+    watch.during(seconds(6))
+    calm = watch.during(seconds(CALM_SECONDS))
+    with everybody_waits(stage.acme.tenant):
+        watch.during(seconds(5))
+        return calm, watch.during(seconds(CROWD_SECONDS))
+
+
+def test_a_tenant_of_whom_everybody_waits_delays_nobody_else(crowded, tmp_path):
+    with serving(tmp_path, processes.layout) as (web, _):
+        calm, busy = measured_beside_a_crowd(crowded, web)
+    print(f"\n{said('without a crowd', calm)}\n{said('beside a crowd', busy)}")
+
+    assert np.percentile(busy, 95) <= BAR_SECONDS + sized(short=float(np.percentile(calm, 95)), long=0.0)
+
+
+@pytest.mark.long
+def test_with_as_many_lanes_as_messages_the_crowd_is_felt(crowded, tmp_path):
+    """The proof that the drill can fail."""
+    with serving(tmp_path, lambda **shared: processes.layout(NEARLINE_LANES="1000", **shared)) as (web, _):
+        _, busy = measured_beside_a_crowd(crowded, web)
+    print(f"\n{said('beside a crowd, without lanes', busy)}")
+
+    assert np.percentile(busy, 95) > BAR_SECONDS
 
 
 def expired(worker):

@@ -97,6 +97,11 @@ class TestElsewhere:
 
         assert b"Work is left lying" not in client.get("/admin/").content
 
+    def test_a_tenant_s_own_staff_is_not_told(self, client, cast):
+        client.force_login(User.objects.create(username="own", is_staff=True, tenant=cast.acme.tenant))
+
+        assert b"Work is left lying" not in client.get("/admin/").content
+
     def test_metrics_count_messages_and_processes_by_queue(self, layout, client, settings):
         settings.METRICS_PUBLIC = True
         text = client.get("/metrics").content.decode()
