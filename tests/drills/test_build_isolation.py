@@ -31,10 +31,10 @@ from tests.workers import processes
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(900)]
 # Of each tenant that builds: on two idle cores a build of half a minute, and of minutes.
-PEOPLE, ITEMS, EVENTS_EACH = sized(short=1500, long=6000), sized(short=500, long=3000), sized(short=20, long=60)
-CALM_SECONDS = sized(short=8, long=30)
+PEOPLE, ITEMS, EVENTS_EACH = sized(short=1000, long=6000), sized(short=500, long=3000), sized(short=20, long=60)
+WARM_SECONDS, CALM_SECONDS = sized(short=4, long=8), sized(short=6, long=30)
 # The short form looks at the first part of the builds.
-BUSY_SECONDS = sized(short=25, long=800)
+BUSY_SECONDS = sized(short=20, long=800)
 # People of the tenant of whom everybody waits.
 CROWD, CROWD_SECONDS = sized(short=400, long=3000), sized(short=12, long=60)
 BAR_SECONDS = 3.0
@@ -127,7 +127,7 @@ def builds(tenants):
 def measured(stage, web):
     """Seconds without and with builds."""
     watch = Watch(web.port, stage.globex.admin.token, [f"u{number:04d}" for number in range(OTHERS)])
-    watch.during(seconds(6))  # until every process has what it needs
+    watch.during(seconds(WARM_SECONDS))  # until every process has what it needs
     return watch.during(seconds(CALM_SECONDS)), watch.during(builds(stage.building))
 
 
@@ -140,6 +140,7 @@ def test_builds_delay_nobody_else_and_no_task_expires(stage, tmp_path):
         assert {name: expired(each) for name, each in workers.items()} == {name: [] for name in workers}
 
 
+@pytest.mark.long
 def test_with_one_worker_for_everything_builds_are_felt(stage, tmp_path):
     """The proof that the drill can fail."""
     with serving(tmp_path, processes.worker) as (web, workers):
@@ -184,10 +185,10 @@ def crowded(cast):
 
 def measured_beside_a_crowd(stage, web):
     watch = Watch(web.port, stage.globex.admin.token, [f"u{number:04d}" for number in range(OTHERS)])
-    watch.during(seconds(6))
+    watch.during(seconds(WARM_SECONDS))
     calm = watch.during(seconds(CALM_SECONDS))
     with everybody_waits(stage.acme.tenant):
-        watch.during(seconds(5))
+        watch.during(seconds(WARM_SECONDS))
         return calm, watch.during(seconds(CROWD_SECONDS))
 
 
