@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommendations.algorithms.dataset import IntArray
+from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.gate import Judgement
 from recommendations.algorithms.protocol import Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.scoring import Read
@@ -42,6 +42,8 @@ class Artefact:
         reads: the reads of the blend.
         weights: (reads,) positive, sum 1.
         cold: indices of the items that nobody has chosen yet and of which something else is known.
+        fit_from: (items,) the likeness above which an item that nobody has chosen fits somebody
+            (recommendations.algorithms.cold_fit); empty where there is no content, and in older artefacts.
         chosen: everything that training decided and what it saw, as JSON values.
         ranker: the second stage as text (recommendations.algorithms.ranking); empty for none.
         judgement: what the blend was worth to each person of the validation fold.
@@ -56,6 +58,7 @@ class Artefact:
     chosen: dict[str, Any]
     judgement: Judgement = field(default_factory=Judgement.none)
     cold: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    fit_from: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
     ranker: str = ""
     texts: TextIndex | None = None
 
@@ -79,6 +82,7 @@ class Artefact:
             "header": np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8),
             "weights": self.weights,
             "cold": self.cold.astype(np.int32),
+            "fit_from": self.fit_from,
             "judged/people": self.judgement.people,
             "judged/ndcg": self.judgement.ndcg,
         }
@@ -175,6 +179,7 @@ class Artefact:
             chosen=header["chosen"],
             judgement=Judgement(arrays["judged/people"], arrays["judged/ndcg"], header["judged_by"]),
             cold=arrays["cold"],
+            fit_from=arrays["fit_from"] if "fit_from" in arrays else np.empty(0, dtype=np.float32),
             ranker=header.get("ranker", ""),
             texts=_texts({name: arrays[f"texts/{name}"] for name in _TEXTS}, count) if "texts/data" in arrays else None,
         )

@@ -73,7 +73,25 @@ def extended(artefact: Artefact, fresh: Fresh) -> Artefact:
         known[added.indices] = True
     assert isinstance(popularity, ItemVector)
     cold = np.flatnonzero(known & (popularity.values == 0)).astype(np.int32)
-    return replace(artefact, item_ids=(*artefact.item_ids, *fresh.item_ids), fitted=fitted, cold=cold)
+    return replace(
+        artefact,
+        item_ids=(*artefact.item_ids, *fresh.item_ids),
+        fitted=fitted,
+        cold=cold,
+        fit_from=_fit_from(artefact, fresh, count),
+    )
+
+
+def _fit_from(artefact: Artefact, fresh: Fresh, count: int) -> FloatArray:
+    """The same with an estimate for the fresh items: what holds for those of the training that are like them."""
+    if not len(artefact.fit_from):
+        return artefact.fit_from
+    found = np.append(artefact.fit_from, np.zeros(count - artefact.item_count, dtype=np.float32))
+    for place, near in zip(fresh.places.tolist(), fresh.near, strict=True):
+        trained = near.places < artefact.item_count
+        if near.scores[trained].sum() > 0:
+            found[place] = np.average(artefact.fit_from[near.places[trained]], weights=near.scores[trained])
+    return found
 
 
 def find_near(

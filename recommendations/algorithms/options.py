@@ -46,6 +46,8 @@ class TrainingOptions:
             they were on the fold, and are named in what was chosen; then the result depends on the machine. Popularity
             and neighbours are always tried.
         parameters: what algorithms are fitted and read with in place of their defaults, see hyperparameters.
+        cold_every: one place in so many of each list is for an item that nobody has chosen, 0 for none; None: the
+            training decides, see algorithms.cold_slots.
         l1: strength of the pull of blend weights towards zero.
         smallest_weight: blend weights below this share of their sum are dropped.
     """
@@ -63,6 +65,7 @@ class TrainingOptions:
     ranker: str = "none"
     seconds: float = 0.0
     parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
+    cold_every: int | None = None
     l1: float = 0.001
     smallest_weight: float = 0.004
 
@@ -74,6 +77,8 @@ class TrainingOptions:
             raise ValueError(f"validation is {self.validation!r}: choose one of {', '.join(VALIDATIONS)}")
         if self.ranker not in RANKERS:
             raise ValueError(f"ranker is {self.ranker!r}: choose one of {', '.join(RANKERS)}")
+        if self.cold_every is not None and not 0 <= self.cold_every <= 100:
+            raise ValueError(f"cold_every is {self.cold_every}: give 0 to 100, or None")
         if min(self.validation_people, self.seconds, self.l1) < 0 or not 0 <= self.smallest_weight < 1:
             raise ValueError(
                 "validation_people, seconds and l1 must not be negative, smallest_weight must lie in 0 to 1"

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms import ranking
 from recommendations.algorithms.artefact import Artefact, UnreadableArtefact
+from recommendations.algorithms.cold_fit import fitting, least_of, likeness, put
+from recommendations.algorithms.cold_slots import ColdSlots
 from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.evidence import evidence, families
 from recommendations.algorithms.history import History, RankedHistory
@@ -21,10 +23,9 @@ from recommendations.algorithms.scoring import Scores, read_scores, vector_score
 __all__ = ["History", "Proposals", "Recommender", "UnknownItem"]
 
 NOTHING = np.empty(0, dtype=np.int32)
-# Each so-manieth place of a list is for an item that nobody has chosen yet, where one is like the person's history.
-COLD_EVERY = 20
-# The same among similar items.
-SIMILAR_COLD_EVERY = 10
+# Similar items have so many times as many places for items that nobody has chosen; one must be more than this part as
+# much alike as the most alike.
+SIMILAR_TIMES, SIMILAR_PART = 2, 0.5
 # What the most popular item gets on top of its score: below any real difference, so it only fills lists and breaks
 # ties.
 FILL = 1e-6
@@ -70,6 +71,8 @@ class Recommender:
         self._ranker = _ranker(artefact)
         self._cold = np.zeros(artefact.item_count, dtype=bool)
         self._cold[artefact.cold] = True
+        self._slots = ColdSlots.of(artefact.chosen)
+        self._least = least_of(artefact.fit_from)
 
     @property
     def item_count(self) -> int:
@@ -131,8 +134,8 @@ class Recommender:
     ) -> Proposals:
         """Return these items, each once, with the scores that they have for `recommend`, best first.
 
-        Two that a list of `recommend` holds stand in the same order here, except for those that were given a place
-        because nobody has chosen them. Equal scores rank by index, whatever the order of `items`. `exclude` and
+        Two that a list of `recommend` holds stand in the same order here, except for those that nobody has chosen: it
+        holds them back or gives them a place. Equal scores rank by index, whatever the order of `items`. `exclude` and
         `own_too` say what else competes, as for `recommend`; what is given is ranked in any case. The part is empty
         where nothing is known of an item.
 
@@ -174,7 +177,8 @@ class Recommender:
         scores = np.where(chosen_with > 0, 1.0 + chosen_with, alike)
         top = _top(scores + self._fill * (scores > 0), barred, limit)
         top = top[scores[top] > 0]
-        top = self._with_cold(top, alike, barred, limit, SIMILAR_COLD_EVERY)
+        fits = fitting(alike, self._waiting(barred), SIMILAR_PART, limit)
+        top = put(top, fits, self._cold, every=-(-self._slots.every // SIMILAR_TIMES), limit=limit)
         return Proposals(
             items=top,
             scores=_falling(scores[top]),
@@ -204,10 +208,12 @@ class Recommender:
     def _list(self, history: RankedHistory, scores: list[Scores], barred: IntArray, limit: int) -> Proposals:
         artefact, total, top = self._blended(history, scores, barred, limit)
         if self._content and len(self.artefact.cold):
-            alike = np.zeros(self.item_count)
-            for place in self._content:
-                scores[place].add_to(alike, 1.0)
-            top = self._with_cold(top, alike, barred, limit, COLD_EVERY)
+            alike = likeness([scores[place] for place in self._content], self.item_count)
+            fits = fitting(alike, self._waiting(barred), self._least, limit)
+            top = put(top, fits, self._cold, every=self._slots.every, limit=limit)
+            if len(top) < limit:  # all that is better known is there
+                rest = _top(total, np.concatenate([barred, top]), limit - len(top))
+                top = np.concatenate([top, rest])
         spoken = evidence(artefact, history, scores, top)
         return Proposals(
             items=top,
@@ -219,7 +225,8 @@ class Recommender:
     def _blended(
         self, history: RankedHistory, scores: list[Scores], barred: IntArray, limit: int
     ) -> tuple[Artefact, NDArray[np.float64], IntArray]:
-        """Return how the artefact was read, every item's score, and the `limit` best items without the barred ones.
+        """Return how the artefact was read, every item's score, and the `limit` best items without the barred ones and
+        without those held back because nobody has chosen them.
 
         Where there is a second stage its order is in both: the best candidates trade their scores.
         """
@@ -227,6 +234,8 @@ class Recommender:
         artefact = self._for_what_is_known(scores)
         for read, weight in zip(scores, artefact.weights, strict=True):
             read.add_to(total, weight)
+        if not self._slots.compete and artefact is self.artefact:
+            barred = np.concatenate([barred, self.artefact.cold])
         top = _top(total, barred, limit if self._ranker is None else max(limit, CANDIDATES))
         if self._ranker is not None and len(history.items) and artefact is self.artefact:
             top = self._reordered(self._ranker, top, scores, total, known=len(history.items))
@@ -266,24 +275,11 @@ class Recommender:
         row[entries.indices] = entries.data
         return np.asarray(row / max(1e-12, row.max(initial=0.0)))
 
-    def _with_cold(
-        self, top: IntArray, alike: NDArray[np.float64], barred: NDArray[np.integer], limit: int, every: int
-    ) -> IntArray:
-        """Put an item that nobody has chosen on every so-manieth place, the most alike first, where none is yet."""
-        allowed = self._cold & (alike > 0)
-        allowed[barred] = False
-        cold = np.flatnonzero(allowed)
-        if not len(cold):
-            return top
-        found = top.tolist()
-        there = set(found)
-        best = cold[np.argsort(-alike[cold], kind="stable")[:limit]]
-        waiting = [place for place in best.tolist() if place not in there]
-        for end in range(every, limit + 1, every):
-            shown = int(self._cold[found[:end]].sum())
-            if shown < end // every and waiting:
-                found.insert(min(end - 1, len(found)), waiting.pop(0))
-        return np.array(found[:limit], dtype=np.int32)
+    def _waiting(self, barred: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return (items,) marks at those that nobody has chosen, without the barred ones."""
+        found = self._cold.copy()
+        found[barred] = False
+        return found
 
     def _vector(self, name: str) -> ItemVector:
         part = self._fitted[name]

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.blend import Array
+from recommendations.algorithms.cold_slots import Clicks, choose_slots
 from recommendations.algorithms.content import HALF_LIVES, TEXT, Catalogue, block_of, spread
 from recommendations.algorithms.dataset import IntArray, Interactions, Matrix
 from recommendations.algorithms.hyperparameters import algorithms
@@ -48,6 +49,7 @@ def train(
     progress: Progress | None = None,
     *,
     catalogue: Catalogue | None = None,
+    clicks: Clicks | None = None,
     timer: Callable[[], float] = time.monotonic,
 ) -> Artefact:
     """Return the artefact of these interactions, and of the catalogue's items beside them.
@@ -57,6 +59,9 @@ def train(
        takes part as it is: it knows nothing of the fold.
     3. Fit the chosen ones again on everything.
     4. Give the catalogue's other items their places, with content as all that is known of them.
+
+    How many places of a list are for items that nobody has chosen is decided by `clicks`, where there are enough, else
+    on the fold.
 
     Where the time budget does not suffice for a trial, the part is left out; where it does not suffice to fit a part
     again, the part serves as it was fitted on the fold's past.
@@ -93,6 +98,7 @@ def train(
         choice = choose(fold, trial, reads, options)
         blend = _with_content(_blend(reads, choice), reads, choice, content)
         stage = _second_stage(choice, reads, blend, trial["popularity"], options, budget)
+        slots = choose_slots(fold, choice, interactions, places, content, list(blend), options, clicks)
         similar = next(name for name in COMPARES_PAIRS if name in trial)
         fitted: dict[str, Fitted] = {}
         wanted = _wanted(usable, blend, similar)
@@ -111,12 +117,14 @@ def train(
         reads=tuple(blend),
         weights=np.array(list(blend.values())),
         chosen=_describe(fold, reads, choice, blend, similar)
+        | {"cold": slots.said}
         | {"skipped": budget.skipped, "not_refitted": budget.not_refitted}
         | ({"parameters": dict(options.parameters)} if options.parameters else {})
         | ({"second_stage": stage.said} if stage.said else {}),
         judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
         ranker=stage.text,
         cold=_cold(fitted, content, places, len(item_ids)),
+        fit_from=slots.fit_from,
         texts=catalogue.text_index(item_ids, content[TEXT]) if catalogue and TEXT in content else None,
     )
 

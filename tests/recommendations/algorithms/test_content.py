@@ -1,6 +1,7 @@
 """Texts and given neighbours: items that nobody has chosen get into lists and have similar items."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.content import Catalogue, text_neighbours
 from recommendations.algorithms.history import History, histories_of
 from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.recommender import COLD_EVERY, Recommender
+from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.terms import terms
 from recommendations.algorithms.training import WHISPER, train
 from tests.recommendations.algorithms.generated import interactions, tastes
 
 OPTIONS = TrainingOptions(threads=1)
 GROUPS, ITEMS, COLD = 6, 120, 12
+EVERY = 20
 
 
 def word(number):
@@ -32,7 +34,7 @@ def catalogue(**neighbours):
 
 @pytest.fixture(scope="module")
 def recommender():
-    return Recommender(train(interactions(tastes()), OPTIONS, catalogue=catalogue()))
+    return Recommender(train(interactions(tastes()), replace(OPTIONS, cold_every=EVERY), catalogue=catalogue()))
 
 
 def names(recommender, places):
@@ -84,7 +86,7 @@ class TestColdItems:
         cold = [place for place in proposals.items.tolist() if place in set(recommender.artefact.cold.tolist())]
         assert len(cold) >= 2
         assert names(recommender, cold)[0] in {f"i{number}" for number in range(1000, 1012) if number % GROUPS == 0}
-        assert proposals.items.tolist().index(cold[0]) < COLD_EVERY
+        assert proposals.items.tolist().index(cold[0]) < EVERY
         place = proposals.items.tolist().index(cold[0])
         assert proposals.evidence[place, 0] in history.items
         assert proposals.parts[place] == "text"
