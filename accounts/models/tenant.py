@@ -226,6 +226,14 @@ class Tenant(models.Model):
         help_text="Names of people's own attributes that their browsers may filter by, one in a line; segments "
         "stands for the person's segments too. Effective within 5 seconds.",
     )
+    cold_items = models.PositiveSmallIntegerField(
+        "places for new items",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(100)],
+        help_text="One place in so many of each list is for an item that nobody has chosen yet; 0: none; empty: each "
+        "training decides by what they bring. Effective with the next training.",
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -16,10 +16,10 @@ from recommendations.algorithms.protocol import Fitted, ItemMatrix
 from recommendations.algorithms.scoring import Read, Scores, read_scores
 
 # Deviations by which an item must be more like somebody's history than the mean item: one that shares no more with them
-# than every fifth item does is not.
-LEAST_LIKENESS = 2.0
+# than three of ten items do is not.
+LEAST_LIKENESS = 1.5
 # An item fits at most this share of people: those whose histories are most like it.
-REACH = 0.2
+REACH = 1 / 3
 # People whose histories say what likeness an item has for whom.
 MOST_SAMPLED = 500
 

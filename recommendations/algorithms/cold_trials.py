@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommendations.algorithms.cold_fit import World, fitting, least_of, put
 from recommendations.algorithms.dataset import FloatArray, IntArray
@@ -60,28 +61,22 @@ def trials(fold: Fold, choice: Choice, world: World, fit_from: FloatArray, steps
 
     Cold are all items without a row in the fold's past, also those that nobody chose afterwards.
     """
-    basis = choice.basis
     if not choice.weights.any() or choice.people < FEWEST_PEOPLE:
         return []
-    is_cold, least = world.known(), least_of(fit_from)
-    is_cold[world.places[fold.past.items]] = False
-    code = {name: place for place, name in enumerate(fold.past.user_ids)}
-    judges = [code[name] for name in basis.names]
-    future = histories_of(fold.future)
-    ranked = _ranked(choice, world.places)
+    least, ranked = least_of(fit_from), _ranked(choice, world.places)
     tallies = [_Tally(every) for every in (0, *steps)]
+    is_cold = world.known()
+    is_cold[world.places[fold.past.items]] = False
+    code = {name: person for person, name in enumerate(fold.past.user_ids)}
+    judges = [code[name] for name in choice.basis.names]
+    future = histories_of(fold.future)
+    marks = np.append(is_cold, [False])  # the last for what fills lists
     for place, alike in enumerate(world.alike(world.histories(fold.past, judges))):
         wanted = set(world.places[future[judges[place]].items].tolist())
         competing = ranked.get(place, np.empty(0, dtype=np.int32))
-        without = _filled(competing[~is_cold[competing]])
         fits = fitting(alike, is_cold, least, LENGTH)
         for tally in tallies:
-            if tally.every:
-                tally.add(
-                    put(without, fits, np.append(is_cold, False), every=tally.every, limit=LENGTH), without, wanted
-                )
-            else:
-                tally.add(_filled(competing), without, wanted)
+            tally.add(competing, fits, marks, wanted)
     return [tally.trial() for tally in tallies]
 
 
@@ -94,7 +89,9 @@ class _Tally:
     shown: int = 0
     hits: int = 0
 
-    def add(self, after: IntArray, before: IntArray, wanted: set[int]) -> None:
+    def add(self, competing: IntArray, fits: list[int], is_cold: NDArray[np.bool_], wanted: set[int]) -> None:
+        before = _filled(competing[~is_cold[competing]])
+        after = put(before, fits, is_cold, every=self.every, limit=LENGTH) if self.every else _filled(competing)
         new = set(after.tolist()) - set(before.tolist())
         self.shown += len(new)
         self.hits += len(new & wanted)

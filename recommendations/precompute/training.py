@@ -22,7 +22,17 @@ from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
 from recommendations.interactions.matrix import Bound, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.precompute import artefacts, contents, leases, lifecycle, related, taking_in, tuned, uplift
+from recommendations.precompute import (
+    artefacts,
+    cold_items,
+    contents,
+    leases,
+    lifecycle,
+    related,
+    taking_in,
+    tuned,
+    uplift,
+)
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat
@@ -102,7 +112,12 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
     options = with_parameters(
-        TrainingOptions(threads=settings.TRAIN_THREADS, seconds=settings.TRAIN_SECONDS, ranker=settings.RANKER),
+        TrainingOptions(
+            threads=settings.TRAIN_THREADS,
+            seconds=settings.TRAIN_SECONDS,
+            ranker=settings.RANKER,
+            cold_every=cold_items.wanted(tenant_id=build.tenant_id),
+        ),
         tuned.of_tenant(tenant_id=build.tenant_id),
     )
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)

@@ -22,7 +22,7 @@ from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
-from recommendations.precompute import tuned
+from recommendations.precompute import cold_items, tuned
 from recommendations.precompute.checks import RANKER_HINT, lacks_ranker
 
 COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
@@ -91,9 +91,7 @@ class Command(BaseCommand):
                 data.rows,
                 options["protocol"],
                 options["seed"],
-                with_parameters(
-                    TrainingOptions(validation=options["validation"], ranker=ranker), self._parameters(options)
-                ),
+                with_parameters(self._options(options, ranker), self._parameters(options)),
                 catalogue=data.catalogue,
                 with_models=True if options["model"] is None else options["model"],
                 most_people=options["people"],
@@ -120,6 +118,12 @@ class Command(BaseCommand):
         if options["events"]:
             return of_file(options["events"], options["items"], now=clock.now(), not_positive=options["not_positive"])
         return of_tenant(options["tenant"])
+
+    def _options(self, options: Mapping[str, Any], ranker: str) -> TrainingOptions:
+        """What is asked for, and what the tenant's trainings do about new items."""
+        tenant = options["tenant"]
+        own = cold_items.wanted(tenant_id=tenant_of(tenant)) if tenant else None
+        return TrainingOptions(validation=options["validation"], ranker=ranker, cold_every=own)
 
     def _parameters(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the tenant's trainings use, and what is set here."""

@@ -171,7 +171,7 @@ def trial(every, gain, *, error=0.0001, recall_20=0.0):
 
 
 class TestWhatIsLikeEverybody:
-    def test_fits_a_fifth_of_the_people_at_most(self):
+    def test_fits_a_third_of_the_people_at_most(self):
         """One strange item shares its only word with half of each group's items, and each person has several."""
         numbers = [*range(ITEMS), 1000]
         documents = [
