@@ -41,6 +41,11 @@ class Assignment:
         arm = self.places[drawn // _BUCKETS_A_PLACE]
         return None if arm is None else self.arms[arm].label
 
+    def share_of(self, label: str | None) -> float:
+        """The share of all people who are in this arm; of those in none, for None."""
+        own = [arm is not None and self.arms[arm].label for arm in self.places]
+        return own.count(label if label is not None else False) / PLACES
+
 
 def running(*, tenant_id: int, placement_id: int) -> Assignment | None:
     """What is to be assigned at a placement now. Inside the tenant's scope."""

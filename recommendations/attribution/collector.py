@@ -20,10 +20,11 @@ from accounts import directory
 from core.redis import RedisUnavailable
 from recommendations.attribution import stream
 from recommendations.attribution.metrics import IMPRESSIONS_DROPPED, IMPRESSIONS_SENT
+from recommendations.attribution.pages import Page, wire
 
 PAGES_PER_BATCH = 500
 STOP_SECONDS = 3.0
-Page = tuple[int, str, str | None, str, str, str, Sequence[str], float]
+Served = tuple[int, str, str | None, str, str, str, Sequence[str], float, Page | None]
 _log = structlog.get_logger(__name__)
 
 
@@ -32,7 +33,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.running = False
-        self._pages: deque[Page] = deque()
+        self._pages: deque[Served] = deque()
         self._unsent: tuple[uuid.UUID, list[list[Any]], int] | None = None
         self._dropped = 0
         self._flushing = threading.Lock()
@@ -50,8 +51,12 @@ class Collector:
         source: str,
         item_ids: Sequence[str],
         at: float,
+        page: Page | None = None,
     ) -> None:
-        """Notes that a page was served at this unix second, where the tenant counts served pages. Never waits."""
+        """Notes that a page was served at this unix second, where the tenant counts served pages. Never waits.
+
+        With `page` it is kept as well, and not only counted.
+        """
         if not self.running or not item_ids:
             return
         facts = directory.tenant(tenant_id)
@@ -60,7 +65,7 @@ class Collector:
         if len(self._pages) >= settings.IMPRESSION_BUFFER:
             self._dropped += 1  # the thread tells the metric
             return
-        self._pages.append((tenant_id, recommendation_id, user_id, placement, arm, source, item_ids, at))
+        self._pages.append((tenant_id, recommendation_id, user_id, placement, arm, source, item_ids, at, page))
 
     def start(self, *, thread: bool = True) -> None:
         """Collects from now on. Called once in each web process, after the fork."""
@@ -101,7 +106,7 @@ class Collector:
         return True
 
     def _take(self) -> tuple[uuid.UUID, list[list[Any]], int]:
-        taken: list[Page] = []
+        taken: list[Served] = []
         while self._pages and len(taken) < PAGES_PER_BATCH:
             taken.append(self._pages.popleft())
         return uuid.uuid4(), merged(taken), len(taken)
@@ -120,10 +125,10 @@ class Collector:
                 _log.exception("impressions_not_sent")
 
 
-def merged(pages: Iterable[Page]) -> list[list[Any]]:
+def merged(pages: Iterable[Served]) -> list[list[Any]]:
     """The same page served again within one hour becomes one entry: how often, and first and last when."""
     found: dict[tuple[int, str, int], list[Any]] = {}
-    for tenant_id, recommendation_id, user_id, placement, arm, source, item_ids, at in pages:
+    for tenant_id, recommendation_id, user_id, placement, arm, source, item_ids, at, page in pages:
         key = (tenant_id, recommendation_id, int(at) // 3600)
         if entry := found.get(key):
             entry[7] += 1
@@ -139,6 +144,7 @@ def merged(pages: Iterable[Page]) -> list[list[Any]]:
                 at,
                 1,
                 stream.joined(item_ids),
+                None if page is None else wire(page),
             ]
     return list(found.values())
 

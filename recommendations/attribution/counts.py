@@ -13,12 +13,18 @@ from recommendations.catalog.staging import staged
 
 _IMPRESSIONS = """
     INSERT INTO recommendations_impression
-        (tenant_id, recommendation_id, end_user_id, hour, first_at, last_at, placement, arm, source)
-    SELECT %(tenant)s, recommendation_id, end_user_id, hour, first_at, last_at, placement, arm, source
+        (tenant_id, recommendation_id, end_user_id, hour, first_at, last_at, placement, arm, source, page, clicked)
+    SELECT %(tenant)s, recommendation_id, end_user_id, hour, first_at, last_at, placement, arm, source, page, '{{}}'
     FROM {source} AS r ORDER BY recommendation_id, end_user_id, hour
     ON CONFLICT (tenant_id, recommendation_id, end_user_id, hour) DO UPDATE SET
         first_at = least(recommendations_impression.first_at, excluded.first_at),
-        last_at = greatest(recommendations_impression.last_at, excluded.last_at)
+        last_at = greatest(recommendations_impression.last_at, excluded.last_at),
+        page = coalesce(recommendations_impression.page, excluded.page)
+"""
+_CLICKED = """
+    UPDATE recommendations_impression AS p SET clicked = array_append(p.clicked, r.item)
+    FROM {source} AS r
+    WHERE p.tenant_id = %(tenant)s AND p.id = r.impression AND p.page IS NOT NULL AND r.item <> ALL (p.clicked)
 """
 _PLACEMENTS = """
     INSERT INTO recommendations_placementstat
@@ -64,7 +70,7 @@ class Where(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A page shown to a person (or to nobody in particular) within one hour."""
+    """A page shown to a person (or to nobody in particular) within one hour; `page` is what is kept of it."""
 
     recommendation_id: str
     end_user_id: int | None
@@ -73,6 +79,7 @@ class Shown(NamedTuple):
     source: str
     first_at: datetime
     last_at: datetime
+    page: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +90,7 @@ class Increments:
     counts: dict[Where, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     items: Counter[tuple[Where, str]] = field(default_factory=Counter)
     exposed: dict[tuple[str, str, date, int], list[datetime | None]] = field(default_factory=dict)
+    clicked: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def impression(self, page: Shown, item_ids: Sequence[str], *, times: int = 1) -> None:
         """A page, shown so often."""
@@ -98,6 +106,10 @@ class Increments:
         """One of `clicks` or `conversions`, which the page brought at this moment."""
         self.counts[Where(at.astimezone(UTC).date(), page.placement, page.arm, page.source)][kind] += 1
         self._expose(page, [page.first_at, at if kind == "clicks" else None, at if kind == "conversions" else None])
+
+    def click(self, impression: int, item_id: str) -> None:
+        """The item was clicked on a page that is stored, and may be kept, under this number."""
+        self.clicked[impression].add(item_id)
 
     def _expose(self, page: Shown, moments: list[datetime | None]) -> None:
         """Only who is compared with others is noted."""
@@ -115,6 +127,10 @@ class Increments:
         counted = [[*where, *(count[name] for name in _COUNTED)] for where, count in self.counts.items()]
         _execute(_PLACEMENTS, "placementstat", _KEY | dict.fromkeys(_COUNTED, "bigint"), _plain(counted), tenant_id)
         items = [[*where, item_id, times] for (where, item_id), times in self.items.items()]
+        for number in range(max(map(len, self.clicked.values()), default=0)):  # one item of each page at a time
+            chosen = ((page, sorted(items)) for page, items in sorted(self.clicked.items()))
+            rows = [[page, items[number]] for page, items in chosen if number < len(items)]
+            _execute(_CLICKED, "clicked", {"impression": "bigint", "item": "text"}, rows, tenant_id)
         _execute(_ITEMS, "itemstat", _KEY | {"item": "text", "shown": "bigint"}, _plain(items), tenant_id)
         exposed = [
             [placement, arm, week.isoformat(), person, *moments]
@@ -141,6 +157,7 @@ _IMPRESSION_COLUMNS = {
     "placement": "text",
     "arm": "text",
     "source": "text",
+    "page": "bytea",
 }
 
 
@@ -153,7 +170,8 @@ def _by_hour(shown: Iterable[Shown]) -> list[list[Any]]:
         if row := rows.get(key):
             row[3], row[4] = min(row[3], page.first_at), max(row[4], page.last_at)
         else:
-            rows[key] = [*key, page.first_at, page.last_at, page.placement, page.arm, page.source]
+            body = None if page.page is None else f"\\x{page.page.hex()}"
+            rows[key] = [*key, page.first_at, page.last_at, page.placement, page.arm, page.source, body]
     return list(rows.values())
 
 

@@ -14,6 +14,7 @@ from accounts import scope
 from recommendations.attribution import stream
 from recommendations.attribution.counts import Increments, Shown
 from recommendations.attribution.metrics import IMPRESSION_STREAM, IMPRESSIONS_DROPPED, IMPRESSIONS_STORED
+from recommendations.attribution.pages import stored
 from recommendations.attribution.stream import Delivery
 
 BATCHES_AT_ONCE = 20
@@ -83,7 +84,7 @@ def _existing(tenant_ids: Iterable[int]) -> list[int]:
 def _write(tenant_id: int, pages: Sequence[Sequence[Any]], now: datetime) -> int:
     people = _people(tenant_id, {page[2] for page in pages if page[2] is not None})
     increments, counted = Increments(), 0
-    for _, recommendation_id, user_id, placement, (arm, source), first, last, times, listed in pages:
+    for _, recommendation_id, user_id, placement, (arm, source), first, last, times, listed, *kept in pages:
         item_ids = stream.split(listed)
         first_at, last_at = datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
         if first_at < now - TOO_OLD:
@@ -92,8 +93,9 @@ def _write(tenant_id: int, pages: Sequence[Sequence[Any]], now: datetime) -> int
         person, since = people.get(user_id, (None, None))
         if since is not None and since > first_at:
             person = None  # somebody else: the one who saw the page was unknown, or has been erased since
+        body = stored(item_ids, kept[0]) if person is not None and kept and kept[0] else None
         increments.impression(
-            Shown(recommendation_id, person, placement, arm, source, first_at, last_at), item_ids, times=times
+            Shown(recommendation_id, person, placement, arm, source, first_at, last_at, body), item_ids, times=times
         )
         counted += times
     increments.write(tenant_id)

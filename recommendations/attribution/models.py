@@ -3,6 +3,7 @@
 import re
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
@@ -12,8 +13,9 @@ _LABEL = re.compile(r"x\d+[a-h]")
 class Impression(models.Model):
     """A page (its recommendation id) that was shown to a person at least once within one hour.
 
-    Only clicks and conversions need it; it goes when no window reaches back to it. `end_user` is null for lists of no
-    person and for people who were unknown when the page was served.
+    Clicks and conversions need it, and estimates of what other lists would bring; it goes when no window reaches back
+    to it. `end_user` is null for lists of no person and for people who were unknown when the page was served. `page` is
+    what is kept of it (recommendations.attribution.pages), `clicked` the items of it that were clicked.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -28,6 +30,8 @@ class Impression(models.Model):
     placement = models.CharField(max_length=64)
     arm = models.CharField(max_length=16, blank=True)
     source = models.CharField(max_length=8)
+    page = models.BinaryField(null=True, blank=True)
+    clicked = ArrayField(models.CharField(max_length=128), default=list, db_default=[], blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -38,7 +38,7 @@ _DUE = """
     ORDER BY f.due_at, f.id LIMIT %(most)s FOR UPDATE OF f SKIP LOCKED
 """
 _MATCH = """
-    SELECT e.position, p.recommendation_id, p.end_user_id, p.placement, p.arm, p.source, p.first_at, p.last_at
+    SELECT e.position, p.id, p.recommendation_id, p.end_user_id, p.placement, p.arm, p.source, p.first_at, p.last_at
     FROM unnest(%(positions)s::int[], %(ids)s::text[], %(people)s::bigint[], %(moments)s::timestamptz[])
         AS e (position, recommendation_id, end_user_id, occurred_at)
     CROSS JOIN LATERAL (
@@ -112,9 +112,12 @@ def _settle(rules: Rules, events: Sequence[Event], now: datetime) -> int:
     counts = Increments()
     waiting: list[Event] = []
     for position, event in enumerate(outcomes):
-        if (page := found.get(position)) is not None:
+        if (match := found.get(position)) is not None:
+            impression, page = match
             kind = rules.kind(event.type) or ""
             counts.outcome(page, kind, event.occurred_at)
+            if kind == "clicks":
+                counts.click(impression, event.item_id or "")
             FEEDBACK.labels(kind).inc()
         elif event.noted_at > now - GRACE and recommendation_ids.read(event.recommendation_id):
             waiting.append(event)
@@ -166,8 +169,8 @@ def _due(tenant_id: int, now: datetime) -> list[Event]:
         return [Event(*row) for row in cursor.fetchall()]
 
 
-def _match(rules: Rules, events: Sequence[Event]) -> dict[int, Shown]:
-    """The last page, by the event's place, that each belongs to."""
+def _match(rules: Rules, events: Sequence[Event]) -> dict[int, tuple[int, Shown]]:
+    """The last page, and its row's number, by the event's place, that each belongs to."""
     if not events:
         return {}
     parameters: dict[str, Any] = {
@@ -181,7 +184,7 @@ def _match(rules: Rules, events: Sequence[Event]) -> dict[int, Shown]:
     }
     with connection.cursor() as cursor:
         cursor.execute(_MATCH, parameters)
-        return {row[0]: Shown(*row[1:]) for row in cursor.fetchall()}
+        return {row[0]: (row[1], Shown(*row[2:])) for row in cursor.fetchall()}
 
 
 def _postpone(tenant_id: int, events: Sequence[Event], now: datetime) -> None:

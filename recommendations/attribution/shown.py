@@ -6,16 +6,18 @@ from typing import Any
 from django.db import connection
 
 from recommendations.attribution.models import Exposure, Impression
+from recommendations.attribution.pages import read
 
-_FIELDS = ("recommendation_id", "placement", "arm", "source", "first_at", "last_at")
+_FIELDS = ("recommendation_id", "placement", "arm", "source", "first_at", "last_at", "page", "clicked")
 # The same page may have been shown to both within one hour: then the row there is widened.
 _MOVE = """
     WITH gone AS (
         DELETE FROM recommendations_impression WHERE tenant_id = %(tenant)s AND end_user_id = %(source)s RETURNING *
     )
     INSERT INTO recommendations_impression
-        (tenant_id, recommendation_id, end_user_id, hour, first_at, last_at, placement, arm, source)
-    SELECT tenant_id, recommendation_id, %(target)s, hour, first_at, last_at, placement, arm, source FROM gone
+        (tenant_id, recommendation_id, end_user_id, hour, first_at, last_at, placement, arm, source, page, clicked)
+    SELECT tenant_id, recommendation_id, %(target)s, hour, first_at, last_at, placement, arm, source, page, clicked
+    FROM gone
     ON CONFLICT (tenant_id, recommendation_id, end_user_id, hour) DO UPDATE SET
         first_at = least(recommendations_impression.first_at, excluded.first_at),
         last_at = greatest(recommendations_impression.last_at, excluded.last_at)
@@ -38,7 +40,10 @@ _MOVE_EXPOSURES = """
 def to_person(*, tenant_id: int, user_pk: int) -> Iterator[dict[str, Any]]:
     """Pages by hour, the oldest first; only as long as a click may belong to them."""
     pages = Impression.objects.filter(tenant_id=tenant_id, end_user_id=user_pk).order_by("first_at", "pk")
-    yield from pages.values(*_FIELDS)
+    for row in pages.values(*_FIELDS):
+        body = row.pop("page")
+        kept = read(bytes(body)) if body is not None else None
+        yield {**row, "item_ids": list(kept.item_ids) if kept else None}
 
 
 def compared(*, tenant_id: int, user_pk: int) -> Iterator[dict[str, Any]]:

@@ -72,6 +72,37 @@ class Voice:
     titles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """New items came into a list at each place with probability `share`, in an order drawn for the person.
+
+    `known` and `new` are how many items there were of either kind, `drawn` the places (from 0) of the head that hold
+    new ones, and `further` the known items that follow those of the head, as many as might have stood in it.
+    """
+
+    share: float
+    known: int
+    new: int
+    drawn: tuple[int, ...]
+    further: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The draws that made a list. Without any, the list was certain.
+
+    `share` is the probability of the person's arm. `told` is False where something was drawn whose probability nobody
+    knows, as what later rules made of explored places.
+    """
+
+    share: float = 1.0
+    exploration: Exploration | None = None
+    told: bool = True
+
+
+CERTAIN = Chance()
+
+
 class Corrupt(ValueError):
     """The bytes are not a stored list of this version. Treated as a miss."""
 
@@ -90,6 +121,7 @@ class StoredList:
     tail: bytes
     reading: Mapping[str, Any] = field(default_factory=dict)
     voice: Voice | None = None
+    chance: Chance = CERTAIN
 
     def entries(self) -> list[dict[str, Any]]:
         """Every item of the list, parsed, best first."""
@@ -107,11 +139,12 @@ def encode(
     until: Mapping[str, float] | None = None,
     reading: Mapping[str, Any] | None = None,
     voice: Voice | None = None,
+    chance: Chance = CERTAIN,
 ) -> bytes:
     """The bytes of a list. `owner` is the person's id, or empty; `until` the unix second at which an item ends.
 
     `reading` is what depends on the moment of reading: dated pins, rotation, the order of fallbacks. The reasons of a
-    list without `voice` are read as they are, whoever reads them.
+    list without `voice` are read as they are, whoever reads them. `chance` takes no byte where nothing was drawn.
     """
     texts = [_dumps(entry.as_dict(rank)) for rank, entry in enumerate(entries, start=1)]
     head = ",".join(texts[:HEAD]).encode()
@@ -131,6 +164,7 @@ def encode(
         "p": [names, [names.index(entry.part) for entry in entries]],
         **({"r": reading} if reading else {}),
         **({"v": [voice.language, voice.part, voice.titles]} if voice else {}),
+        **({} if chance == CERTAIN else {"c": packed(chance)}),
         "u": {item_id: at for item_id, at in (until or {}).items() if item_id in listed},
     }
     meta_bytes = _dumps(meta).encode()
@@ -163,9 +197,25 @@ def decode(raw: bytes) -> StoredList:
             tail=raw[start + head_length :],
             reading=meta.get("r", {}),
             voice=Voice(said[0], said[1], tuple(said[2])) if (said := meta.get("v")) else None,
+            chance=unpacked(meta["c"]) if "c" in meta else CERTAIN,
         )
     except (struct.error, KeyError, IndexError, TypeError, ValueError) as error:
         raise Corrupt(str(error)) from error
+
+
+def packed(chance: Chance) -> list[Any]:
+    """As JSON holds it: the share, whether it is told, and what exploration drew."""
+    found: list[Any] = [round(chance.share, 4), int(chance.told)]
+    if (drawn := chance.exploration) is not None:
+        found += [drawn.share, drawn.known, drawn.new, list(drawn.drawn), list(drawn.further)]
+    return found
+
+
+def unpacked(said: Sequence[Any]) -> Chance:
+    """Read what `packed` wrote."""
+    share, told, *rest = said
+    explored = Exploration(rest[0], rest[1], rest[2], tuple(rest[3]), tuple(rest[4])) if rest else None
+    return Chance(share, explored, bool(told))
 
 
 def _dumps(value: Any) -> str:

@@ -5,7 +5,7 @@ those that speak against an item stand in histories and are not learnt from. Del
 stay, since they may come back and say much about those who chose them.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,10 +66,11 @@ _NEWEST_OF_EACH = f"""
 _HISTORIES = f"""
     COPY (
         SELECT recent.*
-        FROM unnest(%(people)s::bigint[]) AS p (id)
+        FROM unnest(%(people)s::bigint[], %(untils)s::timestamptz[]) AS p (id, until)
         CROSS JOIN LATERAL (
             SELECT {SELECTED} FROM recommendations_interaction AS i
             WHERE i.end_user_id = p.id AND i.tenant_id + 0 = %(tenant)s AND i.type_id <> ALL (%(without)s::integer[])
+                AND (p.until IS NULL OR i.received_at < p.until)
             ORDER BY i.occurred_at DESC, i.id DESC
             LIMIT %(limit)s
         ) AS recent
@@ -168,15 +169,23 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
 
 
 def histories(
-    *, tenant_id: int, user_pks: Collection[int], per_person: int = _PER_PERSON
+    *,
+    tenant_id: int,
+    user_pks: Collection[int],
+    per_person: int = _PER_PERSON,
+    untils: Mapping[int, datetime] | None = None,
 ) -> dict[int, PersonalHistory]:
-    """Each person's events that say something, the newest `per_person` of them; nothing for people who have none."""
+    """Each person's events that say something, the newest `per_person` of them; nothing for people who have none.
+
+    Of those who are named in `untils` only what had arrived before that moment.
+    """
     said = meaning.of_tenant(tenant_id=tenant_id)
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
         "without": said.ignored,
         "types": sorted(each.type_id for each in said.types),
         "people": list(user_pks),
+        "untils": [(untils or {}).get(pk) for pk in user_pks],
         "limit": per_person,
     }
     with scope.tenant(tenant_id):

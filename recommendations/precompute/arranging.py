@@ -56,9 +56,8 @@ def arrange(
     trace: Trace | None = None,
 ) -> list[Entry]:
     """At most `limit` entries. `latest` is where fresh items come from beyond those proposed; `trace` is told all."""
-    wanted = None if rules.filter is None else bind(rules.filter, person=person, now=now)
     boosts = [Boost(bind(each.when, person=person, now=now), each.factor) for each in rules.boosts]
-    allowed = _Allowed(rules.hide, consumed, wanted, facts, trace)
+    allowed = allowed_by(rules, facts=facts, person=person, consumed=consumed, now=now, trace=trace)
 
     mixed = mix([Source(each.kind, boosted(allowed(each.entries), boosts, facts, trace)) for each in sources], trace)
     if rules.diversity is not None:
@@ -74,8 +73,16 @@ def arrange(
     return mixed[:limit]
 
 
+def allowed_by(
+    rules: Rules, *, facts: Facts, person: Person, consumed: Collection[str], now: datetime, trace: Trace | None = None
+) -> "Allowed":
+    """Return a filter of entries: it keeps those that these rules let into the person's list at all."""
+    wanted = None if rules.filter is None else bind(rules.filter, person=person, now=now)
+    return Allowed(rules.hide, consumed, wanted, facts, trace)
+
+
 @dataclass(frozen=True, slots=True)
-class _Allowed:
+class Allowed:
     """What may be in the list at all."""
 
     hide: Collection[str]

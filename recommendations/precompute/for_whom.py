@@ -56,6 +56,15 @@ class Choice:
         )
         return (CONTROL if arm == arms.CONTROL else None), arm
 
+    def share_of(self, arm: str) -> float:
+        """The probability with which somebody gets the lists of this arm."""
+        experiment = self.following.experiment
+        if experiment is not None and arm in self.following.arms:
+            return experiment.share_of(arm)
+        outside = 1.0 if experiment is None else experiment.share_of(None)
+        control = self.control_percent / 100
+        return outside * {arms.CONTROL: control, arms.AI: 1 - control}.get(arm, 1.0)
+
     def _hindrance(self, each: Draft) -> str | None:
         if not self.wanted or not self.released.enabled:
             return OFF

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from accounts import directory
 from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.algorithms.recommender import Proposals
-from recommendations.cache.form import MAX_ITEMS, Entry, Provenance, Voice, encode
+from recommendations.cache.form import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.people import Person
 from recommendations.precompute.showable import ItemFacts
@@ -35,10 +35,18 @@ class Draft:
     degraded: str | None = None
     simulated: bool = False
     arm: str = ""
+    chance: Chance = CERTAIN
 
     def reranked(self, entries: Iterable[Entry], *, simulated: bool) -> "Draft":
-        """The list in AI's order and words."""
-        return replace(self, source=AI, entries=tuple(entries), simulated=simulated)
+        """The list in AI's order and words. Where explored places stood is not known of it any more."""
+        chance = self.chance
+        if chance.exploration is not None:
+            chance = replace(chance, exploration=None, told=False)
+        return replace(self, source=AI, entries=tuple(entries), simulated=simulated, chance=chance)
+
+    def in_arm(self, arm: str, share: float) -> "Draft":
+        """The list of an arm that the person is in with this probability."""
+        return replace(self, arm=arm, chance=replace(self.chance, share=share))
 
 
 def one_thread() -> AbstractContextManager[None]:
@@ -117,6 +125,7 @@ def body(
     spoken: str = "",
     titles: tuple[str, ...] = (),
     reading: Mapping[str, Any] | None = None,
+    chance: Chance = CERTAIN,
 ) -> bytes:
     """The stored form of a list; `reading` is what its reader has to do (recommendations.precompute.pinning).
 
@@ -125,7 +134,15 @@ def body(
     dated = {entry.item_id: facts[entry.item_id].until for entry in entries if entry.item_id in facts}
     until = {item_id: moment for item_id, moment in dated.items() if moment is not None}
     voice = Voice(language(locale), spoken, titles)
-    return encode(provenance=provenance, owner=owner, entries=entries, until=until, reading=reading, voice=voice)
+    return encode(
+        provenance=provenance,
+        owner=owner,
+        entries=entries,
+        until=until,
+        reading=reading,
+        voice=voice,
+        chance=chance,
+    )
 
 
 def stamp(moment: datetime) -> str:

@@ -154,7 +154,8 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
     for person, label, draft in zip(found, labels, made.drafts[place], strict=True):
         version, old = held.get(person.pk, NOTHING)
         way, own = follow.way(label), person.locale or locale
-        said = replace(with_words_of(old, draft) if old else draft, arm=label)
+        share = old.chance.share if old and label else 1.0
+        said = (with_words_of(old, draft) if old else draft).in_arm(label, share)
         said = replace(said, entries=pinning.pinned(said.entries, way.rules, made.shown, own))
         reading = pinning.travelling(said, way.rules, made.shown, own)
         bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, own, reading))
@@ -226,6 +227,7 @@ def _body(
         provenance=provenance,
         locale=locale,
         reading=reading,
+        chance=draft.chance,
     )
 
 

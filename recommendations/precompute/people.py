@@ -8,6 +8,7 @@ before it reads, by a mark in the future: of two workers one makes a person's li
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -98,9 +99,9 @@ def read_range(*, tenant_id: int, first: int, last: int) -> list[Person]:
     return _read(tenant_id, {"pk__range": (first, last)})
 
 
-def read(*, tenant_id: int, pks: Collection[int]) -> list[Person]:
-    """These people, as far as they are there, with their histories."""
-    return _read(tenant_id, {"pk__in": pks})
+def read(*, tenant_id: int, pks: Collection[int], untils: Mapping[int, datetime] | None = None) -> list[Person]:
+    """These people, as far as they are there, with their histories; of `untils`, as these had arrived by then."""
+    return _read(tenant_id, {"pk__in": pks}, untils)
 
 
 def read_named(*, tenant_id: int, user_id: str) -> Person | None:
@@ -158,7 +159,7 @@ def settle(*, tenant_id: int, versions: Mapping[int, int]) -> set[int]:
         return {pk for (pk,) in cursor.fetchall()}
 
 
-def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
+def _read(tenant_id: int, which: Mapping[str, object], untils: Mapping[int, datetime] | None = None) -> list[Person]:
     version = RawSQL('"recommendations_enduser"."xmin"::text::bigint', [], output_field=BigIntegerField())
     with scope.tenant(tenant_id):
         rows: Sequence[tuple[int, str, str, int, dict[str, Any], list[str]]] = list(
@@ -169,7 +170,7 @@ def _read(tenant_id: int, which: Mapping[str, object]) -> list[Person]:
         )
         # In a statement of its own, after the rows: an event that comes in between is in the history, and its change
         # of the row keeps the mark, which costs a second scoring and no more.
-        found = histories(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
+        found = histories(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows], untils=untils)
         disliked = lukewarm(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
     return [
         _person(

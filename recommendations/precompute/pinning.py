@@ -1,7 +1,8 @@
 """Pins, in the end: whatever algorithms and AI made of a list, the pinned item stands where staff want it.
 
 Pins without dates are put in when the list is made. Those with dates travel with the list, as does its rotation:
-both depend on the moment of reading (recommendations.serving.selection).
+both depend on the moment of reading (recommendations.serving.selection). In a list that is drawn anew at reading, all
+pins travel, or their items would be drawn along with the others.
 """
 
 from collections.abc import Collection, Sequence
@@ -53,7 +54,7 @@ def for_reading(rules: Rules, shown: Collection[str], locale: str) -> dict[str, 
             said,
         ]
         for pin in rules.pins
-        if pin.dated and pin.item_id in shown
+        if (pin.dated or rules.rotate_minutes) and pin.item_id in shown
     ]
     if dated:
         found["pins"] = dated

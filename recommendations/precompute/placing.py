@@ -12,11 +12,11 @@ from scipy import sparse
 from accounts import scope
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.recommender import Proposals
-from recommendations.cache.form import HEAD, MAX_ITEMS, Entry
+from recommendations.cache.form import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
 from recommendations.placements import language, standing_in
 from recommendations.placements.rules import Kind, Rules, return_moment
-from recommendations.precompute import lists, pools, showable
-from recommendations.precompute.arranging import Source, arrange
+from recommendations.precompute import exploring, lists, pools, showable
+from recommendations.precompute.arranging import Source, allowed_by, arrange
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.lists import MODEL, POPULAR, SPARE, STATIC, Draft
 from recommendations.precompute.people import Person
@@ -112,13 +112,14 @@ class _Making:
     def draft(self, rules: Rules, person: Person, own: Proposals, because: Proposals | None, *, is_cold: bool) -> Draft:
         """One person's list at one placement."""
         locale = person.locale or self.locale
+        chance = CERTAIN
         if is_cold:
-            entries = self._for_nobody_known(rules, person)
+            entries, chance = self._for_nobody_known(rules, person)
         else:
             entries = lists.entries_of(
                 loaded=self.loaded, proposals=own, facts=self.facts, locale=locale, lukewarm=person.lukewarm
             )
-        if self.trace is not None:
+        if self.trace is not None and not is_cold:
             self.trace.propose(entries)
         if rules.plain and not is_cold:
             return Draft(person, MODEL, tuple(entries[:MAX_ITEMS]))
@@ -131,14 +132,14 @@ class _Making:
         source = MODEL
         if is_cold:
             source = STATIC if all(entry.part == "latest" for entry in made) else POPULAR
-        return Draft(person, source, tuple(_told(entry, locale) for entry in made))
+        return Draft(person, source, tuple(_told(entry, locale) for entry in made), chance=chance)
 
     def _arranged(self, sources: Sequence[Source], rules: Rules, person: Person) -> list[Entry]:
         return arrange(
             sources=sources,
             rules=rules,
             facts=self.facts,
-            person=language.Person(person.user_id, person.locale, person.segments, person.attributes),
+            person=_of_rules(person),
             consumed=consumed(rules, person, self.now),
             latest=self.common.latest,
             likeness=self._likeness,
@@ -167,8 +168,11 @@ class _Making:
         found: Sequence[Entry] = getattr(self.common, kind.kind)
         return found
 
-    def _for_nobody_known(self, rules: Rules, person: Person) -> list[Entry]:
-        """Of whom nothing is known gets what their segment likes, then everybody, and now and then something new."""
+    def _for_nobody_known(self, rules: Rules, person: Person) -> tuple[list[Entry], Chance]:
+        """Of whom nothing is known gets what their segment likes, then everybody, and now and then something new.
+
+        What may not be in the list goes before anything is drawn, so that the probabilities are those of its places.
+        """
         own = standing_in.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
         known = {"segment": self.common.of_segments(own), "popular": self.common.popular}
         known |= {"trending": self.common.trending, "latest": self.common.latest}
@@ -176,18 +180,23 @@ class _Making:
         first: dict[str, Entry] = {}
         for entry in (entry for name in order for entry in known[name]):
             first.setdefault(entry.item_id, entry)
-        main = list(first.values())
+        if self.trace is not None:
+            self.trace.propose(list(first.values()))
+        allowed = allowed_by(
+            rules,
+            facts=self.facts,
+            person=_of_rules(person),
+            consumed=consumed(rules, person, self.now),
+            now=self.now,
+            trace=self.trace,
+        )
+        main = allowed(first.values())
         listed = {entry.item_id for entry in main[:HEAD]}
-        new = [entry for entry in self.common.latest if entry.item_id not in listed]
-        every = round(1 / rules.exploration) if rules.exploration else 0
-        turned = person.pk % len(new) if new else 0
-        waiting = iter([*new[turned:], *new[:turned]])
-        found: list[Entry] = []
-        for entry in main:
-            if every and len(found) % every == every - 1 and (other := next(waiting, None)):
-                found.append(other)
-            found.append(entry)
-        return [*found, *waiting]
+        new = [entry for entry in allowed(self.common.latest) if entry.item_id not in listed]
+        found, chance = exploring.draw(
+            known=main, new=new, share=rules.exploration, user_id=person.user_id, day=self.now.date()
+        )
+        return found, chance if chance == CERTAIN or exploring.told(rules) else Chance(told=False)
 
     def _likeness(self, item_ids: Sequence[str]) -> NDArray[np.float64]:
         """Cosine of the items' rows in the matrix that answers "similar items"; 0 for items without one."""
@@ -211,6 +220,11 @@ def consumed(rules: Rules, person: Person, now: datetime) -> set[str]:
     return {item_id for item_id, at in person.events if away is None or at > away} | {
         item_id for item_id, *_ in person.against
     }
+
+
+def _of_rules(person: Person) -> language.Person:
+    """The person as conditions see them."""
+    return language.Person(person.user_id, person.locale, person.segments, person.attributes)
 
 
 def _told(entry: Entry, locale: str) -> Entry:

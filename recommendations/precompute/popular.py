@@ -39,6 +39,7 @@ _RECENT = f"""
           AND i.occurred_at > %(as_of)s - make_interval(days => %(window)s)
           AND {HAPPENED} > %(as_of)s - make_interval(days => %(window)s)
           AND i.type_id <> ALL (%(without)s::integer[])
+          AND i.received_at <= %(now)s
         GROUP BY i.item_id, i.end_user_id
     ), counted AS MATERIALIZED (
         SELECT item_id, sum(power(2, -{AGE_DAYS.format(happened="happened")} / %(half_life)s)) AS score
@@ -65,7 +66,7 @@ class Popular:
 
 
 def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit: int = MAX_ITEMS) -> Popular:
-    """The tenant's popular list at this moment, without items that may not be shown."""
+    """The tenant's popular list at this moment, from what had arrived by then, without items that may not be shown."""
     without = meaning.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
         recent = _recent(tenant_id, without, now)
@@ -101,6 +102,7 @@ def _recent(tenant_id: int, without: list[int], now: datetime) -> dict[str, floa
             _RECENT,
             {
                 "tenant": tenant_id,
+                "now": now,
                 "as_of": as_of,
                 "half_life": HALF_LIFE_DAYS,
                 "window": WINDOW_DAYS,

@@ -89,7 +89,7 @@ def rerank_heads(
     eligible = []
     for place, each in enumerate(drafts):
         reason, arm = choice.decide(each)
-        result.drafts[place] = replace(each, arm=arm)
+        result.drafts[place] = each.in_arm(arm, choice.share_of(arm))
         if reason:
             result.skipped[reason] += 1
         else:

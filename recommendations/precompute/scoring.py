@@ -187,6 +187,7 @@ def _row(
             provenance=provenance,
             locale=locale,
             reading=pinning.travelling(each, way.rules, made.shown, locale),
+            chance=each.chance,
         ),
         generated_at=now,
         person_version=each.person.version,

@@ -31,6 +31,7 @@ _COUNTED = """
         WHERE i.tenant_id = %(tenant)s AND i.type_id <> ALL (%(without)s::integer[])
           AND i.occurred_at > %(as_of)s - make_interval(days => %(window)s)
           AND {happened} > %(as_of)s - make_interval(days => %(window)s)
+          AND i.received_at <= %(now)s
         GROUP BY i.end_user_id, i.item_id
     ), members AS MATERIALIZED (
         SELECT DISTINCT p.id, said.segment
@@ -70,6 +71,7 @@ def counted(
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
         "without": without,
+        "now": now,
         "half_life": popular.HALF_LIFE_DAYS,
         "window": popular.WINDOW_DAYS,
         "limit": MAX_ITEMS,

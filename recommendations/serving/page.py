@@ -13,6 +13,8 @@ from typing import Any
 
 from recommendations.attribution import recommendation_ids
 from recommendations.attribution.collector import collector
+from recommendations.attribution.pages import Page
+from recommendations.cache.form import HEAD, Chance, StoredList
 from recommendations.metrics import SERVED
 from recommendations.placements import language
 from recommendations.serving import cursor, queries, selection, wording
@@ -37,7 +39,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The body, its validator, the cursor of the next page, if there is one, and what is counted when it is served."""
+    """The body, its validator, the cursor of the next page, if there is one, and what is counted when it is served.
+
+    `page` is what is kept of it for estimates.
+    """
 
     body: bytes
     etag: str
@@ -47,6 +52,7 @@ class Answer:
     arm: str
     source: str
     item_ids: Sequence[str]
+    page: Page | None = None
 
 
 def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime) -> tuple[bytes, ...]:
@@ -117,11 +123,24 @@ def _answer(
             chosen = _of_nothing(chosen)
         ids = tuple(item["item_id"] for item in selected.page)
         items, more = ",".join(_dumps(item) for item in selected.page).encode(), selected.more
+    kept = _kept(chosen, subject, options, ids, selected)
     after = None
     if more:
         shown = [*options.shown, *(cursor.digest(item_id) for item_id in ids)]
         after = cursor.write(shown=shown, binding=subject.binding() + options.binding(), now=now)
-    return _assemble(chosen, subject, options, items, ids, after)
+    return _assemble(chosen, subject, options, items, ids, after, kept)
+
+
+def _kept(
+    chosen: Chosen, subject: Subject, options: Options, ids: Sequence[str], selected: selection.Selection | None
+) -> Page | None:
+    """Return what estimates need of a first page, with nothing narrowed, of somebody's own list at a placement."""
+    stored = chosen.stored
+    if subject.placement is None or stored.owner != subject.user_id or options.narrows or options.shown or not ids:
+        return None
+    rotation = selected.rotation if selected is not None else None
+    chance = _explored(stored, ids) if stored.chance.exploration is not None and rotation is None else stored.chance
+    return Page(tuple(ids[:HEAD]), stored.provenance.generated_at, stored.provenance.artefact, chance, rotation)
 
 
 def _of_nothing(chosen: Chosen) -> Chosen:
@@ -155,6 +174,7 @@ def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
         source=answer.source,
         item_ids=answer.item_ids,
         at=now.timestamp(),
+        page=answer.page,
     )
 
 
@@ -172,8 +192,26 @@ def include_items(tenant_id: int, entries: Sequence[dict[str, Any]], shown: froz
         }
 
 
+def _explored(stored: StoredList, ids: Sequence[str]) -> Chance:
+    """Return what was drawn of a page's places; not told where something was withdrawn: what stood where is lost."""
+    drawn = stored.chance.exploration
+    shown = min(len(ids), HEAD)
+    if drawn is None or tuple(ids[:shown]) != stored.head_ids[:shown]:
+        return replace(stored.chance, exploration=None, told=False)
+    known = [item_id for place, item_id in enumerate(stored.head_ids) if place not in drawn.drawn]
+    places = tuple(place for place in drawn.drawn if place < shown)
+    further = tuple([*known, *drawn.further][shown - len(places) : shown])
+    return replace(stored.chance, exploration=replace(drawn, drawn=places, further=further))
+
+
 def _assemble(
-    chosen: Chosen, subject: Subject, options: Options, items: bytes, ids: Sequence[str], after: str | None
+    chosen: Chosen,
+    subject: Subject,
+    options: Options,
+    items: bytes,
+    ids: Sequence[str],
+    after: str | None,
+    kept: Page | None,
 ) -> Answer:
     made = chosen.stored.provenance
     usual = items is chosen.stored.head
@@ -201,7 +239,7 @@ def _assemble(
     if not usual:
         fingerprint.update(items)
     etag = f'"{fingerprint.hexdigest()}"'
-    return Answer(head + items + b"]}", etag, after, recommendation_id, label, made.arm, made.source, ids)
+    return Answer(head + items + b"]}", etag, after, recommendation_id, label, made.arm, made.source, ids, kept)
 
 
 def _dumps(value: Any) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from recommendations.ai.explain import explain
+from recommendations.attribution.pages import Rotation
 from recommendations.cache.form import MAX_ITEMS
 from recommendations.serving import cursor, wording
 from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher
-from recommendations.serving.moment import arranged
+from recommendations.serving.moment import ROTATED, arranged, pins_at
 from recommendations.serving.options import Options
 
 Entry = dict[str, Any]
@@ -22,10 +23,11 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The page's entries, best first, and whether the walk goes on."""
+    """The page's entries, best first, whether the walk goes on, and how their order was drawn for this reading."""
 
     page: list[Entry]
     more: bool
+    rotation: Rotation | None = None
 
 
 def untouched(chosen: Chosen, language: str, moment: float) -> bool:
@@ -45,6 +47,7 @@ def select(
     walk = _Walk(chosen.gone, options, moment)
     entries = _entries(chosen.stored.entries(), chosen.stored.parts)
     wording.retell(entries, chosen.stored.voice, language)
+    before = entries
     if chosen.stored.reading:
         entries = arranged(entries, chosen.stored.reading, chosen.stored.owner, moment, first=len(options.shown))
     left = walk.unseen(entries, chosen.stored.until)
@@ -63,7 +66,27 @@ def select(
         part = entry.pop("part")
         if options.explain:
             entry["explain"] = {"part": part}
-    return Selection(page, len(left) > room and len(options.shown) + room < MAX_ITEMS)
+    more = len(left) > room and len(options.shown) + room < MAX_ITEMS
+    return Selection(page, more, _rotation(chosen, before, page, moment))
+
+
+def _rotation(chosen: Chosen, before: Sequence[Entry], page: Sequence[Entry], moment: float) -> Rotation | None:
+    """Return what a rotating page was drawn from: items that may be shown and stand at no pin."""
+    reading = chosen.stored.reading
+    if not reading.get("rotate"):
+        return None
+    fixed = {item_id for _, item_id, _ in pins_at(reading, moment)}
+    gone, until = chosen.gone, chosen.stored.until
+    drawn = [
+        (place, entry["item_id"])
+        for place, entry in enumerate(before[:ROTATED])
+        if entry["item_id"] not in fixed and _may_be_shown(entry["item_id"], gone, until, moment)
+    ]
+    return Rotation(
+        tuple(place for place, _ in drawn),
+        tuple(item_id for _, item_id in drawn),
+        tuple(place for place, entry in enumerate(page) if entry["item_id"] in fixed),
+    )
 
 
 class _Walk:

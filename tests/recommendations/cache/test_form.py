@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.cache.form import HEAD, ORDER, Corrupt, Entry, Provenance, decode, encode
+from recommendations.cache.form import HEAD, ORDER, Chance, Corrupt, Entry, Exploration, Provenance, decode, encode
 
 MADE = Provenance(7, 3, "ai", "2026-11-23T12:00:00Z", artefact=5, degraded=None, simulated=True)
 entries = st.lists(
@@ -40,6 +40,18 @@ class TestRoundTrip:
 
         assert [item["item_id"] for item in json.loads(b"[" + stored.head + b"]")] == list(stored.head_ids)
         assert len(stored.head_ids) == HEAD
+
+    def test_what_was_drawn_comes_back_and_takes_no_byte_where_nothing_was(self):
+        made = [Entry("a", 1, "r")]
+        explored = Chance(0.25, Exploration(0.1, 300, 40, (2, 7), ("k18", "k19")), told=True)
+
+        for chance in (Chance(0.5), Chance(told=False), explored):
+            assert decode(encode(provenance=MADE, owner="u", entries=made, chance=chance)).chance == chance
+        certain = encode(provenance=MADE, owner="u", entries=made, chance=Chance())
+        assert certain == encode(provenance=MADE, owner="u", entries=made)
+        assert decode(certain).chance == Chance()
+        drawn = encode(provenance=MADE, owner="u", entries=made, chance=Chance(0.5))
+        assert len(drawn) - len(certain) < 16
 
     def test_dated_items_of_other_lists_are_not_kept(self):
         stored = decode(encode(provenance=MADE, owner="u", entries=[Entry("a", 1, "r")], until={"a": 5.0, "b": 6.0}))

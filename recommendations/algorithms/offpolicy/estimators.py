@@ -1,0 +1,123 @@
+"""Clicks per page of another law, from a log: self-normalised importance weighting and doubly robust, with intervals.
+
+With pages p, places k, clicks r, weights w = (its chance) / (the logged chance) of what was shown, and q of a model:
+
+    SNIPS = sum_k (pages with place k / pages) * (sum_p w r / sum_p w)          Swaminathan and Joachims, NIPS 2015
+    DR    = mean_p sum_k (sum_i its chance(i, k) q(i, k)  +  w (r - q))         Dudik, Langford and Li, ICML 2011
+
+SNIPS is right when all chances are known; its normaliser takes off what comes of luck with the weights alone.
+DR is right when the chances are known or the model is. Intervals resample people (a percentile bootstrap of clusters):
+pages of one person depend on each other. The effective sample size is Kish's, (sum w)^2 / sum w^2, place by place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms.offpolicy import click_model
+from recommendations.algorithms.offpolicy.log import Log
+
+RESAMPLES = 1_000
+CONFIDENCE = 0.95
+_BLOCK = 50
+Grid = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The share and size of the other law that the log shows. Places count by the clicks that they get.
+
+    `effective` and `effective_clicks` are as many pages and clicks as would say the same with equal weights,
+    `unsupported` is the share of the law that could not have been shown.
+    """
+
+    pages: int
+    people: int
+    clicks: int
+    effective: float
+    effective_clicks: float
+    unsupported: float
+    largest_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """Clicks per page: as measured, as estimated in both ways, and the difference of each to what was measured."""
+
+    logged: Interval
+    snips: Interval
+    doubly_robust: Interval
+    snips_change: Interval
+    doubly_robust_change: Interval
+
+
+def overlap(log: Log) -> Overlap:
+    """Tell how much a log says of the other law, before anything is estimated."""
+    standing = log.stands_for[:, None]
+    by_place, clicks = log.there.sum(axis=0), log.clicked.sum(axis=0)
+    attention = (clicks + 1) / (clicks + 1).sum()
+    weights = log.weights * standing
+    squares = (weights**2).sum(axis=0)
+    effective = np.divide(weights.sum(axis=0) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
+    unsupported = (log.unsupported * standing).sum(axis=0) / np.maximum(1e-9, (log.there * standing).sum(axis=0))
+    return Overlap(
+        pages=len(log),
+        people=len(np.unique(log.people)),
+        clicks=int(clicks.sum()),
+        effective=float(attention @ effective),
+        effective_clicks=float((clicks / np.maximum(1, by_place)) @ effective),
+        unsupported=float(attention @ unsupported),
+        largest_weight=float(log.weights.max(initial=0.0)),
+    )
+
+
+def estimate(log: Log, *, seed: int = 0) -> Estimates:
+    """Both estimates of a log that has any pages."""
+    shown, expected = click_model.predictions(log, seed=seed)
+    residual = (log.weights * (log.clicked - shown)).sum(axis=1)
+    by_page = [np.ones(len(log)), log.clicked.sum(axis=1), expected + residual]
+    columns = np.column_stack([*by_page, log.there, log.weights * log.clicked, log.weights])
+    columns *= log.stands_for[:, None]
+    people = int(log.people.max()) + 1
+    sums = np.zeros((people, columns.shape[1]))
+    np.add.at(sums, log.people, columns)
+    found = _values(sums.sum(axis=0)[None])[0]
+    resampled = _resampled(sums, seed)
+    intervals = [_interval(value, resampled[:, place]) for place, value in enumerate(found)]
+    return Estimates(*intervals)
+
+
+def _values(totals: Grid) -> Grid:
+    """Measured, SNIPS, DR, and the differences of the latter two to the first, of each row of sums."""
+    pages, clicks, robust = totals[:, 0], totals[:, 1], totals[:, 2]
+    depth = (totals.shape[1] - 3) // 3
+    there, won, weights = (totals[:, 3 + part * depth : 3 + (part + 1) * depth] for part in range(3))
+    rate = np.divide(won, weights, out=np.zeros_like(won), where=weights > 0)
+    logged, snips, robust = clicks / pages, (there * rate).sum(axis=1) / pages, robust / pages
+    return np.column_stack([logged, snips, robust, snips - logged, robust - logged])
+
+
+def _resampled(sums: Grid, seed: int) -> Grid:
+    draw, people = np.random.default_rng(seed), len(sums)
+    blocks = [
+        _values(draw.multinomial(people, np.full(people, 1 / people), size=min(_BLOCK, RESAMPLES - start)) @ sums)
+        for start in range(0, RESAMPLES, _BLOCK)
+    ]
+    return np.concatenate(blocks)
+
+
+def _interval(value: float, resampled: Grid) -> Interval:
+    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(value), float(low), float(high))

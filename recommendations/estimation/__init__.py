@@ -1,0 +1,1 @@
+"""Estimates of what a version of a placement's rules would bring, from the pages that others have shown."""

@@ -1,0 +1,56 @@
+"""A tenant whose lists are drawn anew each minute, with pages that were shown and clicked."""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts import scope
+from core import clock
+from recommendations.attribution.collector import collector
+from recommendations.models import EndUser
+from recommendations.placements import versions
+from tests.recommendations.precompute.generated import build_now, fill
+
+PEOPLE, ITEMS, COLD = 60, 60, 10
+OTHER = {"boosts": [{"when": "categories contains 'kind 1' or categories contains 'kind 2'", "factor": 4}], "ai": False}
+
+
+@pytest.fixture
+def collecting():
+    """The process's collector, on, without its thread."""
+    collector.start(thread=False)
+    yield collector
+    collector.running = False
+    collector._pages.clear()
+    collector._unsent = None
+
+
+@pytest.fixture
+def made(committed_db, cast, collecting):
+    """Makes the tenant's lists by these rules; version 1 of `home`."""
+
+    def make(rules, tenant=None, cold=0, people=PEOPLE):
+        tenant = tenant or cast.acme.tenant
+        fill(tenant, people=people, items=ITEMS, cold=cold)
+        with scope.tenant(tenant.pk):  # pages may be shown before the lists were made
+            EndUser.objects.update(created_at=clock.now() - timedelta(days=9))
+        publish(tenant, rules)
+        build_now(tenant)
+        return tenant
+
+    return make
+
+
+def publish(tenant, rules, placement="home"):
+    versions.create_placement(tenant_id=tenant.pk, name=placement)
+    found = draft(tenant, rules, placement)
+    versions.publish(tenant_id=tenant.pk, placement=placement, number=found.number, now=clock.now())
+
+
+def draft(tenant, rules, placement="home"):
+    return versions.draft(tenant_id=tenant.pk, placement=placement, rules=rules, now=clock.now())
+
+
+def later(hours=30):
+    """A moment after all the pages, which were shown after the lists were made."""
+    return clock.now() + timedelta(hours=hours)
