@@ -164,7 +164,7 @@ class TestShown:
         answer = ask(acme.http, placement="home", limit=5)
         ask(acme.http, limit=3)
 
-        (_, recommendation_id, user_id, placement, arm, source, item_ids, _), other = pages
+        (_, recommendation_id, user_id, placement, arm, source, item_ids, *_), other = pages
         assert (recommendation_id, user_id) == (answer["recommendation_id"], "u0000")
         assert (placement, arm, source, list(item_ids)) == ("home", "", "model", ids(answer))
         assert (other[3], len(other[6])) == ("@rank", 3)
