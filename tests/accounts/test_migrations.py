@@ -7,6 +7,8 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.utils import ProgrammingError
 from psycopg import sql
 
@@ -55,6 +57,13 @@ def schema():
         return found
 
 
+@pytest.fixture
+def there(django_db_setup, django_db_blocker):
+    """The schema of the tests' own database, which was made without the chain."""
+    with django_db_blocker.unblock():
+        return schema()
+
+
 @pytest.mark.slow
 class TestMigrations:
     def test_are_complete_and_reversible(self, committed_db):
@@ -86,7 +95,39 @@ class TestMigrations:
             reader.execute("LOCK TABLE accounts_tenant IN ACCESS SHARE MODE")
 
             with pytest.raises(Exception, match="lock timeout"):
-                call_command("migrate", "accounts", "0001", verbosity=0)
+                call_command("migrate", "accounts", "zero", verbosity=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+class TestSquashed:
+    """The chain before it is for databases that have begun it: they end up where a new one begins."""
+
+    @pytest.mark.parametrize("begun", [("accounts", "0008_tokens"), ("recommendations", "0017_fresh_items"), None])
+    def test_a_database_of_the_chain_is_brought_to_the_same(self, there, empty_database, begun):
+        by_the_chain(begun)
+
+        call_command("migrate", verbosity=0)
+
+        assert schema() == there
+        assert MigrationExecutor(connections["owner"]).migration_plan(leaves()) == []
+
+
+def by_the_chain(target):
+    """Applies the migrations that were replaced, as an older release did; all of them without a target."""
+    executor = MigrationExecutor(connections["owner"])
+    executor.loader = MigrationLoader(connections["owner"], replace_migrations=False)
+    graph = executor.loader.graph
+    squashed = [node for node in graph.leaf_nodes() if node[1].startswith("initial_squashed")]
+    assert squashed
+    ends = [
+        (app, max(name for there, name in graph.nodes if there == app and name[0].isdigit())) for app, _ in squashed
+    ]
+    executor.migrate([target] if target else ends)
+
+
+def leaves():
+    return MigrationExecutor(connections["owner"]).loader.graph.leaf_nodes()
 
 
 class TestRights:
@@ -126,8 +167,6 @@ class TestRights:
 
 class TestMigrationsCheck:
     def test_finds_a_tenant_table_without_row_level_security(self, committed_db, monkeypatch):
-        from django.db.migrations.loader import MigrationLoader
-
         original = MigrationLoader.build_graph
 
         def without_scopes(loader):
