@@ -1,17 +1,31 @@
-"""The fixed cast of the tests: acme owns, globex is the stranger and must see nothing of acme."""
+"""The fixed cast of the tests: acme owns, globex is the stranger and must see nothing of acme.
 
-from dataclasses import dataclass
+Some four thousand tests ask for it. So a process makes it once, by the means of the product, keeps the rows
+(`remember_cast`), and writes them down again for each test.
+"""
+
+import copy
+import json
+import time
+from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
+from django.conf import settings
+from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from accounts import clients, directory, scope, tokens
-from accounts.models import ApiClient, Plan, Tenant
+from accounts import clients, directory, dpop, scope, tokens
+from accounts.models import ApiClient, FeatureFlag, Plan, RevokedToken, SigningKey, Tenant
 from accounts.models.tenant import UNLIMITED
 from accounts.permissions import SCOPES
 from core import clock
 
 READ_ONLY = [name for name in SCOPES if name.endswith(":read")]
+# In the order in which they refer to each other.
+_MODELS = (Plan, Tenant, ApiClient, SigningKey)
+_SIGNED_FOR_SECONDS = 2.0  # a test may look at what is left of a token's life
 
 
 @dataclass(frozen=True)
@@ -38,23 +52,109 @@ class Member:
         return self.admin.http
 
 
-def make_cast() -> SimpleNamespace:
-    """Creates acme and globex."""
+@dataclass(frozen=True)
+class _Remembered:
+    """What a process keeps of the cast that it has made."""
+
+    circumstances: tuple[Any, ...]
+    insert: str
+    members: list[tuple[Tenant, dict[str, clients.IssuedSecret]]]
+    directory: directory.Directory
+
+
+_remembered: _Remembered | None = None
+_signed: dict[tuple[str, ...], tuple[float, str]] = {}
+
+
+def remember_cast() -> None:
+    """Makes the cast in the process's empty database, remembers it and takes it away again; its keys stay used up."""
+    global _remembered
+    with transaction.atomic(), scope.all_tenants("test cast"):
+        members = _create()
+        loaded = directory.load()
+        insert = ";".join(_insert(model) for model in _MODELS)
+        transaction.set_rollback(True)
+    directory.forget()
+    _remembered = _Remembered(_circumstances(), insert, members, loaded)
+
+
+def make_cast(*, anew: bool = False, fresh_tokens: bool = True) -> SimpleNamespace:
+    """Creates acme and globex; `anew` where another process may fill the database meanwhile.
+
+    Without `fresh_tokens` those of the last two seconds will do.
+    """
+    known = None if anew else _remembered
     with scope.all_tenants("test cast"):
-        plan = Plan.objects.create(name="Test", **UNLIMITED)
-        cast = SimpleNamespace(acme=_member("acme", plan), globex=_member("globex", plan), anonymous=APIClient())
-    directory.load()
-    return cast
+        if known is None or known.circumstances != _circumstances() or _anything():
+            members = _create()
+            directory.load()
+        else:
+            members = copy.deepcopy(known.members)
+            _write(known, members)
+    acme, globex = (_member(tenant, issued, fresh=fresh_tokens) for tenant, issued in members)
+    return SimpleNamespace(acme=acme, globex=globex, anonymous=APIClient())
 
 
-def _member(slug: str, plan: Plan) -> Member:
-    tenant = Tenant.objects.create(slug=slug, name=slug.title(), plan=plan)
-    return Member(tenant, _caller(tenant, "all", list(SCOPES)), _caller(tenant, "reader", READ_ONLY))
+def _create() -> list[tuple[Tenant, dict[str, clients.IssuedSecret]]]:
+    plan = Plan.objects.create(name="Test", **UNLIMITED)
+    tenants = [Tenant.objects.create(slug=slug, name=slug.title(), plan=plan) for slug in ("acme", "globex")]
+    scopes = {"all": list(SCOPES), "reader": READ_ONLY}
+    return [
+        (tenant, {name: clients.issue(tenant=tenant, name=name, scopes=granted) for name, granted in scopes.items()})
+        for tenant in tenants
+    ]
 
 
-def _caller(tenant: Tenant, name: str, scopes: list[str]) -> Caller:
-    issued = clients.issue(tenant=tenant, name=name, scopes=scopes)
-    token = tokens.issue(client=issued.client, scopes=scopes, now=clock.now())
+def _write(known: _Remembered, members: list[tuple[Tenant, dict[str, clients.IssuedSecret]]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(known.insert)
+    for tenant, issued in members:
+        for _ in issued:
+            transaction.on_commit(partial(dpop.prime, tenant.pk))
+    now = time.monotonic()
+    directory._current = replace(known.directory, loaded_at=now, tried_at=now)
+
+
+def _anything() -> bool:
+    """Whether there is a row that the cast would meet, or that the directory would hold beside it."""
+    models = (Plan, SigningKey, FeatureFlag, RevokedToken)
+    looks = " OR ".join(f"EXISTS (SELECT FROM {model._meta.db_table})" for model in models)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {looks}")
+        return bool(cursor.fetchone()[0])
+
+
+def _insert(model: Any) -> str:
+    """A statement that writes the table's rows down as they are now."""
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT json_agg(row_to_json(a)) FROM {table} a")
+        rows = json.dumps(cursor.fetchone()[0]).replace("'", "''")
+    return f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, '{rows}')"
+
+
+def _circumstances() -> tuple[Any, ...]:
+    names = ("JWT_PRIVATE_KEY", "JWT_ALGORITHM", "KEY_ENCRYPTION_KEYS", "PRODUCTION")
+    return tuple(copy.copy(getattr(settings, name)) for name in names)
+
+
+def _member(tenant: Tenant, issued: dict[str, clients.IssuedSecret], *, fresh: bool) -> Member:
+    admin, reader = (_caller(issued[name], fresh=fresh) for name in ("all", "reader"))
+    return Member(tenant, admin, reader)
+
+
+def _caller(issued: clients.IssuedSecret, *, fresh: bool) -> Caller:
+    token = _token(issued.client, fresh=fresh)
     http = APIClient()
     http.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return Caller(issued.client, issued.secret, token, http)
+
+
+def _token(client: ApiClient, *, fresh: bool) -> str:
+    now = clock.now()
+    what = (client.client_id, settings.JWT_ISSUER, settings.JWT_AUDIENCE, str(settings.ACCESS_TOKEN_SECONDS))
+    signed_at, token = _signed.get(what, (0.0, ""))
+    if fresh or not 0 <= now.timestamp() - signed_at < _SIGNED_FOR_SECONDS:
+        token = tokens.issue(client=client, scopes=client.scopes, now=now)
+        _signed[what] = (now.timestamp(), token)
+    return token

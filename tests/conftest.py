@@ -1,6 +1,7 @@
 """Fixtures for all tests: a migrated database for each test process, the cast, and an empty Redis."""
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,10 +18,17 @@ from psycopg import sql
 from core import process_caches
 from tests.size import LONG
 
+# Several test processes share the machine's cores: none spreads its arithmetic over all of them, busy waiting.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # The first process names the run; those that it starts inherit the name.
 TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
 # What migrations fill.
 MIGRATED = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
+_MIGRATED_SEQUENCES = [f"{name}_id_seq" for name in MIGRATED]
+_USED = "schemaname = 'public' AND last_value IS NOT NULL AND sequencename <> ALL(%s)"
+# The keys that belong to the cast (tests.cast), by sequence: the last of each.
+_taken: dict[str, int] = {}
 pytest_plugins = ["tests.fakes.openai_fixture"]
 
 
@@ -38,6 +46,13 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
             _make_template(connection)
         connection.execute(_statement("CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE))
     _use(name)
+    with django_db_blocker.unblock():
+        from tests.cast import remember_cast
+
+        remember_cast()
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(f"SELECT sequencename, last_value FROM pg_sequences WHERE {_USED}", [_MIGRATED_SEQUENCES])
+            _taken.update(cursor.fetchall())
     yield
     with django_db_blocker.unblock():
         connections.close_all()
@@ -156,12 +171,14 @@ def empty_database() -> None:
             for (name,) in tables
             if name not in MIGRATED
         ]
-        for (name,) in owner.execute(sql.SQL(" UNION ALL ").join(looks)).fetchall():
-            owner.execute(_statement("DELETE FROM {}", name))
+        filled = owner.execute(sql.SQL(" UNION ALL ").join(looks)).fetchall()
+        deletions = [_statement("DELETE FROM {}", name) for (name,) in filled]
+        owner.execute(sql.SQL(";").join(deletions))
         owner.execute(
-            "SELECT setval(format('%%I', sequencename)::regclass, 1, false) FROM pg_sequences"
-            " WHERE schemaname = 'public' AND last_value IS NOT NULL AND sequencename <> ALL(%s)",
-            [[f"{name}_id_seq" for name in MIGRATED]],
+            "SELECT setval(format('%%I', sequencename)::regclass, coalesce((taken ->> sequencename)::bigint, 1),"
+            " taken ? sequencename)"
+            f" FROM pg_sequences, (SELECT %s::jsonb AS taken) t WHERE {_USED}",
+            [json.dumps(_taken), _MIGRATED_SEQUENCES],
         )
 
 
@@ -173,8 +190,10 @@ def owner_url() -> str:
 @pytest.fixture
 def cast(request: pytest.FixtureRequest) -> SimpleNamespace:
     """The fixed cast: `acme` is ours, `globex` the stranger. Each with an all-scopes and a read-only client."""
-    request.getfixturevalue("committed_db" if "committed_db" in request.fixturenames else "db")
+    committed = "committed_db" in request.fixturenames
+    request.getfixturevalue("committed_db" if committed else "db")
     request.getfixturevalue("redis_server")
     from tests.cast import make_cast
 
-    return make_cast()
+    # Another process may outlive a committed test, and remember which tokens that one revoked.
+    return make_cast(fresh_tokens=committed)
