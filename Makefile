@@ -10,15 +10,18 @@ SERVERS := $(BIN)/python -m config.embedded run
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url --no-emit-find-links \
 	--python-version 3.11 --custom-compile-command 'make requirements'
+# Each test process, and each process that a test starts, would compile all of our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Output of parallel checks stays together, where this make knows how.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
 NODE_TOOLS := tests/contracts/node
 NODE_STAMP := $(NODE_TOOLS)/node_modules/.package-lock.json
-CHECKS := lint format-check imports migrations-check types
+# mypy takes as long as all others together, and runs beside the tests.
+QUICK_CHECKS := lint format-check imports migrations-check
 
 .DEFAULT_GOAL := help
-.PHONY: audit contract-tools litellm help demo up test slow check lint format format-check types imports migrations-check bench drills requirements openapi \
+.PHONY: audit contract-tools litellm help demo up test suite slow check lint format format-check types imports migrations-check bench drills requirements openapi \
 	clean
 
 ##@ Run
@@ -31,12 +34,16 @@ up: .venv/service ## The whole service, empty or as you left it (PORT=8000); Ctr
 
 ##@ Test
 
-test: check .venv/dev ## Every check, then every test, against servers of its own
+test: .venv/dev ## Every check, then every test, against servers of its own
+	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) $(QUICK_CHECKS)
+	@$(MAKE) --no-print-directory --keep-going -j 2 types suite
+
+suite: .venv/dev
 	@echo "Tests"
 	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not drill and not slow"
 
 check: .venv/dev ## Lint, format, imports, migrations and types, side by side
-	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) $(CHECKS)
+	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) types $(QUICK_CHECKS)
 
 bench: .venv/dev ## The benchmarks, with their figures
 	@for figure in $(BENCHMARKS); do \

@@ -9,6 +9,7 @@ from tests.core import web_process
 
 pytestmark = [
     pytest.mark.drill,
+    pytest.mark.untimed,
     pytest.mark.skipif(chromium.PROGRAM is None, reason="chromium is not installed"),
     pytest.mark.timeout(300),
 ]

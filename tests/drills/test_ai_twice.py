@@ -14,7 +14,12 @@ from tests.drills import ai_stage, movielens
 from tests.recommendations.precompute.generated import build_now, fill, lists_of, stored
 from tests.size import LONG
 
-pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.untimed,
+    pytest.mark.usefixtures("committed_db"),
+    pytest.mark.timeout(600),
+]
 CHANGED = ("7", "42")
 
 

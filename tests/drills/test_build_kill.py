@@ -19,7 +19,12 @@ from tests.size import sized
 from tests.workers import processes
 from workers.schedules import schedule
 
-pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.untimed,
+    pytest.mark.usefixtures("committed_db"),
+    pytest.mark.timeout(600),
+]
 KILLS = 3
 PEOPLE = sized(short=250, long=610)
 MORE_SECONDS = 60.0

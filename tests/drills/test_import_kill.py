@@ -13,7 +13,12 @@ from tests.core import web_process
 from tests.size import sized
 from tests.workers import processes
 
-pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.untimed,
+    pytest.mark.usefixtures("committed_db"),
+    pytest.mark.timeout(900),
+]
 ROWS = sized(short=60_000, long=400_000)
 KILLS = sized(short=2, long=6)
 LEASE_SECONDS = 3

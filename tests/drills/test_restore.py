@@ -23,7 +23,12 @@ from tests.recommendations.precompute.generated import build_now
 from tests.recommendations.privacy import everywhere
 from tests.recommendations.privacy.known import ADA, introduce, known
 
-pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.untimed,
+    pytest.mark.usefixtures("committed_db"),
+    pytest.mark.timeout(300),
+]
 ANON = "anonymous~visitor~1852"
 OTHERS = 20
 

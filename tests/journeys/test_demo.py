@@ -32,7 +32,7 @@ FIRST_SECONDS, AGAIN_SECONDS, STOP_SECONDS = 360.0, 45.0, 30.0
 PEOPLE = 610
 READY = "Docent serves at"
 
-pytestmark = [pytest.mark.journey, pytest.mark.drill, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.journey, pytest.mark.drill, pytest.mark.untimed, pytest.mark.timeout(900)]
 
 
 class Demo:

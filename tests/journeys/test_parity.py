@@ -13,6 +13,7 @@ METRICS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10")
 
 @pytest.mark.journey
 @pytest.mark.drill  # a minute long: not part of `make test`
+@pytest.mark.untimed
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("committed_db")
 @pytest.mark.parametrize("protocol", SETTING)

@@ -64,6 +64,7 @@ class TestBuildOnRealWorkers:
             assert chosen not in {entry["item_id"] for entry in stored(lists_of(acme, build)["u0007"]).entries()}
 
     @pytest.mark.drill
+    @pytest.mark.untimed
     def test_a_provider_that_goes_away_in_the_middle_costs_nobody_their_list(self, acme, openai_simulator):
         variables = {
             "OPENAI_API_KEY": "test",
@@ -98,6 +99,7 @@ class TestBuildOnRealWorkers:
         assert reasons == set(standing.ai_fallbacks)
 
     @pytest.mark.drill
+    @pytest.mark.untimed
     def test_events_during_a_build_are_in_the_lists_in_the_end(self, acme):
         with processes.worker(BUILD_CHUNK_SIZE="5"):
             first = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())
