@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from accounts import clients, directory, dpop, scope, tokens
+from accounts import clients, directory, dpop, key_ring, scope, tokens
 from accounts.models import ApiClient, FeatureFlag, Plan, RevokedToken, SigningKey, Tenant
 from accounts.models.tenant import UNLIMITED
 from accounts.permissions import SCOPES
@@ -84,7 +84,8 @@ def make_cast(*, anew: bool = False, fresh_tokens: bool = True) -> SimpleNamespa
     Without `fresh_tokens` those of the last two seconds will do.
     """
     known = None if anew else _remembered
-    with scope.all_tenants("test cast"):
+    # The lock: a web process that reads an empty ring begins one.
+    with scope.all_tenants("test cast"), key_ring._alone():
         if known is None or known.circumstances != _circumstances() or _anything():
             members = _create()
             directory.load()
