@@ -51,7 +51,7 @@ class EndUserAdmin(FoundById, ReadOnlyTenantAdmin):
 class EventTypeAdmin(TenantAdmin):
     """The words that tenants use for events, and what one of each says. Changes hold from the next training on."""
 
-    list_display = ["name", "tenant", "says", "weight", "negative_below", "half_life_days"]
+    list_display = ["name", "tenant", "says", "weight", "negative_below", "half_life_days", "value_as_strength"]
     search_fields = ["name"]
     readonly_fields = ["name"]
 

@@ -38,7 +38,8 @@ class History:
 class RankedHistory:
     """A history without repetition, ordered by item: `ranks` count rows back from the latest, ties share a mean.
 
-    Of several rows of an item the latest counts, also where it takes back what the others said.
+    Of several rows of an item the latest says when, and whether it speaks for the item or takes back what the others
+    said; for the item it speaks as much as the strongest of them.
     """
 
     items: IntArray
@@ -69,7 +70,11 @@ class RankedHistory:
         order = np.lexsort((times, items))
         last = np.ones(len(items), dtype=bool)
         last[:-1] = items[order][1:] != items[order][:-1]
-        items, times, weights = items[order][last], times[order][last], weights[order][last]
+        strongest = (
+            np.maximum.reduceat(weights[order], np.append(0, np.flatnonzero(last)[:-1] + 1)) if len(items) else weights
+        )
+        latest = weights[order][last]
+        items, times, weights = items[order][last], times[order][last], np.where(latest > 0, strongest, latest)
         ranks = np.empty(len(items))
         by_time = np.argsort(times, kind="stable")
         ranks[by_time] = recency.ranks_from_the_end(times[by_time])

@@ -27,6 +27,7 @@ from recommendations.imports.readers import READERS, Reader
 from recommendations.imports.rows import Line
 from recommendations.imports.seen import SeenIds
 from recommendations.interactions import meaning
+from recommendations.interactions.low_ratings import RATING
 
 # A chunk ends with the first of the two that is reached: rows may be a hundred bytes long, or a million.
 CHUNK_ROWS = 10_000
@@ -102,7 +103,8 @@ def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None
     reader = READERS[Import.Kind(job.kind)]
     seen = SeenIds() if seen is None else seen
     lines, named = with_blanks(chunk.lines, reader.key, seen)
-    rows, refused, notes = _read(reader, lines, now)
+    # Rows without a time have the import's, wherever it was cut or resumed: the order of a file is no history.
+    rows, refused, notes = _read(reader, lines, job.created_at)
     with scope.tenant(job.tenant_id):
         log.share(job.tenant_id)
         rows, erased = _without_erased(job.tenant_id, reader, rows)
@@ -117,19 +119,22 @@ def take(job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None
         counts["rejected"] = len(refused)
         counts["skipped"] = chunk.skipped
         part = summary.of_chunk([row.value for row in rows], outcomes, notes)
-        told = summary.added(job.summary, part, weighted=_weighted(job))
+        told = summary.added(job.summary, part, **_meaning(job))
         _note(job, refused + [(number, summary.worth_a_line(errors)) for number, errors in notes])
         _count(job, counts, chunk, lease, told)
     job.summary = told
     seen.add(named)
 
 
-def _weighted(job: Import) -> set[str]:
-    """The types of events whose meaning is known."""
+def _meaning(job: Import) -> dict[str, Any]:
+    """The types of events whose meaning is known, and below which rating one counts against its item."""
     if job.kind != Import.Kind.EVENTS:
-        return set()
+        return {}
     types = meaning.of_tenant(tenant_id=job.tenant_id).types
-    return {*meaning.DEFAULTS, *(each.name for each in types if each.mapped)}
+    return {
+        "weighted": {*meaning.DEFAULTS, *(each.name for each in types if each.mapped)},
+        "negative_below": next((each.negative_below for each in types if each.name == RATING), None),
+    }
 
 
 def with_blanks(lines: Sequence[Line], key: str | None, seen: Container[str]) -> tuple[Sequence[Line], set[str]]:

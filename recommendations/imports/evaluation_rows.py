@@ -1,5 +1,6 @@
 """An events file as raw rows for an offline evaluation. Needs no database."""
 
+import math
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ import numpy as np
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.evaluation.protocols import Rows
 from recommendations.algorithms.terms import terms
+from recommendations.algorithms.values import Values
 from recommendations.catalog import items, merging, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.imports.files import ImportFile
 from recommendations.imports.models import Import
 from recommendations.imports.plan import Plan
 from recommendations.imports.rows import Line
-from recommendations.interactions import event
+from recommendations.interactions import event, meaning
 from recommendations.interactions.event_types import NOT_POSITIVE
 from recommendations.interactions.identity import Sender, digest
 
@@ -37,15 +39,16 @@ class FileRows:
 def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str] = NOT_POSITIVE) -> FileRows:
     """What an import of the file would store and training would learn from, if no event of these types is a choice.
 
-    Times are None as soon as one row has none.
+    Rows without a time have `now`, as an import gives them its own.
     Raises: UnreadableFile.
     """
     users: list[str] = []
     items: list[str] = []
     times: list[float] = []
+    types: list[str] = []
+    values: list[float] = []
     seen: set[str] = set()
     rejected = duplicate = not_positive = 0
-    timed = True
     plan = Plan(Import.Kind.EVENTS)
     with ImportFile.open(path, known=plan.column_names, table=plan.table) as file:
         for line in chain.from_iterable(map(plan.rows, file)):
@@ -62,11 +65,20 @@ def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str
             if read.type in not_positive_types:
                 not_positive += 1
                 continue
-            timed = timed and (line.row or {}).get("occurred_at") is not None
             users.append(read.user_id)
             items.append(read.item_id)
             times.append(read.occurred_at.timestamp())
-    rows = Rows(np.array(users), np.array(items), np.array(times, dtype=np.float64) if timed else None)
+            types.append(read.type)
+            values.append(math.nan if read.value is None else read.value)
+    names, kinds = np.unique(np.array(types, dtype=np.str_), return_inverse=True)
+    weights = np.array([meaning.DEFAULTS.get(name, meaning.UNMAPPED) for name in names.tolist()], dtype=np.float32)
+    rows = Rows(
+        users=np.array(users),
+        items=np.array(items),
+        times=np.array(times, dtype=np.float64),
+        strengths=np.abs(weights[kinds]),
+        said=Values(kinds, np.array(values, dtype=np.float32), tuple(names.tolist()), {}),
+    )
     return FileRows(rows, rejected, duplicate, not_positive)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from core.errors import FieldError
 from recommendations.catalog.outcomes import Outcome
 from recommendations.interactions.event import Event
+from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
 
 # Different names that are counted: a tenant has 200 types, and attributes may be called anything.
 MAX_NAMES = 200
-_COUNTED = ("types", "emptied", "left_out")
+_COUNTED = ("types", "ratings", "emptied", "left_out")
 
 
 def of_chunk(
@@ -24,25 +25,37 @@ def of_chunk(
     ]
     told: dict[str, Any] = {
         "types": Counter(event.type for event in kept),
+        "ratings": Counter(f"{event.value:g}" for event in kept if event.type == RATING and event.value is not None),
         "emptied": Counter(name for outcome in outcomes for name in outcome.emptied),
         "left_out": Counter(_name(error) for _, errors in notes for error in errors),
     }
     if kept:
         times = [event.occurred_at for event in kept]
         told |= {"occurred_from": min(times).isoformat(), "occurred_to": max(times).isoformat()}
+        told["untimed"] = sum(not event.timed for event in kept)
     return {name: value for name, value in told.items() if value}
 
 
-def added(sofar: Mapping[str, Any], part: Mapping[str, Any], *, weighted: Collection[str] = ()) -> dict[str, Any]:
+def added(
+    sofar: Mapping[str, Any],
+    part: Mapping[str, Any],
+    *,
+    weighted: Collection[str] = (),
+    negative_below: float | None = None,
+) -> dict[str, Any]:
     """Both together. Times are in UTC, so that their texts are in their order.
 
-    `weighted` are the types whose weight is known.
+    `weighted` are the types whose weight is known; ratings under `negative_below` count against their items.
     """
     told = {**sofar, **part}
+    if negative_below is not None and "ratings" in told:
+        told["negative_below"] = negative_below
     for name in _COUNTED:
         if name in sofar or name in part:
             counts = Counter(sofar.get(name, {})) + Counter(part.get(name, {}))
             told[name] = dict(counts.most_common(MAX_NAMES))
+    if untimed := sofar.get("untimed", 0) + part.get("untimed", 0):
+        told["untimed"] = untimed
     for name, chosen in (("occurred_from", min), ("occurred_to", max)):
         if name in sofar and name in part:
             told[name] = chosen(sofar[name], part[name])
@@ -58,13 +71,28 @@ def lines(told: Mapping[str, Any], *, dry_run: bool = False) -> list[str]:
         found.append(
             f"events from {told['occurred_from'][:19]}Z to {told['occurred_to'][:19]}Z: {_listed(told['types'])}"
         )
+    if untimed := told.get("untimed"):
+        found.append(_untimed(untimed, sum(told["types"].values())))
     if without := told.get("types_without_weight"):
         found.append(f"types without a weight, which count as a view: {_listed(without)} (set it under Event types)")
+    if ratings := ratings_of(told):
+        found.append(str(ratings))
     if emptied := told.get("emptied"):
         found.append(f"fields {'that would be emptied' if dry_run else 'emptied'}: {_listed(emptied)}")
     if left_out := told.get("left_out"):
         found.append(f"attributes left out: {_listed(left_out)}")
     return found
+
+
+def ratings_of(told: Mapping[str, Any]) -> LowRatings | None:
+    """How many of its ratings are low, and how they count."""
+    counts = {float(value): count for value, count in told.get("ratings", {}).items()}
+    return low_ratings(counts, negative_below=told.get("negative_below"))
+
+
+def _untimed(untimed: int, events: int) -> str:
+    said = "no event has a time" if untimed == events else f"{untimed:,} of {events:,} events have no time"
+    return f"{said}: they count as of one moment, the import's, and their order in the file says nothing"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

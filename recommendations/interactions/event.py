@@ -10,7 +10,7 @@ from recommendations.catalog.shapes import Notes, Shape
 
 # Clocks differ; a day also forgives a local time that was sent as UTC.
 MAX_AHEAD = timedelta(days=1)
-_TYPE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
+TYPE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | Non
 
 def type_name(value: Any, pointer: str) -> str:
     """A word for a kind of event."""
-    if not isinstance(value, str) or not _TYPE.match(value):
+    if not isinstance(value, str) or not TYPE.match(value):
         detail = "A type is 1 to 64 of a-z 0-9 _ . : - and begins with a letter or digit, such as view or purchase."
         raise fields.refuse(pointer, "bad_type", detail)
     return value

@@ -6,8 +6,9 @@ stay, since they may come back and say much about those who chose them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,12 @@ from numpy.typing import NDArray
 
 from accounts import scope
 from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.strength_choice import FoldMaker, Weighed, weigh
+from recommendations.algorithms.untimed import Order, order_of
+from recommendations.algorithms.values import RATING, Values
 from recommendations.interactions import meaning, moments
-from recommendations.interactions.columns import SELECTED, copy_out
+from recommendations.interactions.columns import SELECTED, Columns, copy_out
+from recommendations.interactions.low_ratings import LowRatings, low_ratings
 from recommendations.interactions.meaning import Meaning
 from recommendations.interactions.strengths import strengths
 
@@ -102,24 +107,46 @@ class Window:
     weights: NDArray[np.float32]
     user_ids: list[str]
     item_ids: list[str]
+    values: Values
     bound: Bound | None = None
+    ratings: LowRatings | None = None
 
-    def interactions(self) -> Interactions:
-        """The same as algorithms take them."""
-        columns = (self.users, self.items, self.times, self.user_ids, self.item_ids)
-        return Interactions.from_codes(*columns, strengths=self.weights)
+    @cached_property
+    def order(self) -> Order:
+        """What is known about the order of the rows."""
+        return order_of(self.users, self.times)
+
+    def interactions(self, weights: NDArray[np.float32] | None = None) -> Interactions:
+        """The same as algorithms take them; without times where the rows have no order.
+
+        `weights` stand in for those that say nothing of values.
+        """
+        columns = (self.users, self.items, self.order.times, self.user_ids, self.item_ids)
+        return Interactions.from_codes(*columns, strengths=self.weights if weights is None else weights)
+
+    def weighed(self, fold_maker: FoldMaker) -> Weighed:
+        """The same with values as strength, as the types' settings or the fold say."""
+        return weigh(
+            self.interactions,
+            users=self.users,
+            items=self.items,
+            strengths=self.weights,
+            values=self.values,
+            fold_maker=fold_maker,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalHistory:
     """What one person chose or turned down, oldest first, rows of one moment in the order of arrival.
 
-    Items may repeat. A weight below 0 speaks against the item.
+    Items may repeat. A weight below 0 speaks against the item. `said` are type and value of each row, nan for no value.
     """
 
     item_ids: list[str]
     times: list[float]
     weights: list[float]
+    said: list[tuple[str, float]] = field(default_factory=list, compare=False)
 
 
 def training_window(*, tenant_id: int, until: datetime | None = None, max_rows: int | None = None) -> Interactions:
@@ -131,7 +158,7 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
     """The newest positives before anything is merged: repeated pairs stay.
 
     Above `max_rows` (TRAIN_MAX_ROWS if not given) the newest rows of each person are kept, as many of each as fit.
-    Memory: 40 bytes a row, and twice that while they are sorted.
+    Memory: 46 bytes a row, and twice that while they are sorted.
     """
     limit = settings.TRAIN_MAX_ROWS if max_rows is None else max_rows
     said = meaning.of_tenant(tenant_id=tenant_id)
@@ -148,6 +175,7 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
         rows = rows.take(np.argsort(rows.ids, kind="stable"))
         as_of = moments.as_of(tenant_id=tenant_id, now=until).timestamp()
         weights = _weights(said, rows.types, rows.values, rows.times, as_of)
+        ratings = _low_ratings(said, rows)
         read, speaking = len(rows.ids), np.flatnonzero(weights > 0)
         rows, weights = rows.take(speaking), weights[speaking]
         people, users = np.unique(rows.users, return_inverse=True)
@@ -164,6 +192,8 @@ def read_window(*, tenant_id: int, until: datetime | None = None, max_rows: int 
         weights=weights[kept],
         user_ids=[user_ids[pk] for pk in people.tolist() if pk in user_ids],
         item_ids=[item_ids[pk] for pk in things.tolist() if pk in item_ids],
+        values=_values(said, rows.take(np.flatnonzero(kept))),
+        ratings=ratings,
         bound=Bound(kept=read, of=total, each=each) if each else None,
     )
 
@@ -194,11 +224,14 @@ def histories(
         as_of = moments.as_of(tenant_id=tenant_id).timestamp() if said.fades else 0.0
     rows = rows.take(np.lexsort((rows.ids, rows.times, rows.users)))
     weights = _weights(said, rows.types, rows.values, rows.times, as_of).tolist()
+    names = _names(said)
     found: dict[int, PersonalHistory] = {}
     columns = (rows.users.tolist(), rows.items.tolist(), rows.times.tolist(), weights)
-    for user_pk, item_pk, seconds, weight in zip(*columns, strict=True):
+    kinds = zip(rows.types.tolist(), rows.values.tolist(), strict=True)
+    for user_pk, item_pk, seconds, weight, (kind, value) in zip(*columns, kinds, strict=True):
         if item_pk in item_ids:
             history = found.setdefault(user_pk, PersonalHistory([], [], []))
+            history.said.append((names[kind], value))
             history.item_ids.append(item_ids[item_pk])
             history.times.append(seconds)
             history.weights.append(weight)
@@ -225,6 +258,28 @@ def _weights(
 ) -> NDArray[np.float32]:
     type_ids = np.array([*sorted(each.type_id for each in said.types), -1], dtype=np.int64)
     return strengths(said, type_ids=type_ids[places], values=values, times=times, as_of=as_of)
+
+
+def _names(said: Meaning) -> tuple[str, ...]:
+    """The types' names by their places in COPY's columns; "" for one that appeared since the meaning was read."""
+    return (*(each.name for each in sorted(said.types, key=lambda each: each.type_id)), "")
+
+
+def _values(said: Meaning, rows: Columns) -> Values:
+    names = _names(said)
+    kinds = np.where(rows.types < 0, len(names) - 1, rows.types)
+    return Values(kinds, rows.values, names, {each.name: each.value_as_strength for each in said.types})
+
+
+def _low_ratings(said: Meaning, rows: Columns) -> LowRatings | None:
+    """How low ratings count; None where there are none, or all say the same."""
+    names = _names(said)
+    if RATING not in names:
+        return None
+    values = rows.values[(rows.types == names.index(RATING)) & np.isfinite(rows.values)]
+    distinct, counts = np.unique(values, return_counts=True)
+    (below,) = (each.negative_below for each in said.types if each.name == RATING)
+    return low_ratings(dict(zip(distinct.tolist(), counts.tolist(), strict=True)), negative_below=below)
 
 
 def _external(pks: NDArray[np.int64], query: Callable[[list[int]], Iterable[tuple[int, str]]]) -> dict[int, str]:

@@ -35,6 +35,7 @@ class TypeMeaning:
     negative_below: float | None
     half_life_days: float | None
     mapped: bool
+    value_as_strength: str = EventType.ValueAsStrength.AUTO.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def of_tenant(*, tenant_id: int) -> Meaning:
     """The tenant's meaning as it stands."""
     with scope.tenant(tenant_id):
         rows = EventType.objects.filter(tenant_id=tenant_id).order_by("name")
-        columns = rows.values_list("id", "name", "weight", "negative_below", "half_life_days")
+        columns = rows.values_list("id", "name", "weight", "negative_below", "half_life_days", "value_as_strength")
         return Meaning(tuple(_meaning(*row) for row in columns))
 
 
@@ -101,8 +102,13 @@ def _listed(word: str, names: Sequence[str]) -> list[str]:
 
 
 def _meaning(
-    type_id: int, name: str, weight: float | None, negative_below: float | None, half_life_days: float | None
+    type_id: int,
+    name: str,
+    weight: float | None,
+    negative_below: float | None,
+    half_life_days: float | None,
+    value_as_strength: str,
 ) -> TypeMeaning:
     mapped = weight is not None or name in DEFAULTS
     said = DEFAULTS.get(name, UNMAPPED) if weight is None else weight
-    return TypeMeaning(type_id, name, said, negative_below, half_life_days, mapped)
+    return TypeMeaning(type_id, name, said, negative_below, half_life_days, mapped, value_as_strength)

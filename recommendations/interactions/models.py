@@ -10,6 +10,12 @@ from core import clock
 class EventType(models.Model):
     """A tenant's word for a kind of event, and what one says. Rows refer to its number: four bytes, not a word."""
 
+    class ValueAsStrength(models.TextChoices):
+        AUTO = "auto", "Auto: as each training finds best"
+        NONE = "none", "None: values do not matter"
+        LOG = "log", "Log: more counts more, and less and less so"
+        THRESHOLD = "threshold", "Threshold: below a person's usual value counts half"
+
     id = models.AutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=64, db_collation="C")
@@ -24,6 +30,13 @@ class EventType(models.Model):
     )
     half_life_days = models.FloatField(
         null=True, blank=True, help_text="After so many days an event says half as much. Empty: it does not fade."
+    )
+    value_as_strength = models.CharField(
+        max_length=9,
+        choices=ValueAsStrength,
+        default=ValueAsStrength.AUTO,
+        db_default=ValueAsStrength.AUTO,
+        help_text="How the values of these events (plays, seconds, stars) make them count more or less.",
     )
 
     class Meta:

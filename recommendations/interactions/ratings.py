@@ -6,8 +6,8 @@ from typing import Any
 from django.db import connection
 
 from accounts import scope
+from recommendations.interactions.low_ratings import RATING
 
-RATING = "rating"
 _BELOW_OWN_MEAN = """
     SELECT rated.end_user_id, rated.item_id
     FROM (

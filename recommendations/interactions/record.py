@@ -49,6 +49,7 @@ def record(
             (
                 position,
                 events[position].occurred_at,
+                _received(events[position], now),
                 found.people[events[position].user_id],
                 found.items[events[position].item_id],
                 digest,
@@ -66,6 +67,11 @@ def record(
             if plan_first_build:
                 aftermath.plan_first_build(tenant_id=tenant_id, new_events=len(new))
     return _outcomes(events, {**told, **judged.outcomes}, judged.digests, new)
+
+
+def _received(event: Event, now: datetime) -> datetime:
+    """When the event came: one that says no time came when it happened, which tells it from those that do."""
+    return now if event.timed else min(now, event.occurred_at)
 
 
 def _refusals(event: Event, types: dict[str, int], found: References) -> tuple[FieldError, ...]:

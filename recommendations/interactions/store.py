@@ -11,6 +11,7 @@ from recommendations.catalog.staging import staged
 COLUMNS = {
     "position": "integer",
     "occurred_at": "timestamptz",
+    "received_at": "timestamptz",
     "end_user_id": "bigint",
     "item_id": "bigint",
     "digest": "uuid",
@@ -32,7 +33,7 @@ _INSERT = """
             id, tenant_id, received_at, occurred_at, end_user_id, item_id, digest, type_id, value,
             event_id, recommendation_id, context
         )
-        SELECT id, %(tenant)s, %(now)s, occurred_at, end_user_id, item_id, digest, type_id, value,
+        SELECT id, %(tenant)s, received_at, occurred_at, end_user_id, item_id, digest, type_id, value,
             event_id, recommendation_id, context
         FROM numbered ORDER BY digest, id
         ON CONFLICT (tenant_id, digest) DO NOTHING

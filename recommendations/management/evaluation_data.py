@@ -1,7 +1,7 @@
 """What evaluate and tune work on: a tenant's interactions and catalogue, or files."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,17 @@ from accounts import scope
 from accounts.models import Tenant
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.evaluation.protocols import Rows
+from recommendations.algorithms.untimed import Order, order_of
 from recommendations.imports.evaluation_rows import read_catalogue, read_events
 from recommendations.interactions import matrix, meaning
 from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
 from recommendations.precompute import contents
 
-OF_FILES = "Every row is a positive, whatever its value, except those of the types impression and dislike."
+OF_FILES = (
+    "Every row is a positive, whatever its value, except those of the types impression and dislike. "
+    "Types weigh as by default."
+)
 OF_TENANTS = "Every row that is not against an item or ignored is a positive. What the tenant's events say: {}."
 
 
@@ -50,7 +55,9 @@ def of_file(events: Path, items: Path | None, *, now: datetime, not_positive: Co
     }
     if catalogue is not None:
         notes["catalogue_items"] = len(catalogue.item_ids)
-    return EvaluationData(read.rows, catalogue, OF_FILES, notes)
+    order = order_of(read.rows.users, read.rows.times)
+    rows = _told(replace(read.rows, times=order.times), order, None, notes)
+    return EvaluationData(rows, catalogue, OF_FILES, notes)
 
 
 def tenant_of(slug: str) -> int:
@@ -72,5 +79,25 @@ def of_tenant(slug: str) -> EvaluationData:
     if window.bound:
         notes["bound"] = str(window.bound)
     said = meaning.of_tenant(tenant_id=tenant_id).described()
-    rows = Rows(users, items, window.times, window.weights)
+    rows = Rows(users, items, window.order.times, window.weights, window.values)
+    rows = _told(rows, window.order, window.ratings, notes)
     return EvaluationData(rows, contents.read(tenant_id=tenant_id), OF_TENANTS.format(said), notes)
+
+
+def _told(rows: Rows, order: Order, ratings: LowRatings | None, notes: dict[str, Any]) -> Rows:
+    """The rows, of which those that were rated low are marked; `notes` say what is missing in them."""
+    if order.why:
+        notes["order"] = order.why
+    values = rows.said
+    if values is None or RATING not in values.names:
+        return rows
+    rated = (values.kinds == values.names.index(RATING)) & np.isfinite(values.values)
+    if ratings is None:
+        distinct, counts = np.unique(values.values[rated], return_counts=True)
+        ratings = low_ratings(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
+    if ratings is None:
+        return rows
+    notes["ratings"] = str(ratings)
+    if ratings.against:  # they are not among the rows
+        return rows
+    return replace(rows, low=rated & (values.values < ratings.below))

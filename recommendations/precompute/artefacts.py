@@ -26,6 +26,8 @@ from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.history import History
 from recommendations.algorithms.recommender import Recommender
+from recommendations.algorithms.untimed import as_counted, loads_of
+from recommendations.algorithms.values import Values, factors, rules_of
 from recommendations.precompute.checks import RANKER_HINT
 
 
@@ -68,22 +70,45 @@ class Loaded:
         events: Sequence[tuple[str, float]],
         weights: Sequence[float] = (),
         against: Sequence[tuple[str, float, float]] = (),
+        said: Sequence[tuple[str, float]] = (),
     ) -> History:
         """(item id, unix second) pairs, oldest first, as the recommender wants them; unknown items are left out.
 
-        `weights` says what each event counts, 1 without; `against` are (item id, unix second, weight below 0).
+        Times that the training took for those of a load count as they did there.
+
+        `weights` says what each event counts by its type, 1 without; `against` are (item id, unix second, weight below
+        0). `said` are types and values of the events, which count as they did in the training.
         """
-        positive = zip(events, weights or (1.0,) * len(events), strict=True)
-        rows = [*((item_id, at, weight) for (item_id, at), weight in positive), *against]
+        counted = self._weights(events, weights or (1.0,) * len(events), said)
+        rows = [*((item_id, at, weight) for (item_id, at), weight in zip(events, counted, strict=True)), *against]
         known = [(place, at, weight) for item_id, at, weight in rows if (place := self.place(item_id)) is not None]
         if not known:
             return History.empty()
         items, times, said = zip(*known, strict=True)
         return History(
             items=np.array(items, dtype=np.int32),
-            times=np.array(times, dtype=np.float64),
+            times=as_counted(
+                np.array(times, dtype=np.float64), loads_of(self.recommender.artefact.chosen.get("order"))
+            ),
             weights=np.array(said, dtype=np.float32),
         )
+
+    def _weights(
+        self, events: Sequence[tuple[str, float]], weights: Sequence[float], said: Sequence[tuple[str, float]]
+    ) -> Sequence[float]:
+        rules = rules_of(self.recommender.artefact.chosen.get("values"))
+        if not said or not rules:
+            return weights
+        names = tuple(sorted({name for name, _ in said}))
+        values = Values(
+            np.array([names.index(name) for name, _ in said]),
+            np.array([value for _, value in said], dtype=np.float32),
+            names,
+            {},
+        )
+        _, items = np.unique(np.array([item_id for item_id, _ in events]), return_inverse=True)
+        counted = factors(rules, values, np.zeros(len(items), dtype=np.int64), items)
+        return [weight * factor for weight, factor in zip(weights, counted.tolist(), strict=True)]
 
 
 _loaded: OrderedDict[str, Loaded] = OrderedDict()

@@ -64,7 +64,7 @@ def propose(
     *, loaded: Loaded, people: Sequence[Person], withheld: Collection[str], limit: int = MAX_ITEMS + SPARE
 ) -> list[Proposals]:
     """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
-    known = [loaded.history(person.events, person.weights, person.against) for person in people]
+    known = [loaded.history(person.events, person.weights, person.against, person.said) for person in people]
     with one_thread():
         return loaded.recommender.recommend(known, limit, exclude=loaded.indices(list(withheld)))
 

@@ -78,8 +78,9 @@ _SETTLE = """
 class Person:
     """An end user as scoring sees them.
 
-    `events` are (item id, unix second) of what they chose, oldest first, and `weights` what each says; `lukewarm` items
-    are among them, and were not liked. `against` are (item id, unix second, weight below 0) of what they turned down.
+    `events` are (item id, unix second) of what they chose, oldest first, `weights` what each says by its type, and
+    `said` its type and value (nan for none); `lukewarm` items are among them, and were not liked. `against` are (item
+    id, unix second, weight below 0) of what they turned down.
     """
 
     pk: int
@@ -90,6 +91,7 @@ class Person:
     lukewarm: frozenset[str] = frozenset()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     weights: tuple[float, ...] = ()
+    said: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     against: tuple[tuple[str, float, float], ...] = ()
     segments: tuple[str, ...] = ()
 
@@ -197,5 +199,6 @@ def _person(person: Person, history: PersonalHistory | None) -> Person:
         person,
         events=tuple((item_id, at) for item_id, at, weight in rows if weight > 0),
         weights=tuple(weight for *_, weight in rows if weight > 0),
+        said=tuple(each for each, weight in zip(history.said, history.weights, strict=True) if weight > 0),
         against=tuple(row for row in rows if row[2] < 0),
     )

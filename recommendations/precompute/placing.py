@@ -249,7 +249,7 @@ def _returning(
             if away is None:
                 continue
             asked = [people[index] for index in whose[key]]
-            known = [loaded.history(person.events, person.weights, person.against) for person in asked]
+            known = [loaded.history(person.events, person.weights, person.against, person.said) for person in asked]
             barred = [
                 loaded.indices(
                     [item_id for item_id, at in person.events if at > away]

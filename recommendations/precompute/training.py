@@ -5,7 +5,9 @@ else the lists are made with the active one, and the refused one is kept with th
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -20,7 +22,8 @@ from recommendations.algorithms.gate import Verdict, judge
 from recommendations.algorithms.hyperparameters import with_parameters
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
-from recommendations.interactions.matrix import Bound, read_window
+from recommendations.algorithms.validation import make_fold
+from recommendations.interactions.matrix import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.precompute import (
     artefacts,
@@ -96,12 +99,12 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A new artefact before its row is saved, and what the gate said."""
+    """A new artefact before its row is saved, what the gate said, and what staff should know of what it learnt from."""
 
     row: Artefact
     fitted: Fitted
     verdict: Verdict
-    bound: Bound | None
+    notes: tuple[str, ...]
 
 
 def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Trained:
@@ -109,11 +112,10 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     started = time.monotonic()
     window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
     heartbeat.check()
-    interactions = window.interactions()
     catalogue_at = leases.database_now()
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
-    threads = settings.TRAIN_THREADS if interactions.row_count >= ROWS_FOR_THREADS else 1
+    threads = settings.TRAIN_THREADS if len(window.users) >= ROWS_FOR_THREADS else 1
     options = with_parameters(
         TrainingOptions(
             threads=threads,
@@ -123,7 +125,11 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
         ),
         tuned.of_tenant(tenant_id=build.tenant_id),
     )
+    weighed = window.weighed(lambda interactions: make_fold(interactions, options))
+    heartbeat.check()
+    interactions = weighed.interactions
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)
+    fitted = replace(fitted, chosen=fitted.chosen | {"order": window.order.as_json(), "values": weighed.as_json()})
     verdict = _judge(build, fitted, active)
     related.write(
         tenant_id=build.tenant_id, interactions=interactions, now=leases.database_now(), between=heartbeat.check
@@ -143,7 +149,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
         refused=not verdict.publish,
         verdict=verdict.reason,
     )
-    return Trained(row, fitted, verdict, window.bound)
+    return Trained(row, fitted, verdict, _of_window(window))
 
 
 def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> Verdict:
@@ -180,14 +186,30 @@ def _notes(trained: Trained | None) -> str:
     """What staff should know about the build."""
     if trained is None:
         return ""
-    skipped = ", ".join(trained.row.chosen.get("skipped", ()))
-    late = [f"No time was left to train {skipped} (TRAIN_SECONDS)."] if skipped else []
-    if stale := ", ".join(trained.row.chosen.get("not_refitted", ())):
-        late.append(f"No time was left to train {stale} on everybody's last events too (TRAIN_SECONDS).")
+    chosen = trained.row.chosen
     notes = [] if trained.verdict.publish else [f"Artefact #{trained.row.pk} was refused. {trained.verdict.reason}"]
-    why = trained.row.chosen.get("second_stage", {}).get("why")
-    stage = [f"The second stage (RANKER) was left out: {why}."] if why else []
-    return "\n".join([*notes, *([str(trained.bound)] if trained.bound else []), *late, *stage])
+    notes += trained.notes
+    notes += [_of_value(name, each) for name, each in chosen["values"].items()]
+    if skipped := ", ".join(chosen.get("skipped", ())):
+        notes.append(f"No time was left to train {skipped} (TRAIN_SECONDS).")
+    if stale := ", ".join(chosen.get("not_refitted", ())):
+        notes.append(f"No time was left to train {stale} on everybody's last events too (TRAIN_SECONDS).")
+    if why := chosen.get("second_stage", {}).get("why"):
+        notes.append(f"The second stage (RANKER) was left out: {why}.")
+    return "\n".join(notes)
+
+
+def _of_window(window: Window) -> tuple[str, ...]:
+    said = [str(each) for each in (window.bound, window.ratings) if each]
+    return (*said, window.order.why) if window.order.why else tuple(said)
+
+
+def _of_value(name: str, chosen: Mapping[str, Any]) -> str:
+    """How the values of a type count, and why so."""
+    said = f"Values of {name} as strength: {chosen['way']}"
+    if measured := chosen.get("ndcg@10"):
+        return f"{said} (on the fold: " + ", ".join(f"{way} {ndcg:.4f}" for way, ndcg in measured.items()) + ")."
+    return f"{said}."
 
 
 def _cut(tenant_id: int, build_id: int, *, items: int) -> int:

@@ -125,7 +125,7 @@ class Product:
         tenant = self.tenants[number]
         rows = [
             (
-                at, moment, self.people[user], self.item_pks[number][item], digest,
+                at, moment, moment, self.people[user], self.item_pks[number][item], digest,
                 self.types[number][kind], value, None, None, None,
             )
             for at, _, moment, user, item, digest, kind, value in batch

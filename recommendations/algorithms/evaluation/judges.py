@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.artefact import Artefact
-from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.dataset import FloatArray, Interactions
 from recommendations.algorithms.evaluation.bootstrap import interval
 from recommendations.algorithms.evaluation.breadth import Breadth
 from recommendations.algorithms.evaluation.metrics import METRICS, person_metrics
 from recommendations.algorithms.evaluation.protocols import Rows
 from recommendations.algorithms.evaluation.segments import by_segment
 from recommendations.algorithms.history import History, histories_of
+from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.recommender import Recommender
+from recommendations.algorithms.strength_choice import Weighed, weigh
+from recommendations.algorithms.validation import make_fold
 
 LIST_LENGTH = 100
 # An item that train never saw; it stays in the denominators.
@@ -58,6 +61,7 @@ class Judges:
     histories: tuple[History, ...]
     breadth: Breadth
     seen: NDArray[np.bool_]
+    disliked: tuple[frozenset[int], ...] = ()
 
     @staticmethod
     def interactions_of(rows: Rows, chosen: NDArray[np.bool_]) -> Interactions:
@@ -68,12 +72,37 @@ class Judges:
         strengths = None if rows.strengths is None else rows.strengths[chosen]
         return Interactions.from_codes(users, items, times, user_ids.tolist(), item_ids.tolist(), strengths=strengths)
 
+    @staticmethod
+    def weighed(rows: Rows, chosen: NDArray[np.bool_], options: TrainingOptions) -> Weighed:
+        """Return the same with values as strength, chosen on a fold inside these rows where that is left open."""
+        if rows.said is None:
+            return Weighed(Judges.interactions_of(rows, chosen), {}, {})
+        _, users = np.unique(rows.users[chosen].astype(str), return_inverse=True)
+        _, items = np.unique(rows.items[chosen].astype(str), return_inverse=True)
+        strengths = np.ones(len(users), dtype=np.float32) if rows.strengths is None else rows.strengths[chosen]
+
+        def make(said: FloatArray) -> Interactions:
+            everybody = np.ones(len(rows.users), dtype=np.float32)
+            everybody[chosen] = said
+            return Judges.interactions_of(replace(rows, strengths=everybody), chosen)
+
+        return weigh(
+            make,
+            users=users,
+            items=items,
+            strengths=strengths,
+            values=rows.said.of(chosen),
+            fold_maker=lambda interactions: make_fold(interactions, options),
+        )
+
     @classmethod
     def of(
         cls, rows: Rows, test: NDArray[np.bool_], interactions: Interactions, *, most: int | None, seed: int
     ) -> Judges:
         """Gather the people of the test rows; of more than `most` as many are drawn."""
         people, relevant = _relevant(rows, test, interactions)
+        low = test & rows.low if rows.low is not None else np.zeros(len(test), dtype=bool)
+        disliked = dict(zip(*_relevant(rows, low, interactions), strict=True))
         if most is not None and len(people) > most:
             drawn = np.sort(np.random.default_rng(seed).choice(len(people), most, replace=False)).tolist()
             people, relevant = [people[place] for place in drawn], [relevant[place] for place in drawn]
@@ -84,6 +113,7 @@ class Judges:
             histories=tuple(everybody[person] if person >= 0 else History.empty() for person in people),
             breadth=Breadth(interactions),
             seen=interactions.item_counts() > 0,
+            disliked=tuple(disliked.get(person, frozenset()) for person in people) if rows.low is not None else (),
         )
 
     @property
@@ -106,8 +136,19 @@ class Judges:
             overall={
                 "coverage@10": len(shown) / len(self.seen) if len(self.seen) else 0.0,
                 **self.breadth.measure(lists, self.histories),
+                **self._disliked(lists),
             },
         )
+
+    def _disliked(self, lists: Sequence[NDArray[Any]]) -> dict[str, float]:
+        """Return which share of the hits among the first ten was rated low; nothing where no ratings tell."""
+        if not self.disliked:
+            return {}
+        hits = low = 0
+        for ranked, wanted, disliked in zip(lists, self.relevant, self.disliked, strict=True):
+            found = wanted.intersection(ranked[:10].tolist())
+            hits, low = hits + len(found), low + len(found & disliked)
+        return {"disliked_hits@10": low / hits if hits else 0.0}
 
 
 def over_items(interactions: Interactions, item_ids: Sequence[str]) -> Interactions:

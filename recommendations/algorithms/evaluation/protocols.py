@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.values import Values
+
 Protocol = Literal["last10", "rand10", "global80"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 TEST_SHARE = 0.1
@@ -22,13 +24,15 @@ class InvalidSplit(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Raw columns in file order: ids (or any sortable labels), seconds or None without times, and how much each row
-    says or None where all say the same."""
+    """Raw columns in file order: ids (or any sortable labels), seconds or None without times, how much each row says by
+    its type or None where all say the same, its values or None, and which rows say that an item was not liked."""
 
     users: NDArray[Any]
     items: NDArray[Any]
     times: NDArray[np.float64] | None = None
     strengths: NDArray[np.float32] | None = None
+    said: Values | None = None
+    low: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,8 +82,10 @@ def evaluate(
     """
     options = options or TrainingOptions()
     parts = split(rows, protocol=protocol, seed=seed)
-    interactions = Judges.interactions_of(rows, parts.train)
+    weighed = Judges.weighed(rows, parts.train, options)
+    interactions = weighed.interactions
     artefact = train(interactions, options, progress, catalogue=catalogue)
+    artefact = replace(artefact, chosen=artefact.chosen | {"values": weighed.as_json()})
     interactions = over_items(interactions, artefact.item_ids)
     judges = Judges.of(rows, parts.test, interactions, most=most_people, seed=seed)
     measured = {"served": judges.measure(artefact)}

@@ -19,7 +19,7 @@ from core.serializers import Problem
 from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
 from recommendations.catalog import fields
-from recommendations.imports import mapping, options, reading, rejections
+from recommendations.imports import mapping, options, reading, rejections, summary
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.mapping import Meaning
 from recommendations.imports.models import Import, ImportRowError
@@ -149,16 +149,27 @@ class ImportCounts(serializers.Serializer[Any]):
     rejected = serializers.IntegerField()
 
 
+class ImportLowRatings(serializers.Serializer[Any]):
+    """Ratings below `below`. They count as positive like all others, unless `count_against` says otherwise."""
+
+    ratings = serializers.IntegerField()
+    low = serializers.IntegerField()
+    below = serializers.FloatField()
+    count_against = serializers.BooleanField(help_text="Whether they speak against their items (negative_below)")
+
+
 class ImportSummary(serializers.Serializer[Any]):
     """What the file held so far."""
 
     skipped = serializers.IntegerField(help_text="Rows about nothing that is stored, as the preset says")
     occurred_from = serializers.DateTimeField(allow_null=True, help_text="The earliest of its events")
     occurred_to = serializers.DateTimeField(allow_null=True, help_text="The latest of its events")
+    untimed = serializers.IntegerField(help_text="Its events without a time: they count as of the import's moment")
     types = serializers.DictField(child=serializers.IntegerField(), help_text="Its events by type")
     types_without_weight = serializers.DictField(
         child=serializers.IntegerField(), help_text="Those that nobody has given a weight: they count as a view does"
     )
+    low_ratings = ImportLowRatings(allow_null=True, help_text="How low ratings count; null where it has no ratings")
     emptied = serializers.DictField(
         child=serializers.IntegerField(), help_text="Fields that held something and hold nothing now, by name"
     )
@@ -331,6 +342,8 @@ def _summary(told: Mapping[str, Any], skipped: int) -> dict[str, Any]:
     return {
         "skipped": skipped,
         **{name: told.get(name) for name in ("occurred_from", "occurred_to")},
+        "untimed": told.get("untimed", 0),
+        "low_ratings": ratings.as_json() if (ratings := summary.ratings_of(told)) else None,
         **{name: told.get(name, {}) for name in ("types", "types_without_weight", "emptied", "left_out")},
     }
 

@@ -48,7 +48,9 @@ class Command(BaseCommand):
             metavar="TYPE",
             help="With --events: events of this type are no choices, like dislike and impression; may be repeated",
         )
-        parser.add_argument("--protocol", choices=PROTOCOLS, default="last10")
+        parser.add_argument(
+            "--protocol", choices=PROTOCOLS, help="Without it, last10, or rand10 where the data has no order"
+        )
         parser.add_argument(
             "--validation",
             choices=VALIDATIONS,
@@ -89,7 +91,7 @@ class Command(BaseCommand):
             data = self._data(options)
             report = evaluate(
                 data.rows,
-                options["protocol"],
+                options["protocol"] or ("rand10" if data.rows.times is None else "last10"),
                 options["seed"],
                 with_parameters(self._options(options, ranker), self._parameters(options)),
                 catalogue=data.catalogue,
@@ -158,6 +160,8 @@ class Command(BaseCommand):
             other = "the blend without the second stage" if name in report.stages else f"the best single part, {name}"
             verdict = "worse beyond noise" if lead["worse"] else "not worse beyond noise"
             write(f"Against {other}: {lead['ndcg@10']:+.4f} [{low:+.4f}, {high:+.4f}] for the same people, {verdict}")
+        if (disliked := report.served.get("disliked_hits@10")) is not None:
+            write(f"Of the hits among the first ten, {disliked:.1%} had been rated low by the person they are for.")
         write("By what was known of people:")
         for name, segment in report.served["segments"].items():
             low, high = segment["ndcg@10_ci"]

@@ -61,11 +61,12 @@ class Command(BaseCommand):
                 return
             data = self._data(options)
             present = {} if tenant_id is None else tuned.of_tenant(tenant_id=tenant_id)
+            choosing = TrainingOptions(
+                validation=options["validation"], seed=options["seed"], validation_people=options["people"]
+            )
             found = tune(
-                Judges.interactions_of(data.rows, np.ones(len(data.rows.users), dtype=bool)),
-                TrainingOptions(
-                    validation=options["validation"], seed=options["seed"], validation_people=options["people"]
-                ),
+                Judges.weighed(data.rows, np.ones(len(data.rows.users), dtype=bool), choosing).interactions,
+                choosing,
                 present,
                 catalogue=data.catalogue,
                 seconds=options["seconds"],

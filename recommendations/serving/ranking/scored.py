@@ -50,7 +50,7 @@ def entries(
 
     Raises: Busy.
     """
-    history = loaded.history(person.events, person.weights, person.against)
+    history = loaded.history(person.events, person.weights, person.against, person.said)
     own_too, barred = _competing(asked, loaded, person, rules, now)
     turns = _turns()
     if not turns.acquire(timeout=deadline.at_most(TURN_SECONDS)):

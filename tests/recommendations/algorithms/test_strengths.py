@@ -49,6 +49,18 @@ class TestStrengths:
         assert not np.array_equal(plain.fitted["ease"].values.data, with_strengths.fitted["ease"].values.data)
 
 
+class TestHistories:
+    def test_an_item_speaks_as_much_as_its_strongest_row_and_as_late_as_its_latest(self):
+        """As in a training: a purchase stays one when its item is viewed again."""
+        rows = History(np.array([4, 2, 4]), np.array([1.0, 2.0, 3.0]), np.array([3.0, 1.0, 1.0]))
+
+        history = RankedHistory.of(rows, 5)
+
+        assert history.items.tolist() == [2, 4]
+        assert history.weights.tolist() == [1.0, 3.0]
+        assert history.ranks.tolist() == [1.0, 0.0]
+
+
 class TestNegatives:
     def test_the_latest_row_of_an_item_says_what_counts(self):
         history = RankedHistory.of(History(np.array([4, 4, 2]), np.array([1.0, 2.0, 3.0]), np.array([1, -2, 1.0])), 5)

@@ -12,7 +12,7 @@ from django.db import DataError
 from accounts import scope
 from core import clock
 from recommendations.catalog import fields
-from recommendations.imports import chunks, leases, lifecycle, lines, room, work
+from recommendations.imports import chunks, leases, lifecycle, lines, room, summary, work
 from recommendations.imports.leases import LeaseLost
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.rows import Line
@@ -102,6 +102,29 @@ class TestRun:
         assert (job.status, counts(job)) == ("done", {"created": 100})
         with scope.tenant(acme):
             assert Interaction.objects.count() == 100
+
+    def test_rows_without_a_time_share_one_moment_wherever_the_file_is_cut(self, acme, monkeypatch):
+        """The import's own, so that the order of a file does not become the order of people's lives."""
+        monkeypatch.setattr(work, "TURN_SECONDS", -1.0)
+        job = start(acme, "user_id,item_id,type\n" + "".join(f"u{n % 7},i{n},view\n" for n in range(100)))
+        while reread(job).status != "done":
+            run(job)
+
+        job = reread(job)
+        with scope.tenant(acme):
+            moments = set(Interaction.objects.values_list("occurred_at", "received_at"))
+        assert moments == {(job.created_at, job.created_at)}
+        assert job.summary["untimed"] == 100
+        assert "no event has a time: they count as of one moment" in " ".join(summary.lines(job.summary))
+
+    def test_says_how_many_rows_have_no_time(self, acme):
+        job = run(start(acme, "user_id,item_id,type,occurred_at\nu,a,view,\nu,b,view,964982703\n"))
+
+        assert job.summary["untimed"] == 1
+        assert any(line.startswith("1 of 2 events have no time") for line in summary.lines(job.summary))
+        with scope.tenant(acme):
+            timed = Interaction.objects.get(item__item_id="b")
+            assert timed.received_at > job.created_at
 
     def test_resumes_after_records_of_several_lines(self, acme, monkeypatch):
         monkeypatch.setattr(work, "TURN_SECONDS", -1.0)

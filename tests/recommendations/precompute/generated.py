@@ -10,7 +10,7 @@ from recommendations.cache import form
 from recommendations.interactions.event import read_event
 from recommendations.interactions.event_types import resolve
 from recommendations.interactions.record import record
-from recommendations.models import Build, EndUser, Interaction, Item, ReferenceList, UserList
+from recommendations.models import Artefact, Build, EndUser, Interaction, Item, ReferenceList, UserList
 from recommendations.precompute import lifecycle, publish, scoring, training
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,6 +87,12 @@ def reread(build: Build) -> Build:
     """The build as it is now."""
     with scope.tenant(build.tenant_id):
         return Build.objects.get(pk=build.pk)
+
+
+def artefact_of(build: Build) -> Artefact:
+    """What the build's lists are made with."""
+    with scope.tenant(build.tenant_id):
+        return Artefact.objects.get(pk=build.artefact_id)
 
 
 def happen(tenant: Tenant, user_id: str, *item_ids: str, at: datetime | None = None) -> EndUser:

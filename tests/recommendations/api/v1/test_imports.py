@@ -123,8 +123,10 @@ class TestStart:
                 "skipped": 0,
                 "occurred_from": "2024-01-01T00:00:00+00:00",
                 "occurred_to": "2026-03-01T00:00:00+00:00",
+                "untimed": 0,
                 "types": {"view": 2, "gift_wrapped": 1},
                 "types_without_weight": {"gift_wrapped": 1},
+                "low_ratings": None,
                 "emptied": {},
                 "left_out": {},
             }

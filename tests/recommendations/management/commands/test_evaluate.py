@@ -92,7 +92,7 @@ class TestEvaluate:
         path.write_text("user_id,item_id,type\nu,i,view\n")
 
         with pytest.raises(CommandError, match="needs times"):
-            _json(events=path)
+            _json(events=path, protocol="last10")
         with pytest.raises(CommandError, match="no tenant 'nobody'"):
             _json(tenant="nobody")
         path.write_text("who,what\n")
