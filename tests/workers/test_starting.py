@@ -40,9 +40,11 @@ def worker(db, redis_server):
 
 def test_a_queue_that_no_task_is_sent_to_stops_it_with_a_hint(db, redis_server):
     process = started("-Q", "docent.nearline,docent.bulid")
-    status = process.process.wait(60)
-    said = process.output
-    process.close()
+    try:
+        status = process.process.wait(90)
+        said = process.output
+    finally:
+        process.close()
 
     assert status != 0
     assert "no task is sent to docent.bulid" in said
