@@ -87,6 +87,18 @@ class TestEvaluate:
         assert "By what was known of people" in out.getvalue()
         assert "ndcg@10" in out.getvalue()
 
+    @pytest.mark.slow
+    def test_chooses_weights_as_a_build_does_whatever_the_protocol(self, events_file):
+        out = StringIO()
+
+        call_command("evaluate", events=events_file, protocol="rand10", stdout=out, stderr=StringIO())
+        asked = _json(events=events_file, protocol="rand10", validation="random")
+
+        built = _json(events=events_file)["chosen"]["validation"]
+        assert built["fold"] != "random"
+        assert f"on the fold `{built['fold']}` inside the train part. {built['why']}" in out.getvalue()
+        assert asked["chosen"]["validation"]["fold"] == "random"
+
     def test_says_what_cannot_be_done(self, cast, tmp_path):
         path = tmp_path / "events.csv"
         path.write_text("user_id,item_id,type\nu,i,view\n")
