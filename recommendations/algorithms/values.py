@@ -105,9 +105,9 @@ def _amounts(
     pair_of = np.empty(len(order), dtype=np.int64)
     pair_of[order] = np.cumsum(first) - 1
     each = np.where(np.isfinite(values), values, missing).astype(np.float64)
-    amounts = np.bincount(pair_of, weights=np.maximum(each, 0.0))
+    amounts: NDArray[np.float64] = np.bincount(pair_of, weights=np.maximum(each, 0.0)).astype(np.float64)
     if not adds_up:
-        amounts /= np.bincount(pair_of)
+        amounts = amounts / np.bincount(pair_of)
     return users[order][first], pair_of, amounts
 
 
