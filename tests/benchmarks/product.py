@@ -82,10 +82,10 @@ def serve(ask: Ask) -> Served:
 
 def _said(rows: Log) -> Rows:
     """Return the rows with what each is worth, as a tenant's events of one type have it."""
-    if rows.values is None:
+    if rows.amounts is None:
         return rows
     kinds = np.zeros(len(rows.users), dtype=np.int64)
-    return Rows(rows.users, rows.items, rows.times, said=Values(kinds, rows.values.astype(np.float32), ("play",), {}))
+    return Rows(rows.users, rows.items, rows.times, said=Values(kinds, rows.amounts.astype(np.float32), ("play",), {}))
 
 
 def _of(judges: Judges, user_ids: tuple[str, ...], rows: Log, ask: Ask) -> Judges:
