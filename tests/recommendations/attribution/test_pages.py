@@ -1,10 +1,9 @@
 """Pages that are kept for estimates: what they hold, which are kept, and that what is drawn is drawn as they say."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from django.utils.dateparse import parse_datetime
 
 from accounts import scope
 from core import clock
@@ -33,7 +32,7 @@ def kept(tenant):
     """The pages that are kept, by person."""
     with scope.tenant(tenant.pk):
         rows = Impression.objects.filter(page__isnull=False).values_list("end_user__user_id", "page")
-        return [(user_id, pages.read(bytes(body))) for user_id, body in rows]
+        return [(user_id, pages.read(bytes(body or b""))) for user_id, body in rows]
 
 
 def listed(tenant, user_id, *, reading=None, chance=None, items=ITEMS[:40]):
@@ -178,7 +177,7 @@ def test_the_orders_that_are_served_follow_the_law_that_is_kept(acme):
     from recommendations.algorithms.offpolicy import plackett_luce
     from recommendations.serving.moment import rotation_weight
 
-    start, draws = parse_datetime("2026-11-30T00:00:00Z"), 4_000
+    start, draws = datetime(2026, 11, 30, tzinfo=UTC), 4_000
     raw = encode(
         provenance=Provenance(1, 1, "model", "2026-11-23T12:00:00Z"),
         owner="ann",

@@ -1,6 +1,7 @@
 """Estimates from simulated logs, against the truth that made them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,14 +60,9 @@ def test_pages_of_one_person_are_not_taken_for_those_of_many():
     few = simulated.log(5, rotating=True, people=60)
     # The same pages told twice of the same people say no more than once.
     narrow = estimators.estimate(few).snips
-    doubled = replace(
-        few,
-        **{
-            name: np.concatenate([getattr(few, name)] * 2)
-            for name in ("people", "stands_for", "there", "clicked", "weights", "unsupported", "items", "stretches")
-        },
-        targets=few.targets * 2,
-    )
+    names = ("people", "stands_for", "there", "clicked", "weights", "unsupported", "items", "stretches")
+    columns: dict[str, Any] = {name: np.concatenate([getattr(few, name)] * 2) for name in names}
+    doubled = replace(few, **columns, targets=few.targets * 2)
 
     again = estimators.estimate(doubled).snips
 
