@@ -78,7 +78,9 @@ class TestEvaluate:
     def test_prints_a_table_and_the_meaning(self, events_file):
         out = StringIO()
 
-        call_command("evaluate", events=events_file, protocol="rand10", stdout=out, stderr=StringIO())
+        call_command(
+            "evaluate", events=events_file, protocol="rand10", validation="random", stdout=out, stderr=StringIO()
+        )
 
         assert "Every row is a positive" in out.getvalue()
         assert "served: the blend" in out.getvalue()
