@@ -168,6 +168,12 @@ class Tenant(models.Model):
         IMPLIED = "implied", "Every page that is served"
         EXPLICIT = "explicit", "Events of the type impression"
 
+    class Validation(models.TextChoices):
+        AUTO = "auto", "What suits the data"
+        TIME = "time", "What returning people do after a moment"
+        LAST = "last", "Each person's last events"
+        RANDOM = "random", "Random events"
+
     slug = models.SlugField(
         max_length=63,
         unique=True,
@@ -233,6 +239,14 @@ class Tenant(models.Model):
         validators=[MaxValueValidator(100)],
         help_text="One place in so many of each list is for an item that nobody has chosen yet; 0: none; empty: each "
         "training decides by what they bring. Effective with the next training.",
+    )
+    validation = models.CharField(
+        max_length=8,
+        choices=Validation.choices,
+        default=Validation.AUTO,
+        db_default="auto",
+        help_text="Which events a training holds back, to choose what serves by how well it foretells them. Effective "
+        "with the next build, whose page says what was held back, and why.",
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

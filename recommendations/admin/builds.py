@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin
 from core import clock
+from recommendations.algorithms.fold_report import describe_fold, fold_of
 from recommendations.cache.form import Corrupt, decode
 from recommendations.models import (
     Artefact,
@@ -35,6 +36,7 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
         "id",
         "tenant",
         "standing",
+        "fold",
         "ndcg",
         "verdict",
         "items",
@@ -45,6 +47,7 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
         "created_at",
     ]
     list_filter = ["refused"]
+    readonly_fields = ["chosen_by"]
     actions = ["serve_again"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Artefact]:
@@ -57,6 +60,16 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
     def standing(self, artefact: Any) -> str:
         """Serving, refused, or kept."""
         return "serving" if artefact.serves else "refused" if artefact.refused else "kept"
+
+    @admin.display(description="Fold", empty_value="-")
+    def fold(self, artefact: Artefact) -> str:
+        """The kind of the validation fold that chose its weights."""
+        return fold_of(artefact.chosen)
+
+    @admin.display(description="Weights chosen by", empty_value="-")
+    def chosen_by(self, artefact: Artefact) -> str:
+        """That fold in words, and why it was this one."""
+        return describe_fold(artefact.chosen)
 
     @staff_action(
         description="Serve this artefact (makes all lists with it)",
@@ -97,6 +110,7 @@ class BuildAdmin(ReadOnlyTenantAdmin):
         "reason",
         "progress",
         "artefact",
+        "fold",
         "ai_calls",
         "started_at",
         "published_at",
@@ -105,6 +119,7 @@ class BuildAdmin(ReadOnlyTenantAdmin):
     ]
     list_filter = ["status", "reason"]
     search_fields = ["tenant__slug"]
+    readonly_fields = ["chosen_by"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Build]:
         """With the counts of chunks."""
@@ -116,6 +131,16 @@ class BuildAdmin(ReadOnlyTenantAdmin):
     def progress(self, build: Any) -> str:
         """Done of all."""
         return f"{build.chunks_done} / {build.chunks_all}"
+
+    @admin.display(description="Fold", empty_value="-")
+    def fold(self, build: Build) -> str:
+        """The kind of the validation fold that chose the weights of its lists."""
+        return fold_of(build.artefact.chosen) if build.artefact else ""
+
+    @admin.display(description="Weights chosen by", empty_value="-")
+    def chosen_by(self, build: Build) -> str:
+        """That fold in words, and why it was this one; empty before the training has ended."""
+        return describe_fold(build.artefact.chosen) if build.artefact else ""
 
 
 @admin.register(Chunk)

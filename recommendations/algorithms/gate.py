@@ -44,12 +44,16 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the new artefact may serve, and why, in a sentence for staff."""
+    """Whether the new artefact may serve, and why, in a sentence for staff.
+
+    `other_fold`: the two were judged by folds of different kinds, whose figures have nothing to do with each other.
+    """
 
     publish: bool
     reason: str
     people: int = 0
     difference: Interval | None = None
+    other_fold: bool = False
 
 
 def digest(user_id: str) -> int:
@@ -61,7 +65,7 @@ def judge(new: Judgement, active: Judgement) -> Verdict:
     """Refuse the new artefact if its mean is lower within people by more than luck: paired bootstrap, 95 %."""
     if new.protocol != active.protocol:
         reason = f"Not compared: judged by {new.protocol or 'nobody'}, the active one by {active.protocol or 'nobody'}."
-        return Verdict(publish=True, reason=reason)
+        return Verdict(publish=True, reason=reason, other_fold=bool(new.protocol and active.protocol))
     _, ours, theirs = np.intersect1d(new.people, active.people, return_indices=True)
     people = len(ours)
     if people < FEWEST_PEOPLE:

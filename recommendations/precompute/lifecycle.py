@@ -44,12 +44,14 @@ def start(
     ai: bool = True,
     artefact_id: int | None = None,
     gated: bool = True,
+    validation: str = "",
     later: bool = False,
 ) -> Build:
     """Starts a build of all lists of the tenant: the row, and a message to the workers after the commit.
 
-    With `artefact_id` nothing is trained. Without `gated` what is trained serves however good it is. With `later` AI is
-    asked through the batch interface, where AI_BATCH is on.
+    With `artefact_id` nothing is trained. Without `gated` what is trained serves however good it is. `validation` says
+    which events it holds back, one of VALIDATIONS; empty is the tenant's setting. With `later` AI is asked through the
+    batch interface, where AI_BATCH is on.
 
     Raises: BuildRunning, NotFound for a tenant that does not exist or is not active.
     """
@@ -72,6 +74,7 @@ def start(
                     ai_simulated=config.in_use and config.simulated,
                     artefact_id=artefact_id,
                     gated=gated,
+                    validation=validation,
                     asks_later=ai and later and config.in_use and config.batch,
                     versions={str(placement): version for placement, version in versions},
                 )

@@ -90,6 +90,13 @@ class Build(models.Model):
         default=dict, editable=False, help_text="Placement to the version whose rules its lists follow; null is none."
     )
     gated = models.BooleanField(default=True, help_text="Whether the quality gate may refuse what it trains.")
+    validation = models.CharField(
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Which events it holds back to choose by, where it was asked for; empty is the tenant's setting.",
+    )
     notes = models.TextField(blank=True, default="", help_text="What staff should know about it.")
     lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker holds this step.")
     lease_token = models.UUIDField(null=True, blank=True, editable=False)

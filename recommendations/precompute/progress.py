@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts import scope
+from recommendations.algorithms.fold_report import describe_fold
 from recommendations.precompute.models import Build, Chunk
 
 COUNTED = ("lists", "ai_fallbacks", "ai_skipped")
@@ -70,6 +71,16 @@ def progress(*, tenant_id: int, build_id: int) -> Progress:
         notes=build.notes,
         **{name: outcomes.get(name, {}) for name in COUNTED},
     )
+
+
+def fold_said(*, tenant_id: int, build_id: int) -> str:
+    """Which validation fold chose the weights of its lists, and why; empty before the training has ended.
+
+    Raises: Build.DoesNotExist.
+    """
+    with scope.tenant(tenant_id):
+        build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
+    return describe_fold(build.artefact.chosen) if build.artefact else ""
 
 
 def totals(*, tenant_id: int, build_id: int) -> dict[str, Any]:

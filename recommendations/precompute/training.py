@@ -18,28 +18,19 @@ from accounts import scope
 from core.queue import enqueue
 from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.algorithms.fold_report import describe_fold
 from recommendations.algorithms.gate import Verdict, judge
-from recommendations.algorithms.hyperparameters import with_parameters
 from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.training import NothingToLearn, TrainingOptions, train
+from recommendations.algorithms.training import NothingToLearn, train
 from recommendations.algorithms.validation import make_fold
 from recommendations.interactions.matrix import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.precompute import (
-    artefacts,
-    cold_items,
-    contents,
-    leases,
-    lifecycle,
-    related,
-    taking_in,
-    tuned,
-    uplift,
-)
+from recommendations.precompute import artefacts, contents, leases, lifecycle, related, taking_in, uplift
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.jobs import SCORE_CHUNK
 from recommendations.precompute.leases import Heartbeat
 from recommendations.precompute.models import Artefact, Build, Chunk
+from recommendations.precompute.options import of_tenant
 from recommendations.precompute.rollback import active_artefact
 
 # Of fewer rows a training is quicker on one thread, and costs a third: most of what a second one does is wait.
@@ -115,16 +106,9 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     catalogue_at = leases.database_now()
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
-    threads = settings.TRAIN_THREADS if len(window.users) >= ROWS_FOR_THREADS else 1
-    options = with_parameters(
-        TrainingOptions(
-            threads=threads,
-            seconds=settings.TRAIN_SECONDS,
-            ranker=settings.RANKER,
-            cold_every=cold_items.wanted(tenant_id=build.tenant_id),
-        ),
-        tuned.of_tenant(tenant_id=build.tenant_id),
-    )
+    options = of_tenant(tenant_id=build.tenant_id, validation=build.validation)
+    if len(window.users) < ROWS_FOR_THREADS:
+        options = replace(options, threads=1)
     weighed = window.weighed(lambda interactions: make_fold(interactions, options))
     heartbeat.check()
     interactions = weighed.interactions
@@ -188,6 +172,8 @@ def _notes(trained: Trained | None) -> str:
         return ""
     chosen = trained.row.chosen
     notes = [] if trained.verdict.publish else [f"Artefact #{trained.row.pk} was refused. {trained.verdict.reason}"]
+    if trained.verdict.other_fold:
+        notes.append(f"{trained.verdict.reason} Weights are chosen by another fold now. {describe_fold(chosen)}")
     notes += trained.notes
     notes += [_of_value(name, each) for name, each in chosen["values"].items()]
     if skipped := ", ".join(chosen.get("skipped", ())):

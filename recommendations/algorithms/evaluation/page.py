@@ -8,6 +8,7 @@ from typing import Any
 
 from recommendations.algorithms.evaluation.breadth import BREADTH
 from recommendations.algorithms.evaluation.metrics import METRICS
+from recommendations.algorithms.fold_report import asks_otherwise, describe_fold
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2733 }
@@ -37,13 +38,13 @@ def page(document: Mapping[str, Any]) -> str:
         f"What is served reaches an NDCG@10 of <b>{served['ndcg@10']:.4f}</b>, 95 % interval {low:.4f} to "
         f"{high:.4f} (bootstrap over people)."
     )
-    judged = (
-        f"Chosen by {chosen['validation']['fold']} inside the train part, with {chosen['validation_people']:,} people."
-    )
+    judged = f"Chosen on a validation fold inside the train part, {describe_fold(chosen)}"
+    hint = asks_otherwise(document["protocol"], chosen)
     parts = [
         f"<h1>Evaluation: {escape(document['protocol'])}, seed {document['seed']}</h1>",
         f"<p>{escape(document['meaning'])}</p><p class=note>{escape(facts)}</p>",
         f"<p>{reached}</p>",
+        *([f"<p class=note>{escape(hint)}</p>"] if hint else []),
         *(f"<p>{escape(_lead(name, lead, alone=name not in stages))}</p>" for name, lead in document["leads"].items()),
         "<h2>NDCG@10 by model</h2>",
         bars([(name, each["ndcg@10"], each.get("ndcg@10_ci")) for name, each in rows]),

@@ -14,12 +14,14 @@ from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.evaluation.bootstrap import CONFIDENCE, paired
 from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
-from recommendations.algorithms.evaluation.protocols import Rows, split
+from recommendations.algorithms.evaluation.protocols import Protocol, Rows, split
+from recommendations.algorithms.fold_report import LIKE
 from recommendations.algorithms.hyperparameters import algorithms
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.training import content_reads, reads_of, train
+from recommendations.algorithms.validation import make_fold
 
 # What the lists would be without the second stage that reorders them.
 BLEND = "blend"
@@ -71,10 +73,10 @@ def evaluate(
 ) -> Report:
     """Split the rows, train on the one part and measure on the other.
 
-    The training is a build's: it is not told the protocol, and cuts its validation fold as the options say. With a
-    `catalogue` its items take part by their texts, those without interactions too. `with_models=False` measures only
-    what is served, a collection of names those algorithms beside it. `most_people` bounds how many people judge; they
-    are drawn by the seed.
+    The protocol says how the test part is split off, and nothing else: the train part is trained on with these options,
+    and so with the validation fold that production would use. With a `catalogue` its items take part by their texts,
+    those without interactions too. `with_models=False` measures only what is served, a collection of names those
+    algorithms beside it. `most_people` bounds how many people judge; they are drawn by the seed.
 
     Raises:
         InvalidSplit: an unknown protocol, or times are needed and missing.
@@ -117,6 +119,14 @@ def evaluate(
         },
         measured=measured,
     )
+
+
+def protocol_like(rows: Rows, options: TrainingOptions) -> Protocol:
+    """Return the protocol that tests what production chooses by: the kind of the fold of a training on all rows."""
+    if not len(rows.users):
+        return "rand10"
+    everything = Judges.interactions_of(rows, np.ones(len(rows.users), dtype=bool))
+    return LIKE[make_fold(everything, options).protocol]
 
 
 def _leads(measured: dict[str, Measured], models: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,9 +11,10 @@ from accounts import scope
 from accounts.models import Tenant
 from core import clock
 from core.errors import ServiceError
+from recommendations.algorithms.options import VALIDATIONS
 from recommendations.precompute import lifecycle
 from recommendations.precompute.models import Build
-from recommendations.precompute.progress import Progress, progress
+from recommendations.precompute.progress import Progress, fold_said, progress
 
 POLL_SECONDS = 0.25
 NO_WORKER_AFTER_SECONDS = 20.0
@@ -31,8 +33,16 @@ class Command(BaseCommand):
         parser.add_argument("--wait", action="store_true", help="show a progress bar until the lists are published")
         parser.add_argument("--no-ai", action="store_true", help="make no AI calls in this build")
         parser.add_argument("--no-gate", action="store_true", help="publish what is trained even if it is worse")
+        parser.add_argument(
+            "--validation",
+            choices=VALIDATIONS,
+            default="",
+            help="which events this one build holds back to choose by; without it, as the tenant's setting says",
+        )
 
-    def handle(self, *, tenant: str, wait: bool, no_ai: bool, no_gate: bool = False, **_: Any) -> None:
+    def handle(
+        self, *, tenant: str, wait: bool, no_ai: bool, no_gate: bool = False, validation: str = "", **_: Any
+    ) -> None:
         """Starts it.
 
         Raises: CommandError where there is no such tenant, a build runs already, no worker takes it, or it fails.
@@ -41,16 +51,17 @@ class Command(BaseCommand):
             tenant_id = Tenant.objects.filter(slug=tenant).values_list("pk", flat=True).first()
         if tenant_id is None:
             raise CommandError(f"There is no tenant {tenant!r}. Its slug is shown in the admin.")
-        while (build := self._started(tenant_id, ai=not no_ai, gated=not no_gate, wait=wait)) is None:
+        asked: dict[str, Any] = {"ai": not no_ai, "gated": not no_gate, "validation": validation}
+        while (build := self._started(tenant_id, asked, wait=wait)) is None:
             self._wait_for_another(tenant_id)
         self.stdout.write(f"Build #{build.pk} of {tenant} started.")
         if wait:
             self._wait(tenant_id, build.pk)
 
-    def _started(self, tenant_id: int, *, ai: bool, gated: bool, wait: bool) -> Build | None:
+    def _started(self, tenant_id: int, asked: Mapping[str, Any], *, wait: bool) -> Build | None:
         """None where another one runs and is to be waited for."""
         try:
-            return lifecycle.start(tenant_id=tenant_id, reason="command", now=clock.now(), ai=ai, gated=gated)
+            return lifecycle.start(tenant_id=tenant_id, reason="command", now=clock.now(), **asked)
         except lifecycle.BuildRunning as error:
             if not wait:
                 raise CommandError(f"{error.detail} With --wait, this one starts then.") from error
@@ -71,6 +82,8 @@ class Command(BaseCommand):
         if standing.status == Build.Status.FAILED:
             raise CommandError(f"Build #{build_id} failed: {standing.error}")
         self.stdout.write(_summary(standing, seconds))
+        if said := fold_said(tenant_id=tenant_id, build_id=build_id):
+            self.stdout.write(f"Validation fold: {said}")
         if standing.notes:
             self.stdout.write(standing.notes)
 

@@ -3,6 +3,7 @@
 import json
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from recommendations.algorithms.dataset import InvalidInteractions
 from recommendations.algorithms.evaluation.breadth import BREADTH
 from recommendations.algorithms.evaluation.page import page
 from recommendations.algorithms.evaluation.protocols import PROTOCOLS, InvalidSplit
-from recommendations.algorithms.evaluation.runner import Report, evaluate
+from recommendations.algorithms.evaluation.runner import Report, evaluate, protocol_like
+from recommendations.algorithms.fold_report import asks_otherwise, describe_fold
 from recommendations.algorithms.hyperparameters import UnknownParameter, with_parameters
 from recommendations.algorithms.options import RANKERS, VALIDATIONS, TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.imports.files import UnreadableFile
-from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
-from recommendations.precompute import cold_items, tuned
+from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, tenant_of
+from recommendations.management.evaluation_data import of_tenant as data_of_tenant
 from recommendations.precompute.checks import RANKER_HINT, lacks_ranker
+from recommendations.precompute.options import of_deployment, of_tenant
 
 COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
 KINDS = (*sorted({name.partition("@")[0] for name in ALGORITHMS}), "text")
@@ -49,13 +52,14 @@ class Command(BaseCommand):
             help="With --events: events of this type are no choices, like dislike and impression; may be repeated",
         )
         parser.add_argument(
-            "--protocol", choices=PROTOCOLS, help="Without it, last10, or rand10 where the data has no order"
+            "--protocol",
+            choices=PROTOCOLS,
+            help="How the test part is split off; without it, like the fold that production would choose by",
         )
         parser.add_argument(
             "--validation",
             choices=VALIDATIONS,
-            default="auto",
-            help="What weights are chosen on inside the train part; auto, as a build decides",
+            help="Which events of the train part choose the weights; without it, as the tenant's setting says (auto)",
         )
         parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws rand10's rows")
         parser.add_argument(
@@ -89,11 +93,12 @@ class Command(BaseCommand):
             raise CommandError(f"The second stage {ranker} needs a package that is not installed. {RANKER_HINT}")
         try:
             data = self._data(options)
+            training = replace(self._training(options), ranker=ranker)
             report = evaluate(
                 data.rows,
-                options["protocol"] or ("rand10" if data.rows.times is None else "last10"),
+                options["protocol"] or protocol_like(data.rows, training),
                 options["seed"],
-                with_parameters(self._options(options, ranker), self._parameters(options)),
+                training,
                 catalogue=data.catalogue,
                 with_models=True if options["model"] is None else options["model"],
                 most_people=options["people"],
@@ -119,23 +124,17 @@ class Command(BaseCommand):
     def _data(self, options: Mapping[str, Any]) -> EvaluationData:
         if options["events"]:
             return of_file(options["events"], options["items"], now=clock.now(), not_positive=options["not_positive"])
-        return of_tenant(options["tenant"])
+        return data_of_tenant(options["tenant"])
 
-    def _options(self, options: Mapping[str, Any], ranker: str) -> TrainingOptions:
-        """What is asked for, and what the tenant's trainings do about new items."""
-        tenant = options["tenant"]
-        own = cold_items.wanted(tenant_id=tenant_of(tenant)) if tenant else None
-        return TrainingOptions(validation=options["validation"], ranker=ranker, cold_every=own)
-
-    def _parameters(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """What the tenant's trainings use, and what is set here."""
-        own: dict[str, Any] = {}
+    def _training(self, options: Mapping[str, Any]) -> TrainingOptions:
+        """What the tenant's next build would use, with what is set here."""
+        validation = options["validation"] or ""
         if options["tenant"]:
-            own |= tuned.of_tenant(tenant_id=tenant_of(options["tenant"]))
-        for said in options["set"] or ():
-            name, _, value = said.partition("=")
-            own[name] = value
-        return own
+            found = of_tenant(tenant_id=tenant_of(options["tenant"]), validation=validation)
+        else:
+            found = of_deployment(validation=validation)
+        said = (each.partition("=") for each in options["set"] or ())
+        return with_parameters(found, {**found.parameters, **{name: value for name, _, value in said}})
 
     def _progress(self, step: str, share: float) -> None:
         self.stderr.write(f"{share:4.0%}  {step}", style_func=str)
@@ -143,10 +142,12 @@ class Command(BaseCommand):
     def _table(self, report: Report, data: EvaluationData) -> None:
         write = self.stdout.write
         write(f"Protocol {report.protocol}, seed {report.seed}. {data.meaning}")
-        fold = report.chosen["validation"]
-        write(f"As in a build, weights were chosen on the fold `{fold['fold']}` inside the train part. {fold['why']}")
         write(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in report.data.items()))
-        write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()) + "\n")
+        write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()))
+        write(f"Validation fold, inside the train part: {describe_fold(report.chosen)}")
+        if hint := asks_otherwise(report.protocol, report.chosen):
+            write(f"Mind that {hint}")
+        write("")
         width = max(len(name) for name in (*report.models, "served: second stage"))
         write(f"{'':{width}}  " + "  ".join(f"{name:>11.11}" for name in COLUMNS))
         by_merit = sorted(report.models.items(), key=lambda entry: -entry[1]["ndcg@10"])
@@ -167,7 +168,7 @@ class Command(BaseCommand):
             low, high = segment["ndcg@10_ci"]
             said = f"ndcg@10 {segment['ndcg@10']:.4f} [{low:.4f}, {high:.4f}]  recall@10 {segment['recall@10']:.4f}"
             write(f"  {name:8}  {segment['people']:>7,} people  {said}")
-        write("Chosen on the validation fold, inside the train part:")
+        write("Chosen on the validation fold:")
         for name, value in report.chosen.items():
             write(f"  {name}: {json.dumps(value, default=_plain)}")
 

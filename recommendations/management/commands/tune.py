@@ -17,9 +17,11 @@ from recommendations.algorithms.hyperparameters import UnknownParameter
 from recommendations.algorithms.options import VALIDATIONS, TrainingOptions
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.algorithms.tuning import TooFewPeople, Tuned, tune
+from recommendations.algorithms.validation import make_fold
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
 from recommendations.precompute import tuned
+from recommendations.precompute.options import validation_of
 
 
 class Command(BaseCommand):
@@ -37,7 +39,9 @@ class Command(BaseCommand):
         source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as import_data takes it")
         parser.add_argument("--items", type=Path, metavar="FILE", help="With --events: the catalogue, for its texts")
         parser.add_argument(
-            "--validation", choices=VALIDATIONS, default="auto", help="How folds are cut; auto: as trainings do"
+            "--validation",
+            choices=VALIDATIONS,
+            help="Which events the folds hold back; without it, as the tenant's setting says (auto)",
         )
         parser.add_argument("--seconds", type=float, default=600.0, help="About how long it may take")
         parser.add_argument("--people", type=int, default=2_000, metavar="N", help="Let so many people judge at most")
@@ -61,11 +65,11 @@ class Command(BaseCommand):
                 return
             data = self._data(options)
             present = {} if tenant_id is None else tuned.of_tenant(tenant_id=tenant_id)
-            choosing = TrainingOptions(
-                validation=options["validation"], seed=options["seed"], validation_people=options["people"]
-            )
+            asked = options["validation"] or (validation_of(tenant_id=tenant_id) if tenant_id else "auto")
+            choosing = TrainingOptions(validation=asked, seed=options["seed"], validation_people=options["people"])
+            interactions = Judges.weighed(data.rows, np.ones(len(data.rows.users), dtype=bool), choosing).interactions
             found = tune(
-                Judges.weighed(data.rows, np.ones(len(data.rows.users), dtype=bool), choosing).interactions,
+                interactions,
                 choosing,
                 present,
                 catalogue=data.catalogue,
@@ -82,12 +86,19 @@ class Command(BaseCommand):
             UnknownParameter,
         ) as error:
             raise CommandError(str(error)) from error
+        fold = make_fold(interactions, choosing)
         saved = self._save(found, tenant_id) if options["save"] else False
         if options["json"]:
-            document = {**found.as_dict(), "saved": saved, "meaning": data.meaning, "source": data.notes}
+            document = {
+                **found.as_dict(),
+                "saved": saved,
+                "why": fold.why,
+                "meaning": data.meaning,
+                "source": data.notes,
+            }
             self.stdout.write(json.dumps(document, indent=2))
         else:
-            self._table(found, data, saved=saved, save=options["save"])
+            self._table(found, data, why=fold.why, saved=saved, save=options["save"])
 
     def _data(self, options: Mapping[str, Any]) -> EvaluationData:
         if options["events"]:
@@ -111,9 +122,10 @@ class Command(BaseCommand):
         tuned.store(found, tenant_id=tenant_id, now=clock.now())
         return True
 
-    def _table(self, found: Tuned, data: EvaluationData, *, saved: bool, save: bool) -> None:
+    def _table(self, found: Tuned, data: EvaluationData, *, why: str, saved: bool, save: bool) -> None:
         write = self.stdout.write
-        write(f"Folds by {found.protocol}, {found.people:,} people judge. {data.meaning}")
+        write(f"Folds by {found.protocol}, {found.people:,} people judge. {why}")
+        write(data.meaning)
         write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()) + "\n")
         write(f"{'tried on the inner fold':28}  {'value':>8}  {'gain in ndcg@10':>24}")
         for trial in found.trials:

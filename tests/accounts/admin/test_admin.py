@@ -163,6 +163,7 @@ class TestConfinement:
             "locale": "en",
             "plan": better.pk,
             "create_unknown": "on",
+            "validation": "time",
             **ATTRIBUTION,
         }  # active is left out: off
         response = confined.post(page(Tenant, "change", cast.acme.tenant.pk), sent)

@@ -53,6 +53,7 @@ class TestChanges:
         tenant = cast.acme.tenant
         sent = {"name": "Acme", "locale": "en", "plan": better.pk, "create_unknown": "on"}
         sent |= {"impressions": "implied", "attribution_hours": 168, "conversion_types": "purchase"}
+        sent |= {"validation": "auto"}
         assert root.post(page(Tenant, "change", tenant.pk), sent).status_code == 302
 
         (entry,) = entries(action="changed")

@@ -67,6 +67,13 @@ class TestJudge:
         assert verdict.publish
         assert said in verdict.reason
 
+    def test_says_whether_folds_differ_in_kind(self):
+        by_last, by_time = judgement([0.1] * 50), judgement([0.1] * 50, protocol="time")
+
+        assert judge(by_time, by_last).other_fold
+        assert not judge(by_last, by_last).other_fold
+        assert not judge(Judgement.none(), by_last).other_fold
+
     def test_names_nobody(self):
         assert digest("u1") not in (digest("u2"), digest("U1"))
         assert judgement([0.1]).people.tolist() == [digest("u0")]

@@ -70,9 +70,9 @@ def lists_of(tenant: Tenant, build: Build) -> dict[str, UserList]:
     return found
 
 
-def build_now(tenant: Tenant, *, ai: bool = False, until: str = "published") -> Build:
+def build_now(tenant: Tenant, *, ai: bool = False, until: str = "published", validation: str = "") -> Build:
     """The whole pipeline in this process, step by step, or only as far as `until` says."""
-    build = lifecycle.start(tenant_id=tenant.pk, reason="test", now=clock.now(), ai=ai)
+    build = lifecycle.start(tenant_id=tenant.pk, reason="test", now=clock.now(), ai=ai, validation=validation)
     training.train_step(tenant_id=tenant.pk, build_id=build.pk)
     if until == "scoring":
         return reread(build)

@@ -91,6 +91,7 @@ def test_waits_and_tells_what_came_of_it(acme):
     worker.join()
 
     assert f"Published {PEOPLE + COLD} people's lists ({PEOPLE} model, {COLD} popular)" in out
+    assert f"Validation fold: last: each person's last events; {PEOPLE} people judge." in out
     assert "published            [########################################] 3/3" in err
 
 
@@ -106,6 +107,13 @@ def test_says_why_a_build_failed(committed_db, cast):
     with pytest.raises(CommandError, match="failed: there are no interactions"):
         run("--tenant", "globex", "--wait")
     worker.join()
+
+
+def test_one_build_may_be_judged_otherwise(acme):
+    run("--tenant", "acme", "--validation", "random")
+
+    with scope.tenant(acme.pk):
+        assert Build.objects.get().validation == "random"
 
 
 def test_no_ai_means_no_call(acme, settings):

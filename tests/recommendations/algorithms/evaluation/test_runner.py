@@ -8,8 +8,8 @@ import pytest
 from recommendations.algorithms import validation
 from recommendations.algorithms.evaluation.judges import Judges
 from recommendations.algorithms.evaluation.metrics import METRICS
-from recommendations.algorithms.evaluation.protocols import Rows, split
-from recommendations.algorithms.evaluation.runner import evaluate
+from recommendations.algorithms.evaluation.protocols import PROTOCOLS, Rows, split
+from recommendations.algorithms.evaluation.runner import evaluate, protocol_like
 from recommendations.algorithms.history import histories_of
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.recommender import Recommender
@@ -59,6 +59,38 @@ class TestReport:
         ]
 
         assert report["served"]["hit_rate@10"] == pytest.approx(np.mean(hits))
+
+
+class TestValidation:
+    def test_the_protocol_says_nothing_of_the_fold(self):
+        """Persons come one after the other, so weights are chosen by their last rows, whatever the test part is."""
+        chosen = [
+            evaluate(raw(walks(people=60)), protocol, 0, OPTIONS, with_models=False).chosen for protocol in PROTOCOLS
+        ]
+
+        assert [each["validation"]["fold"] for each in chosen] == ["last", "last", "last"]
+
+    def test_the_options_say_which_fold_chooses(self):
+        options = replace(OPTIONS, validation="random")
+
+        found = evaluate(raw(walks(people=60)), "last10", 0, options, with_models=False)
+
+        assert found.chosen["validation"]["fold"] == "random"
+
+    @pytest.mark.parametrize(
+        ("rows", "expected"),
+        [
+            (raw(walks(people=60)), "last10"),
+            (raw(walks(people=60), with_times=False), "rand10"),
+            (Rows(np.array([]), np.array([]), np.array([])), "rand10"),
+        ],
+        ids=["times", "no times", "nothing"],
+    )
+    def test_a_test_part_like_the_fold(self, rows, expected):
+        assert protocol_like(rows, OPTIONS) == expected
+
+    def test_a_test_part_like_the_fold_that_is_asked_for(self):
+        assert protocol_like(raw(fashions()), replace(OPTIONS, validation="time")) == "global80"
 
 
 @pytest.mark.slow

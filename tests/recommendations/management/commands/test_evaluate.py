@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts import scope
+from accounts.models import Tenant
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record
 
@@ -46,7 +48,7 @@ class TestEvaluate:
     def test_a_file_needs_no_database(self, events_file):
         environment = {**os.environ, "DATABASE_URL": "postgresql://none@127.0.0.1:1/none", "DATABASE_OWNER_URL": ""}
         ran = subprocess.run(
-            [sys.executable, "manage.py", "evaluate", "--events", str(events_file), "--json"],
+            [sys.executable, "manage.py", "evaluate", "--events", str(events_file), "--validation", "last", "--json"],
             env={**environment, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
             capture_output=True,
             text=True,
@@ -115,7 +117,7 @@ class TestEvaluate:
 
     @pytest.mark.slow
     def test_measures_one_model_and_bounds_the_judges(self, events_file):
-        report = _json(events=events_file, model=["item_item"], people=15)
+        report = _json(events=events_file, model=["item_item"], people=15, protocol="last10")
 
         assert list(report["models"]) == ["item_item"]
         assert report["data"]["test_people"] == 15
@@ -153,6 +155,43 @@ def _json(**options):
     out = StringIO()
     call_command("evaluate", json=True, stdout=out, **options)
     return json.loads(out.getvalue())
+
+
+class TestValidation:
+    @pytest.mark.slow
+    def test_the_fold_is_that_of_the_tenants_next_build_unless_asked_for(self, cast):
+        events = [read_event(raw, now=NOW) for raw in _events()]
+        record(tenant_id=cast.acme.tenant.pk, events=events, now=NOW)
+        with scope.all_tenants("test"):
+            Tenant.objects.filter(pk=cast.acme.tenant.pk).update(validation="random")
+
+        own = _json(tenant="acme", model=["popularity"])
+        asked = _json(tenant="acme", model=["popularity"], validation="last")
+
+        assert (own["chosen"]["validation"]["fold"], own["protocol"]) == ("random", "rand10")
+        assert (asked["chosen"]["validation"]["fold"], asked["protocol"]) == ("last", "last10")
+
+    @pytest.mark.slow
+    def test_the_protocol_only_says_what_is_tested(self, events_file, tmp_path):
+        out, path = StringIO(), tmp_path / "report.html"
+
+        call_command(
+            "evaluate",
+            events=events_file,
+            protocol="rand10",
+            validation="last",
+            model=["popularity"],
+            html=path,
+            stdout=out,
+            stderr=StringIO(),
+        )
+
+        hint = "rand10 tests something else than the weights were chosen for, as production would serve them; "
+        assert "Protocol rand10, seed 0." in out.getvalue()
+        assert "Validation fold, inside the train part: last: each person's last events; " in out.getvalue()
+        assert f"Mind that {hint}--validation random chooses them for it." in out.getvalue()
+        assert hint in path.read_text()
+        assert "each person&#x27;s last events" in path.read_text()
 
 
 class TestParameters:

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts import scope
+from accounts.models import Tenant
 from recommendations.algorithms import tuning
 from recommendations.algorithms.evaluation.bootstrap import Interval
 from recommendations.interactions.event import read_event
@@ -119,6 +120,20 @@ class TestTune:
         run(tenant="acme")
 
         assert seen == {"als.factors": 48}
+
+    @pytest.mark.parametrize(("asked", "expected"), [({}, "random"), ({"validation": "last"}, "last")])
+    def test_folds_are_those_of_the_tenants_setting_unless_asked_for(self, acme, monkeypatch, asked, expected):
+        with scope.all_tenants("test"):
+            Tenant.objects.filter(pk=acme.pk).update(validation="random")
+        seen = []
+        monkeypatch.setattr(
+            command, "tune", lambda _data, options, *_, **__: seen.append(options.validation) or tuned_to({}, 0.0, 0.0)
+        )
+
+        said = run(tenant="acme", **asked)
+
+        assert seen == [expected]
+        assert "people judge. It was asked for." in said
 
     def test_what_this_version_does_not_know_is_left_out(self, acme):
         tuned.store(
