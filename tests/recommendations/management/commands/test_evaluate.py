@@ -100,7 +100,7 @@ class TestEvaluate:
 
         built = _json(events=events_file)["chosen"]["validation"]
         assert built["fold"] != "random"
-        assert f"on the fold `{built['fold']}` inside the train part. {built['why']}" in out.getvalue()
+        assert f"Validation fold, inside the train part: {built['fold']}: " in out.getvalue()
         assert asked["chosen"]["validation"]["fold"] == "random"
 
     def test_says_what_cannot_be_done(self, cast, tmp_path):
