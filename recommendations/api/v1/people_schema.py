@@ -99,6 +99,10 @@ class ExportedImpression(serializers.Serializer[Any]):
     source = serializers.CharField()  # type: ignore[assignment]  # the contract names it
     first_at = serializers.DateTimeField()
     last_at = serializers.DateTimeField()
+    item_ids = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, help_text="The first 20 of the page; null where it was not kept"
+    )
+    clicked = serializers.ListField(child=serializers.CharField(), help_text="Those of them that were clicked")
 
 
 class ExportedAIQuestion(serializers.Serializer[Any]):
@@ -232,6 +236,8 @@ EXPORT_EXAMPLE = OpenApiExample(
                 "source": "model",
                 "first_at": "2026-11-22T20:14:02Z",
                 "last_at": "2026-11-22T20:14:02Z",
+                "item_ids": ["1196", "1210", "2571"],
+                "clicked": ["1210"],
             }
         ],
         "events": [

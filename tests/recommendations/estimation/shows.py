@@ -37,7 +37,10 @@ def show(tenant, *, times, apart, until, placement="home", seed=1, received=None
     draw, clicks = np.random.default_rng(seed), 0
     with scope.tenant(tenant.pk):
         rows = UserList.objects.filter(placement__name=placement, build=models_build(tenant, placement))
-        lists = [(row.end_user.user_id, decode(bytes(row.body))) for row in rows.select_related("end_user")]
+        lists = [
+            (row.end_user.user_id, decode(bytes(row.body)))
+            for row in rows.select_related("end_user").order_by("end_user__user_id")
+        ]
     shown, events = 0, []
     for turn in range(times):
         at = until - apart * (times - 1 - turn)

@@ -49,13 +49,13 @@ class TestAnEstimate:
         number = draft(tenant, OTHER).number
         lists = would(tenant, number)  # before anybody clicked
         truth = sum(map(clicks_of, lists.values())) / len(lists)
-        measured = show(tenant, times=20, apart=HOUR, until=later(22))
+        measured = show(tenant, times=30, apart=HOUR, until=later(22))
 
         found = asked(tenant, number)
 
         made_of = found.estimates
         assert found.verdict.enough
-        assert found.overlap.pages == 20 * len(lists)
+        assert found.overlap.pages == 30 * len(lists)
         assert found.left_out == {}
         assert made_of.logged.value == pytest.approx(measured, rel=0.02)
         assert abs(truth - measured) > 0.03

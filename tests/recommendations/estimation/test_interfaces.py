@@ -26,13 +26,12 @@ class TestCommand:
     @pytest.fixture
     def acme(self, made):
         tenant = made(ROTATING)
-        draft(tenant, OTHER)
+        draft(tenant, OTHER | ROTATING)
         show(tenant, times=20, apart=HOUR, until=clock.now() - 2 * HOUR, received=clock.now())
         return tenant
 
     def test_prints_both_estimates_and_json(self, acme):
         text = run("--tenant", "acme", "--placement", "home", "--draft")
-        print(text)
         told = json.loads(run("--tenant", "acme", "--version", "2", "--json"))
 
         assert text.startswith("home, version 2 (draft)\n")
@@ -87,7 +86,7 @@ class TestAdmin:
     @pytest.mark.slow
     def test_says_on_the_preview_what_the_version_would_bring(self, made):
         tenant = made(ROTATING)
-        version = draft(tenant, OTHER)
+        version = draft(tenant, OTHER | ROTATING)
         url = reverse("admin:recommendations_placementversion_preview", args=[version.pk])
         user = User.objects.create_user("staff", "staff@example.org", "correct horse battery staple", is_staff=True)
         user.tenant = tenant
