@@ -16,13 +16,15 @@ from scipy import sparse
 
 from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.gate import Judgement
-from recommendations.algorithms.protocol import Fitted, ItemMatrix, ItemVector
+from recommendations.algorithms.protocol import FactorMatrix, Fitted, ItemMatrix, ItemVector, PairMatrix
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.text_index import TextIndex
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 # Up to this many items a column index fits into 16 bits.
 SMALL_CATALOGUE = 65_536
+# Dimensions of what holds factors; a sparse matrix's first array has one.
+FACTORS = 2
 _REST, _PLACES = "rest.npz", "places.json"
 _TEXTS = ("data", "indices", "indptr", "rarity", "vocabulary", "scale")
 
@@ -77,6 +79,7 @@ class Artefact:
             "ranker": self.ranker,
             "vectors": [name for name, part in self.fitted.items() if isinstance(part, ItemVector)],
             "matrices": [name for name, part in self.fitted.items() if isinstance(part, ItemMatrix)],
+            "factors": [name for name, part in self.fitted.items() if isinstance(part, FactorMatrix)],
         }
         arrays: dict[str, Any] = {
             "header": np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8),
@@ -90,6 +93,9 @@ class Artefact:
         for name, part in self.fitted.items():
             if isinstance(part, ItemVector):
                 arrays[f"vector/{name}"] = part.values
+            elif isinstance(part, FactorMatrix):
+                arrays[f"factors/{name}"] = part.vectors.astype(np.float16)
+                arrays[f"scales/{name}"] = np.stack([part.row_scale, part.column_scale])
             else:
                 arrays[f"data/{name}"] = part.values.data.astype(np.float16)
                 arrays[f"indices/{name}"] = part.values.indices.astype(index_type)
@@ -105,8 +111,8 @@ class Artefact:
         folder.mkdir(parents=True)
         places: dict[str, list[str]] = {}
         for name, part in self.fitted.items():
-            if isinstance(part, ItemMatrix):
-                arrays = (part.values.data, part.values.indices, part.values.indptr)
+            if not isinstance(part, ItemVector):
+                arrays = _arrays_of(part)
                 places[name] = [f"{len(places)}-{index}.npy" for index in range(len(arrays))]
                 for file, values in zip(places[name], arrays, strict=True):
                     np.save(folder / file, values)
@@ -131,7 +137,11 @@ class Artefact:
             fitted = dict(artefact.fitted)
             for name, files in json.loads((folder / _PLACES).read_text(encoding="utf-8")).items():
                 parts = tuple(np.load(folder / file, mmap_mode="r", allow_pickle=False) for file in files)
-                fitted[name] = ItemMatrix(sparse.csr_array(parts, shape=shape, copy=False))
+                fitted[name] = (
+                    FactorMatrix(parts[0], parts[1], parts[2], artefact.item_count)
+                    if parts[0].ndim == FACTORS
+                    else ItemMatrix(sparse.csr_array(parts, shape=shape, copy=False))
+                )
             texts = _mapped_texts(folder, artefact.item_count)
         except (OSError, ValueError, EOFError) as error:
             raise UnreadableArtefact(f"not a readable copy of an artefact ({error})") from error
@@ -169,6 +179,9 @@ class Artefact:
                 arrays[f"indptr/{name}"],
             )
             fitted[name] = ItemMatrix(sparse.csr_array(parts, shape=(count, count)))
+        for name in header.get("factors", ()):
+            rows, columns = arrays[f"scales/{name}"]
+            fitted[name] = FactorMatrix(arrays[f"factors/{name}"].astype(np.float32), rows, columns, count)
         return cls(
             item_ids=tuple(header["item_ids"]),
             fitted=fitted,
@@ -183,6 +196,12 @@ class Artefact:
             ranker=header.get("ranker", ""),
             texts=_texts({name: arrays[f"texts/{name}"] for name in _TEXTS}, count) if "texts/data" in arrays else None,
         )
+
+
+def _arrays_of(part: PairMatrix) -> tuple[NDArray[Any], ...]:
+    if isinstance(part, FactorMatrix):
+        return part.vectors, part.row_scale, part.column_scale
+    return part.values.data, part.values.indices, part.values.indptr
 
 
 def _text_arrays(texts: TextIndex) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from recommendations.algorithms.evaluation.metrics import person_metrics
-
 Array = NDArray[np.float64]
+# What NDCG@10 looks at, and what a hit at each place counts.
+CUTOFF = 10
+DISCOUNTS = 1.0 / np.log2(np.arange(2, CUTOFF + 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,19 @@ class Choices:
         """(people,) where each person's candidates end."""
         return np.append(self.starts[1:], len(self.chosen))
 
+    @classmethod
+    def together(cls, parts: Sequence[Choices]) -> Choices:
+        """Return the choices of several groups of people, one after the other."""
+        first = np.cumsum([0, *(len(part.chosen) for part in parts)])
+        return cls(
+            features=np.concatenate([part.features for part in parts]),
+            chosen=np.concatenate([part.chosen for part in parts]),
+            starts=np.concatenate([part.starts + start for part, start in zip(parts, first, strict=False)]),
+            items=np.concatenate([part.items for part in parts]),
+            known=tuple(each for part in parts for each in part.known),
+            wanted=tuple(each for part in parts for each in part.wanted),
+        )
+
     def of_people(self, places: NDArray[np.int64]) -> Choices:
         """Return the candidates of these people only."""
         parts = [np.arange(self.starts[place], self.ends[place]) for place in places]
@@ -54,17 +70,29 @@ class Choices:
 
     def ndcg(self, scores: Array) -> Array:
         """Return (people,) NDCG@10 of ranking each person's candidates by (candidates,) `scores`."""
-        best = (
-            np.argsort(-scores[start:end], kind="stable") for start, end in zip(self.starts, self.ends, strict=True)
-        )
-        return np.array([self.ndcg_of(person, ranked[:10]) for person, ranked in enumerate(best)])
+        where, valid, ideal = self._side_by_side
+        side_by_side = np.where(valid, scores[where], -np.inf)
+        best = np.argsort(-side_by_side, axis=1, kind="stable")[:, :CUTOFF]
+        hit = np.take_along_axis(np.where(valid, self.chosen[where], 0.0), best, axis=1)
+        return np.asarray((hit @ DISCOUNTS[: hit.shape[1]]) / ideal)
 
     def ndcg_of(self, person: int, ranked: NDArray[np.int64]) -> float:
         """Return NDCG@10 of one person's candidates in this order, by their places among the person's."""
-        hits = np.flatnonzero(self.chosen[self.starts[person] : self.ends[person]])
-        # Items that nobody proposed cannot be hit, yet count in the ideal.
-        missed = self.wanted[person] - len(hits)
-        return person_metrics(ranked, {*hits.tolist(), *range(-1, -1 - missed, -1)})["ndcg@10"]
+        hit = self.chosen[self.starts[person] + ranked[:CUTOFF]]
+        return float(hit @ DISCOUNTS[: len(hit)] / self._side_by_side[2][person])
+
+    @cached_property
+    def _side_by_side(self) -> tuple[NDArray[np.int64], NDArray[np.bool_], Array]:
+        """(people, most candidates) places of everybody's candidates, which of them there are, and (people,) ideals.
+
+        Items that nobody proposed cannot be hit, yet count in the ideal.
+        """
+        sizes = self.ends - self.starts
+        steps = np.arange(max(1, int(sizes.max(initial=1))))
+        valid = steps[None, :] < sizes[:, None]
+        where = np.where(valid, self.starts[:, None] + steps[None, :], 0)
+        wanted = np.minimum(CUTOFF, np.array(self.wanted, dtype=np.int64))
+        return where, valid, np.cumsum(DISCOUNTS)[wanted - 1]
 
 
 def fit_weights(choices: Choices, *, l1: float, smallest_weight: float) -> Array:

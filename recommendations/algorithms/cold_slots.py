@@ -19,9 +19,10 @@ from recommendations.algorithms.cold_fit import World
 from recommendations.algorithms.cold_trials import Trial, trials
 from recommendations.algorithms.dataset import FloatArray, IntArray, Interactions, Matrix
 from recommendations.algorithms.evaluation.bootstrap import interval
+from recommendations.algorithms.folds import Fold
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.scoring import Read
-from recommendations.algorithms.validation import Choice, Fold
+from recommendations.algorithms.validation import Choice
 
 # One place in so many, few to many.
 LADDER = (100, 50, 20, 10)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.cold_fit import World, fitting, least_of, put
 from recommendations.algorithms.dataset import FloatArray, IntArray
+from recommendations.algorithms.folds import Fold
 from recommendations.algorithms.history import histories_of
-from recommendations.algorithms.validation import FEWEST_PEOPLE, Choice, Fold
+from recommendations.algorithms.validation import FEWEST_PEOPLE, Choice
 
 # The length of the lists that are compared.
 LENGTH = 100
@@ -65,18 +66,19 @@ def trials(fold: Fold, choice: Choice, world: World, fit_from: FloatArray, steps
         return []
     least, ranked = least_of(fit_from), _ranked(choice, world.places)
     tallies = [_Tally(every) for every in (0, *steps)]
-    is_cold = world.known()
-    is_cold[world.places[fold.past.items]] = False
-    code = {name: person for person, name in enumerate(fold.past.user_ids)}
-    judges = [code[name] for name in choice.basis.names]
-    future = histories_of(fold.future)
-    marks = np.append(is_cold, [False])  # the last for what fills lists
-    for place, alike in enumerate(world.alike(world.histories(fold.past, judges))):
-        wanted = set(world.places[future[judges[place]].items].tolist())
-        competing = ranked.get(place, np.empty(0, dtype=np.int32))
-        fits = fitting(alike, is_cold, least, LENGTH)
-        for tally in tallies:
-            tally.add(competing, fits, marks, wanted)
+    first = 0
+    for part, judges in zip(fold.parts, choice.basis.judges, strict=True):
+        is_cold = world.known()
+        is_cold[world.places[part.past.items]] = False
+        future = histories_of(part.future)
+        marks = np.append(is_cold, [False])  # the last for what fills lists
+        for place, alike in enumerate(world.alike(world.histories(part.past, judges.tolist()))):
+            wanted = set(world.places[future[judges[place]].items].tolist())
+            competing = ranked.get(first + place, np.empty(0, dtype=np.int32))
+            fits = fitting(alike, is_cold, least, LENGTH)
+            for tally in tallies:
+                tally.add(competing, fits, marks, wanted)
+        first += len(judges)
     return [tally.trial() for tally in tallies]
 
 

@@ -132,15 +132,6 @@ def block_of(matrix: Matrix, chosen: IntArray) -> Matrix:
     return stored_form(sparse.csr_array(matrix)[chosen][:, chosen])
 
 
-def spread(matrix: Matrix, places: IntArray, count: int) -> Matrix:
-    """Return (count, count): the matrix over items that now stand at these places; other items are nobody's."""
-    entries = matrix.tocoo()
-    spreaded = sparse.csr_array((entries.data, (places[entries.row], places[entries.col])), shape=(count, count))
-    spreaded.sort_indices()
-    spreaded.indices, spreaded.indptr = spreaded.indices.astype(np.int32), spreaded.indptr.astype(np.int32)
-    return spreaded
-
-
 def _term_counts(documents: Sequence[Sequence[str]]) -> tuple[Matrix, list[str]]:
     vocabulary: dict[str, int] = {}
     columns = [vocabulary.setdefault(term, len(vocabulary)) for document in documents for term in document]

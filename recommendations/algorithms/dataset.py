@@ -117,6 +117,10 @@ class Interactions:
         """Return (items,) how many people chose each item."""
         return np.bincount(self.items, minlength=self.item_count).astype(np.int64)
 
+    def most_chosen(self, count: int) -> IntArray:
+        """Return the places, ascending, of the up to `count` items that most people chose."""
+        return np.sort(np.argsort(-self.item_counts(), kind="stable")[:count]).astype(np.int32)
+
     def end(self) -> float:
         """Return the moment up to which the rows reach, in their seconds; 0 without rows or times.
 

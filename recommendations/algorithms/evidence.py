@@ -9,7 +9,7 @@ from recommendations.algorithms import recency
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.history import RankedHistory
-from recommendations.algorithms.protocol import ItemMatrix
+from recommendations.algorithms.protocol import ItemVector
 from recommendations.algorithms.registry import family_of
 from recommendations.algorithms.scoring import Scores
 
@@ -29,22 +29,11 @@ def evidence(artefact: Artefact, history: RankedHistory, scores: list[Scores], p
     if not len(latest) or not len(proposed):
         return found
     items, ranks = history.items[latest], history.ranks[latest]
-    column_of = np.full(artefact.item_count, -1, dtype=np.int64)
-    column_of[proposed] = np.arange(len(proposed))
-    contributions = np.zeros(len(items) * len(proposed))
+    table = np.zeros((len(proposed), len(items)))
     for algorithm, share in _shares(artefact, scores, ranks, history.weights[latest]).items():
         part = artefact.fitted[algorithm]
-        assert isinstance(part, ItemMatrix)
-        rows = part.rows(items)
-        column = column_of[rows.indices]
-        wanted = np.flatnonzero(column >= 0)
-        row = np.searchsorted(rows.indptr, wanted, side="right") - 1
-        contributions += np.bincount(
-            row * len(proposed) + column[wanted],
-            weights=rows.data[wanted] * share[row],
-            minlength=len(contributions),
-        )
-    table = contributions.reshape(len(items), len(proposed)).T
+        assert not isinstance(part, ItemVector)
+        table += (part.between(items, proposed) * share[:, None]).T
     best = np.argsort(-table, axis=1, kind="stable")[:, :PER_PROPOSAL]
     spoke = np.take_along_axis(table, best, axis=1) > 0
     found[:, : best.shape[1]] = np.where(spoke, items[best], -1)

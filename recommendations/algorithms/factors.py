@@ -12,8 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.dataset import FloatArray, Interactions, Matrix
 from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.protocol import ItemMatrix
-from recommendations.algorithms.pruning import pruned_product
+from recommendations.algorithms.protocol import FactorMatrix
 from recommendations.algorithms.spectrum import leading_vectors
 
 
@@ -37,25 +36,30 @@ class AlternatingFactors:
     """
 
     factors: int = 96
-    l2: float = 1.0
+    l2: float = 10.0
+    alpha: float = 1.0
     iterations: int = 8
     name: str = "als"
     family: str = "item_item"
     half_lives: tuple[float, ...] = (5.0, np.inf)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """The product is made in blocks of rows, yet costs items x items x factors."""
+        """A factorisation grows with the interactions, not with the pairs of items."""
         enough = min(interactions.user_count, interactions.item_count) > 2 and _solver() is not None
         return enough and interactions.item_count <= options.max_blocked_items
 
-    def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
-        """Factorise, then keep the largest positive weights of each row."""
+    def fit(self, interactions: Interactions, options: TrainingOptions) -> FactorMatrix:
+        """Factorise, and keep the items' factors times the root of the fold-in: V = Y (Y'Y + l2 I)^-1/2."""
         matrix = interactions.matrix()
+        # Confidence in what was chosen; what was not has 1.
+        matrix.data *= np.float32(self.alpha)
         factors = self._factorise(matrix, leading_vectors(matrix, self.factors, options), options)
         gram = factors.T @ factors
         gram[np.diag_indices_from(gram)] += np.float32(self.l2)
-        right = linalg.solve(gram, factors.T, assume_a="pos")
-        return ItemMatrix(pruned_product(factors, right, options.neighbours_for(interactions.item_count)))
+        # gram = L L', so Y gram^-1 Y' = (L^-1 Y')' (L^-1 Y').
+        vectors = linalg.solve_triangular(linalg.cholesky(gram, lower=True), factors.T, lower=True).T
+        ones = np.ones(len(vectors), dtype=np.float32)
+        return FactorMatrix.of(vectors, ones, ones)
 
     def _factorise(self, matrix: Matrix, start: FloatArray, options: TrainingOptions) -> FloatArray:
         """Return (items, factors); people's factors are solved from the items' first, so only these need a start."""

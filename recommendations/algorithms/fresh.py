@@ -15,7 +15,7 @@ from scipy import sparse
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.content import LEAST_LIKENESS, MOST_NEIGHBOURS, TEXT
 from recommendations.algorithms.dataset import FloatArray, IntArray, Matrix
-from recommendations.algorithms.protocol import Changes, Fitted, ItemMatrix, ItemVector
+from recommendations.algorithms.protocol import Changes, FactorMatrix, Fitted, ItemMatrix, ItemVector
 from recommendations.algorithms.text_index import TextIndex
 
 # Of what is like a text, so much is looked at: the first MOST_NEIGHBOURS are its neighbours, and it may be among the
@@ -158,6 +158,8 @@ def _wider(part: Fitted, count: int) -> Fitted:
     """The same over more items, which it knows nothing of."""
     if isinstance(part, ItemVector):
         return ItemVector(np.append(part.values, np.zeros(count - len(part.values), dtype=part.values.dtype)))
+    if isinstance(part, FactorMatrix):
+        return part.wider(count)
     values = part.values
     ends = np.append(values.indptr, np.full(count - values.shape[0], values.indptr[-1], dtype=values.indptr.dtype))
     return ItemMatrix(sparse.csr_array((values.data, values.indices, ends), shape=(count, count), copy=False))

@@ -9,8 +9,8 @@ from scipy import sparse
 
 from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.protocol import ItemMatrix
-from recommendations.algorithms.pruning import inverse_power, pruned_product
+from recommendations.algorithms.protocol import FactorMatrix
+from recommendations.algorithms.pruning import inverse_power
 from recommendations.algorithms.spectrum import leading_vectors
 
 
@@ -27,12 +27,12 @@ class GraphFilter:
     half_lives: tuple[float, ...] = (5.0, np.inf)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """The product is made in blocks of rows, yet costs items x items x rank."""
+        """A decomposition of a given rank: it grows with the interactions, not with the pairs of items."""
         enough = min(interactions.user_count, interactions.item_count) > 2
         return enough and interactions.item_count <= options.max_blocked_items
 
-    def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
-        """Decompose, then keep the largest positive weights of each row."""
+    def fit(self, interactions: Interactions, options: TrainingOptions) -> FactorMatrix:
+        """Decompose and keep the factors."""
         degrees = interactions.item_counts()
         people = np.bincount(interactions.users, minlength=interactions.user_count)
         normalised = sparse.csr_array(
@@ -41,7 +41,4 @@ class GraphFilter:
             @ sparse.diags_array(inverse_power(degrees, 0.5))
         )
         vectors = leading_vectors(normalised, self.rank, options)
-        left = vectors * inverse_power(degrees, 0.5)[:, None]
-        right = vectors * np.sqrt(degrees.astype(np.float32))[:, None]
-        keep = options.neighbours_for(interactions.item_count)
-        return ItemMatrix(pruned_product(left, right.T, keep))
+        return FactorMatrix.of(vectors, inverse_power(degrees, 0.5), np.sqrt(degrees))

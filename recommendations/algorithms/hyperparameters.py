@@ -21,6 +21,15 @@ HALF_LIVES = "half_lives"
 # TrainingOptions.l1.
 L1 = "l1"
 
+# What every training tries besides the present values, each on its own fold (recommendations.algorithms.trials).
+VARIANTS: MappingProxyType[str, tuple[Mapping[str, float], ...]] = MappingProxyType(
+    {
+        "ease": ({"ease.l2": 100.0}, {"ease.l2": 1_000.0}),
+        "als": ({"als.l2": 3.0}, {"als.l2": 30.0, "als.alpha": 10.0}),
+        "item_item": ({"item_item.shrinkage": 30.0},),
+    }
+)
+
 
 class UnknownParameter(ValueError):
     """No such parameter, or a value that it cannot have."""
@@ -69,7 +78,9 @@ PARAMETERS: MappingProxyType[str, Parameter] = MappingProxyType(
             _of("ease", "l2", 30.0, 100.0, 300.0, 1_000.0, 3_000.0),
             _of("past_to_next", "l2", 10.0, 30.0, 100.0, 300.0, 1_000.0),
             _of("als", "factors", 32, 64, 96, 144, 208),
-            _of("als", "l2", 0.1, 0.3, 1.0, 3.0, 10.0),
+            _of("als", "l2", 1.0, 3.0, 10.0, 30.0, 100.0),
+            _of("als", "alpha", 1.0, 3.0, 10.0, 30.0),
+            _of("item_item", "shrinkage", 0.0, 10.0, 30.0, 100.0),
             _of("graph_filter", "rank", 16, 32, 64, 128, 256),
             Parameter(L1, TrainingOptions().l1, (0.0001, 0.0003, 0.001, 0.003, 0.01)),
             _of("past_to_next", "half_life", 2.0, 5.0, 10.0),

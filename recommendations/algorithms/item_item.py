@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sparse_dot_topn import sp_matmul_topn
 
-from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.dataset import Interactions, Matrix
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.pruning import inverse_power, stored_form
@@ -21,6 +21,7 @@ class ItemItem:
     Sarwar et al. 2001, "Item-based collaborative filtering recommendation algorithms".
     """
 
+    shrinkage: float = 0.0
     name: str = "item_item"
     family: str = "item_item"
     half_lives: tuple[float, ...] = (2.0, 5.0, np.inf)
@@ -41,4 +42,13 @@ class ItemItem:
             top_n=options.neighbours_for(interactions.item_count) + 1,
             n_threads=options.threads,
         )
-        return ItemMatrix(stored_form(product))
+        return ItemMatrix(stored_form(self._shrunk(sparse.csr_array(product), interactions)))
+
+    def _shrunk(self, cosines: Matrix, interactions: Interactions) -> Matrix:
+        """Return cosine * n / (n + shrinkage), n people having both: few people in common are little evidence."""
+        if self.shrinkage:
+            counts = np.sqrt(interactions.item_counts().astype(np.float32))
+            rows = np.repeat(np.arange(cosines.shape[0]), np.diff(cosines.indptr))
+            both = cosines.data * counts[rows] * counts[cosines.indices]
+            cosines.data = (cosines.data * both / (both + self.shrinkage)).astype(np.float32)
+        return cosines

@@ -18,6 +18,7 @@ _AT_LEAST_ONE = (
     "max_dense_items",
     "max_blocked_items",
     "max_dense_people",
+    "max_rank",
     "max_pairs",
 )
 
@@ -35,7 +36,9 @@ class TrainingOptions:
         max_entries: bound on the entries of one item x item matrix; on a large catalogue it lowers `neighbours`.
         max_dense_items: above this many items nothing dense of the size items x items is made, not even for a
             moment. The largest dense array of a training holds max_dense_items ** 2 float32.
-        max_blocked_items: above this many items no product of all pairs of items is made, not even block by block.
+        max_blocked_items: above this many items no product of all pairs of items is made, not even block by block, and
+            nothing is kept whose scores for one person take all items times a rank.
+        max_rank: bound on the factors of one item that a matrix in factored form keeps.
         max_dense_people: up to this many people the cheaper of two equal solutions may use a dense
             people x people array.
         max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
@@ -60,6 +63,7 @@ class TrainingOptions:
     max_dense_items: int = 10_000
     max_blocked_items: int = 50_000
     max_dense_people: int = 4_000
+    max_rank: int = 1_024
     max_pairs: int = 40_000_000
     validation_people: int = 2_000
     ranker: str = "none"

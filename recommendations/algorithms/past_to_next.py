@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
 from recommendations.algorithms.dataset import FloatArray, IntArray, Interactions, Matrix
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import ItemMatrix
-from recommendations.algorithms.pruning import prune_dense, stored_form
+from recommendations.algorithms.pruning import prune_dense, spread, stored_form
 from recommendations.algorithms.steps import Steps, window_within
 
 
@@ -37,8 +37,8 @@ class PastToNext:
         return interactions.times is not None
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
-        """Solve the normal equations, then keep the largest positive weights of each row."""
-        usable = self._most_chosen(interactions, options)
+        """Solve the normal equations, then keep the strongest weights of each row."""
+        usable = interactions.most_chosen(min(self.items, options.max_dense_items))
         before, after = self._past_and_next(interactions, options, usable)
         gram: FloatArray = np.asarray((before.T @ before).todense(), dtype=np.float32)
         target: FloatArray = np.asarray((before.T @ after).todense(), dtype=np.float32)
@@ -46,15 +46,8 @@ class PastToNext:
         factor = linalg.cho_factor(gram, lower=True, overwrite_a=True)
         weights = linalg.cho_solve(factor, target, overwrite_b=True)
         np.fill_diagonal(weights, 0.0)
-        pruned = prune_dense(weights, options.neighbours_for(interactions.item_count)).tocoo()
-        count = interactions.item_count
-        entries = (pruned.data, (usable[pruned.row], usable[pruned.col]))
-        return ItemMatrix(stored_form(sparse.csr_array(entries, shape=(count, count))))
-
-    def _most_chosen(self, interactions: Interactions, options: TrainingOptions) -> IntArray:
-        counts = interactions.item_counts()
-        room = min(self.items, options.max_dense_items)
-        return np.sort(np.argsort(-counts, kind="stable")[:room]).astype(np.int32)
+        pruned = stored_form(prune_dense(weights, options.neighbours_for(interactions.item_count)))
+        return ItemMatrix(spread(pruned, usable, interactions.item_count))
 
     def _past_and_next(
         self, interactions: Interactions, options: TrainingOptions, usable: IntArray

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +36,18 @@ class Changes:
 
 @dataclass(frozen=True, eq=False)
 class ItemMatrix:
-    """(items, items), nothing negative: row i says what having i speaks for. A person's scores are the sum of
-    the rows of their history, each times its recency weight.
+    """(items, items), sparse: row i says what having i speaks for or, below 0, against. A person's scores are the sum
+    of the rows of their history, each times its recency weight.
 
     `values` may be mapped from a file that processes share; what has changed since stands apart.
     """
 
     values: Matrix
     changes: Changes | None = None
+
+    @property
+    def item_count(self) -> int:
+        return int(self.values.shape[0])
 
     def spoken(self, weights: Matrix) -> Matrix:
         """Return weights (people, items) times this matrix."""
@@ -62,8 +67,98 @@ class ItemMatrix:
         ones = np.ones(len(items), dtype=np.float32)
         return self.spoken(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
 
+    def between(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return (items, others): what having each of these speaks for each of the others."""
+        rows = self.rows(items)
+        column_of = np.full(self.item_count, -1, dtype=np.int64)
+        column_of[others] = np.arange(len(others))
+        column = column_of[rows.indices]
+        wanted = np.flatnonzero(column >= 0)
+        row = np.searchsorted(rows.indptr, wanted, side="right") - 1
+        found = np.zeros(len(items) * len(others))
+        found[row * len(others) + column[wanted]] = rows.data[wanted]
+        return found.reshape(len(items), len(others))
 
-Fitted = ItemVector | ItemMatrix
+
+@dataclass(frozen=True, eq=False)
+class FactorMatrix:
+    """(items, items) as a product of factors, M = diag(row_scale) V V' diag(column_scale) without its diagonal.
+
+    It means what an `ItemMatrix` means, with no entry left out, and takes rank rather than neighbours numbers an item.
+
+    Attributes:
+        vectors: (known items, rank) V, float32 that half precision holds exactly. It may be mapped from a file.
+        row_scale, column_scale: (known items,).
+        item_count: items beyond the known ones have nothing to say and nothing said for them.
+    """
+
+    vectors: FloatArray
+    row_scale: FloatArray
+    column_scale: FloatArray
+    item_count: int
+
+    @classmethod
+    def of(cls, vectors: NDArray[Any], row_scale: NDArray[Any], column_scale: NDArray[Any]) -> FactorMatrix:
+        """Bring the factors into the form that saving and loading preserve."""
+        largest = float(np.abs(vectors).max(initial=0.0)) or 1.0
+        rounded = (vectors / largest).astype(np.float16).astype(np.float32)
+        rows, columns = (np.ascontiguousarray(each, dtype=np.float32) for each in (row_scale, column_scale))
+        return cls(np.ascontiguousarray(rounded), rows, columns, len(vectors))
+
+    def wider(self, item_count: int) -> FactorMatrix:
+        """Return the same over more items; shares the factors."""
+        return replace(self, item_count=item_count)
+
+    def spread(self, places: NDArray[np.integer], count: int) -> FactorMatrix:
+        """Return the same over `count` items, of which those at these places are the present ones, in their order."""
+        vectors = np.zeros((count, self.vectors.shape[1]), dtype=np.float32)
+        scales = np.zeros((2, count), dtype=np.float32)
+        vectors[places] = self.vectors
+        scales[:, places] = self.row_scale, self.column_scale
+        return FactorMatrix(vectors, scales[0], scales[1], count)
+
+    def spoken(self, weights: Matrix) -> FloatArray:
+        """Return weights (people, items) times this matrix: (people, items), dense.
+
+        A person's row does not depend on the others: all products have the same shape.
+        """
+        known = sparse.csr_array(weights)[:, : len(self.vectors)]
+        people = known.shape[0]
+        scaled = sparse.csr_array(known.multiply(self.row_scale[None, :]))
+        folded = np.asarray(scaled @ self.vectors, dtype=np.float32)
+        found = np.zeros((people, self.item_count), dtype=np.float32)
+        for start in range(0, people, _PEOPLE_AT_ONCE):
+            part = np.zeros((_PEOPLE_AT_ONCE, self.vectors.shape[1]), dtype=np.float32)
+            count = min(_PEOPLE_AT_ONCE, people - start)
+            part[:count] = folded[start : start + count]
+            found[start : start + count, : len(self.vectors)] = ((part @ self.vectors.T) * self.column_scale)[:count]
+        person = np.repeat(np.arange(people), np.diff(known.indptr))
+        found[person, known.indices] -= known.data * self._diagonal[known.indices]
+        return found
+
+    def between(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return (items, others): what having each of these speaks for each of the others."""
+        found = np.zeros((len(items), len(others)))
+        rows, columns = np.flatnonzero(items < len(self.vectors)), np.flatnonzero(others < len(self.vectors))
+        row_of, column_of = items[rows], others[columns]
+        product = self.vectors[row_of] @ self.vectors[column_of].T
+        product = product * self.row_scale[row_of][:, None] * self.column_scale[column_of]
+        product[row_of[:, None] == column_of[None, :]] = 0.0
+        found[np.ix_(rows, columns)] = product
+        return found
+
+    @cached_property
+    def _diagonal(self) -> FloatArray:
+        squares = np.einsum("ik,ik->i", self.vectors, self.vectors)
+        return np.asarray(squares * self.row_scale * self.column_scale, dtype=np.float32)
+
+
+# People whose scores one product makes. Always as many, filled up with nobody: a product of another shape adds up in
+# another order.
+_PEOPLE_AT_ONCE = 8
+
+PairMatrix = ItemMatrix | FactorMatrix
+Fitted = ItemVector | ItemMatrix | FactorMatrix
 
 
 class Algorithm(Protocol):

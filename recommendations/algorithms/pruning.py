@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommendations.algorithms.dataset import FloatArray, Matrix
+from recommendations.algorithms.dataset import FloatArray, IntArray, Matrix
 
 # Rows of a dense product that are made at a time.
 BLOCK_ROWS = 512
@@ -25,16 +25,16 @@ def blocks(count: int) -> Iterable[slice]:
 
 
 def prune_dense(block: FloatArray, keep: int) -> Matrix:
-    """Return the `keep` largest positive entries of each row of a dense block."""
+    """Return the `keep` entries of each row of a dense block with the largest absolute values, signs kept."""
     rows, columns = block.shape
     if columns > keep:
-        picked = np.argpartition(block, columns - keep, axis=1)[:, columns - keep :]
+        picked = np.argpartition(np.abs(block), columns - keep, axis=1)[:, columns - keep :]
     else:
         picked = np.broadcast_to(np.arange(columns), (rows, columns))
     values = np.take_along_axis(block, picked, axis=1)
-    positive = values > 0
+    present = values != 0
     row_of = np.broadcast_to(np.arange(rows)[:, None], picked.shape)
-    entries = (values[positive], (row_of[positive], picked[positive]))
+    entries = (values[present], (row_of[present], picked[present]))
     return sparse.csr_array(entries, shape=block.shape, dtype=np.float32)
 
 
@@ -47,7 +47,7 @@ def pruned_product(left: FloatArray, right: FloatArray, keep: int) -> Matrix:
     for block in blocks(len(left)):
         weights: FloatArray = np.asarray(left[block] @ right, dtype=np.float32)
         weights[np.arange(len(weights)), np.arange(block.start, block.stop)] = 0.0
-        parts.append(prune_dense(weights, keep))
+        parts.append(prune_dense(np.maximum(weights, 0.0), keep))
     return stack(parts, len(left))
 
 
@@ -62,15 +62,23 @@ def stored_form(matrix: Matrix) -> Matrix:
     """Scale, round to half precision (held as float32), drop zeros and sort: what save and load preserve."""
     result = sparse.csr_array(matrix, dtype=np.float32)
     result.setdiag(0.0)
-    largest = result.data.max(initial=0.0)
+    largest = np.abs(result.data).max(initial=0.0)
     if largest > 0:
         result.data = (result.data * (LARGEST_ENTRY / largest)).astype(np.float16).astype(np.float32)
-    result.data[result.data < 0] = 0
     result.eliminate_zeros()
     result.sort_indices()
     result.indices = result.indices.astype(np.int32)
     result.indptr = result.indptr.astype(np.int32)
     return result
+
+
+def spread(matrix: Matrix, places: IntArray, count: int) -> Matrix:
+    """Return (count, count): the matrix over items that now stand at these places; other items are nobody's."""
+    entries = matrix.tocoo()
+    spreaded = sparse.csr_array((entries.data, (places[entries.row], places[entries.col])), shape=(count, count))
+    spreaded.sort_indices()
+    spreaded.indices, spreaded.indptr = spreaded.indices.astype(np.int32), spreaded.indptr.astype(np.int32)
+    return spreaded
 
 
 def inverse_power(counts: NDArray[Any], exponent: float) -> FloatArray:

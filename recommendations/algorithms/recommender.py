@@ -15,7 +15,7 @@ from recommendations.algorithms.cold_slots import ColdSlots
 from recommendations.algorithms.dataset import FloatArray, IntArray
 from recommendations.algorithms.evidence import evidence, families
 from recommendations.algorithms.history import History, RankedHistory
-from recommendations.algorithms.protocol import ItemMatrix, ItemVector
+from recommendations.algorithms.protocol import ItemVector
 from recommendations.algorithms.ranking import CANDIDATES, Ranker
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Scores, read_scores, vector_scores
@@ -66,7 +66,7 @@ class Recommender:
         self._learnt = tuple(
             place
             for place, read in enumerate(artefact.reads)
-            if place not in self._content and isinstance(self._fitted[read.algorithm], ItemMatrix)
+            if place not in self._content and not isinstance(self._fitted[read.algorithm], ItemVector)
         )
         self._ranker = _ranker(artefact)
         self._cold = np.zeros(artefact.item_count, dtype=bool)
@@ -145,8 +145,10 @@ class Recommender:
         known = RankedHistory.of(history, self.item_count)
         (scores,) = read_scores(self._fitted, self.artefact.reads, [known], self.item_count)
         barred = np.concatenate([NOTHING if own_too else known.items, NOTHING if exclude is None else exclude])
-        artefact, total, _ = self._blended(known, scores, barred.astype(np.int32), 0)
-        order = np.lexsort((items, -total[items]))
+        artefact, total, top = self._blended(known, scores, barred.astype(np.int32), CANDIDATES if self._ranker else 0)
+        place = np.full(self.item_count, self.item_count)
+        place[top] = np.arange(len(top))  # the second stage tells items apart that the blend does not
+        order = np.lexsort((items, place[items], -total[items]))
         ranked = items[order]
         counts = self._vector("popularity").values[ranked]
         parts = families(artefact, scores, ranked)
@@ -269,10 +271,8 @@ class Recommender:
     def _row(self, name: str, item: int) -> NDArray[np.float64]:
         """Return (items,) what the item speaks for in this matrix, 1 at most."""
         part = self._fitted[name]
-        assert isinstance(part, ItemMatrix)
-        entries = part.rows(np.array([item], dtype=np.int32))
-        row = np.zeros(self.item_count)
-        row[entries.indices] = entries.data
+        assert not isinstance(part, ItemVector)
+        row = part.between(np.array([item], dtype=np.int32), np.arange(self.item_count, dtype=np.int32))[0]
         return np.asarray(row / max(1e-12, row.max(initial=0.0)))
 
     def _waiting(self, barred: NDArray[np.integer]) -> NDArray[np.bool_]:

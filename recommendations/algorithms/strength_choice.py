@@ -19,8 +19,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.dataset import FloatArray, Interactions, Matrix
 from recommendations.algorithms.evaluation.bootstrap import paired
+from recommendations.algorithms.folds import Fold, Part
 from recommendations.algorithms.history import RankedHistory, histories_of, weighted_matrix
-from recommendations.algorithms.validation import FEWEST_PEOPLE, Fold
+from recommendations.algorithms.validation import FEWEST_PEOPLE
 from recommendations.algorithms.values import AUTO, LOG, NONE, THRESHOLD, Rule, Values, factors, rule
 
 FoldMaker = Callable[[Interactions], Fold]
@@ -123,15 +124,18 @@ def choose_strength(
 
 def _judged(interactions: Interactions, fold_maker: FoldMaker) -> NDArray[np.float64]:
     """Return (judges,) NDCG@10 among the head's items; what else came after stays in the denominators."""
-    fold = fold_maker(_bounded(interactions))
-    past, future = fold.past.matrix(), fold.future.matrix()
+    return np.concatenate([_judged_by(part) for part in fold_maker(_bounded(interactions)).parts])
+
+
+def _judged_by(part: Part) -> NDArray[np.float64]:
+    past, future = part.past.matrix(), part.future.matrix()
     judges = np.flatnonzero((np.diff(past.indptr) > 0) & (np.diff(future.indptr) > 0))
     judges = judges[:: 1 + len(judges) // PEOPLE]
     if not len(judges):
         return np.empty(0)
     head = _head(past)
     known, wanted = past[judges][:, head], future[judges][:, head]
-    scores = _read(fold.past, judges)[:, head] @ _autoencoder(past[:, head])
+    scores = _read(part.past, judges)[:, head] @ _autoencoder(past[:, head])
     scores[known.nonzero()] = -np.inf
     return _ndcg(scores, wanted, np.diff(future.indptr)[judges])
 

@@ -29,14 +29,18 @@ class Budget:
         """Whether to fit this part on the fold; notes what is left out."""
         return self._decide(name, self.skipped, always=always, enough=self._elapsed() <= TRIALS * self.seconds)
 
+    def may_vary(self) -> bool:
+        """Whether there is time to try another value of a part's parameters; not to is nothing to tell."""
+        return not self.seconds or self._elapsed() <= TRIALS * self.seconds
+
     def may_fit(self, name: str, *, always: bool) -> bool:
         """Whether there is time to fit it on everything, by how long its trial took; notes what is not."""
         expected = self._elapsed() + LONGER * self._spent.get(name, 0.0)
         return self._decide(name, self.not_refitted, always=always, enough=expected <= self.seconds)
 
-    def measured(self, name: str, since: float) -> None:
-        """Note how long a trial took."""
-        self._spent[name] = self.timer() - since
+    def measured(self, name: str, since: float, *, times: int = 1) -> None:
+        """Note how long one of so many trials took."""
+        self._spent[name] = (self.timer() - since) / times
 
     def _elapsed(self) -> float:
         return self.timer() - self._started

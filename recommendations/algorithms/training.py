@@ -12,15 +12,18 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.blend import Array
 from recommendations.algorithms.cold_slots import Clicks, choose_slots
-from recommendations.algorithms.content import HALF_LIVES, TEXT, Catalogue, block_of, spread
+from recommendations.algorithms.content import HALF_LIVES, TEXT, Catalogue, block_of
 from recommendations.algorithms.dataset import IntArray, Interactions, Matrix
-from recommendations.algorithms.hyperparameters import algorithms
+from recommendations.algorithms.folds import Fold, make_fold
+from recommendations.algorithms.hyperparameters import algorithms, with_parameters
 from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix, ItemVector
+from recommendations.algorithms.protocol import Algorithm, FactorMatrix, Fitted, ItemMatrix, ItemVector
+from recommendations.algorithms.pruning import spread
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.second_stage import FEWEST_PEOPLE, SecondStage, learn
 from recommendations.algorithms.timing import Budget
-from recommendations.algorithms.validation import Choice, Fold, choose, make_fold
+from recommendations.algorithms.trials import Trials, empty
+from recommendations.algorithms.validation import Choice, choose
 
 __all__ = ["NothingToLearn", "Progress", "TrainingOptions", "train"]
 
@@ -31,6 +34,8 @@ ALWAYS = frozenset({"popularity", "recent_popularity"})
 # Able to answer "similar items", the better one first: the ridge of EASE keeps rare items from being everybody's
 # perfect neighbour, which a cosine does not.
 COMPARES_PAIRS = ("ease", "item_item")
+# The share of the items that a matrix must know to answer for them.
+MOST = 0.9
 # What takes long where there are many items or people.
 COSTLY = frozenset({"ease", "past_to_next", "graph_filter", "als"})
 # What content weighs where the fold gave it nothing: more than what fills lists (recommender.FILL), and no more.
@@ -50,13 +55,15 @@ def train(
     *,
     catalogue: Catalogue | None = None,
     clicks: Clicks | None = None,
+    known: Mapping[str, float] | None = None,
     timer: Callable[[], float] = time.monotonic,
 ) -> Artefact:
     """Return the artefact of these interactions, and of the catalogue's items beside them.
 
     1. Cut a validation fold out of the interactions, in time where there are times.
-    2. Fit every algorithm that applies on what is left, and choose half-lives and blend weights on the fold. Content
-       takes part as it is: it knows nothing of the fold.
+    2. Fit every algorithm that applies, with its parameters, on what is left, and choose half-lives and blend weights
+       on the fold. Content takes part as it is: it knows nothing of the fold. `known` are parameters that a training
+       on nearly the same data fitted: they are taken as they are.
     3. Fit the chosen ones again on everything.
     4. Give the catalogue's other items their places, with content as all that is known of them.
 
@@ -80,26 +87,22 @@ def train(
         item_ids, places = all_items(interactions, catalogue)
         content = catalogue.matrices(item_ids, options) if catalogue else {}
         fold = make_fold(interactions, options)
-        trial: dict[str, Fitted] = {name: ItemMatrix(block_of(matrix, places)) for name, matrix in content.items()}
-        usable = [a for a in algorithms(options) if a.applies_to(fold.past, options)]
-        # The cheap ones first: a short budget then leaves out few.
-        for index, algorithm in enumerate(sorted(usable, key=lambda each: each.name in COSTLY)):
-            if not budget.may_try(algorithm.name, always=_always(algorithm)):
-                continue
-            report(f"validation: fitting {algorithm.name}", 0.5 * index / len(usable))
-            begun = timer()
-            trial[algorithm.name] = algorithm.fit(fold.past, options)
-            budget.measured(algorithm.name, begun)
-        usable = [algorithm for algorithm in usable if algorithm.name in trial]
+        trials = empty(fold, options, budget, timer)
+        for each in trials.fitted:
+            each |= {name: ItemMatrix(block_of(matrix, places)) for name, matrix in content.items()}
         with_times = interactions.times is not None
+        usable = _tried(trials, known, report, with_times=with_times)
         reads = [read for algorithm in usable for read in reads_of(algorithm, with_times=with_times)]
         reads += [read for name in content for read in content_reads(name, with_times=with_times)]
         report("validation: choosing weights", 0.5)
-        choice = choose(fold, trial, reads, options)
+        choice = choose(fold, trials.fitted, reads, options)
+        trial = trials.fitted[0]
         blend = _with_content(_blend(reads, choice), reads, choice, content)
         stage = _second_stage(choice, reads, blend, trial["popularity"], options, budget)
         slots = choose_slots(fold, choice, interactions, places, content, list(blend), options, clicks)
-        similar = next(name for name in COMPARES_PAIRS if name in trial)
+        ease, neighbours = COMPARES_PAIRS
+        knows = ease in trial and _knows_most(trial[ease], fold.parts[0].past)
+        similar = ease if knows else neighbours
         fitted: dict[str, Fitted] = {}
         wanted = _wanted(usable, blend, similar)
         trial = {algorithm.name: trial[algorithm.name] for algorithm in wanted}
@@ -120,6 +123,7 @@ def train(
         | {"cold": slots.said}
         | {"skipped": budget.skipped, "not_refitted": budget.not_refitted}
         | ({"parameters": dict(options.parameters)} if options.parameters else {})
+        | {"fitted_parameters": trials.parameters}
         | ({"second_stage": stage.said} if stage.said else {}),
         judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
         ranker=stage.text,
@@ -129,8 +133,40 @@ def train(
     )
 
 
+def _tried(trials: Trials, known: Mapping[str, float] | None, report: Progress, *, with_times: bool) -> list[Algorithm]:
+    """Fit what applies on the fold, the cheap first: a short budget then leaves out few. Returns what was fitted."""
+    options = trials.options
+    if known is not None:
+        trials.parameters |= {name: value for name, value in known.items() if name not in options.parameters}
+    options = with_parameters(options, {**options.parameters, **trials.parameters})
+    usable = [
+        each for each in algorithms(options) if all(each.applies_to(part.past, options) for part in trials.fold.parts)
+    ]
+    for index, algorithm in enumerate(sorted(usable, key=lambda each: each.name in COSTLY)):
+        if not trials.budget.may_try(algorithm.name, always=_always(algorithm)):
+            continue
+        report(f"validation: fitting {algorithm.name}", 0.5 * index / len(usable))
+        trials.fit(algorithm)
+        if known is None:
+            trials.fit_parameters(algorithm.name, lambda each: reads_of(each, with_times=with_times))
+    final = with_parameters(options, {**options.parameters, **trials.parameters})
+    return [each for each in algorithms(final) if each.name in trials.fitted[0]]
+
+
 def _always(algorithm: Algorithm) -> bool:
     return algorithm.family in ALWAYS or algorithm.name == COMPARES_PAIRS[-1]
+
+
+def _knows_most(part: Fitted, interactions: Interactions) -> bool:
+    """Say whether hardly any item that somebody chose is without a word about others; neighbours know all there are."""
+    if isinstance(part, ItemVector):
+        return False
+    chosen = np.flatnonzero(interactions.item_counts())
+    if isinstance(part, FactorMatrix):
+        speaks = np.any(part.vectors[chosen], axis=1)
+    else:
+        speaks = np.diff(part.values.indptr)[chosen] > 0
+    return bool(speaks.mean() > MOST)
 
 
 def _wanted(usable: list[Algorithm], blend: dict[Read, float], similar: str) -> list[Algorithm]:
@@ -184,6 +220,8 @@ def _over_all(fitted: Fitted, places: IntArray, count: int) -> Fitted:
     """Return what was fitted on the items at these places as a part over all items."""
     if len(places) == count:
         return fitted
+    if isinstance(fitted, FactorMatrix):
+        return fitted.spread(places, count)
     if isinstance(fitted, ItemMatrix):
         return ItemMatrix(spread(fitted.values, places, count))
     values = np.zeros(count, dtype=np.float32)

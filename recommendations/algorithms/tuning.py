@@ -24,11 +24,12 @@ from recommendations.algorithms.blend import Array
 from recommendations.algorithms.content import Catalogue, block_of
 from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.evaluation.bootstrap import Interval, interval, paired
+from recommendations.algorithms.folds import Fold, make_fold
 from recommendations.algorithms.hyperparameters import HALF_LIVES, PARAMETERS, algorithms, checked, with_parameters
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix
 from recommendations.algorithms.training import NothingToLearn, Progress, all_items, content_reads, reads_of
-from recommendations.algorithms.validation import FEWEST_PEOPLE, Fold, cross_fitted, make_fold
+from recommendations.algorithms.validation import FEWEST_PEOPLE, cross_fitted
 
 __all__ = ["TooFewPeople", "Trial", "Tuned", "tune"]
 
@@ -133,7 +134,8 @@ def tune(
     now = checked(present)
     with threadpool_limits(limits=options.threads):
         outer = make_fold(interactions, options)
-        inner = _Bench(make_fold(outer.past, options), catalogue, options)
+        # The earliest past: nothing that judges on the outer fold is in it.
+        inner = _Bench(make_fold(outer.parts[-1].past, options), catalogue, options)
         report("the present choice on the inner fold", 0.0)
         best, begun = inner.judge(now), timer()
         once = begun - started
@@ -165,12 +167,12 @@ class _Bench:
     fold: Fold
     catalogue: Catalogue | None
     options: TrainingOptions
-    fitted: dict[str, tuple[str, Fitted]] = field(default_factory=dict)
+    fitted: dict[str, tuple[str, list[Fitted]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._content: dict[str, Fitted] = {}
         if self.catalogue is not None:
-            item_ids, places = all_items(self.fold.past, self.catalogue)
+            item_ids, places = all_items(self.fold.parts[0].past, self.catalogue)
             found = self.catalogue.matrices(item_ids, self.options)
             self._content = {name: ItemMatrix(block_of(matrix, places)) for name, matrix in found.items()}
 
@@ -181,9 +183,12 @@ class _Bench:
             TooFewPeople: fewer than can tell better from lucky.
         """
         options = with_parameters(self.options, parameters)
-        past, with_times = self.fold.past, self.fold.past.times is not None
-        usable = [each for each in algorithms(options) if each.applies_to(past, options)]
-        fitted = {each.name: self._part(each, options) for each in usable} | self._content
+        with_times = self.fold.parts[0].past.times is not None
+        usable = [each for each in algorithms(options) if self._applies(each, options)]
+        parts = {each.name: self._parts(each, options) for each in usable}
+        fitted = [
+            {name: found[place] for name, found in parts.items()} | self._content for place in range(self.fold.cuts)
+        ]
         reads = [read for each in usable for read in reads_of(each, with_times=with_times)]
         reads += [read for name in self._content for read in content_reads(name, with_times=with_times)]
         judged = cross_fitted(self.fold, fitted, reads, options)
@@ -193,11 +198,23 @@ class _Bench:
             )
         return judged
 
-    def _part(self, algorithm: Algorithm, options: TrainingOptions) -> Fitted:
-        """Return the fitted part; half-lives only say how it is read."""
+    def matters(self, parameter: str) -> bool:
+        """Say whether another value of this parameter could change anything for this data."""
+        past = self.fold.parts[0].past
+        owner, _, _ = parameter.partition(".")
+        if owner == HALF_LIVES:
+            return past.times is not None
+        own = [each for each in algorithms(self.options) if each.name == owner]
+        return not own or self._applies(own[0], self.options)
+
+    def _applies(self, algorithm: Algorithm, options: TrainingOptions) -> bool:
+        return all(algorithm.applies_to(part.past, options) for part in self.fold.parts)
+
+    def _parts(self, algorithm: Algorithm, options: TrainingOptions) -> list[Fitted]:
+        """Return what was fitted on each past; half-lives only say how it is read."""
         shape = repr({key: value for key, value in vars(algorithm).items() if key != HALF_LIVES})
-        if self.fitted.get(algorithm.name, ("", None))[0] != shape:
-            self.fitted[algorithm.name] = (shape, algorithm.fit(self.fold.past, options))
+        if self.fitted.get(algorithm.name, ("", []))[0] != shape:
+            self.fitted[algorithm.name] = (shape, [algorithm.fit(part.past, options) for part in self.fold.parts])
         return self.fitted[algorithm.name][1]
 
 
@@ -219,7 +236,7 @@ class _Search:
         tried: set[tuple[tuple[str, float], ...]] = {tuple(sorted(self.parameters.items()))}
         while True:
             before = dict(self.parameters)
-            for name in PARAMETERS:
+            for name in filter(self.bench.matters, PARAMETERS):
                 if not self._climb(name, tried, report):
                     return
             if self.parameters == before:

@@ -21,9 +21,8 @@ from recommendations.ai.explain import explain
 from recommendations.ai.factory import build_embedder
 from recommendations.ai.gateway import AIGateway
 from recommendations.ai.release import Released, released
-from recommendations.algorithms.content import spread
 from recommendations.algorithms.dataset import Matrix
-from recommendations.algorithms.pruning import LARGEST_ENTRY
+from recommendations.algorithms.pruning import LARGEST_ENTRY, spread
 from recommendations.algorithms.semantic import neighbours
 from recommendations.cache.form import Entry, Provenance
 from recommendations.catalog.models import Item

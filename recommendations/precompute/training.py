@@ -19,10 +19,10 @@ from core.queue import enqueue
 from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.fold_report import describe_fold
+from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.gate import Verdict, judge
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.training import NothingToLearn, train
-from recommendations.algorithms.validation import make_fold
 from recommendations.interactions.matrix import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.precompute import artefacts, contents, leases, lifecycle, related, taking_in, uplift

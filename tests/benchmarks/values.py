@@ -33,8 +33,8 @@ def ratings(*, timed: bool) -> Rows:
 def plays(name: str) -> Rows:
     """A generated set with what each row is worth."""
     log = CASES[name].make(0)
-    assert log.values is not None
-    said = Values(np.zeros(len(log.users), dtype=np.int64), log.values.astype(np.float32), ("play",), {})
+    assert log.amounts is not None
+    said = Values(np.zeros(len(log.users), dtype=np.int64), log.amounts.astype(np.float32), ("play",), {})
     return Rows(log.users, log.items, log.times, said=said)
 
 

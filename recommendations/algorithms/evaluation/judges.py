@@ -16,11 +16,11 @@ from recommendations.algorithms.evaluation.breadth import Breadth
 from recommendations.algorithms.evaluation.metrics import METRICS, person_metrics
 from recommendations.algorithms.evaluation.protocols import Rows
 from recommendations.algorithms.evaluation.segments import by_segment
+from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.history import History, histories_of
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.strength_choice import Weighed, weigh
-from recommendations.algorithms.validation import make_fold
 
 LIST_LENGTH = 100
 # An item that train never saw; it stays in the denominators.

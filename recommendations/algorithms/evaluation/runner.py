@@ -16,12 +16,12 @@ from recommendations.algorithms.evaluation.bootstrap import CONFIDENCE, paired
 from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
 from recommendations.algorithms.evaluation.protocols import Protocol, Rows, split
 from recommendations.algorithms.fold_report import LIKE
+from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.hyperparameters import algorithms
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.training import content_reads, reads_of, train
-from recommendations.algorithms.validation import make_fold
 
 # What the lists would be without the second stage that reorders them.
 BLEND = "blend"

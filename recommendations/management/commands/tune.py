@@ -13,11 +13,11 @@ from core import clock
 from recommendations.algorithms.dataset import InvalidInteractions
 from recommendations.algorithms.evaluation.judges import Judges
 from recommendations.algorithms.evaluation.protocols import InvalidSplit
+from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.hyperparameters import UnknownParameter
 from recommendations.algorithms.options import VALIDATIONS, TrainingOptions
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.algorithms.tuning import TooFewPeople, Tuned, tune
-from recommendations.algorithms.validation import make_fold
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
 from recommendations.precompute import tuned

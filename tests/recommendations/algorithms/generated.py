@@ -14,9 +14,11 @@ HOUR = 3_600.0
 DAY = 24 * HOUR
 
 
-def interactions(rows: Sequence[Row], *, extra_items: Sequence[str] = ()) -> Interactions:
+def interactions(
+    rows: Sequence[Row], *, extra_items: Sequence[str] = (), extra_users: Sequence[str] = ()
+) -> Interactions:
     """Return rows as interactions; ids in order of first appearance, as a source would give them."""
-    user_ids = list(dict.fromkeys(user for user, _, _ in rows))
+    user_ids = [*dict.fromkeys(user for user, _, _ in rows), *extra_users]
     item_ids = [*dict.fromkeys(item for _, item, _ in rows), *extra_items]
     return Interactions.from_codes(
         np.array([user_ids.index(user) for user, _, _ in rows], dtype=np.int64),

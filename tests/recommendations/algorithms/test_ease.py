@@ -3,7 +3,9 @@ import pytest
 
 from recommendations.algorithms.ease import Ease
 from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.protocol import FactorMatrix
 from tests.recommendations.algorithms.generated import interactions, random_rows
+from tests.recommendations.algorithms.suite import table
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +25,50 @@ def by_definition(data, l2):
 @pytest.mark.parametrize("people", [20, 60], ids=["fewer people than items", "more people than items"])
 def test_both_ways_equal_the_definition(people, max_dense_people):
     data = interactions(random_rows(people=people, items=50))
-    expected = np.maximum(by_definition(data, 20.0), 0)
+    expected = by_definition(data, 20.0)
 
-    found = Ease(l2=20.0).fit(data, TrainingOptions(max_dense_people=max_dense_people)).values.toarray()
+    found = table(Ease(l2=20.0).fit(data, TrainingOptions(max_rank=1, max_dense_people=max_dense_people)))
 
     assert found / found.max() == pytest.approx(expected / expected.max(), abs=2e-3)
 
 
-def test_pruning_keeps_the_largest_of_each_row(data):
-    whole = Ease().fit(data, TrainingOptions()).values.toarray()
+@pytest.mark.parametrize("stranger", [False, True], ids=["everybody has rows", "somebody has none"])
+def test_few_people_leave_factors_that_equal_the_definition(stranger):
+    data = interactions(random_rows(people=20, items=50), extra_users=["nobody"] if stranger else ())
+    expected = by_definition(data, 20.0)
 
-    pruned = Ease().fit(data, TrainingOptions(neighbours=5)).values.toarray()
+    found = Ease(l2=20.0).fit(data, TrainingOptions())
 
+    assert isinstance(found, FactorMatrix)
+    assert table(found) / table(found).max() == pytest.approx(expected / expected.max(), abs=3e-3)
+
+
+def test_pruning_keeps_the_strongest_of_each_row_with_their_signs(data):
+    whole = by_definition(data, 5.0)
+
+    pruned = table(Ease(l2=5.0).fit(data, TrainingOptions(neighbours=5, max_rank=1)))
+
+    assert (pruned < 0).any()
+    scale = np.abs(pruned).max() / np.abs(whole).max()
     for row in range(data.item_count):
-        assert (pruned[row] > 0).sum() <= 5
-        assert np.sort(pruned[row])[-5:] == pytest.approx(np.sort(whole[row])[-5:], rel=2e-3)
+        kept = np.flatnonzero(pruned[row])
+        assert len(kept) <= 5
+        strongest = np.sort(np.abs(whole[row]))[-5:]
+        assert np.sort(np.abs(pruned[row][kept])) == pytest.approx(strongest * scale, rel=2e-3)
+        assert (np.sign(pruned[row][kept]) == np.sign(whole[row][kept])).all()
 
 
-def test_does_not_apply_above_the_limit(data):
-    assert Ease().applies_to(data, TrainingOptions(max_dense_items=data.item_count))
-    assert not Ease().applies_to(data, TrainingOptions(max_dense_items=data.item_count - 1))
+@pytest.mark.parametrize(
+    "options",
+    [TrainingOptions(max_dense_items=10, max_rank=1), TrainingOptions(max_entries=10 * 60)],
+    ids=["pruned", "factors"],
+)
+def test_of_a_large_catalogue_the_most_chosen_items_take_part(options):
+    data = interactions(random_rows(people=40, items=50))
+
+    found = table(Ease().fit(data, options))
+
+    takes_part = np.flatnonzero(np.abs(found).sum(axis=1))
+    assert 0 < len(takes_part) <= 15
+    others = np.setdiff1d(np.arange(data.item_count), takes_part)
+    assert data.item_counts()[takes_part].min() >= data.item_counts()[others].max()

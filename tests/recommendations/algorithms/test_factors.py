@@ -5,6 +5,7 @@ from recommendations.algorithms import factors
 from recommendations.algorithms.factors import AlternatingFactors
 from recommendations.algorithms.options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, tastes
+from tests.recommendations.algorithms.suite import table
 
 # Two groups of people who chose everything of their group.
 GROUPS = interactions(
@@ -17,7 +18,7 @@ GROUPS = interactions(
 def test_items_speak_alike_for_their_group_and_for_nothing_else(max_dense_people):
     options = TrainingOptions(threads=1, max_dense_people=max_dense_people)
 
-    found = AlternatingFactors(factors=2).fit(GROUPS, options).values.toarray()
+    found = table(AlternatingFactors(factors=2, l2=1.0).fit(GROUPS, options))
 
     expected = np.kron(np.eye(2), np.ones((3, 3)) - np.eye(3))
     assert found / found.max() == pytest.approx(expected, abs=2e-3)

@@ -12,6 +12,7 @@ from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.fresh import Fresh, extended, find_near
 from recommendations.algorithms.history import History
 from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.protocol import FactorMatrix, ItemMatrix
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.training import train
 
@@ -105,8 +106,10 @@ class TestExtended:
         wider = beside(artefact, [document(15)], item_ids=["new"]).artefact
 
         for name, part in artefact.fitted.items():
-            if hasattr(part.values, "indptr"):
+            if isinstance(part, ItemMatrix):
                 assert np.shares_memory(part.values.data, wider.fitted[name].values.data)
+            elif isinstance(part, FactorMatrix):
+                assert np.shares_memory(part.vectors, wider.fitted[name].vectors)
 
     def test_without_fresh_items_it_is_the_same(self, artefact):
         none = Fresh((), np.empty(0, np.int32), [], np.empty(0, np.int64))

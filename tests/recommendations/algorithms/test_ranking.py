@@ -87,7 +87,7 @@ class TestLearn:
 
 class TestTraining:
     def test_few_people_leave_it_out_and_that_is_said(self):
-        artefact = train(interactions(tastes()), OPTIONS)
+        artefact = train(interactions(tastes()), replace(OPTIONS, validation="last"))
 
         assert artefact.ranker == ""
         assert artefact.chosen["second_stage"] == {

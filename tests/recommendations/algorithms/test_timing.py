@@ -6,14 +6,16 @@ import pytest
 
 from recommendations.algorithms import hyperparameters
 from recommendations.algorithms.ease import Ease
+from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.history import histories_of
 from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.protocol import ItemVector
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.registry import ALGORITHMS
 from recommendations.algorithms.timing import Budget
 from recommendations.algorithms.training import train
-from recommendations.algorithms.validation import make_fold
 from tests.recommendations.algorithms.generated import interactions, tastes
+from tests.recommendations.algorithms.suite import table
 
 
 def ticking(step):
@@ -70,12 +72,14 @@ def test_what_cannot_be_fitted_again_serves_as_it_was_on_the_fold():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hyperparameters, "ALGORITHMS", {**ALGORITHMS, "ease": Slow()})
-        artefact = train(data, TrainingOptions(threads=1, seconds=60.0), timer=lambda: now[0])
+        artefact = train(data, TrainingOptions(threads=1, seconds=60.0, validation="last"), timer=lambda: now[0])
 
     assert now[0] == 30.0
     assert artefact.chosen["not_refitted"] == ["ease"]
     assert artefact.chosen["similar_from"] == "ease"
-    past = make_fold(data, TrainingOptions(threads=1)).past
-    expected = Ease().fit(past, TrainingOptions(threads=1)).values
-    assert abs(artefact.fitted["ease"].values - expected).max() == 0
+    past = make_fold(data, TrainingOptions(threads=1, validation="last")).parts[0].past
+    expected = table(Ease().fit(past, TrainingOptions(threads=1)))
+    fitted = artefact.fitted["ease"]
+    assert not isinstance(fitted, ItemVector)
+    assert abs(table(fitted) - expected).max() == 0
     assert artefact.judgement.ndcg.mean() == pytest.approx(artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.training import NothingToLearn
 from recommendations.algorithms.tuning import TooFewPeople, tune
-from recommendations.algorithms.validation import make_fold
 from tests.recommendations.algorithms.generated import interactions, tastes, walks
 
 OPTIONS = TrainingOptions(threads=1)
@@ -44,7 +44,7 @@ class TestTune:
     def test_never_sees_the_fold_that_it_is_judged_on(self):
         """With everybody's last choices changed, the search does the same; only the comparison does not."""
         data = interactions(walks(people=100))
-        held_out = make_fold(data, OPTIONS).future
+        held_out = make_fold(data, OPTIONS).parts[0].future
         last = np.isin(
             data.users.astype(np.int64) * 1_000 + data.items, held_out.users.astype(np.int64) * 1_000 + held_out.items
         )

@@ -78,12 +78,12 @@ class TestOrder:
     def test_of_events_that_a_client_sends_in_batches(self):
         rows = 100_000
         users = np.random.default_rng(2).integers(0, 1_000, rows)
-        times = CLOCK + 67.1 * (np.arange(rows) // 25)
+        times = (CLOCK + 67.1 * (np.arange(rows) // 25)).astype(np.float64)
 
         assert order_of(users, times).why == ""
 
     def test_of_people_with_a_row_each(self):
-        times = 1.7e9 + 1000.5 * np.arange(300)
+        times = (1.7e9 + 1000.5 * np.arange(300)).astype(np.float64)
 
         assert order_of(np.arange(300), times).times is times
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.dataset import Interactions
+from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.strength_choice import choose_strength, weigh
-from recommendations.algorithms.validation import make_fold
 from recommendations.algorithms.values import HALF, LEAST, MOST, Rule, Values, factors, rule, rules_of
 
 NAN = np.nan
@@ -98,7 +98,7 @@ def tastes(people=400, items=120, each=16, seed=5, telling=True):
     return users, chosen, plays.astype(np.float32)
 
 
-def weighed(users, items, plays, setting="auto"):
+def weighed(users, items, plays, *, setting="auto"):
     ids = [f"{number:04d}" for number in range(1 + max(users.max(), items.max()))]
     options = TrainingOptions(threads=1)
     return weigh(

@@ -26,6 +26,7 @@ class TestLowRatings:
     def test_say_that_they_count_as_positive_and_what_to_do(self):
         found = low_ratings({1.0: 10, 2.0: 8, 4.0: 82})
 
+        assert found is not None
         assert (found.low, found.ratings) == (18, 100)
         assert "18 % of the ratings (18 of 100) are below 3 and count as positive" in str(found)
         assert "manage.py event_types --tenant SLUG rating --negative-below 3" in str(found)

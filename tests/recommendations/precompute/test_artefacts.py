@@ -50,9 +50,11 @@ class TestLoad:
 
         loaded = load(file)
 
-        values = loaded.recommender.artefact.fitted["ease"].values
+        parts = loaded.recommender.artefact.fitted
         with pytest.raises(ValueError, match="read-only"):
-            values.data[0] = 1.0
+            parts["item_item"].values.data[0] = 1.0
+        with pytest.raises(ValueError, match="read-only"):
+            parts["ease"].vectors[0, 0] = 1.0
         mapped = Path("/proc/self/maps").read_text()
         assert mapped.count(str(home)) >= 3
         assert not any(str(home) in line and " rw" in line for line in mapped.splitlines())

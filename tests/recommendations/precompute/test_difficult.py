@@ -130,12 +130,14 @@ class TestValues:
         build = build_now(acme.tenant)
 
         assert artefact_of(build).chosen["values"].get("play", {"way": "none"})["way"] == setting
-        loaded = load(artefact_id=build.artefact_id, file=artefact_of(build).file)
+        loaded = load(artefact_id=artefact_of(build).pk, file=artefact_of(build).file)
         person = people.read_named(tenant_id=acme.tenant.pk, user_id="p007")
+        assert person is not None
         history = loaded.history(person.events, person.weights, person.against, person.said)
+        assert history.weights is not None
         weights = dict(zip((loaded.item_ids[place] for place in history.items), history.weights, strict=True))
         own = {item_id: value for (item_id, _), (_, value) in zip(person.events, person.said, strict=True)}
-        strongest, weakest = max(own, key=own.get), min(own, key=own.get)
+        strongest, weakest = max(own, key=own.__getitem__), min(own, key=own.__getitem__)
         usual = artefact_of(build).chosen["values"].get("play", {}).get("median", 1.0)
         apart = {"log": MOST / np.log2(1 + own[weakest] / usual), "threshold": 2.0, "none": 1.0}[setting]
         assert weights[strongest] / weights[weakest] == pytest.approx(apart, rel=0.01)

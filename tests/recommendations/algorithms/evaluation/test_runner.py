@@ -11,7 +11,7 @@ from recommendations.algorithms.evaluation.metrics import METRICS
 from recommendations.algorithms.evaluation.protocols import PROTOCOLS, Rows, split
 from recommendations.algorithms.evaluation.runner import evaluate, protocol_like
 from recommendations.algorithms.history import histories_of
-from recommendations.algorithms.options import TrainingOptions
+from recommendations.algorithms.options import TrainingOptions, Validation
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.training import train
 from tests.benchmarks.quality import EVENTS, read_events
@@ -131,7 +131,7 @@ SMALL: dict[str, Callable[[], Generated]] = {
     "tastes without times": lambda: Generated(raw(tastes(), with_times=False), "rand10"),
     "fashions": lambda: Generated(raw(fashions()), "global80"),
 }
-VALIDATION = {"last10": "last", "global80": "time", "rand10": "random"}
+VALIDATION: dict[str, Validation] = {"last10": "last", "global80": "time", "rand10": "random"}
 WHOLE = {"movielens": movielens, **{name: make for name, make in (SETS | UNSEEN).items() if name != "million"}}
 
 
