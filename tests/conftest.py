@@ -195,5 +195,7 @@ def cast(request: pytest.FixtureRequest) -> SimpleNamespace:
     request.getfixturevalue("redis_server")
     from tests.cast import make_cast
 
+    # Tenants have the same keys in each test, and a transaction that is rolled back leaves files.
+    shutil.rmtree(storage_folder(), ignore_errors=True)
     # Another process may outlive a committed test, and remember which tokens that one revoked.
     return make_cast(fresh_tokens=committed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from recommendations.algorithms.evaluation.protocols import Protocol
+if TYPE_CHECKING:  # the module loads numpy, which a web process does without
+    from recommendations.algorithms.evaluation.protocols import Protocol
 
 # The split whose test part asks what each kind of fold asks.
 LIKE: Mapping[str, Protocol] = MappingProxyType({"time": "global80", "last": "last10", "random": "rand10"})

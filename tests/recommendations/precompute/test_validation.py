@@ -76,6 +76,7 @@ class TestBuild:
     def test_its_page_and_its_artefacts_say_what_chose_the_weights_and_why(self, acme, admin_of_all):
         build = build_now(acme)
         with scope.tenant(acme.pk):
+            assert build.artefact is not None
             why = build.artefact.chosen["validation"]["why"]
 
         for name, pk in (("build", build.pk), ("artefact", build.artefact_id)):

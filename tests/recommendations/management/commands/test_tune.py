@@ -126,9 +126,12 @@ class TestTune:
         with scope.all_tenants("test"):
             Tenant.objects.filter(pk=acme.pk).update(validation="random")
         seen = []
-        monkeypatch.setattr(
-            command, "tune", lambda _data, options, *_, **__: seen.append(options.validation) or tuned_to({}, 0.0, 0.0)
-        )
+
+        def found(_data, options, *_, **__):
+            seen.append(options.validation)
+            return tuned_to({}, 0.0, 0.0)
+
+        monkeypatch.setattr(command, "tune", found)
 
         said = run(tenant="acme", **asked)
 
