@@ -101,7 +101,7 @@ class TestTraining:
 
         assert np.array_equal(loaded.people, artefact.judgement.people)
         assert loaded.ndcg.mean() == pytest.approx(artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5)
-        assert loaded.protocol == "last"
+        assert loaded.protocol == "time"
 
     def test_the_same_people_judge_again_when_there_are_too_many(self):
         options = TrainingOptions(threads=1, validation_people=50)

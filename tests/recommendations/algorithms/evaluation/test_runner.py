@@ -154,7 +154,7 @@ class TestTheBestSinglePart:
 
     def test_weights_that_ignore_what_is_known_are_called_worse(self, monkeypatch):
         """The proof that the comparison can fail: a blend of popularity alone, where order is all."""
-        monkeypatch.setattr(validation, "CLEARLY", np.inf)
+        monkeypatch.setattr(validation, "SHARES_OF_BLEND", (1.0,))
         monkeypatch.setattr(validation, "fit_weights", lambda choices, **_: np.eye(choices.features.shape[1])[0])
 
         report = evaluate(raw(walks()), "last10", 0, OPTIONS)
