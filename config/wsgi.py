@@ -5,6 +5,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 os.environ.setdefault("DB_POOL", "true")
+# Requests stand side by side in threads already: those of numerical libraries would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.dataset import FloatArray, IntArray, Matrix
 from recommendations.algorithms.history import RankedHistory, weighted_matrix
-from recommendations.algorithms.protocol import Fitted, ItemVector
+from recommendations.algorithms.protocol import FactorMatrix, Fitted, ItemVector
 
 # People whose scores are made by one sparse product.
 CHUNK = 128
@@ -176,8 +176,10 @@ def _table(part: Fitted, read: Read, histories: Sequence[RankedHistory], item_co
     if isinstance(part, ItemVector):
         return np.broadcast_to(part.values, (len(histories), item_count))
     assert read.half_life is not None
-    found = part.spoken(weighted_matrix(histories, half_life=read.half_life, item_count=item_count))
-    return found if isinstance(found, np.ndarray) else np.asarray(found.toarray())
+    weights = weighted_matrix(histories, half_life=read.half_life, item_count=item_count)
+    return (
+        part.spoken_at_once(weights) if isinstance(part, FactorMatrix) else np.asarray(part.spoken(weights).toarray())
+    )
 
 
 def _mark_strongest(
