@@ -1,9 +1,9 @@
 """Places in lists for items that nobody has chosen yet (cold items): whom they fit, and how many places pay.
 
 A cold item is put where something better known would stand, so each place costs what that one would have brought. How
-many places lists have is decided by each training: by clicks, where enough were measured, else by the validation fold,
-where items without a row in the past stand for cold ones. Where neither says that they pay, there are a few places
-behind the first ones, so that new items can be found at all.
+many places lists have is decided by each training on its validation fold, where items without a row in the past stand
+for cold ones. Where it does not say that they pay, there are a few places behind the first ones, so that new items can
+be found at all.
 """
 
 from __future__ import annotations
@@ -14,39 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.blend import Array
 from recommendations.algorithms.cold_fit import World
 from recommendations.algorithms.cold_trials import Trial, trials
 from recommendations.algorithms.dataset import FloatArray, IntArray, Interactions, Matrix
-from recommendations.algorithms.evaluation.bootstrap import interval
 from recommendations.algorithms.folds import Fold
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.validation import Choice
 
-# One place in so many, few to many.
-LADDER = (100, 50, 20, 10)
-# Without a sign that more of them pay. The first twenty places, which most pages end with, are untouched.
+# One place in so many, without a sign that more of them pay. The first twenty places, which most pages end with, are
+# untouched.
 EXPLORING = 50
 # What the fold may give instead, if it pays.
 TRIED = (20, 10)
-# Fewer showings of cold items, or people who saw them, decide nothing.
-FEWEST_SHOWN, FEWEST_SEERS = 200, 50
-
-
-@dataclass(frozen=True, eq=False)
-class Clicks:
-    """What people did with cold items that they were shown.
-
-    Attributes:
-        shown: how often cold items were shown.
-        differences: (people,) clicks for each cold item shown, less those for each neighbour on the same page.
-        every: one place in so many was theirs then.
-    """
-
-    shown: int
-    differences: Array
-    every: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +68,6 @@ def choose_slots(
     content: Mapping[str, Matrix],
     blend: Sequence[Read],
     options: TrainingOptions,
-    clicks: Clicks | None = None,
 ) -> ColdSlots:
     """Decide about cold items.
 
@@ -100,18 +79,15 @@ def choose_slots(
     world = World(places, content, [read for read in blend if read.algorithm in content])
     fit_from = world.fit_from(interactions, options)
     tried = trials(fold, choice, world, fit_from, (EXPLORING, *TRIED))
-    return replace(decide(tried, options.cold_every, clicks), fit_from=fit_from)
+    return replace(decide(tried, options.cold_every), fit_from=fit_from)
 
 
-def decide(tried: Sequence[Trial], wanted: int | None, clicks: Clicks | None) -> ColdSlots:
-    """Return the decision on these trials, unless a number of places is `wanted` or the clicks are enough."""
+def decide(tried: Sequence[Trial], wanted: int | None) -> ColdSlots:
+    """Return the decision on these trials, unless a number of places is `wanted`."""
     measured: dict[str, Any] = {"fold": [trial.said for trial in tried]} if tried else {}
     compete = any(trial.pays for trial in tried if not trial.every)
     if wanted is not None:
         return ColdSlots(wanted, compete and wanted > 0, "It was asked for.", measured)
-    if clicks is not None and (decided := _by_clicks(clicks)):
-        every, why, found = decided
-        return ColdSlots(every, compete or every <= max(TRIED), why, {**measured, "clicks": found})
     best = max((trial for trial in tried if trial.pays), key=lambda trial: trial.gain, default=None)
     if best is None:
         why = "On the validation fold items that nobody had chosen" if tried else "Nothing has been measured yet"
@@ -121,19 +97,3 @@ def decide(tried: Sequence[Trial], wanted: int | None, clicks: Clicks | None) ->
     how = f"one place in {best.every} for items" if best.every else "competing items"
     why = f"On the validation fold {how} that nobody had chosen brought more hits."
     return ColdSlots(best.every or EXPLORING, compete or 0 < best.every <= max(TRIED), why, measured)
-
-
-def _by_clicks(clicks: Clicks) -> tuple[int, str, dict[str, Any]] | None:
-    """Return what the clicks decide, beginning from what people were shown; None where they decide nothing."""
-    if clicks.shown < FEWEST_SHOWN or len(clicks.differences) < FEWEST_SEERS:
-        return None
-    found = interval(clicks.differences)
-    said = {"shown": clicks.shown, "difference": found.mean, "ci": [found.low, found.high]}
-    step = min(range(len(LADDER)), key=lambda place: abs(LADDER[place] - (clicks.every or EXPLORING)))
-    if found.low > 0:
-        every = LADDER[min(step + 1, len(LADDER) - 1)]
-        return every, "Items that nobody had chosen were clicked more often than their neighbours on the page.", said
-    if found.high < 0:
-        every = LADDER[max(step - 1, 0)]
-        return every, "Items that nobody had chosen were clicked less often than their neighbours on the page.", said
-    return None

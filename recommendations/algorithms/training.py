@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.blend import Array
-from recommendations.algorithms.cold_slots import Clicks, choose_slots
+from recommendations.algorithms.cold_slots import choose_slots
 from recommendations.algorithms.content import HALF_LIVES, TEXT, Catalogue, block_of
 from recommendations.algorithms.dataset import IntArray, Interactions, Matrix
 from recommendations.algorithms.folds import Fold, make_fold
@@ -22,7 +22,7 @@ from recommendations.algorithms.pruning import spread
 from recommendations.algorithms.scoring import Read
 from recommendations.algorithms.second_stage import FEWEST_PEOPLE, SecondStage, learn
 from recommendations.algorithms.timing import Budget
-from recommendations.algorithms.trials import Trials, empty
+from recommendations.algorithms.trials import FittedParameters, Trials, empty
 from recommendations.algorithms.validation import Choice, choose
 
 __all__ = ["NothingToLearn", "Progress", "TrainingOptions", "train"]
@@ -54,21 +54,19 @@ def train(
     progress: Progress | None = None,
     *,
     catalogue: Catalogue | None = None,
-    clicks: Clicks | None = None,
-    known: Mapping[str, float] | None = None,
+    known: FittedParameters | None = None,
     timer: Callable[[], float] = time.monotonic,
 ) -> Artefact:
     """Return the artefact of these interactions, and of the catalogue's items beside them.
 
     1. Cut a validation fold out of the interactions, in time where there are times.
     2. Fit every algorithm that applies, with its parameters, on what is left, and choose half-lives and blend weights
-       on the fold. Content takes part as it is: it knows nothing of the fold. `known` are parameters that a training
-       on nearly the same data fitted: they are taken as they are.
+       on the fold. Content takes part as it is: it knows nothing of the fold. Parameters that are `known` from a
+       training on nearly the same data are taken as they are.
     3. Fit the chosen ones again on everything.
     4. Give the catalogue's other items their places, with content as all that is known of them.
 
-    How many places of a list are for items that nobody has chosen is decided by `clicks`, where there are enough, else
-    on the fold.
+    How many places of a list are for items that nobody has chosen is decided on the fold.
 
     Where the time budget does not suffice for a trial, the part is left out; where it does not suffice to fit a part
     again, the part serves as it was fitted on the fold's past.
@@ -91,6 +89,8 @@ def train(
         for each in trials.fitted:
             each |= {name: ItemMatrix(block_of(matrix, places)) for name, matrix in content.items()}
         with_times = interactions.times is not None
+        if known is None or not known.hold_for(fold, interactions.row_count):
+            known = None
         usable = _tried(trials, known, report, with_times=with_times)
         reads = [read for algorithm in usable for read in reads_of(algorithm, with_times=with_times)]
         reads += [read for name in content for read in content_reads(name, with_times=with_times)]
@@ -99,7 +99,7 @@ def train(
         trial = trials.fitted[0]
         blend = _with_content(_blend(reads, choice), reads, choice, content)
         stage = _second_stage(choice, reads, blend, trial["popularity"], options, budget)
-        slots = choose_slots(fold, choice, interactions, places, content, list(blend), options, clicks)
+        slots = choose_slots(fold, choice, interactions, places, content, list(blend), options)
         ease, neighbours = COMPARES_PAIRS
         knows = ease in trial and _knows_most(trial[ease], fold.parts[0].past)
         similar = ease if knows else neighbours
@@ -123,7 +123,13 @@ def train(
         | {"cold": slots.said}
         | {"skipped": budget.skipped, "not_refitted": budget.not_refitted}
         | ({"parameters": dict(options.parameters)} if options.parameters else {})
-        | {"fitted_parameters": trials.parameters}
+        | {
+            "fitted_parameters": {
+                "values": trials.parameters,
+                "fold": fold.protocol,
+                "rows": known.rows if known else interactions.row_count,
+            }
+        }
         | ({"second_stage": stage.said} if stage.said else {}),
         judgement=choice.basis.judgement(stage.ndcg) if stage.text else choice.judgement,
         ranker=stage.text,
@@ -133,11 +139,11 @@ def train(
     )
 
 
-def _tried(trials: Trials, known: Mapping[str, float] | None, report: Progress, *, with_times: bool) -> list[Algorithm]:
+def _tried(trials: Trials, known: FittedParameters | None, report: Progress, *, with_times: bool) -> list[Algorithm]:
     """Fit what applies on the fold, the cheap first: a short budget then leaves out few. Returns what was fitted."""
     options = trials.options
     if known is not None:
-        trials.parameters |= {name: value for name, value in known.items() if name not in options.parameters}
+        trials.parameters |= {name: value for name, value in known.values.items() if name not in options.parameters}
     options = with_parameters(options, {**options.parameters, **trials.parameters})
     usable = [
         each for each in algorithms(options) if all(each.applies_to(part.past, options) for part in trials.fold.parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from recommendations.algorithms.blend import CUTOFF, DISCOUNTS, Array
 from recommendations.algorithms.dataset import FloatArray
 from recommendations.algorithms.folds import Fold, Part, judges_of
 from recommendations.algorithms.history import RankedHistory, histories_of
-from recommendations.algorithms.hyperparameters import VARIANTS, algorithms, with_parameters
+from recommendations.algorithms.hyperparameters import PARAMETERS, VARIANTS, algorithms, with_parameters
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.protocol import Algorithm, Fitted
 from recommendations.algorithms.scoring import Read, tables
@@ -26,7 +27,36 @@ from recommendations.algorithms.timing import Budget
 MOST_JUDGES = 400
 FEWEST_JUDGES = 100
 
-Fit = Callable[[Algorithm], list[Fitted]]
+# Data that has grown or shrunk by more than this is fitted anew.
+CHANGE = 1.25
+
+
+@dataclass(frozen=True)
+class FittedParameters:
+    """Parameters that a training fitted, and the data that they were fitted to.
+
+    Attributes:
+        values: those that differ from the defaults and the tenant's own.
+        fold: the kind of the fold that judged.
+        rows: the rows of the data.
+    """
+
+    values: Mapping[str, float]
+    fold: str
+    rows: int
+
+    @classmethod
+    def of(cls, chosen: Mapping[str, Any]) -> FittedParameters | None:
+        """Return those that a training chose; None where it is older than they are."""
+        said = chosen.get("fitted_parameters")
+        if said is None:
+            return None
+        values = {name: value for name, value in said["values"].items() if name in PARAMETERS}
+        return cls(values, said["fold"], said["rows"])
+
+    def hold_for(self, fold: Fold, rows: int) -> bool:
+        """Say whether data of so many rows, judged by this fold, is nearly that which they were fitted to."""
+        return self.fold == fold.protocol and self.rows <= rows * CHANGE and rows <= self.rows * CHANGE
 
 
 @dataclass

@@ -23,6 +23,7 @@ from recommendations.algorithms.folds import make_fold
 from recommendations.algorithms.gate import Verdict, judge
 from recommendations.algorithms.recommender import Recommender
 from recommendations.algorithms.training import NothingToLearn, train
+from recommendations.algorithms.trials import FittedParameters
 from recommendations.interactions.matrix import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.precompute import artefacts, contents, leases, lifecycle, related, taking_in, uplift
@@ -112,7 +113,8 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     weighed = window.weighed(lambda interactions: make_fold(interactions, options))
     heartbeat.check()
     interactions = weighed.interactions
-    fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue)
+    known = FittedParameters.of(active.chosen) if active else None
+    fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue, known=known)
     fitted = replace(fitted, chosen=fitted.chosen | {"order": window.order.as_json(), "values": weighed.as_json()})
     verdict = _judge(build, fitted, active)
     related.write(

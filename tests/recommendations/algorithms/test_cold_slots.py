@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.cold_fit import LEAST_LIKENESS, REACH, fitting, least_of, put
-from recommendations.algorithms.cold_slots import EXPLORING, LADDER, Clicks, ColdSlots, decide
+from recommendations.algorithms.cold_slots import EXPLORING, ColdSlots, decide
 from recommendations.algorithms.cold_trials import Trial
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.history import History, histories_of
@@ -154,14 +154,14 @@ class TestTheFold:
     def test_gives_as_many_places_as_bring_most(self):
         tried = [trial(0, 0.0), trial(50, 0.001), trial(20, 0.01), trial(10, 0.005)]
 
-        decided = decide(tried, None, None)
+        decided = decide(tried, None)
 
         assert (decided.every, decided.compete) == (20, True)
         assert "one place in 20" in decided.why
 
     def test_gives_none_of_the_first_places_for_a_gain_that_may_be_luck_or_costs_the_first_twenty(self):
         for tried in ([trial(20, 0.01, error=0.006)], [trial(20, 0.01, recall_20=-0.001)]):
-            decided = decide(tried, None, None)
+            decided = decide(tried, None)
 
             assert (decided.every, decided.compete) == (EXPLORING, False)
 
@@ -184,29 +184,6 @@ class TestWhatIsLikeEverybody:
         places = cold_places(artefact, data, limit=40)
 
         assert sum(1 for each in places if each) <= REACH * len(places) + 1
-
-
-class TestClicks:
-    def decided(self, differences, *, every=50, shown=1_000):
-        clicks = Clicks(shown=shown, differences=np.array(differences), every=every)
-        return decide([trial(0, -0.1), trial(20, -0.1)], None, clicks)
-
-    def test_that_are_more_than_the_neighbours_give_more_places(self):
-        found = self.decided([0.1, 0.3] * 100)
-
-        assert (found.every, found.compete) == (20, True)
-        assert found.measured["clicks"]["ci"][0] > 0
-
-    def test_that_are_fewer_give_fewer_places(self):
-        assert self.decided([-0.1, -0.3] * 100, every=20).every == 50
-        assert self.decided([-0.1, -0.3] * 100, every=100).every == max(LADDER)
-
-    def test_that_may_be_luck_leave_it_to_the_fold(self):
-        assert self.decided([-0.1, 0.1] * 100).said == decide([trial(0, -0.1), trial(20, -0.1)], None, None).said
-
-    def test_of_few_people_leave_it_to_the_fold(self):
-        assert "clicks" not in self.decided([0.1, 0.3] * 10).measured
-        assert "clicks" not in self.decided([0.1, 0.3] * 100, shown=20).measured
 
 
 def test_an_artefact_without_texts_has_no_places_for_them_and_an_old_one_explores():
