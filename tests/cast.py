@@ -54,7 +54,7 @@ class Member:
 
 @dataclass(frozen=True)
 class _Remembered:
-    """What a process keeps of the cast that it has made."""
+    """A process's memory of the cast that it has made."""
 
     circumstances: tuple[Any, ...]
     insert: str
@@ -117,7 +117,7 @@ def _write(known: _Remembered, members: list[tuple[Tenant, dict[str, clients.Iss
 
 
 def _anything() -> bool:
-    """Whether there is a row that the cast would meet, or that the directory would hold beside it."""
+    """Say whether there is a row that the cast would meet, or that the directory would hold beside it."""
     models = (Plan, SigningKey, FeatureFlag, RevokedToken)
     looks = " OR ".join(f"EXISTS (SELECT FROM {model._meta.db_table})" for model in models)
     with connection.cursor() as cursor:

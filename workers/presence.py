@@ -54,7 +54,7 @@ class QueueState:
 
     @property
     def processes(self) -> int:
-        """How many processes take turns at it."""
+        """The number of processes that take turns at it."""
         return sum(each.processes for each in self.takers)
 
 
@@ -72,7 +72,7 @@ class Presence:
 
 
 def look() -> Presence:
-    """What there is now. Raises: RedisUnavailable, also where it is the broker that does not answer."""
+    """Return what there is now. Raises: RedisUnavailable, also where it is the broker that does not answer."""
     raw = redis.call("workers", lambda client: client.eval(_READ, 1, KEY, FRESH_SECONDS))
     notes = [json.loads(each) for each in raw]
     takers = [Taker(name, tuple(queues), processes) for name, queues, processes in notes if name != BEAT]
@@ -113,7 +113,7 @@ def _waiting(names: Iterable[str]) -> dict[str, int]:
 
 @dataclass(slots=True)
 class _Note:
-    """What this process says of itself, at most every few seconds."""
+    """This process's note about itself, written at most every few seconds."""
 
     text: str = ""
     said: float = field(default=-_RENEW_SECONDS)

@@ -11,7 +11,7 @@ from kombu import Exchange, Queue
 NEARLINE = "docent.nearline"
 """People's lists after their events: parts of a second each."""
 QUICK = "docent.quick"
-"""What beat asks for every few seconds and what starts other work: milliseconds each, for all tenants together."""
+"""Tasks that beat asks for every few seconds or that start other work: milliseconds each, for all tenants together."""
 DEFAULT = "docent.default"
 """Everything else: seconds each, some of it spent waiting for a server of somebody else's."""
 BUILD, IMPORTS = "docent.build", "docent.imports"
@@ -53,7 +53,7 @@ class Worker:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What `celery -A workers worker` is told."""
+        """The options for `celery -A workers worker`."""
         return (f"--queues={','.join(self.queues)}", f"--concurrency={self.processes}", f"--hostname={self.name}@%h")
 
 

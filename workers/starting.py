@@ -1,4 +1,4 @@
-"""What a worker does before its first task: it refuses queues that nobody sends to, gives way, and bounds its threads.
+"""A worker's start, before its first task: it refuses queues that nobody sends to, gives way, and bounds its threads.
 
 A worker that takes nothing but builds and imports (workers.queues.HEAVY) runs at a lower priority, so that what people
 wait for has the processors first. It uses what the others leave, all of it when they are idle.

@@ -46,7 +46,7 @@ def say(text: str) -> None:
 
 
 def _servers(given: Mapping[str, str]) -> str:
-    """What is started first, for the reader."""
+    """Return the words that tell the reader what is started first."""
     own = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}
     ours = [name for name, variable in own.items() if not given.get(variable)]
     return " and ".join(ours) or "with the servers that DATABASE_URL and REDIS_URL name"

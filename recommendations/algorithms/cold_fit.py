@@ -1,4 +1,4 @@
-"""Whom items that nobody has chosen yet (cold items) fit, and their places in a list."""
+"""The people whom items fit that nobody has chosen yet (cold items), and the places of such items in a list."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ TRIED = (20, 10)
 
 @dataclass(frozen=True, eq=False)
 class ColdSlots:
-    """What a training decided.
+    """A training's decision about places for cold items.
 
     Attributes:
         every: one place in so many is for a cold item, 0 for none.

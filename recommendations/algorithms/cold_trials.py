@@ -1,4 +1,4 @@
-"""What places for cold items would have brought people on a validation fold."""
+"""Trials on a validation fold of places for cold items: what they would have brought people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DISCOUNTS = 1.0 / np.log2(np.arange(2, LENGTH + 2))
 
 @dataclass(frozen=True)
 class Trial:
-    """What cold items brought on the fold: means over people of differences to lists without any.
+    """The effect of cold items on the fold: means over people of differences to lists without any.
 
     `every` is 0 where they competed by what their texts say and had no places of their own.
     """
@@ -39,7 +39,7 @@ class Trial:
 
     @property
     def pays(self) -> bool:
-        """Whether it brings more beyond noise, and takes nothing from the first twenty places."""
+        """True if it brings more beyond noise, and takes nothing from the first twenty places."""
         return self.gain > CLEARLY * self.error and self.gain > 0 and self.recall_20 >= 0
 
     @property

@@ -1,4 +1,4 @@
-"""What the validation fold was that chose an artefact's weights, in words for staff and for reports."""
+"""The validation fold that chose an artefact's weights, in words for staff and for reports."""
 
 from __future__ import annotations
 

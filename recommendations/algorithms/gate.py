@@ -44,7 +44,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the new artefact may serve, and why, in a sentence for staff.
+    """The decision whether the new artefact may serve, with the reason in a sentence for staff.
 
     `other_fold`: the two were judged by folds of different kinds, whose figures have nothing to do with each other.
     """

@@ -80,7 +80,7 @@ class Recommender:
 
     @property
     def has_second_stage(self) -> bool:
-        """Whether a second stage reorders the best candidates."""
+        """True if a second stage reorders the best candidates."""
         return self._ranker is not None
 
     @property

@@ -30,7 +30,7 @@ class Budget:
         return self._decide(name, self.skipped, always=always, enough=self._elapsed() <= TRIALS * self.seconds)
 
     def may_vary(self) -> bool:
-        """Whether there is time to try another value of a part's parameters; not to is nothing to tell."""
+        """Say whether there is time to try another value of a part's parameters; note nothing where there is not."""
         return not self.seconds or self._elapsed() <= TRIALS * self.seconds
 
     def may_fit(self, name: str, *, always: bool) -> bool:

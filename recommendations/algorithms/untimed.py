@@ -43,7 +43,7 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """What is known about the order of rows.
+    """The order of rows, as far as it is known.
 
     Attributes:
         times: (rows,) as they count, loads as one moment each; None where there is no order.

@@ -1,4 +1,4 @@
-"""How much the values of events say: an amount of each pair of person and item becomes a factor of its strength.
+"""The weight of events' values: an amount of each pair of person and item becomes a factor of its strength.
 
 The amount of a pair is what its events of one type add up to (plays, seconds, pieces; an event without a value counts
 as a usual one), or the mean of its ratings. A way turns amounts into factors, around 1 for a usual amount:

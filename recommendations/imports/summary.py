@@ -85,7 +85,7 @@ def lines(told: Mapping[str, Any], *, dry_run: bool = False) -> list[str]:
 
 
 def ratings_of(told: Mapping[str, Any]) -> LowRatings | None:
-    """How many of its ratings are low, and how they count."""
+    """Return how many of its ratings are low, and how they count."""
     counts = {float(value): count for value, count in told.get("ratings", {}).items()}
     return low_ratings(counts, negative_below=told.get("negative_below"))
 

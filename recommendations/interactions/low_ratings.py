@@ -35,7 +35,7 @@ class LowRatings:
 
 
 def low_ratings(counts: Mapping[float, int], *, negative_below: float | None = None) -> LowRatings | None:
-    """How many of the ratings are low: below `negative_below`, else below what is low on their scale.
+    """Return how many of the ratings are low: below `negative_below`, else below what is low on their scale.
 
     `counts` say how often each value was given. None where there are none, or no scale can be told.
     """

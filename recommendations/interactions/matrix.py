@@ -113,7 +113,7 @@ class Window:
 
     @cached_property
     def order(self) -> Order:
-        """What is known about the order of the rows."""
+        """The order of the rows, as far as it is known."""
         return order_of(self.users, self.times)
 
     def interactions(self, weights: NDArray[np.float32] | None = None) -> Interactions:
@@ -272,7 +272,7 @@ def _values(said: Meaning, rows: Columns) -> Values:
 
 
 def _low_ratings(said: Meaning, rows: Columns) -> LowRatings | None:
-    """How low ratings count; None where there are none, or all say the same."""
+    """Return how low ratings count; None where there are none, or all say the same."""
     names = _names(said)
     if RATING not in names:
         return None

@@ -70,7 +70,7 @@ def record(
 
 
 def _received(event: Event, now: datetime) -> datetime:
-    """When the event came: one that says no time came when it happened, which tells it from those that do."""
+    """Return when the event came: one that says no time came when it happened, which tells it from those that do."""
     return now if event.timed else min(now, event.occurred_at)
 
 

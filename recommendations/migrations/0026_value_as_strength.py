@@ -1,4 +1,4 @@
-"""How the values of events count, by type."""
+"""The way in which the values of events count, by type."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""What a tenant's trainings are told about places for items that nobody has chosen (docs/adr/0059)."""
+"""A tenant's setting for its trainings: places for items that nobody has chosen (docs/adr/0059)."""
 
 from accounts import scope
 from accounts.models import Tenant

@@ -1,4 +1,4 @@
-"""How many near-line tasks work for one tenant at once, so that no tenant's backlog stands before everybody else.
+"""A limit on near-line tasks at work for one tenant at once, so that no tenant's backlog stands before everybody else.
 
 A lane is a place for one task, which goes to the end of the queue again and again until nobody of the tenant waits. A
 task that finds all lanes taken leaves a note and ends: whoever is in a lane looks once more before they leave it. So a

@@ -71,7 +71,7 @@ def rescore(*, tenant_id: int, user_pks: Collection[int]) -> int:
 
 
 def waited() -> float:
-    """How many seconds somebody must have waited to come along."""
+    """Return how many seconds somebody must have waited to come along."""
     return float(settings.NEARLINE_DEBOUNCE_SECONDS * WAITED)
 
 

@@ -1,4 +1,4 @@
-"""What trainings of a tenant use: the deployment's settings, the tenant's own, and what tuning found."""
+"""The options of a tenant's trainings: the deployment's settings, the tenant's own, and what tuning found."""
 
 from dataclasses import replace
 from typing import cast
@@ -13,7 +13,7 @@ from recommendations.precompute import cold_items, tuned
 
 
 def of_tenant(*, tenant_id: int, validation: str = "") -> TrainingOptions:
-    """What the tenant's next training would use; `validation` other than empty takes the place of its setting.
+    """Return what the tenant's next training would use; `validation` other than empty takes the place of its setting.
 
     Raises: ValueError for a `validation` that there is not.
     """

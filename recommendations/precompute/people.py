@@ -135,7 +135,7 @@ def claim(*, tenant_id: int, pks: Collection[int], together: int, waited: float)
 
 
 def are_waiting(*, tenant_id: int, waited: float) -> bool:
-    """Whether somebody whom `claim` would take has waited for so many seconds."""
+    """Say whether somebody whom `claim` would take has waited for so many seconds."""
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_WAITING, {"tenant": tenant_id, "waited": waited})
         return bool(cursor.fetchone()[0])

@@ -213,7 +213,7 @@ class _Making:
 
 
 def consumed(rules: Rules, person: Person, now: datetime) -> set[str]:
-    """What of the person's own the rules keep out of their lists; nothing where it may always come again."""
+    """Return what of the person's own the rules keep out of their lists; nothing where it may always come again."""
     away = return_moment(rules.consumed, now)
     if away == float("inf"):
         return set()

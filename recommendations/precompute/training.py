@@ -193,7 +193,7 @@ def _of_window(window: Window) -> tuple[str, ...]:
 
 
 def _of_value(name: str, chosen: Mapping[str, Any]) -> str:
-    """How the values of a type count, and why so."""
+    """Say how the values of a type count, and why so."""
     said = f"Values of {name} as strength: {chosen['way']}"
     if measured := chosen.get("ndcg@10"):
         return f"{said} (on the fold: " + ", ".join(f"{way} {ndcg:.4f}" for way, ndcg in measured.items()) + ")."

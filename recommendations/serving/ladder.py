@@ -135,7 +135,7 @@ def brought(tenant_id: int, decision: Decision, wanted: Sequence[str], now: date
 
 
 def fetch(tenant_id: int, wanted: Sequence[str], now: datetime) -> Found:
-    """What Redis holds of these lists, for a request whose admission has read nothing."""
+    """Read what Redis holds of these lists, for a request whose admission has read nothing."""
     try:
         return _completed(tenant_id, store.fetch(tenant_id, wanted), now)
     except RedisUnavailable:

@@ -1,4 +1,4 @@
-"""What tuned baselines reached, kept in files: the product changes, they do not."""
+"""The results of tuned baselines, kept in files: the product changes, they do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the benchmark compares on: a set of data, and the protocol that divides it into train and test.
+"""The cases that the benchmark compares on: a set of data, and the protocol that divides it into train and test.
 
 MovieLens latest-small is real; the other sets are generated, and sets.py and worlds.py say what each is for. `CORE` is
 the short form; `OTHERS` are further domains and shapes, which hold what was developed on the first to account.

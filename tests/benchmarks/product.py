@@ -1,4 +1,5 @@
-"""What Docent would serve on a set: trained as a build trains, in a process of its own, so that its memory is known."""
+"""The lists that Docent would serve on a set: trained as a build trains, in a process of its own, so that its memory is
+known."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Division:
 
     @property
     def relevant(self) -> dict[str, set[str]]:
-        """What people chose afterwards."""
+        """The items that people chose afterwards, by person."""
         found: dict[str, set[str]] = {}
         for user, item in zip(self.rows.users[self.parts.test], self.rows.items[self.parts.test], strict=True):
             found.setdefault(str(user), set()).add(str(item))

@@ -1,4 +1,4 @@
-"""What values are worth as strength, as the choice on the fold sees it: NDCG@10 of a small autoencoder with each way.
+"""The worth of values as strength, as the choice on the fold sees it: NDCG@10 of a small autoencoder with each way.
 
 python -m tests.benchmarks.values
 

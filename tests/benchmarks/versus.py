@@ -1,4 +1,4 @@
-"""What Docent serves against tuned baselines that are independent of it (tests/benchmarks/baselines).
+"""A comparison of what Docent serves with tuned baselines that are independent of it (tests/benchmarks/baselines).
 
 python -m tests.benchmarks.versus                    the core sets, one seed
 python -m tests.benchmarks.versus --seeds 3 --cached as published; baselines are read from var/bench where they were

@@ -70,7 +70,7 @@ class TestOnATerminal:
         assert (done["event"], odd["event"], odd["number"]) == ("done", "odd", 1)
 
     def on_a_terminal(self, **variables):
-        """What the command writes to its standard error, which is a terminal."""
+        """Return what the command writes to its standard error, which is a terminal."""
         ours, theirs = pty.openpty()
         environment = {key: value for key, value in os.environ.items() if key not in ("LOG_JSON", "LOG_LEVEL")}
         environment |= {"DJANGO_SETTINGS_MODULE": "config.settings.dev", **variables}

@@ -1,4 +1,4 @@
-"""Who takes which queue, and that it is said where nobody does."""
+"""The takers of each queue, and the warning where it has none."""
 
 import io
 import json

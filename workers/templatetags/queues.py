@@ -1,4 +1,4 @@
-"""What the admin says where work is left lying."""
+"""The template tag by which the admin says where work is left lying."""
 
 from django import template
 

@@ -1,4 +1,4 @@
-"""What requests for lists have in common: their options, what they cost, and how they are admitted."""
+"""The common parts of requests for lists: their options, what they cost, and how they are admitted."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, O
 
 
 def admission_of(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admit:
-    """What the ladder asks, with what it wants read: a read, also where it is a POST."""
+    """Return what the ladder asks, with what it wants read: a read, also where it is a POST."""
 
     def admit(reads: Sequence[Read]) -> Decision:
         return admission.admit(
@@ -76,7 +76,7 @@ def filter_of(text: str, *, browser: bool) -> str:
 
 
 def units_of(options: Options, people: int = 1) -> int:
-    """What a request counts as: its people, and what its filter costs, for each of them where it asks of people."""
+    """Count a request in units: its people, and what its filter costs, for each of them where it asks of people."""
     node = parse(options.filter) if options.filter else None
     personal = node is not None and names_person(node)
     return people + units(node) * (people if personal else 1)

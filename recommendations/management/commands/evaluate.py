@@ -127,7 +127,7 @@ class Command(BaseCommand):
         return data_of_tenant(options["tenant"])
 
     def _training(self, options: Mapping[str, Any]) -> TrainingOptions:
-        """What the tenant's next build would use, with what is set here."""
+        """Return the options that the tenant's next build would use, with what is set here."""
         validation = options["validation"] or ""
         if options["tenant"]:
             found = of_tenant(tenant_id=tenant_of(options["tenant"]), validation=validation)

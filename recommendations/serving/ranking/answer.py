@@ -16,7 +16,7 @@ from recommendations.serving.ranking.asked import DETAILS, Asked, Ranked
 
 
 def subject_of(asked: Asked) -> Subject:
-    """What its impressions are counted as: the placement's, or @rank where there is none."""
+    """Return the subject that its impressions count for: the placement's, or @rank where there is none."""
     return Subject(asked.tenant_id, asked.user_id, asked.placement or None, RANK)
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a ranking, and what comes of it."""
+"""The question put to a ranking, and its outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -38,7 +38,7 @@ class Looked:
 
 
 def look(asked: Asked, *, gone: Mapping[str, float] | None, texts: bool, now: datetime) -> Looked:
-    """What the catalogue says, `texts` included where rules ask for them; then what the request leaves out.
+    """Return what the catalogue says, `texts` included where rules ask for them; then what the request leaves out.
 
     Raises: as serving.matching where the request has a category or filter; without a database, its errors.
     """

@@ -182,7 +182,7 @@ def _who(case: _Case) -> language.Person:
 
 
 def _consumed(case: _Case) -> set[str]:
-    """What the person's list does not hold; what they turned down never comes again by itself."""
+    """Return what the person's list does not hold; what they turned down never comes again by itself."""
     person = case.known.person
     if person is None or case.asked.consumed_too:
         return set()

@@ -1,4 +1,4 @@
-"""What a ranking reads: lists that may stand in, together with admission, then the person as they are now."""
+"""The reads of a ranking: lists that may stand in, together with admission, then the person as they are now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What Redis holds: the person's list, the popular one, and what is withdrawn.
+    """The data that Redis holds: the person's list, the popular one, and what is withdrawn.
 
     `why` says why nothing personal may be used, where that is so.
     """

@@ -1,4 +1,4 @@
-"""What ranking at a placement needs and is the same for everybody: the rules, and the active artefact, mapped."""
+"""The part of ranking at a placement that is the same for everybody: the rules, and the active artefact, mapped."""
 
 import time
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where it comes from: a placement, 0 for none, with the build whose artefact serves there and its versions."""
+    """The source of a `Ready`: a placement, 0 for none, with the build whose artefact serves there and its versions."""
 
     tenant_id: int
     placement_id: int
@@ -58,7 +58,7 @@ class Source:
 
 
 def source(*, tenant_id: int, placement: str) -> Source:
-    """What serves at a placement, at none for "". A placement newer than the last build has home's artefact.
+    """Return what serves at a placement, at none for "". A placement newer than the last build has home's artefact.
 
     Raises: one of chosen.DATABASE_AWAY.
     """

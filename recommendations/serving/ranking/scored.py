@@ -27,7 +27,7 @@ class Busy(Exception):
 
 
 def is_cold(loaded: Loaded, person: Person) -> bool:
-    """Whether nothing that the artefact knows speaks for anything."""
+    """Say whether the person is cold: nothing that the artefact knows speaks for anything."""
     return not any(loaded.place(item_id) is not None for item_id, _ in person.events)
 
 
@@ -71,7 +71,7 @@ def entries(
 
 
 def _competing(asked: Asked, loaded: Loaded, person: Person, rules: Rules, now: datetime) -> tuple[bool, IntArray]:
-    """Whether the person's own items compete, and which of them do not, as in their list."""
+    """Return whether the person's own items compete, and which of them do not, as in their list."""
     away = float("inf") if asked.consumed_too else return_moment(rules.consumed, now)
     if away is None:
         return False, np.empty(0, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""What each web process keeps ready for ranking, bounded: of the placements asked for last, and in their memory few
+"""A bounded store of what each web process keeps ready for ranking: the placements asked for last, and in memory few
 artefacts (ARTEFACTS_IN_MEMORY). A request never reads an artefact itself: it would wait too long, and hold a thread.
 
 One thread reads what is asked for, and anew what is asked for again and older than PROCESS_REFRESH_SECONDS; until then
@@ -32,8 +32,8 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is ready; when it was read, and when that was tried last (monotonic seconds). Not `whole`: only its rules
-    are there, and somebody is reading the artefact."""
+    """A placement's `Ready`; when it was read, and when that was tried last (monotonic seconds). Not `whole`: only its
+    rules are there, and somebody is reading the artefact."""
 
     what: Ready
     read_at: float
@@ -42,13 +42,13 @@ class _Held:
 
     @property
     def doubtful(self) -> bool:
-        """Whether it is worth waiting for something better."""
+        """True if it is worth waiting for something better."""
         old = time.monotonic() - self.read_at > STALE_SECONDS
         return old or not self.whole or self.what.lacking == ready.DATABASE
 
     @property
     def renewed(self) -> bool:
-        """Whether it has been tried just now."""
+        """True if it has been tried just now."""
         return self.whole and time.monotonic() - self.tried_at < settings.PROCESS_REFRESH_SECONDS
 
 
@@ -63,7 +63,7 @@ class Shelf:
         self._stopping = False
 
     def get(self, tenant_id: int, placement: str, *, seconds: float) -> Ready | None:
-        """What is ready at a placement, waited for so long at most; None where nothing is known in time."""
+        """Return what is ready at a placement, waiting so long at most; None where nothing is known in time."""
         key = (tenant_id, placement)
         with self._changed:
             held = self._of(key)

@@ -1,4 +1,4 @@
-"""What a baseline may learn from, and the people whom it is judged on."""
+"""The data that a baseline may learn from, and the people whom it is judged on."""
 
 from __future__ import annotations
 

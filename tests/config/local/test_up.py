@@ -76,7 +76,7 @@ class TestUp:
 
 
 def until_it_serves(process: subprocess.Popen[str]) -> list[str]:
-    """What it says until then."""
+    """Return the lines that it says until then."""
     lines = [said(process)]
     while not lines[-1].startswith("Docent serves at"):
         lines.append(said(process))

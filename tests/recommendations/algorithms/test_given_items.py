@@ -63,7 +63,7 @@ def test_the_order_in_which_they_come_changes_nothing(artefact, items, seed):
 
 
 def test_each_item_has_the_place_that_it_has_among_others(trained):
-    """What is ranked along with an item does not change its score."""
+    """The items that are ranked along with an item do not change its score."""
     alone = {
         item: trained.rank(HISTORIES[3], np.array([item], dtype=np.int32)).scores[0]
         for item in range(0, DATA.item_count, 5)

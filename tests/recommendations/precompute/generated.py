@@ -90,7 +90,7 @@ def reread(build: Build) -> Build:
 
 
 def artefact_of(build: Build) -> Artefact:
-    """What the build's lists are made with."""
+    """Return the artefact that the build's lists are made with."""
     assert build.artefact_id is not None
     with scope.tenant(build.tenant_id):
         return Artefact.objects.get(pk=build.artefact_id)

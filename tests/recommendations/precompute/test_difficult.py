@@ -123,7 +123,7 @@ def plays(people=120):
 class TestValues:
     @pytest.mark.parametrize("setting", ["log", "threshold", "none"])
     def test_histories_weigh_as_the_training_did(self, acme, setting):
-        """What a list is made from is what was learnt from: in a build, near line, and in `evaluate`."""
+        """Lists are made from what was learnt from: in a build, near line, and in `evaluate`."""
         load_events(acme, plays(), "user_id,item_id,type,value")
         call_command("event_types", "play", tenant="acme", value_as_strength=setting, stdout=StringIO())
 

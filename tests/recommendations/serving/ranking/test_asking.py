@@ -1,4 +1,4 @@
-"""What may be asked of a ranking, by whom, and what it counts as."""
+"""Requests for a ranking: what may be asked, by whom, and what it counts as."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a process keeps ready for ranking: read by a thread, bounded, and good while a server is away."""
+"""The shelf that a process keeps ready for ranking: read by a thread, bounded, and good while a server is away."""
 
 import threading
 import time
