@@ -92,7 +92,8 @@ def _look_up(host: str, port: int) -> list[Any]:
     """The resolver's answer. It has no time-out that a caller could set, so it is asked in a thread and left behind."""
     if _literal(host) is not None:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    if not _LOOK_UPS.acquire(blocking=False):
+    look_ups = _LOOK_UPS
+    if not look_ups.acquire(blocking=False):
         raise TimeoutError("too many name look-ups are under way")
     answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
@@ -102,7 +103,7 @@ def _look_up(host: str, port: int) -> list[Any]:
         except Exception as error:  # noqa: BLE001  # raised again where it was asked
             answers.put(error)
         finally:
-            _LOOK_UPS.release()
+            look_ups.release()
 
     threading.Thread(target=ask, name="webhook-look-up", daemon=True).start()
     try:

@@ -35,7 +35,7 @@ def counting(monkeypatch) -> list[str]:
 
 def best_of(name: str, artefact: Artefact) -> float:
     """Return what the best read of an algorithm reached on the fold."""
-    reached = artefact.chosen["validation_ndcg@10"]
+    reached: dict[str, float] = artefact.chosen["validation_ndcg@10"]
     return max(value for label, value in reached.items() if label.partition("/")[0] == name)
 
 
