@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.test import override_settings
+from psycopg import sql
 
 from core import redis
 
@@ -32,3 +33,11 @@ def postgres_away() -> Iterator[None]:
     yield
     connection.close()
     connection.settings_dict["PORT"] = port
+
+
+@contextmanager
+def table_locked(name: str) -> Iterator[None]:
+    """Whoever reads the table waits, as for a migration that holds it."""
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(name)))
+        yield

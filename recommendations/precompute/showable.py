@@ -1,7 +1,7 @@
 """What lists need of the catalogue: which items may be shown, their titles, and when they end."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,10 @@ _FACTS = """
     SELECT item_id, title, available_until{columns} FROM recommendations_item
     WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s) AND deleted_at IS NULL
 """
-_NOT_SHOWN = """
-    SELECT item_id FROM recommendations_item
+_STANDING = """
+    SELECT deleted_at IS NOT NULL, coalesce(hidden OR available_from > %(now)s OR available_until <= %(now)s, FALSE),
+        item_id, title, available_until{columns} FROM recommendations_item
     WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s)
-      AND (hidden OR deleted_at IS NOT NULL OR available_from > %(now)s OR available_until <= %(now)s)
 """
 _TEXTS = ", categories, description, attributes, available_from, created_at, updated_at"
 # The columns that `ends` takes, in its order.
@@ -62,28 +62,40 @@ def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> 
     `texts` adds categories, descriptions, attributes and times, which only AI and placements' rules need.
     """
     statement = _FACTS.format(columns=_TEXTS if texts else "")
-    found: dict[str, ItemFacts] = {}
     with connection.cursor() as cursor:
         cursor.execute(statement, {"tenant": tenant_id, "items": list(item_ids)})
-        for item_id, title, until, *rest in cursor.fetchall():
-            ends_at = until.timestamp() if until else None
-            if texts:
-                categories, description, attributes, since, created, updated = rest
-                held = (tuple(categories), description, parsed_object(attributes))
-                found[item_id] = ItemFacts(title, ends_at, *held, item_id, since, until, created, updated)
-            else:
-                found[item_id] = ItemFacts(title, ends_at)
-    return found
+        return {row[0]: _item_facts(row, texts) for row in cursor.fetchall()}
 
 
-def not_shown(*, tenant_id: int, item_ids: Collection[str], now: datetime) -> set[str]:
-    """Those of the items that are in the catalogue and may not be shown at this moment. Call it in the tenant's scope.
+def facts_and_withheld(
+    *, tenant_id: int, item_ids: Collection[str], now: datetime, texts: bool = False
+) -> tuple[dict[str, ItemFacts], set[str]]:
+    """`facts`, and those of the items that are in the catalogue and may not be shown at this moment, in one statement.
 
-    A deleted item is among them for as long as its row is kept.
+    A deleted item is among the latter for as long as its row is kept. Call it in the tenant's scope.
     """
+    statement = _STANDING.format(columns=_TEXTS if texts else "")
+    found: dict[str, ItemFacts] = {}
+    barred: set[str] = set()
     with connection.cursor() as cursor:
-        cursor.execute(_NOT_SHOWN, {"tenant": tenant_id, "items": list(item_ids), "now": now})
-        return {item_id for (item_id,) in cursor.fetchall()}
+        cursor.execute(statement, {"tenant": tenant_id, "items": list(item_ids), "now": now})
+        for deleted, not_shown, *row in cursor.fetchall():
+            if deleted or not_shown:
+                barred.add(row[0])
+            if not deleted:
+                found[row[0]] = _item_facts(row, texts)
+    return found, barred
+
+
+def _item_facts(row: Sequence[Any], texts: bool) -> ItemFacts:
+    """From the columns of `_FACTS`."""
+    item_id, title, until, *rest = row
+    ends_at = until.timestamp() if until else None
+    if not texts:
+        return ItemFacts(title, ends_at)
+    categories, description, attributes, since, created, updated = rest
+    held = (tuple(categories), description, parsed_object(attributes))
+    return ItemFacts(title, ends_at, *held, item_id, since, until, created, updated)
 
 
 def parsed_object(value: Any) -> Mapping[str, Any]:

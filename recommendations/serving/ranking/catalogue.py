@@ -4,18 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-from django.conf import settings
-
-from accounts import scope
-from core import deadline
-from recommendations.precompute import showable
 from recommendations.precompute.showable import ItemFacts
 from recommendations.serving import page
-from recommendations.serving.chosen import DATABASE_AWAY
 from recommendations.serving.ranking.asked import EXCLUDED, FILTER, UNAVAILABLE, UNKNOWN, WITHDRAWN, Asked
+from recommendations.serving.ranking.database import Standing
 
-_log = structlog.get_logger(__name__)
 _NOTHING_KNOWN = ItemFacts("", None)
 
 
@@ -37,12 +30,12 @@ class Looked:
         return list(self.facts)
 
 
-def look(asked: Asked, *, gone: Mapping[str, float] | None, texts: bool, now: datetime) -> Looked:
-    """Return what the catalogue says, `texts` included where rules ask for them; then what the request leaves out.
+def look(asked: Asked, standing: Standing | None, *, gone: Mapping[str, float] | None, now: datetime) -> Looked:
+    """Return what the catalogue says, as it was read; then what the request leaves out.
 
     Raises: as serving.matching where the request has a category or filter; without a database, its errors.
     """
-    looked = _in_catalogue(asked, gone, texts, now)
+    looked = _without_catalogue(asked, gone, now) if standing is None else _in_catalogue(asked, standing)
     excluded = {item_id: EXCLUDED for item_id in looked.facts if item_id in asked.options.exclude}
     left = [item_id for item_id in looked.facts if item_id not in excluded]
     matcher = page.matcher_of(tenant_id=asked.tenant_id, options=asked.options, now=now)
@@ -52,22 +45,20 @@ def look(asked: Asked, *, gone: Mapping[str, float] | None, texts: bool, now: da
     return Looked(facts, {**looked.left_out, **excluded, **unmet}, looked.known)
 
 
-def _in_catalogue(asked: Asked, gone: Mapping[str, float] | None, texts: bool, now: datetime) -> Looked:
-    try:
-        with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
-            found = showable.facts(tenant_id=asked.tenant_id, item_ids=asked.item_ids, texts=texts)
-            withdrawn = showable.not_shown(tenant_id=asked.tenant_id, item_ids=asked.item_ids, now=now)
-    except DATABASE_AWAY as error:
-        _log.warning("ranked_without_catalogue", error=str(error))
-        moment, known = now.timestamp(), gone or {}
-        withdrawn = {item_id for item_id in asked.item_ids if known.get(item_id, moment + 1) <= moment}
-        shown = {item_id: _NOTHING_KNOWN for item_id in asked.item_ids if item_id not in withdrawn}
-        return Looked(shown, dict.fromkeys(withdrawn, UNAVAILABLE if asked.plainly else WITHDRAWN), known=False)
-    shown = {item_id: found[item_id] for item_id in asked.item_ids if item_id in found and item_id not in withdrawn}
+def _in_catalogue(asked: Asked, standing: Standing) -> Looked:
+    found, withheld = standing.facts, standing.withheld
+    shown = {item_id: found[item_id] for item_id in asked.item_ids if item_id in found and item_id not in withheld}
     return Looked(
         shown,
-        {item_id: _why(item_id in withdrawn, asked.plainly) for item_id in asked.item_ids if item_id not in shown},
+        {item_id: _why(item_id in withheld, asked.plainly) for item_id in asked.item_ids if item_id not in shown},
     )
+
+
+def _without_catalogue(asked: Asked, gone: Mapping[str, float] | None, now: datetime) -> Looked:
+    moment, known = now.timestamp(), gone or {}
+    withdrawn = {item_id for item_id in asked.item_ids if known.get(item_id, moment + 1) <= moment}
+    shown = {item_id: _NOTHING_KNOWN for item_id in asked.item_ids if item_id not in withdrawn}
+    return Looked(shown, dict.fromkeys(withdrawn, UNAVAILABLE if asked.plainly else WITHDRAWN), known=False)
 
 
 def _why(is_withdrawn: bool, plainly: bool) -> str:

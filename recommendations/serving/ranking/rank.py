@@ -5,6 +5,7 @@ that of the person's own list, of what is popular, and of the request, one after
 the order is made, what may not be shown is left out, and each item that is left out is named with the reason.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,13 +20,15 @@ from recommendations.precompute import lists, nearline, placing
 from recommendations.precompute.arranging import Source, arrange, categories_alike
 from recommendations.precompute.following import Way
 from recommendations.precompute.lists import Draft
+from recommendations.precompute.showable import ItemFacts
 from recommendations.precompute.tracing import Trace
 from recommendations.serving.instead import Instead, StandIns
 from recommendations.serving.ladder import Admit
-from recommendations.serving.ranking import catalogue, reading, ready, scored, unscored
+from recommendations.serving.ranking import catalogue, database, reading, ready, scored, unscored
 from recommendations.serving.ranking.asked import CONSUMED, RULES, Asked, Ranked
 from recommendations.serving.ranking.catalogue import Looked
-from recommendations.serving.ranking.reading import Held, Known
+from recommendations.serving.ranking.database import Known
+from recommendations.serving.ranking.reading import Held
 from recommendations.serving.ranking.ready import Ready
 from recommendations.serving.ranking.shelf import shelf
 
@@ -47,6 +50,7 @@ class _Case:
     rules: Rules
     looked: Looked
     known: Known
+    titles: Mapping[str, ItemFacts]
     locale: str
 
 
@@ -77,19 +81,20 @@ def rank(*, asked: Asked, now: datetime, admit: Admit) -> Ranked:
     if held.why:
         rules = _without_person(rules)
     asks_facts = rules.filter is not None or bool(rules.boosts)
-    looked = catalogue.look(asked, gone=held.gone, texts=asks_facts, now=now)
+    known, standing = database.read(asked, why=held.why, said=what.said, texts=asks_facts, now=now)
+    looked = catalogue.look(asked, standing, gone=held.gone, now=now)
     if not looked.known:
         rules = replace(rules, filter=None, boosts=())  # they ask what nobody can tell now
-    known = reading.person_of(asked, held)
+    titles = standing.facts if standing else {}
     locale = reading.language_of(asked, held, known)
-    case = _Case(asked, now, held, what, arm, way, rules, looked, known, locale)
+    case = _Case(asked, now, held, what, arm, way, rules, looked, known, titles, locale)
     return _ruled(case, _scored(case) or _unscored(case, _why(case)))
 
 
 def _why(case: _Case) -> str | None:
     """Why the artefact makes no order, as lists say it: without a build nobody is known or unknown to it."""
     known, lacking = case.known.why, case.ready.lacking
-    return lacking if lacking == ready.NO_BUILD and known == reading.UNKNOWN_USER else known or lacking
+    return lacking if lacking == ready.NO_BUILD and known == database.UNKNOWN_USER else known or lacking
 
 
 def _without_person(rules: Rules) -> Rules:
@@ -112,7 +117,7 @@ def _scored(case: _Case) -> _Made | None:
             person=person,
             rules=case.rules,
             item_ids=case.looked.item_ids,
-            facts={**case.known.titles, **case.looked.facts},
+            facts={**case.titles, **case.looked.facts},
             now=case.now,
             locale=case.locale,
         )

@@ -1,32 +1,23 @@
-"""The reads of a ranking: lists that may stand in, together with admission, then the person as they are now."""
+"""The reads of Redis for a ranking, together with admission, and what follows from the list that a person has."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-from django.conf import settings
-
-from accounts import flags, scope
-from core import deadline
+from accounts import flags
 from recommendations.ai import explain
 from recommendations.cache import keys, store
 from recommendations.cache.form import StoredList
 from recommendations.cache.kinds import POPULAR
 from recommendations.placements import known
-from recommendations.precompute import people, showable
 from recommendations.precompute.following import Following
-from recommendations.precompute.people import Person
-from recommendations.precompute.showable import ItemFacts
 from recommendations.serving import ladder, queries, wording
 from recommendations.serving.chosen import DATABASE_AWAY
 from recommendations.serving.ladder import Admit
 from recommendations.serving.ranking.asked import Asked
+from recommendations.serving.ranking.database import Known
 
-QUOTA, FLAG, UNKNOWN_USER, DATABASE = "quota", "flag", "unknown_user", "database"
-# Of a history, so many of the latest items may be quoted in reasons.
-_QUOTED = 100
-_log = structlog.get_logger(__name__)
+QUOTA, FLAG = "quota", "flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +32,6 @@ class Held:
     popular: StoredList | None
     gone: Mapping[str, float] | None
     why: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The person as the database knows them now, with the titles of what they did last; `why` where it does not."""
-
-    person: Person | None = None
-    titles: Mapping[str, ItemFacts] = field(default_factory=dict)
-    why: str | None = None
 
 
 def admitted(asked: Asked, *, now: datetime, admit: Admit) -> Held:
@@ -99,28 +81,6 @@ def _list_in_postgres(asked: Asked) -> StoredList | None:
         return None
     row = rows[asked.user_id]
     return queries.decoded(row) if isinstance(row, bytes) else None
-
-
-def person_of(asked: Asked, held: Held) -> Known:
-    """The person with their history, in one transaction, within RANK_SECONDS."""
-    if held.why:
-        return Known(why=held.why)
-    try:
-        with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
-            person = people.read_named(tenant_id=asked.tenant_id, user_id=asked.user_id)
-            if person is None:
-                return Known(why=UNKNOWN_USER)
-            titles = showable.facts(tenant_id=asked.tenant_id, item_ids=_latest(person))
-    except DATABASE_AWAY as error:
-        _log.warning("ranked_without_person", error=str(error))
-        return Known(why=DATABASE)
-    return Known(person, titles)
-
-
-def _latest(person: Person) -> list[str]:
-    said = [*person.events, *((item_id, at) for item_id, at, _ in person.against)]
-    newest = dict.fromkeys(item_id for item_id, _ in sorted(said, key=lambda each: -each[1]))
-    return list(newest)[:_QUOTED]
 
 
 def language_of(asked: Asked, held: Held, told: Known) -> str:

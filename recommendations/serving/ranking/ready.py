@@ -10,6 +10,8 @@ from accounts import scope
 from core import clock
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.dataset import IntArray
+from recommendations.interactions import meaning
+from recommendations.interactions.meaning import Meaning
 from recommendations.models import Build, Placement
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import PLAIN, Rules
@@ -28,7 +30,10 @@ _log = structlog.get_logger(__name__)
 class Ready:
     """`lacking` says why there is nothing to score with: no build, no artefact that can be read (yet), no database.
 
-    `withheld` are the places of items that may not be shown, where a second stage asks for them.
+    `withheld` are the places of items that may not be shown, where a second stage asks for them. `said` is what the
+    tenant's types of events mean, as of PROCESS_REFRESH_SECONDS ago: a change of it holds for lists from the next build
+    on, so that a ranking may take it up some seconds late. A type that has appeared since is in nobody's copy, and read
+    when it is met (precompute.person_now): an event counts with the next request.
     """
 
     rules: Rules = PLAIN
@@ -36,6 +41,7 @@ class Ready:
     lacking: str | None = None
     withheld: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     withheld_at: float = float("-inf")
+    said: Meaning | None = None
 
     @property
     def artefacts(self) -> frozenset[int]:
@@ -55,6 +61,7 @@ class Source:
     build: Build | None
     versions: dict[str, int | None]
     rules: Rules
+    said: Meaning
 
 
 def source(*, tenant_id: int, placement: str) -> Source:
@@ -62,6 +69,7 @@ def source(*, tenant_id: int, placement: str) -> Source:
 
     Raises: one of chosen.DATABASE_AWAY.
     """
+    said = meaning.of_tenant(tenant_id=tenant_id)
     with scope.tenant(tenant_id):
         wanted = {HOME, placement} if placement else {HOME}
         rows = Placement.objects.select_related("active_build__artefact")
@@ -69,12 +77,12 @@ def source(*, tenant_id: int, placement: str) -> Source:
         home, place = found.get(HOME), found.get(placement)
         build = (place.active_build if place else None) or (home.active_build if home else None)
         if place is None:
-            return Source(tenant_id, 0, build, {}, PLAIN)
+            return Source(tenant_id, 0, build, {}, PLAIN, said)
         key = str(place.pk)
         version = place.active_build.versions.get(key) if place.active_build else place.active_version_id
         versions = {key: version}
         rules = rules_of_versions(tenant_id=tenant_id, versions=versions).get(place.pk, PLAIN)
-    return Source(tenant_id, place.pk, build, versions, rules)
+    return Source(tenant_id, place.pk, build, versions, rules, said)
 
 
 def read(serving: Source, before: Ready | None = None) -> Ready:
@@ -83,13 +91,13 @@ def read(serving: Source, before: Ready | None = None) -> Ready:
     Raises: one of chosen.DATABASE_AWAY.
     """
     if serving.build is None or serving.build.artefact is None:
-        return Ready(serving.rules, lacking=NO_BUILD)
+        return Ready(serving.rules, lacking=NO_BUILD, said=serving.said)
     tenant_id, artefact = serving.tenant_id, serving.build.artefact
     try:
         alone = artefacts.load(artefact_id=artefact.pk, file=artefact.file)
     except (OSError, UnreadableArtefact) as error:
         _log.error("artefact_unreadable", artefact=artefact.pk, error=str(error))
-        return Ready(serving.rules, lacking=ARTEFACT)
+        return Ready(serving.rules, lacking=ARTEFACT, said=serving.said)
     loaded = fresh.with_fresh(alone, tenant_id=tenant_id, build_id=serving.build.pk)
     follow = Following(Way(serving.rules, loaded, ai=False))
     if serving.placement_id:
@@ -97,7 +105,7 @@ def read(serving: Source, before: Ready | None = None) -> Ready:
             tenant_id=tenant_id, placements=[serving.placement_id], versions=serving.versions, loaded=loaded
         )[serving.placement_id]
     withheld, at = _withheld(tenant_id, loaded, before)
-    return Ready(serving.rules, follow, None, withheld, at)
+    return Ready(serving.rules, follow, None, withheld, at, serving.said)
 
 
 def _withheld(tenant_id: int, loaded: Loaded, before: Ready | None) -> tuple[IntArray, float]:

@@ -143,7 +143,7 @@ class Shelf:
         try:
             serving = ready.source(tenant_id=key[0], placement=key[1])
             if before is None:
-                self._put(key, Ready(serving.rules, lacking=ready.ARTEFACT), whole=False)
+                self._put(key, Ready(serving.rules, lacking=ready.ARTEFACT, said=serving.said), whole=False)
             self._put(key, ready.read(serving, before.what if before else None))
         except (Error, PoolTimeout) as error:
             _log.warning("not_ready_for_ranking", tenant_id=key[0], error=str(error))

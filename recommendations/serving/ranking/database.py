@@ -1,0 +1,82 @@
+"""What PostgreSQL says now of the person and of the given items, for a ranking, in one transaction.
+
+A transaction costs three round trips, and each round trip more processor time than what is asked in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+
+from accounts import scope
+from core import deadline
+from recommendations.interactions.meaning import Meaning
+from recommendations.precompute import person_now, showable
+from recommendations.precompute.people import Person
+from recommendations.precompute.showable import ItemFacts
+from recommendations.serving.chosen import DATABASE_AWAY
+from recommendations.serving.ranking.asked import Asked
+
+UNKNOWN_USER, DATABASE = "unknown_user", "database"
+# Of a history, so many of the latest items may be quoted in reasons.
+_QUOTED = 100
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The person as the database knows them now; `why` where it does not."""
+
+    person: Person | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the catalogue says of the given items, and of what the person did last; which of them may not be shown."""
+
+    facts: Mapping[str, ItemFacts] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
+
+
+def read(
+    asked: Asked, *, why: str | None, said: Meaning | None, texts: bool, now: datetime
+) -> tuple[Known, Standing | None]:
+    """Return the person, unless `why` says why nothing personal may be used, and the items, None where nobody tells.
+
+    `said` is what types of events mean as it was read lately, and `texts` adds to the facts what rules ask for. Within
+    RANK_SECONDS; where they pass over the person, the catalogue is asked by itself, as long again.
+    """
+    if why is None:
+        try:
+            return _read(asked, said, texts, now)
+        except DATABASE_AWAY as error:
+            _log.warning("ranked_without_person", error=str(error))
+            why = DATABASE
+    try:
+        with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
+            return Known(why=why), _standing(asked, [], texts, now)
+    except DATABASE_AWAY as error:
+        _log.warning("ranked_without_catalogue", error=str(error))
+        return Known(why=why), None
+
+
+def _read(asked: Asked, said: Meaning | None, texts: bool, now: datetime) -> tuple[Known, Standing]:
+    with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
+        person = person_now.read(tenant_id=asked.tenant_id, user_id=asked.user_id, said=said)
+        standing = _standing(asked, _latest(person) if person else [], texts, now)
+    return Known(person) if person else Known(why=UNKNOWN_USER), standing
+
+
+def _standing(asked: Asked, also: list[str], texts: bool, now: datetime) -> Standing:
+    item_ids = dict.fromkeys([*asked.item_ids, *also])
+    facts, withheld = showable.facts_and_withheld(tenant_id=asked.tenant_id, item_ids=item_ids, now=now, texts=texts)
+    return Standing(facts, frozenset(withheld))
+
+
+def _latest(person: Person) -> list[str]:
+    said = [*person.events, *((item_id, at) for item_id, at, _ in person.against)]
+    newest = dict.fromkeys(item_id for item_id, _ in sorted(said, key=lambda each: -each[1]))
+    return list(newest)[:_QUOTED]
