@@ -7,12 +7,9 @@ ARG PYTHON_IMAGE=python:3.11-slim
 FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/docent
-# lightgbm: the second stage of RANKER=lightgbm too (docs/adr/0037).
-ARG EXTRA=
-COPY requirements.txt requirements-lightgbm.txt ./
+COPY requirements.txt ./
 # Wheels only, each against its hash: nothing is compiled, nothing is taken that was not pinned.
-RUN /opt/docent/bin/pip install --only-binary :all: --require-hashes -r requirements.txt \
-    ${EXTRA:+-r "requirements-$EXTRA.txt"}
+RUN /opt/docent/bin/pip install --only-binary :all: --require-hashes -r requirements.txt
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Docent" \

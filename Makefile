@@ -96,7 +96,6 @@ format: .venv/dev ## Format and fix what can be fixed
 requirements: ## Pin the packages of requirements*.in again, with hashes
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
-	$(COMPILE) requirements-lightgbm.in -o requirements-lightgbm.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) requirements-contracts.in -o requirements-contracts.txt
 	$(COMPILE) requirements-litellm.in -o requirements-litellm.txt

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {".ci", "accounts", "config", "core", "docs", "recommendations", "templates", "tests", "workers"}
 OUR_PACKAGES = ("accounts", "config", "core", "recommendations", "workers")
 LONGEST_MODULE = 400
-REQUIREMENTS = ("requirements", "requirements-embedded", "requirements-lightgbm", "requirements-dev")
+REQUIREMENTS = ("requirements", "requirements-embedded", "requirements-dev")
 # What the product must be built with, and the name that code uses for each.
 FIXED_PACKAGES = {
     "django": "django",

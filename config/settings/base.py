@@ -262,7 +262,7 @@ FRESH_PEOPLE_PER_ITEM = env.integer("FRESH_PEOPLE_PER_ITEM", 100, minimum=0)
 FRESH_PEOPLE_PER_MINUTE = env.integer("FRESH_PEOPLE_PER_MINUTE", 1_000, minimum=0)
 NEARLINE_DEBOUNCE_SECONDS = env.seconds("NEARLINE_DEBOUNCE_SECONDS", 0.5)
 NEARLINE_LANES = env.integer("NEARLINE_LANES", 2, minimum=1)
-RANKER = env.choice("RANKER", "none", ("none", "lightgbm"))
+RANKER = env.choice("RANKER", "auto", ("auto", "none"))
 TRAIN_SECONDS = env.seconds("TRAIN_SECONDS", 1200.0)
 TRAIN_THREADS = env.integer("TRAIN_THREADS", 2, minimum=1)
 RELATED_PEOPLE = env.integer("RELATED_PEOPLE", 50, minimum=0, maximum=100)  # kept for each person; 0: none

@@ -8,7 +8,8 @@ from typing import Literal, get_args
 
 Validation = Literal["auto", "time", "last", "random"]
 VALIDATIONS: tuple[Validation, ...] = get_args(Validation)
-RANKERS = ("none", "lightgbm")
+Ranking = Literal["auto", "none"]
+RANKERS: tuple[Ranking, ...] = get_args(Ranking)
 
 
 _AT_LEAST_ONE = (
@@ -44,7 +45,8 @@ class TrainingOptions:
         max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
             to keep it.
         validation_people: at most this many people choose the weights.
-        ranker: the second stage that reorders the blend's best candidates, see algorithms.second_stage.
+        ranker: "auto" has a second stage that reorders the blend's best candidates where it is better beyond noise, see
+            algorithms.second_stage; "none" has none.
         seconds: a training's time budget, 0 for none. Parts for which it does not suffice are left out, or serve as
             they were on the fold, and are named in what was chosen; then the result depends on the machine. Popularity
             and neighbours are always tried.
@@ -66,7 +68,7 @@ class TrainingOptions:
     max_rank: int = 1_024
     max_pairs: int = 40_000_000
     validation_people: int = 2_000
-    ranker: str = "none"
+    ranker: Ranking = "auto"
     seconds: float = 0.0
     parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
     cold_every: int | None = None

@@ -85,7 +85,7 @@ class Recommender:
 
     @property
     def lacks_second_stage(self) -> bool:
-        """Whether the artefact has a second stage that this host has no package for."""
+        """Whether the artefact has a second stage that this host cannot read."""
         return bool(self.artefact.ranker) and self._ranker is None
 
     def is_cold(self, item: int) -> bool:
@@ -288,17 +288,15 @@ class Recommender:
 
 
 def _ranker(artefact: Artefact) -> Ranker | None:
-    """Return the artefact's second stage; none where this host lacks the package, so the blend's order is served.
+    """Return the artefact's second stage; none where this host cannot read one, so the blend's order is served.
 
     Raises:
         UnreadableArtefact: its text is not a second stage.
     """
-    if not artefact.ranker or not ranking.is_installed():
+    if not artefact.ranker or not ranking.is_usable():
         return None
     try:
         return Ranker(artefact.ranker)
-    except (ImportError, OSError):  # without a shared library that it links against
-        return None
     except ranking.UnreadableRanker as error:
         raise UnreadableArtefact(str(error)) from error
 

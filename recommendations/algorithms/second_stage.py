@@ -102,7 +102,6 @@ def _taught_by(pupils: Sequence[Pupil], options: TrainingOptions) -> str:
         [pupil.features for pupil in pupils],
         [pupil.chosen for pupil in pupils],
         seed=options.seed,
-        threads=options.threads,
     )
 
 

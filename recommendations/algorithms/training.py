@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from recommendations.algorithms import ranking
 from recommendations.algorithms.artefact import Artefact
 from recommendations.algorithms.blend import Array
 from recommendations.algorithms.cold_slots import choose_slots
@@ -38,6 +39,8 @@ COMPARES_PAIRS = ("ease", "item_item")
 MOST = 0.9
 # What takes long where there are many items or people.
 COSTLY = frozenset({"ease", "past_to_next", "graph_filter", "als"})
+# Its name among what no time was left for.
+SECOND_STAGE = "the second stage"
 # What content weighs where the fold gave it nothing: more than what fills lists (recommender.FILL), and no more.
 WHISPER = 1e-4
 # Weights where the fold is too small to choose any: neighbours, with a little popularity for sparse histories.
@@ -192,7 +195,7 @@ def _second_stage(
     options: TrainingOptions,
     budget: Budget,
 ) -> SecondStage:
-    """Return the second stage that the options ask for, or why there is none."""
+    """Return the second stage, or why there is none."""
     if options.ranker == "none":
         return SecondStage.none()
     if choice.people < FEWEST_PEOPLE or not choice.weights.any():
@@ -200,7 +203,9 @@ def _second_stage(
     if choice.basis.protocol == "time":
         # What is to come is another crowd's choice than the one that the fold would teach.
         return SecondStage.none("one moment divides everybody's past and future")
-    if not budget.may_try(options.ranker, always=False):
+    if not ranking.is_usable():
+        return SecondStage.none("lightgbm cannot be loaded")
+    if not budget.may_try(SECOND_STAGE, always=False):
         return SecondStage.none("no time was left")
     assert isinstance(popularity, ItemVector)
     columns = [reads.index(read) for read in blend]

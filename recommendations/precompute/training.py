@@ -182,8 +182,6 @@ def _notes(trained: Trained | None) -> str:
         notes.append(f"No time was left to train {skipped} (TRAIN_SECONDS).")
     if stale := ", ".join(chosen.get("not_refitted", ())):
         notes.append(f"No time was left to train {stale} on everybody's last events too (TRAIN_SECONDS).")
-    if why := chosen.get("second_stage", {}).get("why"):
-        notes.append(f"The second stage (RANKER) was left out: {why}.")
     return "\n".join(notes)
 
 

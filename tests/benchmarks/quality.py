@@ -1,7 +1,7 @@
 """Measure recommendation quality on MovieLens latest-small, the table in docs comes from here.
 
 python -m tests.benchmarks.quality                       last10, seeds 0 to 4
-python -m tests.benchmarks.quality --ranker lightgbm     with the second stage, and the blend without it beside it
+python -m tests.benchmarks.quality --ranker none         without the second stage
 python -m tests.benchmarks.quality --protocol rand10 --seeds 3
 python -m tests.benchmarks.quality --pruning             what keeping 500, 200 or 100 neighbours loses
 

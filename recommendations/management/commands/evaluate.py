@@ -25,7 +25,6 @@ from recommendations.algorithms.training import NothingToLearn
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, tenant_of
 from recommendations.management.evaluation_data import of_tenant as data_of_tenant
-from recommendations.precompute.checks import RANKER_HINT, lacks_ranker
 from recommendations.precompute.options import of_deployment, of_tenant
 
 COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
@@ -68,7 +67,9 @@ class Command(BaseCommand):
             choices=(*KINDS, "served"),
             help="Only this model beside what is served; may be repeated. Without it, all of them.",
         )
-        parser.add_argument("--ranker", choices=RANKERS, help="The second stage; without it, what RANKER says")
+        parser.add_argument(
+            "--ranker", choices=RANKERS, help="Whether a second stage may take part; without it, as RANKER says"
+        )
         parser.add_argument(
             "--set",
             action="append",
@@ -89,8 +90,6 @@ class Command(BaseCommand):
         if options["seed"] < 0 or (options["people"] is not None and options["people"] < 1):
             raise CommandError("--seed must not be negative, and --people at least 1.")
         ranker = options["ranker"] or settings.RANKER
-        if lacks_ranker(ranker):
-            raise CommandError(f"The second stage {ranker} needs a package that is not installed. {RANKER_HINT}")
         try:
             data = self._data(options)
             training = replace(self._training(options), ranker=ranker)

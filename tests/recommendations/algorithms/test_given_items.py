@@ -30,7 +30,7 @@ def trained(request, artefact):
         return Recommender(artefact)
     draw, count = np.random.default_rng(1), len(artefact.reads)
     people = [ranking.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)]
-    text = ranking.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0, threads=1)
+    text = ranking.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0)
     return Recommender(replace(artefact, ranker=text))
 
 

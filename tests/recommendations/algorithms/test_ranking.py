@@ -1,4 +1,4 @@
-"""The optional second stage: it learns what a blend cannot say, and is kept only where that helps strangers."""
+"""The second stage: it learns what a blend cannot say, and is kept only where that helps strangers."""
 
 import io
 from dataclasses import replace
@@ -18,7 +18,7 @@ from recommendations.algorithms.second_stage import FEWEST_PEOPLE, learn
 from recommendations.algorithms.training import train
 from tests.recommendations.algorithms.generated import fashions, interactions, raw, tastes, walks
 
-OPTIONS = TrainingOptions(threads=1, ranker="lightgbm")
+OPTIONS = TrainingOptions(threads=1)
 EACH, PEOPLE = 12, 600
 WEIGHTS = np.array([0.5, 0.5])
 POPULARITY = np.ones(EACH, dtype=np.float32)
@@ -53,7 +53,7 @@ def trained():
     draw = np.random.default_rng(1)
     count = len(artefact.reads)
     people = [ranking.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)]
-    text = ranking.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0, threads=1)
+    text = ranking.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0)
     return data, replace(artefact, ranker=text)
 
 
@@ -104,8 +104,8 @@ class TestTraining:
         assert artefact.ranker == ""
         assert "one moment" in artefact.chosen["second_stage"]["why"]
 
-    def test_nothing_is_said_of_it_where_nobody_asked(self):
-        assert "second_stage" not in train(interactions(tastes(people=40)), TrainingOptions(threads=1)).chosen
+    def test_nothing_is_said_of_it_where_none_may_take_part(self):
+        assert "second_stage" not in train(interactions(tastes(people=40)), replace(OPTIONS, ranker="none")).chosen
 
     @pytest.mark.slow
     def test_what_it_is_worth_is_what_the_gate_hears_of(self, monkeypatch):

@@ -116,15 +116,14 @@ class TestGate:
 
 
 class TestSecondStage:
-    def test_that_is_left_out_is_said(self, acme, settings):
-        settings.RANKER = "lightgbm"
-
+    def test_that_is_left_out_is_said_by_the_artefact(self, acme):
         build = build_now(acme)
 
-        assert build.notes == "The second stage (RANKER) was left out: 40 people judge, and it takes 500."
+        (row,) = artefacts_of(acme)
+        assert row.chosen["second_stage"] == {"used": False, "why": "40 people judge, and it takes 500"}
+        assert build.notes == ""
 
-    def test_that_is_kept_orders_the_lists_of_builds_and_of_the_near_line(self, acme, settings, monkeypatch):
-        settings.RANKER = "lightgbm"
+    def test_that_is_kept_orders_the_lists_of_builds_and_of_the_near_line(self, acme, monkeypatch):
         monkeypatch.setattr("recommendations.algorithms.training.FEWEST_PEOPLE", 20)
         monkeypatch.setattr("recommendations.algorithms.second_stage.paired", lambda *_: Interval(0.1, 0.05, 0.15))
         build = build_now(acme)
