@@ -96,12 +96,14 @@ def read_scores(
     for start in range(0, len(histories), CHUNK):
         chunk = histories[start : start + CHUNK]
         products = {}
+        weights: dict[float, Matrix] = {}
         for read in reads:
             part = fitted[read.algorithm]
             if not isinstance(part, ItemVector):
                 assert read.half_life is not None
-                weights = weighted_matrix(chunk, half_life=read.half_life, item_count=item_count)
-                products[read] = part.spoken(weights)
+                if read.half_life not in weights:
+                    weights[read.half_life] = weighted_matrix(chunk, half_life=read.half_life, item_count=item_count)
+                products[read] = part.spoken(weights[read.half_life])
         for person in range(len(chunk)):
             yield [static[read] if read in static else _row(products[read], person, item_count) for read in reads]
 

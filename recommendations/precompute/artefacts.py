@@ -56,9 +56,10 @@ class Loaded:
 
     def place(self, item_id: str) -> int | None:
         """The item's index, also where only its content is known; None for an item of which nothing is known."""
-        trained = len(self.item_ids) - len(self.fresh)
-        place = bisect.bisect_left(self.item_ids, item_id, hi=trained)
-        return place if place < trained and self.item_ids[place] == item_id else self.fresh.get(item_id)
+        item_ids = self.item_ids
+        trained = len(item_ids) - len(self.fresh)
+        place = bisect.bisect_left(item_ids, item_id, hi=trained)
+        return place if place < trained and item_ids[place] == item_id else self.fresh.get(item_id)
 
     def indices(self, item_ids: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
         """The indices of those items of which something is known."""

@@ -89,18 +89,18 @@ def entries_of(
     Of `lukewarm` items it is never said that they were liked: a reason rests on the others or, where there are none,
     says that the item is similar.
     """
-    entries = []
+    entries, item_ids = [], loaded.item_ids
     columns = (proposals.items.tolist(), proposals.scores.tolist(), proposals.evidence.tolist(), proposals.parts)
     for place, score, places, part in zip(*columns, strict=True):
-        item_id = loaded.item_ids[place]
+        item_id = item_ids[place]
         if item_id not in facts:
             continue
-        spoke = () if part in _OF_EVERYBODY else tuple(loaded.item_ids[each] for each in places if each >= 0)
+        spoke = () if part in _OF_EVERYBODY else tuple([item_ids[each] for each in places if each >= 0])
         said = spoken or part
         if spoke and PARTS.get(said, "liked") == "liked":
             spoke, said = (liked, said) if (liked := _without(spoke, lukewarm)) else (spoke, "similar")
-        titles = [facts[each].title for each in spoke if each in facts]
-        reason = reason_of(said, tuple(titles), locale)
+        titles = tuple([facts[each].title for each in spoke if each in facts])
+        reason = reason_of(said, titles, locale)
         entries.append(Entry(item_id, round(score, 6), reason, spoke, part))
     return entries
 

@@ -16,10 +16,11 @@ _FACTS = """
     SELECT item_id, title, available_until{columns} FROM recommendations_item
     WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s) AND deleted_at IS NULL
 """
+# Of hundreds of ids one JSON text is quicker to write than an array, for which the driver quotes each.
 _STANDING = """
     SELECT deleted_at IS NOT NULL, coalesce(hidden OR available_from > %(now)s OR available_until <= %(now)s, FALSE),
         item_id, title, available_until{columns} FROM recommendations_item
-    WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s)
+    WHERE tenant_id = %(tenant)s AND item_id = ANY (ARRAY(SELECT jsonb_array_elements_text(%(items)s::jsonb)))
 """
 _TEXTS = ", categories, description, attributes, available_from, created_at, updated_at"
 # The columns that `ends` takes, in its order.
@@ -78,7 +79,9 @@ def facts_and_withheld(
     found: dict[str, ItemFacts] = {}
     barred: set[str] = set()
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"tenant": tenant_id, "items": list(item_ids), "now": now})
+        cursor.execute(
+            statement, {"tenant": tenant_id, "items": json.dumps(list(item_ids), ensure_ascii=False), "now": now}
+        )
         for deleted, not_shown, *row in cursor.fetchall():
             if deleted or not_shown:
                 barred.add(row[0])
