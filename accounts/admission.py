@@ -18,11 +18,11 @@ from rest_framework.request import Request
 
 from accounts import directory, revocations, scope, usage
 from accounts.models.tenant import READ, WRITE, BrowserLimits
-from core import admission
-from core.admission import Decision, Limits, Nested, Outcome, Read, revocation
-from core.admission.revocation import Revoked
+from core import ratelimit
 from core.errors import QuotaExceeded, RateLimited
 from core.principal import Principal
+from core.ratelimit import Decision, Limits, Nested, Outcome, Read, revocation_markers
+from core.ratelimit.revocation_markers import Revoked
 from core.redis import RedisUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ def admit(
     nested: Sequence[Nested] = ()
     if principal.user_id:
         limits, nested = _of_browsers(limits, facts.browsers, kind, principal.user_id)
-    decision = admission.check(
+    decision = ratelimit.check(
         tenant_id=principal.tenant_id,
         client_id=principal.client_id,
         token_id=principal.token_id,
@@ -129,7 +129,7 @@ def _recover(principal: Principal, now: datetime) -> None:
     except RedisUnavailable:
         _log.info("usage_not_restored", tenant_id=tenant_id)
     with suppress(RedisUnavailable):  # the next request tries again
-        revocation.load(tenant_id=tenant_id, revoked=known)
+        revocation_markers.load(tenant_id=tenant_id, revoked=known)
     if any(_means(each, principal) for each in known):
         raise exceptions.AuthenticationFailed(_REVOKED)
 

@@ -7,7 +7,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import directory, dpop, tokens
-from core import client_address, clock, locations
+from core import clock
+from core.http import client_address, locations
 from core.principal import Principal
 
 BEARER, DPOP = "bearer", "dpop"

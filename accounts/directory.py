@@ -24,8 +24,8 @@ from accounts.jwks import SKEW_SECONDS, Ring
 from accounts.models import ApiClient, FeatureFlag, RevokedToken, Tenant
 from accounts.models.tenant import BrowserLimits
 from core import deadline, origins, process_caches
-from core.admission import Limits
 from core.errors import Unavailable
+from core.ratelimit import Limits
 
 _log = structlog.get_logger(__name__)
 # A token of a tenant that the copy does not hold may make a request read it anew, but not more often than this.

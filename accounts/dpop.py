@@ -21,9 +21,10 @@ from django.db import Error
 from psycopg_pool import PoolTimeout
 
 from accounts import directory, jwks, replay, scope
-from core import clock, once
+from core import clock
 from core.errors import ServiceError, Unavailable
-from core.once import Verdict
+from core.ratelimit import replay_guard
+from core.ratelimit.replay_guard import Verdict
 from core.redis import RedisUnavailable
 
 ALGORITHMS = ("ES256", "RS256")
@@ -106,7 +107,7 @@ def spend(proof: Proof, *, tenant_id: int, client_id: str, address: str, now: da
     name = hashlib.sha256(f"{proof.key_thumbprint} {proof.token_id}".encode("utf-8", "surrogatepass")).hexdigest()
     moment = now.timestamp()
     try:
-        shown = once.show(
+        shown = replay_guard.show(
             tenant_id=tenant_id,
             name=name,
             made_at=proof.issued_at,
@@ -127,7 +128,7 @@ def spend(proof: Proof, *, tenant_id: int, client_id: str, address: str, now: da
 def prime(tenant_id: int) -> None:
     """Lets the store begin to remember for the tenant, so that its first proof need not wait. Best effort."""
     with suppress(RedisUnavailable):
-        once.begin(tenant_id=tenant_id, now=clock.now().timestamp())
+        replay_guard.begin(tenant_id=tenant_id, now=clock.now().timestamp())
 
 
 def prime_all() -> None:
@@ -135,7 +136,7 @@ def prime_all() -> None:
     moment = clock.now().timestamp()
     with suppress(RedisUnavailable):
         for tenant_id in directory.current().tenants:
-            once.begin(tenant_id=tenant_id, now=moment)
+            replay_guard.begin(tenant_id=tenant_id, now=moment)
 
 
 def _key(raw: str) -> tuple[jwks.PublicKey, str]:

@@ -20,7 +20,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from accounts.models import User
-from core import client_address, clock
+from core import clock
+from core.http import client_address
 
 KNOWN_FOR = timedelta(days=30)
 

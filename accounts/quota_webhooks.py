@@ -2,7 +2,7 @@
 
 from accounts import quota_warnings
 from accounts.models import QuotaWarning
-from core.webhooks.emit import emit
+from core.webhooks.publish import emit
 
 ALL = 100
 

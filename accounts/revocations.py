@@ -14,8 +14,8 @@ from django.db.models import Q
 
 from accounts.jwks import LONGEST_TOKEN_SECONDS, SKEW_SECONDS
 from accounts.models import ApiClient, RevokedToken, Tenant
-from core.admission import revocation
-from core.admission.revocation import Revoked
+from core.ratelimit import revocation_markers
+from core.ratelimit.revocation_markers import Revoked
 
 # A marker lives as long as a token that it must stop.
 _SECONDS = LONGEST_TOKEN_SECONDS + SKEW_SECONDS
@@ -69,8 +69,8 @@ def _left(expires_at: datetime, now: datetime) -> int:
 
 
 def _publish(tenant_id: int, revoked: Revoked) -> None:
-    transaction.on_commit(partial(revocation.publish, tenant_id=tenant_id, revoked=revoked))
+    transaction.on_commit(partial(revocation_markers.publish, tenant_id=tenant_id, revoked=revoked))
 
 
 def _withdraw(tenant_id: int, revoked: Revoked) -> None:
-    transaction.on_commit(partial(revocation.withdraw, tenant_id=tenant_id, revoked=revoked))
+    transaction.on_commit(partial(revocation_markers.withdraw, tenant_id=tenant_id, revoked=revoked))

@@ -15,7 +15,7 @@ import structlog
 from django.db import connections, transaction
 
 from core.postgres import limits
-from core.row_security import EnableTenantScope
+from core.postgres.row_level_security import EnableTenantScope
 
 __all__ = ["AppRouter", "EnableTenantScope", "all_tenants", "tenant"]
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from accounts import quota_warnings, scope
 from accounts.models import Plan, QuotaWarning, Tenant, TenantUsage
-from core.admission import months, quota
-from core.admission.months import Month
-from core.admission.quota import Usage
+from core.ratelimit import billing_periods, quota
+from core.ratelimit.billing_periods import Month
+from core.ratelimit.quota import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Standing:
 
 def standing(*, tenant_id: int, counted: int, now: datetime) -> Standing:
     """The tenant's standing. `counted` is what Redis says, 0 where it cannot: then Postgres's is up to a minute old."""
-    month = months.of(now)
+    month = billing_periods.of(now)
     with scope.tenant(tenant_id):
         plan = Tenant.objects.select_related("plan").get(pk=tenant_id).plan
         kept = TenantUsage.objects.filter(tenant_id=tenant_id, month=month.name).values_list("used", flat=True).first()
@@ -48,7 +48,7 @@ def flush(*, now: datetime) -> int:
         tenant_ids = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
     moved = list(quota.drain(tenant_ids=tenant_ids))
     _write(moved)
-    quota_warnings.give(months={months.of(now).name, *(each.month for each in moved)}, now=now)
+    quota_warnings.give(months={billing_periods.of(now).name, *(each.month for each in moved)}, now=now)
     quota.settle(moved)  # after the commits
     with scope.all_tenants("usage: back to Redis"):
         kept = _kept(now)
@@ -68,7 +68,7 @@ def restore(*, tenant_id: int, now: datetime) -> None:
 
 def _kept(now: datetime) -> list[Usage]:
     """What the scope shows of the present month, and of the one that may be Redis's."""
-    names = [month.name for month in months.candidates(now)]
+    names = [month.name for month in billing_periods.candidates(now)]
     rows = TenantUsage.objects.filter(month__in=names, used__gt=0).order_by("pk")
     return [Usage(*row) for row in rows.values_list("tenant_id", "month", "used")]
 

@@ -65,12 +65,12 @@ def on_starting(_server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Open connections and load what the first request would otherwise wait for; announce a stop before it comes."""
-    import_string("core.health.warm_up")()
+    import_string("core.ops.health.warm_up")()
     # There is no hook for what is refused before there is a request: bad request lines, headers that are too long.
-    util.write_error = import_string("core.server_errors.write")
+    util.write_error = import_string("core.http.gunicorn_errors.write")
 
     def drain(signal_number: int, frame: FrameType | None) -> None:
-        import_string("core.health.drain")()
+        import_string("core.ops.health.drain")()
         last = threading.Timer(_drain_seconds, worker.handle_exit, (signal_number, frame))
         last.daemon = True
         last.start()
@@ -80,7 +80,7 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(_server: Any, _worker: Any) -> None:
     """Hand over what the process has collected and not sent."""
-    import_string("core.health.wind_up")()
+    import_string("core.ops.health.wind_up")()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -11,9 +11,10 @@ from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitV
 from accounts.admin import second_factor
 from accounts.api.v1.keys import jwks_document
 from accounts.api.v1.metadata import metadata_document
-from core import api_document, health, problem_pages
-from core.address_limits import limited
-from core.exposition import metrics
+from core.http import openapi_view, problem_pages
+from core.ops import health
+from core.ops.metrics_view import metrics
+from core.ratelimit.ip_rate_limit import limited
 
 public = limited("public")
 login_limited = limited("admin_login", methods=frozenset({"POST"}))
@@ -30,8 +31,8 @@ urlpatterns = [
     path("api/v1/", include("accounts.api.v1.urls")),
     path(".well-known/jwks.json", public(jwks_document), name="jwks"),
     path(".well-known/oauth-authorization-server", public(metadata_document), name="oauth-metadata"),
-    path("api/schema", public(api_document.yaml), name="schema"),
-    path("api/schema.json", public(api_document.json), name="schema-json"),
+    path("api/schema", public(openapi_view.yaml), name="schema"),
+    path("api/schema.json", public(openapi_view.json), name="schema-json"),
     path("api/docs/", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
     path("api/redoc/", public(redoc), name="redoc"),
     # What people type, and what browsers ask for by themselves.
@@ -60,7 +61,7 @@ urlpatterns = [
     ),
 ]
 
-handler400 = "core.problem.bad_request"
-handler403 = "core.problem.forbidden"
-handler404 = "core.problem.page_not_found"
-handler500 = "core.problem.server_error"
+handler400 = "core.http.problem.bad_request"
+handler403 = "core.http.problem.forbidden"
+handler404 = "core.http.problem.page_not_found"
+handler500 = "core.http.problem.server_error"

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from workers.celery import app as celery_app
 
-from core import body_limits
-from core.checks import refuse_to_start
-from core.locations import with_readable_paths
-from core.request_bodies import with_whole_bodies
+from core.http import body_limits
+from core.ops.checks import refuse_to_start
+from core.http.locations import with_readable_paths
+from core.http.wsgi_bodies import with_whole_bodies
 
 application = with_whole_bodies(
     with_readable_paths(get_wsgi_application()), max_bytes=body_limits.most_bytes, large=settings.LARGE_BODIES

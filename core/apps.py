@@ -5,5 +5,5 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import checks, redis_checks  # noqa: F401, PLC0415  # registers the system checks
+        from core.ops import checks, redis_checks  # noqa: F401, PLC0415  # registers the system checks
         from core.postgres import checks as postgres_checks  # noqa: F401, PLC0415

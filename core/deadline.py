@@ -1,8 +1,8 @@
 """One deadline for each request: whoever waits for somebody else asks how long it still may.
 
-The edge of the web process opens it (core.middleware), core.postgres holds every statement to it, and domain code that
-goes through many things in turn calls `check` between them. Tasks of workers open none: they have time limits of their
-own. The time is the process's monotonic clock, so nobody needs to pass `now`.
+The edge of the web process opens it (core.http.middleware), core.postgres holds every statement to it, and domain code
+that goes through many things in turn calls `check` between them. Tasks of workers open none: they have time limits of
+their own. The time is the process's monotonic clock, so nobody needs to pass `now`.
 """
 
 import time

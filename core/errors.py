@@ -1,4 +1,4 @@
-"""The domain's refusals. Pure: only core.problem knows what HTTP makes of them."""
+"""The domain's refusals. Pure: only core.http.problem knows what HTTP makes of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ import structlog
 from celery import current_app
 from django.db import transaction
 
-from core.breaker import Breaker
+from core.circuit_breaker import Breaker
 from core.metrics import ENQUEUE_FAILURES
 
 _log = structlog.get_logger(__name__)

@@ -6,8 +6,8 @@ from celery.schedules import crontab
 from django.conf import settings
 
 from accounts.jobs import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
-from core.idempotency.jobs import PURGE
-from core.webhooks.jobs import SWEEP as SWEEP_WEBHOOKS
+from core.idempotency.task_names import PURGE
+from core.webhooks.task_names import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.jobs import TIDY
 from recommendations.attribution import jobs as attribution
 from recommendations.catalog.jobs import SWEEP_ITEMS

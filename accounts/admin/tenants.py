@@ -13,7 +13,7 @@ from accounts.admin.base import DeploymentAdmin, GivenByDeployment, ReadOnlyTena
 from accounts.admin.lines import LinesField
 from accounts.models import FeatureFlag, Plan, QuotaWarning, Tenant, TenantUsage
 from core import clock
-from core.admission import months
+from core.ratelimit import billing_periods
 
 
 @admin.register(Plan)
@@ -67,7 +67,7 @@ class TenantPageAdmin(TenantAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         """With the present month's requests: one query."""
-        month = months.of(clock.now()).name
+        month = billing_periods.of(clock.now()).name
         own = TenantUsage.objects.filter(tenant=OuterRef("pk"), month=month).values("used")
         used = Coalesce(Subquery(own), 0, output_field=IntegerField())
         tenants: QuerySet[Tenant] = super().get_queryset(request)

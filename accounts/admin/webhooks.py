@@ -15,10 +15,10 @@ from accounts.admin.step_up import StepUpToAdd
 from accounts.models import Tenant
 from core import clock
 from core.queue import enqueue
-from core.webhooks import addresses, endpoints
-from core.webhooks.emit import send_to
-from core.webhooks.jobs import DELIVER
+from core.webhooks import endpoints, ssrf_guard
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
+from core.webhooks.publish import send_to
+from core.webhooks.task_names import DELIVER
 
 
 class WebhookForm(forms.ModelForm):
@@ -45,8 +45,8 @@ class WebhookForm(forms.ModelForm):
         """Refuses what could not be delivered to anyway."""
         url: str = self.cleaned_data["url"].strip()
         try:
-            addresses.check_url(url)
-        except addresses.AddressRefused as refusal:
+            ssrf_guard.check_url(url)
+        except ssrf_guard.AddressRefused as refusal:
             raise forms.ValidationError(str(refusal)) from None
         return url
 

@@ -1,6 +1,6 @@
-"""Codes of problems about access (core.problem_codes); those of RFC 6749 are also the member `error`."""
+"""Codes of problems about access (core.http.problem_codes); those of RFC 6749 are also the member `error`."""
 
-from core.problem_codes import Page
+from core.http.problem_codes import Page
 
 CODES = {
     "invalid_client": Page(

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from accounts.permissions import SCOPES, needed_scope
-from core.problem import CONTENT_TYPE
+from core.http.problem import CONTENT_TYPE
 
 NAME = "oauth2"
 _HEADERS = {

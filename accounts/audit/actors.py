@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from accounts.models import AuditEntry
-from core import client_address
+from core.http import client_address
 
 
 @dataclass(frozen=True, slots=True)

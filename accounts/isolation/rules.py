@@ -12,7 +12,7 @@ from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts import end_user
-from core.openapi import operations
+from core.http.openapi import operations
 
 OWNER, STRANGER, READER = "owner", "stranger", "read-only client"
 BROWSER, ANONYMOUS = "browser token", "anonymous"

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from core.row_security import EnableTenantScope
+from core.postgres.row_level_security import EnableTenantScope
 
 
 class Migration(migrations.Migration):

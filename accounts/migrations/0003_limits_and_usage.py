@@ -4,7 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-from core.row_security import EnableTenantScope
+from core.postgres.row_level_security import EnableTenantScope
 
 
 class Migration(migrations.Migration):

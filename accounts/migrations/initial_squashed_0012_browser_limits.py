@@ -11,7 +11,7 @@ import django.utils.timezone
 import uuid
 from django.db import migrations, models
 
-from core.row_security import EnableTenantScope
+from core.postgres.row_level_security import EnableTenantScope
 
 # Whoever owns the table is bound by nothing: a restore, a test database that is emptied. The app's role is not the owner.
 PROTECT = """

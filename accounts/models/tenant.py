@@ -10,7 +10,7 @@ from django.db import models
 
 from accounts.models.origins import validate_origins
 from core import clock
-from core.admission import Limits, Quota, RateLimit
+from core.ratelimit import Limits, Quota, RateLimit
 
 READ, WRITE = "read", "write"
 # For a plan without any limit of its own: `Plan(name=..., **UNLIMITED)`.

@@ -83,7 +83,7 @@ def spectacular_settings(*, simulated: bool) -> dict[str, Any]:
         "SWAGGER_UI_DIST": "SIDECAR",
         "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
         "REDOC_DIST": "SIDECAR",
-        "SORT_OPERATIONS": False,  # as in the routes, by tag (core.openapi)
+        "SORT_OPERATIONS": False,  # as in the routes, by tag (core.http.openapi)
         "COMPONENT_SPLIT_REQUEST": True,
         "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH has the fields of PUT's, all optional in both
         "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
@@ -105,7 +105,7 @@ def spectacular_settings(*, simulated: bool) -> dict[str, Any]:
         "POSTPROCESSING_HOOKS": [
             "drf_spectacular.hooks.postprocess_schema_enums",
             "recommendations.api.v1.wire.add_components",
-            "core.openapi.complete",
+            "core.http.openapi.complete",
             "accounts.api.schema.add_limits",
         ],
     }

@@ -17,7 +17,7 @@ from config.settings.api_document import spectacular_settings
 from config.settings.servers import *
 
 # --- Security --------------------------------------------------------------------------------------------
-PRODUCTION = True  # dev.py and test.py are not; system checks are stricter here (core.checks)
+PRODUCTION = True  # dev.py and test.py are not; system checks are stricter here (core.ops.checks)
 DEBUG = False
 SECRET_KEY = env.secret("SECRET_KEY")
 SECRET_KEY_IS_PUBLIC = False  # only where dev.py falls back on the key that stands in it
@@ -99,10 +99,10 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
-    "core.middleware.EdgeMiddleware",
-    "core.middleware.ProbeMiddleware",
+    "core.http.middleware.EdgeMiddleware",
+    "core.http.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "core.content_policy.ContentPolicyMiddleware",
+    "core.http.csp.ContentPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.cors.OriginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -132,7 +132,7 @@ WARM_UP = [
 # What a web process does when its last request has been answered.
 WIND_UP = ["recommendations.attribution.collector.stop", "recommendations.serving.ranking.shelf.stop"]
 PROBLEM_CODES = [
-    "core.problem_codes.CODES",
+    "core.http.problem_codes.CODES",
     "accounts.api.problem_codes.CODES",
     "recommendations.api.problem_codes.CODES",
 ]
@@ -200,12 +200,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["core.json_body.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.http.json_body.BoundedJSONParser"],
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS is CORS's; what an operation takes stands in the OpenAPI document
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "core.problem.handle",
+    "EXCEPTION_HANDLER": "core.http.problem.handle",
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.negotiation.JSONOnly",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.http.negotiation.JSONOnly",
 }
 SPECTACULAR_SETTINGS = spectacular_settings(simulated=AI_SIMULATED)
 
@@ -233,14 +233,14 @@ SIMPLE_JWT = {
     "AUDIENCE": JWT_AUDIENCE,
     "LEEWAY": 0,
 }
-# What may be asked without a token is limited by address (core.address_limits).
+# What may be asked without a token is limited by address (core.ratelimit.ip_rate_limit).
 ADDRESS_RATES = {
     "token": env.rate("TOKEN_RATE", "60/m"),
     "admin_login": env.rate("ADMIN_LOGIN_RATE", "10/m"),
     "public": env.rate("PUBLIC_RATE", "120/m"),
 }
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, maximum=10)
-RATELIMIT_IP_META_KEY = "core.client_address.of"
+RATELIMIT_IP_META_KEY = "core.http.client_address.of"
 RATELIMIT_USE_CACHE = "default"
 
 # --- Recommendations -------------------------------------------------------------------------------------
@@ -277,8 +277,8 @@ IMPORT_MAX_UNPACKED_BYTES = env.integer("IMPORT_MAX_UNPACKED_BYTES", 20 * 1024**
 IMPORT_STORAGE_MAX_BYTES = env.integer("IMPORT_STORAGE_MAX_BYTES", 8 * 1024**3, minimum=1024)
 IMPORT_LEASE_SECONDS = env.seconds("IMPORT_LEASE_SECONDS", 30.0, minimum=1.0)
 LARGE_BODIES = {"/api/v1/imports": IMPORT_MAX_BYTES}  # paths that take more than DATA_UPLOAD_MAX_MEMORY_SIZE
-# The largest body of a path, or of paths with such a beginning, in bytes (core.body_limits). What needs no token takes
-# a form of some fields; 5 MiB are for batches.
+# The largest body of a path, or of paths with such a beginning, in bytes (core.http.body_limits). What needs no token
+# takes a form of some fields; 5 MiB are for batches.
 BODY_LIMITS = {
     "/": 16 * 1024,
     "/admin/": DATA_UPLOAD_MAX_MEMORY_SIZE,

@@ -7,7 +7,7 @@ from config import embedded, env
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 
-# --- Servers: the variables, else the embedded ones that run, else a hint (core.checks) -----------------
+# --- Servers: the variables, else the embedded ones that run, else a hint (core.ops.checks) -----------------
 _running = embedded.find_running(VAR_DIR)
 DATABASE_URL = env.secret("DATABASE_URL", (_running.database_url or "") if _running else "")
 DATABASE_OWNER_URL = env.secret("DATABASE_OWNER_URL", (_running.database_owner_url or "") if _running else "")

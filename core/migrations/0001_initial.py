@@ -4,7 +4,7 @@ import core.idempotency.models
 import django.db.models.lookups
 from django.db import migrations, models
 
-from core.row_security import EnableTenantScope
+from core.postgres.row_level_security import EnableTenantScope
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,7 @@
 A request that needs PostgreSQL holds one of DB_WAITING_THREADS places until it gives its connection back. Where all are
 taken it waits for one as long as the statements of the others get on; when nothing has moved for a second, PostgreSQL
 hangs or is very slow, and whoever comes is refused at once, so that the threads that are left serve what needs no
-PostgreSQL. After three failures in a row the breaker opens, as for Redis (core.breaker).
+PostgreSQL. After three failures in a row the breaker opens, as for Redis (core.circuit_breaker).
 """
 
 import threading
@@ -13,7 +13,7 @@ import psycopg
 from django.conf import settings
 
 from core import deadline, process_caches
-from core.breaker import Breaker
+from core.circuit_breaker import Breaker
 from core.metrics import DATABASE_BREAKER_OPENED, DATABASE_REFUSED
 
 # After so long without an answer to any of those who hold a place, nobody else waits for one.

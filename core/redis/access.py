@@ -27,7 +27,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core import process_caches
-from core.breaker import Breaker
+from core.circuit_breaker import Breaker
 from core.metrics import REDIS_BREAKER_OPENED, REDIS_ERRORS
 from core.redis.connection import connect
 

@@ -64,7 +64,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().load_wsgi()
         from django.conf import settings  # noqa: PLC0415  # known when the application is loaded
 
-        self.most_bytes = import_string("core.body_limits.most_bytes")
+        self.most_bytes = import_string("core.http.body_limits.most_bytes")
         self.most_collected = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
         self.pace = Pace(settings.REQUEST_READ_SECONDS, settings.REQUEST_BYTES_PER_SECOND)

@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db.models import F
 
 from core.queue import enqueue
-from core.webhooks import sending, signatures
-from core.webhooks.jobs import DELIVER
+from core.webhooks import http, signatures
+from core.webhooks.http import Outcome
 from core.webhooks.metrics import WEBHOOK_ATTEMPTS
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
-from core.webhooks.sending import Outcome
 from core.webhooks.signatures import SecretUnreadable
+from core.webhooks.task_names import DELIVER
 
 PAUSES = tuple(timedelta(seconds=each) for each in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000))
 LEASE = timedelta(minutes=2)
@@ -114,7 +114,7 @@ def _attempt(claim: Claim, now: datetime) -> Outcome:
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature,
     }
-    return sending.post(claim.url, body=claim.body.encode(), headers=headers)
+    return http.post(claim.url, body=claim.body.encode(), headers=headers)
 
 
 def _note(claim: Claim, outcome: Outcome, now: datetime) -> None:

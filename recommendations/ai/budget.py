@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts import scope
-from core.webhooks.emit import emit
+from core.webhooks.publish import emit
 from recommendations.ai.amounts import Amount, BudgetLimits, Limit
 from recommendations.ai.caps import Cap, CapName, caps_of
 from recommendations.ai.models import AICall, AIReservation

@@ -1,6 +1,6 @@
-"""Codes of problems about recommendations (core.problem_codes)."""
+"""Codes of problems about recommendations (core.http.problem_codes)."""
 
-from core.problem_codes import Page
+from core.http.problem_codes import Page
 
 CODES = {
     "build_running": Page(

@@ -14,7 +14,7 @@ from typing import Any
 
 from accounts import scope
 from core.errors import Conflict
-from core.webhooks.emit import emit
+from core.webhooks.publish import emit
 from recommendations.attribution import sequential
 from recommendations.attribution.models import Experiment, ExperimentArm
 from recommendations.attribution.outcomes import ArmOutcome, by_arm

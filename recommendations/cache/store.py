@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from core import redis
-from core.admission import Read
+from core.ratelimit import Read
 from recommendations.cache import availability, keys
 from recommendations.cache.form import Corrupt, StoredList, decode
 from recommendations.metrics import CACHE_READS

@@ -15,7 +15,7 @@ from accounts import retention, scope
 from core.errors import Conflict, NotFound
 from core.queue import enqueue
 from core.quoting import quoted
-from core.webhooks.emit import emit
+from core.webhooks.publish import emit
 from recommendations.imports import leases, rejections, room
 from recommendations.imports.jobs import RUN
 from recommendations.imports.leases import MAX_ATTEMPTS

@@ -10,7 +10,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from core.errors import ServiceError, Unavailable
-from core.pagination import invalid
+from core.http.pagination import invalid
 from core.postgres.pool import release
 from recommendations.imports.models import Import
 

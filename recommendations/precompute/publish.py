@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from accounts import scope
 from core.queue import enqueue
-from core.webhooks.emit import emit
+from core.webhooks.publish import emit
 from recommendations.interactions.jobs import RESCORE
 from recommendations.metrics import BUILD_SECONDS, BUILDS
 from recommendations.placements.models import Placement

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts import scope, staff_log
+from core.idempotency.cleanup import erase_answers, naming
 from core.idempotency.models import IdempotencyKey
-from core.idempotency.retention import erase_answers, naming
 from recommendations.ai import answers, batch_questions, sent
 from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.rerank import subject_of

@@ -7,8 +7,8 @@ import structlog
 
 from accounts import retention, scope
 from accounts.models import Tenant
+from core.idempotency.cleanup import empty
 from core.idempotency.models import IdempotencyKey
-from core.idempotency.retention import empty
 from core.queue import enqueue
 from recommendations.ai import answers, sent
 from recommendations.imports import kept as imports

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from core.admission import Decision, Read
+from core.ratelimit import Decision, Read
 from core.redis import RedisUnavailable
 from recommendations.cache import availability, keys, store
 from recommendations.cache.form import StoredList

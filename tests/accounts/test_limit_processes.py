@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from accounts import scope
 from accounts.models import Plan
 from config.embedded.ports import LOOPBACK
-from tests.core.admission.structured_fields import parse_list
+from tests.core.ratelimit.structured_fields import parse_list
 from tests.core.web_process import serving
 
 CLIENTS = 8

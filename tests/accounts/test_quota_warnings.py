@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from accounts import quota_warnings, scope, usage
 from accounts.models import FeatureFlag, Plan, QuotaWarning
-from core.admission import quota
+from core.ratelimit import quota
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MONTH = "2026-11"

@@ -7,7 +7,7 @@ import pytest
 from accounts import scope, usage
 from accounts.models import TenantUsage
 from core import redis
-from core.admission import keys, quota
+from core.ratelimit import keys, quota
 from tests.outages import redis_away
 from workers.tasks.usage import flush
 

@@ -29,14 +29,14 @@ def main() -> None:
     """Print the table."""
     django.setup()
     from core import clock, redis
-    from core.admission import Limits, Quota, RateLimit, Read, check, keys, revocation
+    from core.ratelimit import Limits, Quota, RateLimit, Read, check, keys, revocation_markers
 
     client, tag = redis.client(), keys.tag(TENANT)
     document, withdrawn = f"{tag}document", f"{tag}withdrawn"
     reads: list[Read] = [("get", document), ("hgetall", withdrawn)]
     client.set(document, os.urandom(DOCUMENT_BYTES))
     client.hset(withdrawn, mapping={f"i{number}": "0.000|12345678" for number in range(FIELDS)})
-    revocation.load(tenant_id=TENANT, revoked=[])
+    revocation_markers.load(tenant_id=TENANT, revoked=[])
 
     def pipeline() -> None:
         pipe = client.pipeline(transaction=False)

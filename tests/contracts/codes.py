@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from core import problem
 from core.errors import ServiceError
+from core.http import problem
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "accounts", "recommendations", "workers")
@@ -18,7 +18,7 @@ _CODE = re.compile(r"[a-z]+(_[a-z]+)+\Z")
 @cache
 def in_source() -> dict[str, str]:
     """Each code, and one place that raises or answers it."""
-    found = dict.fromkeys(problem._CODE_BY_STATUS.values(), "core/problem.py") | {"error": "core/problem.py"}
+    found = dict.fromkeys(problem._CODE_BY_STATUS.values(), "core/http/problem.py") | {"error": "core/http/problem.py"}
     for path in modules():
         for code in _answered(ast.parse(path.read_text())):
             found[code] = str(path.relative_to(ROOT))

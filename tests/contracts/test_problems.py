@@ -8,7 +8,7 @@ import socket
 import pytest
 from django.test import Client
 
-from core.problem_codes import pages
+from core.http.problem_codes import pages
 from tests.contracts import codes
 
 API = b"/api/v1"
@@ -20,7 +20,7 @@ class TestCodes:
         missing = {code: where for code, where in codes.in_source().items() if code not in pages()}
 
         assert not missing, (
-            "These codes lead to no page. Add each to CODES in core/problem_codes.py, accounts/api/problem_codes.py or "
+            "These codes lead to no page. Add each to CODES in core/http/problem_codes.py, accounts/api/problem_codes.py or "
             f"recommendations/api/problem_codes.py, with its status, meaning and remedy: {missing}"
         )
 

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from django.test import Client
 
-from core.body_limits import most_bytes
+from core.http.body_limits import most_bytes
 
 MIB = 1024 * 1024
 EVENT = {"user_id": "u", "item_id": "i", "type": "view"}

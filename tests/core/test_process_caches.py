@@ -18,7 +18,7 @@ EMPTY = {"OrderedDict", "dict", "list", "set"}
 STAYS = {
     "accounts/directory.py:_kept": "what copies hold, named when the application is ready",
     "accounts/quota_warnings.py:_listeners": "who listens, named when the application is ready",
-    "core/health.py:_registered": "probes, named when the application is ready",
+    "core/ops/health.py:_registered": "probes, named when the application is ready",
     "core/process_caches.py:_registered": "the registry itself",
     "core/redis/access.py:client": "a connection",
     "recommendations/precompute/lists.py:_controller": "the libraries that are loaded",

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from drf_spectacular.generators import SchemaGenerator
 
-from core.idempotency.schema import MARK
+from core.idempotency.openapi import MARK
 
 JSON = "application/json"
 PATH_ID = {"item_id": "movie-1", "user_id": "42"}

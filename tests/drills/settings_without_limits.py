@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from config.settings.test import *  # noqa: F403  # all but these
-from core import json_text
+from core.http import json_text
 
 BODY_LIMITS = {}
 FILTER_COST_AT_ONCE = 10**9

@@ -23,7 +23,7 @@ from accounts import access, scope
 from accounts.models import RefreshFamily, ReplayAttempt, SigningKey
 from core import clock
 from tests.accounts.proofs import Holder
-from tests.core.admission.conftest import own_server  # noqa: F401  # a fixture
+from tests.core.ratelimit.conftest import own_server  # noqa: F401  # a fixture
 from tests.core.web_process import WebProcess, serving
 from tests.size import sized
 

@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
-from core.idempotency.schema import MARK
+from core.idempotency.openapi import MARK
 
 API = "/api/v1"
 Body = dict[str, Any] | str | None

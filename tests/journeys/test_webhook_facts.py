@@ -7,7 +7,7 @@ import pytest
 
 from accounts import scope, usage
 from accounts.models import Plan
-from core.admission import quota
+from core.ratelimit import quota
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.ai.amounts import Amount, BudgetLimits, Limit
 from recommendations.ai.budget import Budget, BudgetExhausted

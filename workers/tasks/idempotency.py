@@ -7,10 +7,10 @@ from celery import shared_task
 
 from accounts import scope
 from core import clock
-from core.idempotency import jobs, retention
+from core.idempotency import cleanup, task_names
 
 
-@shared_task(name=jobs.PURGE)
+@shared_task(name=task_names.PURGE)
 def purge(**_: Any) -> None:
     """Deletes expired keys of all tenants."""
-    retention.purge(scope=partial(scope.all_tenants, "purge of idempotency keys"), now=clock.now())
+    cleanup.purge(scope=partial(scope.all_tenants, "purge of idempotency keys"), now=clock.now())

@@ -7,16 +7,16 @@ from celery import shared_task
 
 from accounts import scope
 from core import clock
-from core.webhooks import deliver, jobs
+from core.webhooks import deliver, task_names
 
 
-@shared_task(name=jobs.DELIVER)
+@shared_task(name=task_names.DELIVER)
 def deliver_one(*, tenant_id: int, delivery_id: int, **_: Any) -> None:
     """Tries a message if it is due."""
     deliver.deliver(scope=partial(scope.tenant, tenant_id), delivery_id=delivery_id, now=clock.now())
 
 
-@shared_task(name=jobs.SWEEP)
+@shared_task(name=task_names.SWEEP)
 def sweep(**_: Any) -> None:
     """Hands over again what is due."""
     deliver.sweep(scope=partial(scope.all_tenants, "webhooks: what is due"), now=clock.now())

@@ -15,8 +15,8 @@ from accounts.authentication import caller
 from accounts.permissions import TOKENS_ISSUE
 from core import clock, origins
 from core.errors import FieldError, InvalidInput
-from core.json_body import BoundedJSONParser
-from core.serializers import ExternalId, StrictBody, problems
+from core.http.json_body import BoundedJSONParser
+from core.http.serializers import ExternalId, StrictBody, problems
 
 _SHORTEST, _LONGEST, _USUAL = 60, 3600, 900
 _NAMES = " or ".join(sorted(end_user.SCOPES))

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from accounts import directory
 from core import clock
-from core.serializers import problems
+from core.http.serializers import problems
 
 # RFC 7517, appendix A.1
 _POINT = {

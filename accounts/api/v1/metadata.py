@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.api.v1.token import GRANTS
 from accounts.dpop import ALGORITHMS
 from accounts.permissions import SCOPES
-from core.serializers import problems
+from core.http.serializers import problems
 
 _METHODS = ["client_secret_basic", "client_secret_post"]
 

@@ -17,12 +17,13 @@ from rest_framework.views import APIView
 
 from accounts import clients
 from accounts.models import ApiClient
-from core import address_limits, problem
-from core.body_coding import CodingRefused
-from core.json_body import BoundedJSONParser, refuse_charset
-from core.json_text import BadJSON, BodyTooLarge
-from core.problem import printable
-from core.serializers import Problem
+from core.http import problem
+from core.http.content_encoding import CodingRefused
+from core.http.json_body import BoundedJSONParser, refuse_charset
+from core.http.json_text import BadJSON, BodyTooLarge
+from core.http.problem import printable
+from core.http.serializers import Problem
+from core.ratelimit import ip_rate_limit
 
 FORM = "application/x-www-form-urlencoded"
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -120,7 +121,7 @@ def authenticated(request: Request, given: Mapping[str, str], *, now: datetime) 
 
 def _check_rate(request: Request) -> None:
     """Per address."""
-    if wait := address_limits.wait_seconds(request._request, policy="token"):  # noqa: SLF001  # it takes Django's request
+    if wait := ip_rate_limit.wait_seconds(request._request, policy="token"):  # noqa: SLF001  # it takes Django's request
         detail = f"Too many token requests from this address; wait {wait} s. A token is good for many calls."
         raise Refused(429, "slow_down", detail, code="rate_limited", retry_after=wait)
 

@@ -17,7 +17,8 @@ from accounts.api.v1.oauth import OAuthView, Refused
 from accounts.models import ApiClient
 from accounts.permissions import OFFLINE_ACCESS
 from accounts.tokens import Issued
-from core import client_address, clock
+from core import clock
+from core.http import client_address
 
 PARAMETERS = ("grant_type", "client_id", "client_secret", "scope", "refresh_token")
 CLIENT_CREDENTIALS, REFRESH_TOKEN = GRANTS = ("client_credentials", "refresh_token")

@@ -9,9 +9,10 @@ from rest_framework.response import Response
 
 from accounts import end_user
 from accounts.authentication import caller
-from core import clock, external_ids, pagination
+from core import clock, external_ids
 from core.errors import FieldError
-from core.idempotency.view import Write
+from core.http import pagination
+from core.idempotency.decorator import Write
 from recommendations.api.v1 import batches_schema as schema
 from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.resource import ResourceView

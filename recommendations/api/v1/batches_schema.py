@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
+from core.http.serializers import FieldErrorSerializer
 from core.idempotency.models import MAX_BODY
-from core.serializers import FieldErrorSerializer
 from recommendations.api.v1 import events_schema, items_schema, users_schema
 from recommendations.catalog import outcomes
 from recommendations.catalog.outcomes import Outcome

@@ -8,10 +8,11 @@ from rest_framework.response import Response
 
 from accounts import end_user
 from accounts.authentication import caller
-from core import clock, conditional, pagination
+from core import clock
 from core.errors import InvalidInput, ServiceError
-from core.idempotency.view import Write
-from core.pagination import Pages
+from core.http import etags, pagination
+from core.http.pagination import Pages
+from core.idempotency.decorator import Write
 from core.principal import Principal
 from recommendations.api.v1 import events_schema as schema
 from recommendations.api.v1 import resource, wire
@@ -57,9 +58,9 @@ class EventsView(ResourceView):
         pages = Pages.read(query, binding={"list": "events", "tenant": tenant_id, "filter": str(wanted)})
         page = queries.list_events(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit)
         cursor = pages.cursor(page.after)
-        return conditional.answer(
+        return etags.answer(
             request,
-            tag=conditional.etag([*((row["id"], row["user_id"]) for row in page.rows), cursor]),
+            tag=etags.etag([*((row["id"], row["user_id"]) for row in page.rows), cursor]),
             body=lambda: {"data": [schema.stored_body(row) for row in page.rows], "next": cursor},
             headers=pagination.link(request, cursor),
         )

@@ -12,12 +12,13 @@ from rest_framework.response import Response
 
 from accounts import scope
 from accounts.authentication import caller
-from core import clock, conditional, pagination
-from core.idempotency.view import Write, idempotent
-from core.pagination import Pages
+from core import clock
+from core.http import etags, pagination
+from core.http.pagination import Pages
+from core.http.serializers import problems
+from core.http.wsgi_bodies import BodyTooLong
+from core.idempotency.decorator import Write, idempotent
 from core.quoting import quoted
-from core.request_bodies import BodyTooLong
-from core.serializers import problems
 from recommendations.api.v1 import imports_examples as examples
 from recommendations.api.v1 import imports_schema as schema
 from recommendations.api.v1 import resource
@@ -150,7 +151,7 @@ class ImportView(_ImportsView):
         """How far it is, and what became of the rows so far."""
         job = self._demand(request, queries.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
         shown = schema.body(job)
-        return conditional.answer(request, tag=conditional.etag(shown.items()), body=lambda: shown)
+        return etags.answer(request, tag=etags.etag(shown.items()), body=lambda: shown)
 
 
 class ImportErrorsView(_ImportsView):
@@ -176,9 +177,9 @@ class ImportErrorsView(_ImportsView):
         found = queries.list_errors(job=job, after=pages.after, limit=pages.limit + 1)
         rows = found[: pages.limit]
         cursor = pages.cursor(queries.position(rows[-1]) if len(found) > len(rows) else None)
-        return conditional.answer(
+        return etags.answer(
             request,
-            tag=conditional.etag([*(row.pk for row in rows), cursor]),
+            tag=etags.etag([*(row.pk for row in rows), cursor]),
             body=lambda: {"data": [schema.error_body(row) for row in rows], "next": cursor},
             headers=pagination.link(request, cursor),
         )

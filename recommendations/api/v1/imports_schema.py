@@ -13,9 +13,9 @@ from drf_spectacular.utils import (
 )
 from rest_framework import exceptions, serializers
 
-from core import pagination
+from core.http import pagination
+from core.http.serializers import Problem
 from core.quoting import quoted
-from core.serializers import Problem
 from recommendations.api.v1 import wire
 from recommendations.api.v1.resource import stamp
 from recommendations.catalog import fields

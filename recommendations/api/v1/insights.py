@@ -9,8 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller
-from core import clock, conditional, pagination
-from core.pagination import Pages
+from core import clock
+from core.http import etags, pagination
+from core.http.pagination import Pages
 from recommendations.api.v1 import insights_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
@@ -47,9 +48,9 @@ class PlacementsView(ResourceView):
             rows = [row for row in rows if row.key > pages.after]
         page = rows[: pages.limit]
         cursor = pages.cursor(page[-1].key if len(rows) > pages.limit else None)
-        return conditional.answer(
+        return etags.answer(
             request,
-            tag=conditional.etag([*page, cursor]),
+            tag=etags.etag([*page, cursor]),
             body=lambda: {"data": [schema.body(row) for row in page], "next": cursor},
             headers=pagination.link(request, cursor),
         )

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller
-from core import clock, conditional, locations, pagination
-from core.idempotency.view import Write
-from core.pagination import Pages
+from core import clock
+from core.http import etags, locations, pagination
+from core.http.pagination import Pages
+from core.idempotency.decorator import Write
 from recommendations.api.v1 import items_schema as schema
 from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.resource import READ_CATALOGUE as READ
@@ -38,7 +39,7 @@ class ItemView(ResourceView):
     def get(self, request: Request, item_id: str) -> Response:
         """The item, also a hidden one; a deleted one is not found."""
         item = queries.get_item(tenant_id=caller(request).tenant_id, item_id=resource.path_id("item_id", item_id))
-        return conditional.answer(request, tag=_tag(item), body=lambda: schema.item_body(item))
+        return etags.answer(request, tag=_tag(item), body=lambda: schema.item_body(item))
 
     @extend_schema(
         operation_id="item_put",
@@ -158,9 +159,9 @@ class ItemsView(ResourceView):
         found = queries.list_items(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit + 1)
         rows, by_change = found[: pages.limit], wanted.updated_since is not None
         cursor = pages.cursor(queries.position(rows[-1], by_change=by_change) if len(found) > len(rows) else None)
-        return conditional.answer(
+        return etags.answer(
             request,
-            tag=conditional.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
+            tag=etags.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
             body=lambda: {"data": [schema.item_body(row) for row in rows], "next": cursor},
             headers=pagination.link(request, cursor),
         )

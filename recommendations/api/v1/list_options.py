@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from accounts import admission
 from accounts.api.views import AdmittedWithReads
 from core import external_ids
-from core.admission import Decision, Read
 from core.errors import FieldError, InvalidInput
+from core.ratelimit import Decision, Read
 from recommendations.api.v1.languages import preferred
 from recommendations.placements.language import FilterRefused, parse
 from recommendations.placements.language.binding import names_person

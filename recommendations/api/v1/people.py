@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from accounts.authentication import caller
 from core import clock
-from core.idempotency.view import Write
+from core.idempotency.decorator import Write
 from recommendations.api.v1 import people_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from accounts import end_user
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
-from core import clock, pagination
+from core import clock
+from core.http import pagination
 from recommendations.api.v1 import rank_schema as schema
 from recommendations.api.v1 import wire
 from recommendations.api.v1.list_options import (

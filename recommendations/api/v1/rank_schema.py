@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from core import external_ids
-from core.serializers import StrictBody
+from core.http.serializers import StrictBody
 from recommendations.api.v1 import wire
 from recommendations.api.v1.recommendations_schema import Degraded, RecommendedItem, Source
 from recommendations.catalog import shapes

@@ -12,8 +12,9 @@ from rest_framework.request import Request
 from accounts import end_user
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
-from core import clock, conditional, external_ids, pagination
+from core import clock, external_ids
 from core.errors import FieldError, InvalidInput, NotFound
+from core.http import etags, pagination
 from recommendations.api.v1 import recommendations_schema as schema
 from recommendations.api.v1 import wire
 from recommendations.api.v1.languages import preferred
@@ -292,7 +293,7 @@ def _window(name: str) -> str:
 
 def _answer(request: Request, answer: page.Answer, subject: Subject, now: datetime) -> HttpResponse:
     page.served(answer=answer, subject=subject, now=now)
-    unchanged = conditional.names(request.META.get("HTTP_IF_NONE_MATCH", ""), answer.etag)
+    unchanged = etags.names(request.META.get("HTTP_IF_NONE_MATCH", ""), answer.etag)
     response = (
         HttpResponse(status=304, headers=CACHE_HEADERS)
         if unchanged

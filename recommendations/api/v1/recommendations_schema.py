@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from core.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
+from core.http.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
 from recommendations.api.v1 import wire
 from recommendations.cache.form import HEAD, MAX_ITEMS
 from recommendations.catalog import shapes

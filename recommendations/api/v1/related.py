@@ -7,8 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller
-from core import clock, conditional, pagination
+from core import clock
 from core.errors import NotFound
+from core.http import etags, pagination
 from recommendations.api.v1 import related_schema as schema
 from recommendations.api.v1 import resource
 from recommendations.api.v1.resource import ResourceView
@@ -44,9 +45,9 @@ class RelatedPeopleView(ResourceView):
         people, more = related.page(found, shown=shown, limit=limit)
         digests = [*shown, *(cursor.digest(name) for name, _ in people)]
         after = cursor.write(shown=digests, binding=binding, now=now) if more else None
-        return conditional.answer(
+        return etags.answer(
             request,
-            tag=conditional.etag([found.made, people, after]),
+            tag=etags.etag([found.made, people, after]),
             body=lambda: _body(user_id, found, people, after),
             headers={**CACHE_HEADERS, **pagination.link(request, after)},
         )

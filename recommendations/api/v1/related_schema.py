@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_serializer
 from rest_framework import serializers
 
-from core import pagination
+from core.http import pagination
 from recommendations.api.v1 import resource, wire
 from recommendations.api.v1.recommendations_schema import Degraded, Source
 from recommendations.cache.form import HEAD, MAX_ITEMS

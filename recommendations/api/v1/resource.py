@@ -13,11 +13,11 @@ from rest_framework.views import APIView
 
 from accounts import scope
 from accounts.authentication import caller
-from core import conditional, pagination
 from core.errors import InvalidInput
-from core.idempotency.view import Write, idempotent
-from core.json_body import BoundedJSONParser
-from core.serializers import problems
+from core.http import etags, pagination
+from core.http.json_body import BoundedJSONParser
+from core.http.serializers import problems
+from core.idempotency.decorator import Write, idempotent
 from recommendations.api.v1 import wire
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused
@@ -89,14 +89,14 @@ def named_body(request: Request, name: str, value: str) -> dict[str, Any]:
 
 def tag(version: Version | None) -> str | None:
     """The ETag of a row's version."""
-    return None if version is None else conditional.etag((version.row, version.updated_at))
+    return None if version is None else etags.etag((version.row, version.updated_at))
 
 
 def precondition(request: Request) -> Check:
     """The check that a write must pass, from the request's headers."""
-    if not conditional.is_conditional(request):
+    if not etags.is_conditional(request):
         return unconditional
-    return lambda version: conditional.require(request, tag=tag(version))
+    return lambda version: etags.require(request, tag=tag(version))
 
 
 def written(request: Request, write: Write, *, body: Mapping[str, Any], tag: str) -> Response:

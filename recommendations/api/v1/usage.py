@@ -8,8 +8,9 @@ from rest_framework.response import Response
 from accounts import admission, usage
 from accounts.api.views import AdmittedWithReads
 from accounts.authentication import caller
-from core import clock, conditional
-from core.admission import keys, months
+from core import clock
+from core.http import etags
+from core.ratelimit import billing_periods, keys
 from recommendations.ai import report
 from recommendations.ai.limit_settings import budget_limits
 from recommendations.api.v1 import resource
@@ -35,7 +36,7 @@ class UsageView(AdmittedWithReads):
         Asking takes nothing of the month's requests, and is possible when they are used up; the rate of reads holds.
         """
         tenant_id, now = caller(request).tenant_id, clock.now()
-        counter = keys.quota(tenant_id, months.of(now).name)
+        counter = keys.quota(tenant_id, billing_periods.of(now).name)
         decision = admission.admit(
             request, now=now, endpoint_class=self.endpoint_class, reads=[("get", counter)], of_quota=False
         )
@@ -43,4 +44,4 @@ class UsageView(AdmittedWithReads):
         standing = usage.standing(tenant_id=tenant_id, counted=counted, now=now)
         spent = report.standings(tenant_id=tenant_id, limits=budget_limits(settings), now=now)
         body = schema.body(standing, spent)
-        return conditional.answer(request, tag=conditional.etag([tenant_id, body]), body=lambda: body)
+        return etags.answer(request, tag=etags.etag([tenant_id, body]), body=lambda: body)

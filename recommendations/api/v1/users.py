@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller
-from core import clock, conditional, locations, pagination
-from core.idempotency.view import Write
-from core.pagination import Pages
+from core import clock
+from core.http import etags, locations, pagination
+from core.http.pagination import Pages
+from core.idempotency.decorator import Write
 from recommendations.api.v1 import resource
 from recommendations.api.v1 import users_schema as schema
 from recommendations.api.v1.resource import READ_CATALOGUE as READ
@@ -39,7 +40,7 @@ class UserView(ResourceView):
         end_user = queries.get_end_user(
             tenant_id=caller(request).tenant_id, user_id=resource.path_id("user_id", user_id)
         )
-        return conditional.answer(request, tag=_tag(end_user), body=lambda: schema.end_user_body(end_user))
+        return etags.answer(request, tag=_tag(end_user), body=lambda: schema.end_user_body(end_user))
 
     @extend_schema(
         operation_id="user_put",
@@ -158,9 +159,9 @@ class UsersView(ResourceView):
         rows = found[: pages.limit]
         more = len(found) > len(rows)
         cursor = pages.cursor(queries.position(rows[-1], by_change=since is not None) if more else None)
-        return conditional.answer(
+        return etags.answer(
             request,
-            tag=conditional.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
+            tag=etags.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
             body=lambda: {"data": [schema.end_user_body(row) for row in rows], "next": cursor},
             headers=pagination.link(request, cursor),
         )

@@ -8,8 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
+from core.http.serializers import ID, ExternalId
 from core.principal import Principal
-from core.serializers import ID, ExternalId
 from recommendations.catalog import fields, moments, shapes
 from recommendations.interactions.identity import Sender
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts import clients, directory, flags, scope
 from accounts.models import ApiClient, FeatureFlag, Plan, Tenant, TenantUsage, User
-from core.admission import Quota, RateLimit
+from core.ratelimit import Quota, RateLimit
 from recommendations.models import EndUser, Item
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts import scope
 from accounts.models import Plan, Tenant, TenantUsage, User
 from core import clock
-from core.admission import months
+from core.ratelimit import billing_periods
 
 
 def page(model, name, *args):
@@ -85,7 +85,7 @@ class TestOrigins:
 class TestQuota:
     def test_the_tenants_page_shows_what_is_used_and_left(self, cast, root):
         with scope.tenant(cast.acme.tenant.pk):
-            TenantUsage.objects.create(tenant=cast.acme.tenant, month=months.of(clock.now()).name, used=7)
+            TenantUsage.objects.create(tenant=cast.acme.tenant, month=billing_periods.of(clock.now()).name, used=7)
             TenantUsage.objects.create(tenant=cast.acme.tenant, month="2020-01", used=9)
         with scope.all_tenants("test: a quota"):
             Plan.objects.update(requests_per_month=10)

@@ -8,8 +8,8 @@ from accounts import admission as admitting
 from accounts import directory, scope
 from accounts.models import Plan
 from accounts.models.tenant import WRITE
-from core import admission, clock
-from core.admission import Outcome
+from core import clock, ratelimit
+from core.ratelimit import Outcome
 from tests.accounts.api.test_end_user_token import call, issue
 from tests.accounts.api.test_limits import grant, left
 from tests.outages import redis_away
@@ -27,7 +27,7 @@ def judged(tenant_id, user_id=""):
     if user_id:
         limits, narrower = admitting._of_browsers(limits, facts.browsers, WRITE, user_id)
         nested = list(narrower)
-    return admission.check(
+    return ratelimit.check(
         tenant_id=tenant_id,
         client_id="c",
         token_id="t",

@@ -14,8 +14,9 @@ from prometheus_client import REGISTRY
 
 from accounts import directory, dpop, scope
 from accounts.models import ReplayAttempt, Tenant
-from core import clock, once
+from core import clock
 from core.external_ids import in_path
+from core.ratelimit import replay_guard
 from tests.accounts.oauth import TOKEN, ask, grant, refresh
 from tests.accounts.proofs import Holder
 from tests.outages import redis_away
@@ -41,7 +42,7 @@ def _long_ago(cast):
 def age_store(tenant_id, seconds=3600):
     from core import redis
 
-    key = once._since(tenant_id)
+    key = replay_guard._since(tenant_id)
     server, since = redis.client().get(key).decode().split()
     redis.client().set(key, f"{server} {float(since) - seconds:.6f}")
 
@@ -278,7 +279,7 @@ class TestStore:
     def test_of_another_server_begins_anew(self, cast, holder, redis_server):
         """After a fail-over the key is there, but written by the server before; its last notes may be lost."""
         token = bound(cast, holder)
-        key = once._since(cast.acme.tenant.pk)
+        key = replay_guard._since(cast.acme.tenant.pk)
         redis_server.set(key, b"0" * 40 + b" " + redis_server.get(key).split()[1])
 
         assert read(token, holder.proof("GET", READ, token)).status_code == 503

@@ -7,9 +7,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts import directory, scope, tokens, usage
 from accounts.models import Plan, TenantUsage
 from core import clock, redis
-from core.admission import keys, months
+from core.ratelimit import billing_periods, keys
 from recommendations.models import Item
-from tests.core.admission.structured_fields import parse_list
+from tests.core.ratelimit.structured_fields import parse_list
 from tests.outages import postgres_away, redis_away
 from tests.recommendations.lists import publish
 
@@ -174,7 +174,7 @@ class TestQuota:
         assert statuses == [200, 200]
         for response in refused:
             assert (response.status_code, response.json()["code"]) == (429, "quota_exceeded")
-            end = months.of(clock.now()).end
+            end = billing_periods.of(clock.now()).end
             assert abs(int(response["Retry-After"]) - (end - clock.now().timestamp())) < 5
             assert left(response, "quota") == 0
 
@@ -206,7 +206,7 @@ class TestQuota:
         grant(acme, requests_per_month=3)
         acme.http.get(LIST)
         with scope.tenant(acme.tenant.pk):
-            TenantUsage.objects.create(tenant=acme.tenant, month=months.of(clock.now()).name, used=3)
+            TenantUsage.objects.create(tenant=acme.tenant, month=billing_periods.of(clock.now()).name, used=3)
         redis.client().unlink(keys.generation(acme.tenant.pk))
 
         with postgres_away():

@@ -6,7 +6,7 @@ from django.test import Client
 from accounts import access, directory, revocations, scope, token_retention
 from accounts.models import ApiClient, RevokedToken
 from core import clock, redis
-from core.admission import keys
+from core.ratelimit import keys
 from tests.accounts.oauth import REVOKE, ask, get, grant, refresh
 
 

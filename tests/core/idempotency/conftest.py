@@ -12,8 +12,8 @@ from django.db.migrations.state import ProjectState
 from rest_framework.test import APIClient
 
 from accounts import scope
+from core.postgres.row_level_security import EnableTenantScope
 from core.principal import Principal
-from core.row_security import EnableTenantScope
 from tests.core.idempotency import views
 
 ACME, GLOBEX = 1, 2

@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 
 from accounts import scope
 from core.errors import InvalidInput, NotFound
-from core.idempotency.view import Write, idempotent
+from core.http.serializers import WRITE_PROBLEMS
+from core.idempotency.decorator import Write, idempotent
 from core.principal import Principal
-from core.serializers import WRITE_PROBLEMS
 
 TABLE = "test_effect"
 

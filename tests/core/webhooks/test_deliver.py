@@ -16,9 +16,9 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts import scope
 from core import clock
-from core.webhooks import deliver, endpoints, sending, signatures
-from core.webhooks.emit import emit
+from core.webhooks import deliver, endpoints, http, signatures
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
+from core.webhooks.publish import emit
 from tests.core.webhooks.receiver import dripping, receiver, saying
 
 NOW = clock.now()
@@ -157,7 +157,7 @@ class TestDeliver:
     def test_is_over_in_time_when_the_receiver_drips(self, settings):
         settings.WEBHOOK_TIMEOUT_SECONDS = 0.5
         with dripping() as url:
-            outcome = sending.post(url, body=b"{}", headers={})
+            outcome = http.post(url, body=b"{}", headers={})
 
         assert not outcome.delivered
         assert outcome.milliseconds < 5_000
@@ -190,7 +190,7 @@ class TestDeliver:
         def die(*_arguments, **_options):
             raise SystemExit
 
-        monkeypatch.setattr(sending, "post", die)
+        monkeypatch.setattr(http, "post", die)
         now = NOW
         for _ in range(len(deliver.PAUSES) + 1):
             with pytest.raises(SystemExit):

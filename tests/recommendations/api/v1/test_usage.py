@@ -7,9 +7,9 @@ import pytest
 from accounts import directory, scope, usage
 from accounts.models import Plan
 from core import clock
-from core.admission import months
+from core.ratelimit import billing_periods
 from recommendations.models import AIBudget, AILimit
-from tests.core.admission.structured_fields import parse_list
+from tests.core.ratelimit.structured_fields import parse_list
 from tests.outages import redis_away
 
 URL, ITEMS = "/api/v1/usage", "/api/v1/items"
@@ -40,7 +40,7 @@ def test_tells_the_plan_and_what_is_used_and_left(acme):
         "write": {"per_minute": None, "burst": None},
         "on_quota": "reject",
     }
-    month = months.of(clock.now())
+    month = billing_periods.of(clock.now())
     assert {**body["quota"], "resets_at": ""} == {
         "month": month.name, "limit": 10, "used": 3, "left": 7, "resets_at": "", "warnings": []
     }  # fmt: skip
