@@ -6,7 +6,7 @@ UV ?= uv
 WORKERS ?= 3
 
 BIN := .venv/bin
-SERVERS := $(BIN)/python -m config.embedded run
+SERVERS := $(BIN)/python -m config.devservers run
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url --no-emit-find-links \
 	--python-version 3.11 --custom-compile-command 'make requirements'

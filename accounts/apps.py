@@ -8,9 +8,10 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate  # noqa: PLC0415
 
-        from accounts import checks, quota_webhooks, roles  # noqa: F401, PLC0415  # registers checks
         from accounts.api import schema  # noqa: F401, PLC0415  # registers the security scheme
         from accounts.audit import logins  # noqa: F401, PLC0415  # subscribes
+        from accounts.limits import quota_webhooks
+        from accounts.staff import roles  # noqa: PLC0415  # registers checks
 
         quota_webhooks.subscribe()
         post_migrate.connect(roles.after_migrate, dispatch_uid="staff_roles")

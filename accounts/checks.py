@@ -10,8 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, ProgrammingError
 from psycopg_pool import PoolTimeout
 
-from accounts import scope, tokens
 from accounts.models import Tenant
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens
 from core import origins
 
 BAD_SIGNING_KEY = "accounts.E001"
@@ -30,7 +31,7 @@ def tokens_can_be_signed(**_: Any) -> list[CheckMessage]:
     if not settings.DATABASE_URL:
         return []
     try:
-        tokens.ensure_configured()
+        access_tokens.ensure_configured()
     except ImproperlyConfigured as error:
         hint = "docs/operations/config.md says how to make one."
         return [Error(str(error), hint=hint, id=BAD_SIGNING_KEY)]

@@ -16,10 +16,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from accounts import clients, directory, dpop, key_ring, scope, tokens
+from accounts.keys import signing_keys
 from accounts.models import ApiClient, FeatureFlag, Plan, RevokedToken, SigningKey, Tenant
 from accounts.models.tenant import UNLIMITED
-from accounts.permissions import SCOPES
+from accounts.tenancy import scope, tenant_cache
+from accounts.tokens import access_tokens, clients, dpop
+from accounts.tokens.scopes import SCOPES
 from core import clock
 
 READ_ONLY = [name for name in SCOPES if name.endswith(":read")]
@@ -71,10 +73,10 @@ def remember_cast() -> None:
     global _remembered
     with transaction.atomic(), scope.all_tenants("test cast"):
         members = _create()
-        loaded = directory.load()
+        loaded = tenant_cache.load()
         insert = ";".join(_insert(model) for model in _MODELS)
         transaction.set_rollback(True)
-    directory.forget()
+    tenant_cache.forget()
     _remembered = _Remembered(_circumstances(), insert, members, loaded)
 
 
@@ -85,10 +87,10 @@ def make_cast(*, anew: bool = False, fresh_tokens: bool = True) -> SimpleNamespa
     """
     known = None if anew else _remembered
     # The lock: a web process that reads an empty ring begins one.
-    with scope.all_tenants("test cast"), key_ring._alone():
+    with scope.all_tenants("test cast"), signing_keys._alone():
         if known is None or known.circumstances != _circumstances() or _anything():
             members = _create()
-            directory.load()
+            tenant_cache.load()
         else:
             members = copy.deepcopy(known.members)
             _write(known, members)
@@ -113,7 +115,7 @@ def _write(known: _Remembered, members: list[tuple[Tenant, dict[str, clients.Iss
         for _ in issued:
             transaction.on_commit(partial(dpop.prime, tenant.pk))
     now = time.monotonic()
-    directory._current = replace(known.directory, loaded_at=now, tried_at=now)
+    tenant_cache._current = replace(known.directory, loaded_at=now, tried_at=now)
 
 
 def _anything() -> bool:
@@ -156,6 +158,6 @@ def _token(client: ApiClient, *, fresh: bool) -> str:
     what = (client.client_id, settings.JWT_ISSUER, settings.JWT_AUDIENCE, str(settings.ACCESS_TOKEN_SECONDS))
     signed_at, token = _signed.get(what, (0.0, ""))
     if fresh or not 0 <= now.timestamp() - signed_at < _SIGNED_FOR_SECONDS:
-        token = tokens.issue(client=client, scopes=client.scopes, now=now)
+        token = access_tokens.issue(client=client, scopes=client.scopes, now=now)
         _signed[what] = (now.timestamp(), token)
     return token

@@ -65,7 +65,7 @@ app.conf.update(
     # Loaded when a worker starts, not when this module is imported: a web process asks for tasks by name, and needs
     # neither numpy nor the AI vendor's SDK.
     imports=(
-        "workers.tasks.access",
+        "workers.tasks.auth",
         "workers.tasks.ai",
         "workers.tasks.attribution",
         "workers.tasks.builds",

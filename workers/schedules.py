@@ -5,7 +5,7 @@ from typing import Any
 from celery.schedules import crontab
 from django.conf import settings
 
-from accounts.jobs import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
+from accounts.task_names import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
 from core.idempotency.task_names import PURGE
 from core.webhooks.task_names import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.jobs import TIDY

@@ -7,13 +7,14 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts import access, clients, power
 from accounts.admin.actions import staff_action
 from accounts.admin.base import TenantAdmin
 from accounts.admin.secret_page import Issued
 from accounts.admin.step_up import StepUpToAdd
 from accounts.models import ApiClient
-from accounts.permissions import SCOPES
+from accounts.staff import privileges
+from accounts.tokens import client_access, clients
+from accounts.tokens.scopes import SCOPES
 from core import clock
 
 OVERLAP = timedelta(days=1)
@@ -41,7 +42,7 @@ class ApiClientForm(forms.ModelForm):
     def clean_scopes(self) -> list[str]:
         """Refuses what its maker may not do."""
         chosen: list[str] = self.cleaned_data["scopes"]
-        if lacking := power.beyond(self.request.user, chosen):
+        if lacking := privileges.beyond(self.request.user, chosen):
             raise forms.ValidationError(BEYOND.format(scopes=", ".join(lacking)))
         return chosen
 
@@ -75,7 +76,7 @@ class ApiClientAdmin(StepUpToAdd, TenantAdmin):
     def has_change_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
         """Not of a client that may more than the member of staff."""
         return super().has_change_permission(request, obj) and (
-            obj is None or not power.beyond(request.user, obj.scopes)
+            obj is None or not privileges.beyond(request.user, obj.scopes)
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
@@ -87,7 +88,7 @@ class ApiClientAdmin(StepUpToAdd, TenantAdmin):
         if change:
             super().save_model(request, obj, form, change)
             if "expires_at" in form.changed_data:
-                access.announce(client=obj, now=clock.now())
+                client_access.announce(client=obj, now=clock.now())
             return
         issued = clients.issue(
             tenant=obj.tenant, name=obj.name, scopes=obj.scopes, expires_at=obj.expires_at, active=obj.active
@@ -121,7 +122,7 @@ class ApiClientAdmin(StepUpToAdd, TenantAdmin):
     )
     def deactivate(self, request: HttpRequest, client: ApiClient) -> str:
         """Stops the client, its tokens and its refresh families."""
-        access.deactivate(client=client, now=clock.now())
+        client_access.deactivate(client=client, now=clock.now())
         return f"{client} is revoked."
 
     @staff_action(
@@ -133,13 +134,13 @@ class ApiClientAdmin(StepUpToAdd, TenantAdmin):
         _require(request, client)
         client.active = True
         client.save(update_fields=["active"])
-        access.announce(client=client, now=clock.now())
+        client_access.announce(client=client, now=clock.now())
         return f"{client} is active."
 
 
 def _require(request: HttpRequest, client: ApiClient) -> None:
-    if lacking := power.beyond(request.user, client.scopes):
-        raise power.MoreRights(BEYOND.format(scopes=", ".join(lacking)))
+    if lacking := privileges.beyond(request.user, client.scopes):
+        raise privileges.MoreRights(BEYOND.format(scopes=", ".join(lacking)))
 
 
 def _issued(request: HttpRequest, issued: clients.IssuedSecret) -> Issued:

@@ -5,10 +5,11 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts import directory, key_ring
 from accounts.admin.actions import staff_action
 from accounts.admin.base import DeploymentAdmin
+from accounts.keys import signing_keys
 from accounts.models import SigningKey
+from accounts.tenancy import tenant_cache
 from core import clock
 
 
@@ -31,7 +32,7 @@ class SigningKeyAdmin(DeploymentAdmin):
     @admin.display(description="Stage")
     def stage(self, key: SigningKey) -> str:
         """Next, current, retiring or retired."""
-        ring = directory.current().ring
+        ring = tenant_cache.current().ring
         own = ring.keys.get(key.kid)
         return ring.stage(own, moment=clock.now().timestamp()) if own else "next"
 
@@ -48,8 +49,8 @@ class SigningKeyAdmin(DeploymentAdmin):
     )
     def rotate(self, request: HttpRequest, row: None) -> str:
         """Whichever keys are chosen: there is one ring."""
-        fresh = key_ring.rotate(now=clock.now())
-        directory.load()
+        fresh = signing_keys.rotate(now=clock.now())
+        tenant_cache.load()
         return f"Key {fresh.kid} is published and signs from {fresh.signs_from:%Y-%m-%d %H:%M:%S} UTC."
 
     @staff_action(
@@ -61,6 +62,6 @@ class SigningKeyAdmin(DeploymentAdmin):
     )
     def replace_compromised(self, request: HttpRequest, row: None) -> str:
         """Likewise."""
-        fresh = key_ring.replace_compromised(now=clock.now())
-        directory.load()
+        fresh = signing_keys.replace_compromised(now=clock.now())
+        tenant_cache.load()
         return f"Key {fresh.kid} signs in 10 seconds; all earlier tokens end then."

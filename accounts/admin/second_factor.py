@@ -18,10 +18,11 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from qrcode.image.svg import SvgPathImage
 
-from accounts import audit, second_factor, staff_sessions
+from accounts import audit
 from accounts.admin.step_up import WRONG, proof_fault, proof_needed
 from accounts.audit import Target
 from accounts.models import AuditEntry
+from accounts.staff import second_factor, sessions
 from core import clock
 
 # The library's own pages would show keys and let staff edit each other's devices.
@@ -136,7 +137,7 @@ def _let_in(request: HttpRequest, device: Any) -> None:
     """A new session key, as for a log-in: what somebody may have planted before is worth nothing."""
     request.session.cycle_key()
     django_otp.login(request, device)
-    staff_sessions.prove(request, now=clock.now())
+    sessions.prove(request, now=clock.now())
 
 
 def _note(request: HttpRequest, action: str, note: str = "", outcome: str = AuditEntry.Outcome.DONE) -> None:

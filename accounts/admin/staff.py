@@ -11,10 +11,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts import lockout, power, second_factor
 from accounts.admin.actions import staff_action
 from accounts.admin.base import DeploymentAdmin, StaffPage, is_confined
 from accounts.models import User
+from accounts.staff import lockout, privileges, second_factor
 
 admin.site.unregister(Group)
 # What gives power. Only superusers give it, and only to whom their own tenant confines them.
@@ -51,10 +51,10 @@ class StaffForm(UserChangeForm):
         """The tenant decides as well: without one, somebody sees all of them."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
         if self.instance.pk and "tenant" in given:
-            before = power.Power.of(self.instance)
+            before = privileges.Power.of(self.instance)
             tenant = given["tenant"]
-            after = power.Power(before.superuser, tenant.pk if tenant else None, before.permissions)
-            if not power.Power.of(self.request.user).covers(after):
+            after = privileges.Power(before.superuser, tenant.pk if tenant else None, before.permissions)
+            if not privileges.Power.of(self.request.user).covers(after):
                 raise forms.ValidationError({"tenant": "This would give the account more rights than you have."})
         return given
 
@@ -95,13 +95,15 @@ class StaffAdmin(StaffPage, UserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Nobody changes somebody who may more: not their name, not their password, not whether they are active."""
-        return super().has_change_permission(request, obj) and (obj is None or power.covers(request.user, obj))
+        return super().has_change_permission(request, obj) and (obj is None or privileges.covers(request.user, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Likewise; and nobody deletes themselves."""
         own = obj is not None and obj.pk == request.user.pk
         return (
-            super().has_delete_permission(request, obj) and not own and (obj is None or power.covers(request.user, obj))
+            super().has_delete_permission(request, obj)
+            and not own
+            and (obj is None or privileges.covers(request.user, obj))
         )
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -137,5 +139,5 @@ class StaffAdmin(StaffPage, UserAdmin):
 
 
 def _require_cover(request: HttpRequest, user: User) -> None:
-    if not power.covers(request.user, user):
-        raise power.MoreRights("This account has more rights than you.")
+    if not privileges.covers(request.user, user):
+        raise privileges.MoreRights("This account has more rights than you.")

@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts import second_factor, staff_sessions
+from accounts.staff import second_factor, sessions
 from core import clock
 
 PASSWORD, CODE = "password", "code"
@@ -17,7 +17,7 @@ WRONG = {PASSWORD: "This is not your password.", CODE: "This code is not right, 
 
 def proof_needed(request: HttpRequest, *, slack: float = 0) -> str:
     """What is to be given: `password`, `code`, or nothing, where it was given a short while ago."""
-    if staff_sessions.is_proved(request, now=clock.now(), slack=slack):
+    if sessions.is_proved(request, now=clock.now(), slack=slack):
         return ""
     return CODE if second_factor.device_of(request.user) is not None else PASSWORD
 
@@ -38,7 +38,7 @@ def proof_fault(request: HttpRequest, given: str) -> str | None:
         right = found.device is not None
     if not right:
         return WRONG[needed]
-    staff_sessions.prove(request, now=now)
+    sessions.prove(request, now=now)
     return None
 
 
@@ -47,7 +47,7 @@ class StepUpToAdd(admin.ModelAdmin):
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Asks for the proof before the form; one that was opened in time may be sent a while later."""
-        slack = staff_sessions.SLACK_SECONDS if request.method == "POST" else 0
+        slack = sessions.SLACK_SECONDS if request.method == "POST" else 0
         if self.has_add_permission(request) and proof_needed(request, slack=slack):
             return HttpResponseRedirect(f"{reverse('step-up')}?{urlencode({'next': request.get_full_path()})}")
         return super().add_view(request, *args, **kwargs)

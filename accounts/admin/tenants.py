@@ -7,11 +7,11 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from accounts import revocations
 from accounts.admin.actions import staff_action
 from accounts.admin.base import DeploymentAdmin, GivenByDeployment, ReadOnlyTenantAdmin, TenantAdmin, is_confined
-from accounts.admin.lines import LinesField
+from accounts.admin.form_fields import LinesField
 from accounts.models import FeatureFlag, Plan, QuotaWarning, Tenant, TenantUsage
+from accounts.tokens import revocations
 from core import clock
 from core.ratelimit import billing_periods
 

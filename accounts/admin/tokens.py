@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts import refresh
 from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin
 from accounts.models import RefreshFamily, RefreshToken, ReplayAttempt, RevokedToken
+from accounts.tokens import refresh
 from core import clock
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
-from accounts.permissions import SCOPES, needed_scope
+from accounts.tokens.scopes import SCOPES, needed_scope
 from core.http.problem import CONTENT_TYPE
 
 NAME = "oauth2"
@@ -17,7 +17,7 @@ _HEADERS = {
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The security scheme of BearerAuthentication."""
 
-    target_class = "accounts.authentication.BearerAuthentication"
+    target_class = "accounts.tokens.authentication.BearerAuthentication"
     name = NAME
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:

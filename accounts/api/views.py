@@ -4,7 +4,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import admission
+from accounts.limits import plan_limits
 from accounts.models.tenant import READ
 from core import clock
 from core.errors import ServiceError
@@ -30,9 +30,9 @@ class AdmittedWithReads(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """As DRF's, after the request has been charged; where that refuses it, its refusal is the answer."""
         authenticated = hasattr(self.request._request, "principal")  # noqa: SLF001  # it stands on Django's request
-        if authenticated and not isinstance(exc, _NOT_ADMITTED) and not admission.is_judged(self.request):
+        if authenticated and not isinstance(exc, _NOT_ADMITTED) and not plan_limits.is_judged(self.request):
             try:
-                admission.admit(self.request, now=clock.now(), endpoint_class=self.endpoint_class)
+                plan_limits.admit(self.request, now=clock.now(), endpoint_class=self.endpoint_class)
             except (ServiceError, exceptions.AuthenticationFailed) as refusal:
                 exc = refusal
         return super().handle_exception(exc)

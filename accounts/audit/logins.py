@@ -7,10 +7,10 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import second_factor, staff_sessions
 from accounts.audit.actors import of_request
 from accounts.audit.record import Target, record
 from accounts.models import AuditEntry, User
+from accounts.staff import second_factor, sessions
 from core import clock
 
 
@@ -19,9 +19,9 @@ def _logged_in(request: HttpRequest | None = None, user: Any = None, **_: Any) -
     if request is None or not isinstance(user, User):
         return
     now = clock.now()
-    staff_sessions.begin(request, now=now)
+    sessions.begin(request, now=now)
     if second_factor.device_of(user) is None:
-        staff_sessions.prove(request, now=now)
+        sessions.prove(request, now=now)
     _note(request, user, "logged_in")
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 from django.db.models import Model
 
-from accounts import scope
 from accounts.audit.actors import Actor
 from accounts.models import AuditEntry, Tenant
+from accounts.tenancy import scope
 
 _log = structlog.get_logger("docent.audit")
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from accounts import scope
 from accounts.models import AuditEntry
+from accounts.tenancy import scope
 
 _BATCH = 1000
 

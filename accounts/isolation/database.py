@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connections
 
-from accounts import scope
+from accounts.tenancy import scope
 
 # Tables with a tenant that are no tenant's data.
 EXEMPT = {

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 
-from accounts import end_user
+from accounts.tokens import browser_tokens
 from core.http.openapi import operations
 
 OWNER, STRANGER, READER = "owner", "stranger", "read-only client"
@@ -44,7 +44,7 @@ class Rule:
         if not security:
             return cls(operation, method, path, scopes, dict.fromkeys(CALLERS, PUBLIC))
         reader = OWN if any(scope.endswith(":read") for scope in scopes) else FORBIDDEN
-        browser = OWN_PERSON if _open_to_browsers(path, method) and end_user.SCOPES & set(scopes) else FORBIDDEN
+        browser = OWN_PERSON if _open_to_browsers(path, method) and browser_tokens.SCOPES & set(scopes) else FORBIDDEN
         expected = {
             OWNER: OWN,
             STRANGER: OWN_OR_404,
@@ -56,7 +56,7 @@ class Rule:
 
 
 def _open_to_browsers(path: str, method: str) -> bool:
-    """Whether the view says where the person stands whom a browser's token is for (accounts.end_user)."""
+    """Whether the view says where the person stands whom a browser's token is for (accounts.tokens.browser_tokens)."""
     try:
         view = resolve(_PARAMETER.sub("1", path)).func
     except Resolver404:

@@ -21,7 +21,7 @@ class TenantUsage(models.Model):
 
 
 class QuotaWarning(models.Model):
-    """A tenant has used so many percent of a month's requests; given once (accounts.quota_warnings)."""
+    """A tenant has used so many percent of a month's requests; given once (accounts.limits.quota_warnings)."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="quota_warnings")
     month = models.CharField(max_length=7, help_text="YYYY-MM")

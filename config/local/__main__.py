@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from config.embedded.errors import EmbeddedError
-from config.embedded.interruption import Interrupted, interruptible
-from config.embedded.stack import VAR, Stack, running_stack
-from config.local import programs, schema_state
+from config.devservers.errors import EmbeddedError
+from config.devservers.servers import VAR, Stack, running_stack
+from config.devservers.signals import Interrupted, interruptible
+from config.local import migration_state, programs
 from config.local.options import Options, read_options
 from config.local.readiness import wait_until_ready
 from config.local.supervisor import Supervisor
@@ -83,14 +83,14 @@ def _serve(options: Options, *, stack: Stack, serving: list[str]) -> NoReturn:
 
 
 def _start(options: Options, *, supervisor: Supervisor, first: list[programs.Program]) -> None:
-    at_once = schema_state.is_current(options.var)
+    at_once = migration_state.is_current(options.var)
     later = programs.services(options)
     for program in (*first, *later) if at_once else first:
         supervisor.start(program)
     if not at_once:
         say("Bringing the database up to date; on a new one this takes up to half a minute.")
     supervisor.run(programs.migrate())
-    schema_state.remember(options.var)
+    migration_state.remember(options.var)
     for program in () if at_once else later:
         supervisor.start(program)
     say("Waiting for the web server.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from config.embedded.private_files import ensure_private
+from config.devservers.private_files import ensure_private
 
 
 def ensure_credentials(*, var: Path, given: Mapping[str, str]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded.errors import EmbeddedError
-from config.embedded.ports import is_taken
+from config.devservers.errors import EmbeddedError
+from config.devservers.ports import is_taken
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
 _PORTS = range(1, 65536)

@@ -4,8 +4,8 @@ import os
 import sys
 from dataclasses import dataclass, field
 
-from config.embedded.ports import LOOPBACK, free_port
-from config.embedded.stack import Stack
+from config.devservers.ports import LOOPBACK, free_port
+from config.devservers.servers import Stack
 from config.local.credentials import ensure_credentials
 from config.local.options import Options
 from workers.queues import WORKERS

@@ -4,7 +4,7 @@ import http.client
 import time
 from collections.abc import Callable
 
-from config.embedded.errors import EmbeddedError
+from config.devservers.errors import EmbeddedError
 
 _PROBE_SECONDS = 3.0
 _POLL_SECONDS = 0.1

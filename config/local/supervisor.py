@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded import processes
-from config.embedded.errors import EmbeddedError
+from config.devservers import processes
+from config.devservers.errors import EmbeddedError
 from config.local.programs import Program
 
 ROOT = Path(__file__).resolve().parents[2]

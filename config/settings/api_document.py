@@ -88,10 +88,10 @@ def spectacular_settings(*, simulated: bool) -> dict[str, Any]:
         "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH has the fields of PUT's, all optional in both
         "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
         "ENUM_NAME_OVERRIDES": {
-            "ImportKind": "recommendations.api.v1.imports_schema.KINDS",
-            "ImportStatus": "recommendations.api.v1.imports_schema.STATUSES",
-            "RowStatus": "recommendations.api.v1.batches_schema.ROW_STATUSES",
-            "QuotaPolicy": "recommendations.api.v1.usage_schema.QUOTA_POLICIES",
+            "ImportKind": "recommendations.api.v1.serializers.imports.KINDS",
+            "ImportStatus": "recommendations.api.v1.serializers.imports.STATUSES",
+            "RowStatus": "recommendations.api.v1.serializers.batches.ROW_STATUSES",
+            "QuotaPolicy": "recommendations.api.v1.serializers.usage.QUOTA_POLICIES",
             "GrantType": "accounts.api.v1.token.GRANTS",
             "TokenType": "accounts.api.v1.token.TOKEN_TYPES",
             "BrowserTokenType": ["Bearer"],
@@ -104,7 +104,7 @@ def spectacular_settings(*, simulated: bool) -> dict[str, Any]:
         "SCHEMA_PATH_PREFIX": "/api/v1",
         "POSTPROCESSING_HOOKS": [
             "drf_spectacular.hooks.postprocess_schema_enums",
-            "recommendations.api.v1.wire.add_components",
+            "recommendations.api.v1.fields.add_components",
             "core.http.openapi.complete",
             "accounts.api.schema.add_limits",
         ],

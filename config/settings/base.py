@@ -104,7 +104,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "core.http.csp.ContentPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "accounts.cors.OriginMiddleware",
+    "accounts.cors.middleware.OriginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -112,8 +112,8 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "accounts.staff_access.StaffAccessMiddleware",
-    "accounts.middleware.AdminScopeMiddleware",
+    "accounts.staff.access.StaffAccessMiddleware",
+    "accounts.tenancy.middleware.AdminScopeMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -122,9 +122,9 @@ PROBE_PATHS = ["/healthz", "/readyz", "/metrics"]
 # What a web process does before its first request, and what must hold besides the servers for it to serve.
 WARM_UP = [
     "core.memory.return_large_blocks",
-    "accounts.tokens.ensure_configured",
-    "accounts.directory.start",
-    "accounts.dpop.prime_all",
+    "accounts.tokens.access_tokens.ensure_configured",
+    "accounts.tenancy.tenant_cache.start",
+    "accounts.tokens.dpop.prime_all",
     "core.queue.warm_up",
     "recommendations.attribution.collector.start",
     "recommendations.serving.ranking.shelf.start",
@@ -136,11 +136,11 @@ PROBLEM_CODES = [
     "accounts.api.problem_codes.CODES",
     "recommendations.api.problem_codes.CODES",
 ]
-READINESS = {"tenants": "accounts.directory.check_ready"}
+READINESS = {"tenants": "accounts.tenancy.tenant_cache.check_ready"}
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 # --- Staff: log-in, sessions, second factor, audit log ----------------------------------------------------
-AUTHENTICATION_BACKENDS = ["accounts.lockout.Backend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.staff.lockout.Backend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
 # A browser takes such a name only over TLS, for every path, and from this very host: no subdomain can set it.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-docent-session", "__Host-docent-csrf"
@@ -159,10 +159,10 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-AXES_HANDLER = "accounts.lockout.Handler"
-AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
-AXES_USERNAME_CALLABLE = "accounts.lockout.username"
-AXES_LOCKOUT_CALLABLE = "accounts.lockout.refused"
+AXES_HANDLER = "accounts.staff.lockout.Handler"
+AXES_CLIENT_IP_CALLABLE = "accounts.staff.lockout.address"
+AXES_USERNAME_CALLABLE = "accounts.staff.lockout.username"
+AXES_LOCKOUT_CALLABLE = "accounts.staff.lockout.refused"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # not in a cookie
@@ -196,9 +196,9 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- API -------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.PlanThrottle"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.tokens.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.tokens.scopes.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.throttles.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.http.json_body.BoundedJSONParser"],
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS is CORS's; what an operation takes stands in the OpenAPI document

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from config import embedded, env
+from config import devservers, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 
 # --- Servers: the variables, else the embedded ones that run, else a hint (core.ops.checks) -----------------
-_running = embedded.find_running(VAR_DIR)
+_running = devservers.find_running(VAR_DIR)
 DATABASE_URL = env.secret("DATABASE_URL", (_running.database_url or "") if _running else "")
 DATABASE_OWNER_URL = env.secret("DATABASE_OWNER_URL", (_running.database_owner_url or "") if _running else "")
 REDIS_URL = env.secret("REDIS_URL", (_running.redis_url or "") if _running else "")
@@ -66,7 +66,7 @@ DATABASES = {
         "DATABASE_OWNER_URL", DATABASE_OWNER_URL or DATABASE_URL or "postgresql://none@127.0.0.1:1/none", pool=False
     ),
 }
-DATABASE_ROUTERS = ["accounts.scope.AppRouter"]
+DATABASE_ROUTERS = ["accounts.tenancy.scope.AppRouter"]
 
 # --- Redis: options come from core.redis, and nowhere else -----------------------------------------------
 REDIS_CONNECT_TIMEOUT_SECONDS = env.seconds("REDIS_CONNECT_TIMEOUT_SECONDS", 0.1, minimum=0.01)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.models import AIAnswer
 from recommendations.ai.provider import CompletionRequest
 from recommendations.ai.rerank import subject_of

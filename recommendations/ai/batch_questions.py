@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.batch_lines import stored
 from recommendations.ai.models import AIBatchQuestion
 from recommendations.ai.provider import CompletionRequest

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 import structlog
 from django.db.models import F
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.quoting import quoted
 from recommendations.ai import answers, sent
 from recommendations.ai.amounts import Amount

@@ -16,7 +16,7 @@ from typing import Literal
 from django.db import transaction
 from django.db.models import F
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.webhooks.publish import emit
 from recommendations.ai.amounts import Amount, BudgetLimits, Limit
 from recommendations.ai.caps import Cap, CapName, caps_of

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Sum
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.metrics import AI_FALLBACK_RATIO
 from recommendations.ai.models import AIFallbackStat
 

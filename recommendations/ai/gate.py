@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.gate_policy import GatePolicy
 from recommendations.ai.models import AIGate
 from recommendations.ai.prices import NANO_PER_USD

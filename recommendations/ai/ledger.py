@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import F, Sum
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.amounts import Amount
 from recommendations.ai.configuration import MINIMUM_LEDGER_DAYS
 from recommendations.ai.models import AIBudget, AICall, AIGlobalBudget, BudgetCounters, Period

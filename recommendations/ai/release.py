@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.models import AIRelease
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Avg, Count, F, Q, Sum
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.amounts import Amount, BudgetLimits, Limit
 from recommendations.ai.caps import caps_of
 from recommendations.ai.models import AICall

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.models import AISent
 from recommendations.ai.provider import CompletionRequest
 

@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.gateway import AIGateway
 from recommendations.ai.models import AIVector
 from recommendations.ai.provider import CompletionRequest, Message, ProviderError

@@ -1,8 +1,8 @@
 """In which arm of a placement's running experiment somebody is: the same one always, and in the shares that were set.
 
-Everybody has a place from 0 to 99 (`accounts.flags.bucket`, drawn anew for each experiment), and each place belongs to
-an arm or to none. An arm fills a region of its own from its beginning and only then what others leave free, from the
-end. So where shares change, only as many people move as must, and between two arms that both grow into free places
+Everybody has a place from 0 to 99 (`accounts.tenancy.flags.bucket`, drawn anew for each experiment), and each place
+belongs to an arm or to none. An arm fills a region of its own from its beginning and only then what others leave free,
+from the end. So where shares change, only as many people move as must, and between two arms that both grow into free places
 nobody does.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from accounts import flags
+from accounts.tenancy import flags
 from recommendations.attribution.models import Experiment, ExperimentArm
 
 PLACES = 100

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from accounts import directory
+from accounts.tenancy import tenant_cache
 from core.redis import RedisUnavailable
 from recommendations.attribution import stream
 from recommendations.attribution.metrics import IMPRESSIONS_DROPPED, IMPRESSIONS_SENT
@@ -59,7 +59,7 @@ class Collector:
         """
         if not self.running or not item_ids:
             return
-        facts = directory.tenant(tenant_id)
+        facts = tenant_cache.tenant(tenant_id)
         if facts is None or not facts.implied_impressions:
             return
         if len(self._pages) >= settings.IMPRESSION_BUFFER:

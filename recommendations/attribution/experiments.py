@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import Conflict
 from core.webhooks.publish import emit
 from recommendations.attribution import sequential

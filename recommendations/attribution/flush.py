@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.attribution import stream
 from recommendations.attribution.counts import Increments, Shown
 from recommendations.attribution.metrics import IMPRESSION_STREAM, IMPRESSIONS_DROPPED, IMPRESSIONS_STORED

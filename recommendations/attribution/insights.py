@@ -17,7 +17,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.attribution.models import PlacementStat
 from recommendations.interactions import meaning
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.attribution.flush import REMEMBERED
 from recommendations.attribution.models import Exposure, Impression, ImpressionBatch, ItemStat, PlacementStat
 from recommendations.attribution.settle import GRACE

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import F
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.attribution import recommendation_ids
 from recommendations.attribution.counts import Increments, Shown
 from recommendations.attribution.metrics import FEEDBACK

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import NotFound, PreconditionFailed
 from recommendations.catalog import shapes
 from recommendations.catalog.models import EndUser

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import NotFound, PreconditionFailed
 from recommendations import cache
 from recommendations.catalog import shapes

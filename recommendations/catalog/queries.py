@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.catalog.models import EndUser, Item
 

@@ -13,7 +13,7 @@ import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.erasures.models import Erasure
 
 BATCH = 500

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.algorithms.offpolicy import estimators
 from recommendations.algorithms.offpolicy.estimators import Estimates, Overlap

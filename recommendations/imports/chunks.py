@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DataError, transaction
 from django.db.models import F
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import FieldError
 from core.quoting import quoted
 from recommendations.catalog.fields import FieldRefused

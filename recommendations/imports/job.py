@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from core.quoting import quoted
 from recommendations.imports import leases, lifecycle

@@ -7,8 +7,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q
 
-from accounts import scope
-from accounts.retention import Kept
+from accounts.tenancy import scope
+from accounts.tenancy.retention import Kept
 from core import mentions
 from recommendations.imports.lifecycle import try_to_delete
 from recommendations.imports.models import Import, ImportRowError

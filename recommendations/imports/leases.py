@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.quoting import quoted
 from recommendations.imports.models import Import
 

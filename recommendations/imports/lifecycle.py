@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts import retention, scope
+from accounts.tenancy import retention, scope
 from core.errors import Conflict, NotFound
 from core.queue import enqueue
 from core.quoting import quoted

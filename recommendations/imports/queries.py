@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.imports.models import Import, ImportRowError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.imports.models import Import, ImportRowError
 
 SHOWN_LINES = 5

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db.models import Sum
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import Conflict
 from recommendations.imports.models import Import
 

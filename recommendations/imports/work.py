@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DataError
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.imports import leases, lifecycle
 from recommendations.imports.chunks import chunks, take

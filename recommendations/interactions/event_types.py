@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions.event import TYPE
 from recommendations.interactions.models import EventType
 

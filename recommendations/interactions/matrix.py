@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.strength_choice import FoldMaker, Weighed, weigh
 from recommendations.algorithms.untimed import Order, order_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions.models import EventType, Interaction
 
 # What a name says where the tenant has not said otherwise. A rating counts whatever its value, since people rate what

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions.models import EventType, Interaction
 
 Position = tuple[str, ...]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions.low_ratings import RATING
 
 _BELOW_OWN_MEAN = """

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from accounts import directory, scope
+from accounts.tenancy import scope, tenant_cache
 from core.errors import FieldError
 from recommendations.catalog.outcomes import Outcome
 from recommendations.interactions import aftermath, event_types, references, repeats, store
@@ -28,7 +28,7 @@ def record(
     are marked for near line; a tenant's first events may ask for its first build.
     Raises: Conflict.
     """
-    facts = directory.tenant(tenant_id)
+    facts = tenant_cache.tenant(tenant_id)
     with scope.tenant(tenant_id):
         types = event_types.resolve(tenant_id=tenant_id, names={event.type for event in events})
         found = references.resolve(

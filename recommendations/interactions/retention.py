@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 
 BATCH = 5000
 # By the index on tenant and time, so that a batch costs the same however much is there.

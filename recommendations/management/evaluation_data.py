@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.evaluation.protocols import Rows
 from recommendations.algorithms.untimed import Order, order_of

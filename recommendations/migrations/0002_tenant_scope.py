@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from accounts.scope import EnableTenantScope
+from accounts.tenancy.scope import EnableTenantScope
 
 TABLES = [
     "artefact",

@@ -5,7 +5,7 @@ import django.db.models.deletion
 import uuid
 from django.db import migrations, models
 
-from accounts.scope import EnableTenantScope
+from accounts.tenancy.scope import EnableTenantScope
 
 TENANT_TABLES = ["aianswer", "aibudget", "aicall", "aifallbackstat", "ailimit", "aireservation"]
 

@@ -4,7 +4,7 @@ import core.clock
 import django.db.models.deletion
 from django.db import migrations, models
 
-from accounts.scope import EnableTenantScope
+from accounts.tenancy.scope import EnableTenantScope
 
 
 class Migration(migrations.Migration):

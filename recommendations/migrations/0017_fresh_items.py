@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from accounts.scope import EnableTenantScope
+from accounts.tenancy.scope import EnableTenantScope
 
 
 class Migration(migrations.Migration):

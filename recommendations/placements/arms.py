@@ -4,7 +4,7 @@ The arm is stored with each list (`UserList.arm` and the list's provenance), so 
 Experiments that want more arms replace `arm_of`; what reads the stored arm stays.
 """
 
-from accounts import flags
+from accounts.tenancy import flags
 
 CONTROL = "control"
 """Lists that never meet AI, so that what AI brings can be measured."""

@@ -1,12 +1,13 @@
 """Which placements there are, without asking the database each time.
 
-The process's copy (accounts.directory) knows those that were there some seconds ago. One that it does not know may have
-been made since, so the database is asked; one that has gone since has no lists either, for they go with it.
+The process's copy (accounts.tenancy.tenant_cache) knows those that were there some seconds ago. One that it does not
+know may have been made since, so the database is asked; one that has gone since has no lists either, for they go with
+it.
 """
 
 from collections.abc import Mapping
 
-from accounts import directory, scope
+from accounts.tenancy import scope, tenant_cache
 from core.errors import FieldError, NotFound
 from recommendations.placements.models import HOME, Placement
 
@@ -23,12 +24,12 @@ class UnknownPlacement(NotFound):
 
 def register() -> None:
     """Lets every copy hold the placements' names. Called once, when the application is ready."""
-    directory.keep(_PART, _names)
+    tenant_cache.keep(_PART, _names)
 
 
 def forget() -> None:
     """Lets this process ask the database again until the copy is read anew."""
-    directory.drop(_PART)
+    tenant_cache.drop(_PART)
 
 
 def require(*, tenant_id: int, name: str) -> None:
@@ -36,7 +37,7 @@ def require(*, tenant_id: int, name: str) -> None:
 
     Raises: UnknownPlacement.
     """
-    if name == HOME or name in directory.current().parts.get(_PART, {}).get(tenant_id, ()):
+    if name == HOME or name in tenant_cache.current().parts.get(_PART, {}).get(tenant_id, ()):
         return
     with scope.tenant(tenant_id):
         if Placement.objects.filter(tenant_id=tenant_id, name=name).exists():

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.db.models import Max
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import Conflict, InvalidInput, NotFound
 from core.queue import enqueue
 from core.quoting import quoted

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.ai import report
 from recommendations.ai.answers import digest_of
 from recommendations.ai.configuration import AIConfiguration

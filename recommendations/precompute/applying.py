@@ -10,7 +10,7 @@ import structlog
 from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.placements.models import Placement
 from recommendations.precompute.lifecycle import BuildRunning, start
 from recommendations.precompute.models import Build

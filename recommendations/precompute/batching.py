@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 from django.db.models import Exists, OuterRef
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.ai import batches
 from recommendations.ai.batches import Desk

@@ -1,7 +1,7 @@
 """A tenant's setting for its trainings: places for items that nobody has chosen (docs/adr/0059)."""
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 
 
 def wanted(*, tenant_id: int) -> int | None:

@@ -2,7 +2,7 @@
 
 import structlog
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.content import Catalogue
 from recommendations.algorithms.terms import terms
 from recommendations.catalog.models import Item

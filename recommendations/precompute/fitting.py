@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions import meaning, moments
 from recommendations.precompute import popular
 

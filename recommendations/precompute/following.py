@@ -11,7 +11,7 @@ from datetime import datetime
 
 import structlog
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.attribution import assignment
 from recommendations.attribution.assignment import Assignment

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts import flags
+from accounts.tenancy import flags
 from recommendations.ai import gate
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gate import Gate

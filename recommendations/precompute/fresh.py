@@ -14,7 +14,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 from scipy import sparse
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import process_caches
 from recommendations.algorithms.fresh import Fresh, Near, extended
 from recommendations.algorithms.recommender import Recommender

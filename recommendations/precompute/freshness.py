@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.catalog.jobs import TAKE_IN
 from recommendations.placements.models import Placement

@@ -20,7 +20,7 @@ from django.db import Error, connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.quoting import quoted
 from recommendations.precompute.models import Build, Chunk
 

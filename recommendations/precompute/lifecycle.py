@@ -6,8 +6,8 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core.errors import Conflict, NotFound
 from core.queue import enqueue
 from core.quoting import quoted

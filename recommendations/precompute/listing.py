@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Sum
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, store
 from recommendations.cache.form import Corrupt, StoredList, decode

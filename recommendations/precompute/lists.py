@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from accounts import directory
+from accounts.tenancy import tenant_cache
 from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.algorithms.recommender import Proposals
 from recommendations.cache.form import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
@@ -152,5 +152,5 @@ def stamp(moment: datetime) -> str:
 
 def tenant_locale(tenant_id: int) -> str:
     """The language of the tenant's people who have none of their own."""
-    facts = directory.tenant(tenant_id)
+    facts = tenant_cache.tenant(tenant_id)
     return facts.locale if facts else FALLBACK_LOCALE

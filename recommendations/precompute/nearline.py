@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.cache import keys, store
 from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode

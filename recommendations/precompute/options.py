@@ -5,8 +5,8 @@ from typing import cast
 
 from django.conf import settings
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.algorithms.hyperparameters import with_parameters
 from recommendations.algorithms.options import TrainingOptions, Validation
 from recommendations.precompute import cold_items, tuned

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import BigIntegerField
 from django.db.models.expressions import RawSQL
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.matrix import PersonalHistory, histories
 from recommendations.interactions.ratings import lukewarm

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.protocol import ItemMatrix
 from recommendations.algorithms.recommender import Proposals
 from recommendations.cache.form import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Exists, OuterRef, Q
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.interactions.models import Interaction
 from recommendations.precompute.lifecycle import BuildRunning, start
 from recommendations.precompute.models import Build

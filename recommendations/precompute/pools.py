@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import process_caches
 from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.fold_report import describe_fold
 from recommendations.precompute.models import Build, Chunk
 

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.redis import RedisUnavailable
 from recommendations.attribution.models import Experiment, ExperimentArm
 from recommendations.placements import leaving

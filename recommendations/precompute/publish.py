@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from core.webhooks.publish import emit
 from recommendations.interactions.jobs import RESCORE

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, store

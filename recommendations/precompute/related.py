@@ -12,7 +12,7 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.dataset import Interactions
 from recommendations.algorithms.related import Alike, people_alike
 from recommendations.catalog.models import EndUser

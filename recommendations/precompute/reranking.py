@@ -16,7 +16,7 @@ import structlog
 from django.conf import settings
 from django.db.models import F
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, process_caches
 from recommendations.ai import batch_questions
 from recommendations.ai.configuration import AIConfiguration

@@ -12,7 +12,7 @@ import structlog
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.precompute import leases, lifecycle
 from recommendations.precompute.jobs import PUBLISH, SCORE_CHUNK, TRAIN

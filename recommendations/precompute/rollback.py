@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import Conflict, NotFound
 from recommendations.placements.models import HOME, Placement
 from recommendations.precompute import lifecycle

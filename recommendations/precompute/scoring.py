@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Exists
 from django.db.models.functions import Now
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.ai import fallbacks
 from recommendations.cache.form import Provenance

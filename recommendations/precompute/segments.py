@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.explain import explain
 from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
 from recommendations.interactions import meaning, moments

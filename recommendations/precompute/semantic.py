@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, process_caches
 from recommendations.ai import vectors
 from recommendations.ai.configuration import AIConfiguration

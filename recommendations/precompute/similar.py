@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.cache.form import Provenance
 from recommendations.precompute import lists, showable
 from recommendations.precompute.artefacts import Loaded

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from core.redis import RedisUnavailable
 from recommendations.cache import availability, publish_availability

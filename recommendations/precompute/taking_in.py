@@ -16,7 +16,7 @@ import structlog
 from django.db import IntegrityError, connection
 from scipy import sparse
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.content import TEXT
 from recommendations.algorithms.fresh import find_near
 from recommendations.algorithms.protocol import ItemMatrix

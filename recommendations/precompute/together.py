@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 from scipy import sparse
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import process_caches
 from recommendations.ai.explain import explain
 from recommendations.algorithms.baskets import together

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.algorithms.artefact import Artefact as Fitted
 from recommendations.algorithms.artefact import UnreadableArtefact

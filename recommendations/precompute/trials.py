@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.core.files.storage import default_storage
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import Conflict
 from recommendations.attribution import experiments
 from recommendations.attribution.models import ExperimentArm

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.algorithms.hyperparameters import PARAMETERS, UnknownParameter, checked
 from recommendations.algorithms.tuning import Tuned
 from recommendations.precompute.models import Tuning

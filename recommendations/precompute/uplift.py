@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Sum
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import gate
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gate import Measured

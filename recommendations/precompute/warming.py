@@ -6,7 +6,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import redis
 from recommendations.cache import availability, keys, store
 from recommendations.catalog.models import EndUser

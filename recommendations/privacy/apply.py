@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.pseudonyms import key_id
 from recommendations import cache
 from recommendations.catalog.models import EndUser

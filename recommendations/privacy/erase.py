@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 from django.db import transaction
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import Unavailable
 from core.redis import RedisUnavailable
 from recommendations import cache

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.catalog.models import EndUser
 from recommendations.privacy.holdings import HOLDINGS, Subject

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from accounts import scope, staff_log
+from accounts.staff import admin_log
+from accounts.tenancy import scope
 from core.idempotency.cleanup import erase_answers, naming
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai import answers, batch_questions, sent
@@ -164,11 +165,11 @@ def _export_former_ids(subject: Subject) -> Entries:
 
 def _erase_staff_log(subject: Subject) -> int:
     """What staff did with the person stays, and when; not who it was."""
-    return staff_log.forget(EndUser, pk=subject.pk)
+    return admin_log.forget(EndUser, pk=subject.pk)
 
 
 def _export_staff_log(subject: Subject) -> Entries:
-    yield from staff_log.about(EndUser, pk=subject.pk)
+    yield from admin_log.about(EndUser, pk=subject.pk)
 
 
 def _erase_stored_answers(subject: Subject) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import directory, scope
+from accounts.tenancy import scope, tenant_cache
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.catalog.models import EndUser
 from recommendations.erasures import log
@@ -52,7 +52,7 @@ def merge_end_users(*, tenant_id: int, user_id: str, source_id: str, now: dateti
 
 def _locked(tenant_id: int, source_id: str, user_id: str, now: datetime) -> tuple[EndUser | None, EndUser | None]:
     """Both rows, locked in the order in which events lock them."""
-    facts = directory.tenant(tenant_id)
+    facts = tenant_cache.tenant(tenant_id)
     if facts is None or facts.create_unknown:
         stub = EndUser(tenant_id=tenant_id, user_id=user_id, created_at=now, updated_at=now)
         EndUser.objects.bulk_create([stub], ignore_conflicts=True)

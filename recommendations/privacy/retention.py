@@ -5,8 +5,8 @@ from datetime import datetime
 
 import structlog
 
-from accounts import retention, scope
 from accounts.models import Tenant
+from accounts.tenancy import retention, scope
 from core.idempotency.cleanup import empty
 from core.idempotency.models import IdempotencyKey
 from core.queue import enqueue

@@ -7,7 +7,7 @@ whether there is such an attribute or not.
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from accounts import directory
+from accounts.tenancy import tenant_cache
 from recommendations.placements.language import FilterRefused, Node, parse
 from recommendations.placements.language.nodes import All, AnyOf, Not, Path, Test
 from recommendations.serving.options import Options
@@ -20,7 +20,7 @@ def narrowed(options: Options, *, tenant_id: int) -> Options:
 
     Raises: FilterRefused where the filter asks for what is not released.
     """
-    facts = directory.tenant(tenant_id)
+    facts = tenant_cache.tenant(tenant_id)
     of_items = facts.browser_item_attributes if facts else frozenset()
     of_people = facts.browser_user_attributes if facts else frozenset()
     if options.filter:

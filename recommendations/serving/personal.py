@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from accounts import flags
+from accounts.tenancy import flags
 from core import deadline
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import StoredList

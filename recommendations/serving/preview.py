@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from accounts import flags, scope
+from accounts.tenancy import flags, scope
 from core.errors import Conflict, NotFound
 from recommendations.ai import explain, prompts
 from recommendations.algorithms.artefact import UnreadableArtefact

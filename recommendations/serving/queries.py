@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F, Q
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.explain import explain
 from recommendations.ai.explain import language as spoken_for
 from recommendations.cache.form import MAX_ITEMS, Corrupt, Entry, Provenance, StoredList, Voice, decode, encode

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.models import EndUser, RelatedPeople
 from recommendations.precompute.related import SCALE
 from recommendations.serving import cursor

@@ -6,7 +6,7 @@ Nothing is asked of a server for it: a person's language travels with their list
 
 from typing import Any
 
-from accounts import directory
+from accounts.tenancy import tenant_cache
 from recommendations.ai import explain
 from recommendations.cache.form import Voice
 from recommendations.serving.chosen import Chosen
@@ -15,7 +15,7 @@ from recommendations.serving.options import Options
 
 def of_tenant(tenant_id: int) -> str:
     """The language of the tenant's people who have none of their own."""
-    facts = directory.tenant(tenant_id)
+    facts = tenant_cache.tenant(tenant_id)
     return explain.language(facts.locale if facts else explain.FALLBACK_LOCALE)
 
 

@@ -8,9 +8,9 @@ from http.client import HTTPConnection
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from accounts import scope
 from accounts.models import Plan
-from config.embedded.ports import LOOPBACK
+from accounts.tenancy import scope
+from config.devservers.ports import LOOPBACK
 from tests.core.ratelimit.structured_fields import parse_list
 from tests.core.web_process import serving
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.models import Item
 
 ROUNDS = 60

@@ -1,6 +1,6 @@
 """Microseconds of one admission check against a plain pipeline that reads the same two keys.
 
-    python -m config.embedded run --ephemeral bench -- python -m tests.benchmarks.admission
+    python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.admission
 
 All ways run in turn in every round, on one connection, so that a busy machine hits them alike; figures are medians over
 the rounds. The document is as large as a usual list. The last line is the server's own time in the script.

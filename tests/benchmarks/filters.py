@@ -1,6 +1,6 @@
 """What expensive filters cost: the four requests of a hostile caller, against a catalogue of 10,000 items.
 
-    python -m config.embedded run --ephemeral bench -- python -m tests.benchmarks.filters 10000
+    python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.filters 10000
 
 Prints one line of JSON: for each request its status and seconds.
 """
@@ -17,7 +17,8 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 
-from accounts import scope, tokens  # noqa: E402
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens  # noqa: E402
 from core import clock  # noqa: E402
 from recommendations.models import EndUser, Item  # noqa: E402
 from tests.cast import make_cast  # noqa: E402
@@ -66,8 +67,8 @@ def main(count: int) -> None:
     batch = {"user_ids": people, "filter": "attributes.t1 contains user.user_id or attributes.t2 contains 'x'"}
     ask("batch of 100, small", lambda: http.post("/api/v1/recommendations/batch", batch, format="json"))
     origin = "https://shop.example.org"
-    token = tokens.mint_for_person(
-        principal=tokens.verify(cast.acme.admin.token, now=clock.now()),
+    token = access_tokens.mint_for_person(
+        principal=access_tokens.verify(cast.acme.admin.token, now=clock.now()),
         user_id="p0",
         origin=origin,
         scopes={"recommendations:read"},

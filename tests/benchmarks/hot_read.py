@@ -1,6 +1,6 @@
 """The warm read of one person's list, over HTTP, through the real web server and the real servers.
 
-    .venv/bin/python -m config.embedded run --ephemeral bench -- \\
+    .venv/bin/python -m config.devservers run --ephemeral bench -- \\
         .venv/bin/python -m tests.benchmarks.hot_read --seconds 10
 
 Prints requests per second and percentiles for a full answer and for a 304, what a batch of 100 people costs, and how
@@ -50,9 +50,10 @@ class Service:
 
 def prepare() -> str:
     """A tenant with a list of 100 for each person; returns a token of its client."""
-    from accounts import clients, scope, tokens
     from accounts.models import Plan, Tenant
     from accounts.models.tenant import UNLIMITED
+    from accounts.tenancy import scope
+    from accounts.tokens import access_tokens, clients
     from core import clock
     from tests.recommendations.lists import publish
 
@@ -64,13 +65,13 @@ def prepare() -> str:
     publish(tenant, people=lists, items=items, popular=items[:100])
     with scope.tenant(tenant.pk):
         issued = clients.issue(tenant=tenant, name="bench", scopes=["recommendations:read"])
-    return tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
+    return access_tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
 
 
 @contextlib.contextmanager
 def serving(token: str, **more: str) -> Iterator[Service]:
     """Gunicorn as it is deployed, with more variables, on a free port, until the context ends."""
-    from config.embedded.ports import free_port
+    from config.devservers.ports import free_port
 
     with tempfile.TemporaryDirectory() as metrics:
         port = free_port()

@@ -1,6 +1,6 @@
 """What interactions cost on disk, in writing and in reading: the figures of docs/adr/0004.
 
-    .venv/bin/python -m config.embedded run --ephemeral bench -- \\
+    .venv/bin/python -m config.devservers run --ephemeral bench -- \\
         .venv/bin/python -m tests.benchmarks.interactions_size --rows 2000000
 
 The product's own table is filled by the product's own statement (`interactions.store.insert`: COPY into a staging
@@ -92,9 +92,9 @@ class Product:
     """The real table through the real code."""
 
     def __init__(self, people: int, items: int) -> None:
-        from accounts import scope
         from accounts.models import Plan, Tenant
         from accounts.models.tenant import UNLIMITED
+        from accounts.tenancy import scope
         from recommendations.models import EndUser, EventType, Item
 
         self.types: list[list[int]] = []
@@ -118,7 +118,7 @@ class Product:
 
     def insert(self, batch: list[tuple[Any, ...]]) -> None:
         """One batch, in the tenant's scope, as an import does it."""
-        from accounts import scope
+        from accounts.tenancy import scope
         from recommendations.interactions import store
 
         number = batch[0][1]

@@ -1,6 +1,6 @@
 """Ranking given items over HTTP, through the real web server and the real servers, on the demo's data.
 
-    .venv/bin/python -m config.embedded run --ephemeral bench -- .venv/bin/python -m tests.benchmarks.rank
+    .venv/bin/python -m config.devservers run --ephemeral bench -- .venv/bin/python -m tests.benchmarks.rank
 
 Imports MovieLens latest-small, builds without AI, and asks for rankings of 20, 200 and 1,000 items drawn at random,
 each time for another person. Prints percentiles for one connection, and requests a second for several; what the first
@@ -31,9 +31,10 @@ def prepare() -> tuple[str, list[str], list[str]]:
     """A tenant with MovieLens and a build; returns a token, people and items."""
     from django.core.management import call_command
 
-    from accounts import clients, scope, tokens
     from accounts.models import Plan, Tenant
     from accounts.models.tenant import UNLIMITED
+    from accounts.tenancy import scope
+    from accounts.tokens import access_tokens, clients
     from core import clock
     from recommendations.models import EndUser, Item
     from tests.recommendations.precompute.generated import build_now
@@ -48,7 +49,7 @@ def prepare() -> tuple[str, list[str], list[str]]:
         issued = clients.issue(tenant=tenant, name="bench", scopes=["recommendations:read"])
         people = list(EndUser.objects.filter(tenant=tenant).order_by("pk").values_list("user_id", flat=True))
         items = list(Item.objects.filter(tenant=tenant).order_by("pk").values_list("item_id", flat=True))
-    token = tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
+    token = access_tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
     return token, people, items
 
 

@@ -1,6 +1,6 @@
 """What related people cost: CPU and peak memory of making them, bytes a person, time of a read, and how exact they are.
 
-    python -m config.embedded run --ephemeral bench -- python -m tests.benchmarks.related 100000 10000 40
+    python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.related 100000 10000 40
 
 Arguments: people, items, events of each person. Half of a person's events are of the person's own group of twenty, all
 with few popular and many rare items. Prints one line of JSON.
@@ -22,8 +22,8 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 
-from accounts import scope  # noqa: E402
 from accounts.models import Plan, Tenant  # noqa: E402
+from accounts.tenancy import scope  # noqa: E402
 from core import clock  # noqa: E402
 from recommendations.algorithms.dataset import Interactions  # noqa: E402
 from recommendations.algorithms.related import people_alike  # noqa: E402

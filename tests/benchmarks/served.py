@@ -1,6 +1,6 @@
 """NDCG@10 of what the API serves: the train part imported, built by workers, every test person's list read over HTTP.
 
-    .venv/bin/python -m config.embedded run --ephemeral served -- .venv/bin/python -m tests.benchmarks.served
+    .venv/bin/python -m config.devservers run --ephemeral served -- .venv/bin/python -m tests.benchmarks.served
 
 MovieLens latest-small under `last10` (with the validation `last`), `global80`, and `rand10` without times, each as a
 tenant of its own with default settings. `--evaluate` asks `manage.py evaluate` for the same split of the same file too,
@@ -159,19 +159,20 @@ def _tenant(slug: str) -> str:
     """Make the tenant, and return a token that reads its lists."""
     from django.core.management import call_command
 
-    from accounts import clients, directory, scope, tokens
     from accounts.models import Plan, Tenant
     from accounts.models.tenant import UNLIMITED
+    from accounts.tenancy import scope, tenant_cache
+    from accounts.tokens import access_tokens, clients
     from core import clock
 
     call_command("migrate", verbosity=0)
     with scope.all_tenants("benchmark: its tenant"):
         plan, _ = Plan.objects.get_or_create(name="Benchmark", defaults=UNLIMITED)
         tenant = Tenant.objects.create(slug=slug, name=slug, plan=plan)
-    directory.load()
+    tenant_cache.load()
     with scope.tenant(tenant.pk):
         issued = clients.issue(tenant=tenant, name="served", scopes=["recommendations:read"])
-    return tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
+    return access_tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
 
 
 def _served(token: str, people: list[str]) -> dict[str, list[str]]:
@@ -193,8 +194,8 @@ def _served(token: str, people: list[str]) -> dict[str, list[str]]:
 
 
 def _fold(slug: str) -> str:
-    from accounts import scope
     from accounts.models import Tenant
+    from accounts.tenancy import scope
     from recommendations.models import Artefact
 
     with scope.all_tenants("benchmark: its artefact"):

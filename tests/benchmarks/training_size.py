@@ -1,6 +1,6 @@
 """A million events from a file to an artefact, through the product: how long, how much memory, and whether bounds hold.
 
-    .venv/bin/python -m config.embedded run --ephemeral bench -- .venv/bin/python -m tests.benchmarks.training_size
+    .venv/bin/python -m config.devservers run --ephemeral bench -- .venv/bin/python -m tests.benchmarks.training_size
 
 The set is `million` of tests.benchmarks.sets, imported by `manage.py import_data`. Each training is the first step of a
 build, in a process of its own, so that its peak of memory is its own: as it comes, bounded by TRAIN_MAX_ROWS, and with
@@ -60,9 +60,9 @@ def main() -> None:
 def _fill() -> None:
     from django.core.management import call_command
 
-    from accounts import scope
     from accounts.models import Plan, Tenant
     from accounts.models.tenant import UNLIMITED
+    from accounts.tenancy import scope
     from tests.benchmarks.sets import million
 
     call_command("migrate", verbosity=0)
@@ -86,8 +86,8 @@ def _fill() -> None:
 def _train() -> None:
     from django.conf import settings
 
-    from accounts import scope
     from accounts.models import Tenant
+    from accounts.tenancy import scope
     from core import clock
     from recommendations.models import Artefact
     from recommendations.precompute import lifecycle, training

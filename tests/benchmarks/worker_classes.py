@@ -1,6 +1,6 @@
 """The warm read through our worker class and through gunicorn's own threads, in turn, on the same machine.
 
-    .venv/bin/python -m config.embedded run --ephemeral bench -- \\
+    .venv/bin/python -m config.devservers run --ephemeral bench -- \\
         .venv/bin/python -m tests.benchmarks.worker_classes --rounds 8
 
 Both servers run all the time and one of them is asked at a time, for some seconds each, so that whatever else the

@@ -3,7 +3,7 @@
 import pytest
 from django.http import HttpResponse
 
-from config.embedded.ports import LOOPBACK
+from config.devservers.ports import LOOPBACK
 from tests.browser import chromium
 from tests.core import web_process
 

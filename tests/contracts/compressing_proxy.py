@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from config.embedded.ports import LOOPBACK
+from config.devservers.ports import LOOPBACK
 
 # What becomes of a tag, by the proxy that is known for it.
 TAGS: dict[str, Callable[[str], str]] = {

@@ -4,8 +4,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from config.embedded.binaries import find_valkey
-from config.embedded.valkey import Valkey
+from config.devservers.binaries import find_valkey
+from config.devservers.valkey import Valkey
 
 
 class OwnServer(Valkey):

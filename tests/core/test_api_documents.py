@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from accounts.permissions import SCOPES
+from accounts.tokens.scopes import SCOPES
 from core.http import openapi_view
 
 OPERATIONS = ("get", "put", "post", "patch", "delete")

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 CACHES = {"lru_cache", "cache"}
 EMPTY = {"OrderedDict", "dict", "list", "set"}
 STAYS = {
-    "accounts/directory.py:_kept": "what copies hold, named when the application is ready",
-    "accounts/quota_warnings.py:_listeners": "who listens, named when the application is ready",
+    "accounts/tenancy/tenant_cache.py:_kept": "what copies hold, named when the application is ready",
+    "accounts/limits/quota_warnings.py:_listeners": "who listens, named when the application is ready",
     "core/ops/health.py:_registered": "probes, named when the application is ready",
     "core/process_caches.py:_registered": "the registry itself",
     "core/redis/access.py:client": "a connection",

@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from accounts import scope
 from accounts.models import ApiClient, FeatureFlag
-from config.embedded.ports import free_port
+from accounts.tenancy import scope
+from config.devservers.ports import free_port
 from recommendations.models import Item
 from tests.core import web_process
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
-from config.embedded.ports import LOOPBACK, free_port
+from config.devservers.ports import LOOPBACK, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from accounts import scope
 from accounts.models import Tenant
-from config.embedded.ports import LOOPBACK, free_port
+from accounts.tenancy import scope
+from config.devservers.ports import LOOPBACK, free_port
 from core import clock
 from recommendations.ai.models import AIAnswer
 from recommendations.models import Build

@@ -5,7 +5,7 @@ import json
 from types import TracebackType
 from typing import Any, Self
 
-from config.embedded.ports import LOOPBACK
+from config.devservers.ports import LOOPBACK
 
 
 class Caller:

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from accounts import scope, tokens
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens
 from core import clock
 from recommendations.models import EndUser, Item
 
@@ -88,8 +89,8 @@ def _senders(send: Callable[[int], None]) -> Iterator[None]:
 
 def _browser(stage: Any, user_id: str) -> str:
     now = clock.now()
-    return tokens.mint_for_person(
-        principal=tokens.verify(stage.cast.acme.admin.token, now=now),
+    return access_tokens.mint_for_person(
+        principal=access_tokens.verify(stage.cast.acme.admin.token, now=now),
         user_id=user_id,
         origin=ORIGIN,
         scopes={"recommendations:read"},

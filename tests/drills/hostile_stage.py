@@ -24,10 +24,10 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from accounts import scope
 from accounts.models import Plan
 from accounts.models.tenant import UNLIMITED
-from config.embedded.ports import LOOPBACK
+from accounts.tenancy import scope
+from config.devservers.ports import LOOPBACK
 from recommendations.models import Interaction
 from tests.core.web_process import WebProcess
 from tests.drills import hostile_requests

@@ -21,7 +21,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.ai import ledger
 from recommendations.ai.amounts import BudgetLimits

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import fallbacks
 from recommendations.ai.gateway import AIGateway

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts import scope
-from config.embedded.ports import LOOPBACK, free_port
+from accounts.tenancy import scope
+from config.devservers.ports import LOOPBACK, free_port
 from core import clock
 from recommendations.ai import ledger
 from recommendations.ai.models import AICall

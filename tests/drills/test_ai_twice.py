@@ -6,7 +6,7 @@ That it can fail shows the long form's third build: two people changed, and two 
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.models import AIBudget, AICall
 from recommendations.models import EndUser
 from recommendations.precompute import reranking

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from django.db import connection
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from core.queue import enqueue
 from recommendations.interactions.jobs import RESCORE

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from django.conf import settings
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys
 from recommendations.models import Artefact, Build, Chunk, Placement, ReferenceList, UserList

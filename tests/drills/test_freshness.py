@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import redis
 from recommendations.models import EndUser, FreshItem, Item
 from tests.core import web_process

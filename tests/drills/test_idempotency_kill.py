@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.idempotency.models import IdempotencyKey
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.models import Interaction

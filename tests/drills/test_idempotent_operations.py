@@ -17,8 +17,8 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from accounts import scope
-from config.embedded.ports import LOOPBACK
+from accounts.tenancy import scope
+from config.devservers.ports import LOOPBACK
 from core.idempotency.models import IdempotencyKey
 from recommendations.imports.models import Import
 from tests.conftest import owner_url

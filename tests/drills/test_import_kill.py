@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.imports.models import Import
 from recommendations.models import EndUser, Interaction, Item
 from tests.core import web_process

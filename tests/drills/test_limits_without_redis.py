@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from accounts import directory, scope
 from accounts.models import Plan
-from config.embedded.ports import LOOPBACK
+from accounts.tenancy import scope, tenant_cache
+from config.devservers.ports import LOOPBACK
 from tests.core import own_valkey
 from tests.core.web_process import serving
 from tests.recommendations.lists import publish
@@ -108,7 +108,7 @@ def load(cast):
         for member in (cast.acme, cast.globex):
             member.tenant.save(update_fields=["plan"])
             publish(member.tenant, people={"ann": ITEMS}, items=ITEMS, popular=ITEMS[::-1])
-    directory.load()
+    tenant_cache.load()
     reader = cast.globex.reader
     credentials = {
         "grant_type": "client_credentials", "client_id": reader.client.client_id, "client_secret": reader.secret

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from config.embedded.ports import LOOPBACK, free_port
+from config.devservers.ports import LOOPBACK, free_port
 from tests.core import web_process
 
 BINARY = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

@@ -14,8 +14,8 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
-from accounts import scope
-from config.embedded.binaries import find_postgres
+from accounts.tenancy import scope
+from config.devservers.binaries import find_postgres
 from core import clock, redis
 from recommendations.models import EndUser, Interaction
 from tests.conftest import owner_url

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from config.embedded.ports import free_port
+from config.devservers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534

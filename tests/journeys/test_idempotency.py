@@ -8,7 +8,7 @@ from django.db import connection
 from redis.connection import AbstractConnection
 from rest_framework.test import APIClient
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import redis
 from core.idempotency.models import IdempotencyKey
 from recommendations.catalog.models import EndUser, Item

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import call_command
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.models import UserList
 from tests.benchmarks.served import SETTING, TOLERANCE, Division, evaluated, read_lists
 from tests.workers import processes

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from accounts import scope, usage
+from accounts.limits import usage
 from accounts.models import Plan
+from accounts.tenancy import scope
 from core.ratelimit import quota
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.ai.amounts import Amount, BudgetLimits, Limit

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.cache.form import Entry, Provenance, encode
 from recommendations.models import Build, EndUser, Item, Placement, ReferenceList, UserList
 

@@ -9,8 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import clients, scope
 from accounts.models import User
+from accounts.tenancy import scope
+from accounts.tokens import clients
 from core import clock
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.interactions.event_types import resolve

@@ -4,7 +4,7 @@ import html
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.models import Artefact, Experiment, ExperimentArm, Placement, PlacementVersion
 from recommendations.placements import versions

@@ -1,6 +1,6 @@
 """What an application does when it is ready, and not because a module of it was imported."""
 
-from accounts import quota_warnings, quota_webhooks
+from accounts.limits import quota_warnings, quota_webhooks
 from recommendations.ai import models as ai_models
 from recommendations.precompute import models as precompute_models
 

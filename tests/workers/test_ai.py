@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import answers
 from recommendations.ai.amounts import Amount, BudgetLimits

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from config.embedded.ports import LOOPBACK
+from config.devservers.ports import LOOPBACK
 from tests.core.redis.servers import server, wait_until
 
 pytestmark = pytest.mark.slow

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys
 from recommendations.models import EndUser, Placement

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from core.webhooks import deliver, task_names
 

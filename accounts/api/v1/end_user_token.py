@@ -9,17 +9,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import end_user, tokens
 from accounts.api.v1 import oauth
-from accounts.authentication import caller
-from accounts.permissions import TOKENS_ISSUE
+from accounts.tokens import access_tokens, browser_tokens
+from accounts.tokens.authentication import caller
+from accounts.tokens.scopes import TOKENS_ISSUE
 from core import clock, origins
 from core.errors import FieldError, InvalidInput
 from core.http.json_body import BoundedJSONParser
 from core.http.serializers import ExternalId, StrictBody, problems
 
 _SHORTEST, _LONGEST, _USUAL = 60, 3600, 900
-_NAMES = " or ".join(sorted(end_user.SCOPES))
+_NAMES = " or ".join(sorted(browser_tokens.SCOPES))
 
 
 @extend_schema_serializer(component_name="EndUserToken")
@@ -87,13 +87,13 @@ class EndUserTokenView(APIView):
         principal = caller(request)
         if reason := origins.refusal(body["origin"], production=settings.PRODUCTION):
             _refuse("/origin", "bad_origin", f"The origin {reason}.")
-        grantable = end_user.SCOPES & principal.scopes
+        grantable = browser_tokens.SCOPES & principal.scopes
         if not grantable:
             raise exceptions.PermissionDenied(f"The caller's own token has neither {_NAMES}.")
         scopes = set(body.get("scope", "").split()) or grantable
         if not scopes <= grantable:
             _refuse("/scope", "unknown_scope", f"May be {' '.join(sorted(grantable))}.")
-        issued = tokens.mint_for_person(
+        issued = access_tokens.mint_for_person(
             principal=principal,
             user_id=body["user_id"],
             origin=body["origin"],

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import directory
+from accounts.tenancy import tenant_cache
 from core import clock
 from core.http.serializers import problems
 
@@ -61,7 +61,7 @@ class KeysView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The JWK set (RFC 7517), cacheable for five minutes: the next key, the current one, and those that retire."""
-        published = directory.current().ring.published(moment=clock.now().timestamp())
+        published = tenant_cache.current().ring.published(moment=clock.now().timestamp())
         return Response({"keys": published}, headers={"Cache-Control": "public, max-age=300"})
 
 

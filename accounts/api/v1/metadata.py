@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.v1.token import GRANTS
-from accounts.dpop import ALGORITHMS
-from accounts.permissions import SCOPES
+from accounts.tokens.dpop import ALGORITHMS
+from accounts.tokens.scopes import SCOPES
 from core.http.serializers import problems
 
 _METHODS = ["client_secret_basic", "client_secret_post"]

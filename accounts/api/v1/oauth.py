@@ -15,8 +15,8 @@ from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts import clients
 from accounts.models import ApiClient
+from accounts.tokens import clients
 from core.http import problem
 from core.http.content_encoding import CodingRefused
 from core.http.json_body import BoundedJSONParser, refuse_charset

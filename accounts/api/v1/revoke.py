@@ -9,10 +9,11 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import refresh, revocations, scope, tokens
 from accounts.api.v1 import oauth
 from accounts.api.v1.oauth import OAuthView, Refused
 from accounts.models import ApiClient
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens, refresh, revocations
 from core import clock
 
 PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
@@ -74,8 +75,8 @@ def _answer(request: Request) -> HttpResponseBase:
 
 def _revoke_access(token: str, client: ApiClient, now: datetime) -> None:
     try:
-        principal = tokens.verify(token, now=now)
-    except tokens.TokenRefused:
+        principal = access_tokens.verify(token, now=now)
+    except access_tokens.TokenRefused:
         return
     if principal.client_id != client.client_id:
         raise Refused(400, "invalid_grant", "The token was issued to another client.")

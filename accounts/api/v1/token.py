@@ -11,12 +11,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import dpop, refresh, tokens
 from accounts.api.v1 import oauth
 from accounts.api.v1.oauth import OAuthView, Refused
 from accounts.models import ApiClient
-from accounts.permissions import OFFLINE_ACCESS
-from accounts.tokens import Issued
+from accounts.tokens import access_tokens, dpop, refresh
+from accounts.tokens.access_tokens import Issued
+from accounts.tokens.scopes import OFFLINE_ACCESS
 from core import clock
 from core.http import client_address
 
@@ -125,7 +125,7 @@ def _answer(request: Request) -> HttpResponseBase:
         granted = refresh.start(client=client, scopes=set(asked), now=now, key_thumbprint=thumbprint)
         return _tokens(granted.access, thumbprint, refresh_token=granted.refresh_token)
     scopes = set(asked or client.scopes) - {OFFLINE_ACCESS}
-    return _tokens(tokens.mint(client=client, scopes=scopes, now=now, key_thumbprint=thumbprint), thumbprint)
+    return _tokens(access_tokens.mint(client=client, scopes=scopes, now=now, key_thumbprint=thumbprint), thumbprint)
 
 
 def _bound_to(request: Request, client: ApiClient, now: datetime) -> str:

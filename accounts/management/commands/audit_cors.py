@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import cors_audit
+from accounts.cors import audit
 from core import clock
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, unchanged: bool, **_: Any) -> None:
         """Ends with an error where an origin stands on a list that may not."""
-        written = cors_audit.write(folder=folder, now=clock.now())
+        written = audit.write(folder=folder, now=clock.now())
         report = written.report
         for name, listed in report["origins"].items():
             self.stdout.write(f"{name}: {', '.join(listed) or 'none'}")

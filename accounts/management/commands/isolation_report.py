@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import directory
 from accounts.isolation import database, rules
+from accounts.tenancy import tenant_cache
 from core import clock
 
 
@@ -27,8 +27,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Looks, prints, and fails when something is wrong."""
-        directory.load()
-        tenants = sorted(directory.current().tenants)[: options["tenants"]]
+        tenant_cache.load()
+        tenants = sorted(tenant_cache.current().tenants)[: options["tenants"]]
         roles, tables, matrix = database.roles(), database.tables(tenants), list(rules.matrix())
         wrong = database.faults(roles) + [f"{table.name}: {table.fault}" for table in tables if table.fault]
         if options["json"]:

@@ -6,11 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts import audit, key_ring
+from accounts import audit
 from accounts.audit import Target
-from accounts.key_ring import RotationPending
+from accounts.keys import signing_keys
+from accounts.keys.encryption import CannotOpen
+from accounts.keys.signing_keys import RotationPending
 from accounts.models import SigningKey
-from accounts.sealing import CannotOpen
 from core import clock
 
 
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         except (RotationPending, CannotOpen) as error:
             raise CommandError(str(error)) from error
         moment = now.timestamp()
-        ring = key_ring.read()
+        ring = signing_keys.read()
         for row in SigningKey.objects.all():
             until = f", accepted until {row.accepted_until:%Y-%m-%d %H:%M:%S}" if row.accepted_until else ""
             stage = ring.stage(ring.keys[row.kid], moment=moment)
@@ -57,15 +58,15 @@ class Command(BaseCommand):
     def _change(self, options: dict[str, Any], now: datetime) -> str:
         """Does it, and says what was done; nothing where nothing was due."""
         if options["reseal"]:
-            self.stdout.write(f"{key_ring.reseal()} sealed anew.")
+            self.stdout.write(f"{signing_keys.reseal()} sealed anew.")
             return "reseal"
         if options["compromised"]:
-            key_ring.replace_compromised(now=now)
+            signing_keys.replace_compromised(now=now)
             return "replace_compromised"
         if options["if_due"]:
-            return "rotate" if key_ring.tend(now=now) else ""
-        key_ring.read()  # a ring that was never used is begun before it is rotated
-        key_ring.rotate(now=now)
+            return "rotate" if signing_keys.tend(now=now) else ""
+        signing_keys.read()  # a ring that was never used is begun before it is rotated
+        signing_keys.rotate(now=now)
         return "rotate"
 
     def _note(self, action: str, options: dict[str, Any], now: datetime) -> None:

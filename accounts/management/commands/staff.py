@@ -9,9 +9,11 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import audit, lockout, roles, scope, second_factor
+from accounts import audit
 from accounts.audit import Target
 from accounts.models import Tenant, User
+from accounts.staff import lockout, roles, second_factor
+from accounts.tenancy import scope
 from core import clock
 
 

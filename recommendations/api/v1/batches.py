@@ -7,15 +7,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import end_user
-from accounts.authentication import caller
+from accounts.tokens import browser_tokens
+from accounts.tokens.authentication import caller
 from core import clock, external_ids
 from core.errors import FieldError
 from core.http import pagination
 from core.idempotency.decorator import Write
-from recommendations.api.v1 import batches_schema as schema
-from recommendations.api.v1 import resource, wire
-from recommendations.api.v1.resource import ResourceView
+from recommendations.api.v1 import base, fields
+from recommendations.api.v1.base import ResourceView
+from recommendations.api.v1.serializers import batches as schema
 from recommendations.catalog import end_users, items, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.outcomes import Outcome
@@ -36,10 +36,10 @@ class ItemsBatchView(ResourceView):
         summary="Create or replace many items",
         tags=["catalogue"],
         request=schema.ItemsBatch,
-        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
+        responses={200: schema.BatchResult, **base.POST_PROBLEMS},
         examples=[schema.ITEMS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
-    @resource.idempotent_write
+    @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
         """Creates or changes up to 1,000 items: fields that a row leaves out stay, null or an empty value empties one.
 
@@ -66,10 +66,10 @@ class UsersBatchView(ResourceView):
         summary="Create or replace many users",
         tags=["users"],
         request=schema.UsersBatch,
-        responses={200: schema.BatchResult, **resource.POST_PROBLEMS},
+        responses={200: schema.BatchResult, **base.POST_PROBLEMS},
         examples=[schema.USERS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
-    @resource.idempotent_write
+    @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
         """Creates or changes up to 1,000 end users: fields that a row leaves out stay, null empties one.
 
@@ -90,23 +90,23 @@ class EventsBatchView(ResourceView):
     """Many events."""
 
     scope = {"POST": "events:write"}
-    person = {"POST": end_user.in_events}
+    person = {"POST": browser_tokens.in_events}
 
     @extend_schema(
         operation_id="events_batch",
         summary="Send many events",
         tags=["events"],
         request=schema.EventsBatch,
-        responses={200: schema.BatchResult, **resource.SEND_PROBLEMS},
+        responses={200: schema.BatchResult, **base.SEND_PROBLEMS},
         examples=[schema.EVENTS_EXAMPLE, schema.RESULT_EXAMPLE],
     )
-    @resource.idempotent_write
+    @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
         """Stores up to 1,000 events; those that are stored already are duplicates.
 
         One that takes the `event_id` of another event of its person is rejected as `event_id_reused`.
         """
-        now, tenant_id, sender = clock.now(), caller(request).tenant_id, wire.sender(caller(request))
+        now, tenant_id, sender = clock.now(), caller(request).tenant_id, fields.sender(caller(request))
         return _run(
             request,
             write,

@@ -6,17 +6,18 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import end_user
-from accounts.authentication import caller
+from accounts.tokens import browser_tokens
+from accounts.tokens.authentication import caller
 from core import clock
 from core.errors import InvalidInput, ServiceError
 from core.http import etags, pagination
 from core.http.pagination import Pages
 from core.idempotency.decorator import Write
 from core.principal import Principal
-from recommendations.api.v1 import events_schema as schema
-from recommendations.api.v1 import resource, wire
-from recommendations.api.v1.resource import ResourceView
+from recommendations.api.v1 import base
+from recommendations.api.v1 import fields as wire
+from recommendations.api.v1.base import ResourceView
+from recommendations.api.v1.serializers import events as schema
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.outcomes import Outcome
@@ -32,8 +33,8 @@ READ = "events:read"
 class EventsView(ResourceView):
     """What people did."""
 
-    scope = resource.reading(READ, POST="events:write")
-    person = {"POST": end_user.in_body}
+    scope = base.reading(READ, POST="events:write")
+    person = {"POST": browser_tokens.in_body}
 
     @extend_schema(
         operation_id="events_list",
@@ -42,17 +43,17 @@ class EventsView(ResourceView):
         parameters=[
             OpenApiParameter("user_id", wire.ID),
             OpenApiParameter("type", wire.TYPE),
-            *resource.PAGE_PARAMETERS,
+            *base.PAGE_PARAMETERS,
         ],
-        responses={200: schema.EventPage, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},
+        responses={200: schema.EventPage, **base.NOT_MODIFIED, **base.LIST_PROBLEMS},
         examples=[schema.PAGE_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
         """Events, newest first. A page that is filtered by `type` may be short, even empty, while `next` goes on."""
         query = pagination.known_parameters(request.query_params, "user_id", "type")
         wanted = EventFilter(
-            user_id=resource.query_value(query, "user_id", fields.identifier),
-            type=resource.query_value(query, "type", events.type_name),
+            user_id=base.query_value(query, "user_id", fields.identifier),
+            type=base.query_value(query, "type", events.type_name),
         )
         tenant_id = caller(request).tenant_id
         pages = Pages.read(query, binding={"list": "events", "tenant": tenant_id, "filter": str(wanted)})
@@ -70,10 +71,10 @@ class EventsView(ResourceView):
         summary="Send an event",
         tags=["events"],
         request=schema.EventFields,
-        responses={200: schema.EventAnswer, 201: schema.EventAnswer, **resource.SEND_PROBLEMS},
+        responses={200: schema.EventAnswer, 201: schema.EventAnswer, **base.SEND_PROBLEMS},
         examples=[schema.SENT_EXAMPLE, schema.STORED_EXAMPLE],
     )
-    @resource.idempotent_write
+    @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
         """Stores an event (201); one that is stored already answers 200, and is shown where the token may read it.
 
@@ -83,7 +84,7 @@ class EventsView(ResourceView):
         try:
             event = events.read_event(request.data, now=now)
         except FieldRefused as refused:
-            resource.refuse(refused)
+            base.refuse(refused)
         with write.effect():
             (outcome,) = record(tenant_id=tenant_id, events=[event], now=now, sender=wire.sender(caller(request)))
             if outcome.status == "rejected":

@@ -10,8 +10,8 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import scope
-from accounts.authentication import caller
+from accounts.tenancy import scope
+from accounts.tokens.authentication import caller
 from core import clock
 from core.http import etags, pagination
 from core.http.pagination import Pages
@@ -19,10 +19,10 @@ from core.http.serializers import problems
 from core.http.wsgi_bodies import BodyTooLong
 from core.idempotency.decorator import Write, idempotent
 from core.quoting import quoted
-from recommendations.api.v1 import imports_examples as examples
-from recommendations.api.v1 import imports_schema as schema
-from recommendations.api.v1 import resource
-from recommendations.api.v1.resource import ResourceView
+from recommendations.api.v1 import base
+from recommendations.api.v1.base import ResourceView
+from recommendations.api.v1.serializers import imports as schema
+from recommendations.api.v1.serializers import imports_examples as examples
 from recommendations.imports import lifecycle, queries, room, uploads
 from recommendations.imports.models import Import
 from recommendations.imports.uploads import Upload, UploadTooLarge
@@ -44,7 +44,7 @@ class _ImportsView(ResourceView):
     @property
     def scope(self) -> dict[str, str]:  # type: ignore[override]  # by the request
         """The scope that opens the door; `_demand` looks at the kind, where it is not known before."""
-        return resource.reading(self._word())
+        return base.reading(self._word())
 
     def _word(self) -> str:
         user = getattr(getattr(self, "request", None), "user", None)
@@ -143,8 +143,8 @@ class ImportView(_ImportsView):
         summary="Get an import and its progress",
         tags=["imports"],
         auth=_either(_READ),
-        parameters=[resource.IF_NONE_MATCH, resource.ETAG],
-        responses={200: schema.ImportAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
+        parameters=[base.IF_NONE_MATCH, base.ETAG],
+        responses={200: schema.ImportAnswer, **base.NOT_MODIFIED, **base.READ_PROBLEMS},
         examples=[examples.SHOWN_EXAMPLE],
     )
     def get(self, request: Request, import_id: str) -> Response:
@@ -162,8 +162,8 @@ class ImportErrorsView(_ImportsView):
         summary="List an import's rejected rows",
         tags=["imports"],
         auth=_either(_READ),
-        parameters=resource.PAGE_PARAMETERS,
-        responses={200: schema.ImportErrorPage, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
+        parameters=base.PAGE_PARAMETERS,
+        responses={200: schema.ImportErrorPage, **base.NOT_MODIFIED, **base.READ_PROBLEMS},
         examples=[examples.ERRORS_EXAMPLE],
     )
     def get(self, request: Request, import_id: str) -> Response:

@@ -8,13 +8,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import caller
+from accounts.tokens.authentication import caller
 from core import clock
 from core.http import etags, pagination
 from core.http.pagination import Pages
-from recommendations.api.v1 import insights_schema as schema
-from recommendations.api.v1 import resource
-from recommendations.api.v1.resource import ResourceView
+from recommendations.api.v1 import base
+from recommendations.api.v1.base import ResourceView
+from recommendations.api.v1.serializers import insights as schema
 from recommendations.attribution import insights
 
 USUAL_DAYS, MOST_DAYS = 28, 366
@@ -24,14 +24,14 @@ _LABEL = re.compile(r"@?[A-Za-z0-9_-]{1,63}")
 class PlacementsView(ResourceView):
     """Counts by placement, arm, source and day."""
 
-    scope = resource.reading("insights:read")
+    scope = base.reading("insights:read")
 
     @extend_schema(
         operation_id="insights_placements",
         summary="Get impressions, clicks and conversions by placement",
         tags=["insights"],
-        parameters=[*schema.PARAMETERS, *resource.PAGE_PARAMETERS],
-        responses={200: schema.PlacementInsights, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},
+        parameters=[*schema.PARAMETERS, *base.PAGE_PARAMETERS],
+        responses={200: schema.PlacementInsights, **base.NOT_MODIFIED, **base.LIST_PROBLEMS},
         examples=[schema.EXAMPLE],
     )
     def get(self, request: Request) -> Response:

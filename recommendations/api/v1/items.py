@@ -5,122 +5,123 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import caller
+from accounts.tokens.authentication import caller
 from core import clock
 from core.http import etags, locations, pagination
 from core.http.pagination import Pages
 from core.idempotency.decorator import Write
-from recommendations.api.v1 import items_schema as schema
-from recommendations.api.v1 import resource, wire
-from recommendations.api.v1.resource import READ_CATALOGUE as READ
-from recommendations.api.v1.resource import ResourceView
+from recommendations.api.v1 import base
+from recommendations.api.v1 import fields as wire
+from recommendations.api.v1.base import READ_CATALOGUE as READ
+from recommendations.api.v1.base import ResourceView
+from recommendations.api.v1.serializers import items as schema
 from recommendations.catalog import fields, items, queries, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.catalog.models import Item
 from recommendations.catalog.queries import ItemFilter
 from recommendations.catalog.upsert import Version
 
-_ITEM_ID = resource.path_parameter("item_id")
+_ITEM_ID = base.path_parameter("item_id")
 
 
 class ItemView(ResourceView):
     """One item."""
 
-    scope = resource.reading(READ, PUT="catalog:write", PATCH="catalog:write", DELETE="catalog:write")
+    scope = base.reading(READ, PUT="catalog:write", PATCH="catalog:write", DELETE="catalog:write")
 
     @extend_schema(
         operation_id="item_get",
         summary="Get an item",
         tags=["catalogue"],
-        parameters=[_ITEM_ID, resource.IF_NONE_MATCH, resource.ETAG],
-        responses={200: schema.ItemAnswer, **resource.NOT_MODIFIED, **resource.READ_PROBLEMS},
+        parameters=[_ITEM_ID, base.IF_NONE_MATCH, base.ETAG],
+        responses={200: schema.ItemAnswer, **base.NOT_MODIFIED, **base.READ_PROBLEMS},
         examples=[schema.READ_EXAMPLE],
     )
     def get(self, request: Request, item_id: str) -> Response:
         """The item, also a hidden one; a deleted one is not found."""
-        item = queries.get_item(tenant_id=caller(request).tenant_id, item_id=resource.path_id("item_id", item_id))
+        item = queries.get_item(tenant_id=caller(request).tenant_id, item_id=base.path_id("item_id", item_id))
         return etags.answer(request, tag=_tag(item), body=lambda: schema.item_body(item))
 
     @extend_schema(
         operation_id="item_put",
         summary="Create or replace an item",
         tags=["catalogue"],
-        parameters=[_ITEM_ID, resource.IF_MATCH, resource.CREATE_ONLY, resource.ETAG],
+        parameters=[_ITEM_ID, base.IF_MATCH, base.CREATE_ONLY, base.ETAG],
         request=schema.OneItem,
-        responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **resource.WRITTEN, **resource.PUT_PROBLEMS},
+        responses={200: schema.ItemAnswer, 201: schema.ItemAnswer, **base.WRITTEN, **base.PUT_PROBLEMS},
         examples=[schema.WRITE_EXAMPLE, schema.READ_EXAMPLE],
     )
-    @resource.idempotent_write
+    @base.idempotent_write
     def put(self, request: Request, item_id: str, *, write: Write) -> Response:
         """Creates (201) or replaces (200) the item: fields that are left out are emptied.
 
         A token without `catalog:read` is not shown what it replaced (204).
         """
         try:
-            row = shapes.read_item(resource.named_body(request, "item_id", item_id))
+            row = shapes.read_item(base.named_body(request, "item_id", item_id))
         except FieldRefused as refused:
-            resource.refuse(refused)
+            base.refuse(refused)
         with write.effect():
             item, created = items.put_item(
                 tenant_id=caller(request).tenant_id,
                 item=row,
                 now=clock.now(),
-                check=resource.precondition(request),
+                check=base.precondition(request),
             )
             if created:
                 headers = {"ETag": _tag(item), "Location": locations.path_of(request)}
                 return write.answer(Response(schema.item_body(item), status=201, headers=headers))
-            return resource.written(request, write, body=schema.item_body(item), tag=_tag(item))
+            return base.written(request, write, body=schema.item_body(item), tag=_tag(item))
 
     @extend_schema(
         operation_id="item_patch",
         summary="Change fields of an item",
         tags=["catalogue"],
-        parameters=[_ITEM_ID, resource.IF_MATCH, resource.ETAG],
+        parameters=[_ITEM_ID, base.IF_MATCH, base.ETAG],
         request=schema.OneItem,
-        responses={200: schema.ItemAnswer, **resource.WRITTEN, **resource.PATCH_PROBLEMS},
+        responses={200: schema.ItemAnswer, **base.WRITTEN, **base.PATCH_PROBLEMS},
         examples=[schema.PATCH_EXAMPLE, schema.READ_EXAMPLE],
     )
-    @resource.idempotent_write
+    @base.idempotent_write
     def patch(self, request: Request, item_id: str, *, write: Write) -> Response:
         """Replaces the given fields, each as a whole; null empties one; the others stay.
 
         A token without `catalog:read` is not shown them (204).
         """
         try:
-            changes = shapes.ITEM.read_given(resource.named_body(request, "item_id", item_id))
+            changes = shapes.ITEM.read_given(base.named_body(request, "item_id", item_id))
             with write.effect():
                 item = items.patch_item(
                     tenant_id=caller(request).tenant_id,
                     item_id=item_id,
                     changes=changes,
                     now=clock.now(),
-                    check=resource.precondition(request),
+                    check=base.precondition(request),
                 )
-                return resource.written(request, write, body=schema.item_body(item), tag=_tag(item))
+                return base.written(request, write, body=schema.item_body(item), tag=_tag(item))
         except FieldRefused as refused:
-            resource.refuse(refused)
+            base.refuse(refused)
 
     @extend_schema(
         operation_id="item_delete",
         summary="Delete an item",
         tags=["catalogue"],
-        parameters=[_ITEM_ID, resource.IF_MATCH],
+        parameters=[_ITEM_ID, base.IF_MATCH],
         responses={
             204: OpenApiResponse(description="Deleted; from now on it is in no answer."),
-            **resource.DELETE_PROBLEMS,
+            **base.DELETE_PROBLEMS,
         },
     )
-    @resource.idempotent_write
+    @base.idempotent_write
     def delete(self, request: Request, item_id: str, *, write: Write) -> Response:
         """Deletes the item. Events that name it stay; a later PUT creates it anew."""
-        item_id = resource.path_id("item_id", item_id)
+        item_id = base.path_id("item_id", item_id)
         with write.effect():
             items.delete_item(
                 tenant_id=caller(request).tenant_id,
                 item_id=item_id,
                 now=clock.now(),
-                check=resource.precondition(request),
+                check=base.precondition(request),
             )
             return write.answer(Response(status=204))
 
@@ -128,7 +129,7 @@ class ItemView(ResourceView):
 class ItemsView(ResourceView):
     """The catalogue."""
 
-    scope = resource.reading(READ)
+    scope = base.reading(READ)
 
     @extend_schema(
         operation_id="items_list",
@@ -140,18 +141,18 @@ class ItemsView(ResourceView):
             OpenApiParameter(
                 "updated_since", OpenApiTypes.DATETIME, description="Changed then or later, in the order of change."
             ),
-            *resource.PAGE_PARAMETERS,
+            *base.PAGE_PARAMETERS,
         ],
-        responses={200: schema.ItemPage, **resource.NOT_MODIFIED, **resource.LIST_PROBLEMS},
+        responses={200: schema.ItemPage, **base.NOT_MODIFIED, **base.LIST_PROBLEMS},
         examples=[schema.PAGE_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
         """Items by id, or in the order of their change with `updated_since`; deleted ones are left out."""
         query = pagination.known_parameters(request.query_params, "category", "hidden", "updated_since")
         wanted = ItemFilter(
-            category=resource.query_value(query, "category", fields.text(shapes.MAX_CATEGORY, empty=False)),
-            hidden=resource.query_value(query, "hidden", _true_or_false),
-            updated_since=resource.query_value(query, "updated_since", fields.moment),
+            category=base.query_value(query, "category", fields.text(shapes.MAX_CATEGORY, empty=False)),
+            hidden=base.query_value(query, "hidden", _true_or_false),
+            updated_since=base.query_value(query, "updated_since", fields.moment),
         )
         tenant_id = caller(request).tenant_id
         binding = {"list": "items", "tenant": tenant_id, "filter": str(wanted)}
@@ -168,7 +169,7 @@ class ItemsView(ResourceView):
 
 
 def _tag(item: Item) -> str:
-    return str(resource.tag(Version(item.pk, item.updated_at)))
+    return str(base.tag(Version(item.pk, item.updated_at)))
 
 
 def _true_or_false(value: str, pointer: str) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 from rest_framework.request import Request
 
-from accounts import admission
 from accounts.api.views import AdmittedWithReads
+from accounts.limits import plan_limits
 from core import external_ids
 from core.errors import FieldError, InvalidInput
 from core.ratelimit import Decision, Read
@@ -28,7 +28,7 @@ def admission_of(request: Request, now: datetime, *, cost: int = 1) -> ladder.Ad
     """Return what the ladder asks, with what it wants read: a read, also where it is a POST."""
 
     def admit(reads: Sequence[Read]) -> Decision:
-        return admission.admit(
+        return plan_limits.admit(
             request, now=now, endpoint_class=AdmittedWithReads.endpoint_class, cost=cost, reads=reads, has_static=True
         )
 

@@ -7,13 +7,12 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from accounts import end_user
 from accounts.api.views import AdmittedWithReads
-from accounts.authentication import caller
+from accounts.tokens import browser_tokens
+from accounts.tokens.authentication import caller
 from core import clock
 from core.http import pagination
-from recommendations.api.v1 import rank_schema as schema
-from recommendations.api.v1 import wire
+from recommendations.api.v1 import fields
 from recommendations.api.v1.list_options import (
     admission_of,
     check_id,
@@ -22,7 +21,8 @@ from recommendations.api.v1.list_options import (
     placement_of,
     units_of,
 )
-from recommendations.api.v1.recommendations_schema import PROBLEMS
+from recommendations.api.v1.serializers import rank as schema
+from recommendations.api.v1.serializers.recommendations import PROBLEMS
 from recommendations.serving import page
 from recommendations.serving.options import Options
 from recommendations.serving.ranking.answer import render, subject_of
@@ -38,13 +38,13 @@ class RankView(AdmittedWithReads):
     """Given items for one person."""
 
     scope = "recommendations:read"
-    person = {"POST": end_user.in_path}
+    person = {"POST": browser_tokens.in_path}
 
     @extend_schema(
         operation_id="user_rank",
         summary="Rank given items for a user",
         tags=["recommendations"],
-        parameters=[OpenApiParameter("user_id", wire.ID, OpenApiParameter.PATH)],
+        parameters=[OpenApiParameter("user_id", fields.ID, OpenApiParameter.PATH)],
         request=schema.RankRequest,
         responses={200: schema.Ranking, **PROBLEMS},
         examples=[schema.ASKED_EXAMPLE, schema.EXAMPLE],

@@ -9,14 +9,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from accounts import end_user
 from accounts.api.views import AdmittedWithReads
-from accounts.authentication import caller
+from accounts.tokens import browser_tokens
+from accounts.tokens.authentication import caller
 from core import clock, external_ids
 from core.errors import FieldError, InvalidInput, NotFound
 from core.http import etags, pagination
-from recommendations.api.v1 import recommendations_schema as schema
-from recommendations.api.v1 import wire
+from recommendations.api.v1 import fields
 from recommendations.api.v1.languages import preferred
 from recommendations.api.v1.list_options import (
     CACHE_HEADERS,
@@ -27,6 +26,7 @@ from recommendations.api.v1.list_options import (
     placement_of,
     units_of,
 )
+from recommendations.api.v1.serializers import recommendations as schema
 from recommendations.cache import kinds
 from recommendations.placements.models import HOME
 from recommendations.serving import ladder, page, personal, queries, session
@@ -39,14 +39,14 @@ class RecommendationsView(AdmittedWithReads):
     """One person's list."""
 
     scope = "recommendations:read"
-    person = {"GET": end_user.in_path}
+    person = {"GET": browser_tokens.in_path}
 
     @extend_schema(
         operation_id="user_recommendations",
         summary="Get a user's recommendations",
         tags=["recommendations"],
         parameters=[
-            OpenApiParameter("user_id", wire.ID, OpenApiParameter.PATH),
+            OpenApiParameter("user_id", fields.ID, OpenApiParameter.PATH),
             OpenApiParameter("placement", OpenApiTypes.STR, default=HOME),
             *schema.PAGE_PARAMETERS,
         ],
@@ -122,7 +122,7 @@ class SimilarItemsView(AdmittedWithReads):
         operation_id="item_similar",
         summary="List items similar to an item",
         tags=["recommendations"],
-        parameters=[OpenApiParameter("item_id", wire.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
+        parameters=[OpenApiParameter("item_id", fields.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request, item_id: str) -> HttpResponse:
@@ -156,7 +156,7 @@ class TogetherView(SimilarItemsView):
         operation_id="item_frequently_bought_together",
         summary="List items bought together with an item",
         tags=["recommendations"],
-        parameters=[OpenApiParameter("item_id", wire.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
+        parameters=[OpenApiParameter("item_id", fields.ID, OpenApiParameter.PATH), *schema.PAGE_PARAMETERS],
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request, item_id: str) -> HttpResponse:

@@ -7,7 +7,18 @@ an address that ends in an id comes after those in which more follows.
 
 from django.urls import path, register_converter
 
-from recommendations.api.v1 import batches, events, imports, insights, items, people, rank, related, usage, users
+from recommendations.api.v1 import (
+    batches,
+    events,
+    imports,
+    insights,
+    items,
+    rank,
+    similar_users,
+    usage,
+    user_privacy,
+    users,
+)
 from recommendations.api.v1 import recommendations as answers
 
 
@@ -48,9 +59,9 @@ urlpatterns = [
     path("items/<external_id:item_id>", items.ItemView.as_view(), name="item"),
     path("users", users.UsersView.as_view(), name="users"),
     path("users/batch", batches.UsersBatchView.as_view(), name="users-batch"),
-    path("users/<external_id:user_id>/export", people.UserExportView.as_view(), name="user-export"),
-    path("users/<external_id:user_id>/related", related.RelatedPeopleView.as_view(), name="user-related"),
-    path("users/<external_id:user_id>/merge", people.UserMergeView.as_view(), name="user-merge"),
+    path("users/<external_id:user_id>/export", user_privacy.UserExportView.as_view(), name="user-export"),
+    path("users/<external_id:user_id>/related", similar_users.RelatedPeopleView.as_view(), name="user-related"),
+    path("users/<external_id:user_id>/merge", user_privacy.UserMergeView.as_view(), name="user-merge"),
     path("users/<external_id:user_id>", users.UserView.as_view(), name="user"),
     path("insights/placements", insights.PlacementsView.as_view(), name="insights-placements"),
     path("events", events.EventsView.as_view(), name="events"),

@@ -5,16 +5,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import admission, usage
 from accounts.api.views import AdmittedWithReads
-from accounts.authentication import caller
+from accounts.limits import plan_limits, usage
+from accounts.tokens.authentication import caller
 from core import clock
 from core.http import etags
 from core.ratelimit import billing_periods, keys
 from recommendations.ai import report
 from recommendations.ai.limit_settings import budget_limits
-from recommendations.api.v1 import resource
-from recommendations.api.v1 import usage_schema as schema
+from recommendations.api.v1 import base
+from recommendations.api.v1.serializers import usage as schema
 
 
 class UsageView(AdmittedWithReads):
@@ -26,8 +26,8 @@ class UsageView(AdmittedWithReads):
         operation_id="usage",
         summary="Get quota and AI budget, used and left",
         tags=["usage"],
-        parameters=[resource.IF_NONE_MATCH, resource.ETAG],
-        responses={200: schema.UsageAnswer, **resource.NOT_MODIFIED, **resource.USAGE_PROBLEMS},
+        parameters=[base.IF_NONE_MATCH, base.ETAG],
+        responses={200: schema.UsageAnswer, **base.NOT_MODIFIED, **base.USAGE_PROBLEMS},
         examples=[schema.EXAMPLE],
     )
     def get(self, request: Request) -> Response:
@@ -37,7 +37,7 @@ class UsageView(AdmittedWithReads):
         """
         tenant_id, now = caller(request).tenant_id, clock.now()
         counter = keys.quota(tenant_id, billing_periods.of(now).name)
-        decision = admission.admit(
+        decision = plan_limits.admit(
             request, now=now, endpoint_class=self.endpoint_class, reads=[("get", counter)], of_quota=False
         )
         counted = int(decision.values[0] or 0) if decision.values else 0

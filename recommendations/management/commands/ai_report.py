@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import fallbacks, gate, ledger, report
 from recommendations.ai.amounts import Limit

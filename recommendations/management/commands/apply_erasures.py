@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from core.redis import RedisUnavailable
 from recommendations.privacy.apply import apply_erasures

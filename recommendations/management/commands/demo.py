@@ -14,10 +14,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import F
 
-from accounts import clients, scope
 from accounts.models import ApiClient, Plan, Tenant, User
 from accounts.models.tenant import UNLIMITED
-from accounts.permissions import SCOPES
+from accounts.tenancy import scope
+from accounts.tokens import clients
+from accounts.tokens.scopes import SCOPES
 from core import clock
 from recommendations.models import Build, Interaction, Item, Placement, UserList
 

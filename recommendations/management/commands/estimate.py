@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
 from recommendations.estimation import wording

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import audit, scope
+from accounts import audit
 from accounts.audit import Target
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from recommendations.interactions import event_types, meaning
 from recommendations.interactions.models import EventType

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import audit, scope
+from accounts import audit
 from accounts.audit import Target
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
 from recommendations.precompute import rollback

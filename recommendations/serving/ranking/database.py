@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from django.conf import settings
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import deadline
 from recommendations.interactions.meaning import Meaning
 from recommendations.precompute import person_now, showable

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts import flags
+from accounts.tenancy import flags
 from recommendations.ai import explain
 from recommendations.cache import keys, store
 from recommendations.cache.form import StoredList

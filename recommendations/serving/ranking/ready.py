@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.algorithms.dataset import IntArray

@@ -4,8 +4,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import AuditEntry, User
+from accounts.tenancy import scope
 
 PASSWORD = "correct horse battery staple"
 REASON = "a test of the reason"

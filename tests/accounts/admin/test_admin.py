@@ -9,8 +9,9 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
-from accounts import clients, directory, flags, scope
 from accounts.models import ApiClient, FeatureFlag, Plan, Tenant, TenantUsage, User
+from accounts.tenancy import flags, scope, tenant_cache
+from accounts.tokens import clients
 from core.ratelimit import Quota, RateLimit
 from recommendations.models import EndUser, Item
 
@@ -269,7 +270,7 @@ class TestClients:
     def test_deactivating_one_stops_its_tokens(self, cast, root):
         sent = {"action": "deactivate", "_selected_action": [cast.acme.reader.client.pk], **CONFIRMED}
         root.post(page(ApiClient, "changelist"), sent)
-        directory.load()
+        tenant_cache.load()
 
         assert cast.acme.reader.http.get("/api/v1/items").status_code == 401
 
@@ -294,7 +295,7 @@ class TestFlags:
     def test_a_change_takes_effect(self, cast, root):
         sent = {"tenant": cast.acme.tenant.pk, "name": "recommendations", "percent": 0}
         assert root.post(page(FeatureFlag, "add"), sent).status_code == 302
-        directory.load()
+        tenant_cache.load()
 
         assert not flags.is_on("recommendations", tenant_id=cast.acme.tenant.pk, user_id="u")
         assert flags.is_on("recommendations", tenant_id=cast.globex.tenant.pk, user_id="u")

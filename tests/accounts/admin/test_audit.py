@@ -6,9 +6,10 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
-from accounts import audit, directory, scope
+from accounts import audit
 from accounts.admin.actions import MOST_ROWS
 from accounts.models import ApiClient, AuditEntry, FeatureFlag, Plan, RefreshFamily, SigningKey, Tenant, User
+from accounts.tenancy import scope, tenant_cache
 from core import clock
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.models import Artefact, EndUser, Experiment, Placement, PlacementVersion
@@ -18,7 +19,7 @@ from tests.accounts.admin.people import REASON, act, entries, page, staff
 
 @pytest.fixture
 def root(cast):
-    directory.load()
+    tenant_cache.load()
     return staff("root", is_superuser=True)[1]
 
 

@@ -3,8 +3,10 @@
 import pytest
 from django.contrib.auth.models import Group, Permission
 
-from accounts import clients, power, scope
 from accounts.models import ApiClient, FeatureFlag, User
+from accounts.staff import privileges
+from accounts.tenancy import scope
+from accounts.tokens import clients
 from recommendations.models import AILimit
 from tests.accounts.admin.people import CONFIRMED, PASSWORD, act, page, staff
 
@@ -135,26 +137,26 @@ class TestComparing:
         boss = made("boss", tenant=cast.acme.tenant, is_superuser=True)
         outside, stranger = made("outside"), made("stranger", tenant=cast.globex.tenant)
 
-        assert not power.covers(inside, outside)
-        assert not power.covers(inside, stranger)
-        assert not power.covers(boss, outside)
-        assert not power.covers(inside, boss)
-        assert power.covers(boss, inside)
+        assert not privileges.covers(inside, outside)
+        assert not privileges.covers(inside, stranger)
+        assert not privileges.covers(boss, outside)
+        assert not privileges.covers(inside, boss)
+        assert privileges.covers(boss, inside)
 
     def test_the_same_rights_are_covered_and_one_more_is_not(self, cast):
         one, other = made("one", *CHANGERS), made("other", *CHANGERS)
-        assert power.covers(one, other)
+        assert privileges.covers(one, other)
 
         give(other, "accounts.view_tenant")
-        assert not power.covers(one, other)
-        assert power.covers(other, one)
+        assert not privileges.covers(one, other)
+        assert privileges.covers(other, one)
 
     def test_every_scope_has_its_permissions(self, db):
-        from accounts.permissions import SCOPES
+        from accounts.tokens.scopes import SCOPES
 
-        assert set(power.SCOPE_PERMISSIONS) == set(SCOPES)
+        assert set(privileges.SCOPE_PERMISSIONS) == set(SCOPES)
         known = {f"{each.content_type.app_label}.{each.codename}" for each in Permission.objects.all()}
-        assert frozenset().union(*power.SCOPE_PERMISSIONS.values()) <= known
+        assert frozenset().union(*privileges.SCOPE_PERMISSIONS.values()) <= known
 
 
 class TestCredentials:

@@ -7,8 +7,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 
-from accounts import scope
 from accounts.models import ApiClient
+from accounts.tenancy import scope
 from core.webhooks.models import WebhookEndpoint
 from tests.accounts.admin.people import act, entries, page, staff
 

@@ -8,8 +8,8 @@ from django.forms import model_to_dict
 from django.test import Client
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import Plan, Tenant, TenantUsage, User
+from accounts.tenancy import scope
 from core import clock
 from core.ratelimit import billing_periods
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.accounts.admin.people import page, staff

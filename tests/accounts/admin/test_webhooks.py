@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import User
+from accounts.tenancy import scope
 from core import clock
 from core.webhooks import signatures
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint

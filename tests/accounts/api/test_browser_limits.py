@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from accounts import admission as admitting
-from accounts import directory, scope
+from accounts.limits import plan_limits as admitting
 from accounts.models import Plan
 from accounts.models.tenant import WRITE
+from accounts.tenancy import scope, tenant_cache
 from core import clock, ratelimit
 from core.ratelimit import Outcome
 from tests.accounts.api.test_end_user_token import call, issue
@@ -21,7 +21,7 @@ SMALL = {"write_per_minute": 1200, "write_burst": 200, "browser_write_per_minute
 
 def judged(tenant_id, user_id=""):
     """As the throttle judges a write; empty is the backend."""
-    facts = directory.tenant(tenant_id)
+    facts = tenant_cache.tenant(tenant_id)
     assert facts is not None
     limits, nested = facts.limits, []
     if user_id:

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.test import Client
 from prometheus_client import REGISTRY
 
-from accounts import directory, dpop, scope
 from accounts.models import ReplayAttempt, Tenant
+from accounts.tenancy import scope, tenant_cache
+from accounts.tokens import dpop
 from core import clock
 from core.external_ids import in_path
 from core.ratelimit import replay_guard
@@ -298,7 +299,7 @@ class TestEnforced:
         plain, token = cast.acme.reader.token, bound(cast, holder)
         with scope.tenant(cast.acme.tenant.pk):
             Tenant.objects.filter(pk=cast.acme.tenant.pk).update(require_dpop=True)
-        directory.load()
+        tenant_cache.load()
 
         assert read(plain, scheme="Bearer").status_code == 401
         assert read(token, holder.proof("GET", READ, token)).status_code == 200

@@ -6,8 +6,8 @@ import jwt
 import pytest
 from django.test import Client
 
-from accounts import directory, scope
 from accounts.models import ApiClient
+from accounts.tenancy import scope, tenant_cache
 from config.urls import urlpatterns
 from tests.accounts import oauth
 
@@ -81,13 +81,13 @@ class TestIssue:
         assert "tokens:issue" in response.json()["detail"]
 
     def test_gives_no_more_than_the_caller_has(self, cast):
-        from accounts import clients, tokens
+        from accounts.tokens import access_tokens, clients
         from core import clock
 
         with scope.tenant(cast.acme.tenant.pk):
             issued = clients.issue(tenant=cast.acme.tenant, name="backend", scopes=["tokens:issue"])
         for scopes, status in ((["tokens:issue"], 403), (["tokens:issue", "recommendations:read"], 200)):
-            token = tokens.issue(client=issued.client, scopes=scopes, now=clock.now())
+            token = access_tokens.issue(client=issued.client, scopes=scopes, now=clock.now())
             response = call(token, "POST", URL, {"user_id": "anna", "origin": ORIGIN}, origin="")
             assert response.status_code == status
         assert response.json()["scope"] == "recommendations:read"
@@ -135,7 +135,7 @@ class TestUse:
         token = issue(cast.acme)
         with scope.tenant(cast.acme.tenant.pk):
             ApiClient.objects.filter(pk=cast.acme.admin.client.pk).update(active=False)
-        directory.load()
+        tenant_cache.load()
 
         assert call(token).status_code == 401
 
@@ -189,7 +189,7 @@ def test_every_other_operation_is_closed_to_them(cast):
         assert call(token).status_code == 200
 
         oauth.ask(cast.acme.admin, oauth.REVOKE, token=issuer)
-        directory.load()
+        tenant_cache.load()
 
         assert [call(token).status_code, call(other).status_code] == [401, 200]
         assert call(token, "POST", "/api/v1/events", EVENT).status_code == 401

@@ -4,8 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import directory, scope, tokens, usage
+from accounts.limits import usage
 from accounts.models import Plan, TenantUsage
+from accounts.tenancy import scope, tenant_cache
+from accounts.tokens import access_tokens
 from core import clock, redis
 from core.ratelimit import billing_periods, keys
 from recommendations.models import Item
@@ -32,7 +34,7 @@ def grant(member, **limits):
         plan = Plan.objects.create(name=f"{before.name} of {member.tenant.slug}", **given)
         member.tenant.plan = plan
         member.tenant.save(update_fields=["plan"])
-    directory.load()
+    tenant_cache.load()
 
 
 def left(response, policy="read"):
@@ -89,7 +91,7 @@ class TestHeaders:
     @pytest.mark.parametrize("path", [LIST, ITEM])
     def test_who_is_refused_before_is_not_charged(self, acme, cast, path):
         grant(acme, read_per_minute=9, read_burst=9)
-        token = tokens.issue(client=acme.admin.client, scopes=["privacy:write"], now=clock.now())
+        token = access_tokens.issue(client=acme.admin.client, scopes=["privacy:write"], now=clock.now())
 
         for status, header in ((401, ""), (401, "Bearer x"), (403, f"Bearer {token}")):
             response = cast.anonymous.get(path, headers={"Authorization": header} if header else {})
@@ -159,7 +161,7 @@ class TestRate:
         acme.http.get(ITEM)
         with scope.all_tenants("test: a better plan"):
             Plan.objects.filter(pk=acme.tenant.plan_id).update(read_per_minute=None)
-        directory.load()
+        tenant_cache.load()
 
         assert acme.http.get(ITEM).status_code == 200
 

@@ -6,8 +6,9 @@ import pytest
 import time_machine
 from prometheus_client import REGISTRY
 
-from accounts import directory, dpop, scope
 from accounts.models import ApiClient, RefreshFamily, RefreshToken, ReplayAttempt, Tenant
+from accounts.tenancy import scope, tenant_cache
+from accounts.tokens import dpop
 from core import clock
 from tests.accounts.api.test_dpop import age_store
 from tests.accounts.oauth import TOKEN, ask, get, grant, refresh
@@ -85,7 +86,7 @@ class TestReplay:
         first = grant(cast.acme.admin)
         second = refresh(cast.acme.admin, first["refresh_token"]).json()
         replayed = refresh(cast.acme.admin, first["refresh_token"], headers={"X-Forwarded-For": "9.9.9.9"})
-        directory.load()
+        tenant_cache.load()
 
         assert (replayed.status_code, replayed.json()["error"]) == (401, "invalid_grant")
         assert refresh(cast.acme.admin, second["refresh_token"]).status_code == 401
@@ -126,7 +127,7 @@ class TestReplay:
         first, other = grant(cast.acme.admin), grant(cast.acme.admin)
         refresh(cast.acme.admin, first["refresh_token"])
         refresh(cast.acme.admin, first["refresh_token"])
-        directory.load()
+        tenant_cache.load()
 
         assert get(other["access_token"]) == 200
         assert refresh(cast.acme.admin, other["refresh_token"]).status_code == 200

@@ -3,8 +3,9 @@
 import pytest
 from django.test import Client
 
-from accounts import access, directory, revocations, scope, token_retention
 from accounts.models import ApiClient, RevokedToken
+from accounts.tenancy import scope, tenant_cache
+from accounts.tokens import cleanup, client_access, revocations
 from core import clock, redis
 from core.ratelimit import keys
 from tests.accounts.oauth import REVOKE, ask, get, grant, refresh
@@ -15,7 +16,7 @@ class TestRevoke:
         token = cast.acme.reader.token
         assert get(token) == 200
         response = ask(cast.acme.reader, REVOKE, token=token)
-        directory.load()
+        tenant_cache.load()
 
         assert (response.status_code, response.content) == (200, b"")
         assert response["Cache-Control"] == "no-store"
@@ -27,7 +28,7 @@ class TestRevoke:
         first = grant(cast.acme.admin)
         second = refresh(cast.acme.admin, first["refresh_token"]).json()
         assert ask(cast.acme.admin, REVOKE, token=first["refresh_token"]).status_code == 200
-        directory.load()
+        tenant_cache.load()
 
         assert refresh(cast.acme.admin, second["refresh_token"]).status_code == 401
         assert [get(first["access_token"]), get(second["access_token"])] == [401, 401]
@@ -44,7 +45,7 @@ class TestRevoke:
             assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
         ask(cast.globex.admin, REVOKE, token=granted["refresh_token"])
         ask(cast.globex.admin, REVOKE, token=granted["access_token"])
-        directory.load()
+        tenant_cache.load()
 
         assert get(granted["access_token"]) == 200
         assert refresh(cast.acme.admin, granted["refresh_token"]).status_code == 200
@@ -62,10 +63,10 @@ class TestMarkers:
 
     def test_are_set_with_the_commit_and_loaded_after_a_loss(self, cast, committed_db, redis_server):
         token, http = cast.acme.reader.token, cast.acme.reader.http
-        stale = directory.current()
+        stale = tenant_cache.current()
         assert get(token) == 200
         ask(cast.acme.reader, REVOKE, token=token)
-        directory._current = stale  # a process that has not read Postgres yet
+        tenant_cache._current = stale  # a process that has not read Postgres yet
 
         assert http.get("/api/v1/items").status_code == 401
         redis_server.flushdb()
@@ -76,28 +77,28 @@ class TestMarkers:
 
     def test_of_a_client_that_comes_back_are_withdrawn(self, cast, committed_db, redis_server):
         client = cast.acme.reader.client
-        stale = directory.current()
+        stale = tenant_cache.current()
         assert get(cast.acme.reader.token) == 200
         with scope.tenant(client.tenant_id):
-            access.deactivate(client=client, now=clock.now())
-        directory._current = stale
+            client_access.deactivate(client=client, now=clock.now())
+        tenant_cache._current = stale
         assert get(cast.acme.reader.token) == 401
         client.active = True
         with scope.tenant(client.tenant_id):
             client.save(update_fields=["active"])
-            access.announce(client=client, now=clock.now())
-        directory.load()
+            client_access.announce(client=client, now=clock.now())
+        tenant_cache.load()
 
         assert get(cast.acme.reader.token) == 200
 
     def test_of_a_tenant_stop_all_of_its_clients(self, cast, committed_db, redis_server):
-        stale = directory.current()
+        stale = tenant_cache.current()
         assert get(cast.acme.reader.token) == 200
         cast.acme.tenant.active = False
         with scope.tenant(cast.acme.tenant.pk):
             cast.acme.tenant.save(update_fields=["active"])
             revocations.tenant_changed(cast.acme.tenant)
-        directory._current = stale
+        tenant_cache._current = stale
 
         assert [get(cast.acme.reader.token), get(cast.globex.reader.token)] == [401, 200]
         redis.client().flushdb()
@@ -121,12 +122,12 @@ class TestPurge:
         refresh(cast.acme.admin, granted["refresh_token"])
         refresh(cast.acme.admin, granted["refresh_token"])
 
-        assert token_retention.purge(now=now) == 0
-        assert token_retention.purge(now=now + timedelta(minutes=30)) == 2  # two access tokens
+        assert cleanup.purge(now=now) == 0
+        assert cleanup.purge(now=now + timedelta(minutes=30)) == 2  # two access tokens
         with scope.tenant(cast.acme.tenant.pk):
             assert not RevokedToken.objects.exists()
-        assert token_retention.purge(now=now + timedelta(days=38)) == 1  # the family
-        assert token_retention.purge(now=now + timedelta(days=366)) == 1  # the attempt
+        assert cleanup.purge(now=now + timedelta(days=38)) == 1  # the family
+        assert cleanup.purge(now=now + timedelta(days=366)) == 1  # the attempt
 
 
 class TestMetadata:

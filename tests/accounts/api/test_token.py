@@ -8,8 +8,9 @@ from urllib.parse import quote_plus, urlencode
 import pytest
 from django.test import Client
 
-from accounts import clients, scope, tokens
 from accounts.models import ApiClient, Tenant
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens, clients
 from core import clock
 from tests.outages import redis_away
 
@@ -74,7 +75,7 @@ class TestGrant:
         assert (response["Cache-Control"], response["Pragma"]) == ("no-store", "no-cache")
         assert (body["token_type"], body["expires_in"]) == ("Bearer", 900)
         assert body["scope"].split() == sorted(cast.acme.reader.client.scopes)
-        principal = tokens.verify(body["access_token"], now=clock.now())
+        principal = access_tokens.verify(body["access_token"], now=clock.now())
         assert principal.scopes == set(cast.acme.reader.client.scopes)
 
     def test_works_at_once(self, cast, http):

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from config.embedded.ports import free_port
+from config.devservers.ports import free_port
 from config.local.options import Unusable, read_options
-from tests.config.embedded.outside import bare_environment, start
+from tests.config.devservers.outside import bare_environment, start
 
 
 class TestReadOptions:

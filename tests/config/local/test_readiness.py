@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from config.embedded.ports import free_port
+from config.devservers.ports import free_port
 from config.local.readiness import NotReady, wait_until_ready
 
 

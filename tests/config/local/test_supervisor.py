@@ -11,7 +11,7 @@ import pytest
 
 from config.local.programs import Program
 from config.local.supervisor import ProgramFailed, Supervisor
-from tests.config.embedded.outside import ROOT, processes_of, wait_for
+from tests.config.devservers.outside import ROOT, processes_of, wait_for
 
 
 @pytest.fixture

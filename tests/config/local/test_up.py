@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded import find_running
-from config.embedded.ports import free_port
-from tests.config.embedded.outside import bare_environment, children_of, command_of, descendants_of, start, wait_for
+from config.devservers import find_running
+from config.devservers.ports import free_port
+from tests.config.devservers.outside import bare_environment, children_of, command_of, descendants_of, start, wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.drill]
 

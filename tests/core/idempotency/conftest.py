@@ -11,7 +11,7 @@ from django.db import connection, connections
 from django.db.migrations.state import ProjectState
 from rest_framework.test import APIClient
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.postgres.row_level_security import EnableTenantScope
 from core.principal import Principal
 from tests.core.idempotency import views

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError, ProgrammingError
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.idempotency import claims
 from core.idempotency.claims import Answer, ClaimLost, Fresh, Mismatch, Replay, Running
 from core.idempotency.models import MAX_BODY, IdempotencyKey

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.idempotency import cleanup
 from core.idempotency.claims import KEPT, Answer, Erased, Fresh, Mismatch, Replay
 from core.idempotency.models import IdempotencyKey

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections, transaction
 from django.test import override_settings
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.idempotency import cleanup
 from core.idempotency.metrics import CONFLICTS, MISMATCHES, REPLAYED
 from core.idempotency.models import MAX_BODY, IdempotencyKey

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import InvalidInput, NotFound
 from core.http.serializers import WRITE_PROBLEMS
 from core.idempotency.decorator import Write, idempotent

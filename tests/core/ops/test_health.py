@@ -11,7 +11,7 @@ from django.db import connection, connections
 from django.test import Client
 from psycopg import sql
 
-from accounts import directory
+from accounts.tenancy import tenant_cache
 from core import redis
 from core.ops import health
 from tests.core import sockets
@@ -75,7 +75,7 @@ class TestReadyz:
         assert checks["redis"] == "ConnectionError"
 
     def test_without_postgres_it_serves_from_redis_what_it_knows(self, db, redis_server, elsewhere):
-        directory.load()
+        tenant_cache.load()
         connection.close()
         elsewhere(port=sockets.closed_port())
 
@@ -94,7 +94,7 @@ class TestReadyz:
         assert "tenants" in checks["tenants"]
 
     def test_without_both(self, db, no_redis, elsewhere):
-        directory.load()
+        tenant_cache.load()
         connection.close()
         elsewhere(port=sockets.closed_port())
 
@@ -103,7 +103,7 @@ class TestReadyz:
         assert (status, word) == (503, "unavailable")
 
     def test_an_unmigrated_database_is_not_ready_though_redis_is(self, db, redis_server, elsewhere, settings):
-        directory.load()
+        tenant_cache.load()
         name = f"docent_empty_{os.getpid()}"
         with psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as owner:
             owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -138,7 +138,7 @@ def _drop(owner, name):
 
 class TestTimeLimit:
     def test_holds_for_all_checks_together(self, db, redis_server, elsewhere):
-        directory.load()
+        tenant_cache.load()
         with sockets.black_hole() as server:
             elsewhere(host="127.0.0.1", port=server.port)
 
@@ -150,7 +150,7 @@ class TestTimeLimit:
         assert 0.7 < seconds < 1.1
 
     def test_a_server_that_hangs_holds_one_thread_however_often_it_is_asked(self, db, redis_server, elsewhere):
-        directory.load()
+        tenant_cache.load()
         with sockets.black_hole() as server:
             elsewhere(host="127.0.0.1", port=server.port)
             ready()
@@ -195,7 +195,7 @@ class TestWarmUp:
         health.warm_up()
 
     def test_a_wrong_configuration_is_not_survived(self, db, redis_server, settings):
-        settings.WARM_UP = ["accounts.tokens.ensure_configured"]
+        settings.WARM_UP = ["accounts.tokens.access_tokens.ensure_configured"]
         settings.JWT_PRIVATE_KEY = "nonsense"
 
         with pytest.raises(ImproperlyConfigured, match="JWT_PRIVATE_KEY"):

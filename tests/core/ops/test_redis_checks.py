@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.embedded.ports import LOOPBACK, free_port
+from config.devservers.ports import LOOPBACK, free_port
 from core.ops import redis_checks
 from tests.core.redis.servers import server
 

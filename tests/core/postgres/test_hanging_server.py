@@ -8,8 +8,8 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, connections
 
-from accounts import directory, scope
 from accounts.models import Tenant
+from accounts.tenancy import scope, tenant_cache
 from core import deadline
 from core.postgres.guard import STALLED_SECONDS, guard
 from core.postgres.pool import release
@@ -232,7 +232,7 @@ class TestCut:
 class TestCutInTheMiddleOfARequest:
     @pytest.mark.parametrize(("method", "status"), [("get", 200), ("delete", 503)])
     def test_a_read_is_tried_once_more_and_a_write_is_not(self, cast, proxy, method, status):
-        directory.load()
+        tenant_cache.load()
         with scope.tenant(cast.acme.tenant.pk):
             Item.objects.create(tenant=cast.acme.tenant, item_id="a", title="A")
         cuts: list[str] = []

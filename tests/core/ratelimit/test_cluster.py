@@ -7,8 +7,8 @@ import pytest
 from django.test import override_settings
 from redis import Redis
 
-from config.embedded.binaries import find_valkey
-from config.embedded.ports import free_port
+from config.devservers.binaries import find_valkey
+from config.devservers.ports import free_port
 from core import clock, redis
 from core.ratelimit import Outcome, Quota, billing_periods, keys, quota, revocation_markers
 from core.ratelimit.quota import Usage

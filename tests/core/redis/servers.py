@@ -9,8 +9,8 @@ from typing import Any
 
 import redis as redis_py
 
-from config.embedded.binaries import find_valkey
-from config.embedded.ports import LOOPBACK, free_port
+from config.devservers.binaries import find_valkey
+from config.devservers.ports import LOOPBACK, free_port
 from core.redis import RedisUnavailable
 
 

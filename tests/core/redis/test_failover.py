@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import redis as redis_py
 
-from config.embedded.ports import LOOPBACK, free_port
+from config.devservers.ports import LOOPBACK, free_port
 from core import redis
 from core.redis import RedisUnavailable
 from tests.core.redis.servers import server, wait_until

@@ -14,7 +14,7 @@ import time_machine
 from django.db import connection, transaction
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from core.webhooks import deliver, endpoints, http, signatures
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import REGISTRY
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.gateway import AIGateway
 from recommendations.ai.models import AIBudget, AICall
 from recommendations.ai.provider import ProviderError

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
-from accounts import scope
 from accounts.models import Plan, Tenant
 from accounts.models.tenant import UNLIMITED
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.factory import build_gateway

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import Plan, Tenant, User
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import fallbacks
 from recommendations.ai.amounts import Amount, BudgetLimits

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import answers
 from recommendations.ai.models import AIAnswer
 from recommendations.ai.provider import Usage

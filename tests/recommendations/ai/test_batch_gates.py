@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import answers, batch_questions, batches
 from recommendations.ai.batch_gates import NotNow
 from recommendations.ai.factory import build_desk

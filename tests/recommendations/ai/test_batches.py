@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import answers, batch_questions, batches, ledger
 from recommendations.ai.amounts import BudgetLimits, Limit
 from recommendations.ai.factory import build_desk

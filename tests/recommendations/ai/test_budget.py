@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection, transaction
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import ledger
 from recommendations.ai.amounts import Amount, BudgetLimits, Limit
 from recommendations.ai.budget import GRACE_SECONDS, Budget, BudgetAlert, BudgetExhausted, Reservation, release_expired

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import fallbacks
 from recommendations.ai.models import AIBudget

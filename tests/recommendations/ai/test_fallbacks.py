@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from prometheus_client import REGISTRY
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import fallbacks
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.housekeeping import Tidied, tidy

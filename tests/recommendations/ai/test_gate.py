@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import gate
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.gate import Measured, judge

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import ledger
 from recommendations.ai.amounts import BudgetLimits, Limit
 from recommendations.ai.models import AIReservation

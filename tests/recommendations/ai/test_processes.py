@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.amounts import BudgetLimits, Limit
 from recommendations.ai.models import AIBudget, AIReservation

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import sent
 from recommendations.ai.models import AIRelease, AISent

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import ledger, vectors
 from recommendations.ai.amounts import BudgetLimits, Limit
 from recommendations.ai.configuration import AIConfiguration

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts import directory, scope
 from accounts.models import Tenant
+from accounts.tenancy import scope, tenant_cache
 from tests.accounts.api.test_end_user_token import ORIGIN, issue
 from tests.recommendations import lists
 
@@ -26,7 +26,7 @@ def ask(cast):
 def _release(cast, **names):
     with scope.all_tenants("test"):
         Tenant.objects.filter(pk=cast.acme.tenant.pk).update(**names)
-    directory.load()
+    tenant_cache.load()
 
 
 def _ids(answer):

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.models import EndUser, Item
 from tests.recommendations.lists import publish
 

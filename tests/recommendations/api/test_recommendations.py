@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import directory, scope
 from accounts.models import FeatureFlag
+from accounts.tenancy import scope, tenant_cache
 from core import redis
 from recommendations.cache import keys, publish_availability, store
 from recommendations.models import EndUser, Item
@@ -211,7 +211,7 @@ class TestFlag:
     def test_off_gives_the_popular_list_and_says_so(self, acme):
         with scope.tenant(acme.tenant.pk):
             FeatureFlag.objects.create(tenant=acme.tenant, name="recommendations", percent=0)
-        directory.load()
+        tenant_cache.load()
 
         answer = acme.http.get(URL.format("ann")).json()
 
@@ -221,7 +221,7 @@ class TestFlag:
     def test_off_costs_no_sql_either_when_warm(self, acme):
         with scope.tenant(acme.tenant.pk):
             FeatureFlag.objects.create(tenant=acme.tenant, name="recommendations", percent=0)
-        directory.load()
+        tenant_cache.load()
         acme.http.get(URL.format("ann"))
 
         with CaptureQueriesContext(connection) as queries:
@@ -266,10 +266,10 @@ class TestCallers:
         assert json.loads(response.content)["code"] == "unauthenticated"
 
     def test_without_the_scope_is_403(self, cast):
-        from accounts import tokens
+        from accounts.tokens import access_tokens
         from core import clock
 
-        token = tokens.issue(client=cast.acme.admin.client, scopes=["catalog:read"], now=clock.now())
+        token = access_tokens.issue(client=cast.acme.admin.client, scopes=["catalog:read"], now=clock.now())
 
         response = cast.anonymous.get(URL.format("ann"), headers={"Authorization": f"Bearer {token}"})
 

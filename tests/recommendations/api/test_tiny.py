@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.models import EndUser, EventType, Item
 from recommendations.precompute.refreshing import refresh

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts import scope
 from accounts.models import User
+from accounts.tenancy import scope
 from recommendations.attribution.collector import collector
 from recommendations.models import Item, Placement
 from tests.recommendations.lists import publish

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import Conflict
 from recommendations.attribution import assignment, experiments
 from recommendations.models import ExperimentArm

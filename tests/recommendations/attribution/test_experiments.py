@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.attribution import experiments, flush, outcomes, settle
 from recommendations.attribution.recommendation_ids import make

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import directory, scope
 from accounts.models import Tenant
+from accounts.tenancy import scope, tenant_cache
 from core import clock, redis
 from recommendations.attribution import flush, stream
 from recommendations.attribution.metrics import IMPRESSIONS_DROPPED
@@ -74,7 +74,7 @@ class TestAServedPage:
     def test_is_not_counted_where_the_tenant_sends_impressions_itself(self, acme, collecting):
         with scope.tenant(acme.tenant.pk):
             Tenant.objects.filter(pk=acme.tenant.pk).update(impressions=Tenant.Impressions.EXPLICIT)
-        directory.load()
+        tenant_cache.load()
 
         acme.http.get(URL.format("ann"))
 

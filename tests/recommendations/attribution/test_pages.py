@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.attribution import flush, pages, settle, shown
 from recommendations.attribution.pages import Page, Rotation

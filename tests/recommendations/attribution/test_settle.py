@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import directory, scope
 from accounts.models import Tenant
+from accounts.tenancy import scope, tenant_cache
 from core import clock
 from recommendations.attribution import flush, retention, settle
 from recommendations.models import Feedback, Impression, PlacementStat
@@ -48,7 +48,7 @@ def waiting(acme):
 def choose(acme, **chosen):
     with scope.tenant(acme.tenant.pk):
         Tenant.objects.filter(pk=acme.tenant.pk).update(**chosen)
-    directory.load()
+    tenant_cache.load()
 
 
 class TestListsAtNoPlacement:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.attribution import flush, insights, settle
 from recommendations.interactions.event import Event
 from recommendations.interactions.record import record

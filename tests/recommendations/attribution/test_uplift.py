@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.models import AICall, AIGate
 from recommendations.attribution import outcomes
 from recommendations.interactions.event import Event, read_event

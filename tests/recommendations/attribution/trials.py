@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.attribution import assignment, experiments
 from recommendations.models import EndUser, Experiment, ExperimentArm, Placement
 

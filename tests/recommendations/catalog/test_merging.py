@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.catalog import items
 from recommendations.catalog.merging import Changes, completed, emptied, merged

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.erasures import log
 from recommendations.models import Erasure
 

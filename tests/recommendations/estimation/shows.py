@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.attribution import flush, settle
 from recommendations.attribution.collector import collector
 from recommendations.cache.form import decode

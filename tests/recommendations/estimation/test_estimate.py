@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import directory, scope
 from accounts.models import Tenant
+from accounts.tenancy import scope, tenant_cache
 from core import clock
 from core.errors import NotFound
 from recommendations.attribution import experiments
@@ -176,7 +176,7 @@ class TestNotEnoughOverlap:
         explicit = asked(tenant, number)
         with scope.tenant(tenant.pk):
             Tenant.objects.filter(pk=tenant.pk).update(impressions=Tenant.Impressions.IMPLIED)
-        directory.load()
+        tenant_cache.load()
         show(tenant, times=1, apart=HOUR, until=later(22))
 
         few = asked(tenant, number)

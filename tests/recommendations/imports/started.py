@@ -2,7 +2,7 @@
 
 from io import BytesIO
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.imports import lifecycle, uploads, work
 from recommendations.imports.lifecycle import Wanted

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.erasures import log
 from recommendations.imports.chunks import Chunk, take
 from recommendations.imports.models import Import, ImportRowError

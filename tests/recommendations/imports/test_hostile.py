@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.imports import work
 from recommendations.imports.models import Import

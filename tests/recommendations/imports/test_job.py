@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.catalog.models import EndUser, Item
 from recommendations.imports import chunks
@@ -117,14 +117,14 @@ class TestRun:
         assert [line for line, _, _ in _errors(acme, job)] == [2, 3, 4, 5, 6]
 
     def test_refuses_events_of_the_unknown_where_the_tenant_wants_that(self, cast, acme, run):
-        from accounts import directory
         from accounts.models import Tenant
+        from accounts.tenancy import tenant_cache
 
         run("items", "item_id\na\n")
         run("users", "user_id\nu\n")
         with scope.all_tenants("test"):
             Tenant.objects.filter(pk=acme).update(create_unknown=False)
-        directory.load()
+        tenant_cache.load()
 
         job = run("events", "user_id,item_id,type\nu,a,view\nv,a,view\n")
 

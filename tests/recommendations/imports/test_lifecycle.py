@@ -3,7 +3,7 @@
 import pytest
 from django.core.files.storage import default_storage
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.imports import chunks, lifecycle, room, work
 from recommendations.imports.lifecycle import ImportEnded

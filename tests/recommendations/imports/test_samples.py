@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command, load_command_class
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.imports.models import Import
 from recommendations.imports.presets import PRESETS
 from recommendations.models import EndUser, Interaction, Item

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import DataError
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.catalog import fields
 from recommendations.imports import chunks, leases, lifecycle, lines, room, summary, work

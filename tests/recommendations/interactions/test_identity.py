@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions.event import read_event
 from recommendations.interactions.identity import Sender, digest, older_digest
 from recommendations.interactions.models import Interaction

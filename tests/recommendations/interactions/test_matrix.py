@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.catalog import items
 from recommendations.catalog.models import EndUser
 from recommendations.catalog.shapes import read_item

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions import matrix
 from tests.conftest import owner_url
 

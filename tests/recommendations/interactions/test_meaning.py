@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions import event_types, matrix, meaning
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.event import read_event

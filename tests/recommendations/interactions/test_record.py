@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from accounts import directory, scope
 from accounts.models import Tenant
+from accounts.tenancy import scope, tenant_cache
 from core import redis
 from recommendations.catalog import items
 from recommendations.catalog.models import EndUser, Item
@@ -86,7 +86,7 @@ class TestRecord:
         _record(acme, [_event()])
         with scope.all_tenants("test"):
             Tenant.objects.filter(pk=acme).update(create_unknown=False)
-        directory.load()
+        tenant_cache.load()
 
         outcomes = _record(acme, [_event(user="x"), _event(item="y"), _event(kind="like")])
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from core.errors import InvalidInput, NotFound
 from recommendations.catalog.fields import FieldRefused

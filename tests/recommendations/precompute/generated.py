@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from recommendations.cache import form
 from recommendations.interactions.event import read_event

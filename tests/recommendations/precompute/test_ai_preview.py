@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from accounts import directory, scope
 from accounts.models import FeatureFlag, Tenant
+from accounts.tenancy import scope, tenant_cache
 from core import clock
 from recommendations.ai.configuration import AIConfiguration
 from recommendations.ai.models import AIRelease
@@ -39,7 +39,7 @@ def only_some_are_meant(tenant, settings):
         AIRelease.objects.create(tenant=tenant, person_attributes=["country"])
         EndUser.objects.filter(user_id=f"u{PEOPLE:04d}").update(attributes={"country": "DE"})
         FeatureFlag.objects.create(tenant=tenant, name="ai", percent=80)
-    directory.load()
+    tenant_cache.load()
 
 
 def test_counts_what_the_next_build_asks(acme, simulated_ai, settings):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import fallbacks, ledger
 from recommendations.ai.configuration import AIConfiguration

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import form, keys
 from recommendations.models import (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from recommendations.models import Artefact, Item
 from recommendations.precompute import freshness

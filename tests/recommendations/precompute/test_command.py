@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.management.commands import build as command
 from recommendations.models import Build
 from recommendations.precompute import publish, scoring, training

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.models import Item, ReferenceList
 from recommendations.precompute import contents
 from tests.recommendations.precompute.generated import build_now, happen, lists_of, stored

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from core.errors import Conflict
 from recommendations.ai.models import AIAnswer, AICall

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import form, keys
 from recommendations.catalog import items, shapes

@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import User
+from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.evaluation.bootstrap import Interval
 from recommendations.algorithms.recommender import Recommender

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.models import Build, Chunk
 from recommendations.precompute import leases

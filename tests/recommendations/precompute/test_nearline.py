@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from core.redis import RedisUnavailable
 from recommendations.cache import availability, form, keys, store

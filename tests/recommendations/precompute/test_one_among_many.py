@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.baskets import together
 from recommendations.algorithms.dataset import Interactions

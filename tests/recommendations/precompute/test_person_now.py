@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.interactions import event_types, meaning
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.models import Build, EndUser, Item, Placement, UserList
 from recommendations.placements import versions

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from core import clock
 from core.errors import NotFound
 from recommendations.models import Build

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import form, keys
 from recommendations.interactions.event_types import resolve

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import default_storage
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from core.redis import RedisUnavailable
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from prometheus_client import REGISTRY
 
-from accounts import directory, scope
 from accounts.models import FeatureFlag
+from accounts.tenancy import scope, tenant_cache
 from core import clock
 from recommendations.ai import fallbacks, gate
 from recommendations.ai.gate_policy import GatePolicy
@@ -185,7 +185,7 @@ class TestSkipped:
     def test_where_the_flag_is_off(self, build, acme):
         with scope.tenant(acme.pk):
             FeatureFlag.objects.create(tenant=acme, name="ai", percent=0)
-        directory.load()
+        tenant_cache.load()
 
         assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
 

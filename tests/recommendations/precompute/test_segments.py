@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.models import EndUser, Interaction, ReferenceList
 from recommendations.placements.standing_in import subjects

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai.models import AICall, AIRelease
 from recommendations.models import Artefact, Item, ReferenceList
 from recommendations.precompute import semantic

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import redis
 from recommendations.cache import keys
 from recommendations.interactions.jobs import RESCORE

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from django.core.management import call_command
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.imports import chunks
 from recommendations.models import Interaction
 from tests.recommendations.imports.started import run, start

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import Tenant, User
+from accounts.tenancy import scope
 from recommendations.algorithms.options import VALIDATIONS
 from recommendations.models import Artefact, Build
 from recommendations.precompute import options

@@ -4,8 +4,8 @@ import gzip
 from datetime import datetime
 from typing import Any
 
-from accounts import scope
 from accounts.models import Retention, Tenant
+from accounts.tenancy import scope
 from core import clock
 from recommendations.ai import answers
 from recommendations.ai.models import AIAnswer, AISent

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from accounts import scope
+from accounts.tenancy import scope
 from core.errors import NotFound
 from core.idempotency import claims
 from core.idempotency.models import IdempotencyKey

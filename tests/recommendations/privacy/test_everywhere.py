@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys, store
 from recommendations.models import EndUser, UserList

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import directory, scope
+from accounts.tenancy import scope, tenant_cache
 from core import clock, redis
 from recommendations.cache import keys, store
 from recommendations.models import Placement
@@ -35,7 +35,7 @@ def acme(cast, committed_db, redis_server):
         event = {"user_id": ADA, "item_id": f"i{number * 4:04d}", "type": "view"}
         assert cast.acme.http.post("/api/v1/events", event, format="json").status_code == 201
     build_now(tenant)
-    directory.load()
+    tenant_cache.load()
     assert redis.client().exists(keys.user_list(tenant.pk, "promo", ADA))
     return cast.acme
 

@@ -8,8 +8,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from accounts import scope
 from accounts.models import Retention
+from accounts.tenancy import scope
 from core import clock
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai.models import AIAnswer, AISent

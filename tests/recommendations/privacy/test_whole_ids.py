@@ -7,14 +7,14 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.test import override_settings
 
-from accounts import scope
 from accounts.models import User
+from accounts.tenancy import scope
 from core import clock
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai import answers
 from recommendations.ai.models import AIBatchQuestion
 from recommendations.ai.rerank import subject_of
-from recommendations.api.v1.people_schema import EndUserExport
+from recommendations.api.v1.serializers.user_privacy import EndUserExport
 from recommendations.attribution.models import Exposure, Impression
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.models import EndUser, FormerId

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.cache.form import Provenance, encode
 from recommendations.models import Build, EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
 from recommendations.serving import instead

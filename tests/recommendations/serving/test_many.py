@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import directory, scope
 from accounts.models import FeatureFlag
+from accounts.tenancy import scope, tenant_cache
 from core import redis
 from recommendations.models import EndUser, Item
 from tests.outages import redis_away
@@ -116,7 +116,7 @@ def test_a_filter_that_names_people_is_asked_once_for_each_condition_that_comes_
 def test_people_for_whom_the_flag_is_off_are_told_apart(acme):
     with scope.tenant(acme.tenant.pk):
         FeatureFlag.objects.create(tenant=acme.tenant, name="recommendations", percent=50)
-    directory.load()
+    tenant_cache.load()
 
     degraded = [answer["degraded"] for answer in ask(acme, EVERYBODY)]
 

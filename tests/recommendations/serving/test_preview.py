@@ -11,8 +11,8 @@ from django.db import InternalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import User
+from accounts.tenancy import scope
 from core import clock, redis
 from core.errors import Conflict, NotFound
 from recommendations.models import EndUser, Item

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.ai import explain
 from recommendations.models import Build, EndUser, Placement, PlacementVersion
 from recommendations.serving import instead

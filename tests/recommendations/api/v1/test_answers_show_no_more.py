@@ -5,7 +5,8 @@ import json
 import pytest
 from django.test import Client
 
-from accounts import clients, scope, tokens
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens, clients
 from core import clock
 from tests.accounts.api.test_end_user_token import ORIGIN, issue
 
@@ -46,7 +47,7 @@ def writer(cast):
         issued = clients.issue(tenant=tenant, name="w", scopes=[*writing, "catalog:read", "events:read"])
 
     def call(method, path, body=None, *, also=(), **more):
-        token = tokens.issue(client=issued.client, scopes=[*writing, *also], now=clock.now())
+        token = access_tokens.issue(client=issued.client, scopes=[*writing, *also], now=clock.now())
         return _call(token, method, path, body, **more)
 
     return call
@@ -216,7 +217,7 @@ class TestMerge:
             issued = clients.issue(tenant=cast.acme.tenant, name="w", scopes=["catalog:write", "privacy:write"])
         answers = {
             name: _call(
-                tokens.issue(client=issued.client, scopes=[name], now=clock.now()),
+                access_tokens.issue(client=issued.client, scopes=[name], now=clock.now()),
                 "POST",
                 "/api/v1/users/42/merge",
                 {"from": "visitor-1"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recommendations.api.v1 import batches_schema, events_schema, items_schema, users_schema
+from recommendations.api.v1.serializers import batches, events, items, users
 
 
 def _shape(value):
@@ -13,9 +13,7 @@ def _shape(value):
 
 
 class TestExamples:
-    @pytest.mark.parametrize(
-        ("path", "schema"), [("/api/v1/items/movie-1", items_schema), ("/api/v1/users/42", users_schema)]
-    )
+    @pytest.mark.parametrize(("path", "schema"), [("/api/v1/items/movie-1", items), ("/api/v1/users/42", users)])
     def test_of_resources(self, cast, path, schema):
         created = cast.acme.http.put(path, schema.WRITE_EXAMPLE.value, format="json")
         changed = cast.acme.http.patch(path, schema.PATCH_EXAMPLE.value, format="json")
@@ -30,21 +28,21 @@ class TestExamples:
 
         receipt = cast.acme.http.delete("/api/v1/users/42").json()
 
-        assert _shape(receipt) == _shape(users_schema.RECEIPT_EXAMPLE.value)
+        assert _shape(receipt) == _shape(users.RECEIPT_EXAMPLE.value)
 
     def test_of_events(self, cast):
-        sent = cast.acme.http.post("/api/v1/events", events_schema.SENT_EXAMPLE.value, format="json")
+        sent = cast.acme.http.post("/api/v1/events", events.SENT_EXAMPLE.value, format="json")
 
         assert sent.status_code == 201
-        assert _shape(sent.json()) == _shape(events_schema.STORED_EXAMPLE.value)
-        assert _shape(cast.acme.http.get("/api/v1/events").json()) == _shape(events_schema.PAGE_EXAMPLE.value)
+        assert _shape(sent.json()) == _shape(events.STORED_EXAMPLE.value)
+        assert _shape(cast.acme.http.get("/api/v1/events").json()) == _shape(events.PAGE_EXAMPLE.value)
 
     @pytest.mark.parametrize(
         ("kind", "example", "summary"),
         [
-            ("items", batches_schema.ITEMS_EXAMPLE, batches_schema.RESULT_EXAMPLE.value["summary"]),
-            ("users", batches_schema.USERS_EXAMPLE, {"created": 2}),
-            ("events", batches_schema.EVENTS_EXAMPLE, {"created": 1}),
+            ("items", batches.ITEMS_EXAMPLE, batches.RESULT_EXAMPLE.value["summary"]),
+            ("users", batches.USERS_EXAMPLE, {"created": 2}),
+            ("events", batches.EVENTS_EXAMPLE, {"created": 1}),
         ],
     )
     def test_of_batches(self, cast, kind, example, summary):
@@ -52,4 +50,4 @@ class TestExamples:
 
         assert answer.json()["summary"] == summary
         if kind == "items":
-            assert answer.json() == batches_schema.RESULT_EXAMPLE.value
+            assert answer.json() == batches.RESULT_EXAMPLE.value

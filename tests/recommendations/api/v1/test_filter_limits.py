@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import deadline
 from core.errors import InvalidInput, RateLimited
 from recommendations.models import EndUser, Item

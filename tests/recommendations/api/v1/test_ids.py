@@ -6,8 +6,8 @@ import os
 import pytest
 from django.urls import reverse
 
-from accounts import scope
 from accounts.models import User
+from accounts.tenancy import scope
 from core.external_ids import in_path
 from recommendations.cache import keys
 from recommendations.models import EndUser, Item

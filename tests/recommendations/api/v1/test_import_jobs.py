@@ -1,6 +1,7 @@
 """Imports that are there: their refused rows, their end, and who may see them."""
 
-from accounts import clients, scope, tokens
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens, clients
 from core import clock
 from tests.recommendations.api.v1.importing import run, send
 
@@ -85,6 +86,6 @@ def with_scopes(member, *scopes):
     http = APIClient()
     with scope.tenant(member.tenant.pk):
         issued = clients.issue(tenant=member.tenant, name="some", scopes=list(scopes))
-        token = tokens.issue(client=issued.client, scopes=list(scopes), now=clock.now())
+        token = access_tokens.issue(client=issued.client, scopes=list(scopes), now=clock.now())
     http.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return http

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.imports import room, uploads
 from recommendations.imports.models import Import
 from recommendations.models import Item

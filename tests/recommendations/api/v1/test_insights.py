@@ -7,8 +7,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import clients, scope, tokens
 from accounts.models import User
+from accounts.tenancy import scope
+from accounts.tokens import access_tokens, clients
 from core import clock
 from recommendations.attribution import flush, settle
 from recommendations.models import EventType, Item
@@ -132,7 +133,7 @@ def test_a_stranger_sees_nothing_of_it(shown, cast):
 def test_needs_its_scope(cast):
     with scope.tenant(cast.acme.tenant.pk):
         issued = clients.issue(tenant=cast.acme.tenant, name="narrow", scopes=["recommendations:read"])
-    token = tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
+    token = access_tokens.issue(client=issued.client, scopes=["recommendations:read"], now=clock.now())
 
     refused = cast.anonymous.get(INSIGHTS, headers={"Authorization": f"Bearer {token}"})
 

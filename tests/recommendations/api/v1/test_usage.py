@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from accounts import directory, scope, usage
+from accounts.limits import usage
 from accounts.models import Plan
+from accounts.tenancy import scope, tenant_cache
 from core import clock
 from core.ratelimit import billing_periods
 from recommendations.models import AIBudget, AILimit
@@ -19,7 +20,7 @@ def grant(member, **limits):
     with scope.all_tenants("test: a plan"):
         member.tenant.plan = Plan.objects.update_or_create(name=f"of {member.tenant.slug}", defaults=limits)[0]
         member.tenant.save(update_fields=["plan"])
-    directory.load()
+    tenant_cache.load()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record
 

@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import scope
 from accounts.models import AuditEntry
+from accounts.tenancy import scope
 from recommendations.models import EventType
 
 

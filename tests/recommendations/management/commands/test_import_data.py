@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import redis
 from recommendations.catalog.models import EndUser, Item
 from recommendations.imports import chunks

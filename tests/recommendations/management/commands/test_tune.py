@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import scope
 from accounts.models import Tenant
+from accounts.tenancy import scope
 from recommendations.algorithms import tuning
 from recommendations.algorithms.evaluation.bootstrap import Interval
 from recommendations.interactions.event import read_event

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.models import Item
 from recommendations.placements import language
 from recommendations.placements.language import predicate

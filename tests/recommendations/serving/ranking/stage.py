@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from accounts import scope
+from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.training import train

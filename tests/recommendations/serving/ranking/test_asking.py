@@ -5,8 +5,8 @@ import json
 import pytest
 from django.test import Client
 
-from accounts import directory, scope
 from accounts.models import Plan, Tenant
+from accounts.tenancy import scope, tenant_cache
 from recommendations.attribution.collector import collector
 from tests.accounts.api.test_end_user_token import ORIGIN, issue
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
@@ -144,7 +144,7 @@ class TestCost:
         with scope.all_tenants("test"):
             plan = Plan.objects.get(pk=Tenant.objects.get(pk=acme.tenant.pk).plan_id)
             Plan.objects.filter(pk=plan.pk).update(**fields)
-        directory.load()
+        tenant_cache.load()
 
     def left(self, response):
         assert response.status_code == 200, response.content

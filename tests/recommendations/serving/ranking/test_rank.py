@@ -5,8 +5,8 @@ import random
 import pytest
 from django.db import connection
 
-from accounts import directory, scope
 from accounts.models import FeatureFlag
+from accounts.tenancy import scope, tenant_cache
 from core import clock
 from recommendations.cache import keys, store
 from recommendations.cache.form import Entry, Provenance, Voice, encode
@@ -304,7 +304,7 @@ class TestNobodyKnown:
         self.put_popular(acme, "i0009")
         with scope.tenant(acme.tenant.pk):
             FeatureFlag.objects.create(tenant=acme.tenant, name="recommendations", percent=0)
-        directory.load()
+        tenant_cache.load()
 
         answer = ask(acme.http)
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from accounts import scope
+from accounts.tenancy import scope
 from recommendations.cache import keys, store
 from recommendations.cache.form import Entry, Provenance, Voice, encode
 from recommendations.models import Artefact, Build, Placement

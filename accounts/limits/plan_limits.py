@@ -1,0 +1,144 @@
+"""Admission of API requests: the tenant's plan, asked once a request; the answer stays on the request.
+
+The outermost middleware puts the decision's headers on whatever is answered. Postgres is the truth about who is
+revoked, and authentication has already asked the process's copy of it; so where Redis cannot say, the request goes on.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from django.db import Error
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions
+from rest_framework.request import Request
+
+from accounts.limits import usage
+from accounts.models.tenant import READ, WRITE, BrowserLimits
+from accounts.tenancy import scope, tenant_cache
+from accounts.tokens import revocations
+from core import ratelimit
+from core.errors import QuotaExceeded, RateLimited
+from core.principal import Principal
+from core.ratelimit import Decision, Limits, Nested, Outcome, Read, revocation_markers
+from core.ratelimit.revocation_markers import Revoked
+from core.redis import RedisUnavailable
+
+_log = structlog.get_logger(__name__)
+_REVOKED = "The token, its client or its tenant has been revoked."
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def admit(
+    request: Request,
+    *,
+    now: datetime,
+    endpoint_class: str = "",
+    cost: int = 1,
+    reads: Sequence[Read] = (),
+    has_static: bool = False,
+    of_quota: bool = True,
+) -> Decision:
+    """Charges an authenticated request to its tenant's plan and brings the `reads` along, in one round trip to Redis.
+
+    `endpoint_class` is the method's, read or write, unless given. `has_static`: the caller has a static list for
+    tenants over their quota; then `Decision.static` asks for it. Without `of_quota` the request takes nothing of the
+    month's, and is served when they are used up. In all other respects the request may go on.
+
+    Raises: RateLimited, QuotaExceeded; AuthenticationFailed for a caller who was revoked since authentication.
+    """
+    http_request = request._request  # noqa: SLF001  # DRF offers no other way to Django's request
+    principal: Principal = http_request.principal  # type: ignore[attr-defined]
+    facts = tenant_cache.tenant(principal.tenant_id)
+    if facts is None:
+        raise exceptions.AuthenticationFailed("The tenant is no longer active.")
+    kind = endpoint_class or (READ if request.method in _SAFE else WRITE)
+    limits = _limits(facts.limits, has_static=has_static, of_quota=of_quota)
+    nested: Sequence[Nested] = ()
+    if principal.user_id:
+        limits, nested = _of_browsers(limits, facts.browsers, kind, principal.user_id)
+    decision = ratelimit.check(
+        tenant_id=principal.tenant_id,
+        client_id=principal.client_id,
+        token_id=principal.token_id,
+        limits=limits,
+        endpoint_class=kind,
+        now=now,
+        cost=cost,
+        reads=reads,
+        nested=nested,
+    )
+    http_request.admission = decision  # type: ignore[attr-defined]
+    if decision.outcome is Outcome.UNKNOWN_REVOCATION and decision.exact:
+        _recover(principal, now)
+    _refuse(decision)
+    return decision
+
+
+def is_judged(request: Request) -> bool:
+    """Whether the request has been charged or refused already."""
+    return hasattr(request._request, "admission")  # noqa: SLF001  # likewise
+
+
+def _limits(limits: Limits, *, has_static: bool, of_quota: bool) -> Limits:
+    """The plan's limits as they hold for one operation: with nothing static to give, all that is left is to refuse."""
+    if limits.quota is None or (of_quota and (has_static or limits.quota.on_quota == "reject")):
+        return limits
+    return replace(limits, quota=replace(limits.quota, on_quota="reject") if of_quota else None)
+
+
+def _of_browsers(limits: Limits, browsers: BrowserLimits, kind: str, user_id: str) -> tuple[Limits, Sequence[Nested]]:
+    """The person's own rate, and that of all browsers together; of the month, what is not kept for the backend."""
+    whose = hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    each, together = browsers.each.get(kind), browsers.together.get(kind)
+    nested = [*([Nested(each, whose)] if each else []), *([Nested(together)] if together else [])]
+    if limits.quota is not None and limits.quota.limit is not None:
+        limits = replace(limits, quota=replace(limits.quota, limit=browsers.quota))
+    return limits, nested
+
+
+def _refuse(decision: Decision) -> None:
+    seconds = decision.retry_after_seconds
+    if decision.outcome is Outcome.RATE_LIMITED:
+        raise RateLimited(f"Too many requests; come back in {seconds} s.", retry_after_seconds=seconds)
+    if decision.outcome is Outcome.QUOTA_EXCEEDED and not decision.static:
+        raise QuotaExceeded(
+            "The month's requests are used up; the plan says how many there are.", retry_after_seconds=seconds
+        )
+    if decision.outcome is Outcome.REVOKED:
+        raise exceptions.AuthenticationFailed(_REVOKED)
+
+
+def _recover(principal: Principal, now: datetime) -> None:
+    """After a loss of Redis, and once an hour: who is revoked and the month's count come back from Postgres.
+
+    Raises: AuthenticationFailed for a caller of whom Redis has forgotten that they were revoked.
+    """
+    tenant_id = principal.tenant_id
+    try:
+        with scope.tenant(tenant_id):
+            known = revocations.of_tenant(tenant_id=tenant_id, now=now)
+    except (Error, PoolTimeout) as error:
+        _log.warning("revocations_not_loaded", tenant_id=tenant_id, error=str(error))
+        return  # authentication has asked the process's copy; the next request tries again
+    try:
+        usage.restore(tenant_id=tenant_id, now=now)
+    except (Error, PoolTimeout) as error:
+        _log.warning("usage_not_restored", tenant_id=tenant_id, error=str(error))  # the minute's job will
+    except RedisUnavailable:
+        _log.info("usage_not_restored", tenant_id=tenant_id)
+    with suppress(RedisUnavailable):  # the next request tries again
+        revocation_markers.load(tenant_id=tenant_id, revoked=known)
+    if any(_means(each, principal) for each in known):
+        raise exceptions.AuthenticationFailed(_REVOKED)
+
+
+def _means(revoked: Revoked, principal: Principal) -> bool:
+    return {
+        "tenant": True,
+        "client": revoked.name == principal.client_id,
+        "token": revoked.name in (principal.token_id, principal.issuer_token_id),
+    }[revoked.kind]

@@ -1,0 +1,51 @@
+"""Who gets to the admin's pages: sessions end, and whoever has a second factor, or must have one, gives it first."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from accounts.staff import second_factor, sessions
+from core import clock
+
+ADMIN, OWN_PAGES = "/admin/", "/admin/second-factor/"
+# Reached without a second factor: to log in and out, and to give or set up the factor.
+_OPEN = ("/admin/login/", "/admin/logout/", "/admin/jsi18n/", OWN_PAGES)
+
+
+class StaffAccessMiddleware:
+    """Stands before the admin's scope: what it turns away never reads a row of a tenant."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing for other pages, and for whoever is not logged in."""
+        if not request.path_info.startswith(ADMIN) or not request.user.is_authenticated:
+            return self.get_response(request)
+        now = clock.now()
+        if sessions.has_ended(request, now=now):
+            logout(request)
+            if request.path_info.startswith(_OPEN[:2]):
+                return self.get_response(request)
+            return _to(reverse("admin:login"), request)
+        sessions.touch(request, now=now)
+        if request.user.is_staff and not request.path_info.startswith(_OPEN) and (page := _missing(request)):
+            return _to(reverse(page), request)
+        return self.get_response(request)
+
+
+def _missing(request: HttpRequest) -> str:
+    """The page where what is missing is given; empty where nothing is."""
+    if getattr(request.user, "otp_device", None) is not None:
+        return ""
+    if second_factor.device_of(request.user) is not None:
+        return "second-factor"
+    return "second-factor-enrol" if second_factor.is_required(request.user) else ""
+
+
+def _to(page: str, request: HttpRequest) -> HttpResponse:
+    wanted = request.get_full_path() if request.method in {"GET", "HEAD"} else ADMIN
+    return HttpResponseRedirect(f"{page}?{urlencode({'next': wanted})}")

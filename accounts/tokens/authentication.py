@@ -1,0 +1,88 @@
+"""Access tokens in, a frozen principal out. No SQL: signature, then the process's copy of who may still call."""
+
+from typing import Any, cast
+
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts.tenancy import tenant_cache
+from accounts.tokens import access_tokens, dpop
+from core import clock
+from core.http import client_address, locations
+from core.principal import Principal
+
+BEARER, DPOP = "bearer", "dpop"
+
+
+class BearerAuthentication(BaseAuthentication):
+    """RFC 6750, `Authorization: Bearer ...`; for tokens that are bound to a key RFC 9449, `DPoP ...` and its proof."""
+
+    def authenticate(self, request: Any) -> tuple[Principal, str] | None:
+        """The principal and its token; None when there is no token.
+
+        Raises: AuthenticationFailed for a token that is not, or no longer, valid. core.errors.Unavailable in a process
+        that has not been able to read its tenants yet (the caller's token may be as good as any), or that cannot say
+        whether a proof was shown before.
+        """
+        scheme, _, raw = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        scheme, raw = scheme.lower(), raw.strip()
+        if scheme not in (BEARER, DPOP) or not raw:
+            return None
+        now = clock.now()
+        try:
+            principal = access_tokens.verify(raw, now=now)
+        except access_tokens.TokenRefused as error:
+            raise exceptions.AuthenticationFailed(error.detail) from error
+        known, tenant = tenant_cache.current(), tenant_cache.tenant(principal.tenant_id)
+        if principal.client_id in known.denied or tenant is None:
+            raise exceptions.AuthenticationFailed("The client or its tenant is no longer active.")
+        if not known.revoked.isdisjoint((principal.token_id, principal.issuer_token_id)):
+            raise exceptions.AuthenticationFailed("The token has been revoked.")
+        if scheme == DPOP or principal.key_thumbprint:
+            _prove(request._request, scheme, raw, principal)  # noqa: SLF001  # likewise
+        elif tenant.require_dpop and not principal.user_id:
+            raise exceptions.AuthenticationFailed("The tenant demands tokens that are bound to a key (DPoP).")
+        request._request.principal = principal  # noqa: SLF001  # DRF offers no other way to Django's request
+        return principal, raw
+
+    def authenticate_header(self, request: Any) -> str:
+        """The challenge of a 401 (RFC 6750, section 3; RFC 9449, section 7.1)."""
+        tried = request.META.get("HTTP_AUTHORIZATION", "").lower()
+        if tried.startswith("dpop "):
+            return f'DPoP realm="docent", error="invalid_token", algs="{" ".join(dpop.ALGORITHMS)}"'
+        return (
+            'Bearer realm="docent", error="invalid_token"' if tried.startswith("bearer ") else 'Bearer realm="docent"'
+        )
+
+
+def caller(request: Request) -> Principal:
+    """The principal of an authenticated API request, typed."""
+    return cast(Principal, request.user)
+
+
+def _prove(request: Any, scheme: str, raw: str, principal: Principal) -> None:
+    if scheme != DPOP:
+        raise exceptions.AuthenticationFailed("The token is bound to a key: send it as DPoP, with a proof.")
+    if not principal.key_thumbprint:
+        raise exceptions.AuthenticationFailed("The token is not bound to a key: send it as Bearer.")
+    now = clock.now()
+    try:
+        proof = dpop.read(
+            request.META.get("HTTP_DPOP", ""),
+            method=str(request.method),
+            url=locations.address_of(request),
+            now=now,
+            access_token=raw,
+        )
+        if proof.key_thumbprint != principal.key_thumbprint:
+            raise dpop.ProofRefused("The proof is by another key than the token is bound to.")
+        dpop.spend(
+            proof,
+            tenant_id=principal.tenant_id,
+            client_id=principal.client_id,
+            address=client_address.of(request),
+            now=now,
+        )
+    except dpop.ProofRefused as error:
+        raise exceptions.AuthenticationFailed(error.detail) from error
