@@ -5,7 +5,7 @@ class RecommendationsConfig(AppConfig):
     name = "recommendations"
 
     def ready(self) -> None:
-        from recommendations.ai import checks as _ai  # noqa: F401, PLC0415  # registers system checks
+        from recommendations.ai.config import checks as _ai  # noqa: F401, PLC0415  # registers system checks
         from recommendations.placements import known, leaving  # noqa: PLC0415  # models are there now
         from recommendations.precompute import checks as _precompute  # noqa: F401, PLC0415  # registers system checks
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from accounts.task_names import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
 from core.idempotency.task_names import PURGE
 from core.webhooks.task_names import SWEEP as SWEEP_WEBHOOKS
-from recommendations.ai.jobs import TIDY
+from recommendations.ai.task_names import TIDY
 from recommendations.attribution import jobs as attribution
 from recommendations.catalog.jobs import SWEEP_ITEMS
 from recommendations.imports.jobs import RESUME

@@ -176,7 +176,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "recommendations.ai.page_context.simulated",
+                "recommendations.ai.context_processors.simulated",
             ]
         },
     }

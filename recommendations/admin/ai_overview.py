@@ -20,10 +20,11 @@ from django.utils.module_loading import import_string
 from accounts.admin.base import is_confined
 from accounts.models import Tenant
 from core import clock
-from recommendations.ai import fallbacks, report
-from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.prices import NANO_PER_USD
-from recommendations.ai.report import NothingToPreview
+from recommendations.ai.budget import reports
+from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.uplift import fallback_stats
 from recommendations.models import AIFallbackStat
 
 DAYS, HOURS = 30, 24
@@ -71,7 +72,7 @@ def overview(request: HttpRequest, site: AdminSite) -> HttpResponse:
 
 
 def _standing(tenant: Tenant, config: AIConfiguration, now: datetime, *, confined: bool, previewed: bool) -> Standing:
-    spend = [{"row": row, "cost": _usd(row.nano_usd)} for row in report.spend(now=now, days=DAYS, tenant_id=tenant.pk)]
+    spend = [{"row": row, "cost": _usd(row.nano_usd)} for row in reports.spend(now=now, days=DAYS, tenant_id=tenant.pk)]
     caps = [
         {
             "name": cap.cap,
@@ -80,10 +81,10 @@ def _standing(tenant: Tenant, config: AIConfiguration, now: datetime, *, confine
             "limit": "none" if cap.limit.nano_usd is None else _usd(cap.limit.nano_usd),
             "tokens": "none" if cap.limit.tokens is None else f"{cap.limit.tokens}",
         }
-        for cap in report.standings(tenant_id=tenant.pk, limits=config.budget, now=now)
+        for cap in reports.standings(tenant_id=tenant.pk, limits=config.budget, now=now)
         if not (confined and cap.cap == GLOBAL)
     ]
-    found = fallbacks.read(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
+    found = fallback_stats.read(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
     ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without it"
     said = f"{found.meant} lists meant for AI, {ratio}"
     return Standing(tenant.slug, spend, caps, said, _build(tenant, config, now) if previewed else "")

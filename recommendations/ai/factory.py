@@ -8,18 +8,18 @@ from datetime import date
 
 from django.core.exceptions import ImproperlyConfigured
 
-from recommendations.ai import observation
-from recommendations.ai.batch_gates import GatedBatches
-from recommendations.ai.batches import Desk
-from recommendations.ai.budget import Budget
-from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.gates import Equipment
-from recommendations.ai.gateway import AIGateway
-from recommendations.ai.openai_client import OpenAIBatches, OpenAIEmbeddings, OpenAIProvider
-from recommendations.ai.prices import UnknownModel
-from recommendations.ai.provider import NullProvider, Provider
-from recommendations.ai.retry import RetryingProvider, RetryPolicy
-from recommendations.ai.throttle import Throttle
+from recommendations.ai.batch.guarded_client import GatedBatches
+from recommendations.ai.batch.jobs import Desk
+from recommendations.ai.budget.reservations import Budget
+from recommendations.ai.config.prices import UnknownModel
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.gateway import instrumentation
+from recommendations.ai.gateway.gateway import AIGateway
+from recommendations.ai.gateway.guarded_call import Equipment
+from recommendations.ai.protocol import NullProvider, Provider
+from recommendations.ai.providers.openai_client import OpenAIBatches, OpenAIEmbeddings, OpenAIProvider
+from recommendations.ai.providers.retry import RetryingProvider, RetryPolicy
+from recommendations.ai.resilience.rate_limiter import Throttle
 
 
 def build_provider(config: AIConfiguration) -> Provider:
@@ -41,11 +41,11 @@ def build_desk(config: AIConfiguration, *, today: date) -> Desk:
     return Desk(
         batches=GatedBatches(
             OpenAIBatches(config),
-            breaker=observation.observed_breaker(config),
+            breaker=instrumentation.observed_breaker(config),
             throttle=_throttle(config),
         ),
         provider=OpenAIProvider(config),
-        budget=Budget(limits=config.budget, hooks=(observation.log_alert, observation.count_alert)),
+        budget=Budget(limits=config.budget, hooks=(instrumentation.log_alert, instrumentation.count_alert)),
         price=config.prices.price(config.model, on=today),
         origin=config.origin,
     )
@@ -79,8 +79,8 @@ def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy 
         Equipment(
             provider=OpenAIProvider(config) if config.configured else NullProvider(),
             prices=config.prices,
-            budget=Budget(limits=config.budget, hooks=(observation.log_alert, observation.count_alert)),
-            breaker=observation.observed_breaker(config),
+            budget=Budget(limits=config.budget, hooks=(instrumentation.log_alert, instrumentation.count_alert)),
+            breaker=instrumentation.observed_breaker(config),
             throttle=_throttle(config),
             origin=config.origin,
         ),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.errors import FieldError
-from recommendations.ai import prompts
+from recommendations.ai.reranking import prompts
 from recommendations.catalog import fields
 from recommendations.catalog.fields import FieldRefused, Reader
 from recommendations.placements.language import FilterRefused, Node, cost, parse

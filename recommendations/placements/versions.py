@@ -14,7 +14,7 @@ from accounts.tenancy import scope
 from core.errors import Conflict, InvalidInput, NotFound
 from core.queue import enqueue
 from core.quoting import quoted
-from recommendations.ai import prompts
+from recommendations.ai.reranking import prompts
 from recommendations.catalog.fields import FieldRefused
 from recommendations.placements.jobs import APPLY_RULES
 from recommendations.placements.models import HOME, Placement, PlacementVersion

@@ -11,15 +11,15 @@ from datetime import datetime
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.ai import report
-from recommendations.ai.answers import digest_of
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.budget import reports
+from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.config.prices import UnknownModel
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.gateway.response_cache import digest_of
 from recommendations.ai.models import AIAnswer
-from recommendations.ai.prices import UnknownModel
-from recommendations.ai.provider import CompletionRequest, Usage
-from recommendations.ai.report import NothingToPreview
-from recommendations.ai.rerank import RerankRequest, pose
-from recommendations.ai.token_estimate import expected_input, input_bound
+from recommendations.ai.protocol import CompletionRequest, Usage
+from recommendations.ai.providers.tokens import expected_input, input_bound
+from recommendations.ai.reranking.rerank import RerankRequest, pose
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.catalog.models import EndUser
 from recommendations.placements.models import HOME, Placement
@@ -102,7 +102,7 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
     new = [each for each in asked if each[0] not in stored] or asked
     sample = new[:: -(-len(new) // SAMPLE)]
     expected, bound = (sum(count(each[1]) for each in sample) / len(sample) for count in (expected_input, input_bound))
-    typical = report.typical_call(tenant_id=tenant.pk, now=now)
+    typical = reports.typical_call(tenant_id=tenant.pk, now=now)
     per_answer = TOKENS_PER_REASON * sum(each[2] for each in sample) / len(sample)
     usage = Usage(input_tokens=round(expected), output_tokens=typical.output_tokens if typical else round(per_answer))
     return Preview(

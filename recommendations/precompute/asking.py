@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recommendations.ai import answers, prompts
-from recommendations.ai.facts import MAX_HISTORY, Candidate, HistoryItem
-from recommendations.ai.release import Released
-from recommendations.ai.rerank import RerankRequest
+from recommendations.ai.gateway import response_cache
+from recommendations.ai.privacy.consent import Released
+from recommendations.ai.reranking import prompts
+from recommendations.ai.reranking.fact_sheet import MAX_HISTORY, Candidate, HistoryItem
+from recommendations.ai.reranking.rerank import RerankRequest
 from recommendations.cache.form import HEAD, Entry
 from recommendations.precompute.following import Following
 from recommendations.precompute.lists import Draft
@@ -29,7 +30,7 @@ class Asking:
         liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
         seen = dict.fromkeys(liked)
         return RerankRequest(
-            person_key=answers.person_key(tenant_id=self.tenant_id, person=each.person.pk),
+            person_key=response_cache.person_key(tenant_id=self.tenant_id, person=each.person.pk),
             candidates=[_candidate(entry, facts, lukewarm, self.released) for entry in each.entries[:HEAD]],
             history=[
                 HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)

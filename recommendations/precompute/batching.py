@@ -13,9 +13,9 @@ from django.db.models import Exists, OuterRef
 
 from accounts.tenancy import scope
 from core.errors import NotFound
-from recommendations.ai import batches
-from recommendations.ai.batches import Desk
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.batch import jobs
+from recommendations.ai.batch.jobs import Desk
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.factory import build_desk
 from recommendations.ai.models import AIBatch, AIBatchQuestion
 from recommendations.precompute.lifecycle import BuildRunning, start
@@ -32,8 +32,8 @@ def step(config: AIConfiguration, *, now: datetime) -> None:
     if not config.configured:
         return
     for tenant_id, build_id in _waiting():
-        batches.gather(tenant_id=tenant_id, build_id=build_id, model=config.model, now=now)
-    if due := batches.due(now=now):
+        jobs.gather(tenant_id=tenant_id, build_id=build_id, model=config.model, now=now)
+    if due := jobs.due(now=now):
         desk = build_desk(config, today=now.date())
         try:
             ends = time.monotonic() + LOOKING_SECONDS
@@ -49,7 +49,7 @@ def step(config: AIConfiguration, *, now: datetime) -> None:
 
 def _advance(desk: Desk, tenant_id: int, batch_id: int, now: datetime) -> None:
     try:
-        batches.advance(desk, tenant_id=tenant_id, batch_id=batch_id, now=now)
+        jobs.advance(desk, tenant_id=tenant_id, batch_id=batch_id, now=now)
     except Exception:  # noqa: BLE001  # logged; one tenant's batch must not keep the others' waiting
         _log.exception("ai_batch_broke", batch=batch_id)
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from accounts.tenancy import flags
-from recommendations.ai import gate
-from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.gate import Gate
-from recommendations.ai.release import Released, released
-from recommendations.ai.rerank import MIN_CANDIDATES
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.privacy.consent import Released, released
+from recommendations.ai.reranking.rerank import MIN_CANDIDATES
+from recommendations.ai.uplift import gate
+from recommendations.ai.uplift.gate import Gate
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
 from recommendations.precompute.following import Following

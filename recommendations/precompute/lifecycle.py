@@ -11,7 +11,7 @@ from accounts.tenancy import scope
 from core.errors import Conflict, NotFound
 from core.queue import enqueue
 from core.quoting import quoted
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.metrics import BUILDS
 from recommendations.placements.models import HOME, Placement
 from recommendations.precompute.jobs import TRAIN

@@ -10,9 +10,9 @@ from typing import Any
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts.tenancy import tenant_cache
-from recommendations.ai.explain import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.algorithms.recommender import Proposals
 from recommendations.cache.form import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
+from recommendations.explanations.templates import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.people import Person
 from recommendations.precompute.showable import ItemFacts

@@ -8,8 +8,8 @@ pins travel, or their items would be drawn along with the others.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry
+from recommendations.explanations.templates import explain
 from recommendations.placements import standing_in
 from recommendations.placements.rules import Rules
 from recommendations.precompute.lists import Draft

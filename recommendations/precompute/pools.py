@@ -11,8 +11,8 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from core import process_caches
-from recommendations.ai.explain import explain
 from recommendations.cache.form import Entry
+from recommendations.explanations.templates import explain
 from recommendations.precompute import popular, segments, showable
 from recommendations.precompute.artefacts import Loaded
 

@@ -14,9 +14,9 @@ from datetime import datetime
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.ai.explain import explain
 from recommendations.algorithms.protocol import ItemVector
 from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
+from recommendations.explanations.templates import explain
 from recommendations.interactions import meaning, moments
 from recommendations.precompute import lists, showable
 from recommendations.precompute.artefacts import Loaded

@@ -18,14 +18,13 @@ from django.db.models import F
 
 from accounts.tenancy import scope
 from core import clock, process_caches
-from recommendations.ai import batch_questions
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.batch import queue
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.factory import build_gateway
-from recommendations.ai.facts import TITLE_LIMIT
-from recommendations.ai.gateway import AIGateway
-from recommendations.ai.provider import ProviderError
-from recommendations.ai.rerank import RerankRequest
-from recommendations.ai.texts import clean_text
+from recommendations.ai.gateway.gateway import AIGateway
+from recommendations.ai.protocol import ProviderError
+from recommendations.ai.reranking.fact_sheet import TITLE_LIMIT
+from recommendations.ai.reranking.rerank import RerankRequest
 from recommendations.cache.form import HEAD
 from recommendations.placements import arms
 from recommendations.placements.models import Placement
@@ -35,6 +34,7 @@ from recommendations.precompute.for_whom import choice_of
 from recommendations.precompute.lists import BY_AI, Draft
 from recommendations.precompute.models import Build
 from recommendations.precompute.showable import ItemFacts
+from recommendations.text_safety.sanitize import clean_text
 
 CONCURRENT_CALLS = 4
 _log = structlog.get_logger(__name__)
@@ -137,9 +137,7 @@ def _leave_for_later(build: Build, asking: Asking, result: Reranked, eligible: S
             answered.append(place)
             continue
         digest, asked = question
-        batch_questions.ask_later(
-            tenant_id=build.tenant_id, build_id=build.pk, digest=digest, request=asked, now=clock.now()
-        )
+        queue.ask_later(tenant_id=build.tenant_id, build_id=build.pk, digest=digest, request=asked, now=clock.now())
         _leave_comparison(result, place)
         result.skipped["batch"] += 1
     return answered

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from accounts.tenancy import scope
 from core.queue import enqueue
-from recommendations.ai import fallbacks
+from recommendations.ai.uplift import fallback_stats
 from recommendations.cache.form import Provenance
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.placements.models import Placement
@@ -220,7 +220,7 @@ def _save(lease: Lease, work: Work) -> None:
 def _note_fallbacks(lease: Lease, work: Work) -> None:
     """The statistics, last of all rows: a tenant's chunks share them, and wait for each other from here on."""
     if "ai_meant" in work.outcomes:
-        fallbacks.note(
+        fallback_stats.note(
             tenant_id=lease.tenant_id,
             now=leases.database_now(),
             meant=work.outcomes["ai_meant"],

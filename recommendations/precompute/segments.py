@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.ai.explain import explain
 from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
+from recommendations.explanations.templates import explain
 from recommendations.interactions import meaning, moments
 from recommendations.placements.rules import SEGMENTS
 from recommendations.placements.standing_in import subject_of

@@ -15,17 +15,17 @@ from django.conf import settings
 
 from accounts.tenancy import scope
 from core import clock, process_caches
-from recommendations.ai import vectors
-from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.explain import explain
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.embeddings import store
 from recommendations.ai.factory import build_embedder
-from recommendations.ai.gateway import AIGateway
-from recommendations.ai.release import Released, released
+from recommendations.ai.gateway.gateway import AIGateway
+from recommendations.ai.privacy.consent import Released, released
 from recommendations.algorithms.dataset import Matrix
 from recommendations.algorithms.pruning import LARGEST_ENTRY, spread
 from recommendations.algorithms.semantic import neighbours
 from recommendations.cache.form import Entry, Provenance
 from recommendations.catalog.models import Item
+from recommendations.explanations.templates import explain
 from recommendations.precompute import lists, showable
 from recommendations.precompute.artefacts import Loaded
 from recommendations.precompute.models import Build, ReferenceList
@@ -65,7 +65,7 @@ def of_cold_items(
     if all(loaded.index(item_id) is not None for item_id in items):
         return []
     texts = _texts(items, choice)
-    found = vectors.vectors_of(
+    found = store.vectors_of(
         embedder(),
         tenant_id=build.tenant_id,
         texts=texts,
@@ -110,7 +110,7 @@ def known_neighbours(*, tenant_id: int, item_ids: Sequence[str], now: datetime) 
     config, choice = AIConfiguration.from_settings(settings), released(tenant_id)
     if not (config.configured and config.embedding_model and choice.enabled):
         return None
-    found = vectors.stored(
+    found = store.stored(
         tenant_id=tenant_id,
         model=config.embedding_model,
         dimensions=settings.AI_EMBEDDING_DIMENSIONS,
@@ -127,7 +127,7 @@ def known_neighbours(*, tenant_id: int, item_ids: Sequence[str], now: datetime) 
 
 def _texts(items: Mapping[str, Mapping[str, Any]], choice: Released) -> dict[str, str]:
     return {
-        item_id: vectors.item_text(
+        item_id: store.item_text(
             title=row["title"],
             description=row["description"],
             categories=row["categories"],

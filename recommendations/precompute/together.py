@@ -8,9 +8,9 @@ from scipy import sparse
 
 from accounts.tenancy import scope
 from core import process_caches
-from recommendations.ai.explain import explain
 from recommendations.algorithms.baskets import together
 from recommendations.cache.form import Entry, Provenance
+from recommendations.explanations.templates import explain
 from recommendations.interactions.matrix import read_window
 from recommendations.precompute import lists, showable
 from recommendations.precompute.artefacts import Loaded

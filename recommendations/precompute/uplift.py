@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db.models import Sum
 
 from accounts.tenancy import scope
-from recommendations.ai import gate
-from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.gate import Measured
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AICall
+from recommendations.ai.uplift import gate
+from recommendations.ai.uplift.gate import Measured
 from recommendations.attribution import outcomes
 from recommendations.attribution.models import ExperimentArm
 from recommendations.placements import arms

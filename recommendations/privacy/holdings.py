@@ -13,9 +13,11 @@ from accounts.staff import admin_log
 from accounts.tenancy import scope
 from core.idempotency.cleanup import erase_answers, naming
 from core.idempotency.models import IdempotencyKey
-from recommendations.ai import answers, batch_questions, sent
+from recommendations.ai.batch import queue
+from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIAnswer, AISent
-from recommendations.ai.rerank import subject_of
+from recommendations.ai.privacy import request_log
+from recommendations.ai.reranking.rerank import subject_of
 from recommendations.attribution import shown
 from recommendations.cache.form import Corrupt, decode
 from recommendations.catalog.models import EndUser
@@ -41,7 +43,7 @@ class Subject:
     @property
     def key(self) -> str:
         """How AI's records name the person."""
-        return answers.person_key(tenant_id=self.tenant_id, person=self.pk)
+        return response_cache.person_key(tenant_id=self.tenant_id, person=self.pk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _merge_events(source: Subject, target: Subject) -> int:
 
 
 def _erase_ai_answers(subject: Subject) -> int:
-    return answers.forget(tenant_id=subject.tenant_id, person_key=subject.key)
+    return response_cache.forget(tenant_id=subject.tenant_id, person_key=subject.key)
 
 
 _OF_AI = ("model", "prompt_version", "created_at", "content")
@@ -131,11 +133,11 @@ def _export_ai_answers(subject: Subject) -> Entries:
 
 def _erase_ai_requests(subject: Subject) -> int:
     about = subject_of(subject.key)
-    return sent.forget(tenant_id=subject.tenant_id, subject=about)
+    return request_log.forget(tenant_id=subject.tenant_id, subject=about)
 
 
 def _erase_ai_questions(subject: Subject) -> int:
-    return batch_questions.forget(tenant_id=subject.tenant_id, subject=subject_of(subject.key))
+    return queue.forget(tenant_id=subject.tenant_id, subject=subject_of(subject.key))
 
 
 def _export_ai_requests(subject: Subject) -> Entries:
@@ -148,7 +150,7 @@ def _export_ai_requests(subject: Subject) -> Entries:
 
 def _export_ai_questions(subject: Subject) -> Entries:
     with scope.tenant(subject.tenant_id):
-        yield from list(batch_questions.waiting(tenant_id=subject.tenant_id, subject=subject_of(subject.key)))
+        yield from list(queue.waiting(tenant_id=subject.tenant_id, subject=subject_of(subject.key)))
 
 
 def _count_former_ids(subject: Subject) -> int:

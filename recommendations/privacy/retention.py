@@ -10,7 +10,8 @@ from accounts.tenancy import retention, scope
 from core.idempotency.cleanup import empty
 from core.idempotency.models import IdempotencyKey
 from core.queue import enqueue
-from recommendations.ai import answers, sent
+from recommendations.ai.gateway import response_cache
+from recommendations.ai.privacy import request_log
 from recommendations.imports import kept as imports
 from recommendations.interactions import retention as events
 from recommendations.privacy.jobs import PRUNE_TENANT
@@ -55,7 +56,7 @@ def prune(*, tenant_id: int, now: datetime) -> Pruned:
 
 
 def _purge_ai(tenant_id: int, before: datetime) -> int:
-    return answers.purge_tenant(tenant_id=tenant_id, before=before) + sent.purge_tenant(
+    return response_cache.purge_tenant(tenant_id=tenant_id, before=before) + request_log.purge_tenant(
         tenant_id=tenant_id, before=before
     )
 

@@ -14,9 +14,9 @@ import structlog
 
 from core import process_caches
 from core.redis import RedisUnavailable
-from recommendations.ai import explain
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import MAX_ITEMS, Entry, StoredList, Voice
+from recommendations.explanations import templates
 from recommendations.placements import language
 from recommendations.placements.rules import DEFAULT_FALLBACK
 from recommendations.serving import queries, wording
@@ -138,7 +138,7 @@ class StandIns:
         """
         wanted = why.instead.get("filter")
         # Of somebody unknown each request says what they read.
-        voice = Voice(explain.language(why.locale or wording.of_tenant(self._tenant_id)) if why.known else "")
+        voice = Voice(templates.language(why.locale or wording.of_tenant(self._tenant_id)) if why.known else "")
         made = form.Provenance(why.build, 0, "static", self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), degraded=why.reason)
         if not wanted:
             return form.encode(provenance=made, owner=user_id, entries=[], reading=why.instead, voice=voice)
@@ -150,7 +150,7 @@ class StandIns:
         newest = [item_id for item_id in matcher.latest(user_id) if item_id not in there]
         entries += [Entry(item_id, 0.0, "", (), LATEST) for item_id in newest[: MAX_ITEMS - len(entries)]]
         spoken = voice.language or wording.of_tenant(self._tenant_id)
-        entries = [replace(entry, reason=explain.explain(part=entry.part, locale=spoken)) for entry in entries]
+        entries = [replace(entry, reason=templates.explain(part=entry.part, locale=spoken)) for entry in entries]
         until, reading = found.until if found else {}, None if entries else why.instead
         return form.encode(provenance=made, owner=user_id, entries=entries, until=until, reading=reading, voice=voice)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from accounts.tenancy import flags, scope
 from core.errors import Conflict, NotFound
-from recommendations.ai import explain, prompts
+from recommendations.ai.reranking import prompts
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.cache.form import HEAD, MAX_ITEMS, Provenance, StoredList, decode
+from recommendations.explanations import templates
 from recommendations.models import Build, Placement, PlacementVersion
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import Pin, Rules
@@ -246,7 +247,7 @@ def _page(asked: _Asked, chosen: Chosen, limit: int) -> list[dict[str, Any]]:
     matcher = page.matcher_of(tenant_id=asked.tenant_id, options=options, now=asked.now)
     moment = asked.now.timestamp()
     user_id = asked.person.user_id
-    language = explain.language(asked.person.locale or lists.tenant_locale(asked.tenant_id))
+    language = templates.language(asked.person.locale or lists.tenant_locale(asked.tenant_id))
     selected = selection.select(
         chosen=chosen, user_id=user_id, options=options, matcher=matcher, language=language, moment=moment
     )

@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import F, Q
 
 from accounts.tenancy import scope
-from recommendations.ai.explain import explain
-from recommendations.ai.explain import language as spoken_for
 from recommendations.cache.form import MAX_ITEMS, Corrupt, Entry, Provenance, StoredList, Voice, decode, encode
+from recommendations.explanations.templates import explain
+from recommendations.explanations.templates import language as spoken_for
 from recommendations.models import EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
 from recommendations.placements import language, standing_in
 from recommendations.placements.known import UnknownPlacement

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recommendations.ai.explain import explain
 from recommendations.attribution.pages import Rotation
 from recommendations.cache.form import MAX_ITEMS
+from recommendations.explanations.templates import explain
 from recommendations.serving import cursor, wording
 from recommendations.serving.chosen import Chosen
 from recommendations.serving.matching import Matcher

@@ -17,10 +17,10 @@ from itertools import chain
 from typing import Any
 
 from core import process_caches
-from recommendations.ai.explain import explain
 from recommendations.cache import form, keys, store
 from recommendations.cache.form import MAX_ITEMS, Entry, Provenance, StoredList, Voice
 from recommendations.cache.kinds import POPULAR, SESSION, SIMILAR, TOGETHER
+from recommendations.explanations.templates import explain
 from recommendations.interactions import meaning
 from recommendations.interactions.meaning import UNMAPPED
 from recommendations.serving import ladder, wording

@@ -7,8 +7,8 @@ Nothing is asked of a server for it: a person's language travels with their list
 from typing import Any
 
 from accounts.tenancy import tenant_cache
-from recommendations.ai import explain
 from recommendations.cache.form import Voice
+from recommendations.explanations import templates
 from recommendations.serving.chosen import Chosen
 from recommendations.serving.options import Options
 
@@ -16,7 +16,7 @@ from recommendations.serving.options import Options
 def of_tenant(tenant_id: int) -> str:
     """The language of the tenant's people who have none of their own."""
     facts = tenant_cache.tenant(tenant_id)
-    return explain.language(facts.locale if facts else explain.FALLBACK_LOCALE)
+    return templates.language(facts.locale if facts else templates.FALLBACK_LOCALE)
 
 
 def of_answer(chosen: Chosen, options: Options, tenant_id: int) -> str:
@@ -37,5 +37,5 @@ def retell(entries: list[dict[str, Any]], voice: Voice | None, language: str) ->
     for entry in entries:
         key = voice.part or entry["part"], bool(entry["evidence"])
         if key not in said:
-            said[key] = explain.explain(part=key[0], evidence=voice.titles if key[1] else (), locale=language)
+            said[key] = templates.explain(part=key[0], evidence=voice.titles if key[1] else (), locale=language)
         entry["reason"] = said[key]

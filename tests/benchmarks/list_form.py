@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recommendations.ai.explain import explain
 from recommendations.cache.form import HEAD, Entry, Provenance, decode, encode
+from recommendations.explanations.templates import explain
 
 ITEMS = Path(__file__).parents[1] / "data" / "movielens" / "items.csv.gz"
 LISTS, LENGTH, ROUNDS = 2_000, 100, 7

@@ -15,12 +15,12 @@ django.setup()
 from django.db.models import Q  # noqa: E402  # after the set-up, as Django wants it
 
 from core import clock  # noqa: E402
-from recommendations.ai import caps  # noqa: E402
-from recommendations.ai.amounts import BudgetLimits, Limit  # noqa: E402
-from recommendations.ai.configuration import AIConfiguration  # noqa: E402
+from recommendations.ai.budget import caps  # noqa: E402
+from recommendations.ai.config.settings import AIConfiguration  # noqa: E402
 from recommendations.ai.factory import build_gateway  # noqa: E402
-from recommendations.ai.gateway import AIGateway  # noqa: E402
-from recommendations.ai.provider import CompletionRequest, Message, ProviderError  # noqa: E402
+from recommendations.ai.gateway.gateway import AIGateway  # noqa: E402
+from recommendations.ai.money import BudgetLimits, Limit  # noqa: E402
+from recommendations.ai.protocol import CompletionRequest, Message, ProviderError  # noqa: E402
 
 THREADS = 8
 DEADLINE_SECONDS = 20

@@ -23,10 +23,10 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from core import clock, redis
-from recommendations.ai import ledger
-from recommendations.ai.amounts import BudgetLimits
-from recommendations.ai.budget import release_expired
+from recommendations.ai.budget import ledger
+from recommendations.ai.budget.reservations import release_expired
 from recommendations.ai.models import AIBudget, AICall, AIReservation
+from recommendations.ai.money import BudgetLimits
 from tests.drills import ai_stage
 from tests.drills.ai_spender import DEADLINE_SECONDS, QUESTION
 from tests.fakes.openai_fixture import SimulatorControl

@@ -18,10 +18,10 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai import fallbacks
-from recommendations.ai.gateway import AIGateway
+from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.models import AICall, AIFallbackStat
-from recommendations.ai.provider import ProviderError
+from recommendations.ai.protocol import ProviderError
+from recommendations.ai.uplift import fallback_stats
 from recommendations.models import Build
 from recommendations.precompute import reranking
 from tests.core import web_process
@@ -214,8 +214,8 @@ def assert_the_statistics_are_true(stage: Stage, phase: Phase) -> None:
         assert each.outcomes["ai_fallbacks"] == dict(degraded)
         assert each.outcomes["ai_meant"] == PEOPLE
         truth += degraded
-    noted = fallbacks.read(now=clock.now(), window=timedelta(hours=1), tenant_id=stage.acme.pk)
-    assert noted == fallbacks.Fallbacks(meant=PEOPLE * len(phase.builds), fallbacks=dict(truth), skipped={})
+    noted = fallback_stats.read(now=clock.now(), window=timedelta(hours=1), tenant_id=stage.acme.pk)
+    assert noted == fallback_stats.Fallbacks(meant=PEOPLE * len(phase.builds), fallbacks=dict(truth), skipped={})
     with scope.tenant(stage.acme.pk):
         rows = AICall.objects.filter(build_id__in=[each.pk for each in phase.builds])
         # A time-out may strike before anything was sent: it counts as spent all the same.

@@ -18,7 +18,7 @@ import pytest
 from accounts.tenancy import scope
 from config.devservers.ports import LOOPBACK, free_port
 from core import clock
-from recommendations.ai import ledger
+from recommendations.ai.budget import ledger
 from recommendations.ai.models import AICall
 from recommendations.precompute import reranking
 from tests.fakes.openai_server import Simulator

@@ -10,9 +10,9 @@ from accounts.models import Plan
 from accounts.tenancy import scope
 from core.ratelimit import quota
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
-from recommendations.ai.amounts import Amount, BudgetLimits, Limit
-from recommendations.ai.budget import Budget, BudgetExhausted
+from recommendations.ai.budget.reservations import Budget, BudgetExhausted
 from recommendations.ai.models import AICall
+from recommendations.ai.money import Amount, BudgetLimits, Limit
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recommendations.ai.gate import Gate
-from recommendations.ai.gate_policy import GatePolicy
+from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.uplift.gate import Gate
 from recommendations.algorithms.evaluation.segments import by_segment
 from recommendations.history_segments import SEGMENTS, segment_of
 

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai import answers
-from recommendations.ai.amounts import Amount, BudgetLimits
-from recommendations.ai.budget import Budget
+from recommendations.ai.budget.reservations import Budget
+from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIAnswer, AIBudget, AIReservation
-from recommendations.ai.provider import CompletionRequest, Message
+from recommendations.ai.money import Amount, BudgetLimits
+from recommendations.ai.protocol import CompletionRequest, Message
 from workers.tasks.ai import tidy
 
 QUESTION = CompletionRequest(
@@ -17,7 +17,7 @@ QUESTION = CompletionRequest(
 
 
 def keep(tenant_id, digest, *, days_ago):
-    answers.keep(
+    response_cache.keep(
         tenant_id=tenant_id,
         digest=digest,
         subject="p",

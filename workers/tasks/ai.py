@@ -6,11 +6,11 @@ from celery import shared_task
 from django.conf import settings
 
 from core import clock
-from recommendations.ai import housekeeping, jobs
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai import maintenance, task_names
+from recommendations.ai.config.settings import AIConfiguration
 
 
-@shared_task(name=jobs.TIDY)
+@shared_task(name=task_names.TIDY)
 def tidy(**_: Any) -> None:
     """Safe at any time, and twice at once."""
-    housekeeping.tidy(AIConfiguration.from_settings(settings), now=clock.now())
+    maintenance.tidy(AIConfiguration.from_settings(settings), now=clock.now())

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from core import clock
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.interactions.jobs import PLAN_FIRST
 from recommendations.placements.jobs import APPLY_RULES
 from recommendations.precompute import applying, batching, jobs, plan, publish, refreshing, resume, scoring, training

@@ -1,6 +1,7 @@
 """What AI may cost, what it did cost, and what it answered. Money is whole nano-dollars.
 
-Budgets and reservations are counters: only `recommendations.ai.budget` writes them. Days and months end in UTC.
+Budgets and reservations are counters: only `recommendations.ai.budget.reservations` writes them. Days and months end in
+UTC.
 """
 
 import uuid

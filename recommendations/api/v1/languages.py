@@ -3,7 +3,7 @@
 from django.utils.translation.trans_real import parse_accept_lang_header
 from rest_framework.request import Request
 
-from recommendations.ai import explain
+from recommendations.explanations import templates
 
 
 def preferred(request: Request) -> str:
@@ -11,6 +11,6 @@ def preferred(request: Request) -> str:
     for tag, weight in parse_accept_lang_header(request.META.get("HTTP_ACCEPT_LANGUAGE", "")):
         if tag == "*":
             return ""
-        if weight > 0 and explain.speaks(tag):
-            return explain.language(tag)
+        if weight > 0 and templates.speaks(tag):
+            return templates.language(tag)
     return ""

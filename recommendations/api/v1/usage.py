@@ -11,8 +11,8 @@ from accounts.tokens.authentication import caller
 from core import clock
 from core.http import etags
 from core.ratelimit import billing_periods, keys
-from recommendations.ai import report
-from recommendations.ai.limit_settings import budget_limits
+from recommendations.ai.budget import reports
+from recommendations.ai.config.limits import budget_limits
 from recommendations.api.v1 import base
 from recommendations.api.v1.serializers import usage as schema
 
@@ -42,6 +42,6 @@ class UsageView(AdmittedWithReads):
         )
         counted = int(decision.values[0] or 0) if decision.values else 0
         standing = usage.standing(tenant_id=tenant_id, counted=counted, now=now)
-        spent = report.standings(tenant_id=tenant_id, limits=budget_limits(settings), now=now)
+        spent = reports.standings(tenant_id=tenant_id, limits=budget_limits(settings), now=now)
         body = schema.body(standing, spent)
         return etags.answer(request, tag=etags.etag([tenant_id, body]), body=lambda: body)

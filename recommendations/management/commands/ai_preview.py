@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai import report
-from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.prices import NANO_PER_USD
-from recommendations.ai.report import NothingToPreview
+from recommendations.ai.budget import reports
+from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.precompute.ai_preview import preview
 
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"The build: about ${seen.total / NANO_PER_USD:.4f}, at most ${seen.total_most / NANO_PER_USD:.4f}."
         )
-        for cap in report.standings(tenant_id=found.pk, limits=config.budget, now=now):
+        for cap in reports.standings(tenant_id=found.pk, limits=config.budget, now=now):
             if cap.limit.nano_usd is not None:
                 left = (cap.limit.nano_usd - cap.spent.nano_usd - cap.reserved.nano_usd) / NANO_PER_USD
                 self.stdout.write(f"Left of {cap.cap}: ${left:.4f}")

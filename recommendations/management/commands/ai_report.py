@@ -10,12 +10,13 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai import fallbacks, gate, ledger, report
-from recommendations.ai.amounts import Limit
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.budget import ledger, reports
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.gateway.instrumentation import observed_breaker
 from recommendations.ai.models import AIGate
-from recommendations.ai.observation import observed_breaker
-from recommendations.ai.prices import NANO_PER_USD
+from recommendations.ai.money import Limit
+from recommendations.ai.uplift import fallback_stats, gate
 from recommendations.history_segments import SEGMENTS
 from recommendations.placements.models import Placement
 
@@ -41,16 +42,16 @@ class Command(BaseCommand):
         self._breaker(config)
         for tenant_id, slug in tenants.items():
             self.stdout.write(f"\n{slug}")
-            for row in report.spend(now=now, days=days, tenant_id=tenant_id):
+            for row in reports.spend(now=now, days=days, tenant_id=tenant_id):
                 label = f"{row.purpose} {row.model} {row.prompt_version}{' (simulated)' if row.simulated else ''}"
                 self.stdout.write(
                     f"  {label}: {row.calls} calls, {row.answered} answered, {row.tokens} tokens,"
                     f" {_usd(row.nano_usd)}, {row.latency_ms} ms on average"
                 )
-            for cap in report.standings(tenant_id=tenant_id, limits=config.budget, now=now):
+            for cap in reports.standings(tenant_id=tenant_id, limits=config.budget, now=now):
                 spent = f"{_usd(cap.spent.nano_usd)} and {cap.spent.tokens} tokens"
                 self.stdout.write(f"  {cap.cap} from {cap.starts_on}: {spent} of {_limit(cap.limit)}")
-            self._fallbacks(fallbacks.read(now=now, window=timedelta(hours=24), tenant_id=tenant_id))
+            self._fallbacks(fallback_stats.read(now=now, window=timedelta(hours=24), tenant_id=tenant_id))
             self._gate(config, tenant_id)
         since = (now.astimezone(UTC).date() - timedelta(days=config.ledger_days - 31)).replace(day=1)
         if differences := ledger.reconcile(since=since):
@@ -87,7 +88,7 @@ class Command(BaseCommand):
                 f" of {row.with_ai} with AI and {row.control} without: {row.get_why_display()}"
             )
 
-    def _fallbacks(self, found: fallbacks.Fallbacks) -> None:
+    def _fallbacks(self, found: fallback_stats.Fallbacks) -> None:
         ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without"
         reasons = ", ".join(f"{reason} {lists}" for reason, lists in {**found.fallbacks, **found.skipped}.items())
         self.stdout.write(f"  24 hours: {found.meant} lists meant for AI, {ratio}{': ' if reasons else ''}{reasons}")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.tenancy import flags
-from recommendations.ai import explain
 from recommendations.cache import keys, store
 from recommendations.cache.form import StoredList
 from recommendations.cache.kinds import POPULAR
+from recommendations.explanations import templates
 from recommendations.placements import known
 from recommendations.precompute.following import Following
 from recommendations.serving import ladder, queries, wording
@@ -87,6 +87,6 @@ def language_of(asked: Asked, held: Held, told: Known) -> str:
     """The person's; else that of their list; else the one that the request prefers; else the tenant's."""
     ours = wording.of_tenant(asked.tenant_id)
     if told.person is not None:
-        return explain.language(told.person.locale) if told.person.locale else ours
+        return templates.language(told.person.locale) if told.person.locale else ours
     own = held.own.voice.language if held.own is not None and held.own.voice is not None else ""
     return own or asked.options.language or ours

@@ -6,10 +6,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from accounts.tenancy import scope
-from recommendations.ai.gateway import AIGateway
+from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.models import AIBudget, AICall
-from recommendations.ai.provider import ProviderError
-from recommendations.ai.rerank import Reranked
+from recommendations.ai.protocol import ProviderError
+from recommendations.ai.reranking.rerank import Reranked
 from tests.recommendations.ai.films import films
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -15,12 +15,12 @@ import django
 django.setup()
 
 from core import clock  # noqa: E402  # after the set-up, as Django wants it
-from recommendations.ai.breaker_rules import BreakerPolicy  # noqa: E402
-from recommendations.ai.configuration import AIConfiguration  # noqa: E402
+from recommendations.ai.config.settings import AIConfiguration  # noqa: E402
 from recommendations.ai.factory import build_gateway  # noqa: E402
-from recommendations.ai.gateway import AIGateway  # noqa: E402
-from recommendations.ai.openai_client import OpenAIProvider  # noqa: E402
-from recommendations.ai.provider import Completion, CompletionRequest, ProviderError  # noqa: E402
+from recommendations.ai.gateway.gateway import AIGateway  # noqa: E402
+from recommendations.ai.protocol import Completion, CompletionRequest, ProviderError  # noqa: E402
+from recommendations.ai.providers.openai_client import OpenAIProvider  # noqa: E402
+from recommendations.ai.resilience.circuit_state import BreakerPolicy  # noqa: E402
 from tests.recommendations.ai.films import films  # noqa: E402
 
 

@@ -12,9 +12,9 @@ from accounts.models import Plan, Tenant
 from accounts.models.tenant import UNLIMITED
 from accounts.tenancy import scope
 from core import clock, redis
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.factory import build_gateway
-from recommendations.ai.gateway import AIGateway
+from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.models import (
     AIAnswer,
     AIBatch,
@@ -30,9 +30,9 @@ from recommendations.ai.models import (
     AISent,
     AIVector,
 )
-from recommendations.ai.openai_client import OpenAIProvider
-from recommendations.ai.provider import CompletionRequest, Message
-from recommendations.ai.retry import RetryPolicy
+from recommendations.ai.protocol import CompletionRequest, Message
+from recommendations.ai.providers.openai_client import OpenAIProvider
+from recommendations.ai.providers.retry import RetryPolicy
 from tests.fakes.openai_fixture import SimulatorControl, openai_server, openai_simulator
 from tests.fakes.openai_server import Simulator
 

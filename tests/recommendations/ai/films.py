@@ -1,7 +1,7 @@
 """Rerank requests of a fixed kind: films for somebody who liked Alien."""
 
-from recommendations.ai.facts import Candidate, HistoryItem
-from recommendations.ai.rerank import RerankRequest
+from recommendations.ai.reranking.fact_sheet import Candidate, HistoryItem
+from recommendations.ai.reranking.rerank import RerankRequest
 
 CATEGORIES = [["Drama"], ["Horror"], ["Horror", "Sci-Fi"], ["Comedy"]]
 

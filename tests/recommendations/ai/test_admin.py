@@ -7,13 +7,13 @@ from django.urls import reverse
 from accounts.models import Plan, Tenant, User
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai import fallbacks
-from recommendations.ai.amounts import Amount, BudgetLimits
-from recommendations.ai.breaker_rules import Outcome
-from recommendations.ai.budget import Budget
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.budget.reservations import Budget
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.gateway.instrumentation import observed_breaker
 from recommendations.ai.models import AICall
-from recommendations.ai.observation import observed_breaker
+from recommendations.ai.money import Amount, BudgetLimits
+from recommendations.ai.resilience.circuit_state import Outcome
+from recommendations.ai.uplift import fallback_stats
 from tests.accounts.admin.people import entries
 from tests.recommendations.lists import publish
 
@@ -177,7 +177,9 @@ class TestOverview:
 
     def test_shows_spend_budgets_fallbacks_and_prompt_versions(self, acme):
         _spend(acme.pk)
-        fallbacks.note(tenant_id=acme.pk, now=clock.now(), meant=40, fallbacks={"timeout": 10}, skipped={"control": 7})
+        fallback_stats.note(
+            tenant_id=acme.pk, now=clock.now(), meant=40, fallbacks={"timeout": 10}, skipped={"control": 7}
+        )
 
         page = _login().get(self.URL).content.decode()
 

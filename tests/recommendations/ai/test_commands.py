@@ -9,8 +9,8 @@ from django.test import override_settings
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai import fallbacks
 from recommendations.ai.models import AIBudget
+from recommendations.ai.uplift import fallback_stats
 from tests.recommendations.ai.films import films
 
 
@@ -27,7 +27,7 @@ class TestReport:
         gateway = make_gateway()
         for person in ("p-1", "p-2"):
             gateway.rerank(tenant_id=tenant_id, request=films(person), now=now, deadline_seconds=5)
-        fallbacks.note(tenant_id=tenant_id, now=now, meant=20, fallbacks={"budget": 5}, skipped={"off": 3})
+        fallback_stats.note(tenant_id=tenant_id, now=now, meant=20, fallbacks={"budget": 5}, skipped={"off": 3})
 
         said = _run("ai_report", "--tenant", "acme")
 

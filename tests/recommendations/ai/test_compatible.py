@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from recommendations.ai.configuration import AIConfiguration
-from recommendations.ai.dialect import dialect_of
-from recommendations.ai.openai_client import OpenAIProvider
-from recommendations.ai.provider import Message, ProviderError
+from recommendations.ai.config.dialect import dialect_of
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.protocol import Message, ProviderError
+from recommendations.ai.providers.openai_client import OpenAIProvider
 
 GOOD = '{"text": ""}'
 

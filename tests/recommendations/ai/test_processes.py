@@ -16,9 +16,9 @@ from django.conf import settings
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai.amounts import BudgetLimits, Limit
 from recommendations.ai.models import AIBudget, AIReservation
-from recommendations.ai.provider import ProviderError
+from recommendations.ai.money import BudgetLimits, Limit
+from recommendations.ai.protocol import ProviderError
 from tests.fakes.openai_fixture import SimulatorControl
 from tests.recommendations.ai.films import films
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.factory import build_provider
-from recommendations.ai.openai_client import OpenAIProvider
-from recommendations.ai.provider import Completion, CompletionRequest, NullProvider, Provider, ProviderError
+from recommendations.ai.protocol import Completion, CompletionRequest, NullProvider, Provider, ProviderError
+from recommendations.ai.providers.openai_client import OpenAIProvider
 from tests.fakes.openai_fixture import SimulatorControl
 
 FAULTS = ["black_hole", "slow_drip", "garbage", "server_error", "insufficient_quota", "connection_reset"]

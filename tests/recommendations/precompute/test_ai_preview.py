@@ -9,9 +9,9 @@ from django.core.management import call_command
 from accounts.models import FeatureFlag, Tenant
 from accounts.tenancy import scope, tenant_cache
 from core import clock
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AIRelease
-from recommendations.ai.report import NothingToPreview
 from recommendations.attribution import experiments
 from recommendations.models import EndUser, Experiment, ExperimentArm
 from recommendations.placements import versions

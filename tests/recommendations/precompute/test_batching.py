@@ -6,11 +6,12 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.ai import fallbacks, ledger
-from recommendations.ai.configuration import AIConfiguration
+from recommendations.ai.budget import ledger
+from recommendations.ai.config.prices import shipped_table
+from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AIBatch, AIBatchQuestion, AIBudget, AICall, AIReservation, AISent
-from recommendations.ai.prices import shipped_table
-from recommendations.ai.provider import Usage
+from recommendations.ai.protocol import Usage
+from recommendations.ai.uplift import fallback_stats
 from recommendations.attribution import experiments
 from recommendations.models import Build, Experiment, ExperimentArm, Placement
 from recommendations.precompute import batching, lifecycle, plan, publish, reranking, scoring, training
@@ -157,7 +158,7 @@ class TestUnanswered:
         second = follow(acme)
 
         assert second.outcomes["ai_fallbacks"] == {"budget": PEOPLE}
-        noted = fallbacks.read(now=clock.now(), window=HOUR, tenant_id=acme.pk)
+        noted = fallback_stats.read(now=clock.now(), window=HOUR, tenant_id=acme.pk)
         assert (noted.meant, noted.fallbacks, noted.skipped) == (PEOPLE, {"budget": PEOPLE}, {"batch": PEOPLE})
 
 

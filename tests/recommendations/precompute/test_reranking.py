@@ -13,10 +13,10 @@ from prometheus_client import REGISTRY
 from accounts.models import FeatureFlag
 from accounts.tenancy import scope, tenant_cache
 from core import clock
-from recommendations.ai import fallbacks, gate
-from recommendations.ai.gate_policy import GatePolicy
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.config.uplift_policy import GatePolicy
 from recommendations.ai.models import AIBudget, AICall, AIRelease
-from recommendations.ai.prices import NANO_PER_USD
+from recommendations.ai.uplift import fallback_stats, gate
 from recommendations.attribution import experiments
 from recommendations.models import Build, EndUser, Experiment, ExperimentArm, Item, Placement, UserList
 from recommendations.precompute import leases, lifecycle, nearline, reranking, scoring
@@ -32,7 +32,7 @@ def score_all(build):
 
 
 def noted(tenant):
-    return fallbacks.read(now=clock.now(), window=timedelta(hours=1), tenant_id=tenant.pk)
+    return fallback_stats.read(now=clock.now(), window=timedelta(hours=1), tenant_id=tenant.pk)
 
 
 def spent(tenant):
@@ -146,7 +146,7 @@ class TestStatistics:
 
         build_now(acme, ai=True)
 
-        assert noted(acme) == fallbacks.Fallbacks(
+        assert noted(acme) == fallback_stats.Fallbacks(
             meant=30, fallbacks={"invalid": 2}, skipped={"cap": PEOPLE - 30, "gate": COLD}
         )
 
@@ -164,7 +164,7 @@ class TestStatistics:
             score_all(build)
 
         assert simulated_ai.calls() > 0
-        assert noted(acme) == fallbacks.Fallbacks(meant=0, fallbacks={}, skipped={})
+        assert noted(acme) == fallback_stats.Fallbacks(meant=0, fallbacks={}, skipped={})
 
 
 class TestSkipped:

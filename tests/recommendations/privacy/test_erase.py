@@ -11,9 +11,9 @@ from accounts.tenancy import scope
 from core.errors import NotFound
 from core.idempotency import claims
 from core.idempotency.models import IdempotencyKey
-from recommendations.ai import answers
+from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIAnswer
-from recommendations.ai.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_of
 from recommendations.catalog import end_users
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.event import read_event
@@ -130,7 +130,7 @@ class TestAIAnswers:
         assert [answer.status_code for answer in people] == [201, 201]
         with scope.tenant(acme):
             for user in EndUser.objects.all():
-                subject = subject_of(answers.person_key(tenant_id=acme, person=user.pk))
+                subject = subject_of(response_cache.person_key(tenant_id=acme, person=user.pk))
                 AIAnswer.objects.create(
                     tenant_id=acme, digest=subject, subject=subject, model="m", content={}, created_at=NOW
                 )

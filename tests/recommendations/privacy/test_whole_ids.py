@@ -11,9 +11,9 @@ from accounts.models import User
 from accounts.tenancy import scope
 from core import clock
 from core.idempotency.models import IdempotencyKey
-from recommendations.ai import answers
+from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIBatchQuestion
-from recommendations.ai.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_of
 from recommendations.api.v1.serializers.user_privacy import EndUserExport
 from recommendations.attribution.models import Exposure, Impression
 from recommendations.imports.models import Import, ImportRowError
@@ -105,7 +105,7 @@ class TestExport:
         tenant = acme.tenant
         with scope.tenant(tenant.pk):
             ada = EndUser.objects.get(user_id=ADA)
-            about = subject_of(answers.person_key(tenant_id=tenant.pk, person=ada.pk))
+            about = subject_of(response_cache.person_key(tenant_id=tenant.pk, person=ada.pk))
             AIBatchQuestion.objects.create(
                 tenant=tenant, build_id=1, digest="d", subject=about, request={"of": ADA}, created_at=now
             )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from accounts.tenancy import scope
-from recommendations.ai import explain
+from recommendations.explanations import templates
 from recommendations.models import Build, EndUser, Placement, PlacementVersion
 from recommendations.serving import instead
 from tests.outages import redis_away
@@ -43,7 +43,7 @@ def spoken(listed):
                 for each in three
             )
         )
-        for locale, kinds in explain._TEMPLATES.items()
+        for locale, kinds in templates._TEMPLATES.items()
     }
     return {locale for locale, pattern in said.items() if all(pattern.fullmatch(reason) for reason in reasons)}
 

@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from accounts.limits.usage import Standing
 from accounts.models import Plan
-from recommendations.ai.prices import NANO_PER_USD
-from recommendations.ai.report import Standing as Spent
+from recommendations.ai.budget.reports import Standing as Spent
+from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.api.v1.base import stamp
 
 QUOTA_POLICIES = Plan.OnQuota.values

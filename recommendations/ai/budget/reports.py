@@ -1,0 +1,106 @@
+"""What AI did and cost, read from the ledger and the budgets, for staff."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db.models import Avg, Count, F, Q, Sum
+
+from accounts.tenancy import scope
+from recommendations.ai.budget.caps import caps_of
+from recommendations.ai.models import AICall
+from recommendations.ai.money import Amount, BudgetLimits, Limit
+
+
+class NothingToPreview(Exception):
+    """There is no list to look at, or no price; says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Calls of one kind in some days."""
+
+    purpose: str
+    model: str
+    prompt_version: str
+    simulated: bool
+    calls: int
+    answered: int
+    tokens: int
+    nano_usd: int
+    latency_ms: int
+    """On average."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How much of a cap is used now."""
+
+    cap: str
+    starts_on: date
+    spent: Amount
+    reserved: Amount
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypicalCall:
+    """What a call of a tenant usually comes to."""
+
+    calls: int
+    output_tokens: int
+
+
+def spend(*, now: datetime, days: int, tenant_id: int | None = None) -> list[Spend]:
+    """Return the calls of the last ``days`` (today included) by purpose, model and prompt version, dearest first."""
+    rows = AICall.objects.filter(day__gt=now.astimezone(UTC).date() - timedelta(days=days))
+    with _rows_of(tenant_id, "AI report"):
+        groups = rows.values("purpose", "model", "prompt_version", "simulated").annotate(
+            calls=Count("pk"),
+            answered=Count("pk", filter=Q(outcome=AICall.Outcome.OK)),
+            tokens=Sum(F("input_tokens") + F("output_tokens")),
+            nano_usd=Sum("cost_nano_usd"),
+            latency_ms=Avg("latency_ms"),
+        )
+        return [Spend(**{**group, "latency_ms": round(group["latency_ms"])}) for group in groups.order_by("-nano_usd")]
+
+
+def standings(*, tenant_id: int, limits: BudgetLimits, now: datetime) -> list[Standing]:
+    """Return the caps that a call of this tenant would stand under now."""
+    found = []
+    with scope.tenant(tenant_id):
+        for cap in caps_of(tenant_id=tenant_id, day=now.astimezone(UTC).date(), limits=limits):
+            row = cap.rows.first() or cap.rows.model(**cap.key)
+            found.append(
+                Standing(
+                    cap=cap.name,
+                    starts_on=row.starts_on,
+                    spent=Amount(tokens=row.spent_tokens, nano_usd=row.spent_nano_usd),
+                    reserved=Amount(tokens=row.reserved_tokens, nano_usd=row.reserved_nano_usd),
+                    limit=cap.limit,
+                )
+            )
+    return found
+
+
+def typical_call(*, tenant_id: int, now: datetime, days: int = 30) -> TypicalCall | None:
+    """Return how long answered calls of the last ``days`` were on average, or None where there was none."""
+    since = now.astimezone(UTC).date() - timedelta(days=days)
+    with scope.tenant(tenant_id):
+        answered = AICall.objects.filter(
+            tenant_id=tenant_id, day__gt=since, outcome=AICall.Outcome.OK, purpose="rerank"
+        ).aggregate(calls=Count("pk"), output=Avg("output_tokens"))
+    if not answered["calls"]:
+        return None
+    return TypicalCall(calls=answered["calls"], output_tokens=round(answered["output"]))
+
+
+@contextmanager
+def _rows_of(tenant_id: int | None, reason: str) -> Iterator[None]:
+    if tenant_id is None:
+        with scope.all_tenants(reason):
+            yield
+    else:
+        with scope.tenant(tenant_id):
+            yield

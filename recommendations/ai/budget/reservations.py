@@ -1,0 +1,233 @@
+"""Money and tokens are reserved before a call and settled after it, in PostgreSQL; it fails closed.
+
+1. Reserve the most that the call can cost: one conditional UPDATE for each cap, in fixed order, in one transaction
+   that ends before the call. PostgreSQL checks the condition again under the row's lock, so no number of callers
+   together takes more than there is.
+2. Settle what was really spent, together with the ledger row, or release what was not.
+3. What a dead process left comes back once its moment has passed: by the job, or when somebody is refused.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.tenancy import scope
+from core.webhooks.publish import emit
+from recommendations.ai.budget.caps import Cap, CapName, caps_of
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.models import AICall, AIReservation
+from recommendations.ai.money import Amount, BudgetLimits, Limit
+
+SOFT_SHARE = 0.8
+GRACE_SECONDS = 30.0
+"""A reservation outlives its call's deadline by this; a process that was stopped for longer settles all the same."""
+
+
+class BudgetExhausted(Exception):
+    """A cap has no room for the call."""
+
+    def __init__(self, cap: CapName) -> None:
+        super().__init__(f"the budget {cap} has no room for this call")
+        self.cap: CapName = cap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetAlert:
+    """A cap came to 80 % (soft) or refused a call for good (hard); told once per period."""
+
+    level: Literal["soft", "hard"]
+    cap: CapName
+    tenant_id: int | None
+    starts_on: date
+    spent: Amount
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What one call holds of its caps."""
+
+    id: uuid.UUID
+    tenant_id: int
+    day: date
+    amount: Amount
+
+
+class Budget:
+    """The caps of all tenants under the deployment's limits. Safe among threads and processes."""
+
+    def __init__(self, *, limits: BudgetLimits, hooks: Sequence[Callable[[BudgetAlert], None]] = ()) -> None:
+        self.limits = limits
+        self._hooks = hooks
+
+    def reserve(self, *, tenant_id: int, amount: Amount, now: datetime, deadline_seconds: float) -> Reservation:
+        """Hold ``amount`` of every cap until it is settled or released, at most a little beyond the deadline.
+
+        Raises:
+            BudgetExhausted: a cap has no room; nothing is held.
+            RuntimeError: a transaction is open: it would hold the rows, and the reservation would not be seen.
+        """
+        expires_at = now + timedelta(seconds=deadline_seconds + GRACE_SECONDS)
+        try:
+            return self._reserve(tenant_id, amount, now, expires_at)
+        except BudgetExhausted as refusal:
+            if not release_expired(limits=self.limits, now=now):
+                self._tell_exhausted(tenant_id, amount, refusal.cap, now)
+                raise
+        return self._reserve(tenant_id, amount, now, expires_at)
+
+    def settle(self, reservation: Reservation, *, spent: Amount, call: AICall) -> None:
+        """Write the ledger row and turn the reservation into what was really spent, in one transaction."""
+        self.settle_all(reservation, spent=spent, calls=[call], now=call.at)
+
+    def settle_all(
+        self,
+        reservation: Reservation,
+        *,
+        spent: Amount,
+        calls: Sequence[AICall],
+        now: datetime,
+        also: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """The same for the calls of a batch, and what `also` does; False, and nothing is done, where it says so."""
+        alerts: list[BudgetAlert] = []
+        with transaction.atomic(durable=True), scope.tenant(reservation.tenant_id):
+            if not also():
+                return False
+            held = _delete(reservation)
+            for cap in caps_of(tenant_id=reservation.tenant_id, day=reservation.day, limits=self.limits):
+                cap.rows.update(
+                    reserved_tokens=F("reserved_tokens") - held.tokens,
+                    reserved_nano_usd=F("reserved_nano_usd") - held.nano_usd,
+                    spent_tokens=F("spent_tokens") + spent.tokens,
+                    spent_nano_usd=F("spent_nano_usd") + spent.nano_usd,
+                )
+                near = cap.rows.filter(cap.spent_at_least(SOFT_SHARE, more=Amount()), warned_at__isnull=True)
+                if near.update(warned_at=now):
+                    alerts.append(_alert("soft", cap))
+                    announce(alerts[-1], now=now)
+            AICall.objects.bulk_create(calls, batch_size=500)
+        self._tell(alerts)
+        return True
+
+    def release(self, reservation: Reservation) -> bool:
+        """Give the reservation back: nothing was spent. False when it was settled or had expired."""
+        return _release(reservation, self.limits)
+
+    def _reserve(self, tenant_id: int, amount: Amount, now: datetime, expires_at: datetime) -> Reservation:
+        day = now.astimezone(UTC).date()
+        with transaction.atomic(durable=True), scope.tenant(tenant_id):
+            for cap in caps_of(tenant_id=tenant_id, day=day, limits=self.limits):
+                if not _take(cap, amount):
+                    raise BudgetExhausted(cap.name)
+            row = AIReservation.objects.create(
+                tenant_id=tenant_id, day=day, tokens=amount.tokens, nano_usd=amount.nano_usd, expires_at=expires_at
+            )
+        return Reservation(id=row.pk, tenant_id=tenant_id, day=day, amount=amount)
+
+    def _tell_exhausted(self, tenant_id: int, amount: Amount, name: CapName, now: datetime) -> None:
+        """Alert where the refusal is for good, and not because of calls under way."""
+        day = now.astimezone(UTC).date()
+        alerts = []
+        with transaction.atomic(durable=True), scope.tenant(tenant_id):
+            for cap in caps_of(tenant_id=tenant_id, day=day, limits=self.limits):
+                if cap.name != name:
+                    continue
+                cap.create()
+                beyond = Amount(tokens=amount.tokens - 1, nano_usd=amount.nano_usd - 1)
+                full = cap.rows.filter(cap.spent_at_least(1.0, more=beyond), exhausted_at__isnull=True)
+                if full.update(exhausted_at=now):
+                    alerts.append(_alert("hard", cap))
+                    announce(alerts[-1], now=now)
+        self._tell(alerts)
+
+    def _tell(self, alerts: Sequence[BudgetAlert]) -> None:
+        for alert in alerts:
+            for hook in self._hooks:
+                hook(alert)
+
+
+def announce(alert: BudgetAlert, *, now: datetime) -> None:
+    """Tell the tenant's webhooks, in the transaction that notes the alert; the deployment's cap is nobody's."""
+    if alert.tenant_id is None:
+        return
+    data = {
+        "budget": alert.cap,
+        "starts_on": alert.starts_on.isoformat(),
+        "spent": {"tokens": alert.spent.tokens, "usd": alert.spent.nano_usd / NANO_PER_USD},
+        "limit": {
+            "tokens": alert.limit.tokens,
+            "usd": None if alert.limit.nano_usd is None else alert.limit.nano_usd / NANO_PER_USD,
+        },
+    }
+    kind = "budget.warning" if alert.level == "soft" else "budget.exhausted"
+    emit(tenant_id=alert.tenant_id, type=kind, data=data, now=now)
+
+
+def release_expired(*, limits: BudgetLimits, now: datetime) -> int:
+    """Give back what dead processes hold; returns how many reservations came back. Safe to run at any time."""
+    with scope.all_tenants("AI reservations that have expired"):
+        rows = list(AIReservation.objects.filter(expires_at__lte=now).order_by("expires_at")[:1000])
+    return sum(
+        _release(
+            Reservation(
+                id=row.pk,
+                tenant_id=row.tenant_id,
+                day=row.day,
+                amount=Amount(tokens=row.tokens, nano_usd=row.nano_usd),
+            ),
+            limits,
+        )
+        for row in rows
+    )
+
+
+def _take(cap: Cap, amount: Amount) -> bool:
+    def update() -> int:
+        return cap.rows.filter(cap.room_for(amount)).update(
+            reserved_tokens=F("reserved_tokens") + amount.tokens,
+            reserved_nano_usd=F("reserved_nano_usd") + amount.nano_usd,
+        )
+
+    if update():
+        return True
+    if not cap.rows.exists():
+        cap.create()
+    # Again in any case: another caller may have made the row since the first attempt.
+    return bool(update())
+
+
+def _release(reservation: Reservation, limits: BudgetLimits) -> bool:
+    with transaction.atomic(durable=True), scope.tenant(reservation.tenant_id):
+        held = _delete(reservation)
+        if held == Amount():
+            return False
+        for cap in caps_of(tenant_id=reservation.tenant_id, day=reservation.day, limits=limits):
+            cap.rows.update(
+                reserved_tokens=F("reserved_tokens") - held.tokens,
+                reserved_nano_usd=F("reserved_nano_usd") - held.nano_usd,
+            )
+    return True
+
+
+def _delete(reservation: Reservation) -> Amount:
+    """Return what was held: nothing where somebody else gave it back before."""
+    deleted, _ = AIReservation.objects.filter(tenant_id=reservation.tenant_id, pk=reservation.id).delete()
+    return reservation.amount if deleted else Amount()
+
+
+def _alert(level: Literal["soft", "hard"], cap: Cap) -> BudgetAlert:
+    row = cap.rows.get()
+    return BudgetAlert(
+        level=level,
+        cap=cap.name,
+        tenant_id=cap.key.get("tenant_id"),
+        starts_on=row.starts_on,
+        spent=Amount(tokens=row.spent_tokens, nano_usd=row.spent_nano_usd),
+        limit=cap.limit,
+    )

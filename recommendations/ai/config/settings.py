@@ -1,0 +1,149 @@
+"""What the operator set about AI; the one place of this package that reads Django's settings."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from recommendations.ai.config.dialect import DIALECTS, OUTPUTS, Dialect, Output, dialect_of
+from recommendations.ai.config.limits import breaker_policy, budget_limits, gate_policy, price_table, vendor_limits
+from recommendations.ai.config.prices import PriceTable, shipped_table
+from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.money import BudgetLimits
+from recommendations.ai.resilience.circuit_state import BreakerPolicy
+from recommendations.ai.resilience.rate_limiter import Limits
+
+OPENAI_API = "https://api.openai.com/v1"
+MINIMUM_LEDGER_DAYS = 62
+"""The present month and the one before can always be reconciled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AIConfiguration:
+    """Everything a provider needs to know; an empty ``api_key`` means that this process makes no calls."""
+
+    api_key: str = field(default="", repr=False)
+    key_in_workers: bool = False
+    """True where this process has no key and the workers have one: what it shows of AI is theirs."""
+    base_url: str = OPENAI_API
+    """Root of an OpenAI-compatible API, ``/v1`` included."""
+    model: str = ""
+    timeout_seconds: float = 20.0
+    """Total time one call may take: connecting, waiting, reading and retries together."""
+    max_output_tokens: int = 2048
+    """Hard bound on what one answer may cost, reasoning tokens included."""
+    dialect: Dialect | None = None
+    """Which fields the server takes; None: as its host says."""
+    output: Output = "json_schema"
+    """How the server is held to the answer's form."""
+    reasoning_effort: str = ""
+    """Sent as it is where set ("minimal", "low"); models that do not reason refuse it, so it is empty by default."""
+    simulated: bool = False
+    """True where the upstream is the bundled simulator: answers say so in their provenance."""
+    calls_per_build: int = 200
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    limits: Limits = field(default_factory=Limits)
+    """What the vendor allows in a minute and at once; the default here is no limit, the settings' is not."""
+    budget: BudgetLimits = field(default_factory=BudgetLimits)
+    ledger_days: int = 90
+    answer_days: int = 30
+    """How long ledger rows and stored answers are kept."""
+    sent_days: int = 30
+    """How long the log of what was sent is kept."""
+    control_percent: int = 10
+    """Of the people at a placement never meet AI, so that what it brings can be measured."""
+    gate: GatePolicy = field(default_factory=GatePolicy)
+    embedding_model: str = ""
+    """Makes vectors of item texts; empty: none are made."""
+    embedding_dimensions: int = 256
+    batch: bool = False
+    """Nightly builds ask through the vendor's batch interface."""
+    prices: PriceTable = field(default_factory=shipped_table, compare=False)
+
+    def __post_init__(self) -> None:
+        _refuse(self.timeout_seconds <= 0, f"AI_TIMEOUT_SECONDS is {self.timeout_seconds}; set it above 0")
+        _refuse(self.max_output_tokens < 1, f"AI_MAX_OUTPUT_TOKENS is {self.max_output_tokens}; set at least 1")
+        _refuse(self.calls_per_build < 0, f"AI_CALLS_PER_BUILD is {self.calls_per_build}; set 0 or more")
+        _refuse(self.in_use and not self.model, "OPENAI_API_KEY is set but OPENAI_MODEL is empty; name one")
+        _refuse(
+            self.ledger_days < MINIMUM_LEDGER_DAYS,
+            f"AI_LEDGER_DAYS is {self.ledger_days}; give at least {MINIMUM_LEDGER_DAYS}, so that a month reconciles",
+        )
+        _refuse(self.sent_days < 1, f"AI_SENT_DAYS is {self.sent_days}; set 1 or more")
+        _refuse(not 0 <= self.control_percent <= 90, f"AI_CONTROL_PERCENT is {self.control_percent}; give 0 to 90")
+        _refuse(self.answer_days < 0, f"AI_ANSWER_DAYS is {self.answer_days}; set 0 or more")
+        _refuse(
+            self.dialect not in (None, *DIALECTS),
+            f"OPENAI_DIALECT is {self.dialect!r}; give {' or '.join(DIALECTS)}, or leave it empty",
+        )
+        _refuse(self.output not in OUTPUTS, f"OPENAI_OUTPUT is {self.output!r}; give {', '.join(OUTPUTS)}")
+        parts = urlsplit(self.base_url)
+        _refuse(
+            parts.scheme not in {"http", "https"} or not parts.hostname,
+            f"OPENAI_BASE_URL is {self.base_url!r}; give an http(s) address such as {OPENAI_API}",
+        )
+        _refuse(
+            self.simulated and self.base_url.rstrip("/") == OPENAI_API,
+            "AI_SIMULATED is on but OPENAI_BASE_URL is OpenAI's own API, whose answers would be labelled as"
+            " simulated; point it at the simulator or switch AI_SIMULATED off",
+        )
+
+    @property
+    def configured(self) -> bool:
+        """Tell whether this process can make calls."""
+        return bool(self.api_key)
+
+    @property
+    def in_use(self) -> bool:
+        """Tell whether any process of this deployment makes calls."""
+        return self.configured or self.key_in_workers
+
+    @property
+    def spoken(self) -> Dialect:
+        """Name the fields that the server takes."""
+        return self.dialect or ("openai" if self.simulated else dialect_of(self.base_url))
+
+    @property
+    def origin(self) -> str:
+        """Name where answers come from: the provider of breaker, throttle and stored answers."""
+        parts = urlsplit(self.base_url)
+        return f"simulator@{parts.netloc}" if self.simulated else parts.netloc
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> "AIConfiguration":
+        """Read the ``OPENAI_*`` and ``AI_*`` settings.
+
+        Raises:
+            ImproperlyConfigured: a value is out of range or two of them contradict each other.
+        """
+        return cls(
+            api_key=settings.OPENAI_API_KEY or "",
+            key_in_workers=getattr(settings, "AI_KEY_IN_WORKERS", False),
+            base_url=settings.OPENAI_BASE_URL or OPENAI_API,
+            model=settings.OPENAI_MODEL or "",
+            timeout_seconds=settings.AI_TIMEOUT_SECONDS,
+            max_output_tokens=settings.AI_MAX_OUTPUT_TOKENS,
+            dialect=getattr(settings, "OPENAI_DIALECT", None) or None,
+            output=getattr(settings, "OPENAI_OUTPUT", "json_schema") or "json_schema",
+            reasoning_effort=getattr(settings, "OPENAI_REASONING_EFFORT", "") or "",
+            simulated=settings.AI_SIMULATED,
+            calls_per_build=settings.AI_CALLS_PER_BUILD,
+            breaker=breaker_policy(settings),
+            limits=vendor_limits(settings),
+            budget=budget_limits(settings),
+            prices=price_table(settings),
+            ledger_days=getattr(settings, "AI_LEDGER_DAYS", 90),
+            answer_days=getattr(settings, "AI_ANSWER_DAYS", 30),
+            sent_days=getattr(settings, "AI_SENT_DAYS", 30),
+            control_percent=getattr(settings, "AI_CONTROL_PERCENT", 10),
+            gate=gate_policy(settings),
+            embedding_model=getattr(settings, "AI_EMBEDDING_MODEL", "") or "",
+            embedding_dimensions=getattr(settings, "AI_EMBEDDING_DIMENSIONS", 256),
+            batch=getattr(settings, "AI_BATCH", False),
+        )
+
+
+def _refuse(wrong: bool, message: str) -> None:
+    if wrong:
+        raise ImproperlyConfigured(message)

@@ -1,0 +1,135 @@
+"""Vectors of texts (embeddings), through the same gates and budget as every call, and once per content."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from accounts.tenancy import scope
+from recommendations.ai.gateway.gateway import AIGateway
+from recommendations.ai.models import AIVector
+from recommendations.ai.protocol import CompletionRequest, Message, ProviderError
+from recommendations.text_safety.sanitize import clean_text
+
+PURPOSE = "embed"
+TEXT_LIMIT = 2000
+AT_ONCE = 100
+"""Texts in one call, and rows in one statement."""
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+def item_text(*, title: str, description: str, categories: Iterable[str], attributes: Mapping[str, str]) -> str:
+    """Return what an item's vector is made from, or the empty string; ``attributes`` are those that may be sent."""
+    facts = [*categories, *(f"{name}: {value}" for name, value in sorted(attributes.items()))]
+    parts = (title, "; ".join(facts), description)
+    return clean_text(" . ".join(part for part in parts if part), limit=TEXT_LIMIT)
+
+
+def digest_of(text: str, *, model: str, dimensions: int) -> str:
+    """Return how a text's vector is found."""
+    return hashlib.sha256(f"{model}\0{dimensions}\0{text}".encode()).hexdigest()
+
+
+def vectors_of(
+    embedder: AIGateway,
+    *,
+    tenant_id: int,
+    texts: Mapping[str, str],
+    dimensions: int,
+    now: datetime,
+    build_id: int | None = None,
+    between: Callable[[], None] = lambda: None,
+) -> dict[str, NDArray[np.float32]]:
+    """Return vectors of length one by the key of their text; new texts are paid for.
+
+    Where a call fails or is refused, the texts that are left have none; the next build tries again. `between` is
+    called between calls and may raise to stop the work.
+    """
+    today = now.astimezone(UTC).date()
+    wanted = {key: digest_of(text, model=embedder.model, dimensions=dimensions) for key, text in texts.items() if text}
+    known = _known(tenant_id, set(wanted.values()), today)
+    missing = {digest: texts[key] for key, digest in wanted.items() if digest not in known}
+    for batch in _batches(missing.items()):
+        between()
+        try:
+            made = _embed(embedder, tenant_id, [text for _, text in batch], now=now, build_id=build_id)
+        except ProviderError as error:
+            _log.warning("ai_vectors_missing", reason=error.reason, detail=error.detail, texts=len(missing))
+            break
+        fresh = dict(zip((digest for digest, _ in batch), made, strict=True))
+        _keep(tenant_id, fresh, model=embedder.model, today=today)
+        known |= fresh
+    return {key: unpacked(known[digest]) for key, digest in wanted.items() if digest in known}
+
+
+def stored(
+    *, tenant_id: int, model: str, dimensions: int, texts: Mapping[str, str], now: datetime
+) -> dict[str, NDArray[np.float32]]:
+    """Return the vectors that are there already, by the key of their text; nothing is asked or paid for."""
+    wanted = {key: digest_of(text, model=model, dimensions=dimensions) for key, text in texts.items() if text}
+    known = _known(tenant_id, set(wanted.values()), now.astimezone(UTC).date())
+    return {key: unpacked(known[digest]) for key, digest in wanted.items() if digest in known}
+
+
+def packed(vector: Iterable[float]) -> bytes:
+    """Return a vector as it is stored, brought to length one."""
+    values = np.asarray(list(vector), dtype=np.float64)
+    return bytes((values / (np.linalg.norm(values) or 1.0)).astype("<f2").tobytes())
+
+
+def unpacked(raw: bytes) -> NDArray[np.float32]:
+    """Return a stored vector."""
+    return np.frombuffer(raw, dtype="<f2").astype(np.float32)
+
+
+def purge(*, now: datetime, keep_days: int) -> int:
+    """Delete vectors that no build has needed for ``keep_days``; returns how many."""
+    with scope.all_tenants("AI vectors: retention"):
+        old = now.astimezone(UTC).date() - timedelta(days=keep_days)
+        deleted, _ = AIVector.objects.filter(used_on__lt=old).delete()
+    return deleted
+
+
+def _embed(
+    embedder: AIGateway, tenant_id: int, texts: list[str], *, now: datetime, build_id: int | None
+) -> list[bytes]:
+    request = CompletionRequest(
+        purpose=PURPOSE,
+        messages=tuple(Message(role="user", content=text) for text in texts),
+        schema_name="",
+        schema={},
+        contents={"items": len(texts), "characters": sum(len(text) for text in texts)},
+    )
+    answer = embedder.complete(tenant_id=tenant_id, request=request, now=now, build_id=build_id)
+    return [packed(vector) for vector in answer.content["vectors"]]
+
+
+def _known(tenant_id: int, digests: set[str], today: date) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for batch in _batches(sorted(digests)):
+        with scope.tenant(tenant_id):
+            rows = AIVector.objects.filter(tenant_id=tenant_id, digest__in=batch)
+            found |= {digest: bytes(vector) for digest, vector in rows.values_list("digest", "vector")}
+            rows.filter(used_on__lt=today).update(used_on=today)
+    return found
+
+
+def _keep(tenant_id: int, fresh: Mapping[str, bytes], *, model: str, today: date) -> None:
+    rows = [
+        AIVector(tenant_id=tenant_id, digest=digest, model=model, vector=vector, used_on=today)
+        for digest, vector in fresh.items()
+    ]
+    with scope.tenant(tenant_id):
+        AIVector.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(items)
+    while batch := list(islice(left, AT_ONCE)):
+        yield batch

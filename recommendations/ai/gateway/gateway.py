@@ -1,0 +1,242 @@
+"""The one way to the language model: stored answer, else retries over the gates (budget, breaker, throttle, call).
+
+Whatever happens, the caller gets a list or a `ProviderError` whose reason is what the fallback is counted under:
+breaker, budget, timeout, throttled, error, invalid.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from recommendations.ai.gateway import response_cache
+from recommendations.ai.gateway.guarded_call import Equipment, Gates
+from recommendations.ai.metrics import AI_REQUESTS
+from recommendations.ai.money import Amount
+from recommendations.ai.privacy.consent import released
+from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError, Usage
+from recommendations.ai.providers.retry import RetryingProvider, RetryPolicy
+from recommendations.ai.providers.tokens import expected_input, input_bound
+from recommendations.ai.reranking.rerank import Question, Reranked, RerankRequest, pose, read_answer
+from recommendations.ai.resilience.circuit_breaker import Breaker
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a call is going to cost."""
+
+    expected: Amount
+    """By the usual size of tokens, for the prompt and ``answer_tokens``."""
+    bound: Amount
+    """What would be reserved."""
+    stored: bool
+    """It has been paid for already."""
+
+
+class AIGateway:
+    """Shared by all threads of a process; make one with `factory.build_gateway` after the fork."""
+
+    def __init__(
+        self, equipment: Equipment, *, origin: str, timeout_seconds: float, retries: RetryPolicy | None = None
+    ) -> None:
+        self._with = equipment
+        self._origin = origin
+        self._timeout_seconds = timeout_seconds
+        self._retries = retries
+
+    def over(self, provider: Provider) -> "AIGateway":
+        """Return a gateway with the same gates before another provider."""
+        equipment = replace(self._with, provider=provider)
+        return AIGateway(equipment, origin=self._origin, timeout_seconds=self._timeout_seconds, retries=self._retries)
+
+    @property
+    def configured(self) -> bool:
+        """Tell whether there is anything to call; False means that lists were never meant for AI."""
+        return self._with.provider.configured
+
+    @property
+    def simulated(self) -> bool:
+        """Tell whether answers come from the bundled simulator and must be labelled so."""
+        return self._with.provider.simulated
+
+    @property
+    def model(self) -> str:
+        """Name the model, or the empty string."""
+        return self._with.provider.model
+
+    @property
+    def breaker(self) -> Breaker:
+        """The breaker, to be read, opened and reset by an operator."""
+        return self._with.breaker
+
+    def rerank(
+        self,
+        *,
+        tenant_id: int,
+        request: RerankRequest,
+        now: datetime,
+        deadline_seconds: float | None = None,
+        build_id: int | None = None,
+        purpose: str = "rerank",
+    ) -> Reranked:
+        """Return all candidates in a new order, each with a reason; what was asked before costs nothing.
+
+        No transaction may be open: the budget's would not be its own. ``deadline_seconds`` is AI_TIMEOUT_SECONDS
+        unless it is given.
+
+        Raises:
+            ProviderError: there is no usable answer; the caller keeps the model's list.
+        """
+        question = _for_purpose(pose(request), purpose)
+        with self._counted(), own_connection():
+            digest = response_cache.digest_of(question.completion_request, model=self.model, origin=self._origin)
+            stored = self._stored(tenant_id, digest, question)
+            if stored is not None:
+                AI_REQUESTS.labels("cached").inc()
+                return stored
+            completion = self._ask(
+                tenant_id=tenant_id,
+                request=question.completion_request,
+                now=now,
+                deadline_seconds=deadline_seconds,
+                build_id=build_id,
+                check=lambda answer: read_answer(question, answer, simulated=self.simulated),
+            )
+            self._keep(tenant_id, digest, question, completion, now)
+            AI_REQUESTS.labels("ok").inc()
+            return read_answer(question, completion, simulated=self.simulated)
+
+    def complete(
+        self,
+        *,
+        tenant_id: int,
+        request: CompletionRequest,
+        now: datetime,
+        deadline_seconds: float | None = None,
+        build_id: int | None = None,
+    ) -> Completion:
+        """Answer one question under the same gates; nothing is stored.
+
+        Raises:
+            ProviderError: there is no usable answer.
+        """
+        with self._counted(), own_connection():
+            completion = self._ask(
+                tenant_id=tenant_id,
+                request=request,
+                now=now,
+                deadline_seconds=deadline_seconds,
+                build_id=build_id,
+                check=lambda _answer: None,
+            )
+            AI_REQUESTS.labels("ok").inc()
+            return completion
+
+    def for_batch(self, *, tenant_id: int, request: RerankRequest) -> tuple[str, CompletionRequest] | None:
+        """Return a question with its digest, to be asked later; None where it was answered before."""
+        question = pose(request).completion_request
+        digest = response_cache.digest_of(question, model=self.model, origin=self._origin)
+        return None if response_cache.find(tenant_id=tenant_id, digest=digest) else (digest, question)
+
+    def preview(self, *, tenant_id: int, request: RerankRequest, now: datetime, answer_tokens: int) -> Preview:
+        """Return what a rerank would cost, when its answer has so many tokens; nothing is called.
+
+        Raises:
+            UnknownModel: there is no price.
+        """
+        question = pose(request).completion_request
+        price = self._with.prices.price(self.model, on=now.astimezone(UTC).date())
+        bound = self._with.provider.max_output_tokens
+        likely, most, answer = expected_input(question), input_bound(question), min(answer_tokens, bound)
+        digest = response_cache.digest_of(question, model=self.model, origin=self._origin)
+        return Preview(
+            expected=Amount(
+                tokens=likely + answer, nano_usd=price.cost(Usage(input_tokens=likely, output_tokens=answer))
+            ),
+            bound=Amount(tokens=most + bound, nano_usd=price.bound(input_tokens=most, output_tokens=bound)),
+            stored=response_cache.find(tenant_id=tenant_id, digest=digest) is not None,
+        )
+
+    def close(self) -> None:
+        """Give connections and threads back; the next call opens new ones."""
+        self._with.provider.close()
+
+    def _ask(
+        self,
+        *,
+        tenant_id: int,
+        request: CompletionRequest,
+        now: datetime,
+        deadline_seconds: float | None,
+        build_id: int | None,
+        check: Callable[[Completion], object],
+    ) -> Completion:
+        if not self.configured:
+            raise ProviderError("error", permanent=True, detail="AI is off: OPENAI_API_KEY is not set")
+        if not released(tenant_id).enabled:
+            raise ProviderError("error", permanent=True, detail="the tenant has switched AI off")
+        gates = Gates(self._with, tenant_id=tenant_id, build_id=build_id, now=now, check=check)
+        deadline = self._timeout_seconds if deadline_seconds is None else deadline_seconds
+        return RetryingProvider(gates, policy=self._retries).complete(request, deadline_seconds=deadline)
+
+    def _stored(self, tenant_id: int, digest: str, question: Question) -> Reranked | None:
+        content = response_cache.find(tenant_id=tenant_id, digest=digest)
+        if content is None:
+            return None
+        answer = Completion(content=content, usage=Usage(), model=self.model, latency_seconds=0.0, attempts=0)
+        try:
+            return replace(read_answer(question, answer, simulated=self.simulated), cached=True)
+        except ProviderError:
+            return None  # the guards are stricter than when it was stored: ask again
+
+    def _keep(self, tenant_id: int, digest: str, question: Question, completion: Completion, now: datetime) -> None:
+        try:
+            response_cache.keep(
+                tenant_id=tenant_id,
+                digest=digest,
+                subject=question.completion_request.subject,
+                request=question.completion_request,
+                model=self.model,
+                content=completion.content,
+                now=now,
+            )
+        except DatabaseError as error:
+            _log.warning("ai_answer_not_kept", error=str(error))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except ProviderError as error:
+            AI_REQUESTS.labels(error.reason).inc()
+            raise
+        except DatabaseError as error:
+            AI_REQUESTS.labels("error").inc()
+            raise ProviderError("error", permanent=True, detail=f"database: {error}") from error
+        except Exception:
+            AI_REQUESTS.labels("error").inc()
+            raise
+
+
+@contextmanager
+def own_connection() -> Iterator[None]:
+    """Close the thread's database connection at the end, if it had none before.
+
+    A thread of a pool would otherwise leave one open when it ends.
+    """
+    had = connection.connection is not None
+    try:
+        yield
+    finally:
+        if not had:
+            connection.close()
+
+
+def _for_purpose(question: Question, purpose: str) -> Question:
+    return replace(question, completion_request=replace(question.completion_request, purpose=purpose))

@@ -1,0 +1,72 @@
+"""Counts and logs what breaker and budget report; they themselves know neither metrics nor logs."""
+
+import structlog
+
+from recommendations.ai.budget.reservations import BudgetAlert
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.metrics import AI_BREAKER_STATE, AI_BUDGET_ALERTS, AI_COST, AI_REQUEST_SECONDS, AI_TOKENS
+from recommendations.ai.models import AICall
+from recommendations.ai.resilience.circuit_breaker import Breaker, BreakerEvent
+from recommendations.ai.resilience.circuit_state import Mode
+
+_log = structlog.get_logger(__name__)
+_LEVELS: dict[Mode, int] = {"closed": 0, "half_open": 1, "open": 2}
+
+
+def observed_breaker(config: AIConfiguration) -> Breaker:
+    """Return the breaker of the configured model; staff read and switch the same one that calls ask."""
+    return Breaker(
+        provider=config.origin,
+        model=config.model,
+        policy=config.breaker,
+        hooks=(log_breaker,),
+        observe=show_breaker,
+    )
+
+
+def show_breaker(model: str, mode: Mode) -> None:
+    """Keep the gauge at the state that was seen last."""
+    AI_BREAKER_STATE.labels(model).set(_LEVELS[mode])
+
+
+def log_breaker(event: BreakerEvent) -> None:
+    """Say that the breaker changed its state."""
+    log = _log.warning if event.after == "open" else _log.info
+    log(
+        "ai_breaker",
+        model=event.model,
+        before=event.before,
+        after=event.after,
+        why=event.why,
+        error=event.error,
+        probe_at=event.probe_at,
+    )
+
+
+def count_alert(alert: BudgetAlert) -> None:
+    """Count a budget that is nearly or wholly spent."""
+    AI_BUDGET_ALERTS.labels(alert.level, alert.cap).inc()
+
+
+def log_alert(alert: BudgetAlert) -> None:
+    """Say which budget it is."""
+    _log.warning(
+        "ai_budget",
+        level=alert.level,
+        cap=alert.cap,
+        tenant_id=alert.tenant_id,
+        starts_on=str(alert.starts_on),
+        spent_tokens=alert.spent.tokens,
+        spent_usd=alert.spent.nano_usd / NANO_PER_USD,
+        limit_tokens=alert.limit.tokens,
+        limit_usd=None if alert.limit.nano_usd is None else alert.limit.nano_usd / NANO_PER_USD,
+    )
+
+
+def count_call(call: AICall) -> None:
+    """Count a ledger row."""
+    AI_REQUEST_SECONDS.labels(call.outcome).observe(call.latency_ms / 1000)
+    for kind in ("input", "cached", "output", "reasoning"):
+        AI_TOKENS.labels(kind).inc(getattr(call, f"{kind}_tokens"))
+    AI_COST.labels(str(call.simulated).lower()).inc(call.cost_nano_usd / NANO_PER_USD)

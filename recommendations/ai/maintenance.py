@@ -1,0 +1,41 @@
+"""What has to happen to AI's records every few minutes; safe to run at any time and twice at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recommendations.ai.budget import ledger
+from recommendations.ai.budget.reservations import release_expired
+from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.embeddings import store
+from recommendations.ai.gateway import response_cache
+from recommendations.ai.gateway.instrumentation import observed_breaker
+from recommendations.ai.privacy import request_log
+from recommendations.ai.uplift import fallback_stats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidied:
+    """How many rows came back or went."""
+
+    reservations: int
+    calls: int
+    answers: int
+    statistics: int
+    sent: int
+    vectors: int
+
+
+def tidy(config: AIConfiguration, *, now: datetime) -> Tidied:
+    """Give back what dead processes reserved, delete what is too old, and renew the gauges."""
+    released = release_expired(limits=config.budget, now=now)
+    fallback_stats.show_ratio(now=now)
+    if config.in_use:
+        observed_breaker(config).state()
+    return Tidied(
+        reservations=released,
+        calls=ledger.purge(now=now, keep_days=config.ledger_days),
+        answers=response_cache.purge(now=now, keep_days=config.answer_days),
+        statistics=fallback_stats.purge(now=now, keep_days=config.ledger_days),
+        sent=request_log.purge(now=now, keep_days=config.sent_days),
+        vectors=store.purge(now=now, keep_days=config.answer_days),
+    )

@@ -1,0 +1,201 @@
+"""The circuit breaker in front of one provider's model, shared by all processes.
+
+Redis holds its state (`shared_state`), `breaker_rules` decide. While Redis is away every process has a breaker of its
+own, so then up to one probe in each process.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from recommendations.ai.protocol import ProviderError
+from recommendations.ai.resilience import circuit_state as rules
+from recommendations.ai.resilience.circuit_state import BreakerPolicy, BreakerState, Mode, Outcome, Why
+from recommendations.ai.resilience.shared_state import SharedState, Value, View
+
+_RANDOM = random.SystemRandom()
+LEASE_GRACE_SECONDS = 1.0
+"""A lease outlives the deadline of its call by this, so that two probes never overlap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerEvent:
+    """The breaker changed its state."""
+
+    model: str
+    before: Mode
+    after: Mode
+    why: Why
+    error: str
+    probe_at: float
+    """Seconds since the epoch; no call before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an operator sees; moments in seconds since the epoch."""
+
+    mode: Mode
+    why: Why
+    changed_at: float
+    probe_at: float
+    error: str
+    error_at: float
+    shared: bool
+    """False where Redis is away and this is the process's own breaker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """The right to make one call; it is given back by `record` or `give_back`."""
+
+    token: str
+    generation: int
+    probe: bool
+
+
+class Breaker:
+    """Asks before each call, and is told how it ended. Safe among threads and processes."""
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        model: str,
+        policy: BreakerPolicy | None = None,
+        hooks: Sequence[Callable[[BreakerEvent], None]] = (),
+        observe: Callable[[str, Mode], None] = lambda _model, _mode: None,
+        jitter: Callable[[], float] = _RANDOM.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.model = model
+        self.policy = policy or BreakerPolicy()
+        self._state = SharedState(key=f"{{ai}}:breaker:{provider}:{model}", purpose="ai_breaker", clock=clock)
+        self._hooks = hooks
+        self._observe = observe
+        self._jitter = jitter
+
+    def acquire(self, *, deadline_seconds: float) -> Permit:
+        """Return the right to make one call that takes at most so long.
+
+        Raises:
+            ProviderError: ``breaker``; nothing may be called now.
+        """
+        token = uuid.uuid4().hex
+
+        def admit(view: View) -> tuple[Value | None, tuple[BreakerState, Mode, bool]]:
+            state = BreakerState.load(view.value)
+            lease = deadline_seconds + LEASE_GRACE_SECONDS
+            after, admitted = rules.admit(state, now=view.now, token=token, lease_seconds=lease)
+            return _stored(after), (after or state, state.mode(view.now), admitted)
+
+        state, mode, admitted = self._state.change(admit)
+        self._observe(self.model, mode)
+        if not admitted:
+            raise ProviderError("breaker", permanent=True, detail=f"{mode} since {state.why}: {state.error}")
+        return Permit(token=token, generation=state.generation, probe=mode != "closed")
+
+    def pass_by(self) -> Permit:
+        """Return the right to make one call that is no probe: while half open it passes, and its end says nothing.
+
+        For calls other than those that the breaker stands for, whose recovery they could not prove.
+
+        Raises:
+            ProviderError: ``breaker``; it is open.
+        """
+        reading, generation = self._state.change(lambda view: (None, _read(view)))
+        self._observe(self.model, reading.mode)
+        if reading.mode == "open":
+            raise ProviderError("breaker", permanent=True, detail=f"open since {reading.why}: {reading.error}")
+        return Permit(token=uuid.uuid4().hex, generation=generation, probe=False)
+
+    def record(self, permit: Permit, outcome: Outcome) -> None:
+        """Tell how the permitted call ended."""
+        jitter = self._jitter()
+        self._transition(
+            lambda state, now: rules.record(
+                state,
+                outcome=outcome,
+                token=permit.token,
+                generation=permit.generation,
+                now=now,
+                policy=self.policy,
+                jitter=jitter,
+            )
+        )
+
+    def give_back(self, permit: Permit) -> None:
+        """Return a permit for which no call was made: the next caller may probe."""
+        if permit.probe:
+            self._transition(lambda state, _now: rules.give_back(state, token=permit.token))
+
+    def state(self) -> Reading:
+        """Return the present state, the last error and the next probe."""
+        reading, _ = self._state.change(lambda view: (None, _read(view)))
+        self._observe(self.model, reading.mode)
+        return reading
+
+    def open(self, *, seconds: float = float("inf"), note: str = "opened by hand") -> None:
+        """Stop all calls for so long; without ``seconds`` until `reset`, or until Redis is emptied."""
+        self._transition(lambda state, now: rules.opened_by_hand(state, now=now, seconds=seconds, note=note))
+
+    def reset(self) -> None:
+        """Close it and forget the window."""
+        self._transition(lambda state, now: rules.closed(state, now=now))
+
+    def _transition(self, rule: Callable[[BreakerState, float], BreakerState | None]) -> None:
+        def apply(view: View) -> tuple[Value | None, BreakerEvent]:
+            before = BreakerState.load(view.value)
+            after = rule(before, view.now)
+            seen = after or before
+            event = BreakerEvent(
+                model=self.model,
+                before=before.mode(view.now),
+                after=seen.mode(view.now),
+                why=seen.why,
+                error=seen.error,
+                probe_at=seen.probe_at,
+            )
+            return _stored(after), event
+
+        event = self._state.change(apply)
+        self._observe(self.model, event.after)
+        if event.before != event.after:
+            for hook in self._hooks:
+                hook(event)
+
+
+def outcome_of(error: ProviderError | None, *, slow: bool) -> Outcome:
+    """Return how a call ended, as the breaker counts it."""
+    if error is None:
+        return Outcome(slow=slow)
+    throttled = error.reason == "throttled" and not error.refused
+    return Outcome(
+        failed=not throttled,
+        slow=slow,
+        throttled=throttled,
+        refused=error.refused,
+        retry_after=error.retry_after or 0.0,
+        error=str(error),
+    )
+
+
+def _stored(state: BreakerState | None) -> Value | None:
+    return None if state is None else state.dump()
+
+
+def _read(view: View) -> tuple[Reading, int]:
+    """Return what an operator sees, and the generation."""
+    state = BreakerState.load(view.value)
+    reading = Reading(
+        mode=state.mode(view.now),
+        why=state.why,
+        changed_at=state.changed_at,
+        probe_at=state.probe_at if state.is_open else 0.0,
+        error=state.error,
+        error_at=state.error_at,
+        shared=view.shared,
+    )
+    return reading, state.generation

@@ -1,0 +1,140 @@
+"""Keeps calls under the vendor's limits instead of discovering them: requests and tokens a minute, calls at once.
+
+Rates by the generic cell rate algorithm (ITU-T I.371): one moment per limit, before which nothing further fits. A
+caller whose turn comes later books it and sleeps until then, so nobody polls for a rate. Calls at once are leases,
+which end by themselves when their holder dies. While Redis is away each process keeps to a share of the limits.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from recommendations.ai.protocol import ProviderError
+from recommendations.ai.resilience.shared_state import SharedState, Value, View
+
+BURST_SHARE = 0.2
+"""Of a minute's limit may come at once; the rest is spread, so that no window of 60 s holds more than the limit."""
+PROCESS_SHARE = 0.25
+LEASE_GRACE_SECONDS = 1.0
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the vendor allows; 0 is no limit."""
+
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    concurrency: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A booked turn: seconds to wait for it, or None where it would come too late; ``full`` asks to try again."""
+
+    wait: float | None
+    full: bool = False
+
+
+class Throttle:
+    """Lets calls pass one by one. Safe among threads and processes."""
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        model: str,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.limits = limits
+        self._state = SharedState(key=f"{{ai}}:throttle:{provider}:{model}", purpose="ai_throttle", clock=clock)
+        self._timer = timer
+        self._sleep = sleep
+
+    @contextmanager
+    def turn(self, *, tokens: int, wait_seconds: float, call_seconds: float) -> Iterator[None]:
+        """Wait for a turn, at most ``wait_seconds``, and hold it for the body, at most ``call_seconds``.
+
+        ``tokens`` is what the vendor is going to count: the prompt, and the bound of the answer.
+
+        Raises:
+            ProviderError: ``throttled``; the turn would come too late, or the call is larger than a minute's limit.
+        """
+        if self.limits == Limits():
+            yield
+            return
+        self._refuse_too_large(tokens)
+        token = uuid.uuid4().hex
+        self._wait(token, tokens=tokens, wait_seconds=wait_seconds, call_seconds=call_seconds)
+        try:
+            yield
+        finally:
+            if self.limits.concurrency:
+                self._state.change(lambda view: _left(view, token))
+
+    def _wait(self, token: str, *, tokens: int, wait_seconds: float, call_seconds: float) -> None:
+        started = self._timer()
+        while True:
+            left = wait_seconds - (self._timer() - started)
+            turn = self._state.change(
+                lambda view, left=left: _book(  # type: ignore[misc]
+                    view, limits=self.limits, token=token, tokens=tokens, patience=left, call_seconds=call_seconds
+                )
+            )
+            if turn.wait is not None:
+                if turn.wait > 0:
+                    self._sleep(turn.wait)
+                return
+            if not turn.full or left <= 0:
+                raise ProviderError(
+                    "throttled", permanent=True, detail="our own limits leave no room before the deadline"
+                )
+            self._sleep(min(left, POLL_SECONDS * random.uniform(0.5, 1.5)))  # noqa: S311  # spreads pollers
+
+    def _refuse_too_large(self, tokens: int) -> None:
+        if self.limits.tokens_per_minute and tokens > self.limits.tokens_per_minute:
+            raise ProviderError(
+                "throttled",
+                permanent=True,
+                detail=f"one call may count {tokens} tokens, AI_TOKENS_PER_MINUTE is {self.limits.tokens_per_minute}",
+            )
+
+
+def _book(
+    view: View, *, limits: Limits, token: str, tokens: int, patience: float, call_seconds: float
+) -> tuple[Value | None, Turn]:
+    """Take a lease and the next free moment of both rates, or nothing at all."""
+    share = 1.0 if view.shared else PROCESS_SHARE
+    leases = {name: until for name, until in view.value.get("leases", {}).items() if until > view.now}
+    if limits.concurrency and len(leases) >= max(1, int(limits.concurrency * share)):
+        return None, Turn(wait=None, full=True)
+    requests_at, requests_wait = _next(view, "requests_at", limits.requests_per_minute * share, 1)
+    tokens_at, tokens_wait = _next(view, "tokens_at", limits.tokens_per_minute * share, tokens)
+    wait = max(requests_wait, tokens_wait)
+    if wait > max(patience, 0.0):
+        return None, Turn(wait=None)
+    if limits.concurrency:
+        leases[token] = view.now + wait + call_seconds + LEASE_GRACE_SECONDS
+    return {"leases": leases, "requests_at": requests_at, "tokens_at": tokens_at}, Turn(wait=wait)
+
+
+def _next(view: View, name: str, per_minute: float, amount: int) -> tuple[float, float]:
+    """Return the theoretical arrival time after ``amount`` more, and the seconds until they may come."""
+    arrival = max(float(view.value.get(name, 0.0)), view.now)
+    if not per_minute:
+        return view.now, 0.0
+    cost = 60.0 * amount / (per_minute * (1 - BURST_SHARE))
+    burst = 60.0 * BURST_SHARE / (1 - BURST_SHARE)
+    # What is larger than the burst waits until nothing else counts any more.
+    return arrival + cost, max(0.0, arrival - view.now - max(0.0, burst - cost))
+
+
+def _left(view: View, token: str) -> tuple[Value | None, None]:
+    leases = {name: until for name, until in view.value.get("leases", {}).items() if name != token}
+    return {**view.value, "leases": leases}, None

@@ -1,0 +1,131 @@
+"""For whom AI is worth its money: by segment of history, from measured uplift where there is some.
+
+Reranking by a language model helps people with little history and seldom those with much. So the configuration opens
+the gate for some segments; measured uplift overrules it where its confidence interval is sure, in either direction.
+The difference of two shares has the interval of Agresti and Caffo ("Simple and effective confidence intervals for
+proportions and differences of proportions", The American Statistician 54, 2000): one success and one failure are added
+to each arm, which keeps small samples honest.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from accounts.tenancy import scope
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.models import AIGate
+from recommendations.history_segments import SEGMENTS, segment_of
+
+Z95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured of one segment of a placement since some time: cases and successes by arm, and AI's cost.
+
+    A case is a list that was shown (an impression), a success one that led to something (a click).
+    """
+
+    segment: str
+    ai_cases: int
+    ai_successes: int
+    control_cases: int
+    control_successes: int
+    cost_nano_usd: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a measurement says; ``open`` is None where the configuration decides."""
+
+    open: bool | None
+    why: str
+    uplift: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    per_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One placement's gate during a build."""
+
+    policy: GatePolicy
+    measured: Mapping[str, bool] = field(default_factory=dict)
+    """Segments of which a measurement was sure."""
+
+    def is_open(self, segment: str) -> bool:
+        """Tell whether AI runs for a segment."""
+        return self.measured.get(segment, segment in self.policy.open_segments)
+
+    def is_open_to(self, known_items: int) -> bool:
+        """Tell whether AI runs for somebody whose history holds so many different items."""
+        return self.is_open(segment_of(known_items))
+
+
+def judge(row: Measured, *, policy: GatePolicy) -> Verdict:
+    """Return what a measurement decides."""
+    uplift, half = _difference(row)
+    low, high = uplift - half, uplift + half
+    per_usd = uplift * row.ai_cases * NANO_PER_USD / row.cost_nano_usd if row.cost_nano_usd else None
+    if min(row.ai_cases, row.control_cases) < policy.minimum_cases:
+        return Verdict(open=None, why=AIGate.Why.TOO_FEW, uplift=uplift, low=low, high=high, per_usd=per_usd)
+    needed = policy.minimum_per_usd * row.cost_nano_usd / NANO_PER_USD / row.ai_cases
+    if high <= needed:
+        opened, why = False, AIGate.Why.SWITCHED_OFF
+    elif low > needed:
+        opened, why = True, AIGate.Why.WORTH
+    else:
+        return Verdict(open=None, why=AIGate.Why.UNSURE, uplift=uplift, low=low, high=high, per_usd=per_usd)
+    return Verdict(open=opened, why=why, uplift=uplift, low=low, high=high, per_usd=per_usd)
+
+
+def take(
+    *, tenant_id: int, placement: str, rows: Iterable[Measured], policy: GatePolicy, now: datetime
+) -> dict[str, Verdict]:
+    """Judge what was measured and keep the verdicts; the next build goes by them.
+
+    Raises:
+        ValueError: a segment is unknown.
+    """
+    verdicts = {}
+    with scope.tenant(tenant_id):
+        for row in rows:
+            if row.segment not in SEGMENTS:
+                raise ValueError(f"segment is {row.segment!r}; give one of {', '.join(SEGMENTS)}")
+            verdict = verdicts[row.segment] = judge(row, policy=policy)
+            AIGate.objects.update_or_create(
+                tenant_id=tenant_id,
+                placement=placement,
+                segment=row.segment,
+                defaults={
+                    "open": verdict.open,
+                    "why": verdict.why,
+                    "with_ai": row.ai_cases,
+                    "control": row.control_cases,
+                    "uplift": verdict.uplift,
+                    "uplift_low": verdict.low,
+                    "uplift_high": verdict.high,
+                    "per_usd": verdict.per_usd,
+                    "cost_nano_usd": row.cost_nano_usd,
+                    "measured_at": now,
+                },
+            )
+    return verdicts
+
+
+def read(*, tenant_id: int, placement: str, policy: GatePolicy) -> Gate:
+    """Return a placement's gate as it is now."""
+    with scope.tenant(tenant_id):
+        rows = AIGate.objects.filter(tenant_id=tenant_id, placement=placement, open__isnull=False)
+        return Gate(policy, {segment: bool(opened) for segment, opened in rows.values_list("segment", "open")})
+
+
+def _difference(row: Measured) -> tuple[float, float]:
+    """Return the difference of the two shares and half the width of its 95 % interval."""
+    ai_cases, control_cases = row.ai_cases + 2, row.control_cases + 2
+    ai_share, control_share = (row.ai_successes + 1) / ai_cases, (row.control_successes + 1) / control_cases
+    variance = ai_share * (1 - ai_share) / ai_cases + control_share * (1 - control_share) / control_cases
+    return ai_share - control_share, Z95 * math.sqrt(variance)
