@@ -6,8 +6,8 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         from recommendations.ai.config import checks as _ai  # noqa: F401, PLC0415  # registers system checks
+        from recommendations.pipeline import checks as _precompute  # noqa: F401, PLC0415  # registers system checks
         from recommendations.placements import known, leaving  # noqa: PLC0415  # models are there now
-        from recommendations.precompute import checks as _precompute  # noqa: F401, PLC0415  # registers system checks
 
         known.register()
         leaving.subscribe()

@@ -28,8 +28,7 @@ from recommendations.catalog.models import EndUser, Item
 from recommendations.erasures.models import Erasure, FormerId
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import EventType, Feedback, Interaction
-from recommendations.placements.models import Placement, PlacementVersion
-from recommendations.precompute.models import (
+from recommendations.pipeline.models import (
     Artefact,
     Build,
     Chunk,
@@ -39,6 +38,7 @@ from recommendations.precompute.models import (
     Tuning,
     UserList,
 )
+from recommendations.placements.models import Placement, PlacementVersion
 
 __all__ = [
     "AIAnswer",

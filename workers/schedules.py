@@ -13,8 +13,8 @@ from recommendations.attribution import jobs as attribution
 from recommendations.catalog.jobs import SWEEP_ITEMS
 from recommendations.imports.jobs import RESUME
 from recommendations.interactions.jobs import SWEEP_DIRTY
+from recommendations.pipeline import task_names
 from recommendations.placements.jobs import APPLY_RULES
-from recommendations.precompute import jobs
 from recommendations.privacy.jobs import COPY_LOG, PRUNE
 
 
@@ -22,17 +22,17 @@ def schedule() -> dict[str, dict[str, Any]]:
     """Beat's table: nightly builds, hourly popularity, tidying, and the sweeps for what a lost message missed."""
     return {
         "nightly-builds": {
-            "task": jobs.PLAN_NIGHTLY,
+            "task": task_names.PLAN_NIGHTLY,
             "schedule": crontab(hour=settings.NIGHTLY_BUILD_HOUR, minute=0),
             "options": {"expires": 3600},
         },
         "hourly-popularity": {
-            "task": jobs.REFRESH_POPULAR,
+            "task": task_names.REFRESH_POPULAR,
             "schedule": crontab(minute=10),
             "options": {"expires": 3000},
         },
         "idempotency-keys": {"task": PURGE, "schedule": crontab(minute=40), "options": {"expires": 3000}},
-        "ai-batches": {"task": jobs.AI_BATCHES, "schedule": 60.0, "options": {"expires": 50}},
+        "ai-batches": {"task": task_names.AI_BATCHES, "schedule": 60.0, "options": {"expires": 50}},
         "ai-tidy": {"task": TIDY, "schedule": 120.0, "options": {"expires": 110}},
         "erasures": {"task": COPY_LOG, "schedule": 60.0, "options": {"expires": 50}},
         "attribution": {"task": attribution.GATHER, "schedule": 2.0, "options": {"expires": 2}},
@@ -42,7 +42,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "resume-imports": {"task": RESUME, "schedule": 5.0, "options": {"expires": 4}},
         "retention": {"task": PRUNE, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "published-rules": {"task": APPLY_RULES, "schedule": 60.0, "options": {"expires": 50}},
-        "resume-builds": {"task": jobs.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
+        "resume-builds": {"task": task_names.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
         "tokens": {"task": PURGE_TOKENS, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "signing-keys": {"task": TEND_KEYS, "schedule": crontab(minute=20), "options": {"expires": 3000}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},

@@ -32,7 +32,7 @@ MOST_TENANTS = 50
 PERMISSION = "recommendations.view_aicall"
 GLOBAL = "global_month"
 # By name: posing questions needs numpy, which a web process loads when somebody asks for a preview, and not before.
-PREVIEW = "recommendations.precompute.ai_preview.preview"
+PREVIEW = "recommendations.pipeline.builds.ai_cost_estimate.preview"
 
 
 @dataclass(frozen=True, slots=True)

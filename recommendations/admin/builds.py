@@ -24,8 +24,8 @@ from recommendations.models import (
     Tuning,
     UserList,
 )
+from recommendations.pipeline.builds.rollback import roll_back
 from recommendations.placements.models import HOME
-from recommendations.precompute.rollback import roll_back
 
 
 @admin.register(Artefact)

@@ -20,7 +20,7 @@ from recommendations.attribution.experiments import Against, Look
 from recommendations.attribution.outcomes import ArmOutcome
 from recommendations.attribution.sequential import Comparison, Share
 from recommendations.models import Artefact, Experiment, ExperimentArm, Exposure, PlacementVersion
-from recommendations.precompute import trials
+from recommendations.pipeline.artefacts import experiment_start
 
 
 class ArmFormSet(BaseInlineFormSet):
@@ -133,7 +133,7 @@ class ExperimentAdmin(TenantAdmin):
     )
     def start(self, request: HttpRequest, experiment: Experiment) -> str:
         """Starts a draft."""
-        trials.start(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
+        experiment_start.start(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
         return f"{experiment} is started."
 
     @staff_action(

@@ -47,7 +47,7 @@ class Look:
 def start(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
     """From the next build on people are spread over the arms. What the versions say is copied: drafts may change on.
 
-    Start one through `recommendations.precompute.trials`, which looks at the arms' artefacts first.
+    Start one through `recommendations.pipeline.artefacts.experiment_start`, which looks at the arms' artefacts first.
     Raises: Conflict where it is no draft, its arms do not add up, a version is another placement's, or another
         experiment runs at the placement; InvalidInput for rules that are not valid (any more).
     """

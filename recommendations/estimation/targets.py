@@ -16,11 +16,13 @@ import structlog
 from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.estimation.laws import Target
 from recommendations.estimation.logged import Logged
+from recommendations.pipeline.artefacts import live, store
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.lists import entries, profiles
+from recommendations.pipeline.models import Artefact
+from recommendations.pipeline.ranking import generate, pins
 from recommendations.placements.models import Placement
 from recommendations.placements.rules import Rules
-from recommendations.precompute import artefacts, fresh, lists, people, pinning, placing
-from recommendations.precompute.artefacts import Loaded
-from recommendations.precompute.models import Artefact
 
 # Lists made at once. Of one person they are made in different turns: a turn has one history of each.
 _AT_ONCE = 256
@@ -68,8 +70,8 @@ class Making:
         tenant_id, now = self.place.tenant_id, max(made_at for _, made_at, _ in contexts)
         whose = {context[0]: context for context in contexts}
         untils = {person: made_at + _WITHIN for person, made_at, _ in contexts}
-        found = people.read(tenant_id=tenant_id, pks=list(whose), untils=untils)
-        placed = placing.place(
+        found = profiles.read(tenant_id=tenant_id, pks=list(whose), untils=untils)
+        placed = generate.place(
             tenant_id=tenant_id,
             loaded=loaded,
             people=found,
@@ -81,8 +83,8 @@ class Making:
         made = {}
         for index, person in enumerate(found):
             draft, own = placed.drafts[0][index], person.locale or self.locale
-            draft = replace(draft, entries=pinning.pinned(draft.entries, self.rules, placed.shown, own))
-            reading = pinning.for_reading(self.rules, placed.shown, own)
+            draft = replace(draft, entries=pins.pinned(draft.entries, self.rules, placed.shown, own))
+            reading = pins.for_reading(self.rules, placed.shown, own)
             item_ids = tuple(entry.item_id for entry in draft.entries)
             made[whose[person.pk]] = Target(item_ids, draft.chance, reading)
         return made
@@ -96,20 +98,20 @@ class Making:
         if artefact not in self.files:
             return None
         try:
-            alone = artefacts.load(artefact_id=artefact, file=self.files[artefact])
+            alone = store.load(artefact_id=artefact, file=self.files[artefact])
         except (OSError, UnreadableArtefact) as error:
             _log.warning("artefact_unreadable", artefact=artefact, error=str(error))
             return None
         build = self.place.active_build
         if build is None or build.artefact_id != artefact:
             return alone
-        return fresh.with_fresh(alone, tenant_id=self.place.tenant_id, build_id=build.pk)
+        return live.with_fresh(alone, tenant_id=self.place.tenant_id, build_id=build.pk)
 
 
 def making(place: Placement, rules: Rules) -> Making:
     """Prepare to make a placement's lists by these rules. Inside the tenant's scope."""
     files = dict(Artefact.objects.filter(tenant_id=place.tenant_id).values_list("pk", "file"))
-    return Making(place, rules, lists.tenant_locale(place.tenant_id), files)
+    return Making(place, rules, entries.tenant_locale(place.tenant_id), files)
 
 
 def context_of(each: Logged) -> Context | None:

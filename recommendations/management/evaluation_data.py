@@ -17,7 +17,7 @@ from recommendations.imports.evaluation_rows import read_catalogue, read_events
 from recommendations.interactions import matrix, meaning
 from recommendations.interactions.event_types import NOT_POSITIVE
 from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
-from recommendations.precompute import contents
+from recommendations.pipeline.builds import catalogue as contents
 
 OF_FILES = (
     "Every row is a positive, whatever its value, except those of the types impression and dislike. "

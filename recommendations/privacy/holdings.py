@@ -26,7 +26,7 @@ from recommendations.imports import kept
 from recommendations.interactions import merging, queries
 from recommendations.interactions.models import Feedback, Interaction
 from recommendations.interactions.queries import EventFilter
-from recommendations.precompute.models import RelatedPeople, UserList
+from recommendations.pipeline.models import RelatedPeople, UserList
 
 PAGE = 500
 Entries = Iterator[dict[str, Any]]

@@ -16,13 +16,16 @@ from recommendations.algorithms.artefact import UnreadableArtefact
 from recommendations.cache.form import HEAD, MAX_ITEMS, Provenance, StoredList, decode
 from recommendations.explanations import templates
 from recommendations.models import Build, Placement, PlacementVersion
+from recommendations.pipeline.artefacts import live, store
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.lists import entries as lists
+from recommendations.pipeline.lists import profiles
+from recommendations.pipeline.lists.profiles import Person
+from recommendations.pipeline.ranking import generate, pins
+from recommendations.pipeline.ranking.trace import Deed, Trace
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import Pin, Rules
 from recommendations.placements.versions import kept
-from recommendations.precompute import artefacts, fresh, lists, people, pinning, placing
-from recommendations.precompute.artefacts import Loaded
-from recommendations.precompute.people import Person
-from recommendations.precompute.tracing import Deed, Trace
 from recommendations.serving import page, queries, selection
 from recommendations.serving.chosen import Chosen, with_gone
 from recommendations.serving.instead import USUAL, Instead, StandIns
@@ -112,7 +115,7 @@ def preview(
         if place is None:
             raise NotFound(f"There is no placement {placement!r}.")
         version = _version(place, number)
-    person = people.read_named(tenant_id=tenant_id, user_id=user_id)
+    person = profiles.read_named(tenant_id=tenant_id, user_id=user_id)
     if person is None:
         raise NotFound(f"There is no end user {user_id!r}.")
     asked, trace = _Asked(place, version, kept(version.rules), person, now), Trace()
@@ -174,7 +177,7 @@ def _would(asked: _Asked, trace: Trace) -> Chosen:
     """What a build would make with the artefact that serves, as it would be read now."""
     loaded, rules, person = _loaded(asked), asked.rules, asked.person
     locale = lists.tenant_locale(asked.tenant_id)
-    placed = placing.place(
+    placed = generate.place(
         tenant_id=asked.tenant_id,
         loaded=loaded,
         people=[person],
@@ -186,7 +189,7 @@ def _would(asked: _Asked, trace: Trace) -> Chosen:
     )
     own = person.locale or locale
     made = placed.drafts[asked.version.pk][0]
-    made = replace(made, entries=pinning.pinned(made.entries, rules, placed.shown, own))
+    made = replace(made, entries=pins.pinned(made.entries, rules, placed.shown, own))
     body = lists.body(
         owner=person.user_id,
         entries=made.entries,
@@ -195,7 +198,7 @@ def _would(asked: _Asked, trace: Trace) -> Chosen:
             asked.place.active_build_id or 0, 0, made.source, lists.stamp(asked.now), loaded.artefact_id
         ),
         locale=own,
-        reading=pinning.travelling(made, rules, placed.shown, own),
+        reading=pins.travelling(made, rules, placed.shown, own),
     )
     return _chosen(asked, decode(body))
 
@@ -205,10 +208,10 @@ def _loaded(asked: _Asked) -> Loaded:
     if build is None or build.artefact is None:
         raise Conflict("There is no build yet: nothing that a list could be made with.")
     try:
-        alone = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+        alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     except (OSError, UnreadableArtefact) as error:
         raise Conflict(f"Artefact #{build.artefact.pk} cannot be read: {error}") from error
-    return fresh.with_fresh(alone, tenant_id=asked.tenant_id, build_id=build.pk)
+    return live.with_fresh(alone, tenant_id=asked.tenant_id, build_id=build.pk)
 
 
 def _build_of_home(tenant_id: int) -> Build | None:

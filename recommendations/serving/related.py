@@ -6,7 +6,7 @@ from datetime import datetime
 
 from accounts.tenancy import scope
 from recommendations.models import EndUser, RelatedPeople
-from recommendations.precompute.related import SCALE
+from recommendations.pipeline.builds.similar_users import SCALE
 from recommendations.serving import cursor
 
 

@@ -37,7 +37,7 @@ def prepare() -> tuple[str, list[str], list[str]]:
     from accounts.tokens import access_tokens, clients
     from core import clock
     from recommendations.models import EndUser, Item
-    from tests.recommendations.precompute.generated import build_now
+    from tests.recommendations.pipeline.generated import build_now
 
     with scope.all_tenants("benchmark: its tenant"):
         plan = Plan.objects.create(name="Benchmark", **UNLIMITED)

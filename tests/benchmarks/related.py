@@ -28,7 +28,7 @@ from core import clock  # noqa: E402
 from recommendations.algorithms.dataset import Interactions  # noqa: E402
 from recommendations.algorithms.related import people_alike  # noqa: E402
 from recommendations.models import EndUser  # noqa: E402
-from recommendations.precompute import related as writing  # noqa: E402
+from recommendations.pipeline.builds import similar_users as writing  # noqa: E402
 from recommendations.serving import related as reading  # noqa: E402
 
 GROUPS, SAMPLE, FIRST = 20, 500, 10

@@ -90,13 +90,13 @@ def _train() -> None:
     from accounts.tenancy import scope
     from core import clock
     from recommendations.models import Artefact
-    from recommendations.precompute import lifecycle, training
+    from recommendations.pipeline.builds import lifecycle, train
 
     with scope.all_tenants("benchmark: its tenant"):
         tenant_id = Tenant.objects.get(slug=SLUG).pk
     build = lifecycle.start(tenant_id=tenant_id, reason="benchmark", now=clock.now(), ai=False, gated=False)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    training.train_step(tenant_id=tenant_id, build_id=build.pk)
+    train.train_step(tenant_id=tenant_id, build_id=build.pk)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with scope.tenant(tenant_id):
         build.refresh_from_db()

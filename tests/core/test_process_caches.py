@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from core import process_caches
-from recommendations.precompute import artefacts, reranking
+from recommendations.pipeline.artefacts import store
+from recommendations.pipeline.llm import rerank
 from recommendations.serving import instead
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ STAYS = {
     "core/ops/health.py:_registered": "probes, named when the application is ready",
     "core/process_caches.py:_registered": "the registry itself",
     "core/redis/access.py:client": "a connection",
-    "recommendations/precompute/lists.py:_controller": "the libraries that are loaded",
+    "recommendations/pipeline/lists/entries.py:_controller": "the libraries that are loaded",
     "recommendations/placements/language/parsing.py:_parser": "follows from the grammar alone",
     "recommendations/algorithms/factors.py:_solver": "whether a library is installed",
 }
@@ -70,12 +71,12 @@ def filled(settings):
     settings.OPENAI_API_KEY = ""
     instead._last_popular[1] = instead._nothing(datetime(2026, 1, 1, tzinfo=UTC))
     loaded: Any = object()
-    artefacts._loaded["a"] = loaded
-    return reranking.gateway()
+    store._loaded["a"] = loaded
+    return rerank.gateway()
 
 
 def test_forgets_all_of_it(filled, settings):
     process_caches.forget_all()
 
-    assert (instead._last_popular, artefacts._loaded) == ({}, {})
-    assert reranking.gateway() is not filled
+    assert (instead._last_popular, store._loaded) == ({}, {})
+    assert rerank.gateway() is not filled

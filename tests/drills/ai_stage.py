@@ -19,11 +19,11 @@ from config.devservers.ports import LOOPBACK, free_port
 from core import clock
 from recommendations.ai.models import AIAnswer
 from recommendations.models import Build
-from recommendations.precompute import lifecycle
-from recommendations.precompute.progress import progress
+from recommendations.pipeline.builds import lifecycle
+from recommendations.pipeline.builds.progress import progress
 from tests.core.web_process import WebProcess
 from tests.fakes.openai_fixture import SimulatorControl
-from tests.recommendations.precompute.generated import reread
+from tests.recommendations.pipeline.generated import reread
 from tests.workers.processes import CeleryProcess
 
 ROOT = Path(__file__).resolve().parents[2]

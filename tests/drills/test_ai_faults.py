@@ -23,14 +23,14 @@ from recommendations.ai.models import AICall, AIFallbackStat
 from recommendations.ai.protocol import ProviderError
 from recommendations.ai.uplift import fallback_stats
 from recommendations.models import Build
-from recommendations.precompute import reranking
+from recommendations.pipeline.llm import rerank
 from tests.core import web_process
 from tests.drills import ai_stage
 from tests.fakes.openai_fixture import SimulatorControl
 from tests.fakes.openai_server import Simulator
 from tests.fakes.openai_server.chat import INJECTED
 from tests.recommendations.ai.films import films
-from tests.recommendations.precompute.generated import build_now, fill, lists_of, stored
+from tests.recommendations.pipeline.generated import build_now, fill, lists_of, stored
 from tests.size import LONG, sized
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(900)]
@@ -186,10 +186,10 @@ def stage(cast, tmp_path, settings) -> Iterator[Stage]:
 @pytest.fixture
 def gateway(stage) -> Iterator[AIGateway]:
     """The one that the workers have, with the breaker that they share."""
-    reranking.gateway.cache_clear()
-    yield reranking.gateway()
-    reranking.gateway().close()
-    reranking.gateway.cache_clear()
+    rerank.gateway.cache_clear()
+    yield rerank.gateway()
+    rerank.gateway().close()
+    rerank.gateway.cache_clear()
 
 
 def assert_everybody_has_a_full_list(stage: Stage, phase: Phase) -> None:

@@ -20,9 +20,9 @@ from config.devservers.ports import LOOPBACK, free_port
 from core import clock
 from recommendations.ai.budget import ledger
 from recommendations.ai.models import AICall
-from recommendations.precompute import reranking
+from recommendations.pipeline.llm import rerank
 from tests.fakes.openai_server import Simulator
-from tests.recommendations.precompute.generated import build_now, fill, lists_of, stored
+from tests.recommendations.pipeline.generated import build_now, fill, lists_of, stored
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".venv-litellm" / "bin" / "litellm"
@@ -95,10 +95,10 @@ def asks(proxy, settings) -> Iterator[None]:
     settings.OPENAI_BASE_URL = proxy
     settings.AI_SIMULATED = True
     settings.AI_PRICE_INPUT_USD, settings.AI_PRICE_OUTPUT_USD = "0.4", "1.6"
-    reranking.gateway.cache_clear()
+    rerank.gateway.cache_clear()
     yield
-    reranking.gateway().close()
-    reranking.gateway.cache_clear()
+    rerank.gateway().close()
+    rerank.gateway.cache_clear()
 
 
 def calls(tenant) -> list[AICall]:

@@ -1,7 +1,7 @@
 """610 people, AI for all of them, built twice in a row: nobody whose data did not change is paid for again.
 
 That it can fail shows the long form's third build: two people changed, and two are paid for. (In the short form
-`tests/recommendations/precompute/test_reranking.py` shows it, with fewer people.)
+`tests/recommendations/pipeline/llm/test_rerank.py` shows it, with fewer people.)
 """
 
 import pytest
@@ -9,9 +9,9 @@ import pytest
 from accounts.tenancy import scope
 from recommendations.ai.models import AIBudget, AICall
 from recommendations.models import EndUser
-from recommendations.precompute import reranking
+from recommendations.pipeline.llm import rerank
 from tests.drills import ai_stage, movielens
-from tests.recommendations.precompute.generated import build_now, fill, lists_of, stored
+from tests.recommendations.pipeline.generated import build_now, fill, lists_of, stored
 from tests.size import LONG
 
 pytestmark = [
@@ -29,10 +29,10 @@ def provider(settings):
         settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "drill", control.base_url
         settings.AI_SIMULATED, settings.AI_CALLS_PER_BUILD = True, 10**6
         settings.AI_GATE_SEGMENTS = ["cold", "sparse", "regular", "heavy"]
-        reranking.gateway.cache_clear()
+        rerank.gateway.cache_clear()
         yield control
-        reranking.gateway().close()
-        reranking.gateway.cache_clear()
+        rerank.gateway().close()
+        rerank.gateway.cache_clear()
 
 
 def load(tenant):

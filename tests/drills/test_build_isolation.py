@@ -22,10 +22,10 @@ from core import clock
 from core.queue import enqueue
 from recommendations.interactions.jobs import RESCORE
 from recommendations.models import Build, EndUser
-from recommendations.precompute import lifecycle
+from recommendations.pipeline.builds import lifecycle
 from tests.core import web_process
 from tests.drills.caller import Caller
-from tests.recommendations.precompute.generated import build_now, fill
+from tests.recommendations.pipeline.generated import build_now, fill
 from tests.size import sized
 from tests.workers import processes
 

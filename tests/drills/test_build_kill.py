@@ -11,10 +11,10 @@ from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys
 from recommendations.models import Artefact, Build, Chunk, Placement, ReferenceList, UserList
-from recommendations.precompute import lifecycle
-from recommendations.precompute.progress import progress
+from recommendations.pipeline.builds import lifecycle
+from recommendations.pipeline.builds.progress import progress
 from tests.drills import movielens
-from tests.recommendations.precompute.generated import lists_of, stored
+from tests.recommendations.pipeline.generated import lists_of, stored
 from tests.size import sized
 from tests.workers import processes
 from workers.schedules import schedule

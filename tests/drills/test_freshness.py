@@ -19,7 +19,7 @@ from recommendations.models import EndUser, FreshItem, Item
 from tests.core import web_process
 from tests.drills import movielens
 from tests.drills.caller import Caller
-from tests.recommendations.precompute.generated import build_now, fill
+from tests.recommendations.pipeline.generated import build_now, fill
 from tests.size import LONG, sized
 from tests.workers import processes
 

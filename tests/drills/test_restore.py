@@ -19,7 +19,7 @@ from config.devservers.binaries import find_postgres
 from core import clock, redis
 from recommendations.models import EndUser, Interaction
 from tests.conftest import owner_url
-from tests.recommendations.precompute.generated import build_now
+from tests.recommendations.pipeline.generated import build_now
 from tests.recommendations.privacy import everywhere
 from tests.recommendations.privacy.known import ADA, introduce, known
 

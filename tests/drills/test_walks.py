@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from recommendations.precompute import nearline, publish
+from recommendations.pipeline.builds import publish
+from recommendations.pipeline.nearline import rescore
 from tests.core import web_process
 from tests.drills.caller import Caller
-from tests.recommendations.precompute.generated import build_now, fill, happen
+from tests.recommendations.pipeline.generated import build_now, fill, happen
 from tests.size import sized
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(300)]
@@ -73,7 +74,7 @@ def walk_together(stack, web, acme, number):
 
     def update(page):
         rows = [happen(tenant, walk.user_id, walk.pages[-1][page % PAGE]) for walk in lively if not walk.ended]
-        return nearline.rescore(tenant_id=tenant.pk, user_pks=[row.pk for row in rows]) if rows else 0
+        return rescore.rescore(tenant_id=tenant.pk, user_pks=[row.pk for row in rows]) if rows else 0
 
     with ThreadPoolExecutor(len(walks)) as pool:
         page = 0

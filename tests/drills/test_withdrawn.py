@@ -16,7 +16,7 @@ import pytest
 from core import clock
 from tests.core import web_process
 from tests.drills.caller import Caller
-from tests.recommendations.precompute.generated import build_now, fill
+from tests.recommendations.pipeline.generated import build_now, fill
 from tests.size import sized
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]

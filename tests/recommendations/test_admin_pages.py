@@ -23,7 +23,7 @@ from recommendations.models import (
     Placement,
 )
 from recommendations.placements import versions
-from tests.recommendations.precompute.generated import build_now, fill
+from tests.recommendations.pipeline.generated import build_now, fill
 
 pytestmark = pytest.mark.slow  # a build, and each page of the admin several times
 # Rows of a list when its queries are counted first and last.

@@ -2,7 +2,7 @@
 
 from accounts.limits import quota_warnings, quota_webhooks
 from recommendations.ai import models as ai_models
-from recommendations.precompute import models as precompute_models
+from recommendations.pipeline import models as precompute_models
 
 
 class TestImports:

@@ -8,10 +8,10 @@ from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys
 from recommendations.models import EndUser, Placement
-from recommendations.precompute import lifecycle
-from recommendations.precompute.progress import progress
+from recommendations.pipeline.builds import lifecycle
+from recommendations.pipeline.builds.progress import progress
 from tests.fakes.openai_fixture import openai_server, openai_simulator
-from tests.recommendations.precompute.generated import fill, happen, lists_of, stored
+from tests.recommendations.pipeline.generated import fill, happen, lists_of, stored
 from tests.workers import processes
 
 __all__ = ["openai_server", "openai_simulator"]

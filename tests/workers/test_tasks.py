@@ -12,7 +12,7 @@ from django.db import connection
 
 from core import redis
 from core.queue import enqueue
-from tests.recommendations.precompute.queue import QUEUES, sent
+from tests.recommendations.pipeline.queue import QUEUES, sent
 from workers.celery import app
 from workers.queues import BUILD, DEFAULT, NEARLINE, QUICK
 from workers.schedules import schedule
@@ -95,7 +95,7 @@ class TestLimits:
 
 def test_a_web_process_loads_neither_numpy_nor_the_vendors_sdk():
     code = (
-        "import django; django.setup(); import workers.celery, recommendations.precompute.plan; import sys;"
+        "import django; django.setup(); import workers.celery, recommendations.pipeline.builds.schedule; import sys;"
         "heavy = ('numpy', 'scipy', 'lightgbm', 'openai', 'workers.tasks.builds');"
         "print([name for name in heavy if name in sys.modules])"
     )

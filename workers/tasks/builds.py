@@ -8,70 +8,74 @@ from django.conf import settings
 from core import clock
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.interactions.jobs import PLAN_FIRST
+from recommendations.pipeline import task_names
+from recommendations.pipeline.builds import ai_batches as batching
+from recommendations.pipeline.builds import publish, republish, resume, schedule, score
+from recommendations.pipeline.builds import refresh_popular as refreshing
+from recommendations.pipeline.builds import train as training
 from recommendations.placements.jobs import APPLY_RULES
-from recommendations.precompute import applying, batching, jobs, plan, publish, refreshing, resume, scoring, training
 from recommendations.privacy.apply import apply_erasures
 
 
-@shared_task(name=jobs.PLAN_NIGHTLY)
+@shared_task(name=task_names.PLAN_NIGHTLY)
 def plan_nightly(**_: Any) -> None:
     """Starts the nightly builds."""
-    plan.plan_nightly(now=clock.now())
+    schedule.plan_nightly(now=clock.now())
 
 
 @shared_task(name=PLAN_FIRST)
 def plan_first(*, tenant_id: int, **_: Any) -> None:
     """Starts a tenant's first build."""
-    plan.plan_first(tenant_id=tenant_id, now=clock.now())
+    schedule.plan_first(tenant_id=tenant_id, now=clock.now())
 
 
 @shared_task(name=APPLY_RULES)
 def apply_rules(*, tenant_id: int | None = None, **_: Any) -> None:
     """Lists follow the published rules: one tenant's, or everybody's whose message was lost."""
     if tenant_id is None:
-        applying.apply_all(now=clock.now())
+        republish.apply_all(now=clock.now())
     else:
-        applying.apply(tenant_id=tenant_id, now=clock.now())
+        republish.apply(tenant_id=tenant_id, now=clock.now())
 
 
-@shared_task(name=jobs.TRAIN)
+@shared_task(name=task_names.TRAIN)
 def train(*, tenant_id: int, build_id: int, **_: Any) -> None:
     """The first step of a build. Nobody who was erased is learnt from, also after a restore."""
     apply_erasures(tenant_id=tenant_id, now=clock.now())
     training.train_step(tenant_id=tenant_id, build_id=build_id)
 
 
-@shared_task(name=jobs.SCORE_CHUNK)
+@shared_task(name=task_names.SCORE_CHUNK)
 def score_chunk(*, tenant_id: int, build_id: int, **_: Any) -> None:
     """The next free chunk of a build."""
-    scoring.score_chunk(tenant_id=tenant_id, build_id=build_id)
+    score.score_chunk(tenant_id=tenant_id, build_id=build_id)
 
 
-@shared_task(name=jobs.PUBLISH)
+@shared_task(name=task_names.PUBLISH)
 def publish_build(*, tenant_id: int, build_id: int, **_: Any) -> None:
     """The last step of a build."""
     publish.publish_step(tenant_id=tenant_id, build_id=build_id)
 
 
-@shared_task(name=jobs.RESUME_BUILDS)
+@shared_task(name=task_names.RESUME_BUILDS)
 def resume_builds(**_: Any) -> None:
     """Builds that stand still go on."""
     resume.resume_builds()
 
 
-@shared_task(name=jobs.AI_BATCHES)
+@shared_task(name=task_names.AI_BATCHES)
 def ai_batches(**_: Any) -> None:
     """Questions that wait for AI's batch interface, and the builds that follow."""
     batching.step(AIConfiguration.from_settings(settings), now=clock.now())
 
 
-@shared_task(name=jobs.REFRESH_POPULAR)
+@shared_task(name=task_names.REFRESH_POPULAR)
 def refresh_popular(**_: Any) -> None:
     """Asks for every tenant's popular list."""
     refreshing.refresh_all()
 
 
-@shared_task(name=jobs.REFRESH_TENANT_POPULAR)
+@shared_task(name=task_names.REFRESH_TENANT_POPULAR)
 def refresh_tenant_popular(*, tenant_id: int, **_: Any) -> None:
     """One tenant's popular list."""
     refreshing.refresh(tenant_id=tenant_id, now=clock.now())

@@ -6,16 +6,16 @@ from celery import shared_task
 
 from core import clock
 from recommendations.catalog import jobs
-from recommendations.precompute import freshness
+from recommendations.pipeline.fresh_items import run
 
 
 @shared_task(name=jobs.TAKE_IN)
 def take_in(*, tenant_id: int, **_: Any) -> None:
     """One tenant's."""
-    freshness.take_in(tenant_id=tenant_id, now=clock.now())
+    run.take_in(tenant_id=tenant_id, now=clock.now())
 
 
 @shared_task(name=jobs.SWEEP_ITEMS)
 def sweep(**_: Any) -> None:
     """Those whose message was lost, whose time has come, or whose build serves now."""
-    freshness.sweep(now=clock.now())
+    run.sweep(now=clock.now())

@@ -7,14 +7,14 @@ from celery import shared_task
 
 from core import clock
 from recommendations.interactions import jobs
-from recommendations.precompute import sweep as sweeping
-from recommendations.precompute import turns
+from recommendations.pipeline.nearline import round_robin
+from recommendations.pipeline.nearline import sweep as sweeping
 
 
 @shared_task(name=jobs.RESCORE)
 def rescore(*, tenant_id: int, user_pks: Sequence[int] = (), lane: str = "", **_: Any) -> None:
     """A tenant's turn."""
-    turns.take(tenant_id=tenant_id, user_pks=user_pks, lane=lane)
+    round_robin.take(tenant_id=tenant_id, user_pks=user_pks, lane=lane)
 
 
 @shared_task(name=jobs.SWEEP_DIRTY)

@@ -13,7 +13,7 @@ from recommendations.ai.budget import reports
 from recommendations.ai.budget.reports import NothingToPreview
 from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.precompute.ai_preview import preview
+from recommendations.pipeline.builds.ai_cost_estimate import preview
 
 
 class Command(BaseCommand):

@@ -12,9 +12,9 @@ from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
 from recommendations.algorithms.options import VALIDATIONS
-from recommendations.precompute import lifecycle
-from recommendations.precompute.models import Build
-from recommendations.precompute.progress import Progress, fold_said, progress
+from recommendations.pipeline.builds import lifecycle
+from recommendations.pipeline.builds.progress import Progress, fold_said, progress
+from recommendations.pipeline.models import Build
 
 POLL_SECONDS = 0.25
 NO_WORKER_AFTER_SECONDS = 20.0

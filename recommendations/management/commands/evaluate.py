@@ -25,7 +25,7 @@ from recommendations.algorithms.training import NothingToLearn
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, tenant_of
 from recommendations.management.evaluation_data import of_tenant as data_of_tenant
-from recommendations.precompute.options import of_deployment, of_tenant
+from recommendations.pipeline.builds.training_options import of_deployment, of_tenant
 
 COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
 KINDS = (*sorted({name.partition("@")[0] for name in ALGORITHMS}), "text")

@@ -25,7 +25,7 @@ from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import
 from recommendations.imports.presets import PRESETS
 from recommendations.imports.readers import READERS
-from recommendations.precompute.models import Build
+from recommendations.pipeline.models import Build
 
 SHOWN_GROUPS = 20
 SHOWN_SLUGS = 10

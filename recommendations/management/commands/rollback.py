@@ -11,8 +11,8 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
-from recommendations.precompute import rollback
-from recommendations.precompute.models import Artefact
+from recommendations.pipeline.builds import rollback
+from recommendations.pipeline.models import Artefact
 
 
 class Command(BaseCommand):

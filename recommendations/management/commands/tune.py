@@ -20,8 +20,8 @@ from recommendations.algorithms.training import NothingToLearn
 from recommendations.algorithms.tuning import TooFewPeople, Tuned, tune
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
-from recommendations.precompute import tuned
-from recommendations.precompute.options import validation_of
+from recommendations.pipeline.artefacts import parameters
+from recommendations.pipeline.builds.training_options import validation_of
 
 
 class Command(BaseCommand):
@@ -64,7 +64,7 @@ class Command(BaseCommand):
                 self._reset(tenant_id)
                 return
             data = self._data(options)
-            present = {} if tenant_id is None else tuned.of_tenant(tenant_id=tenant_id)
+            present = {} if tenant_id is None else parameters.of_tenant(tenant_id=tenant_id)
             asked = options["validation"] or (validation_of(tenant_id=tenant_id) if tenant_id else "auto")
             choosing = TrainingOptions(validation=asked, seed=options["seed"], validation_people=options["people"])
             interactions = Judges.weighed(data.rows, np.ones(len(data.rows.users), dtype=bool), choosing).interactions
@@ -111,7 +111,7 @@ class Command(BaseCommand):
     def _reset(self, tenant_id: int | None) -> None:
         if tenant_id is None:
             raise CommandError("--reset goes with --tenant: a file has no stored choice.")
-        changed = tuned.reset(tenant_id=tenant_id)
+        changed = parameters.reset(tenant_id=tenant_id)
         self.stdout.write(
             "Back to the defaults from the next training on." if changed else "The defaults hold already."
         )
@@ -119,7 +119,7 @@ class Command(BaseCommand):
     def _save(self, found: Tuned, tenant_id: int | None) -> bool:
         if tenant_id is None or not found.changed or found.worse:
             return False
-        tuned.store(found, tenant_id=tenant_id, now=clock.now())
+        parameters.store(found, tenant_id=tenant_id, now=clock.now())
         return True
 
     def _table(self, found: Tuned, data: EvaluationData, *, why: str, saved: bool, save: bool) -> None:
@@ -134,8 +134,8 @@ class Command(BaseCommand):
             write(f"{trial.parameter:28}  {trial.value:8g}  {gain:>24}  {mark}")
         ended = "nothing more to try" if found.complete else "the time was over"
         write(f"{len(found.trials)} trials in {found.seconds:.0f} s; {ended}.\n")
-        write(f"Present choice: {tuned.described(found.present)}")
-        write(f"Found:          {tuned.described(found.found)}")
+        write(f"Present choice: {parameters.described(found.present)}")
+        write(f"Found:          {parameters.described(found.found)}")
         write(f"On the outer fold, which the search did not see: {found.verdict}")
         if saved:
             write("Stored: the tenant's next training uses it.")

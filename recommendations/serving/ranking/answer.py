@@ -9,7 +9,7 @@ from recommendations.attribution import recommendation_ids
 from recommendations.cache.form import MAX_ITEMS
 from recommendations.cache.kinds import RANK
 from recommendations.metrics import SERVED
-from recommendations.precompute import lists
+from recommendations.pipeline.lists import entries
 from recommendations.serving import page
 from recommendations.serving.page import Answer, Subject
 from recommendations.serving.ranking.asked import DETAILS, Asked, Ranked
@@ -47,7 +47,7 @@ def render(*, asked: Asked, ranked: Ranked, now: datetime) -> Answer:
         "degraded": ranked.degraded,
         "simulated": ranked.simulated,
         "artefact": ranked.artefact,
-        "generated_at": lists.stamp(now),
+        "generated_at": entries.stamp(now),
         "items": items,
         "left_out": [
             {"item_id": item_id, "code": code, "detail": DETAILS[code]} for item_id, code in ranked.left_out.items()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recommendations.precompute.showable import ItemFacts
+from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.serving import page
 from recommendations.serving.ranking.asked import EXCLUDED, FILTER, UNAVAILABLE, UNKNOWN, WITHDRAWN, Asked
 from recommendations.serving.ranking.database import Standing

@@ -13,9 +13,9 @@ from django.conf import settings
 from accounts.tenancy import scope
 from core import deadline
 from recommendations.interactions.meaning import Meaning
-from recommendations.precompute import person_now, showable
-from recommendations.precompute.people import Person
-from recommendations.precompute.showable import ItemFacts
+from recommendations.pipeline.lists import current_profile, item_facts
+from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.pipeline.lists.profiles import Person
 from recommendations.serving.chosen import DATABASE_AWAY
 from recommendations.serving.ranking.asked import Asked
 
@@ -65,14 +65,14 @@ def read(
 
 def _read(asked: Asked, said: Meaning | None, texts: bool, now: datetime) -> tuple[Known, Standing]:
     with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
-        person = person_now.read(tenant_id=asked.tenant_id, user_id=asked.user_id, said=said)
+        person = current_profile.read(tenant_id=asked.tenant_id, user_id=asked.user_id, said=said)
         standing = _standing(asked, _latest(person) if person else [], texts, now)
     return Known(person) if person else Known(why=UNKNOWN_USER), standing
 
 
 def _standing(asked: Asked, also: list[str], texts: bool, now: datetime) -> Standing:
     item_ids = dict.fromkeys([*asked.item_ids, *also])
-    facts, withheld = showable.facts_and_withheld(tenant_id=asked.tenant_id, item_ids=item_ids, now=now, texts=texts)
+    facts, withheld = item_facts.facts_and_withheld(tenant_id=asked.tenant_id, item_ids=item_ids, now=now, texts=texts)
     return Standing(facts, frozenset(withheld))
 
 

@@ -13,15 +13,17 @@ from django.conf import settings
 
 from core import deadline
 from recommendations.cache.form import Entry, StoredList
+from recommendations.pipeline.lists import entries as lists
+from recommendations.pipeline.lists.entries import Draft
+from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.pipeline.nearline import rescore
+from recommendations.pipeline.ranking import generate
+from recommendations.pipeline.ranking.rules_engine import Source, arrange, categories_alike
+from recommendations.pipeline.ranking.trace import Trace
+from recommendations.pipeline.ranking.variants import Way
 from recommendations.placements import language, standing_in
 from recommendations.placements.language.binding import names_person
 from recommendations.placements.rules import Kind, Rules
-from recommendations.precompute import lists, nearline, placing
-from recommendations.precompute.arranging import Source, arrange, categories_alike
-from recommendations.precompute.following import Way
-from recommendations.precompute.lists import Draft
-from recommendations.precompute.showable import ItemFacts
-from recommendations.precompute.tracing import Trace
 from recommendations.serving.instead import Instead, StandIns
 from recommendations.serving.ladder import Admit
 from recommendations.serving.ranking import catalogue, database, reading, ready, scored, unscored
@@ -170,7 +172,7 @@ def _ruled(case: _Case, made: _Made) -> Ranked:
     simulated = made.simulated
     own = case.held.own
     if made.scored and own is not None and case.known.person is not None and _any_by_ai(own):
-        told = nearline.with_words_of(own, Draft(case.known.person, made.source, tuple(entries)))
+        told = rescore.with_words_of(own, Draft(case.known.person, made.source, tuple(entries)))
         entries, simulated = list(told.entries), told.simulated
     return Ranked(entries, named, made.source, made.degraded, made.artefact, simulated, made.arm)
 
@@ -191,4 +193,4 @@ def _consumed(case: _Case) -> set[str]:
     person = case.known.person
     if person is None or case.asked.consumed_too:
         return set()
-    return placing.consumed(case.rules, person, case.now) | {item_id for item_id, *_ in person.against}
+    return generate.consumed(case.rules, person, case.now) | {item_id for item_id, *_ in person.against}

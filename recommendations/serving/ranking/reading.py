@@ -9,8 +9,8 @@ from recommendations.cache import keys, store
 from recommendations.cache.form import StoredList
 from recommendations.cache.kinds import POPULAR
 from recommendations.explanations import templates
+from recommendations.pipeline.ranking.variants import Following
 from recommendations.placements import known
-from recommendations.precompute.following import Following
 from recommendations.serving import ladder, queries, wording
 from recommendations.serving.chosen import DATABASE_AWAY
 from recommendations.serving.ladder import Admit

@@ -13,12 +13,14 @@ from recommendations.algorithms.dataset import IntArray
 from recommendations.interactions import meaning
 from recommendations.interactions.meaning import Meaning
 from recommendations.models import Build, Placement
+from recommendations.pipeline.artefacts import live, store
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.lists import item_facts
+from recommendations.pipeline.ranking import variants
+from recommendations.pipeline.ranking.variants import Following, Way
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import PLAIN, Rules
 from recommendations.placements.versions import rules_of_versions
-from recommendations.precompute import artefacts, following, fresh, showable
-from recommendations.precompute.artefacts import Loaded
-from recommendations.precompute.following import Following, Way
 
 # The items that may not be shown compete with nobody in a second stage; which those are may be known so late.
 WITHHELD_SECONDS = 60.0
@@ -94,14 +96,14 @@ def read(serving: Source, before: Ready | None = None) -> Ready:
         return Ready(serving.rules, lacking=NO_BUILD, said=serving.said)
     tenant_id, artefact = serving.tenant_id, serving.build.artefact
     try:
-        alone = artefacts.load(artefact_id=artefact.pk, file=artefact.file)
+        alone = store.load(artefact_id=artefact.pk, file=artefact.file)
     except (OSError, UnreadableArtefact) as error:
         _log.error("artefact_unreadable", artefact=artefact.pk, error=str(error))
         return Ready(serving.rules, lacking=ARTEFACT, said=serving.said)
-    loaded = fresh.with_fresh(alone, tenant_id=tenant_id, build_id=serving.build.pk)
+    loaded = live.with_fresh(alone, tenant_id=tenant_id, build_id=serving.build.pk)
     follow = Following(Way(serving.rules, loaded, ai=False))
     if serving.placement_id:
-        follow = following.followings(
+        follow = variants.followings(
             tenant_id=tenant_id, placements=[serving.placement_id], versions=serving.versions, loaded=loaded
         )[serving.placement_id]
     withheld, at = _withheld(tenant_id, loaded, before)
@@ -117,5 +119,5 @@ def _withheld(tenant_id: int, loaded: Loaded, before: Ready | None) -> tuple[Int
     if before is not None and same and time.monotonic() - before.withheld_at < WITHHELD_SECONDS:
         return before.withheld, before.withheld_at
     with scope.tenant(tenant_id):
-        item_ids = showable.withheld_ids(tenant_id=tenant_id, now=clock.now())
+        item_ids = item_facts.withheld_ids(tenant_id=tenant_id, now=clock.now())
     return loaded.indices(item_ids), time.monotonic()

@@ -11,11 +11,11 @@ from django.conf import settings
 from core import deadline, process_caches
 from recommendations.algorithms.dataset import IntArray
 from recommendations.cache.form import Entry
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.lists import entries as lists
+from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.pipeline.lists.profiles import Person
 from recommendations.placements.rules import Rules, return_moment
-from recommendations.precompute import lists
-from recommendations.precompute.artefacts import Loaded
-from recommendations.precompute.people import Person
-from recommendations.precompute.showable import ItemFacts
 from recommendations.serving.ranking.asked import Asked
 
 # So long a ranking waits for its turn; then the order is made without the artefact.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from recommendations.algorithms.protocol import ItemVector
 from recommendations.cache.form import Entry, StoredList
-from recommendations.precompute import lists
-from recommendations.precompute.artefacts import Loaded
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.lists import entries as lists
 from recommendations.serving import instead
 from recommendations.serving.chosen import DATABASE_AWAY
 from recommendations.serving.instead import Instead, StandIns

@@ -11,8 +11,8 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.baskets import together
 from recommendations.models import Interaction, Item
-from recommendations.precompute import refreshing
-from tests.recommendations.precompute.generated import build_now, fill, happen
+from recommendations.pipeline.builds import refresh_popular
+from tests.recommendations.pipeline.generated import build_now, fill, happen
 
 DAY = timedelta(days=1)
 
@@ -80,7 +80,7 @@ class TestKinds:
         for person in range(20):
             happen(acme.tenant, f"u{person:04d}", "i0015", "i0015")
 
-        assert refreshing.refresh(tenant_id=acme.tenant.pk, now=clock.now())
+        assert refresh_popular.refresh(tenant_id=acme.tenant.pk, now=clock.now())
 
         assert items(acme.http.get("/api/v1/recommendations/trending?window=1d"))[0] == "i0015"
 

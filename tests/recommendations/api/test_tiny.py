@@ -7,8 +7,8 @@ import pytest
 from accounts.tenancy import scope
 from core import clock
 from recommendations.models import EndUser, EventType, Item
-from recommendations.precompute.refreshing import refresh
-from tests.recommendations.precompute.generated import build_now, happen
+from recommendations.pipeline.builds.refresh_popular import refresh
+from tests.recommendations.pipeline.generated import build_now, happen
 
 PATHS = (
     "users/ann/recommendations",

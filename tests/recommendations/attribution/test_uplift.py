@@ -10,7 +10,7 @@ from recommendations.attribution import outcomes
 from recommendations.interactions.event import Event, read_event
 from recommendations.interactions.record import record
 from recommendations.models import EndUser, EventType, ExperimentArm, Exposure
-from recommendations.precompute import uplift
+from recommendations.pipeline.builds import ai_uplift
 from tests.recommendations.attribution.trials import START, draft, populate
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ class TestUplift:
             known = Event(name, "i", "view", None, moment, None, None, None, timed=True)
             record(tenant_id=tenant.pk, events=[known], now=START + timedelta(hours=3))
 
-        uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
+        ai_uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
 
         with scope.tenant(tenant.pk):
             (row,) = AIGate.objects.all()  # the one sparse person has nobody to be compared with
@@ -118,7 +118,7 @@ class TestUplift:
                 for number, person in enumerate(EndUser.objects.order_by("pk"))
             )
 
-        uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
+        ai_uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
 
         with scope.tenant(tenant.pk):
             (row,) = AIGate.objects.all()

@@ -9,7 +9,7 @@ from core import clock
 from recommendations.attribution.collector import collector
 from recommendations.models import EndUser
 from recommendations.placements import versions
-from tests.recommendations.precompute.generated import build_now, fill
+from tests.recommendations.pipeline.generated import build_now, fill
 
 PEOPLE, ITEMS = 60, 60
 # Always the same, so that the same orders are drawn whenever the tests run.

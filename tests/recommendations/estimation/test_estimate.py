@@ -18,7 +18,7 @@ from recommendations.privacy.erase import erase_end_user
 from recommendations.serving.preview import preview
 from tests.recommendations.estimation.conftest import OTHER, draft, later, publish
 from tests.recommendations.estimation.shows import clicks_of, show
-from tests.recommendations.precompute.generated import build_now
+from tests.recommendations.pipeline.generated import build_now
 
 ROTATING = {"rotate_minutes": 1, "ai": False}
 HOUR = timedelta(hours=1)

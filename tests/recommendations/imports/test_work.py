@@ -18,7 +18,7 @@ from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.rows import Line
 from recommendations.models import Interaction, Item
 from tests.recommendations.imports.started import change, counts, reread, run, start
-from tests.recommendations.precompute.queue import sent
+from tests.recommendations.pipeline.queue import sent
 
 EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{964982703 + n}\n" for n in range(100))
 

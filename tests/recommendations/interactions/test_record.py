@@ -16,7 +16,7 @@ from recommendations.interactions import aftermath, event_types, jobs
 from recommendations.interactions.event import read_event
 from recommendations.interactions.models import EventType, Interaction
 from recommendations.interactions.record import record
-from tests.recommendations.precompute.queue import sent
+from tests.recommendations.pipeline.queue import sent
 from workers.queues import NEARLINE, QUICK
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from recommendations.models import Placement, PlacementVersion
 from recommendations.placements import versions
 from recommendations.placements.jobs import APPLY_RULES
 from recommendations.placements.rules import PLAIN, read_rules
-from tests.recommendations.precompute.queue import sent
+from tests.recommendations.pipeline.queue import sent
 
 WHOLE = {
     "kinds": [{"kind": "for_you", "take": 3}, {"kind": "trending"}],

@@ -12,7 +12,7 @@ from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.reranking.rerank import subject_of
 from recommendations.imports.work import run_import
 from recommendations.models import EndUser
-from tests.recommendations.precompute.generated import build_now, fill
+from tests.recommendations.pipeline.generated import build_now, fill
 
 # Long and odd, so that it stands nowhere by chance.
 ADA = "ada.lovelace~1815@example.org"

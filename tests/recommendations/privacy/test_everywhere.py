@@ -6,9 +6,9 @@ from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys, store
 from recommendations.models import EndUser, UserList
-from recommendations.precompute import nearline
+from recommendations.pipeline.nearline import rescore
 from recommendations.privacy.erase import erase_end_user, forget_cached
-from tests.recommendations.precompute.generated import build_now, happen
+from tests.recommendations.pipeline.generated import build_now, happen
 from tests.recommendations.privacy import everywhere
 from tests.recommendations.privacy.known import ADA, known
 
@@ -74,6 +74,6 @@ class TestErased:
             return put(pairs, **options)
 
         monkeypatch.setattr(store, "put_many", erase_first)
-        nearline.rescore(tenant_id=acme.tenant.pk, user_pks=[person.pk])
+        rescore.rescore(tenant_id=acme.tenant.pk, user_pks=[person.pk])
 
         assert everywhere.places(ADA) == []

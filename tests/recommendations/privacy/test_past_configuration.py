@@ -15,8 +15,8 @@ from recommendations.placements import leaving
 from recommendations.placements.jobs import FORGET_PLACES
 from recommendations.privacy.erase import erase_end_user, forget_cached
 from tests.recommendations.lists import body
-from tests.recommendations.precompute.generated import build_now, fill
-from tests.recommendations.precompute.queue import sent
+from tests.recommendations.pipeline.generated import build_now, fill
+from tests.recommendations.pipeline.queue import sent
 from tests.recommendations.privacy import everywhere
 
 ADA = "ada/lovelace|1815:x"

@@ -20,7 +20,7 @@ from recommendations.interactions import retention as events
 from recommendations.models import Interaction
 from recommendations.privacy import retention
 from tests.conftest import storage_folder
-from tests.recommendations.precompute.queue import sent
+from tests.recommendations.pipeline.queue import sent
 
 NOW = clock.now()
 

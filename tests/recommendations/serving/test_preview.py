@@ -19,8 +19,8 @@ from recommendations.models import EndUser, Item
 from recommendations.placements import versions
 from recommendations.serving.preview import preview
 from tests.outages import redis_away
-from tests.recommendations.precompute.conftest import COLD, ITEMS, PEOPLE
-from tests.recommendations.precompute.generated import build_now, fill, happen
+from tests.recommendations.pipeline.conftest import COLD, ITEMS, PEOPLE
+from tests.recommendations.pipeline.generated import build_now, fill, happen
 
 KIND = "categories contains 'kind 0'"
 RULES = {

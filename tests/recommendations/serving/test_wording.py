@@ -9,7 +9,7 @@ from recommendations.explanations import templates
 from recommendations.models import Build, EndUser, Placement, PlacementVersion
 from recommendations.serving import instead
 from tests.outages import redis_away
-from tests.recommendations.precompute.generated import build_now, fill
+from tests.recommendations.pipeline.generated import build_now, fill
 
 GERMAN = {"HTTP_ACCEPT_LANGUAGE": "xx, de-AT;q=0.9, en;q=0.5, *;q=0.1"}
 PERSON = "/api/v1/users/{}/recommendations"

@@ -9,7 +9,7 @@ from recommendations.imports import room, uploads
 from recommendations.imports.models import Import
 from recommendations.models import Item
 from tests.recommendations.api.v1.importing import ITEMS, URL, run, send, stored
-from tests.recommendations.precompute.queue import sent
+from tests.recommendations.pipeline.queue import sent
 
 SHAPE = {
     "import_id",

@@ -11,8 +11,8 @@ from core import clock
 from recommendations.algorithms.dataset import Interactions
 from recommendations.interactions.matrix import read_window
 from recommendations.models import RelatedPeople
-from recommendations.precompute import related
-from tests.recommendations.precompute.generated import build_now, fill, happen
+from recommendations.pipeline.builds import similar_users
+from tests.recommendations.pipeline.generated import build_now, fill, happen
 
 PEOPLE = 20
 
@@ -114,7 +114,7 @@ class TestRelatedPeople:
 
 
 def _write(tenant, data, now):
-    return related.write(tenant_id=tenant.pk, interactions=data, now=now, between=lambda: None)
+    return similar_users.write(tenant_id=tenant.pk, interactions=data, now=now, between=lambda: None)
 
 
 class TestWriting:

@@ -15,7 +15,7 @@ from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record
 from recommendations.management.commands import tune as command
 from recommendations.models import Tuning
-from recommendations.precompute import tuned
+from recommendations.pipeline.artefacts import parameters as tuned
 from tests.recommendations.management.commands.test_evaluate import _events
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

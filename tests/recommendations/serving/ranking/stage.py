@@ -12,8 +12,8 @@ from recommendations.algorithms.options import TrainingOptions
 from recommendations.algorithms.training import train
 from recommendations.interactions.matrix import training_window
 from recommendations.models import Artefact, Build, Placement
-from recommendations.precompute import artefacts
-from tests.recommendations.precompute.generated import fill
+from recommendations.pipeline.artefacts import store
+from tests.recommendations.pipeline.generated import fill
 
 PEOPLE, COLD, ITEMS = 40, 3, 60
 ITEM_IDS = [f"i{number:04d}" for number in range(ITEMS)]
@@ -23,7 +23,7 @@ URL = "/api/v1/users/{}/rank"
 def set_up(tenant):
     """People, items, and a build with an artefact that is active at home."""
     fill(tenant, people=PEOPLE, items=ITEMS, cold=COLD)
-    name = default_storage.save(f"{artefacts.folder(tenant.pk)}/ranking.npz", ContentFile(_trained(tenant.pk)))
+    name = default_storage.save(f"{store.folder(tenant.pk)}/ranking.npz", ContentFile(_trained(tenant.pk)))
     now = clock.now()
     with scope.tenant(tenant.pk):
         made = Artefact.objects.create(

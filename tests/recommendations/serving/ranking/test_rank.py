@@ -11,12 +11,12 @@ from core import clock
 from recommendations.cache import keys, store
 from recommendations.cache.form import Entry, Provenance, Voice, encode
 from recommendations.models import Build, EndUser, Item, Placement
+from recommendations.pipeline.lists import profiles
 from recommendations.placements import versions
-from recommendations.precompute import people
 from recommendations.serving.ranking import scored
 from recommendations.serving.ranking.shelf import shelf
-from tests.recommendations.precompute.generated import build_now, fill, happen, lists_of, stored
-from tests.recommendations.precompute.test_following import started
+from tests.recommendations.pipeline.generated import build_now, fill, happen, lists_of, stored
+from tests.recommendations.pipeline.ranking.test_variants import started
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
 
 
@@ -27,7 +27,7 @@ def acme(cast):
 
 
 def own_of(acme, user_id="u0000"):
-    person = people.read_named(tenant_id=acme.tenant.pk, user_id=user_id)
+    person = profiles.read_named(tenant_id=acme.tenant.pk, user_id=user_id)
     assert person is not None
     return {item_id for item_id, _ in person.events}
 

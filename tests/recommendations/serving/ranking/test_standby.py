@@ -9,7 +9,7 @@ from accounts.tenancy import scope
 from recommendations.cache import keys, store
 from recommendations.cache.form import Entry, Provenance, Voice, encode
 from recommendations.models import Artefact, Build, Placement
-from recommendations.precompute import artefacts
+from recommendations.pipeline.artefacts import store as artefacts
 from recommendations.serving.ranking import ready
 from recommendations.serving.ranking.shelf import Shelf, shelf
 from tests.outages import postgres_away, redis_away

@@ -1,0 +1,108 @@
+"""After a swap: Redis holds the new snapshot's lists, and no list of an older one."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from django.conf import settings
+from django.db.models import Case, Exists, F, OuterRef, Q, When
+
+from accounts.tenancy import scope
+from core import redis
+from recommendations.cache import availability, keys, store
+from recommendations.catalog.models import EndUser
+from recommendations.pipeline import leases
+from recommendations.pipeline.lists import item_facts
+from recommendations.pipeline.models import Build, ReferenceList, UserList
+from recommendations.placements.models import Placement
+
+BATCH = 500
+T = TypeVar("T")
+
+
+def warm(*, tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
+    """Puts the lists of the CACHE_WARM_LISTS people who were active last, and as many reference lists.
+
+    The others' keys are removed: their next read fills them from Postgres. `between` is called between batches and
+    may raise to stop the work; doing it again does no harm.
+    Raises: RedisUnavailable.
+    """
+    with scope.tenant(tenant_id):
+        lists = UserList.objects.filter(tenant_id=tenant_id, build_id=build_id)
+        latest = lists.order_by(F("end_user__last_event_at").desc(nulls_last=True), "pk")
+        ranked = list(latest.values_list("pk", flat=True))
+        without = EndUser.objects.filter(~Exists(lists.filter(end_user=OuterRef("pk"))), tenant_id=tenant_id)
+        places = list(Placement.objects.filter(tenant_id=tenant_id).order_by().values_list("name", flat=True))
+        unlisted = list(without.values_list("user_id", flat=True))
+    for batch in _batches(ranked[: settings.CACHE_WARM_LISTS]):
+        between()
+        store.put_many(_personal(tenant_id, batch))
+    for batch in _batches(ranked[settings.CACHE_WARM_LISTS :]):
+        between()
+        _unlink(_personal_keys(tenant_id, batch))
+    for names in _batches(unlisted):
+        between()
+        _unlink([keys.user_list(tenant_id, place, name) for place in places for name in names])
+    _warm_reference(tenant_id, build_id, between)
+    _forget_withdrawals(tenant_id, build_id)
+
+
+def _personal(tenant_id: int, pks: Sequence[int]) -> list[tuple[str, bytes]]:
+    with scope.tenant(tenant_id):
+        rows = UserList.objects.filter(tenant_id=tenant_id, pk__in=pks)
+        found = list(rows.values_list("placement__name", "end_user__user_id", "body"))
+    return [(keys.user_list(tenant_id, placement, user_id), bytes(body)) for placement, user_id, body in found]
+
+
+def _personal_keys(tenant_id: int, pks: Sequence[int]) -> list[str]:
+    with scope.tenant(tenant_id):
+        rows = UserList.objects.filter(tenant_id=tenant_id, pk__in=pks)
+        found = list(rows.values_list("placement__name", "end_user__user_id"))
+    return [keys.user_list(tenant_id, placement, user_id) for placement, user_id in found]
+
+
+def _warm_reference(tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
+    with scope.tenant(tenant_id):
+        rows = ReferenceList.objects.filter(tenant_id=tenant_id, build_id=build_id)
+        # Those for everybody and for segments first: whoever has no list of their own gets one of them.
+        common = [ReferenceList.Kind.POPULAR, ReferenceList.Kind.TRENDING, ReferenceList.Kind.SEGMENT]
+        everybody = Q(kind__in=common)
+        ranked_lists = rows.order_by(Case(When(everybody, then=0), default=1), "kind", "pk")
+        pks = list(ranked_lists.values_list("pk", flat=True)[: settings.CACHE_WARM_LISTS])
+        kept = set(rows.filter(pk__in=pks).values_list("kind", "subject"))
+        # Whatever any build of ours had a list for and this one puts none: it may be in Redis still.
+        others = ReferenceList.objects.filter(tenant_id=tenant_id).order_by().values_list("kind", "subject").distinct()
+        stale = [
+            keys.reference_list(tenant_id, kind, subject) for kind, subject in others if (kind, subject) not in kept
+        ]
+    for batch in _batches(pks):
+        between()
+        with scope.tenant(tenant_id):
+            found = list(rows.filter(pk__in=batch).values_list("kind", "subject", "body"))
+        store.put_many((keys.reference_list(tenant_id, kind, subject), bytes(body)) for kind, subject, body in found)
+    for names in _batches(stale):
+        between()
+        _unlink(names)
+
+
+def _forget_withdrawals(tenant_id: int, build_id: int) -> None:
+    """Takes items out of Redis's withdrawn ones that were withdrawn before the snapshot before this one was made.
+
+    Not before this one: a reader that missed may be putting back a list of the old snapshot at this moment.
+    """
+    held = availability.snapshot(tenant_id)
+    if not held:
+        return
+    with scope.tenant(tenant_id):
+        made = Build.objects.filter(tenant_id=tenant_id, pk__lte=build_id, published_at__isnull=False)
+        since = list(made.order_by("-pk").values_list("started_at", flat=True)[:2])[-1]
+        still = item_facts.withdrawn_since(tenant_id=tenant_id, since=since, now=leases.database_now())
+    availability.prune(tenant_id, held, still)
+
+
+def _unlink(names: Sequence[str]) -> None:
+    if names:
+        redis.call("unlink_lists", lambda client: client.unlink(*names))
+
+
+def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[at : at + BATCH] for at in range(0, len(values), BATCH))

@@ -1,0 +1,97 @@
+"""What old builds left: lists in batches, chunks, artefacts with their files; and lists of placements that are no more.
+
+BUILD_KEEP builds stay whole, and the newest ARTEFACT_KEEP artefacts stay for going back to one, as do those that an
+experiment's arms are made with until it has ended.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models import Exists, OuterRef
+
+from accounts.tenancy import scope
+from core.redis import RedisUnavailable
+from recommendations.attribution.models import Experiment, ExperimentArm
+from recommendations.pipeline.artefacts import store
+from recommendations.pipeline.models import Artefact, Build
+from recommendations.placements import leaving
+from recommendations.placements.models import Placement
+
+BATCH = 2000
+# A file is written before its row: younger ones may belong to a training that is going on.
+ORPHAN_AFTER = timedelta(days=1)
+_TABLES = ("userlist", "referencelist", "freshitem", "chunk")
+_DELETE = """
+    DELETE FROM recommendations_{table} WHERE id IN (
+        SELECT id FROM recommendations_{table} WHERE tenant_id = %s AND build_id = ANY (%s) LIMIT %s
+    )
+"""
+_log = structlog.get_logger(__name__)
+
+
+def prune(*, tenant_id: int, now: datetime) -> None:
+    """Removes what the tenant's old and failed builds left; their rows stay as a history."""
+    with scope.tenant(tenant_id):
+        builds = Build.objects.filter(tenant_id=tenant_id)
+        active = Placement.objects.filter(tenant_id=tenant_id, active_build=OuterRef("pk"))
+        published = builds.filter(status=Build.Status.PUBLISHED).order_by("-pk")
+        kept = set(published.values_list("pk", flat=True)[: settings.BUILD_KEEP])
+        ended = builds.filter(~Exists(active), status__in=[Build.Status.PUBLISHED, Build.Status.FAILED])
+        old = [pk for pk in ended.order_by("pk").values_list("pk", flat=True) if pk not in kept]
+    for table in _TABLES:
+        while _delete_some(tenant_id, table, old):
+            pass
+    with scope.tenant(tenant_id):
+        Build.objects.filter(tenant_id=tenant_id, pk__in=old).update(artefact=None)
+        files = _delete_artefacts(tenant_id)
+    for file in files:
+        default_storage.delete(file)
+    _remove_orphans(tenant_id, now)
+    try:
+        leaving.forget(tenant_id=tenant_id)
+    except RedisUnavailable:
+        _log.info("places_not_forgotten", tenant_id=tenant_id)  # the next build's does
+
+
+def _delete_artefacts(tenant_id: int) -> list[str]:
+    """Deletes the rows of artefacts that nothing needs; returns their files. Call it in the tenant's scope.
+
+    Locked first and looked at again: an experiment that starts meanwhile (`trials`) holds the rows of its artefacts.
+    """
+    used = Build.objects.filter(artefact=OuterRef("pk"))
+    compared = ExperimentArm.objects.filter(tenant_id=tenant_id, artefact=OuterRef("pk")).exclude(
+        experiment__status=Experiment.Status.ENDED
+    )
+    own = Artefact.objects.filter(tenant_id=tenant_id)
+    newest = list(own.order_by("-pk").values_list("pk", flat=True)[: settings.ARTEFACT_KEEP])
+    unused = own.filter(~Exists(used), ~Exists(compared)).exclude(pk__in=newest)
+    held = [row.pk for row in unused.select_for_update(skip_locked=True)]
+    unused = own.filter(~Exists(used), ~Exists(compared), pk__in=held)
+    files = list(unused.values_list("file", flat=True))
+    unused.delete()
+    return files
+
+
+def _delete_some(tenant_id: int, table: str, builds: list[int]) -> int:
+    with scope.tenant(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_DELETE.format(table=table), [tenant_id, builds, BATCH])
+        return int(cursor.rowcount)
+
+
+def _remove_orphans(tenant_id: int, now: datetime) -> None:
+    """Files of trainings that were killed between the file and its row."""
+    folder = store.folder(tenant_id)
+    try:
+        _, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    with scope.tenant(tenant_id):
+        used = set(Artefact.objects.filter(tenant_id=tenant_id).values_list("file", flat=True))
+    for name in names:
+        path = f"{folder}/{name}"
+        if path not in used and default_storage.get_modified_time(path) < now - ORPHAN_AFTER:
+            default_storage.delete(path)
+            _log.info("artefact_removed", file=path)

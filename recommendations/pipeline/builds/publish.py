@@ -1,0 +1,135 @@
+"""The last step of a build: its lists become the active ones by one pointer swap; Redis follows; old ones go.
+
+No event is lost at the swap. A person's mark is taken away where the new list was made after the last news. A list
+that near line made later than the build's own for that person serves on in the new snapshot, and the person is
+marked, so that near line takes the new artefact to it. Near line writes only while it holds the pointer (FOR SHARE),
+so it comes wholly before the swap or wholly after it.
+"""
+
+import time
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from accounts.tenancy import scope
+from core.queue import enqueue
+from core.webhooks.publish import emit
+from recommendations.interactions.jobs import RESCORE
+from recommendations.metrics import BUILD_SECONDS, BUILDS
+from recommendations.pipeline import leases
+from recommendations.pipeline.builds import cache_warmup, cleanup, progress
+from recommendations.pipeline.leases import Lease, LeaseLost
+from recommendations.pipeline.models import Build
+from recommendations.placements.models import Placement
+
+# The body begins with the format, then build and version (recommendations.cache.form.ORDER).
+_CARRY_OVER = """
+    INSERT INTO recommendations_userlist
+        (tenant_id, build_id, placement_id, end_user_id, version, source, arm, body, generated_at, person_version)
+    SELECT old.tenant_id, %(new)s, old.placement_id, old.end_user_id, old.version + 1, old.source, old.arm,
+        overlay(old.body PLACING int8send(%(new)s::bigint) || int4send(old.version + 1) FROM 2 FOR 12),
+        old.generated_at, NULL
+    FROM recommendations_placement AS placement
+    JOIN recommendations_userlist AS old
+        ON old.build_id = placement.active_build_id AND old.placement_id = placement.id
+    LEFT JOIN recommendations_userlist AS new
+        ON new.build_id = %(new)s AND new.placement_id = old.placement_id AND new.end_user_id = old.end_user_id
+    WHERE placement.tenant_id = %(tenant)s AND placement.active_build_id <> %(new)s
+        AND (new.id IS NULL OR old.generated_at > new.generated_at)
+    ON CONFLICT (build_id, placement_id, end_user_id) DO UPDATE SET
+        version = excluded.version, source = excluded.source, arm = excluded.arm, body = excluded.body,
+        generated_at = excluded.generated_at, person_version = NULL
+"""
+# Rows that a transaction with new events holds are skipped: it marks them itself.
+_MARK = """
+    WITH carried AS (
+        SELECT id FROM recommendations_enduser
+        WHERE tenant_id = %(tenant)s AND id IN (
+            SELECT end_user_id FROM recommendations_userlist WHERE build_id = %(new)s AND person_version IS NULL
+        )
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE recommendations_enduser AS person SET dirty_at = coalesce(person.dirty_at, statement_timestamp())
+    FROM carried WHERE person.id = carried.id
+"""
+_SETTLE = """
+    WITH idle AS (
+        SELECT id FROM recommendations_enduser
+        WHERE tenant_id = %(tenant)s AND dirty_at IS NOT NULL
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE recommendations_enduser AS person SET dirty_at = NULL
+    FROM idle, recommendations_userlist AS list
+    WHERE person.id = idle.id AND list.build_id = %(new)s AND list.end_user_id = person.id
+        AND person.xmin::text::bigint = list.person_version
+"""
+_log = structlog.get_logger(__name__)
+
+
+def publish_step(*, tenant_id: int, build_id: int) -> None:
+    """Publishes the build if all its chunks are done and nobody else does or has done it.
+
+    Raises: RedisUnavailable when the lists serve already, but Redis could not be brought up to date; it is tried
+        again until it can, since it may hold lists of the old snapshot.
+    """
+    lease = leases.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.SCORING)
+    to_swap = lease is not None
+    lease = lease or leases.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.PUBLISHING)
+    if lease is None:
+        return
+    started = time.monotonic()
+    with leases.holding(lease) as heartbeat:
+        if to_swap:
+            _swap(lease)
+        cache_warmup.warm(tenant_id=tenant_id, build_id=build_id, between=heartbeat.check)
+        with scope.tenant(tenant_id):
+            leases.finish(lease, status=Build.Status.PUBLISHED, error="")
+            # For those whom the swap marked: nobody has sent a message for them.
+            enqueue(RESCORE, countdown=settings.NEARLINE_DEBOUNCE_SECONDS, tenant_id=tenant_id, user_pks=[])
+    BUILDS.labels("published").inc()
+    BUILD_SECONDS.labels("publish").observe(time.monotonic() - started)
+    _log.info("build_published", build_id=build_id)
+    cleanup.prune(tenant_id=tenant_id, now=leases.database_now())
+
+
+def _tell(lease: Lease) -> None:
+    build = Build.objects.get(tenant_id=lease.tenant_id, pk=lease.build_id)
+    data = {"build": build.pk, "people": build.people, "artefact": build.artefact_id, "outcomes": build.outcomes}
+    emit(tenant_id=lease.tenant_id, type="build.published", data=data, now=leases.database_now())
+
+
+def placements_of(build: Build) -> QuerySet[Placement]:
+    """Those that the build makes lists for: they were there when it began. Call it in the tenant's scope."""
+    placements = Placement.objects.filter(tenant_id=build.tenant_id).order_by()
+    return placements.filter(pk__in=[int(pk) for pk in build.versions]) if build.versions else placements
+
+
+def _swap(lease: Lease) -> None:
+    """Makes the build's lists the active ones.
+
+    Raises: LeaseLost, and nothing has changed.
+    """
+    parameters = {"tenant": lease.tenant_id, "new": lease.build_id}
+    with scope.tenant(lease.tenant_id):
+        placements = Placement.objects.filter(tenant_id=lease.tenant_id).order_by("pk")
+        list(placements.select_for_update(no_key=True))
+        outcomes = progress.totals(tenant_id=lease.tenant_id, build_id=lease.build_id)
+        with connection.cursor() as cursor:
+            cursor.execute(_CARRY_OVER, parameters)
+            carried = cursor.rowcount
+            cursor.execute(_MARK, parameters)
+            cursor.execute(_SETTLE, parameters)
+            settled = cursor.rowcount
+        build = Build.objects.only("tenant_id", "versions").get(tenant_id=lease.tenant_id, pk=lease.build_id)
+        placements_of(build).update(active_build_id=lease.build_id)
+        # Last, since the heartbeat writes to this row too.
+        held = Build.objects.filter(
+            tenant_id=lease.tenant_id, pk=lease.pk, lease_token=lease.token, status=Build.Status.SCORING
+        )
+        if not held.update(status=Build.Status.PUBLISHING, published_at=Now(), attempts=1, outcomes=outcomes):
+            raise LeaseLost(f"Build {lease.pk}")
+        _tell(lease)
+    _log.info("snapshot_swapped", build_id=lease.build_id, carried=carried, settled=settled)

@@ -1,0 +1,71 @@
+"""Each hour: what is popular with everybody, in a window and in a segment, between two builds."""
+
+from datetime import datetime
+
+import structlog
+
+from accounts.tenancy import scope
+from core.queue import enqueue
+from core.redis import RedisUnavailable
+from recommendations.cache import keys, store
+from recommendations.cache.form import Corrupt, Provenance, decode
+from recommendations.pipeline.artefacts import store as artefacts
+from recommendations.pipeline.candidates import popular, segment_popular, trending
+from recommendations.pipeline.lists import entries
+from recommendations.pipeline.lists.writer import write_reference
+from recommendations.pipeline.models import Build, ReferenceList
+from recommendations.pipeline.task_names import REFRESH_TENANT_POPULAR
+from recommendations.placements.models import HOME, Placement
+
+_log = structlog.get_logger(__name__)
+
+
+def refresh_all() -> int:
+    """Asks for a new popular list for each tenant with a snapshot; returns for how many."""
+    with scope.all_tenants("hourly popularity"):
+        active = Placement.objects.filter(name=HOME, active_build__isnull=False, tenant__active=True)
+        tenant_ids = list(active.order_by("tenant_id").values_list("tenant_id", flat=True))
+    for tenant_id in tenant_ids:
+        enqueue(REFRESH_TENANT_POPULAR, tenant_id=tenant_id)
+    return len(tenant_ids)
+
+
+def refresh(*, tenant_id: int, now: datetime) -> bool:
+    """Replaces the popular and trending lists, and those of segments, of the active snapshot; then Redis is told."""
+    with scope.tenant(tenant_id):
+        build = (
+            Build.objects.select_related("artefact")
+            .filter(pk__in=Placement.objects.filter(tenant_id=tenant_id, name=HOME).values("active_build"))
+            .first()
+        )
+    if build is None or build.artefact is None:
+        return False
+    loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+    made = popular.compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=entries.tenant_locale(tenant_id))
+    with scope.tenant(tenant_id):
+        rows = ReferenceList.objects.filter(
+            tenant_id=tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, subject=""
+        )
+        row = rows.select_for_update().first()
+        if row is None or row.generated_at > now:
+            return False
+        version = _version(row) + 1
+        provenance = Provenance(build.pk, version, entries.POPULAR, entries.stamp(now), build.artefact_id)
+        row.body, row.generated_at = made.body(provenance), now
+        locale = entries.tenant_locale(tenant_id)
+        changed = [row, *trending.compute(build=build, version=version, now=now, locale=locale)]
+        by = segment_popular.named_by(tenant_id=tenant_id, build=build)
+        changed += segment_popular.compute(build=build, by=by, version=version, now=now, locale=locale)
+        write_reference(changed)
+    try:
+        store.put_many((keys.reference_list(tenant_id, each.kind, each.subject), bytes(each.body)) for each in changed)
+    except RedisUnavailable:
+        _log.warning("popular_not_cached", tenant_id=tenant_id)
+    return True
+
+
+def _version(row: ReferenceList) -> int:
+    try:
+        return decode(bytes(row.body)).provenance.version
+    except Corrupt:
+        return 1

@@ -1,0 +1,123 @@
+"""Builds that stand still go on: what a lost message or a dead worker left, found by their rows.
+
+Whoever died leaves a lease that runs out: that work is asked for again at once. Work that nobody began, or whose
+messages were lost, is asked for again after a while. Asking too often does no harm: a message that finds nothing to do
+ends. A step that was begun five times and never ended fails the build, and the old snapshot serves on; only a build
+whose lists serve already is brought to its end however often it takes.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.tenancy import scope
+from core.queue import enqueue
+from recommendations.pipeline import leases
+from recommendations.pipeline.builds import lifecycle
+from recommendations.pipeline.leases import MAX_ATTEMPTS
+from recommendations.pipeline.models import Build, Chunk
+from recommendations.pipeline.task_names import PUBLISH, SCORE_CHUNK, TRAIN
+
+# How long a message may wait in the queue before it is taken for lost; and a tenth of the build's age, so that a build
+# that waits for hours behind others does not fill the queue.
+PATIENCE = timedelta(seconds=10)
+_log = structlog.get_logger(__name__)
+
+
+def resume_builds() -> int:
+    """Asks again for what is due in every running build; returns in how many there was something."""
+    with scope.all_tenants("resume builds"):
+        running = list(Build.objects.filter(status__in=Build.RUNNING).order_by("pk").values_list("tenant_id", "pk"))
+    return sum(resume(tenant_id=tenant_id, build_id=build_id) for tenant_id, build_id in running)
+
+
+def resume(*, tenant_id: int, build_id: int) -> bool:
+    """Asks again for what is due in one build, or fails it. False when all is well or another process is at it."""
+    with scope.tenant(tenant_id):
+        locked = Build.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+        build = locked.filter(tenant_id=tenant_id, pk=build_id, status__in=Build.RUNNING).first()
+        if build is None:
+            return False
+        now = leases.database_now()
+        if build.status == Build.Status.SCORING:
+            exhausted = _exhausted_chunk(build, now)
+            due = None if exhausted else _due_in_scoring(build, now)
+        else:
+            exhausted = build.status == Build.Status.TRAINING and _given_up(build, now)
+            due = None if exhausted else _due_step(build, now)
+        if due:
+            task, times = due
+            Build.objects.filter(tenant_id=tenant_id, pk=build_id).update(enqueued_at=Now())
+            for _ in range(times):
+                enqueue(task, tenant_id=tenant_id, build_id=build_id)
+            _log.info("build_resumed", build_id=build_id, status=build.status, messages=times)
+    if exhausted:
+        said = f" The last error: {build.error}" if build.error else ""
+        lifecycle.fail(
+            tenant_id=tenant_id,
+            build_id=build_id,
+            error=f"The step '{build.status}' was begun {MAX_ATTEMPTS} times and never ended.{said}",
+        )
+    return bool(due) or exhausted
+
+
+def _due_step(build: Build, now: datetime) -> tuple[str, int] | None:
+    task = PUBLISH if build.status == Build.Status.PUBLISHING else TRAIN
+    return (task, 1) if _abandoned(build, now) or (_is_free(build, now) and _overdue(build, now)) else None
+
+
+def _due_in_scoring(build: Build, now: datetime) -> tuple[str, int] | None:
+    pending = Chunk.objects.filter(tenant_id=build.tenant_id, build_id=build.pk, status=Chunk.Status.PENDING)
+    if not pending.exists():
+        return _due_publish(build, now)
+    held = pending.filter(lease_until__gte=now).count()
+    # Each of these was somebody's who died with it: its message died too.
+    abandoned = pending.filter(lease_until__lt=now).update(lease_until=None, lease_token=None)
+    if abandoned:
+        return SCORE_CHUNK, min(abandoned, lifecycle.LANES)
+    if not held and _overdue(build, now):
+        return SCORE_CHUNK, lifecycle.LANES
+    return None
+
+
+def _due_publish(build: Build, now: datetime) -> tuple[str, int] | None:
+    last = Chunk.objects.filter(tenant_id=build.tenant_id, build_id=build.pk).order_by("-done_at").first()
+    waited = last is None or last.done_at is None or last.done_at < now - _patience(build, now)
+    if _abandoned(build, now) or (_is_free(build, now) and waited and _overdue(build, now)):
+        return PUBLISH, 1
+    return None
+
+
+def _exhausted_chunk(build: Build, now: datetime) -> bool:
+    """Whether a chunk, or the swap after the chunks, was begun too often."""
+    chunks = Chunk.objects.filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lt=now),
+        tenant_id=build.tenant_id,
+        build_id=build.pk,
+        status=Chunk.Status.PENDING,
+        attempts__gte=MAX_ATTEMPTS,
+    )
+    return chunks.exists() or _given_up(build, now)
+
+
+def _given_up(build: Build, now: datetime) -> bool:
+    return build.attempts >= MAX_ATTEMPTS and _is_free(build, now)
+
+
+def _is_free(build: Build, now: datetime) -> bool:
+    return build.lease_until is None or build.lease_until < now
+
+
+def _abandoned(build: Build, now: datetime) -> bool:
+    """Whether a worker began the step and stopped to say that it lives, or gave it back after an error."""
+    return _is_free(build, now) and (build.lease_until is not None or bool(build.error))
+
+
+def _overdue(build: Build, now: datetime) -> bool:
+    return build.enqueued_at is None or build.enqueued_at < now - _patience(build, now)
+
+
+def _patience(build: Build, now: datetime) -> timedelta:
+    return PATIENCE + (now - build.started_at) / 10

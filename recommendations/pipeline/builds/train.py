@@ -1,0 +1,225 @@
+"""The first step of a build: learn from the interaction window, store the artefact, cut the rest into chunks.
+
+What was learnt serves only if it is not worse than the active artefact beyond noise (recommendations.algorithms.gate);
+else the lists are made with the active one, and the refused one is kept with the reason.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+
+from accounts.tenancy import scope
+from core.queue import enqueue
+from recommendations.algorithms.artefact import Artefact as Fitted
+from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.algorithms.fold_report import describe_fold
+from recommendations.algorithms.folds import make_fold
+from recommendations.algorithms.gate import Verdict, judge
+from recommendations.algorithms.recommender import Recommender
+from recommendations.algorithms.training import NothingToLearn, train
+from recommendations.algorithms.trials import FittedParameters
+from recommendations.interactions.matrix import Window, read_window
+from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
+from recommendations.pipeline import leases
+from recommendations.pipeline.artefacts import store
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.builds import ai_uplift, lifecycle, similar_users
+from recommendations.pipeline.builds import catalogue as contents
+from recommendations.pipeline.builds.rollback import active_artefact
+from recommendations.pipeline.builds.training_options import of_tenant
+from recommendations.pipeline.fresh_items import ingest
+from recommendations.pipeline.leases import Heartbeat
+from recommendations.pipeline.models import Artefact, Build, Chunk
+from recommendations.pipeline.task_names import SCORE_CHUNK
+
+# Of fewer rows a training is quicker on one thread, and costs a third: most of what a second one does is wait.
+ROWS_FOR_THREADS = 20_000
+SIMILAR_CHUNK_SIZE = 500
+_RANGES = """
+    SELECT min(id), max(id), count(*) FROM (
+        SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(size)s AS part
+        FROM recommendations_enduser WHERE tenant_id = %(tenant)s
+    ) AS numbered GROUP BY part ORDER BY part
+"""
+_log = structlog.get_logger(__name__)
+
+
+def train_step(*, tenant_id: int, build_id: int) -> None:
+    """Does the step unless somebody else does or has done it. Fails the build when there is nothing to learn from."""
+    lease = leases.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.TRAINING)
+    if lease is None:
+        return
+    started = time.monotonic()
+    with leases.holding(lease) as heartbeat:
+        with scope.tenant(tenant_id):
+            build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
+            active = active_artefact(tenant_id=tenant_id)
+        try:
+            trained = None if build.artefact else _train(build, active, heartbeat)
+        except NothingToLearn as nothing:
+            lifecycle.fail(tenant_id=tenant_id, build_id=build_id, error=str(nothing))
+            return
+        ai_uplift.hand_over(tenant_id=tenant_id, now=leases.database_now())
+        heartbeat.check()
+        loaded = _loaded(build, trained, active)
+        with scope.tenant(tenant_id):
+            if trained is not None:
+                trained.row.save(force_insert=True)
+            serving = build.artefact or _serving(trained, active)
+            places = ingest.begin(build=build, artefact=serving, loaded=loaded, now=leases.database_now())
+            people = _cut(tenant_id, build_id, items=places)
+            leases.finish(
+                lease,
+                status=Build.Status.SCORING,
+                artefact=serving,
+                notes=_notes(trained),
+                people=people,
+                attempts=0,
+                error="",
+                trained_at=Now(),
+                enqueued_at=Now(),
+            )
+            for _ in range(lifecycle.LANES):
+                enqueue(SCORE_CHUNK, tenant_id=tenant_id, build_id=build_id)
+    BUILD_SECONDS.labels("train").observe(time.monotonic() - started)
+    if trained is not None and trained.row.refused:
+        ARTEFACTS_REFUSED.inc()
+    _log.info("build_trained", build_id=build_id, artefact=serving.pk, people=people, notes=_notes(trained))
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A new artefact before its row is saved, what the gate said, and what staff should know of what it learnt from."""
+
+    row: Artefact
+    fitted: Fitted
+    verdict: Verdict
+    notes: tuple[str, ...]
+
+
+def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Trained:
+    """Raises: NothingToLearn."""
+    started = time.monotonic()
+    window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
+    heartbeat.check()
+    catalogue_at = leases.database_now()
+    catalogue = contents.read(tenant_id=build.tenant_id)
+    heartbeat.check()
+    options = of_tenant(tenant_id=build.tenant_id, validation=build.validation)
+    if len(window.users) < ROWS_FOR_THREADS:
+        options = replace(options, threads=1)
+    weighed = window.weighed(lambda interactions: make_fold(interactions, options))
+    heartbeat.check()
+    interactions = weighed.interactions
+    known = FittedParameters.of(active.chosen) if active else None
+    fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue, known=known)
+    fitted = replace(fitted, chosen=fitted.chosen | {"order": window.order.as_json(), "values": weighed.as_json()})
+    verdict = _judge(build, fitted, active)
+    similar_users.write(
+        tenant_id=build.tenant_id, interactions=interactions, now=leases.database_now(), between=heartbeat.check
+    )
+    file, size = store.store(fitted, tenant_id=build.tenant_id)
+    row = Artefact(
+        tenant_id=build.tenant_id,
+        file=file,
+        items=fitted.item_count,
+        people=interactions.user_count,
+        interactions=interactions.row_count,
+        size_bytes=size,
+        chosen=fitted.chosen,
+        train_seconds=time.monotonic() - started,
+        catalogue_at=catalogue_at,
+        ndcg=float(fitted.judgement.ndcg.mean()) if len(fitted.judgement.ndcg) else None,
+        refused=not verdict.publish,
+        verdict=verdict.reason,
+    )
+    return Trained(row, fitted, verdict, _of_window(window))
+
+
+def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> Verdict:
+    """The gate's word; an active artefact that cannot be read is no reason to keep the new one back."""
+    if active is None:
+        return Verdict(publish=True, reason="The first artefact.")
+    try:
+        before = store.load(artefact_id=active.pk, file=active.file).recommender.artefact
+    except (OSError, UnreadableArtefact) as error:
+        return Verdict(publish=True, reason=f"Not compared: artefact #{active.pk} cannot be read ({error}).")
+    verdict = judge(fitted.judgement, before.judgement)
+    if not verdict.publish and not build.gated:
+        return replace(verdict, publish=True, reason=f"Published on request. {verdict.reason}")
+    return verdict
+
+
+def _serving(trained: Trained | None, active: Artefact | None) -> Artefact:
+    assert trained is not None
+    if trained.verdict.publish:
+        return trained.row
+    assert active is not None
+    return active
+
+
+def _loaded(build: Build, trained: Trained | None, active: Artefact | None) -> Loaded:
+    """What the build's lists are made with."""
+    if trained is not None and trained.verdict.publish:
+        return Loaded(0, Recommender(trained.fitted))
+    serving = build.artefact or _serving(trained, active)
+    return store.load(artefact_id=serving.pk, file=serving.file)
+
+
+def _notes(trained: Trained | None) -> str:
+    """What staff should know about the build."""
+    if trained is None:
+        return ""
+    chosen = trained.row.chosen
+    notes = [] if trained.verdict.publish else [f"Artefact #{trained.row.pk} was refused. {trained.verdict.reason}"]
+    if trained.verdict.other_fold:
+        notes.append(f"{trained.verdict.reason} Weights are chosen by another fold now. {describe_fold(chosen)}")
+    notes += trained.notes
+    notes += [_of_value(name, each) for name, each in chosen["values"].items()]
+    if skipped := ", ".join(chosen.get("skipped", ())):
+        notes.append(f"No time was left to train {skipped} (TRAIN_SECONDS).")
+    if stale := ", ".join(chosen.get("not_refitted", ())):
+        notes.append(f"No time was left to train {stale} on everybody's last events too (TRAIN_SECONDS).")
+    return "\n".join(notes)
+
+
+def _of_window(window: Window) -> tuple[str, ...]:
+    said = [str(each) for each in (window.bound, window.ratings) if each]
+    return (*said, window.order.why) if window.order.why else tuple(said)
+
+
+def _of_value(name: str, chosen: Mapping[str, Any]) -> str:
+    """Say how the values of a type count, and why so."""
+    said = f"Values of {name} as strength: {chosen['way']}"
+    if measured := chosen.get("ndcg@10"):
+        return f"{said} (on the fold: " + ", ".join(f"{way} {ndcg:.4f}" for way, ndcg in measured.items()) + ")."
+    return f"{said}."
+
+
+def _cut(tenant_id: int, build_id: int, *, items: int) -> int:
+    """Writes the chunks: the popular list, all people, the items at all places. Returns the number of people."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RANGES, {"tenant": tenant_id, "size": settings.BUILD_CHUNK_SIZE})
+        ranges = cursor.fetchall()
+    parts: list[tuple[Chunk.Kind, int, int]] = [(Chunk.Kind.POPULAR, 0, 0)]
+    if settings.AI_EMBEDDING_MODEL:
+        parts.append((Chunk.Kind.SEMANTIC, 0, 0))
+    parts += [(Chunk.Kind.PEOPLE, first, last) for first, last, _ in ranges]
+    parts += [
+        (Chunk.Kind.SIMILAR, first, min(first + SIMILAR_CHUNK_SIZE, items) - 1)
+        for first in range(0, items, SIMILAR_CHUNK_SIZE)
+    ]
+    Chunk.objects.bulk_create(
+        (
+            Chunk(tenant_id=tenant_id, build_id=build_id, number=number, kind=kind, first=first, last=last)
+            for number, (kind, first, last) in enumerate(parts)
+        ),
+        batch_size=1000,
+    )
+    return sum(count for *_, count in ranges)

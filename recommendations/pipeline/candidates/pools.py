@@ -1,0 +1,114 @@
+"""What may fill anybody's list: popular, trending and newest items, and what is popular in a segment.
+
+The same for everybody at a placement, so each process computes it once for some minutes.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.db import connection
+
+from accounts.tenancy import scope
+from core import process_caches
+from recommendations.cache.form import Entry
+from recommendations.explanations.templates import explain
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.candidates import popular, segment_popular
+from recommendations.pipeline.lists import item_facts
+
+DEPTH = 300
+FRESH_FOR_SECONDS = 600
+# The newest items are asked for more often, and as soon as new ones have been taken in.
+LATEST_FOR_SECONDS = 30
+_KEPT = 4
+_LATEST = """
+    SELECT item_id FROM recommendations_item
+    WHERE tenant_id = %(tenant)s AND NOT hidden AND deleted_at IS NULL
+      AND (available_from IS NULL OR available_from <= %(now)s)
+      AND (available_until IS NULL OR available_until > %(now)s)
+    ORDER BY created_at DESC, item_id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Entries by kind, best first, without items that may not be shown."""
+
+    popular: Sequence[Entry] = ()
+    trending: Sequence[Entry] = ()
+    latest: Sequence[Entry] = ()
+    segments: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
+
+    def of_segments(self, subjects: Sequence[str]) -> Sequence[Entry]:
+        """What is popular in the first of these segments that anybody with a history is in."""
+        return next((self.segments[subject] for subject in subjects if subject in self.segments), ())
+
+    def only(self, item_ids: Collection[str]) -> "Pools":
+        """What of them is among these items."""
+
+        def kept(entries: Sequence[Entry]) -> list[Entry]:
+            return [entry for entry in entries if entry.item_id in item_ids]
+
+        segments = {name: kept(entries) for name, entries in self.segments.items()}
+        return Pools(kept(self.popular), kept(self.trending), kept(self.latest), segments)
+
+
+Key = tuple[int, int, int, frozenset[str]]
+_held: dict[Key, Pools] = {}
+_newest: dict[Key, tuple[tuple[int, int], Sequence[Entry]]] = {}
+
+
+def of(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
+    """The tenant's pools, at most FRESH_FOR_SECONDS old, and the newest items LATEST_FOR_SECONDS.
+
+    `by` are the rules (`segment_by`) that make segments.
+    """
+    key = (tenant_id, loaded.artefact_id, int(now.timestamp()) // FRESH_FOR_SECONDS, by)
+    as_of = (loaded.revision, int(now.timestamp()) // LATEST_FOR_SECONDS)
+    if key not in _held:
+        while len(_held) >= _KEPT:
+            _newest.pop(next(iter(_held)), None)
+            _held.pop(next(iter(_held)))
+        _held[key] = compute(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
+        _newest[key] = as_of, _held[key].latest
+    if _newest[key][0] != as_of:
+        with scope.tenant(tenant_id):
+            _newest[key] = as_of, _latest(tenant_id, now, locale)
+    return replace(_held[key], latest=_newest[key][1])
+
+
+@process_caches.register
+def forget() -> None:
+    """Forgets what the process has computed."""
+    _held.clear()
+    _newest.clear()
+
+
+def compute(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
+    """The pools as they are now."""
+    everybody = popular.compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=locale, limit=DEPTH)
+    with scope.tenant(tenant_id):
+        withheld = set(item_facts.withheld_ids(tenant_id=tenant_id, now=now))
+        newest = _latest(tenant_id, now, locale)
+    by_segment: dict[str, Sequence[Entry]] = {}
+    for each in by:
+        by_segment |= segment_popular.counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale, now=now)
+    return Pools(
+        popular=everybody.entries,
+        trending=[entry for entry in everybody.entries if entry.part == "recent_popularity"],
+        latest=newest,
+        segments=by_segment,
+    )
+
+
+def _latest(tenant_id: int, now: datetime, locale: str) -> list[Entry]:
+    said = explain(part="latest", locale=locale)
+    return [Entry(item_id, 0.0, said, (), "latest") for item_id in latest(tenant_id=tenant_id, now=now, limit=DEPTH)]
+
+
+def latest(*, tenant_id: int, now: datetime, limit: int) -> list[str]:
+    """The newest items that may be shown. Call it in the tenant's scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LATEST, {"tenant": tenant_id, "now": now, "limit": limit})
+        return [item_id for (item_id,) in cursor.fetchall()]

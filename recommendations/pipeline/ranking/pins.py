@@ -1,0 +1,63 @@
+"""Pins, in the end: whatever algorithms and AI made of a list, the pinned item stands where staff want it.
+
+Pins without dates are put in when the list is made. Those with dates travel with the list, as does its rotation:
+both depend on the moment of reading (recommendations.serving.selection). In a list that is drawn anew at reading, all
+pins travel, or their items would be drawn along with the others.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from recommendations.cache.form import Entry
+from recommendations.explanations.templates import explain
+from recommendations.pipeline.lists.entries import Draft
+from recommendations.placements import standing_in
+from recommendations.placements.rules import Rules
+
+PINNED = "pinned"
+
+
+def pinned(entries: Sequence[Entry], rules: Rules, shown: Collection[str], locale: str) -> tuple[Entry, ...]:
+    """The list with its undated pins, as far as they are among the items that may be shown."""
+    fixed = [pin for pin in rules.pins if not pin.dated and pin.item_id in shown]
+    if not fixed:
+        return tuple(entries)
+    named = {pin.item_id for pin in fixed}
+    held = {entry.item_id: entry for entry in entries if entry.item_id in named}
+    left = [entry for entry in entries if entry.item_id not in named]
+    said = explain(part=PINNED, locale=locale)
+    for pin in sorted(fixed, key=lambda each: each.position):
+        entry = held.get(pin.item_id) or Entry(pin.item_id, 0.0, said, (), PINNED)
+        left.insert(pin.position - 1, entry)
+    return tuple(left[: max(len(entries), len(fixed))])
+
+
+def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:
+    """What goes with a list: what its reader has to do or, for an empty one, what stands in for it."""
+    if draft.entries:
+        return for_reading(rules, shown, locale)
+    person = draft.person
+    own = standing_in.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
+    return standing_in.instead({"fallback": rules.fallback, "hide": sorted(rules.hide)}, own)
+
+
+def for_reading(rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:
+    """What the reader of the list has to do; nothing for most lists."""
+    found: dict[str, Any] = {}
+    said = explain(part=PINNED, locale=locale)
+    dated = [
+        [
+            pin.item_id,
+            pin.position,
+            pin.valid_from.timestamp() if pin.valid_from else None,
+            pin.valid_until.timestamp() if pin.valid_until else None,
+            said,
+        ]
+        for pin in rules.pins
+        if (pin.dated or rules.rotate_minutes) and pin.item_id in shown
+    ]
+    if dated:
+        found["pins"] = dated
+    if rules.rotate_minutes:
+        found["rotate"] = rules.rotate_minutes * 60
+    return found

@@ -1,0 +1,388 @@
+"""New and changed items: taken in by whoever comes first, known to every process, in lists within one step."""
+
+from datetime import timedelta
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from accounts.tenancy import scope
+from core import clock, redis
+from recommendations.cache import form, keys
+from recommendations.catalog import items, shapes
+from recommendations.catalog.jobs import TAKE_IN
+from recommendations.models import Artefact, EndUser, FreshItem, ReferenceList
+from recommendations.pipeline.artefacts import live, store
+from recommendations.pipeline.builds import lifecycle, publish, score, train
+from recommendations.pipeline.candidates import pools
+from recommendations.pipeline.fresh_items import audience, ingest, run
+from recommendations.pipeline.lists import writer
+from recommendations.pipeline.nearline import rescore
+from tests.recommendations.pipeline.generated import build_now, happen, lists_of, reread, stored
+from tests.recommendations.pipeline.queue import sent
+
+_trained: list[bytes] = []
+
+
+def built(tenant, until="published"):
+    """As `build_now`; but the training, which comes to the same each time, is done once for all tests."""
+    if not _trained:
+        build_now(tenant)
+        with scope.tenant(tenant.pk):
+            file = Artefact.objects.get().file
+        with default_storage.open(file) as stored_file:
+            _trained.append(stored_file.read())
+    with scope.tenant(tenant.pk):
+        artefact = Artefact.objects.create(
+            tenant=tenant,
+            file=default_storage.save(f"{store.folder(tenant.pk)}/trained.npz", ContentFile(_trained[0])),
+            items=60,
+            people=40,
+            interactions=480,
+            size_bytes=len(_trained[0]),
+            train_seconds=0.0,
+            catalogue_at=clock.now(),
+        )
+    return built_with(tenant, artefact.pk, until)
+
+
+def built_with(tenant, artefact_id, until="published"):
+    """Lists made with an artefact that is there."""
+    build = lifecycle.start(tenant_id=tenant.pk, reason="test", now=clock.now(), ai=False, artefact_id=artefact_id)
+    train.train_step(tenant_id=tenant.pk, build_id=build.pk)
+    if until == "published":
+        while score.score_chunk(tenant_id=tenant.pk, build_id=build.pk):
+            pass
+        publish.publish_step(tenant_id=tenant.pk, build_id=build.pk)
+    return reread(build)
+
+
+def put(tenant, item_id, kind=0, **more):
+    """As the API puts it."""
+    body = {"title": f"Title {item_id}", "categories": [f"kind {kind}"], **more}
+    item = shapes.read_item(body | {"item_id": item_id})
+    items.put_item(tenant_id=tenant.pk, item=item, now=clock.now())
+
+
+def take_in(tenant):
+    return run.take_in(tenant_id=tenant.pk, now=clock.now())
+
+
+def similar_of(tenant, item_id):
+    raw = redis.client().get(keys.reference_list(tenant.pk, "similar", item_id))
+    return [] if raw is None else [entry["item_id"] for entry in form.decode(raw).entries()]
+
+
+def ids(row):
+    return [entry["item_id"] for entry in stored(row).entries()]
+
+
+def who_has(tenant, build, item_id):
+    return {name for name, row in lists_of(tenant, build).items() if item_id in ids(row)}
+
+
+def fresh_rows(tenant, **of):
+    with scope.tenant(tenant.pk):
+        return {row.item_id: row for row in FreshItem.objects.filter(tenant=tenant, **of)}
+
+
+class TestTakeIn:
+    def test_brings_a_new_item_into_similar_lists_and_to_whom_it_fits(self, acme):
+        build = built(acme)
+        put(acme, "new", kind=1)
+        assert not similar_of(acme, "new")
+
+        assert take_in(acme) == 1
+
+        near = similar_of(acme, "new")
+        assert near
+        assert {int(item_id[1:]) % 4 for item_id in near} == {1}
+        assert any("new" in similar_of(acme, item_id) for item_id in near)
+        fans = who_has(acme, build, "new")
+        assert fans >= {f"u{number:04d}" for number in range(1, 40, 4)}
+        assert "new" in {
+            entry["item_id"]
+            for name in fans
+            for entry in form.decode(redis.client().get(keys.user_list(acme.pk, "home", name))).entries()
+        }
+        row = fresh_rows(acme)["new"]
+        assert (row.waiting, row.place) == (False, 60)
+        assert row.people >= len(fans)
+
+    def test_finds_nothing_to_do_a_second_time(self, acme):
+        build = built(acme)
+        put(acme, "new")
+        take_in(acme)
+        versions = {name: row.version for name, row in lists_of(acme, build).items()}
+
+        assert take_in(acme) == 0
+
+        assert {name: row.version for name, row in lists_of(acme, build).items()} == versions
+
+    def test_another_process_knows_what_one_has_taken_in(self, acme):
+        build = built(acme)
+        put(acme, "new", kind=2)
+        take_in(acme)
+        live.forget()  # what another process knows
+
+        happen(acme, "u0002", "i0001")
+        with scope.tenant(acme.pk):
+            person = EndUser.objects.get(user_id="u0002")
+        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+
+        assert "new" in ids(lists_of(acme, build)["u0002"])
+
+    def test_an_event_with_a_fresh_item_is_part_of_the_history(self, acme):
+        build = built(acme)
+        put(acme, "new", kind=3)
+        take_in(acme)
+
+        person = happen(acme, "newcomer", "new")
+        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+
+        made = stored(lists_of(acme, build)["newcomer"])
+        assert made.provenance.source == "model"
+
+    def test_who_chose_an_item_before_it_had_a_text_gets_a_personal_list_then(self, acme):
+        build = built(acme)
+        person = happen(acme, "newcomer", "stub")
+        take_in(acme)
+        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+        assert stored(lists_of(acme, build)["newcomer"]).provenance.source == "popular"
+
+        put(acme, "stub", kind=2)
+        take_in(acme)
+
+        assert stored(lists_of(acme, build)["newcomer"]).provenance.source == "model"
+
+    def test_a_changed_item_goes_to_others(self, acme):
+        build = built(acme)
+        put(acme, "new", kind=1)
+        take_in(acme)
+
+        put(acme, "new", kind=2)
+        take_in(acme)
+
+        assert {int(item_id[1:]) % 4 for item_id in similar_of(acme, "new")} == {2}
+        assert any(int(name[1:]) % 4 == 2 for name in who_has(acme, build, "new"))
+        assert not any("new" in similar_of(acme, f"i{number:04d}") for number in range(1, 60, 4))
+
+    def test_a_change_that_says_nothing_new_tells_nobody(self, acme):
+        built(acme)
+        put(acme, "i0007", kind=3, attributes={"price": 7})
+
+        assert take_in(acme) == 0
+
+        assert not fresh_rows(acme)["i0007"].waiting
+
+    def test_an_item_that_was_hidden_when_the_lists_were_made_comes_back(self, acme):
+        put(acme, "i0005", kind=1, hidden=True)
+        build = built(acme)
+        assert not who_has(acme, build, "i0005")
+
+        put(acme, "i0005", kind=1)
+        assert take_in(acme) == 1
+
+        assert who_has(acme, build, "i0005")
+        assert any("i0005" in similar_of(acme, f"i{number:04d}") for number in range(60))
+
+    def test_an_item_comes_when_its_time_comes(self, acme):
+        put(acme, "later", kind=1, available_from=(clock.now() + timedelta(hours=1)).isoformat())
+        build = built(acme)
+        assert take_in(acme) == 0
+
+        run.take_in(tenant_id=acme.pk, now=clock.now() + timedelta(hours=1))
+
+        assert not fresh_rows(acme)["later"].waiting
+        assert fresh_rows(acme)["later"].shown
+        assert build.pk
+
+    def test_a_hidden_item_comes_into_no_list(self, acme):
+        build = built(acme)
+        put(acme, "new", hidden=True)
+        take_in(acme)
+
+        assert not who_has(acme, build, "new")
+        assert not similar_of(acme, "new")
+
+    def test_people_beyond_the_bounds_are_left_alone(self, acme, settings):
+        settings.FRESH_PEOPLE_PER_ITEM, settings.FRESH_PEOPLE_PER_MINUTE = 3, 4
+        build = built(acme)
+        put(acme, "new", kind=1)
+        put(acme, "newer", kind=2)
+        take_in(acme)
+        put(acme, "newest", kind=3)
+        take_in(acme)
+
+        changed = {name for name, row in lists_of(acme, build).items() if row.version > 1}
+        assert len(changed) == 4
+        assert [fresh_rows(acme)[name].people for name in ("new", "newer", "newest")] == [2, 2, 0]
+        assert similar_of(acme, "newest")
+
+    def test_the_sharpest_fits_come_first(self, acme, settings):
+        settings.FRESH_PEOPLE_PER_ITEM = 5
+        built(acme)
+
+        pks, _ = audience.people(
+            tenant_id=acme.pk,
+            items=[{f"i{number:04d}": 1.0 for number in range(2, 60, 4)}],
+            each=5,
+            most=5,
+            now=clock.now(),
+        )
+
+        with scope.tenant(acme.pk):
+            names = list(EndUser.objects.filter(pk__in=pks).values_list("user_id", flat=True))
+        assert {int(name[1:]) % 4 for name in names} == {2}
+
+    def test_what_one_has_written_meanwhile_is_known_to_the_other(self, acme, monkeypatch):
+        build = built(acme)
+        put(acme, "one", kind=1)
+        put(acme, "two", kind=1)
+        really = ingest._near
+
+        def overtaken(*args):
+            monkeypatch.undo()
+            found = really(*args)
+            take_in(acme)
+            return found
+
+        monkeypatch.setattr(ingest, "_near", overtaken)
+        take_in(acme)
+
+        assert {row.place for row in fresh_rows(acme).values()} == {60, 61}
+        assert "two" in similar_of(acme, "one")
+        assert "one" in similar_of(acme, "two")
+        assert who_has(acme, build, "one")
+
+    def test_the_newest_items_are_in_the_pool_at_once(self, acme):
+        build = built(acme)
+        with scope.tenant(acme.pk):
+            artefact = Artefact.objects.get()
+        alone = store.load(artefact_id=artefact.pk, file=artefact.file)
+
+        def newest():
+            loaded = live.with_fresh(alone, tenant_id=acme.pk, build_id=build.pk)
+            return (
+                pools.of(by=frozenset(), tenant_id=acme.pk, loaded=loaded, locale="en", now=clock.now())
+                .latest[0]
+                .item_id
+            )
+
+        before = newest()
+        put(acme, "new")
+        take_in(acme)
+
+        assert (before == "new", newest()) == (False, "new")
+
+
+class TestBuilds:
+    def test_a_build_knows_what_came_since_the_training_of_its_artefact(self, acme):
+        first = built(acme)
+        put(acme, "new", kind=1)
+        take_in(acme)
+
+        again = built_with(acme, first.artefact_id)
+
+        assert who_has(acme, again, "new")
+        assert similar_of(acme, "new")
+        assert not fresh_rows(acme, build=again)["new"].waiting
+
+    def test_the_next_training_absorbs_them(self, acme):
+        built(acme)
+        put(acme, "new", kind=1)
+        take_in(acme)
+
+        again = build_now(acme)
+
+        assert not fresh_rows(acme, build=again)
+        assert similar_of(acme, "new")
+        assert who_has(acme, again, "new")
+
+    def test_what_comes_while_a_build_is_scored_is_in_its_lists_once_it_serves(self, acme):
+        built(acme)
+        coming = built(acme, until="scoring")
+        while score.score_chunk(tenant_id=acme.pk, build_id=coming.pk):
+            put(acme, "new", kind=1)
+            take_in(acme)
+        assert fresh_rows(acme, build=coming)["new"].waiting
+        assert reread(coming).status == "scoring"
+
+        publish.publish_step(tenant_id=acme.pk, build_id=coming.pk)
+        take_in(acme)
+
+        assert who_has(acme, coming, "new")
+        assert any("new" in similar_of(acme, f"i{number:04d}") for number in range(60))
+
+
+class TestSweep:
+    def test_asks_for_tenants_where_something_waits(self, acme, cast):
+        built(acme)
+        assert run.sweep(now=clock.now()) == 0
+
+        put(acme, "new")
+        redis.client().delete("docent.default")
+        assert run.sweep(now=clock.now()) == 1
+        assert sent(TAKE_IN) == [{"tenant_id": acme.pk}]
+
+        take_in(acme)
+        assert run.sweep(now=clock.now()) == 0
+
+    def test_a_change_asks_once_within_some_seconds(self, acme):
+        redis.client().delete("docent.default")
+        put(acme, "one")
+        put(acme, "two")
+
+        assert sent(TAKE_IN) == [{"tenant_id": acme.pk}]
+
+
+class TestWhoWins:
+    """Both the words that texts share and a model of language can make the list of an item that nobody has chosen."""
+
+    def model_made(self, acme, build, item_id, *others, at=None):
+        now = at or clock.now()
+        entries = [form.Entry(each, 1.0, "Alike", (item_id,), "semantic") for each in others]
+        provenance = form.Provenance(build.pk, 1, "model", now.strftime("%Y-%m-%dT%H:%M:%SZ"), build.artefact_id)
+        row = ReferenceList(
+            tenant_id=acme.pk,
+            build=build,
+            kind="similar",
+            subject=item_id,
+            body=form.encode(provenance=provenance, owner="", entries=entries),
+            generated_at=now,
+        )
+        with scope.tenant(acme.pk):
+            writer.write_reference([row])
+
+    def made(self, acme, build, item_id):
+        with scope.tenant(acme.pk):
+            return ids(ReferenceList.objects.get(build=build, kind="similar", subject=item_id))
+
+    def test_in_a_build_the_model_does_whichever_chunk_comes_first(self, acme):
+        put(acme, "cold", kind=1)
+        build = built(acme, until="scoring")
+        self.model_made(acme, build, "cold", "i0002")
+
+        while score.score_chunk(tenant_id=acme.pk, build_id=build.pk):
+            pass
+
+        assert self.made(acme, build, "cold") == ["i0002"]
+
+    def test_a_neighbour_does_not_replace_it(self, acme):
+        put(acme, "cold", kind=1)
+        build = built(acme)
+        self.model_made(acme, build, "cold", "i0002")
+
+        put(acme, "new", kind=1)
+        take_in(acme)
+
+        assert self.made(acme, build, "cold") == ["i0002"]
+
+    def test_another_text_does(self, acme):
+        put(acme, "cold", kind=1)
+        build = built(acme)
+        self.model_made(acme, build, "cold", "i0002", at=clock.now() - timedelta(minutes=1))
+
+        put(acme, "cold", kind=2)
+        take_in(acme)
+
+        assert {int(item_id[1:]) % 4 for item_id in self.made(acme, build, "cold")} == {2}

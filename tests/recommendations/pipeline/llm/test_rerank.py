@@ -1,0 +1,377 @@
+"""AI over the heads: for whom, how often, and what everybody else gets."""
+
+import json
+import threading
+import uuid
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from prometheus_client import REGISTRY
+
+from accounts.models import FeatureFlag
+from accounts.tenancy import scope, tenant_cache
+from core import clock
+from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.models import AIBudget, AICall, AIRelease
+from recommendations.ai.uplift import fallback_stats, gate
+from recommendations.attribution import experiments
+from recommendations.models import Build, EndUser, Experiment, ExperimentArm, Item, Placement, UserList
+from recommendations.pipeline import leases
+from recommendations.pipeline.builds import lifecycle, score
+from recommendations.pipeline.llm import rerank
+from recommendations.pipeline.llm.rerank import CONCURRENT_CALLS, rerank_heads
+from recommendations.pipeline.models import Chunk
+from recommendations.pipeline.nearline import rescore
+from tests.recommendations.pipeline.conftest import COLD, PEOPLE
+from tests.recommendations.pipeline.generated import build_now, happen, lists_of, reread, stored
+
+
+def score_all(build):
+    while score.score_chunk(tenant_id=build.tenant_id, build_id=build.pk):
+        pass
+
+
+def noted(tenant):
+    return fallback_stats.read(now=clock.now(), window=timedelta(hours=1), tenant_id=tenant.pk)
+
+
+def spent(tenant):
+    with scope.tenant(tenant.pk):
+        return AIBudget.objects.get(period="day").spent_nano_usd
+
+
+def counted(name, **labels):
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+class TestWithAI:
+    def test_heads_are_reordered_with_reasons_and_the_rest_follows(self, acme, simulated_ai):
+        build = build_now(acme, ai=True)
+        plain = build_now(acme)
+
+        reranked, model = stored(lists_of(acme, build)["u0000"]), stored(lists_of(acme, plain)["u0000"])
+        assert (reranked.provenance.source, reranked.provenance.simulated) == ("ai", True)
+        ids = [entry["item_id"] for entry in reranked.entries()]
+        old = [entry["item_id"] for entry in model.entries()]
+        assert sorted(ids[:20]) == sorted(old[:20])
+        assert ids[20:] == old[20:]
+        assert any(part.endswith(":ai") for part in reranked.parts[:20])
+        assert build.outcomes["lists"] == {"ai": PEOPLE, "popular": COLD}
+        assert build.outcomes["ai_skipped"] == {"gate": COLD}
+        assert (build.ai_calls, build.outcomes["ai_meant"], build.ai_simulated) == (PEOPLE, PEOPLE, True)
+        assert simulated_ai.calls() == PEOPLE
+
+    @pytest.mark.slow
+    def test_evidence_names_items_that_the_person_had(self, acme, simulated_ai):
+        listed = stored(lists_of(acme, build_now(acme, ai=True))["u0000"])
+
+        titles = {f"i{number:04d}": f"Title {number}" for number in range(60)}
+        cited = [
+            (entry["reason"], each["item_id"])
+            for entry, part in zip(listed.entries(), listed.parts, strict=True)
+            if part.endswith(":ai")
+            for each in entry["evidence"]
+        ]
+        assert cited
+        assert all(item_id in titles for _, item_id in cited)
+
+    def test_the_cap_of_the_build_is_never_exceeded(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 7
+
+        build = build_now(acme, ai=True)
+
+        assert simulated_ai.calls() == build.ai_calls == 7
+        assert build.outcomes["ai_skipped"] == {"cap": PEOPLE - 7, "gate": COLD}
+        assert build.outcomes["lists"] == {"ai": 7, "model": PEOPLE - 7, "popular": COLD}
+        assert build.outcomes["ai_fallbacks"] == {}
+        assert {stored(row).provenance.degraded for row in lists_of(acme, build).values()} == {None}
+
+    def test_the_cap_holds_among_workers(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 10
+        build = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())
+        granted: list[bool] = []
+
+        def take():
+            granted.extend(rerank._reserve_call(build) for _ in range(5))
+            connection.close()
+
+        threads = [threading.Thread(target=take) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sum(granted) == reread(build).ai_calls == 10
+
+    def test_plans_set_the_cap(self, acme, simulated_ai):
+        with scope.all_tenants("test"):
+            acme.plan.__class__.objects.update(ai_calls_per_build=3)
+
+        assert build_now(acme, ai=True).ai_calls == 3
+
+
+@pytest.mark.slow
+class TestTwice:
+    def test_the_same_data_is_not_paid_for_again(self, acme, simulated_ai):
+        first = build_now(acme, ai=True)
+        asked = counted("ai_requests_total", outcome="cached")
+
+        second = build_now(acme, ai=True)
+
+        assert simulated_ai.calls() == PEOPLE
+        assert second.outcomes["lists"] == {"ai": PEOPLE, "popular": COLD}
+        assert counted("ai_requests_total", outcome="cached") - asked == PEOPLE
+        with scope.tenant(acme.pk):
+            assert set(AICall.objects.values_list("build_id", flat=True)) == {first.pk}
+        before, after = lists_of(acme, first), lists_of(acme, second)
+        assert {name: stored(row).entries() for name, row in before.items()} == {
+            name: stored(row).entries() for name, row in after.items()
+        }
+
+    def test_only_who_changed_is_asked_about(self, acme, simulated_ai):
+        build_now(acme, ai=True)
+        with scope.tenant(acme.pk):
+            EndUser.objects.filter(user_id__in=["u0003", "u0004"]).update(locale="de")
+
+        build_now(acme, ai=True)
+
+        assert simulated_ai.calls() == PEOPLE + 2
+
+
+@pytest.mark.slow
+class TestStatistics:
+    def test_are_kept_with_the_lists(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 30
+        simulated_ai.fault("refusal", count=2)
+
+        build_now(acme, ai=True)
+
+        assert noted(acme) == fallback_stats.Fallbacks(
+            meant=30, fallbacks={"invalid": 2}, skipped={"cap": PEOPLE - 30, "gate": COLD}
+        )
+
+    def test_of_a_chunk_that_somebody_else_did_are_not_kept(self, acme, simulated_ai, monkeypatch):
+        build = build_now(acme, ai=True, until="scoring")
+        original = rerank_heads
+
+        def lose_the_lease(**given):
+            with scope.tenant(acme.pk):
+                Chunk.objects.filter(build=build, kind=Chunk.Kind.PEOPLE).update(lease_token=uuid.uuid4())
+            return original(**given | {"between": lambda: None})
+
+        monkeypatch.setattr(score, "rerank_heads", lose_the_lease)
+        with pytest.raises(leases.LeaseLost):
+            score_all(build)
+
+        assert simulated_ai.calls() > 0
+        assert noted(acme) == fallback_stats.Fallbacks(meant=0, fallbacks={}, skipped={})
+
+
+class TestSkipped:
+    @pytest.fixture
+    def build(self, acme, simulated_ai):
+        yield lambda **wanted: build_now(acme, **{"ai": True} | wanted)
+        assert simulated_ai.calls() == 0
+
+    def test_where_the_build_is_to_make_no_calls(self, build):
+        assert build(ai=False).outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+
+    def test_where_the_placement_is_off(self, build, acme):
+        with scope.tenant(acme.pk):
+            Placement.objects.create(tenant=acme, name="home", ai=False)
+
+        assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+
+    def test_where_the_flag_is_off(self, build, acme):
+        with scope.tenant(acme.pk):
+            FeatureFlag.objects.create(tenant=acme, name="ai", percent=0)
+        tenant_cache.load()
+
+        assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+
+    def test_where_no_key_is_set(self, acme, settings):
+        settings.OPENAI_API_KEY = ""
+        rerank.gateway.cache_clear()
+
+        build = build_now(acme, ai=True)
+        rerank.gateway.cache_clear()
+
+        assert build.outcomes["ai_skipped"] == {"no_key": PEOPLE + COLD}
+
+
+@pytest.mark.slow
+class TestFallbacks:
+    def test_a_dead_provider_costs_nobody_their_list(self, acme, simulated_ai, settings):
+        simulated_ai.fault("bad_request")
+        before = counted("ai_fallback_total", reason="error")
+
+        build = build_now(acme, ai=True)
+
+        lists = lists_of(acme, build)
+        assert len(lists) == PEOPLE + COLD
+        assert build.outcomes["lists"] == {"model": PEOPLE, "popular": COLD}
+        called = simulated_ai.calls()
+        # The breaker opens after a few calls: nobody else waits for the provider.
+        assert settings.AI_BREAKER_MINIMUM_CALLS <= called <= settings.AI_BREAKER_MINIMUM_CALLS + CONCURRENT_CALLS
+        assert build.outcomes["ai_fallbacks"] == {"error": called, "breaker": PEOPLE - called}
+        assert counted("ai_fallback_total", reason="error") - before == called
+        degraded = Counter(stored(row).provenance.degraded for row in lists.values())
+        assert degraded == {"error": called, "breaker": PEOPLE - called, None: COLD}
+        assert rerank.gateway().breaker.state().mode != "closed"
+
+    def test_a_spent_budget_costs_nobody_their_list(self, acme, simulated_ai, settings):
+        settings.AI_BUDGET_TENANT_DAY_USD = "0.05"
+        rerank.gateway.cache_clear()
+
+        build = build_now(acme, ai=True)
+
+        made = build.outcomes["lists"]
+        assert made == {"ai": simulated_ai.calls(), "model": build.outcomes["ai_fallbacks"]["budget"], "popular": COLD}
+        assert made["ai"] + made["model"] == PEOPLE
+        assert made["ai"] > 0
+        assert spent(acme) < 0.05 * NANO_PER_USD
+
+    def test_single_failures_are_counted_by_reason_and_the_others_get_ai(self, acme, simulated_ai):
+        simulated_ai.fault("refusal", count=1)
+
+        build = build_now(acme, ai=True)
+
+        assert sum(build.outcomes["ai_fallbacks"].values()) == 1
+        assert build.outcomes["lists"] == {"ai": PEOPLE - 1, "model": 1, "popular": COLD}
+
+    def test_calls_of_a_chunk_that_was_lost_stay_counted(self, acme, simulated_ai, settings):
+        settings.AI_CALLS_PER_BUILD = 50
+        build = build_now(acme, ai=True, until="scoring")
+        with scope.tenant(acme.pk):
+            Build.objects.filter(pk=build.pk).update(ai_calls=45)
+
+        while score.score_chunk(tenant_id=acme.pk, build_id=build.pk):
+            pass
+
+        assert simulated_ai.calls() == 5
+        with scope.tenant(acme.pk):
+            assert UserList.objects.filter(source="ai").count() == 5
+
+
+@pytest.mark.slow
+class TestControlArm:
+    def test_never_meets_ai_and_is_stored_with_the_list(self, acme, simulated_ai, settings):
+        settings.AI_CONTROL_PERCENT = 25
+
+        build = build_now(acme, ai=True)
+
+        lists = lists_of(acme, build)
+        controls = {name for name, row in lists.items() if row.arm == "control"}
+        assert 0 < len(controls) < PEOPLE
+        assert build.outcomes["ai_skipped"] == {"control": len(controls), "gate": COLD}
+        assert {lists[name].source for name in controls} == {"model"}
+        assert Counter(row.arm for row in lists.values()) == {
+            "control": len(controls),
+            "ai": PEOPLE - len(controls),
+            "": COLD,
+        }
+        assert {name for name, row in lists.items() if stored(row).provenance.arm == "control"} == controls
+        assert {
+            name for name, row in lists_of(acme, build_now(acme, ai=True)).items() if row.arm == "control"
+        } == controls
+
+    def test_gives_way_to_an_experiment_whose_arms_are_stored_and_meet_ai_as_they_say(self, acme, simulated_ai):
+        with scope.tenant(acme.pk):
+            placement, _ = Placement.objects.get_or_create(tenant=acme, name="home")
+            experiment = Experiment.objects.create(tenant=acme, placement=placement, name="AI or not")
+            for letter, percent, ai in (("a", 40, False), ("b", 40, True)):
+                ExperimentArm.objects.create(tenant=acme, experiment=experiment, letter=letter, percent=percent, ai=ai)
+        experiments.start(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
+
+        lists = lists_of(acme, build_now(acme, ai=True))
+
+        by_arm = Counter((row.arm, row.source) for row in lists.values() if row.source in ("ai", "model"))
+        without, with_ai = f"x{experiment.pk}a", f"x{experiment.pk}b"
+        assert by_arm[without, "model"] > 5
+        assert by_arm[without, "ai"] == 0
+        assert by_arm[with_ai, "ai"] > 5
+        outside = [row.arm for row in lists.values() if not row.arm.startswith("x")]
+        assert set(outside) <= {"ai", "control", ""}
+        assert len(outside) < len(lists) / 2
+
+    def test_has_the_placements_own_share(self, acme, simulated_ai, settings):
+        settings.AI_CONTROL_PERCENT = 25
+        with scope.tenant(acme.pk):
+            Placement.objects.create(tenant=acme, name="home", ai_control_percent=0)
+
+        assert "control" not in build_now(acme, ai=True).outcomes["ai_skipped"]
+
+    def test_keeps_its_name_when_near_line_makes_the_list_anew(self, acme, simulated_ai, settings):
+        settings.AI_CONTROL_PERCENT = 25
+        build = build_now(acme, ai=True)
+        name = next(name for name, row in lists_of(acme, build).items() if row.arm == "control")
+        person = happen(acme, name, "i0001")
+
+        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+
+        row = lists_of(acme, build)[name]
+        assert (row.version, row.arm, stored(row).provenance.arm) == (2, "control", "control")
+
+
+@pytest.mark.slow
+class TestGate:
+    def test_closed_leaves_ai_to_the_share_that_explores(self, acme, simulated_ai, settings):
+        settings.AI_GATE_SEGMENTS = ["heavy"]
+        settings.AI_GATE_EXPLORE_PERCENT = 20
+
+        build = build_now(acme, ai=True)
+
+        explored = build.outcomes["lists"]["ai"]
+        assert 0 < explored < PEOPLE
+        assert build.outcomes["ai_skipped"] == {"gate": PEOPLE + COLD - explored}
+        assert simulated_ai.calls() == explored
+
+    def test_goes_by_what_was_measured(self, acme, simulated_ai, settings):
+        settings.AI_GATE_EXPLORE_PERCENT = 1
+        loss = gate.Measured(
+            segment="regular", ai_cases=5000, ai_successes=100, control_cases=5000, control_successes=400
+        )
+        gate.take(tenant_id=acme.pk, placement="home", rows=[loss], policy=GatePolicy(), now=clock.now())
+
+        build = build_now(acme, ai=True)
+
+        assert build.outcomes["ai_skipped"]["gate"] >= PEOPLE + COLD - 3
+
+    def test_lets_nobody_pass_of_whom_nothing_is_known(self, acme, simulated_ai):
+        """A cold person gets AI as soon as the tenant has released something that it can go by."""
+        with scope.tenant(acme.pk):
+            EndUser.objects.filter(user_id=f"u{PEOPLE:04d}").update(attributes={"country": "DE", "email": "a@b.c"})
+            AIRelease.objects.create(tenant=acme, person_attributes=["country"])
+
+        build = build_now(acme, ai=True)
+
+        assert build.outcomes["ai_skipped"] == {"gate": COLD - 1}
+        bodies = [json.dumps(each["body"], ensure_ascii=False) for each in simulated_ai.state()["seen"]]
+        assert sum("country: DE" in body for body in bodies) == 1
+        assert not any("a@b.c" in body for body in bodies)
+
+
+@pytest.mark.slow
+class TestRelease:
+    def test_switched_off_by_the_tenant_nothing_is_asked(self, acme, simulated_ai):
+        with scope.tenant(acme.pk):
+            AIRelease.objects.create(tenant=acme, enabled=False)
+
+        build = build_now(acme, ai=True)
+
+        assert build.outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
+        assert simulated_ai.calls() == 0
+
+    def test_items_attributes_leave_only_where_they_are_released(self, acme, simulated_ai):
+        with scope.tenant(acme.pk):
+            Item.objects.filter(tenant=acme).update(attributes={"studio": "Ghibli", "margin": "31 percent"})
+            AIRelease.objects.create(tenant=acme, item_attributes=["studio"])
+
+        build_now(acme, ai=True)
+
+        bodies = [json.dumps(each["body"], ensure_ascii=False) for each in simulated_ai.state()["seen"]]
+        assert all("studio: Ghibli" in body for body in bodies)
+        assert not any("31 percent" in body for body in bodies)

@@ -1,0 +1,215 @@
+"""Near line: the list follows the events, and no event is lost whatever happens in between."""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts.tenancy import scope
+from core import clock, redis
+from core.redis import RedisUnavailable
+from recommendations.cache import availability, form, keys, store
+from recommendations.interactions.jobs import RESCORE
+from recommendations.models import EndUser, Item, UserList
+from recommendations.pipeline.lists import profiles
+from recommendations.pipeline.nearline import rescore, sweep
+from tests.recommendations.pipeline.generated import build_now, happen, lists_of, stored
+from tests.recommendations.pipeline.queue import sent
+
+
+def is_waiting(tenant, user_id):
+    with scope.tenant(tenant.pk):
+        return EndUser.objects.get(user_id=user_id).dirty_at is not None
+
+
+class TestRescore:
+    def test_replaces_the_list_in_postgres_and_redis(self, acme):
+        build = build_now(acme)
+        before = stored(lists_of(acme, build)["u0000"])
+        chosen = before.entries()[0]["item_id"]
+        person = happen(acme, "u0000", chosen)
+
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
+
+        row = lists_of(acme, build)["u0000"]
+        after = stored(row)
+        assert chosen not in {entry["item_id"] for entry in after.entries()}
+        assert (row.version, after.provenance.version, after.provenance.source) == (2, 2, "model")
+        assert redis.client().get(keys.user_list(acme.pk, "home", "u0000")) == bytes(row.body)
+        assert not is_waiting(acme, "u0000")
+
+    def test_gives_a_new_person_a_list(self, acme):
+        build = build_now(acme)
+        person = happen(acme, "newcomer", "i0001", "i0005")
+
+        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+
+        assert stored(lists_of(acme, build)["newcomer"]).provenance.source == "model"
+
+    def test_does_nothing_for_those_who_do_not_wait(self, acme):
+        build = build_now(acme)
+        person = happen(acme, "u0000", "i0001")
+
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
+
+        assert lists_of(acme, build)["u0000"].version == 2
+
+    def test_without_a_build_they_wait_on(self, acme):
+        person = happen(acme, "u0000", "i0001")
+
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
+
+        assert is_waiting(acme, "u0000")
+
+    def test_news_during_the_scoring_keep_the_mark_and_are_asked_for_again(self, acme, monkeypatch):
+        build_now(acme)
+        person = happen(acme, "u0000", "i0001")
+        really = rescore._write
+
+        def more_news(*args):
+            happen(acme, "u0000", "i0005")
+            return really(*args)
+
+        monkeypatch.setattr(rescore, "_write", more_news)
+        redis.client().delete("docent.nearline")
+        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+        monkeypatch.undo()
+
+        assert is_waiting(acme, "u0000")
+        assert {"tenant_id": acme.pk, "user_pks": [person.pk]} in sent(RESCORE)
+
+    def test_of_two_at_once_one_has_the_person(self, acme, monkeypatch):
+        build = build_now(acme)
+        person = happen(acme, "u0000", "i0001")
+        really = rescore._write
+
+        def overtaken(*args):
+            monkeypatch.undo()
+            assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
+            return really(*args)
+
+        monkeypatch.setattr(rescore, "_write", overtaken)
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
+
+        assert lists_of(acme, build)["u0000"].version == 2
+        assert not is_waiting(acme, "u0000")
+
+    def test_whose_claim_ran_out_writes_nothing_over_what_another_wrote(self, acme, monkeypatch):
+        build = build_now(acme)
+        person = happen(acme, "u0000", "i0001")
+        really = rescore._write
+
+        def overtaken(*args):
+            monkeypatch.undo()
+            profiles.release(tenant_id=acme.pk, pks=[person.pk])
+            rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+            return really(*args)
+
+        monkeypatch.setattr(rescore, "_write", overtaken)
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
+
+        assert lists_of(acme, build)["u0000"].version == 2
+
+    def test_others_who_wait_come_along(self, acme, settings):
+        settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
+        build = build_now(acme)
+        first, *_ = [happen(acme, name, "i0001") for name in ("u0000", "u0001", "u0002")]
+
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[first.pk]) == 3
+
+        assert {lists_of(acme, build)[name].version for name in ("u0000", "u0001", "u0002")} == {2}
+        assert not any(is_waiting(acme, name) for name in ("u0000", "u0001", "u0002"))
+
+    def test_redis_away_leaves_the_mark(self, acme, settings):
+        build_now(acme)
+        person = happen(acme, "u0000", "i0001")
+        url, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
+        redis.client.cache_clear()
+        try:
+            with pytest.raises(RedisUnavailable):
+                rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+        finally:
+            settings.REDIS_URL = url
+            redis.client.cache_clear()
+            redis.breaker.succeeded()
+
+        assert is_waiting(acme, "u0000")
+
+    def test_keeps_the_words_of_ai_for_the_items_that_stay(self, acme, simulated_ai):
+        build = build_now(acme, ai=True)
+        before = stored(lists_of(acme, build)["u0000"])
+        assert before.provenance.source == "ai"
+        words = {
+            entry["item_id"]: entry["reason"]
+            for entry, part in zip(before.entries(), before.parts, strict=True)
+            if part.endswith(":ai")
+        }
+        person = happen(acme, "u0000", before.entries()[0]["item_id"])
+
+        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+
+        after = stored(lists_of(acme, build)["u0000"])
+        kept = [entry for entry in after.entries() if words.get(entry["item_id"]) == entry["reason"]]
+        assert after.provenance.source == "model"
+        assert after.provenance.simulated
+        assert len(kept) == len(words.keys() & {entry["item_id"] for entry in after.entries()}) > 0
+
+
+class TestSweep:
+    def test_finds_those_whose_message_was_lost(self, acme, settings):
+        build_now(acme)
+        happen(acme, "u0000", "i0001")
+        redis.client().delete("docent.nearline")
+        settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
+
+        assert sweep.sweep(now=clock.now()) == 1
+
+        assert sent(RESCORE) == [{"tenant_id": acme.pk, "user_pks": []}]
+
+    def test_sends_a_tenant_with_many_waiting_people_one_message_like_any_other(self, acme, globex, settings):
+        for tenant, names in ((acme, [f"u{number:04d}" for number in range(40)]), (globex, ["u0000"])):
+            build_now(tenant)
+            for name in names:
+                happen(tenant, name, "i0001")
+        redis.client().delete("docent.nearline")
+        settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
+
+        assert sweep.sweep(now=clock.now()) == 41
+
+        assert sorted(each["tenant_id"] for each in sent(RESCORE)) == sorted([acme.pk, globex.pk])
+
+    def test_tenants_without_a_snapshot_wait_for_their_build(self, acme, settings):
+        happen(acme, "u0000", "i0001")
+        settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
+
+        assert sweep.sweep(now=clock.now()) == 0
+
+    def test_tells_redis_again_of_what_was_withdrawn(self, acme):
+        with scope.tenant(acme.pk):
+            Item.objects.filter(item_id="i0000").update(hidden=True, updated_at=clock.now())
+        availability.load(acme.pk, {})
+
+        assert sweep.repeat_availability(now=clock.now()) == 1
+
+        assert availability.parse(availability.snapshot(acme.pk)) == {"i0000": 0.0}
+
+    def test_takes_back_an_item_whose_time_has_come(self, acme):
+        with scope.tenant(acme.pk):
+            Item.objects.filter(item_id="i0001").update(available_from=clock.now() - timedelta(minutes=1))
+        availability.load(acme.pk, {"i0001": 0.0, "i0002": 0.0})
+
+        sweep.repeat_availability(now=clock.now())
+
+        assert availability.parse(availability.snapshot(acme.pk)) == {"i0002": 0.0}
+
+
+def test_an_older_body_does_not_replace_a_newer_one_in_redis(acme):
+    build = build_now(acme)
+    with scope.tenant(acme.pk):
+        old = bytes(UserList.objects.get(build=build, end_user__user_id="u0000").body)
+    person = happen(acme, "u0000", "i0001")
+    rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
+
+    store.put_many([(keys.user_list(acme.pk, "home", "u0000"), old)])
+
+    assert form.decode(redis.client().get(keys.user_list(acme.pk, "home", "u0000"))).provenance.version == 2
