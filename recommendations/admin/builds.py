@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin
 from core import clock
-from recommendations.algorithms.fold_report import describe_fold, fold_of
+from recommendations.algorithms.validation.report import describe_fold, fold_of
 from recommendations.cache.form import Corrupt, decode
 from recommendations.models import (
     Artefact,

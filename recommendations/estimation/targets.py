@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.estimation.laws import Target
 from recommendations.estimation.logged import Logged
 from recommendations.pipeline.artefacts import live, store

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.content import Catalogue
-from recommendations.algorithms.evaluation.protocols import Rows
-from recommendations.algorithms.terms import terms
-from recommendations.algorithms.values import Values
+from recommendations.algorithms.data.event_values import Values
+from recommendations.algorithms.data.tokenize import terms
+from recommendations.algorithms.models.content import Catalogue
+from recommendations.algorithms.validation.splitting import Rows
 from recommendations.catalog import items, merging, shapes
 from recommendations.catalog.fields import FieldRefused
 from recommendations.imports.files import ImportFile

@@ -17,10 +17,10 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from accounts.tenancy import scope
-from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.strength_choice import FoldMaker, Weighed, weigh
-from recommendations.algorithms.untimed import Order, order_of
-from recommendations.algorithms.values import RATING, Values
+from recommendations.algorithms.data.dataset import Interactions
+from recommendations.algorithms.data.event_values import RATING, Values
+from recommendations.algorithms.data.timestamp_check import Order, order_of
+from recommendations.algorithms.training.event_strength import FoldMaker, Weighed, weigh
 from recommendations.interactions import meaning, moments
 from recommendations.interactions.columns import SELECTED, Columns, copy_out
 from recommendations.interactions.low_ratings import LowRatings, low_ratings

@@ -10,9 +10,9 @@ import numpy as np
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.algorithms.content import Catalogue
-from recommendations.algorithms.evaluation.protocols import Rows
-from recommendations.algorithms.untimed import Order, order_of
+from recommendations.algorithms.data.timestamp_check import Order, order_of
+from recommendations.algorithms.models.content import Catalogue
+from recommendations.algorithms.validation.splitting import Rows
 from recommendations.imports.evaluation_rows import read_catalogue, read_events
 from recommendations.interactions import matrix, meaning
 from recommendations.interactions.event_types import NOT_POSITIVE

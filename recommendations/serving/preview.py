@@ -12,7 +12,7 @@ from typing import Any
 from accounts.tenancy import flags, scope
 from core.errors import Conflict, NotFound
 from recommendations.ai.reranking import prompts
-from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.cache.form import HEAD, MAX_ITEMS, Provenance, StoredList, decode
 from recommendations.explanations import templates
 from recommendations.models import Build, Placement, PlacementVersion

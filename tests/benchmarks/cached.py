@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recommendations.algorithms.evaluation.protocols import split
+from recommendations.algorithms.validation.splitting import split
 from tests.benchmarks.baselines.table import Log
 from tests.benchmarks.baselines.tuning import Tuned, tune_all
 from tests.benchmarks.cases import Case

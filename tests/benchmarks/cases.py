@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recommendations.algorithms.options import Validation
+from recommendations.algorithms.training_options import Validation
 from tests.benchmarks.baselines.table import Log
 from tests.benchmarks.quality import EVENTS, read_events
 from tests.benchmarks.sets import SETS, UNSEEN

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.artefact import Artefact
-from recommendations.algorithms.content import Catalogue
-from recommendations.algorithms.evaluation.judges import Judges, over_items
-from recommendations.algorithms.evaluation.metrics import person_metrics
-from recommendations.algorithms.evaluation.protocols import Rows, split
-from recommendations.algorithms.options import TrainingOptions, Validation
-from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.terms import terms
-from recommendations.algorithms.training import train
+from recommendations.algorithms.data.tokenize import terms
+from recommendations.algorithms.evaluation.heldout_users import Judges, over_items
+from recommendations.algorithms.inference.artefact import Artefact
+from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.algorithms.metrics.ranking import person_metrics
+from recommendations.algorithms.models.content import Catalogue
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions, Validation
+from recommendations.algorithms.validation.splitting import Rows, split
 from tests.benchmarks.quality import EVENTS, read_events
 from tests.benchmarks.sets import cold_items
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.evaluation.judges import Judges
-from recommendations.algorithms.evaluation.protocols import Rows, split
-from recommendations.algorithms.options import TrainingOptions, Validation
-from recommendations.algorithms.training import train
-from recommendations.algorithms.values import Values
+from recommendations.algorithms.data.event_values import Values
+from recommendations.algorithms.evaluation.heldout_users import Judges
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions, Validation
+from recommendations.algorithms.validation.splitting import Rows, split
 from tests.benchmarks.baselines.table import Floats, Log
 from tests.benchmarks.baselines.tuning import people_of_test
 from tests.benchmarks.cases import CASES

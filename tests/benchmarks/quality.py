@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.evaluation.bootstrap import Interval, interval, paired
-from recommendations.algorithms.evaluation.metrics import METRICS
-from recommendations.algorithms.evaluation.protocols import PROTOCOLS, Rows
 from recommendations.algorithms.evaluation.runner import Report, evaluate
-from recommendations.algorithms.options import RANKERS, VALIDATIONS, TrainingOptions, Validation
+from recommendations.algorithms.metrics.bootstrap import Interval, interval, paired
+from recommendations.algorithms.metrics.ranking import METRICS
+from recommendations.algorithms.training_options import RANKERS, VALIDATIONS, TrainingOptions, Validation
+from recommendations.algorithms.validation.splitting import PROTOCOLS, Rows
 
 EVENTS = Path(__file__).parents[1] / "data" / "movielens" / "events.csv.gz"
 COLUMNS = (*METRICS, "coverage@10")

@@ -25,8 +25,8 @@ from django.db import connection  # noqa: E402
 from accounts.models import Plan, Tenant  # noqa: E402
 from accounts.tenancy import scope  # noqa: E402
 from core import clock  # noqa: E402
-from recommendations.algorithms.dataset import Interactions  # noqa: E402
-from recommendations.algorithms.related import people_alike  # noqa: E402
+from recommendations.algorithms.data.dataset import Interactions  # noqa: E402
+from recommendations.algorithms.models.user_knn import people_alike  # noqa: E402
 from recommendations.models import EndUser  # noqa: E402
 from recommendations.pipeline.builds import similar_users as writing  # noqa: E402
 from recommendations.serving import related as reading  # noqa: E402

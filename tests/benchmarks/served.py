@@ -27,8 +27,8 @@ import django
 import numpy as np
 from cryptography.fernet import Fernet
 
-from recommendations.algorithms.evaluation.metrics import summarise
-from recommendations.algorithms.evaluation.protocols import Rows, Split, split
+from recommendations.algorithms.metrics.ranking import summarise
+from recommendations.algorithms.validation.splitting import Rows, Split, split
 from tests.benchmarks.quality import EVENTS, read_events
 
 TOLERANCE = 0.002

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.evaluation.protocols import Rows
+from recommendations.algorithms.validation.splitting import Rows
 
 DAY = 86_400.0
 START = 1_600_000_000.0

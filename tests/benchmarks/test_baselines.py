@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.algorithms.evaluation.metrics import person_metrics
-from recommendations.algorithms.evaluation.protocols import split
+from recommendations.algorithms.metrics.ranking import person_metrics
+from recommendations.algorithms.validation.splitting import split
 from tests.benchmarks import cached
 from tests.benchmarks.baselines.linear import EASE
 from tests.benchmarks.baselines.rules import RULES

@@ -13,10 +13,10 @@ import time
 
 import numpy as np
 
-from recommendations.algorithms.evaluation.judges import Judges
-from recommendations.algorithms.evaluation.protocols import Rows, split
-from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.values import RATING, WAYS, Values
+from recommendations.algorithms.data.event_values import RATING, WAYS, Values
+from recommendations.algorithms.evaluation.heldout_users import Judges
+from recommendations.algorithms.training_options import TrainingOptions
+from recommendations.algorithms.validation.splitting import Rows, split
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.quality import EVENTS
 

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.evaluation.bootstrap import Interval, interval
-from recommendations.algorithms.options import RANKERS, VALIDATIONS
+from recommendations.algorithms.metrics.bootstrap import Interval, interval
+from recommendations.algorithms.training_options import RANKERS, VALIDATIONS
 from tests.benchmarks.baselines.tuning import Tuned
 from tests.benchmarks.cached import baselines_of
 from tests.benchmarks.cases import CASES, CORE, LONG, OTHERS, Case

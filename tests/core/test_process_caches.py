@@ -24,7 +24,7 @@ STAYS = {
     "core/redis/access.py:client": "a connection",
     "recommendations/pipeline/lists/entries.py:_controller": "the libraries that are loaded",
     "recommendations/placements/language/parsing.py:_parser": "follows from the grammar alone",
-    "recommendations/algorithms/factors.py:_solver": "whether a library is installed",
+    "recommendations/algorithms/models/als.py:_solver": "whether a library is installed",
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from recommendations.ai.config.uplift_policy import GatePolicy
 from recommendations.ai.uplift.gate import Gate
-from recommendations.algorithms.evaluation.segments import by_segment
+from recommendations.algorithms.metrics.user_segments import by_segment
 from recommendations.history_segments import SEGMENTS, segment_of
 
 

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recommendations.algorithms.artefact import Artefact
-from recommendations.algorithms.content import Catalogue
-from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.evaluation.bootstrap import CONFIDENCE, paired
-from recommendations.algorithms.evaluation.judges import Judges, Measured, over_items
-from recommendations.algorithms.evaluation.protocols import Protocol, Rows, split
-from recommendations.algorithms.fold_report import LIKE
-from recommendations.algorithms.folds import make_fold
-from recommendations.algorithms.hyperparameters import algorithms
-from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.registry import ALGORITHMS
-from recommendations.algorithms.scoring import Read
-from recommendations.algorithms.training import content_reads, reads_of, train
+from recommendations.algorithms.data.dataset import Interactions
+from recommendations.algorithms.evaluation.heldout_users import Judges, Measured, over_items
+from recommendations.algorithms.inference.artefact import Artefact
+from recommendations.algorithms.inference.scoring import Read
+from recommendations.algorithms.metrics.bootstrap import CONFIDENCE, paired
+from recommendations.algorithms.models.content import Catalogue
+from recommendations.algorithms.models.registry import ALGORITHMS
+from recommendations.algorithms.training.hyperparameters import algorithms
+from recommendations.algorithms.training.train import content_reads, reads_of, train
+from recommendations.algorithms.training_options import TrainingOptions
+from recommendations.algorithms.validation.folds import make_fold
+from recommendations.algorithms.validation.report import LIKE
+from recommendations.algorithms.validation.splitting import Protocol, Rows, split
 
 # What the lists would be without the second stage that reorders them.
 BLEND = "blend"

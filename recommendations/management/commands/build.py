@@ -11,7 +11,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
-from recommendations.algorithms.options import VALIDATIONS
+from recommendations.algorithms.training_options import VALIDATIONS
 from recommendations.pipeline.builds import lifecycle
 from recommendations.pipeline.builds.progress import Progress, fold_said, progress
 from recommendations.pipeline.models import Build

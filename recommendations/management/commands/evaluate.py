@@ -12,16 +12,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
-from recommendations.algorithms.dataset import InvalidInteractions
-from recommendations.algorithms.evaluation.breadth import BREADTH
-from recommendations.algorithms.evaluation.page import page
-from recommendations.algorithms.evaluation.protocols import PROTOCOLS, InvalidSplit
+from recommendations.algorithms.data.dataset import InvalidInteractions
+from recommendations.algorithms.evaluation.html_report import page
 from recommendations.algorithms.evaluation.runner import Report, evaluate, protocol_like
-from recommendations.algorithms.fold_report import asks_otherwise, describe_fold
-from recommendations.algorithms.hyperparameters import UnknownParameter, with_parameters
-from recommendations.algorithms.options import RANKERS, VALIDATIONS, TrainingOptions
-from recommendations.algorithms.registry import ALGORITHMS
-from recommendations.algorithms.training import NothingToLearn
+from recommendations.algorithms.metrics.beyond_accuracy import BREADTH
+from recommendations.algorithms.models.registry import ALGORITHMS
+from recommendations.algorithms.training.hyperparameters import UnknownParameter, with_parameters
+from recommendations.algorithms.training.train import NothingToLearn
+from recommendations.algorithms.training_options import RANKERS, VALIDATIONS, TrainingOptions
+from recommendations.algorithms.validation.report import asks_otherwise, describe_fold
+from recommendations.algorithms.validation.splitting import PROTOCOLS, InvalidSplit
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, tenant_of
 from recommendations.management.evaluation_data import of_tenant as data_of_tenant

@@ -10,14 +10,14 @@ import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
-from recommendations.algorithms.dataset import InvalidInteractions
-from recommendations.algorithms.evaluation.judges import Judges
-from recommendations.algorithms.evaluation.protocols import InvalidSplit
-from recommendations.algorithms.folds import make_fold
-from recommendations.algorithms.hyperparameters import UnknownParameter
-from recommendations.algorithms.options import VALIDATIONS, TrainingOptions
-from recommendations.algorithms.training import NothingToLearn
-from recommendations.algorithms.tuning import TooFewPeople, Tuned, tune
+from recommendations.algorithms.data.dataset import InvalidInteractions
+from recommendations.algorithms.evaluation.heldout_users import Judges
+from recommendations.algorithms.training.hyperparameters import UnknownParameter
+from recommendations.algorithms.training.train import NothingToLearn
+from recommendations.algorithms.training.tuning import TooFewPeople, Tuned, tune
+from recommendations.algorithms.training_options import VALIDATIONS, TrainingOptions
+from recommendations.algorithms.validation.folds import make_fold
+from recommendations.algorithms.validation.splitting import InvalidSplit
 from recommendations.imports.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
 from recommendations.pipeline.artefacts import parameters

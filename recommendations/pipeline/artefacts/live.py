@@ -16,8 +16,8 @@ from scipy import sparse
 
 from accounts.tenancy import scope
 from core import process_caches
-from recommendations.algorithms.fresh import Fresh, Near, extended
-from recommendations.algorithms.recommender import Recommender
+from recommendations.algorithms.inference.incremental import Fresh, Near, extended
+from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.models import FreshItem
 

@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 
 from accounts.tenancy import scope
-from recommendations.algorithms.hyperparameters import PARAMETERS, UnknownParameter, checked
-from recommendations.algorithms.tuning import Tuned
+from recommendations.algorithms.training.hyperparameters import PARAMETERS, UnknownParameter, checked
+from recommendations.algorithms.training.tuning import Tuned
 from recommendations.pipeline.models import Tuning
 
 _log = structlog.get_logger(__name__)

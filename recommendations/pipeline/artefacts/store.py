@@ -22,12 +22,12 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from core import process_caches
-from recommendations.algorithms.artefact import Artefact as Fitted
-from recommendations.algorithms.artefact import UnreadableArtefact
-from recommendations.algorithms.history import History
-from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.untimed import as_counted, loads_of
-from recommendations.algorithms.values import Values, factors, rules_of
+from recommendations.algorithms.data.event_values import Values, factors, rules_of
+from recommendations.algorithms.data.history import History
+from recommendations.algorithms.data.timestamp_check import as_counted, loads_of
+from recommendations.algorithms.inference.artefact import Artefact as Fitted
+from recommendations.algorithms.inference.artefact import UnreadableArtefact
+from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.pipeline.checks import RANKER_HINT
 
 

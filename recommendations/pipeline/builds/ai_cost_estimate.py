@@ -20,7 +20,7 @@ from recommendations.ai.models import AIAnswer
 from recommendations.ai.protocol import CompletionRequest, Usage
 from recommendations.ai.providers.tokens import expected_input, input_bound
 from recommendations.ai.reranking.rerank import RerankRequest, pose
-from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.catalog.models import EndUser
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded

@@ -3,8 +3,8 @@
 import structlog
 
 from accounts.tenancy import scope
-from recommendations.algorithms.content import Catalogue
-from recommendations.algorithms.terms import terms
+from recommendations.algorithms.data.tokenize import terms
+from recommendations.algorithms.models.content import Catalogue
 from recommendations.catalog.models import Item
 from recommendations.pipeline import leases
 from recommendations.pipeline.candidates import embedding_neighbours

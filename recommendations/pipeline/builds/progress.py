@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.tenancy import scope
-from recommendations.algorithms.fold_report import describe_fold
+from recommendations.algorithms.validation.report import describe_fold
 from recommendations.pipeline.models import Build, Chunk
 
 COUNTED = ("lists", "ai_fallbacks", "ai_skipped")

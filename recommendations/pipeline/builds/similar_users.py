@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.related import Alike, people_alike
+from recommendations.algorithms.data.dataset import Interactions
+from recommendations.algorithms.models.user_knn import Alike, people_alike
 from recommendations.catalog.models import EndUser
 from recommendations.pipeline.models import RelatedPeople
 

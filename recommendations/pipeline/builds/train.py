@@ -1,7 +1,8 @@
 """The first step of a build: learn from the interaction window, store the artefact, cut the rest into chunks.
 
-What was learnt serves only if it is not worse than the active artefact beyond noise (recommendations.algorithms.gate);
-else the lists are made with the active one, and the refused one is kept with the reason.
+What was learnt serves only if it is not worse than the active artefact beyond noise
+(recommendations.algorithms.validation.quality_gate); else the lists are made with the active one, and the refused one
+is kept with the reason.
 """
 
 import time
@@ -16,14 +17,14 @@ from django.db.models.functions import Now
 
 from accounts.tenancy import scope
 from core.queue import enqueue
-from recommendations.algorithms.artefact import Artefact as Fitted
-from recommendations.algorithms.artefact import UnreadableArtefact
-from recommendations.algorithms.fold_report import describe_fold
-from recommendations.algorithms.folds import make_fold
-from recommendations.algorithms.gate import Verdict, judge
-from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.training import NothingToLearn, train
-from recommendations.algorithms.trials import FittedParameters
+from recommendations.algorithms.inference.artefact import Artefact as Fitted
+from recommendations.algorithms.inference.artefact import UnreadableArtefact
+from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.algorithms.training.parameter_search import FittedParameters
+from recommendations.algorithms.training.train import NothingToLearn, train
+from recommendations.algorithms.validation.folds import make_fold
+from recommendations.algorithms.validation.quality_gate import Verdict, judge
+from recommendations.algorithms.validation.report import describe_fold
 from recommendations.interactions.matrix import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.pipeline import leases

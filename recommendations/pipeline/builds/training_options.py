@@ -7,8 +7,8 @@ from django.conf import settings
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.algorithms.hyperparameters import with_parameters
-from recommendations.algorithms.options import TrainingOptions, Validation
+from recommendations.algorithms.training.hyperparameters import with_parameters
+from recommendations.algorithms.training_options import TrainingOptions, Validation
 from recommendations.pipeline.artefacts import parameters
 from recommendations.pipeline.builds import cold_item_setting
 

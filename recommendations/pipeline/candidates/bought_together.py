@@ -8,7 +8,7 @@ from scipy import sparse
 
 from accounts.tenancy import scope
 from core import process_caches
-from recommendations.algorithms.baskets import together
+from recommendations.algorithms.models.association import together
 from recommendations.cache.form import Entry, Provenance
 from recommendations.explanations.templates import explain
 from recommendations.interactions.matrix import read_window

@@ -20,9 +20,9 @@ from recommendations.ai.embeddings import store
 from recommendations.ai.factory import build_embedder
 from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.privacy.consent import Released, released
-from recommendations.algorithms.dataset import Matrix
-from recommendations.algorithms.pruning import LARGEST_ENTRY, spread
-from recommendations.algorithms.semantic import neighbours
+from recommendations.algorithms.data.dataset import Matrix
+from recommendations.algorithms.data.topk import LARGEST_ENTRY, spread
+from recommendations.algorithms.models.embedding_knn import neighbours
 from recommendations.cache.form import Entry, Provenance
 from recommendations.catalog.models import Item
 from recommendations.explanations.templates import explain

@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.algorithms.protocol import ItemVector
+from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
 from recommendations.explanations.templates import explain
 from recommendations.interactions import meaning, moments

@@ -17,10 +17,10 @@ from django.db import IntegrityError, connection
 from scipy import sparse
 
 from accounts.tenancy import scope
-from recommendations.algorithms.content import TEXT
-from recommendations.algorithms.fresh import find_near
-from recommendations.algorithms.protocol import ItemMatrix
-from recommendations.algorithms.terms import terms
+from recommendations.algorithms.data.tokenize import terms
+from recommendations.algorithms.inference.incremental import find_near
+from recommendations.algorithms.models.content import TEXT
+from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts.live import Row
 from recommendations.pipeline.artefacts.store import Loaded

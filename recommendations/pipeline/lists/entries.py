@@ -10,7 +10,7 @@ from typing import Any
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts.tenancy import tenant_cache
-from recommendations.algorithms.recommender import Proposals
+from recommendations.algorithms.inference.recommender import Proposals
 from recommendations.cache.form import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
 from recommendations.explanations.templates import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.pipeline.artefacts.store import Loaded

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from accounts.tenancy import scope
-from recommendations.algorithms.protocol import ItemMatrix
-from recommendations.algorithms.recommender import Proposals
+from recommendations.algorithms.inference.recommender import Proposals
+from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.cache.form import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import pools

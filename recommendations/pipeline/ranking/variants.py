@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from accounts.tenancy import scope
-from recommendations.algorithms.artefact import UnreadableArtefact
+from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.attribution import assignment
 from recommendations.attribution.assignment import Assignment
 from recommendations.attribution.models import ExperimentArm

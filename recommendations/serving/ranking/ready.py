@@ -8,8 +8,8 @@ import structlog
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.algorithms.artefact import UnreadableArtefact
-from recommendations.algorithms.dataset import IntArray
+from recommendations.algorithms.data.dataset import IntArray
+from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.interactions import meaning
 from recommendations.interactions.meaning import Meaning
 from recommendations.models import Build, Placement

@@ -9,7 +9,7 @@ import numpy as np
 from django.conf import settings
 
 from core import deadline, process_caches
-from recommendations.algorithms.dataset import IntArray
+from recommendations.algorithms.data.dataset import IntArray
 from recommendations.cache.form import Entry
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from recommendations.algorithms.protocol import ItemVector
+from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.cache.form import Entry, StoredList
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists

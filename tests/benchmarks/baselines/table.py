@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommendations.algorithms.evaluation.protocols import Rows, Split
+from recommendations.algorithms.validation.splitting import Rows, Split
 
 Matrix = Any  # scipy ships no types; a csr_array of float32
 Ints = NDArray[np.int64]

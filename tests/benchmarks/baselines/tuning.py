@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recommendations.algorithms.evaluation.protocols import Split, split
+from recommendations.algorithms.validation.splitting import Split, split
 from tests.benchmarks.baselines.factors import IALS
 from tests.benchmarks.baselines.families import Family, Grid, Parameters
 from tests.benchmarks.baselines.linear import EASE, RECENT_EASE

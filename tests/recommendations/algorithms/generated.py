@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.evaluation.protocols import Rows
+from recommendations.algorithms.data.dataset import Interactions
+from recommendations.algorithms.validation.splitting import Rows
 
 Row = tuple[str, str, float]
 HOUR = 3_600.0

@@ -7,14 +7,14 @@ import io
 import numpy as np
 import pytest
 
-from recommendations.algorithms.artefact import Artefact
-from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.history import RankedHistory, histories_of
-from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.protocol import Algorithm, Fitted, ItemMatrix, ItemVector, PairMatrix
-from recommendations.algorithms.recommender import History, Recommender
-from recommendations.algorithms.scoring import read_scores
-from recommendations.algorithms.training import reads_of
+from recommendations.algorithms.data.dataset import Interactions
+from recommendations.algorithms.data.history import RankedHistory, histories_of
+from recommendations.algorithms.inference.artefact import Artefact
+from recommendations.algorithms.inference.recommender import History, Recommender
+from recommendations.algorithms.inference.scoring import read_scores
+from recommendations.algorithms.models.protocol import Algorithm, Fitted, ItemMatrix, ItemVector, PairMatrix
+from recommendations.algorithms.training.train import reads_of
+from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import checkerboard, interactions, random_rows
 
 OPTIONS = TrainingOptions(threads=1)
@@ -26,7 +26,7 @@ HAND = interactions(
 
 def artefact_of(algorithm: Algorithm, data: Interactions) -> Artefact:
     """Return an artefact whose blend is this algorithm alone."""
-    from recommendations.algorithms.popularity import Popularity
+    from recommendations.algorithms.models.popularity import Popularity
 
     fitted: dict[str, Fitted] = {"popularity": Popularity().fit(data, OPTIONS)}
     fitted[algorithm.name] = algorithm.fit(data, OPTIONS)

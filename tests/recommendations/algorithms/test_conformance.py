@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from recommendations.algorithms.registry import ALGORITHMS
+from recommendations.algorithms.models.registry import ALGORITHMS
 from tests.recommendations.algorithms.suite import AlgorithmSuite, MatrixSuite
 
 

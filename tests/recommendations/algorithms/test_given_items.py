@@ -7,13 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommendations.algorithms import ranking
-from recommendations.algorithms.history import History, histories_of
-from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.training import train
+from recommendations.algorithms.data.history import History, histories_of
+from recommendations.algorithms.inference import lightgbm_ranker
+from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, tastes
-from tests.recommendations.algorithms.test_recommender import BLEND, BREAD, CAKE, HAMMER, NAILS, NEW, TEA, UNSOLD
+from tests.recommendations.algorithms.inference.test_recommender import (
+    BLEND,
+    BREAD,
+    CAKE,
+    HAMMER,
+    NAILS,
+    NEW,
+    TEA,
+    UNSOLD,
+)
 
 DATA = interactions(tastes(people=60, items=96, per_person=8))
 HISTORIES = histories_of(DATA)
@@ -29,8 +38,10 @@ def trained(request, artefact):
     if request.param == "blend":
         return Recommender(artefact)
     draw, count = np.random.default_rng(1), len(artefact.reads)
-    people = [ranking.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)]
-    text = ranking.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0)
+    people = [
+        lightgbm_ranker.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)
+    ]
+    text = lightgbm_ranker.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0)
     return Recommender(replace(artefact, ranker=text))
 
 

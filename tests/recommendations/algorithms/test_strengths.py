@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.dataset import Interactions, InvalidInteractions
-from recommendations.algorithms.history import History, RankedHistory, weighted_matrix
-from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.popularity import Popularity
-from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.training import train
+from recommendations.algorithms.data.dataset import Interactions, InvalidInteractions
+from recommendations.algorithms.data.history import History, RankedHistory, weighted_matrix
+from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.algorithms.models.popularity import Popularity
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, tastes
 from tests.recommendations.algorithms.suite import dense
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.algorithms.baskets import together
+from recommendations.algorithms.models.association import together
 from recommendations.models import Interaction, Item
 from recommendations.pipeline.builds import refresh_popular
 from tests.recommendations.pipeline.generated import build_now, fill, happen

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from recommendations.algorithms.values import MOST
+from recommendations.algorithms.data.event_values import MOST
 from recommendations.pipeline.artefacts.store import load
 from recommendations.pipeline.lists import profiles
 from tests.recommendations.imports.started import run, start

@@ -14,8 +14,8 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.tenancy import scope
 from core import clock
-from recommendations.algorithms.evaluation.bootstrap import Interval
-from recommendations.algorithms.recommender import Recommender
+from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.algorithms.metrics.bootstrap import Interval
 from recommendations.models import Artefact, Build, Interaction, Placement, Tuning, UserList
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.builds import lifecycle, publish, rollback, score, train
@@ -117,8 +117,10 @@ class TestSecondStage:
         assert build.notes == ""
 
     def test_that_is_kept_orders_the_lists_of_builds_and_of_the_near_line(self, acme, monkeypatch):
-        monkeypatch.setattr("recommendations.algorithms.training.FEWEST_PEOPLE", 20)
-        monkeypatch.setattr("recommendations.algorithms.second_stage.paired", lambda *_: Interval(0.1, 0.05, 0.15))
+        monkeypatch.setattr("recommendations.algorithms.training.train.FEWEST_PEOPLE", 20)
+        monkeypatch.setattr(
+            "recommendations.algorithms.blending.ranker_training.paired", lambda *_: Interval(0.1, 0.05, 0.15)
+        )
         build = build_now(acme)
         (row,) = artefacts_of(acme)
         staged = store.load(artefact_id=row.pk, file=row.file)

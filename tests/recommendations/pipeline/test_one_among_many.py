@@ -7,9 +7,9 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.algorithms.baskets import together
-from recommendations.algorithms.dataset import Interactions
-from recommendations.algorithms.recent_popularity import RecentPopularity
+from recommendations.algorithms.data.dataset import Interactions
+from recommendations.algorithms.models.association import together
+from recommendations.algorithms.models.recent_popularity import RecentPopularity
 from recommendations.interactions import matrix, moments
 from recommendations.interactions.event_types import resolve
 from recommendations.models import EndUser, EventType, Interaction, Item, ReferenceList

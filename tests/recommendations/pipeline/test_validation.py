@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts.models import Tenant, User
 from accounts.tenancy import scope
-from recommendations.algorithms.options import VALIDATIONS
+from recommendations.algorithms.training_options import VALIDATIONS
 from recommendations.models import Artefact, Build
 from recommendations.pipeline.builds import training_options
 from tests.recommendations.pipeline.generated import build_now

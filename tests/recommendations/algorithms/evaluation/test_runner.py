@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.algorithms import validation
-from recommendations.algorithms.evaluation.judges import Judges
-from recommendations.algorithms.evaluation.metrics import METRICS
-from recommendations.algorithms.evaluation.protocols import PROTOCOLS, Rows, split
+from recommendations.algorithms.blending import selection
+from recommendations.algorithms.data.history import histories_of
+from recommendations.algorithms.evaluation.heldout_users import Judges
 from recommendations.algorithms.evaluation.runner import evaluate, protocol_like
-from recommendations.algorithms.history import histories_of
-from recommendations.algorithms.options import TrainingOptions, Validation
-from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.training import train
+from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.algorithms.metrics.ranking import METRICS
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions, Validation
+from recommendations.algorithms.validation.splitting import PROTOCOLS, Rows, split
 from tests.benchmarks.quality import EVENTS, read_events
 from tests.benchmarks.sets import SETS, UNSEEN, Generated
 from tests.recommendations.algorithms.generated import fashions, raw, tastes, walks
@@ -154,8 +154,8 @@ class TestTheBestSinglePart:
 
     def test_weights_that_ignore_what_is_known_are_called_worse(self, monkeypatch):
         """The proof that the comparison can fail: a blend of popularity alone, where order is all."""
-        monkeypatch.setattr(validation, "SHARES_OF_BLEND", (1.0,))
-        monkeypatch.setattr(validation, "fit_weights", lambda choices, **_: np.eye(choices.features.shape[1])[0])
+        monkeypatch.setattr(selection, "SHARES_OF_BLEND", (1.0,))
+        monkeypatch.setattr(selection, "fit_weights", lambda choices, **_: np.eye(choices.features.shape[1])[0])
 
         report = evaluate(raw(walks()), "last10", 0, OPTIONS)
 

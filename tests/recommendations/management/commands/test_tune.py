@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.algorithms import tuning
-from recommendations.algorithms.evaluation.bootstrap import Interval
+from recommendations.algorithms.metrics.bootstrap import Interval
+from recommendations.algorithms.training import tuning
 from recommendations.interactions.event import read_event
 from recommendations.interactions.record import record
 from recommendations.management.commands import tune as command

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from django.core.files.storage import default_storage, storages
 
-from recommendations.algorithms.history import histories_of
-from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.recommender import Recommender
-from recommendations.algorithms.training import train
+from recommendations.algorithms.data.history import histories_of
+from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.pipeline.artefacts import store
 from tests.fakes.s3 import s3_server
 from tests.recommendations.algorithms.generated import interactions, tastes

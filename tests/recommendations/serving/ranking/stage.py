@@ -8,8 +8,8 @@ from django.core.files.storage import default_storage
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.algorithms.options import TrainingOptions
-from recommendations.algorithms.training import train
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.interactions.matrix import training_window
 from recommendations.models import Artefact, Build, Placement
 from recommendations.pipeline.artefacts import store

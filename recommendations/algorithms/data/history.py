@@ -1,0 +1,117 @@
+"""A person's history as serving knows it, and many of them as one sparse matrix."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from recommendations.algorithms.data import recency_weights
+from recommendations.algorithms.data.dataset import FloatArray, IntArray, Interactions, Matrix, TimeArray
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What one person did.
+
+    Attributes:
+        items: (n,) item indices of the artefact, oldest first.
+        times: (n,) seconds. Rows of one moment rank alike, and the times decide the order. None means that the
+            given order is all that is known, each row being later than the one before.
+        weights: (n,) how much each row says; below 0 it speaks against the item. None where all say 1.
+    """
+
+    items: IntArray
+    times: TimeArray | None = None
+    weights: FloatArray | None = None
+
+    @classmethod
+    def empty(cls) -> History:
+        """Return the history of somebody about whom nothing is known."""
+        return cls(items=np.empty(0, dtype=np.int32))
+
+
+@dataclass(frozen=True, eq=False)
+class RankedHistory:
+    """A history without repetition, ordered by item: `ranks` count rows back from the latest, ties share a mean.
+
+    Of several rows of an item the latest says when, and whether it speaks for the item or takes back what the others
+    said; for the item it speaks as much as the strongest of them.
+    """
+
+    items: IntArray
+    ranks: np.ndarray[tuple[int], np.dtype[np.float64]]
+    weights: FloatArray
+
+    @classmethod
+    def of(cls, history: History, item_count: int) -> RankedHistory:
+        """Keep the latest row of each item and rank the rows.
+
+        Raises:
+            ValueError: an index outside the artefact's items, or times of another length.
+        """
+        items = np.asarray(history.items, dtype=np.int32)
+        if len(items) and (items.min() < 0 or items.max() >= item_count):
+            raise ValueError(f"a history holds an item outside 0..{item_count - 1}: drop unknown items first")
+        if history.times is None:
+            times = np.arange(len(items), dtype=np.float64)
+        else:
+            times = np.asarray(history.times, dtype=np.float64)
+        if len(times) != len(items):
+            raise ValueError(f"a history has {len(items)} items and {len(times)} times: give one time per item")
+        weights = (
+            np.ones(len(items), np.float32) if history.weights is None else np.asarray(history.weights, np.float32)
+        )
+        if len(weights) != len(items):
+            raise ValueError(f"a history has {len(items)} items and {len(weights)} weights: give one weight per item")
+        order = np.lexsort((times, items))
+        last = np.ones(len(items), dtype=bool)
+        last[:-1] = items[order][1:] != items[order][:-1]
+        strongest = (
+            np.maximum.reduceat(weights[order], np.append(0, np.flatnonzero(last)[:-1] + 1)) if len(items) else weights
+        )
+        latest = weights[order][last]
+        items, times, weights = items[order][last], times[order][last], np.where(latest > 0, strongest, latest)
+        ranks = np.empty(len(items))
+        by_time = np.argsort(times, kind="stable")
+        ranks[by_time] = recency_weights.ranks_from_the_end(times[by_time])
+        return cls(items=items, ranks=ranks, weights=weights)
+
+
+def histories_of(interactions: Interactions) -> list[History]:
+    """Return the history of every person, in the order of `user_ids`; without times all rows are one tie."""
+    times = np.zeros(interactions.row_count) if interactions.times is None else interactions.times
+    starts = interactions.starts()
+    return [
+        History(
+            items=interactions.items[start:end],
+            times=times[start:end],
+            weights=None if interactions.strengths is None else interactions.strengths[start:end],
+        )
+        for start, end in itertools.pairwise(starts.tolist())
+    ]
+
+
+def weighted_matrix(histories: Sequence[RankedHistory], *, half_life: float, item_count: int) -> Matrix:
+    """Return (people, items): recency times weight of each row, nothing where recency makes it negligible.
+
+    Columns ascend within each row, so a product with it adds up in the same order for one person and for many.
+    """
+    columns, values, ends = [], [], [0]
+    for history in histories:
+        weights = recency_weights.weights(history.ranks, half_life) * history.weights
+        used = weights != 0
+        columns.append(history.items[used])
+        values.append(weights[used])
+        ends.append(ends[-1] + int(used.sum()))
+    return sparse.csr_array(
+        (
+            np.concatenate([*values, np.empty(0, np.float32)]),
+            np.concatenate([*columns, np.empty(0, np.int32)]),
+            np.array(ends, dtype=np.int32),
+        ),
+        shape=(len(histories), item_count),
+    )

@@ -1,0 +1,18 @@
+"""Neighbours by the direction of vectors, whatever they were made from (texts, pictures)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommendations.algorithms.data.dataset import FloatArray, Matrix
+from recommendations.algorithms.data.topk import pruned_product
+
+
+def neighbours(vectors: FloatArray, keep: int) -> Matrix:
+    """Return the ``keep`` largest positive cosines of each row with the others, in stored form.
+
+    cos(a, b) = a . b / (|a| |b|). Rows of zeros have no neighbours.
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.where(lengths > 0, vectors / np.maximum(lengths, 1e-12), 0.0).astype(np.float32)
+    return pruned_product(unit, np.ascontiguousarray(unit.T), keep)

@@ -1,0 +1,205 @@
+"""What an algorithm is: something that turns interactions into scores of items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recommendations.algorithms.data.dataset import FloatArray, Interactions, Matrix
+from recommendations.algorithms.training_options import TrainingOptions
+
+
+@dataclass(frozen=True, eq=False)
+class ItemVector:
+    """One score per item, the same for everybody: (items,)."""
+
+    values: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What has become of a matrix since it was fitted.
+
+    Attributes:
+        replaced: (items,) marks the items whose rows and columns no longer hold.
+        added: (items, items) what holds in their place, and the entries of items that came since.
+    """
+
+    replaced: NDArray[np.bool_]
+    added: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class ItemMatrix:
+    """(items, items), sparse: row i says what having i speaks for or, below 0, against. A person's scores are the sum
+    of the rows of their history, each times its recency weight.
+
+    `values` may be mapped from a file that processes share; what has changed since stands apart.
+    """
+
+    values: Matrix
+    changes: Changes | None = None
+
+    @property
+    def item_count(self) -> int:
+        return int(self.values.shape[0])
+
+    def spoken(self, weights: Matrix) -> Matrix:
+        """Return weights (people, items) times this matrix."""
+        if self.changes is None:
+            return weights @ self.values
+        heard = sparse.csr_array(weights, copy=True)
+        heard.data[self.changes.replaced[heard.indices]] = 0
+        old = heard @ self.values
+        old.data[self.changes.replaced[old.indices]] = 0
+        return sparse.csr_array(old + weights @ self.changes.added)
+
+    def rows(self, items: NDArray[np.integer]) -> Matrix:
+        """Return the rows of these items, in this order."""
+        if self.changes is None:
+            return self.values[items]
+        shape = (len(items), self.values.shape[0])
+        ones = np.ones(len(items), dtype=np.float32)
+        return self.spoken(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
+
+    def between(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return (items, others): what having each of these speaks for each of the others."""
+        rows, at, row = self._entries(items)
+        column_of = np.full(self.item_count, -1, dtype=np.int32)
+        column_of[others] = np.arange(len(others), dtype=np.int32)
+        column = column_of[rows.indices[at]]
+        wanted = np.flatnonzero(column >= 0)
+        found = np.zeros((len(items), len(others)))
+        found[row[wanted], column[wanted]] = rows.data[at[wanted]]
+        return found
+
+    def _entries(self, items: NDArray[np.integer]) -> tuple[Matrix, NDArray[np.integer], NDArray[np.integer]]:
+        """Return a matrix, the places in it of all entries of these items' rows, and whose of the items each is.
+
+        Where nothing has changed it is `values` itself: to cut rows out of it takes longer than to read them.
+        """
+        rows, places = (self.values, items) if self.changes is None else (self.rows(items), np.arange(len(items)))
+        starts = rows.indptr[places]
+        lengths = rows.indptr[places + 1] - starts
+        row = np.repeat(np.arange(len(items)), lengths)
+        before = np.cumsum(lengths) - lengths
+        return rows, np.arange(len(row)) + (starts - before)[row], row
+
+
+@dataclass(frozen=True, eq=False)
+class FactorMatrix:
+    """(items, items) as a product of factors, M = diag(row_scale) V V' diag(column_scale) without its diagonal.
+
+    It means what an `ItemMatrix` means, with no entry left out, and takes rank rather than neighbours numbers an item.
+
+    Attributes:
+        vectors: (known items, rank) V, float32 that half precision holds exactly. It may be mapped from a file.
+        row_scale, column_scale: (known items,).
+        item_count: items beyond the known ones have nothing to say and nothing said for them.
+    """
+
+    vectors: FloatArray
+    row_scale: FloatArray
+    column_scale: FloatArray
+    item_count: int
+
+    @classmethod
+    def of(cls, vectors: NDArray[Any], row_scale: NDArray[Any], column_scale: NDArray[Any]) -> FactorMatrix:
+        """Bring the factors into the form that saving and loading preserve."""
+        largest = float(np.abs(vectors).max(initial=0.0)) or 1.0
+        rounded = (vectors / largest).astype(np.float16).astype(np.float32)
+        rows, columns = (np.ascontiguousarray(each, dtype=np.float32) for each in (row_scale, column_scale))
+        return cls(np.ascontiguousarray(rounded), rows, columns, len(vectors))
+
+    def wider(self, item_count: int) -> FactorMatrix:
+        """Return the same over more items; shares the factors."""
+        return replace(self, item_count=item_count)
+
+    def spread(self, places: NDArray[np.integer], count: int) -> FactorMatrix:
+        """Return the same over `count` items, of which those at these places are the present ones, in their order."""
+        vectors = np.zeros((count, self.vectors.shape[1]), dtype=np.float32)
+        scales = np.zeros((2, count), dtype=np.float32)
+        vectors[places] = self.vectors
+        scales[:, places] = self.row_scale, self.column_scale
+        return FactorMatrix(vectors, scales[0], scales[1], count)
+
+    def spoken(self, weights: Matrix) -> FloatArray:
+        """Return weights (people, items) times this matrix: (people, items), dense.
+
+        A person's row does not depend on the others: each is a product of its own, for one of another shape would add
+        up in another order.
+        """
+        known, folded = self._folded(weights)
+        found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
+        for person, each in enumerate(folded):
+            found[person, : len(self.vectors)] = (self.vectors @ each) * self.column_scale
+        return self._without_diagonal(found, known)
+
+    def spoken_at_once(self, weights: Matrix) -> FloatArray:
+        """Return the same by one product: much quicker for many people, equal but for rounding."""
+        known, folded = self._folded(weights)
+        found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
+        found[:, : len(self.vectors)] = (folded @ self.vectors.T) * self.column_scale
+        return self._without_diagonal(found, known)
+
+    def _folded(self, weights: Matrix) -> tuple[Matrix, FloatArray]:
+        """Return the weights of the known items, and (people, rank) what they are among the factors."""
+        known = sparse.csr_array(weights)
+        if known.shape[1] > len(self.vectors):
+            known = known[:, : len(self.vectors)]
+        scaled = sparse.csr_array(
+            (known.data * self.row_scale[known.indices], known.indices, known.indptr), shape=known.shape
+        )
+        return known, np.asarray(scaled @ self.vectors, dtype=np.float32)
+
+    def _without_diagonal(self, found: FloatArray, known: Matrix) -> FloatArray:
+        person = np.repeat(np.arange(known.shape[0]), np.diff(known.indptr))
+        found[person, known.indices] -= known.data * self._diagonal[known.indices]
+        return found
+
+    def between(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return (items, others): what having each of these speaks for each of the others."""
+        found = np.zeros((len(items), len(others)))
+        rows, columns = np.flatnonzero(items < len(self.vectors)), np.flatnonzero(others < len(self.vectors))
+        row_of, column_of = items[rows], others[columns]
+        product = self.vectors[row_of] @ self.vectors[column_of].T
+        product = product * self.row_scale[row_of][:, None] * self.column_scale[column_of]
+        product[row_of[:, None] == column_of[None, :]] = 0.0
+        found[np.ix_(rows, columns)] = product
+        return found
+
+    @cached_property
+    def _diagonal(self) -> FloatArray:
+        squares = np.einsum("ik,ik->i", self.vectors, self.vectors)
+        return np.asarray(squares * self.row_scale * self.column_scale, dtype=np.float32)
+
+
+PairMatrix = ItemMatrix | FactorMatrix
+Fitted = ItemVector | ItemMatrix | FactorMatrix
+
+
+class Algorithm(Protocol):
+    """One way of scoring items. Stateless: everything learnt is in what `fit` returns."""
+
+    @property
+    def name(self) -> str:
+        """The key in the registry, in artefacts and in reports."""
+
+    @property
+    def family(self) -> str:
+        """What a reason can be written from: several algorithms may share it."""
+
+    @property
+    def half_lives(self) -> tuple[float, ...]:
+        """Half-lives in rows, `inf` for none, that a history may be read with; empty for an ItemVector."""
+
+    def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
+        """Say whether the data has what this algorithm needs and fits the limits in `options`."""
+
+    def fit(self, interactions: Interactions, options: TrainingOptions) -> Fitted:
+        """Learn from the interactions; items without a row score 0."""

@@ -1,0 +1,118 @@
+"""People who are alike: the cosine of what they chose, where rare and recent choices count most.
+
+    weight(u, i) = strength * 2 ** (-rank / HALF_LIFE) * log(1 + people / people of i)
+
+`rank` counts back from a person's latest row. A person is described by their FEATURES heaviest items, scaled to length
+1; an item that nobody else chose describes nobody, as it cannot be shared. Each item proposes the POSTINGS people whom
+it describes best (champion lists), so time grows with the people and not with their square; a tenant whose items have
+fewer people each gets exact cosines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recommendations.algorithms.data.dataset import FloatArray, IntArray, Interactions, Matrix
+from recommendations.algorithms.data.recency_weights import NEGLIGIBLE_HALVINGS
+from recommendations.algorithms.data.topk import blocks
+
+FEATURES = 50
+POSTINGS = 500
+HALF_LIFE = 20.0
+# Two people are alike from here on; below it is what one popular item in common amounts to.
+LEAST = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """Who is like one person, most alike first: codes into the interactions' people, and cosines in (0, 1]."""
+
+    person: int
+    others: IntArray
+    scores: FloatArray
+
+
+def people_alike(
+    interactions: Interactions, *, keep: int, features: int = FEATURES, postings: int = POSTINGS
+) -> Iterator[Alike]:
+    """Yield each person who chose anything, in the order of their codes, with at most `keep` others.
+
+    Memory: two sparse matrices of at most people x features entries, and one block of a product.
+    """
+    people = _described(interactions, features)
+    proposals = _champions(people, postings)
+    rows = np.bincount(interactions.users, minlength=interactions.user_count)
+    for block in blocks(interactions.user_count):
+        product = sparse.csr_array(people[block] @ proposals)
+        for row, person in enumerate(range(block.start, block.stop)):
+            if rows[person]:
+                span = slice(product.indptr[row], product.indptr[row + 1])
+                yield _nearest(person, product.indices[span], product.data[span], keep)
+
+
+def _nearest(person: int, others: IntArray, scores: FloatArray, keep: int) -> Alike:
+    wanted = (others != person) & (scores >= LEAST)
+    others, scores = others[wanted], np.minimum(scores[wanted], 1.0)
+    if len(others) > keep:  # with all who tie with the last, so that the order of a tie is always the same
+        last = np.partition(scores, len(scores) - keep)[len(scores) - keep]
+        others, scores = others[scores >= last], scores[scores >= last]
+    order = np.lexsort((others, -scores))[:keep]
+    return Alike(person, others[order].astype(np.int32), scores[order].astype(np.float32))
+
+
+def _described(interactions: Interactions, features: int) -> Matrix:
+    """Return (people, items) with rows of length 1, or 0 for people who share nothing with anybody."""
+    counts = interactions.item_counts()
+    rarity = np.log1p(interactions.user_count / np.maximum(counts, 1))
+    halvings = _ranks(interactions) / HALF_LIFE
+    recency = np.where(halvings > NEGLIGIBLE_HALVINGS, 0.0, np.exp2(-halvings))
+    weights = interactions.row_strengths() * recency * rarity[interactions.items]
+    shared = np.flatnonzero((counts[interactions.items] > 1) & (weights > 0))
+    users, items, weights = interactions.users[shared], interactions.items[shared], weights[shared]
+    strongest = _strongest(users, items, weights, features)
+    users, items, weights = users[strongest], items[strongest], weights[strongest]
+    lengths = np.sqrt(np.bincount(users, weights=weights**2, minlength=interactions.user_count))
+    values = (weights / lengths[users]).astype(np.float32)
+    shape = (interactions.user_count, interactions.item_count)
+    return sparse.csr_array((values, (users, items)), shape=shape)
+
+
+def _ranks(interactions: Interactions) -> NDArray[np.float64]:
+    """Return each row's rank from its person's latest, which is 0; tied rows share the mean of theirs."""
+    count = interactions.row_count
+    if interactions.times is None or count == 0:
+        return np.zeros(count)
+    users, times = interactions.users, interactions.times
+    first = np.flatnonzero(np.concatenate(([True], (users[1:] != users[:-1]) | (times[1:] != times[:-1]))))
+    size = np.diff(np.append(first, count))
+    places = np.repeat(first + (size - 1) / 2, size)
+    latest = places[interactions.starts()[users + 1] - 1]
+    return np.asarray(latest - places)
+
+
+def _champions(people: Matrix, postings: int) -> Matrix:
+    """Return (items, people): of each item those whom it describes best."""
+    found = sparse.coo_array(people)
+    users, items = found.coords
+    kept = _strongest(items, users, found.data, postings)
+    return sparse.csr_array(
+        (found.data[kept], (items[kept], users[kept])), shape=(people.shape[1], people.shape[0]), dtype=np.float32
+    )
+
+
+def _strongest(
+    groups: NDArray[np.int32], members: NDArray[np.int32], values: NDArray[np.floating], keep: int
+) -> NDArray[np.int64]:
+    """Return the positions of the `keep` largest values of each group; of equal ones those with the lowest member."""
+    if not len(groups):
+        return np.empty(0, dtype=np.int64)
+    order = np.lexsort((members, -values, groups))
+    ordered = groups[order]
+    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    place = np.arange(len(ordered)) - np.repeat(first, np.diff(np.append(first, len(ordered))))
+    return np.asarray(order[place < keep])
