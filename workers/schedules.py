@@ -9,13 +9,13 @@ from accounts.task_names import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
 from core.idempotency.task_names import PURGE
 from core.webhooks.task_names import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.task_names import TIDY
-from recommendations.attribution import jobs as attribution
-from recommendations.catalog.jobs import SWEEP_ITEMS
-from recommendations.imports.jobs import RESUME
-from recommendations.interactions.jobs import SWEEP_DIRTY
+from recommendations.attribution import task_names as attribution
+from recommendations.catalog.task_names import SWEEP_ITEMS
+from recommendations.imports.task_names import RESUME
+from recommendations.interactions.task_names import SWEEP_DIRTY
 from recommendations.pipeline import task_names
-from recommendations.placements.jobs import APPLY_RULES
-from recommendations.privacy.jobs import COPY_LOG, PRUNE
+from recommendations.placements.task_names import APPLY_RULES
+from recommendations.privacy.task_names import COPY_LOG, PRUNE
 
 
 def schedule() -> dict[str, dict[str, Any]]:

@@ -126,11 +126,11 @@ WARM_UP = [
     "accounts.tenancy.tenant_cache.start",
     "accounts.tokens.dpop.prime_all",
     "core.queue.warm_up",
-    "recommendations.attribution.collector.start",
-    "recommendations.serving.ranking.shelf.start",
+    "recommendations.attribution.impression_buffer.start",
+    "recommendations.serving.ranking.prepared_cache.start",
 ]
 # What a web process does when its last request has been answered.
-WIND_UP = ["recommendations.attribution.collector.stop", "recommendations.serving.ranking.shelf.stop"]
+WIND_UP = ["recommendations.attribution.impression_buffer.stop", "recommendations.serving.ranking.prepared_cache.stop"]
 PROBLEM_CODES = [
     "core.http.problem_codes.CODES",
     "accounts.api.problem_codes.CODES",

@@ -12,7 +12,7 @@ from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin
 from core import clock
 from recommendations.algorithms.validation.report import describe_fold, fold_of
-from recommendations.cache.form import Corrupt, decode
+from recommendations.cache.list_codec import Corrupt, decode
 from recommendations.models import (
     Artefact,
     Build,

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
 from recommendations.imports import summary
-from recommendations.interactions import meaning
+from recommendations.interactions import event_weights
 from recommendations.models import EndUser, EventType, Import, ImportRowError, Interaction, Item
 
 
@@ -60,8 +60,8 @@ class EventTypeAdmin(TenantAdmin):
         """The weight that holds, and where it is from."""
         if row.weight is not None:
             return f"{row.weight:g}"
-        default = meaning.DEFAULTS.get(row.name)
-        return f"{meaning.UNMAPPED:g} (unmapped)" if default is None else f"{default:g} (default)"
+        default = event_weights.DEFAULTS.get(row.name)
+        return f"{event_weights.UNMAPPED:g} (unmapped)" if default is None else f"{default:g} (default)"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Types come with events."""
@@ -73,12 +73,12 @@ class EventTypeAdmin(TenantAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """With a warning about types that arrive and that nobody has explained."""
-        rows = self.get_queryset(request).filter(weight__isnull=True).exclude(name__in=meaning.DEFAULTS)
+        rows = self.get_queryset(request).filter(weight__isnull=True).exclude(name__in=event_weights.DEFAULTS)
         by_tenant: dict[tuple[int, str], list[str]] = {}
         for row in rows.select_related("tenant").order_by("tenant_id", "name")[:200]:
             by_tenant.setdefault((row.tenant_id, str(row.tenant)), []).append(row.name)
         for (tenant_id, tenant), names in by_tenant.items():
-            counts = meaning.unmapped_counts(tenant_id=tenant_id, names=names)
+            counts = event_weights.unmapped_counts(tenant_id=tenant_id, names=names)
             arrived = ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
             if arrived:
                 text = f"{tenant}: events of types without a meaning count as views: {arrived}. Give them a weight."

@@ -15,10 +15,10 @@ from accounts.admin import relations
 from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
 from core import clock
-from recommendations.attribution import experiments
-from recommendations.attribution.experiments import Against, Look
-from recommendations.attribution.outcomes import ArmOutcome
-from recommendations.attribution.sequential import Comparison, Share
+from recommendations.experiments import lifecycle
+from recommendations.experiments.experiment_metrics import ArmOutcome
+from recommendations.experiments.lifecycle import Against, Look
+from recommendations.experiments.sequential_test import Comparison, Share
 from recommendations.models import Artefact, Experiment, ExperimentArm, Exposure, PlacementVersion
 from recommendations.pipeline.artefacts import experiment_start
 
@@ -142,7 +142,7 @@ class ExperimentAdmin(TenantAdmin):
     )
     def end(self, request: HttpRequest, experiment: Experiment) -> str:
         """Ends a running one."""
-        experiments.end(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
+        lifecycle.end(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
         return f"{experiment} is ended."
 
     def results(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -152,7 +152,7 @@ class ExperimentAdmin(TenantAdmin):
             raise Http404
         if not self.has_view_permission(request, experiment):
             raise PermissionDenied
-        seen = experiments.look(experiment, now=clock.now()) if experiment.arms.exists() else None
+        seen = lifecycle.look(experiment, now=clock.now()) if experiment.arms.exists() else None
         context = {
             **self.admin_site.each_context(request),
             "title": f"Results: {experiment}",

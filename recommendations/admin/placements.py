@@ -23,7 +23,7 @@ PREVIEW = "admin:recommendations_placementversion_preview"
 # By name, when the page is asked for: it brings the algorithms, which web processes otherwise do without.
 MAKE = "recommendations.serving.preview.preview"
 ESTIMATE = "recommendations.estimation.estimate.estimate"
-WORDING = "recommendations.estimation.wording"
+WORDING = "recommendations.estimation.text_report"
 # Of an estimate in a request; the command takes more time and says more.
 ESTIMATE_PAGES, ESTIMATE_SECONDS = 3_000, 15.0
 

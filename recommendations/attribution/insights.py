@@ -19,7 +19,7 @@ from django.db.models import Sum
 
 from accounts.tenancy import scope
 from recommendations.attribution.models import PlacementStat
-from recommendations.interactions import meaning
+from recommendations.interactions import event_weights
 
 DIMENSIONS = ("day", "placement", "arm", "source")
 RECENT_EVENTS = 100_000
@@ -123,7 +123,7 @@ def _diversity(
     )
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
-        "without": meaning.of_tenant(tenant_id=tenant_id).never_positive,
+        "without": event_weights.of_tenant(tenant_id=tenant_id).never_positive,
         "recent": RECENT_EVENTS,
         "since": since,
         "until": until,

@@ -15,7 +15,7 @@ class Impression(models.Model):
 
     Clicks and conversions need it, and estimates of what other lists would bring; it goes when no window reaches back
     to it. `end_user` is null for lists of no person and for people who were unknown when the page was served. `page` is
-    what is kept of it (recommendations.attribution.pages), `clicked` the items of it that were clicked.
+    what is kept of it (recommendations.attribution.served_pages), `clicked` the items of it that were clicked.
     """
 
     id = models.BigAutoField(primary_key=True)

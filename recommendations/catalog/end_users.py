@@ -6,9 +6,9 @@ from typing import Any
 
 from accounts.tenancy import scope
 from core.errors import NotFound, PreconditionFailed
-from recommendations.catalog import shapes
+from recommendations.catalog import schemas
+from recommendations.catalog.batch_results import Outcome, of_upsert
 from recommendations.catalog.models import EndUser
-from recommendations.catalog.outcomes import Outcome, of_upsert
 from recommendations.catalog.upsert import Check, Row, Table, Version, unconditional, upsert
 
 TABLE = Table(
@@ -16,7 +16,7 @@ TABLE = Table(
     key="user_id",
     columns={"user_id": "text", "attributes": "jsonb", "segments": "text[]", "locale": "text"},
     empty={"attributes": {}, "segments": [], "locale": ""},
-    check=shapes.check_end_user,
+    check=schemas.check_end_user,
 )
 
 

@@ -9,10 +9,10 @@ from django.db import transaction
 from accounts.tenancy import scope
 from core.errors import NotFound, PreconditionFailed
 from recommendations import cache
-from recommendations.catalog import shapes
-from recommendations.catalog.announcing import items_changed
+from recommendations.catalog import schemas
+from recommendations.catalog.batch_results import Outcome, of_upsert
+from recommendations.catalog.change_notifications import items_changed
 from recommendations.catalog.models import Item
-from recommendations.catalog.outcomes import Outcome, of_upsert
 from recommendations.catalog.upsert import Check, Row, Table, Upserted, Version, Written, unconditional, upsert
 
 EMPTIED = {
@@ -38,7 +38,7 @@ TABLE = Table(
         "available_until": "timestamptz",
     },
     empty=EMPTIED,
-    check=shapes.check_item,
+    check=schemas.check_item,
     tombstones=True,
 )
 
@@ -70,7 +70,7 @@ def patch_item(
         current = _existing(tenant_id, item_id)
         check(_version(current))
         item = {name: getattr(current, name) for name in TABLE.columns} | dict(changes)
-        shapes.check_window(item)
+        schemas.check_window(item)
         _write(tenant_id, [item], now)
         return Item.objects.get(pk=current.pk, tenant_id=tenant_id)
 

@@ -10,9 +10,9 @@ from django.db import connection
 
 from core.errors import FieldError
 from recommendations.catalog import merging
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.bulk_load import staged
 from recommendations.catalog.merging import Row
-from recommendations.catalog.staging import staged
+from recommendations.catalog.validators import FieldRefused
 
 __all__ = ["Check", "Row", "Table", "Upserted", "Version", "Written", "unconditional", "upsert"]
 

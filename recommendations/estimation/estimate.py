@@ -19,11 +19,12 @@ from recommendations.algorithms.offpolicy.estimators import Estimates, Overlap
 from recommendations.algorithms.offpolicy.law import overlap as overlap_of
 from recommendations.algorithms.offpolicy.log import LoggedPage, gather
 from recommendations.attribution.models import ExperimentArm
-from recommendations.estimation import laws, logged, targets, verdict
-from recommendations.estimation.laws import Target
-from recommendations.estimation.logged import Logged
-from recommendations.estimation.targets import Context
-from recommendations.estimation.verdict import Verdict
+from recommendations.estimation import logged_pages, page_probabilities, target_lists
+from recommendations.estimation import overlap as verdict
+from recommendations.estimation.logged_pages import Logged
+from recommendations.estimation.overlap import Verdict
+from recommendations.estimation.page_probabilities import Target
+from recommendations.estimation.target_lists import Context
 from recommendations.placements.models import Placement, PlacementVersion
 from recommendations.placements.versions import kept
 
@@ -100,8 +101,8 @@ def estimate(
     since, until = now - timedelta(days=days), now - RIPE
     with scope.tenant(tenant_id):
         place, version = _named(tenant_id, placement, number)
-        making = targets.making(place, kept(version.rules))
-        found = logged.read(tenant_id=tenant_id, placement=placement, since=since, until=until, most=pages)
+        making = target_lists.making(place, kept(version.rules))
+        found = logged_pages.read(tenant_id=tenant_id, placement=placement, since=since, until=until, most=pages)
         explicit = Tenant.objects.get(pk=tenant_id).impressions == Tenant.Impressions.EXPLICIT
     made = making.of(found, seconds=seconds)
     read, left_out = _read(found, made, making.gone())
@@ -161,12 +162,12 @@ def _read(
     read: list[_Read] = []
     left_out: Counter[str] = Counter()
     for each in found:
-        context = targets.context_of(each)
+        context = target_lists.context_of(each)
         target = made.get(context) if context is not None else None
         if target is None:
             left_out[NO_ARTEFACT if each.page.artefact in gone else NOT_MADE] += 1
             continue
-        both = laws.pair(each.page, target, each.at)
+        both = page_probabilities.pair(each.page, target, each.at)
         if both is None:
             left_out[NOT_TOLD] += 1
             continue

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recommendations.catalog import fields
-from recommendations.catalog.fields import refuse
-from recommendations.catalog.moments import NoMoment
-from recommendations.imports.times import Times
+from recommendations.catalog import validators
+from recommendations.catalog.timestamps import NoMoment
+from recommendations.catalog.validators import refuse
+from recommendations.imports.time_parsing import Times
 
 # How programs write a value that is not there. In a cell, not in JSON, which has null.
 NOTHING = frozenset({"nan", "NaN", "None", "null", "NULL", "\\N", "<NA>"})
@@ -130,7 +130,7 @@ def _window(value: Any, pointer: str, times: Times) -> Any:
     """As `_time`, but Unix seconds become a timestamp."""
     read = _time(value, pointer, times)
     if isinstance(read, int | float) and not isinstance(read, bool):
-        moment = fields.occurrence(read, pointer)
+        moment = validators.occurrence(read, pointer)
         return None if moment is None else moment.isoformat()
     return read
 

@@ -14,19 +14,19 @@ from django.db.models import F
 from accounts.tenancy import scope
 from core.errors import FieldError
 from core.quoting import quoted
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.batch_results import Outcome
 from recommendations.catalog.models import EndUser
-from recommendations.catalog.outcomes import Outcome
+from recommendations.catalog.validators import FieldRefused
 from recommendations.erasures import log
 from recommendations.imports import summary
 from recommendations.imports.files import ImportFile
 from recommendations.imports.leases import Lease
 from recommendations.imports.models import Import, ImportRowError
-from recommendations.imports.plan import Plan
-from recommendations.imports.readers import READERS, Reader
+from recommendations.imports.row_handlers import READERS, Reader
+from recommendations.imports.row_mapping import Plan
 from recommendations.imports.rows import Line
-from recommendations.imports.seen import SeenIds
-from recommendations.interactions import meaning
+from recommendations.imports.seen_ids import SeenIds
+from recommendations.interactions import event_weights
 from recommendations.interactions.low_ratings import RATING
 
 # A chunk ends with the first of the two that is reached: rows may be a hundred bytes long, or a million.
@@ -130,9 +130,9 @@ def _meaning(job: Import) -> dict[str, Any]:
     """The types of events whose meaning is known, and below which rating one counts against its item."""
     if job.kind != Import.Kind.EVENTS:
         return {}
-    types = meaning.of_tenant(tenant_id=job.tenant_id).types
+    types = event_weights.of_tenant(tenant_id=job.tenant_id).types
     return {
-        "weighted": {*meaning.DEFAULTS, *(each.name for each in types if each.mapped)},
+        "weighted": {*event_weights.DEFAULTS, *(each.name for each in types if each.mapped)},
         "negative_below": next((each.negative_below for each in types if each.name == RATING), None),
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from core.errors import FieldError
 from core.quoting import quoted
-from recommendations.imports.reading import UnreadableFile
+from recommendations.imports.read_options import UnreadableFile
 from recommendations.imports.rows import Line, Record
 
 # Given the names of the columns, it says how a record becomes a row. Raises: UnreadableFile where they do not do.

@@ -15,13 +15,13 @@ from recommendations.algorithms.data.event_values import Values
 from recommendations.algorithms.data.tokenize import terms
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.validation.splitting import Rows
-from recommendations.catalog import items, merging, shapes
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog import items, merging, schemas
+from recommendations.catalog.validators import FieldRefused
 from recommendations.imports.files import ImportFile
 from recommendations.imports.models import Import
-from recommendations.imports.plan import Plan
+from recommendations.imports.row_mapping import Plan
 from recommendations.imports.rows import Line
-from recommendations.interactions import event, meaning
+from recommendations.interactions import event_schema, event_weights
 from recommendations.interactions.event_types import NOT_POSITIVE
 from recommendations.interactions.identity import Sender, digest
 
@@ -53,7 +53,7 @@ def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str
     with ImportFile.open(path, known=plan.column_names, table=plan.table) as file:
         for line in chain.from_iterable(map(plan.rows, file)):
             try:
-                read = event.read_event(line.row, now=now)
+                read = event_schema.read_event(line.row, now=now)
             except FieldRefused:
                 rejected += 1
                 continue
@@ -71,7 +71,9 @@ def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str
             types.append(read.type)
             values.append(math.nan if read.value is None else read.value)
     names, kinds = np.unique(np.array(types, dtype=np.str_), return_inverse=True)
-    weights = np.array([meaning.DEFAULTS.get(name, meaning.UNMAPPED) for name in names.tolist()], dtype=np.float32)
+    weights = np.array(
+        [event_weights.DEFAULTS.get(name, event_weights.UNMAPPED) for name in names.tolist()], dtype=np.float32
+    )
     rows = Rows(
         users=np.array(users),
         items=np.array(items),
@@ -86,7 +88,7 @@ def _item_rows(lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
     for line in lines:
         if line.row is not None:
             with suppress(FieldRefused):
-                yield shapes.read_item_row(line.row)
+                yield schemas.read_item_row(line.row)
 
 
 def read_catalogue(path: Path) -> Catalogue:

@@ -13,10 +13,10 @@ from typing import IO
 from recommendations.imports import lines as physical
 from recommendations.imports.columns import Header, Table
 from recommendations.imports.csv_records import Dialect, Records
-from recommendations.imports.detect import SAMPLE, Found, detect
+from recommendations.imports.detection import SAMPLE, Found, detect
+from recommendations.imports.gzip_stream import Blocks
 from recommendations.imports.json_entries import Entries
-from recommendations.imports.packed import Blocks
-from recommendations.imports.reading import AS_FOUND, Form, ReadOptions, UnreadableFile
+from recommendations.imports.read_options import AS_FOUND, Form, ReadOptions, UnreadableFile
 from recommendations.imports.rows import Line, Record, json_row, too_long
 
 __all__ = ["ImportFile", "UnreadableFile"]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from core.quoting import quoted
 from recommendations.imports.kinds import KINDS
-from recommendations.imports.reading import UnreadableFile
+from recommendations.imports.read_options import UnreadableFile
 
 if TYPE_CHECKING:
-    from recommendations.imports.plan import Plan
+    from recommendations.imports.row_mapping import Plan
 
 # More are another file, or made to be one.
 MAX_COLUMNS = 512

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from recommendations.imports import lines as physical
-from recommendations.imports.reading import UnreadableFile
+from recommendations.imports.read_options import UnreadableFile
 
 _OUTSIDE = re.compile(rb'["{}\[\],]')
 _STRING_END = re.compile(rb'["\\]')

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from recommendations.catalog import shapes
-from recommendations.catalog.shapes import Shape
+from recommendations.catalog import schemas
+from recommendations.catalog.schemas import Shape
 from recommendations.imports.models import Import
-from recommendations.interactions import event
+from recommendations.interactions import event_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ _ATTRIBUTES = dict.fromkeys(("price", "brand", "colour", "color", "size", "url",
 
 KINDS = {
     Import.Kind.ITEMS: Kind(
-        shapes.ITEM,
+        schemas.ITEM,
         ("item_id",),
         "attributes",
         {
@@ -60,7 +60,7 @@ KINDS = {
         },
     ),
     Import.Kind.USERS: Kind(
-        shapes.END_USER,
+        schemas.END_USER,
         ("user_id",),
         "attributes",
         {
@@ -72,7 +72,7 @@ KINDS = {
         },
     ),
     Import.Kind.EVENTS: Kind(
-        event.SHAPE,
+        event_schema.SHAPE,
         ("user_id", "item_id", "type"),
         "context",
         {

@@ -16,14 +16,14 @@ from core.errors import Conflict, NotFound
 from core.queue import enqueue
 from core.quoting import quoted
 from core.webhooks.publish import emit
-from recommendations.imports import leases, rejections, room
-from recommendations.imports.jobs import RUN
+from recommendations.imports import leases, rejections, storage_quota
 from recommendations.imports.leases import MAX_ATTEMPTS
 from recommendations.imports.mapping import AS_NAMED, Meaning
 from recommendations.imports.models import Import
-from recommendations.imports.reading import AS_FOUND, ReadOptions
+from recommendations.imports.read_options import AS_FOUND, ReadOptions
+from recommendations.imports.task_names import RUN
 from recommendations.imports.uploads import Upload
-from recommendations.interactions.jobs import PLAN_FIRST
+from recommendations.interactions.task_names import PLAN_FIRST
 
 # How long a message may wait in the queue before it is taken for lost, and a tenth of the import's age.
 PATIENCE = timedelta(seconds=10)
@@ -58,7 +58,7 @@ def accept(*, tenant_id: int, wanted: Wanted, upload: Upload, now: datetime) -> 
         # One at a time, so that of two at once the second sees the first.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x494D5054, tenant_id % 2**31])
-        room.check(tenant_id=tenant_id, size=upload.size)
+        storage_quota.check(tenant_id=tenant_id, size=upload.size)
         job = Import.objects.create(
             tenant_id=tenant_id,
             kind=wanted.kind,

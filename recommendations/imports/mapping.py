@@ -5,17 +5,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from core.quoting import quoted
-from recommendations.catalog import moments
-from recommendations.catalog.fields import FieldRefused, refuse
-from recommendations.imports import cells, times
+from recommendations.catalog import timestamps
+from recommendations.catalog.validators import FieldRefused, refuse
+from recommendations.imports import cells, time_parsing
 from recommendations.imports.kinds import KINDS, Kind
 from recommendations.imports.models import Import
 from recommendations.imports.presets import PRESETS
 from recommendations.imports.presets.base import Extra
-from recommendations.imports.times import Times
+from recommendations.imports.time_parsing import Times
 
 EXTRA: tuple[Extra, ...] = ("attributes", "ignore", "reject")
-UNITS = tuple(moments.UNITS)
+UNITS = tuple(timestamps.UNITS)
 # Of one import. A table has at most 512 columns.
 MAX_PAIRS = 512
 MAX_PAIR = 1200
@@ -82,7 +82,7 @@ def times_of(meaning: Meaning, kind: Import.Kind) -> Times:
     """How times are read: as it was said, else as the preset says."""
     preset = PRESETS[meaning.preset].files[kind] if meaning.preset else None
     zone = meaning.timezone or (preset.zone if preset else None)
-    return Times(times.zone(zone) if zone else None, meaning.time_unit or (preset.unit if preset else "seconds"))
+    return Times(time_parsing.zone(zone) if zone else None, meaning.time_unit or (preset.unit if preset else "seconds"))
 
 
 def default_value(name: str, value: str, kind: Kind, reading: Times) -> Any:
@@ -137,7 +137,7 @@ def _timezone(name: str | None) -> str | None:
     if name is None:
         return None
     try:
-        times.zone(name)
+        time_parsing.zone(name)
     except ValueError:
         detail = "There is no such time zone. Use a name of the IANA database, such as Europe/Berlin or UTC."
         raise refuse("/timezone", "unknown_timezone", detail) from None

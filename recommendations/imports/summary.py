@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from core.errors import FieldError
-from recommendations.catalog.outcomes import Outcome
-from recommendations.interactions.event import Event
+from recommendations.catalog.batch_results import Outcome
+from recommendations.interactions.event_schema import Event
 from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
 
 # Different names that are counted: a tenant has 200 types, and attributes may be called anything.

@@ -6,12 +6,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from accounts.tenancy import scope
-from recommendations.interactions.event import TYPE
+from recommendations.interactions.event_schema import TYPE
 from recommendations.interactions.models import EventType
 
 # A type is a kind, not a value; a client that puts ids into it would fill the table.
 MAX_TYPES = 200
-# Unless the tenant says otherwise (recommendations.interactions.meaning), nothing learns from these as a choice.
+# Unless the tenant says otherwise (recommendations.interactions.event_weights), nothing learns from these as a choice.
 NOT_POSITIVE = ("dislike", "impression")
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from recommendations.interactions.event import Event
+from recommendations.interactions.event_schema import Event
 
 _BLANK = "\x1f"  # cannot stand in a person's id, an item's or a type, so joined fields cannot be confused
 _WITH_ID, _WITHOUT_ID = "event id", "event"

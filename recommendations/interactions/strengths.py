@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.interactions.meaning import UNMAPPED, Meaning
+from recommendations.interactions.event_weights import UNMAPPED, Meaning
 
 DAY_SECONDS = 86_400.0
 

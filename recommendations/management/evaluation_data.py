@@ -14,7 +14,7 @@ from recommendations.algorithms.data.timestamp_check import Order, order_of
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.validation.splitting import Rows
 from recommendations.imports.evaluation_rows import read_catalogue, read_events
-from recommendations.interactions import matrix, meaning
+from recommendations.interactions import event_weights, training_data
 from recommendations.interactions.event_types import NOT_POSITIVE
 from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
 from recommendations.pipeline.builds import catalogue as contents
@@ -72,13 +72,13 @@ def tenant_of(slug: str) -> int:
 def of_tenant(slug: str) -> EvaluationData:
     """What a build of the tenant would learn from. Raises: NoSuchTenant."""
     tenant_id = tenant_of(slug)
-    window = matrix.read_window(tenant_id=tenant_id)
+    window = training_data.read_window(tenant_id=tenant_id)
     users = np.array(window.user_ids, dtype=np.str_)[window.users]
     items = np.array(window.item_ids, dtype=np.str_)[window.items]
     notes: dict[str, Any] = {"tenant": slug}
     if window.bound:
         notes["bound"] = str(window.bound)
-    said = meaning.of_tenant(tenant_id=tenant_id).described()
+    said = event_weights.of_tenant(tenant_id=tenant_id).described()
     rows = Rows(users, items, window.order.times, window.weights, window.values)
     rows = _told(rows, window.order, window.ratings, notes)
     return EvaluationData(rows, contents.read(tenant_id=tenant_id), OF_TENANTS.format(said), notes)

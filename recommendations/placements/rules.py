@@ -10,10 +10,10 @@ from typing import Any
 
 from core.errors import FieldError
 from recommendations.ai.reranking import prompts
-from recommendations.catalog import fields
-from recommendations.catalog.fields import FieldRefused, Reader
-from recommendations.placements.language import FilterRefused, Node, cost, parse
-from recommendations.placements.language.cost import MAX_COST
+from recommendations.catalog import validators
+from recommendations.catalog.validators import FieldRefused, Reader
+from recommendations.filter_language import FilterRefused, Node, cost, parse
+from recommendations.filter_language.cost import MAX_COST
 
 KINDS = ("for_you", "because", "trending", "popular", "latest")
 FALLBACKS = ("segment", "popular", "trending", "latest", "pinned")
@@ -142,18 +142,18 @@ def refuse_costly(rules: Rules, pointer: str = "") -> None:
             f"Filter and boosts cost {found:,} comparisons for each item; at most {MAX_COST:,} are made. A list counts "
             "as its values."
         )
-        raise fields.refuse(where, "too_costly", detail)
+        raise validators.refuse(where, "too_costly", detail)
 
 
 def _object(readers: Mapping[str, Reader], *, required: tuple[str, ...] = ()) -> Reader:
     def read(raw: Any, pointer: str) -> dict[str, Any]:
         if not isinstance(raw, Mapping):
-            raise fields.refuse(pointer, "not_an_object", "Must be a JSON object.")
+            raise validators.refuse(pointer, "not_an_object", "Must be a JSON object.")
         known = ", ".join(readers)
         errors = [FieldError(f"{pointer}/{name}", "required", "Is required.") for name in required if name not in raw]
         values = {}
         for name, value in raw.items():
-            at = fields.child(pointer, str(name))
+            at = validators.child(pointer, str(name))
             if name not in readers:
                 errors.append(FieldError(at, "unknown_field", f"Unknown; known are {known}."))
                 continue
@@ -171,9 +171,9 @@ def _object(readers: Mapping[str, Reader], *, required: tuple[str, ...] = ()) ->
 def _list(read: Callable[[Any, str], Any], most: int) -> Reader:
     def each(raw: Any, pointer: str) -> tuple[Any, ...]:
         if not isinstance(raw, list):
-            raise fields.refuse(pointer, "not_a_list", "Must be a list.")
+            raise validators.refuse(pointer, "not_a_list", "Must be a list.")
         if len(raw) > most:
-            raise fields.refuse(pointer, "too_many", f"At most {most} entries; this has {len(raw)}.")
+            raise validators.refuse(pointer, "too_many", f"At most {most} entries; this has {len(raw)}.")
         return tuple(read(value, f"{pointer}/{index}") for index, value in enumerate(raw))
 
     return each
@@ -191,7 +191,7 @@ def _maybe(read: Reader) -> Reader:
 def _one_of(*words: str) -> Reader:
     def read(raw: Any, pointer: str) -> str:
         if raw not in words:
-            raise fields.refuse(pointer, "unknown_word", f"Must be one of {', '.join(words)}.")
+            raise validators.refuse(pointer, "unknown_word", f"Must be one of {', '.join(words)}.")
         return str(raw)
 
     return read
@@ -199,10 +199,10 @@ def _one_of(*words: str) -> Reader:
 
 def _number(low: float, high: float, *, whole: bool = False) -> Reader:
     def read(raw: Any, pointer: str) -> Any:
-        value = fields.number(raw, pointer)
+        value = validators.number(raw, pointer)
         if (whole and not isinstance(value, int)) or not low <= value <= high:
             kind = "a whole number" if whole else "a number"
-            raise fields.refuse(pointer, "out_of_range", f"Must be {kind} from {low:g} to {high:g}.")
+            raise validators.refuse(pointer, "out_of_range", f"Must be {kind} from {low:g} to {high:g}.")
         return value
 
     return read
@@ -210,16 +210,16 @@ def _number(low: float, high: float, *, whole: bool = False) -> Reader:
 
 def _condition(raw: Any, pointer: str) -> Node:
     try:
-        return parse(fields.text(2000, empty=False)(raw, pointer))
+        return parse(validators.text(2000, empty=False)(raw, pointer))
     except FilterRefused as refused:
-        raise fields.refuse(pointer, "bad_filter", refused.detail) from None
+        raise validators.refuse(pointer, "bad_filter", refused.detail) from None
 
 
 def _pin(raw: Any, pointer: str) -> Pin:
     given = _PIN(raw, pointer)
     pin = Pin(given["item_id"], given["position"], given.get("from"), given.get("until"))
     if pin.valid_from and pin.valid_until and pin.valid_until <= pin.valid_from:
-        raise fields.refuse(f"{pointer}/until", "bad_window", "Must be later than from.")
+        raise validators.refuse(f"{pointer}/until", "bad_window", "Must be later than from.")
     return pin
 
 
@@ -230,7 +230,9 @@ def _pins(raw: Any, pointer: str) -> tuple[Pin, ...]:
         for other in pins[:index]:
             if _overlap(pin, other) and (pin.position == other.position or pin.item_id == other.item_id):
                 what = f"position {pin.position}" if pin.position == other.position else f"item {pin.item_id}"
-                raise fields.refuse(f"{pointer}/{index}", "pinned_twice", f"Another pin has {what} at the same time.")
+                raise validators.refuse(
+                    f"{pointer}/{index}", "pinned_twice", f"Another pin has {what} at the same time."
+                )
     return pins
 
 
@@ -242,33 +244,33 @@ def _overlap(one: Pin, other: Pin) -> bool:
 
 
 def _attribute(raw: Any, pointer: str) -> str:
-    name: str = fields.text(160, empty=False)(raw, pointer)
+    name: str = validators.text(160, empty=False)(raw, pointer)
     if name != "categories" and not (name.startswith("attributes.") and len(name) > len("attributes.")):
-        raise fields.refuse(pointer, "unknown_field", "Must be categories or attributes.NAME.")
+        raise validators.refuse(pointer, "unknown_field", "Must be categories or attributes.NAME.")
     return name
 
 
 def _segment_by(raw: Any, pointer: str) -> str:
-    name: str = fields.text(120, empty=False)(raw, pointer)
+    name: str = validators.text(120, empty=False)(raw, pointer)
     if name != SEGMENTS and not (name.startswith("attributes.") and len(name) > len("attributes.")):
-        raise fields.refuse(pointer, "unknown_field", "Must be segments or attributes.NAME, of the person.")
+        raise validators.refuse(pointer, "unknown_field", "Must be segments or attributes.NAME, of the person.")
     return name
 
 
 def _kinds(raw: Any, pointer: str) -> tuple[Kind, ...]:
     kinds: tuple[Kind, ...] = _list(_KIND, len(KINDS))(raw, pointer)
     if not kinds or len({each.kind for each in kinds}) < len(kinds):
-        raise fields.refuse(pointer, "bad_kinds", "Name at least one kind, and each once.")
+        raise validators.refuse(pointer, "bad_kinds", "Name at least one kind, and each once.")
     return kinds
 
 
 _KIND = _made(Kind, {"kind": _one_of(*KINDS), "take": _number(1, HEAD, whole=True)}, "kind")
 _PIN = _object(
     {
-        "item_id": fields.identifier,
+        "item_id": validators.identifier,
         "position": _number(1, 100, whole=True),
-        "from": fields.moment,
-        "until": fields.moment,
+        "from": validators.moment,
+        "until": validators.moment,
     },
     required=("item_id", "position"),
 )
@@ -279,7 +281,7 @@ _RULES: Mapping[str, Reader] = {
     "filter": _maybe(_condition),
     "boosts": _list(_made(Boost, {"when": _condition, "factor": _number(0, MAX_FACTOR)}, "when", "factor"), MAX_BOOSTS),
     "pins": _pins,
-    "hide": lambda raw, pointer: frozenset(_list(fields.identifier, MAX_HIDES)(raw, pointer)),
+    "hide": lambda raw, pointer: frozenset(_list(validators.identifier, MAX_HIDES)(raw, pointer)),
     "diversity": _maybe(
         _made(Diversity, {"relevance": _number(0, 1), "over": _one_of("categories", "vectors")}, "relevance")
     ),
@@ -295,8 +297,10 @@ _RULES: Mapping[str, Reader] = {
     "fresh": _maybe(_made(Fresh, {"share": _number(0, 1), "days": _number(1, 3650, whole=True)}, "share")),
     "exploration": _number(0, 0.5),
     "rotate_minutes": _number(0, 7 * 24 * 60, whole=True),
-    "consumed": _made(Consumed, {"exclude": fields.boolean, "return_after_days": _maybe(_number(1, 3650, whole=True))}),
-    "ai": fields.boolean,
+    "consumed": _made(
+        Consumed, {"exclude": validators.boolean, "return_after_days": _maybe(_number(1, 3650, whole=True))}
+    ),
+    "ai": validators.boolean,
     "prompt": lambda raw, pointer: "" if raw in (None, "") else _one_of(*prompts.VERSIONS)(raw, pointer),
 }
 PLAIN = Rules()

@@ -15,10 +15,10 @@ from core.errors import Conflict, InvalidInput, NotFound
 from core.queue import enqueue
 from core.quoting import quoted
 from recommendations.ai.reranking import prompts
-from recommendations.catalog.fields import FieldRefused
-from recommendations.placements.jobs import APPLY_RULES
+from recommendations.catalog.validators import FieldRefused
 from recommendations.placements.models import HOME, Placement, PlacementVersion
 from recommendations.placements.rules import PLAIN, Rules, read_rules, refuse_costly
+from recommendations.placements.task_names import APPLY_RULES
 
 _log = structlog.get_logger(__name__)
 

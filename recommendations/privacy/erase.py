@@ -14,10 +14,10 @@ from recommendations import cache
 from recommendations.catalog import end_users
 from recommendations.catalog.models import EndUser
 from recommendations.catalog.upsert import Check, unconditional
-from recommendations.erasures import copies, log
+from recommendations.erasures import backup, log
 from recommendations.erasures.models import Erasure, FormerId
 from recommendations.placements.versions import names
-from recommendations.privacy.holdings import HOLDINGS, Subject
+from recommendations.privacy.data_registry import HOLDINGS, Subject
 
 _log = structlog.get_logger(__name__)
 
@@ -105,6 +105,6 @@ def forget_again(tenant_id: int, user_id: str) -> None:
 
 def _copy(tenant_id: int, now: datetime) -> None:
     try:
-        copies.write(tenant_id=tenant_id, now=now)
+        backup.write(tenant_id=tenant_id, now=now)
     except Exception as error:  # noqa: BLE001  # whatever a storage raises: the minute's job copies it
         _log.warning("erasure_not_copied", tenant_id=tenant_id, error=str(error))

@@ -8,7 +8,7 @@ from typing import Any
 from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.catalog.models import EndUser
-from recommendations.privacy.holdings import HOLDINGS, Subject
+from recommendations.privacy.data_registry import HOLDINGS, Subject
 
 
 def export_end_user(*, tenant_id: int, user_id: str, now: datetime) -> Iterator[bytes]:

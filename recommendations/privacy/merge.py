@@ -10,9 +10,9 @@ from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.catalog.models import EndUser
 from recommendations.erasures import log
 from recommendations.erasures.models import FormerId
-from recommendations.interactions import aftermath
+from recommendations.interactions import triggers
+from recommendations.privacy.data_registry import HOLDINGS, Subject
 from recommendations.privacy.erase import forget_again
-from recommendations.privacy.holdings import HOLDINGS, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def merge_end_users(*, tenant_id: int, user_id: str, source_id: str, now: dateti
         _remember(source, target, now)
         EndUser.objects.filter(tenant_id=tenant_id, pk=source.pk).delete()
         clean = {target.pk} if target.dirty_at is None else set()
-        aftermath.mark_dirty(tenant_id=tenant_id, people={target.pk}, clean=clean, now=now)
+        triggers.mark_dirty(tenant_id=tenant_id, people={target.pk}, clean=clean, now=now)
         transaction.on_commit(lambda: forget_again(tenant_id, source_id))
     return Merged(now, rows)
 

@@ -13,7 +13,7 @@ from accounts.tenancy import flags, scope
 from core.errors import Conflict, NotFound
 from recommendations.ai.reranking import prompts
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
-from recommendations.cache.form import HEAD, MAX_ITEMS, Provenance, StoredList, decode
+from recommendations.cache.list_codec import HEAD, MAX_ITEMS, Provenance, StoredList, decode
 from recommendations.explanations import templates
 from recommendations.models import Build, Placement, PlacementVersion
 from recommendations.pipeline.artefacts import live, store
@@ -26,10 +26,11 @@ from recommendations.pipeline.ranking.trace import Deed, Trace
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import Pin, Rules
 from recommendations.placements.versions import kept
-from recommendations.serving import page, queries, selection
-from recommendations.serving.chosen import Chosen, with_gone
-from recommendations.serving.instead import USUAL, Instead, StandIns
-from recommendations.serving.options import Options
+from recommendations.serving.lists.fallback import USUAL, Instead, StandIns
+from recommendations.serving.page import render, selection
+from recommendations.serving.read import selectors
+from recommendations.serving.read.list_query import Options
+from recommendations.serving.read.resolved import Chosen, with_gone
 
 CONSUMED = Deed("consumed", "chosen since the list was made")
 
@@ -123,7 +124,7 @@ def preview(
     entries, before = _page(asked, would, limit), _page(asked, served, limit)
     was = {entry["item_id"]: entry["rank"] for entry in before}
     left_out = _left_out(asked, trace, {entry["item_id"] for entry in entries}, was)
-    titles = queries.items(tenant_id=tenant_id, item_ids={*was, *left_out, *(entry["item_id"] for entry in entries)})
+    titles = selectors.items(tenant_id=tenant_id, item_ids={*was, *left_out, *(entry["item_id"] for entry in entries)})
 
     def shown(entry: Mapping[str, Any]) -> Shown:
         item = titles.get(entry["item_id"])
@@ -227,10 +228,10 @@ def _served(asked: _Asked) -> Chosen:
     tenant_id, user_id, name = asked.tenant_id, asked.person.user_id, asked.place.name
     if not flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id):
         return _stand_ins(asked).choose("flag", USUAL)
-    row = queries.user_lists(tenant_id=tenant_id, placement=name, user_ids=[user_id])[user_id]
-    if isinstance(row, queries.Missing):
+    row = selectors.user_lists(tenant_id=tenant_id, placement=name, user_ids=[user_id])[user_id]
+    if isinstance(row, selectors.Missing):
         return _chosen(asked, decode(_stand_ins(asked).instead_of(user_id, row)))
-    stored = queries.decoded(row)
+    stored = selectors.decoded(row)
     return _stand_ins(asked).choose("no_build", USUAL) if stored is None else _chosen(asked, stored)
 
 
@@ -247,7 +248,7 @@ def _stand_ins(asked: _Asked) -> StandIns:
 
 def _page(asked: _Asked, chosen: Chosen, limit: int) -> list[dict[str, Any]]:
     options = Options(limit=limit)
-    matcher = page.matcher_of(tenant_id=asked.tenant_id, options=options, now=asked.now)
+    matcher = render.matcher_of(tenant_id=asked.tenant_id, options=options, now=asked.now)
     moment = asked.now.timestamp()
     user_id = asked.person.user_id
     language = templates.language(asked.person.locale or lists.tenant_locale(asked.tenant_id))

@@ -119,7 +119,7 @@ class Product:
     def insert(self, batch: list[tuple[Any, ...]]) -> None:
         """One batch, in the tenant's scope, as an import does it."""
         from accounts.tenancy import scope
-        from recommendations.interactions import store
+        from recommendations.interactions import bulk_insert
 
         number = batch[0][1]
         tenant = self.tenants[number]
@@ -131,11 +131,11 @@ class Product:
             for at, _, moment, user, item, digest, kind, value in batch
         ]  # fmt: skip
         with scope.tenant(tenant):
-            store.insert(tenant_id=tenant, rows=rows, now=START)
+            bulk_insert.insert(tenant_id=tenant, rows=rows, now=START)
 
     def read_history(self, user: int) -> int:
         """One person's history by the code of near line; returns how many rows it held."""
-        from recommendations.interactions.matrix import histories
+        from recommendations.interactions.training_data import histories
 
         pk = self.people[user]
         tenant = self.tenants[user // (len(self.people) // TENANTS)]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recommendations.cache.form import HEAD, Entry, Provenance, decode, encode
+from recommendations.cache.list_codec import HEAD, Entry, Provenance, decode, encode
 from recommendations.explanations.templates import explain
 
 ITEMS = Path(__file__).parents[1] / "data" / "movielens" / "items.csv.gz"

@@ -29,7 +29,7 @@ from recommendations.algorithms.data.dataset import Interactions  # noqa: E402
 from recommendations.algorithms.models.user_knn import people_alike  # noqa: E402
 from recommendations.models import EndUser  # noqa: E402
 from recommendations.pipeline.builds import similar_users as writing  # noqa: E402
-from recommendations.serving import related as reading  # noqa: E402
+from recommendations.serving.lists import similar_users as reading  # noqa: E402
 
 GROUPS, SAMPLE, FIRST = 20, 500, 10
 

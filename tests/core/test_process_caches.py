@@ -11,7 +11,7 @@ import pytest
 from core import process_caches
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.llm import rerank
-from recommendations.serving import instead
+from recommendations.serving.lists import fallback
 
 ROOT = Path(__file__).parents[2]
 CACHES = {"lru_cache", "cache"}
@@ -23,7 +23,7 @@ STAYS = {
     "core/process_caches.py:_registered": "the registry itself",
     "core/redis/access.py:client": "a connection",
     "recommendations/pipeline/lists/entries.py:_controller": "the libraries that are loaded",
-    "recommendations/placements/language/parsing.py:_parser": "follows from the grammar alone",
+    "recommendations/filter_language/parser.py:_parser": "follows from the grammar alone",
     "recommendations/algorithms/models/als.py:_solver": "whether a library is installed",
 }
 
@@ -69,7 +69,7 @@ def test_every_module_that_keeps_something_registers_how_it_is_forgotten():
 @pytest.fixture
 def filled(settings):
     settings.OPENAI_API_KEY = ""
-    instead._last_popular[1] = instead._nothing(datetime(2026, 1, 1, tzinfo=UTC))
+    fallback._last_popular[1] = fallback._nothing(datetime(2026, 1, 1, tzinfo=UTC))
     loaded: Any = object()
     store._loaded["a"] = loaded
     return rerank.gateway()
@@ -78,5 +78,5 @@ def filled(settings):
 def test_forgets_all_of_it(filled, settings):
     process_caches.forget_all()
 
-    assert (instead._last_popular, store._loaded) == ({}, {})
+    assert (fallback._last_popular, store._loaded) == ({}, {})
     assert rerank.gateway() is not filled

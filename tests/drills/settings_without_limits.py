@@ -8,7 +8,7 @@ from core.http import json_text
 
 BODY_LIMITS = {}
 FILTER_COST_AT_ONCE = 10**9
-_COST: Any = import_module("recommendations.placements.language.cost")  # its package has a function of that name
+_COST: Any = import_module("recommendations.filter_language.cost")  # its package has a function of that name
 for _module, _name, _off in (
     (_COST, "MAX_COST", 10**9),
     (_COST, "MAX_BATCH_COST", 10**9),

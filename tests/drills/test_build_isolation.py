@@ -20,7 +20,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.queue import enqueue
-from recommendations.interactions.jobs import RESCORE
+from recommendations.interactions.task_names import RESCORE
 from recommendations.models import Build, EndUser
 from recommendations.pipeline.builds import lifecycle
 from tests.core import web_process

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core import clock, redis
-from recommendations.attribution import flush, stream
+from recommendations.attribution import impression_stream, stream_consumer
 from tests.core import web_process
 from tests.recommendations.lists import publish
 from tests.size import sized
@@ -45,7 +45,7 @@ def read(web, acme, count):
 
 
 def counted():
-    return flush.flush(now=clock.now(), seconds=60)
+    return stream_consumer.flush(now=clock.now(), seconds=60)
 
 
 def workers_of(web):
@@ -59,7 +59,7 @@ def test_a_stop_loses_nothing_and_without_its_hook_everything(acme, tmp_path):
     pages = sized(short=60, long=2000)
     with web_process.serving(tmp_path, IMPRESSION_FLUSH_SECONDS="60") as web:
         answered = read(web, acme, pages)
-        assert redis.client().xlen(stream.KEY) == 0
+        assert redis.client().xlen(impression_stream.KEY) == 0
     assert answered == pages
     assert counted() == pages
 

@@ -1,7 +1,7 @@
 """A web process whose walks go on by the place in the list, not by what was shown: what the drill of walks notices."""
 
 from config.wsgi import application
-from recommendations.serving import selection
+from recommendations.serving.page import selection
 
 __all__ = ["application"]
 

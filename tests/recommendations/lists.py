@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.cache.form import Entry, Provenance, encode
+from recommendations.cache.list_codec import Entry, Provenance, encode
 from recommendations.models import Build, EndUser, Item, Placement, ReferenceList, UserList
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -7,14 +7,14 @@ from django.conf import settings
 
 from core import clock
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.interactions.jobs import PLAN_FIRST
+from recommendations.interactions.task_names import PLAN_FIRST
 from recommendations.pipeline import task_names
 from recommendations.pipeline.builds import ai_batches as batching
 from recommendations.pipeline.builds import publish, republish, resume, schedule, score
 from recommendations.pipeline.builds import refresh_popular as refreshing
 from recommendations.pipeline.builds import train as training
-from recommendations.placements.jobs import APPLY_RULES
-from recommendations.privacy.apply import apply_erasures
+from recommendations.placements.task_names import APPLY_RULES
+from recommendations.privacy.reapply_erasures import apply_erasures
 
 
 @shared_task(name=task_names.PLAN_NIGHTLY)

@@ -5,16 +5,16 @@ from typing import Any
 from celery import shared_task
 
 from core import clock
-from recommendations.imports import jobs, lifecycle, work
+from recommendations.imports import lifecycle, task_names, worker
 
 
-@shared_task(name=jobs.RUN)
+@shared_task(name=task_names.RUN)
 def run(*, tenant_id: int, import_id: int, **_: Any) -> None:
     """A turn of an import."""
-    work.run_import(tenant_id=tenant_id, import_id=import_id, clock=clock.now)
+    worker.run_import(tenant_id=tenant_id, import_id=import_id, clock=clock.now)
 
 
-@shared_task(name=jobs.RESUME)
+@shared_task(name=task_names.RESUME)
 def resume(**_: Any) -> None:
     """Imports that stand still go on."""
     lifecycle.resume_imports(now=clock.now())

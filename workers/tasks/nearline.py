@@ -6,18 +6,18 @@ from typing import Any
 from celery import shared_task
 
 from core import clock
-from recommendations.interactions import jobs
+from recommendations.interactions import task_names
 from recommendations.pipeline.nearline import round_robin
 from recommendations.pipeline.nearline import sweep as sweeping
 
 
-@shared_task(name=jobs.RESCORE)
+@shared_task(name=task_names.RESCORE)
 def rescore(*, tenant_id: int, user_pks: Sequence[int] = (), lane: str = "", **_: Any) -> None:
     """A tenant's turn."""
     round_robin.take(tenant_id=tenant_id, user_pks=user_pks, lane=lane)
 
 
-@shared_task(name=jobs.SWEEP_DIRTY)
+@shared_task(name=task_names.SWEEP_DIRTY)
 def sweep(**_: Any) -> None:
     """Whoever still waits for near line, and withdrawn items that Redis may have missed."""
     now = clock.now()

@@ -4,10 +4,10 @@ from typing import Any
 
 from celery import shared_task
 
-from recommendations.placements import jobs, leaving
+from recommendations.placements import cleanup, task_names
 
 
-@shared_task(name=jobs.FORGET_PLACES)
+@shared_task(name=task_names.FORGET_PLACES)
 def forget_places(*, tenant_id: int, **_: Any) -> None:
     """The lists of one tenant's placements that are no more."""
-    leaving.forget(tenant_id=tenant_id)
+    cleanup.forget(tenant_id=tenant_id)

@@ -19,9 +19,9 @@ from core.http.json_body import BoundedJSONParser
 from core.http.serializers import problems
 from core.idempotency.decorator import Write, idempotent
 from recommendations.api.v1 import fields as wire
-from recommendations.catalog import fields
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog import validators
 from recommendations.catalog.upsert import Check, Version, unconditional
+from recommendations.catalog.validators import FieldRefused
 
 # Makes a handler an idempotent write in the caller's tenant; it takes the keyword `write`.
 idempotent_write = idempotent(scope.tenant)
@@ -58,7 +58,7 @@ def path_id(name: str, value: str) -> str:
     Raises: InvalidInput.
     """
     try:
-        return fields.identifier(value, f"/{name}")
+        return validators.identifier(value, f"/{name}")
     except FieldRefused as refused:
         refuse(refused)
 
@@ -69,7 +69,7 @@ def certain_id(name: str, value: str) -> str:
     Raises: InvalidInput, also for an id that is most likely a mistake of the caller's program.
     """
     try:
-        return fields.certain_identifier(value, f"/{name}")
+        return validators.certain_identifier(value, f"/{name}")
     except FieldRefused as refused:
         refuse(refused)
 
@@ -115,7 +115,7 @@ def stamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def query_value(query: Mapping[str, str], name: str, reader: fields.Reader) -> Any:
+def query_value(query: Mapping[str, str], name: str, reader: validators.Reader) -> Any:
     """A checked query parameter, None when it is not given.
 
     Raises: InvalidInput.

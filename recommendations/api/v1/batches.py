@@ -16,12 +16,12 @@ from core.idempotency.decorator import Write
 from recommendations.api.v1 import base, fields
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import batches as schema
-from recommendations.catalog import end_users, items, shapes
-from recommendations.catalog.fields import FieldRefused
-from recommendations.catalog.outcomes import Outcome
-from recommendations.catalog.shapes import Notes
-from recommendations.interactions.event import read_event
-from recommendations.interactions.record import record
+from recommendations.catalog import end_users, items, schemas
+from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.schemas import Notes
+from recommendations.catalog.validators import FieldRefused
+from recommendations.interactions.event_schema import read_event
+from recommendations.interactions.ingest import record
 
 Row = TypeVar("Row")
 
@@ -51,7 +51,7 @@ class ItemsBatchView(ResourceView):
             write,
             name="items",
             key="item_id",
-            read=lambda raw, pointer, notes: shapes.read_item_row(raw, pointer, notes=notes),
+            read=lambda raw, pointer, notes: schemas.read_item_row(raw, pointer, notes=notes),
             store=lambda rows: items.upsert_items(tenant_id=tenant_id, items=rows, now=now),
         )
 
@@ -81,7 +81,7 @@ class UsersBatchView(ResourceView):
             write,
             name="users",
             key="user_id",
-            read=lambda raw, pointer, notes: shapes.read_end_user_row(raw, pointer, notes=notes),
+            read=lambda raw, pointer, notes: schemas.read_end_user_row(raw, pointer, notes=notes),
             store=lambda rows: end_users.upsert_end_users(tenant_id=tenant_id, end_users=rows, now=now),
         )
 

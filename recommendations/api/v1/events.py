@@ -18,14 +18,14 @@ from recommendations.api.v1 import base
 from recommendations.api.v1 import fields as wire
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import events as schema
-from recommendations.catalog import fields
-from recommendations.catalog.fields import FieldRefused
-from recommendations.catalog.outcomes import Outcome
-from recommendations.interactions import event as events
-from recommendations.interactions import queries
-from recommendations.interactions.queries import EventFilter
-from recommendations.interactions.record import record
-from recommendations.interactions.repeats import EventIdReused
+from recommendations.catalog import validators
+from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.validators import FieldRefused
+from recommendations.interactions import event_schema as events
+from recommendations.interactions import selectors
+from recommendations.interactions.deduplication import EventIdReused
+from recommendations.interactions.ingest import record
+from recommendations.interactions.selectors import EventFilter
 
 READ = "events:read"
 
@@ -52,12 +52,12 @@ class EventsView(ResourceView):
         """Events, newest first. A page that is filtered by `type` may be short, even empty, while `next` goes on."""
         query = pagination.known_parameters(request.query_params, "user_id", "type")
         wanted = EventFilter(
-            user_id=base.query_value(query, "user_id", fields.identifier),
+            user_id=base.query_value(query, "user_id", validators.identifier),
             type=base.query_value(query, "type", events.type_name),
         )
         tenant_id = caller(request).tenant_id
         pages = Pages.read(query, binding={"list": "events", "tenant": tenant_id, "filter": str(wanted)})
-        page = queries.list_events(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit)
+        page = selectors.list_events(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit)
         cursor = pages.cursor(page.after)
         return etags.answer(
             request,
@@ -107,5 +107,5 @@ def _stored(caller: Principal, outcome: Outcome) -> dict[str, Any] | None:
     """What a duplicate repeats, where the caller may read it."""
     if outcome.row is None or not caller.may(READ):
         return None
-    stored = queries.find_event(tenant_id=caller.tenant_id, row=outcome.row)
+    stored = selectors.find_event(tenant_id=caller.tenant_id, row=outcome.row)
     return stored if stored and caller.user_id in ("", stored["user_id"]) else None

@@ -10,15 +10,15 @@ from rest_framework import serializers
 
 from core.http.serializers import ID, ExternalId
 from core.principal import Principal
-from recommendations.catalog import fields, moments, shapes
+from recommendations.catalog import schemas, timestamps, validators
 from recommendations.interactions.identity import Sender
 
 TYPE = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[a-z0-9][a-z0-9_.:\-]*$"}
-CATEGORY = {"type": "string", "minLength": 1, "maxLength": shapes.MAX_CATEGORY}
+CATEGORY = {"type": "string", "minLength": 1, "maxLength": schemas.MAX_CATEGORY}
 CURSOR = {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": r"^[A-Za-z0-9_:.\-]+$"}
 _ATTRIBUTES, _SENT, _MOMENT = "Attributes", "AttributesRequest", "Moment"
 __all__ = ["ID", "ExternalId"]
-_TEXT = {"type": "string", "maxLength": fields.MAX_ATTRIBUTE_TEXT}
+_TEXT = {"type": "string", "maxLength": validators.MAX_ATTRIBUTE_TEXT}
 LANGUAGE_TAG = {"type": "string", "maxLength": 16, "pattern": r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$"}
 
 
@@ -32,8 +32,8 @@ _COMPONENTS = {
     _ATTRIBUTES: {
         "type": "object",
         "description": "Names of your own with strings, numbers, booleans or lists of strings.",
-        "maxProperties": fields.MAX_ATTRIBUTES,
-        "propertyNames": {"minLength": 1, "maxLength": fields.MAX_ATTRIBUTE_NAME},
+        "maxProperties": validators.MAX_ATTRIBUTES,
+        "propertyNames": {"minLength": 1, "maxLength": validators.MAX_ATTRIBUTE_NAME},
         "additionalProperties": {"$ref": "#/components/schemas/AttributeValue"},
     },
     "AttributeValue": {
@@ -41,14 +41,14 @@ _COMPONENTS = {
             _TEXT,
             {"type": "number"},
             {"type": "boolean"},
-            {"type": "array", "maxItems": fields.MAX_ATTRIBUTE_LIST, "items": {**_TEXT, "minLength": 1}},
+            {"type": "array", "maxItems": validators.MAX_ATTRIBUTE_LIST, "items": {**_TEXT, "minLength": 1}},
         ]
     },
     _SENT: {
         "type": "object",
         "description": "Names of your own with strings, numbers, booleans or lists of strings. An entry that is null "
         "or too long is left out, and the others are kept.",
-        "maxProperties": fields.MAX_ATTRIBUTES,
+        "maxProperties": validators.MAX_ATTRIBUTES,
         "additionalProperties": {"$ref": "#/components/schemas/AttributeValueRequest"},
     },
     "AttributeValueRequest": {
@@ -64,7 +64,7 @@ _COMPONENTS = {
         "description": "RFC 3339, or Unix seconds.",
         "anyOf": [
             {"type": "string", "format": "date-time"},
-            {"type": "number", "minimum": moments.MIN_SECONDS, "exclusiveMaximum": moments.MAX_SECONDS},
+            {"type": "number", "minimum": timestamps.MIN_SECONDS, "exclusiveMaximum": timestamps.MAX_SECONDS},
         ],
     },
 }
@@ -119,8 +119,8 @@ def text(max_length: int, **options: Any) -> serializers.CharField:
 def words(**options: Any) -> serializers.ListField:
     """Short words without repetition; null is the empty list."""
     return serializers.ListField(
-        child=serializers.CharField(max_length=shapes.MAX_CATEGORY),
-        max_length=shapes.MAX_CATEGORIES,
+        child=serializers.CharField(max_length=schemas.MAX_CATEGORY),
+        max_length=schemas.MAX_CATEGORIES,
         required=False,
         allow_null=True,
         **options,

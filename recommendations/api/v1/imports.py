@@ -23,7 +23,7 @@ from recommendations.api.v1 import base
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import imports as schema
 from recommendations.api.v1.serializers import imports_examples as examples
-from recommendations.imports import lifecycle, queries, room, uploads
+from recommendations.imports import lifecycle, selectors, storage_quota, uploads
 from recommendations.imports.models import Import
 from recommendations.imports.uploads import Upload, UploadTooLarge
 
@@ -71,7 +71,7 @@ def _spooled(request: Request) -> Upload:
         tenant_id, length = caller(request).tenant_id, request.headers.get("Content-Length", "")
         expected = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         try:
-            with room.kept_for(tenant_id=tenant_id, size=expected) as most:
+            with storage_quota.kept_for(tenant_id=tenant_id, size=expected) as most:
                 view.upload = uploads.spool(
                     tenant_id=tenant_id,
                     read=request._request.read,  # noqa: SLF001  # DRF would read it into memory
@@ -149,7 +149,7 @@ class ImportView(_ImportsView):
     )
     def get(self, request: Request, import_id: str) -> Response:
         """How far it is, and what became of the rows so far."""
-        job = self._demand(request, queries.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
+        job = self._demand(request, selectors.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
         shown = schema.body(job)
         return etags.answer(request, tag=etags.etag(shown.items()), body=lambda: shown)
 
@@ -172,11 +172,11 @@ class ImportErrorsView(_ImportsView):
         `rows.rejected` counts all refused rows.
         """
         query = pagination.known_parameters(request.query_params)
-        job = self._demand(request, queries.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
+        job = self._demand(request, selectors.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
         pages = Pages.read(query, binding={"list": "import errors", "tenant": job.tenant_id, "import": job.pk})
-        found = queries.list_errors(job=job, after=pages.after, limit=pages.limit + 1)
+        found = selectors.list_errors(job=job, after=pages.after, limit=pages.limit + 1)
         rows = found[: pages.limit]
-        cursor = pages.cursor(queries.position(rows[-1]) if len(found) > len(rows) else None)
+        cursor = pages.cursor(selectors.position(rows[-1]) if len(found) > len(rows) else None)
         return etags.answer(
             request,
             tag=etags.etag([*(row.pk for row in rows), cursor]),
@@ -210,6 +210,6 @@ class ImportCancelView(_ImportsView):
         Needs no Idempotency-Key: once more changes nothing.
         """
         tenant_id = caller(request).tenant_id
-        job = self._demand(request, queries.get_import(tenant_id=tenant_id, import_id=import_id))
+        job = self._demand(request, selectors.get_import(tenant_id=tenant_id, import_id=import_id))
         job = lifecycle.cancel(tenant_id=tenant_id, import_id=job.pk, now=clock.now())
         return Response(schema.body(job), headers={"Cache-Control": "no-store"})

@@ -15,11 +15,11 @@ from recommendations.api.v1 import fields as wire
 from recommendations.api.v1.base import READ_CATALOGUE as READ
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import items as schema
-from recommendations.catalog import fields, items, queries, shapes
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog import items, schemas, selectors, validators
 from recommendations.catalog.models import Item
-from recommendations.catalog.queries import ItemFilter
+from recommendations.catalog.selectors import ItemFilter
 from recommendations.catalog.upsert import Version
+from recommendations.catalog.validators import FieldRefused
 
 _ITEM_ID = base.path_parameter("item_id")
 
@@ -39,7 +39,7 @@ class ItemView(ResourceView):
     )
     def get(self, request: Request, item_id: str) -> Response:
         """The item, also a hidden one; a deleted one is not found."""
-        item = queries.get_item(tenant_id=caller(request).tenant_id, item_id=base.path_id("item_id", item_id))
+        item = selectors.get_item(tenant_id=caller(request).tenant_id, item_id=base.path_id("item_id", item_id))
         return etags.answer(request, tag=_tag(item), body=lambda: schema.item_body(item))
 
     @extend_schema(
@@ -58,7 +58,7 @@ class ItemView(ResourceView):
         A token without `catalog:read` is not shown what it replaced (204).
         """
         try:
-            row = shapes.read_item(base.named_body(request, "item_id", item_id))
+            row = schemas.read_item(base.named_body(request, "item_id", item_id))
         except FieldRefused as refused:
             base.refuse(refused)
         with write.effect():
@@ -89,7 +89,7 @@ class ItemView(ResourceView):
         A token without `catalog:read` is not shown them (204).
         """
         try:
-            changes = shapes.ITEM.read_given(base.named_body(request, "item_id", item_id))
+            changes = schemas.ITEM.read_given(base.named_body(request, "item_id", item_id))
             with write.effect():
                 item = items.patch_item(
                     tenant_id=caller(request).tenant_id,
@@ -150,16 +150,16 @@ class ItemsView(ResourceView):
         """Items by id, or in the order of their change with `updated_since`; deleted ones are left out."""
         query = pagination.known_parameters(request.query_params, "category", "hidden", "updated_since")
         wanted = ItemFilter(
-            category=base.query_value(query, "category", fields.text(shapes.MAX_CATEGORY, empty=False)),
+            category=base.query_value(query, "category", validators.text(schemas.MAX_CATEGORY, empty=False)),
             hidden=base.query_value(query, "hidden", _true_or_false),
-            updated_since=base.query_value(query, "updated_since", fields.moment),
+            updated_since=base.query_value(query, "updated_since", validators.moment),
         )
         tenant_id = caller(request).tenant_id
         binding = {"list": "items", "tenant": tenant_id, "filter": str(wanted)}
         pages = Pages.read(query, binding=binding)
-        found = queries.list_items(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit + 1)
+        found = selectors.list_items(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit + 1)
         rows, by_change = found[: pages.limit], wanted.updated_since is not None
-        cursor = pages.cursor(queries.position(rows[-1], by_change=by_change) if len(found) > len(rows) else None)
+        cursor = pages.cursor(selectors.position(rows[-1], by_change=by_change) if len(found) > len(rows) else None)
         return etags.answer(
             request,
             tag=etags.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
@@ -174,5 +174,5 @@ def _tag(item: Item) -> str:
 
 def _true_or_false(value: str, pointer: str) -> bool:
     if value not in ("true", "false"):
-        raise fields.refuse(pointer, "not_a_boolean", "Must be true or false.")
+        raise validators.refuse(pointer, "not_a_boolean", "Must be true or false.")
     return value == "true"

@@ -13,18 +13,19 @@ from core import external_ids
 from core.errors import FieldError, InvalidInput
 from core.ratelimit import Decision, Read
 from recommendations.api.v1.languages import preferred
-from recommendations.placements.language import FilterRefused, parse
-from recommendations.placements.language.binding import names_person
-from recommendations.placements.language.cost import MAX_BROWSER_COST, MAX_COST, refuse_above, units
-from recommendations.serving import browsers, ladder
-from recommendations.serving.options import Options
-from recommendations.serving.page import Subject
+from recommendations.filter_language import FilterRefused, parse
+from recommendations.filter_language.cost import MAX_BROWSER_COST, MAX_COST, refuse_above, units
+from recommendations.filter_language.partial_eval import names_person
+from recommendations.serving.lists import fallback_chain
+from recommendations.serving.page.render import Subject
+from recommendations.serving.read import browser_access
+from recommendations.serving.read.list_query import Options
 
 _PLACEMENT = re.compile(r"[-a-zA-Z0-9_]{1,63}\Z")
 CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin, Accept-Language"}
 
 
-def admission_of(request: Request, now: datetime, *, cost: int = 1) -> ladder.Admit:
+def admission_of(request: Request, now: datetime, *, cost: int = 1) -> fallback_chain.Admit:
     """Return what the ladder asks, with what it wants read: a read, also where it is a POST."""
 
     def admit(reads: Sequence[Read]) -> Decision:
@@ -54,7 +55,7 @@ def common_options(values: dict[str, Any], request: Request, *, browser: bool) -
 def of_browser(options: Options, subject: Subject) -> Options:
     """Raises: InvalidInput where the filter asks for what is not released."""
     try:
-        return browsers.narrowed(options, tenant_id=subject.tenant_id)
+        return browser_access.narrowed(options, tenant_id=subject.tenant_id)
     except FilterRefused as refused:
         error = FieldError("/filter", "not_released", refused.detail)
         raise InvalidInput(f"The filter cannot be used. {refused.detail}", errors=[error]) from None

@@ -23,11 +23,11 @@ from recommendations.api.v1.list_options import (
 )
 from recommendations.api.v1.serializers import rank as schema
 from recommendations.api.v1.serializers.recommendations import PROBLEMS
-from recommendations.serving import page
-from recommendations.serving.options import Options
-from recommendations.serving.ranking.answer import render, subject_of
-from recommendations.serving.ranking.asked import Asked
+from recommendations.serving.page import render as page
 from recommendations.serving.ranking.rank import rank
+from recommendations.serving.ranking.ranking_query import Asked
+from recommendations.serving.ranking.render import render, subject_of
+from recommendations.serving.read.list_query import Options
 
 # A request counts as one for the person and one for each so many items; a list is read at a fraction of the work.
 ITEMS_OF_UNIT = 50

@@ -29,10 +29,12 @@ from recommendations.api.v1.list_options import (
 from recommendations.api.v1.serializers import recommendations as schema
 from recommendations.cache import kinds
 from recommendations.placements.models import HOME
-from recommendations.serving import ladder, page, personal, queries, session
-from recommendations.serving.chosen import without
-from recommendations.serving.options import Options
-from recommendations.serving.page import Subject
+from recommendations.serving.lists import fallback_chain, personal, session
+from recommendations.serving.page import render
+from recommendations.serving.page.render import Subject
+from recommendations.serving.read import selectors
+from recommendations.serving.read.list_query import Options
+from recommendations.serving.read.resolved import without
 
 
 class RecommendationsView(AdmittedWithReads):
@@ -70,7 +72,7 @@ class RecommendationsView(AdmittedWithReads):
             admit=admission_of(request, now, cost=units_of(options)),
             spare=options.narrows,
         )
-        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
 class RecommendationsBatchView(AdmittedWithReads):
@@ -102,9 +104,9 @@ class RecommendationsBatchView(AdmittedWithReads):
             spare=options.narrows,
         )
         subjects = [Subject(tenant_id, user_id, body["placement"]) for user_id in body["user_ids"]]
-        answers = page.render_many(tenant_id=tenant_id, chosen=chosen, subjects=subjects, options=options, now=now)
+        answers = render.render_many(tenant_id=tenant_id, chosen=chosen, subjects=subjects, options=options, now=now)
         for answer, subject in zip(answers, subjects, strict=True):
-            page.served(answer=answer, subject=subject, now=now)
+            render.served(answer=answer, subject=subject, now=now)
         return HttpResponse(
             b'{"data":[' + b",".join(answer.body for answer in answers) + b"]}",
             content_type="application/json",
@@ -131,7 +133,7 @@ class SimilarItemsView(AdmittedWithReads):
         subject = Subject(caller(request).tenant_id, reference=f"{self.kind}:{item_id}")
         now = clock.now()
         options = _options(request, subject, now)
-        chosen = ladder.neighbours(
+        chosen = fallback_chain.neighbours(
             tenant_id=subject.tenant_id,
             kind=self.kind,
             item_id=item_id,
@@ -139,12 +141,14 @@ class SimilarItemsView(AdmittedWithReads):
             admit=admission_of(request, now, cost=units_of(options)),
         )
         if chosen is None:
-            if not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
+            if not selectors.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
                 raise NotFound(f"There is no item {external_ids.shown(item_id)}.")
-            chosen = without(ladder.popular(tenant_id=subject.tenant_id, now=now), [item_id])
-        elif chosen.gone.get(item_id) == 0.0 and not queries.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
+            chosen = without(fallback_chain.popular(tenant_id=subject.tenant_id, now=now), [item_id])
+        elif chosen.gone.get(item_id) == 0.0 and not selectors.item_exists(
+            tenant_id=subject.tenant_id, item_id=item_id
+        ):
             raise NotFound(f"There is no item {external_ids.shown(item_id)}.")
-        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
 class TogetherView(SimilarItemsView):
@@ -178,12 +182,14 @@ class _ForEverybody(AdmittedWithReads):
         options = _options(request, subject, now, self.known)
         admit = admission_of(request, now, cost=units_of(options))
         if kind == kinds.LATEST:
-            chosen = ladder.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
+            chosen = fallback_chain.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
         elif window:
-            chosen = ladder.for_everybody(tenant_id=subject.tenant_id, kind=kind, window=window, now=now, admit=admit)
+            chosen = fallback_chain.for_everybody(
+                tenant_id=subject.tenant_id, kind=kind, window=window, now=now, admit=admit
+            )
         else:
-            chosen = ladder.popular(tenant_id=subject.tenant_id, now=now, admit=admit)
-        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+            chosen = fallback_chain.popular(tenant_id=subject.tenant_id, now=now, admit=admit)
+        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
 class PopularView(_ForEverybody):
@@ -258,7 +264,7 @@ class SessionView(AdmittedWithReads):
         options = _with_cursor(common_options(body, request, browser=False), body.get("cursor", ""), subject, now)
         admit = admission_of(request, now, cost=units_of(options))
         chosen = session.for_visit(tenant_id=tenant_id, visit=visit, now=now, admit=admit)
-        return _answer(request, page.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
 
 
 def _options(
@@ -280,7 +286,7 @@ def _options(
 def _with_cursor(options: Options, token: str, subject: Subject, now: datetime) -> Options:
     if not token:
         return options
-    return replace(options, shown=page.read_cursor(token, subject=subject, options=options, now=now))
+    return replace(options, shown=render.read_cursor(token, subject=subject, options=options, now=now))
 
 
 def _window(name: str) -> str:
@@ -291,8 +297,8 @@ def _window(name: str) -> str:
     return name
 
 
-def _answer(request: Request, answer: page.Answer, subject: Subject, now: datetime) -> HttpResponse:
-    page.served(answer=answer, subject=subject, now=now)
+def _answer(request: Request, answer: render.Answer, subject: Subject, now: datetime) -> HttpResponse:
+    render.served(answer=answer, subject=subject, now=now)
     unchanged = etags.names(request.META.get("HTTP_IF_NONE_MATCH", ""), answer.etag)
     response = (
         HttpResponse(status=304, headers=CACHE_HEADERS)

@@ -13,7 +13,8 @@ from core.http import etags, pagination
 from recommendations.api.v1 import base
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import similar_users as schema
-from recommendations.serving import cursor, related
+from recommendations.serving.lists import similar_users
+from recommendations.serving.read import cursor
 
 CACHE_HEADERS = {"Cache-Control": "private, no-cache"}
 
@@ -39,10 +40,10 @@ class RelatedPeopleView(ResourceView):
         limit = schema.read_limit(query.get("limit"))
         binding = f"related {tenant_id} {user_id}"
         shown = cursor.read(query["cursor"], binding=binding, now=now) if "cursor" in query else []
-        found = related.of_person(tenant_id=tenant_id, user_id=user_id)
+        found = similar_users.of_person(tenant_id=tenant_id, user_id=user_id)
         if found is None:
             raise NotFound("There is no such end user.")
-        people, more = related.page(found, shown=shown, limit=limit)
+        people, more = similar_users.page(found, shown=shown, limit=limit)
         digests = [*shown, *(cursor.digest(name) for name, _ in people)]
         after = cursor.write(shown=digests, binding=binding, now=now) if more else None
         return etags.answer(
@@ -53,7 +54,9 @@ class RelatedPeopleView(ResourceView):
         )
 
 
-def _body(user_id: str, found: related.Related, people: list[tuple[str, float]], after: str | None) -> dict[str, Any]:
+def _body(
+    user_id: str, found: similar_users.Related, people: list[tuple[str, float]], after: str | None
+) -> dict[str, Any]:
     return {
         "user_id": user_id,
         "source": "model" if people else "static",

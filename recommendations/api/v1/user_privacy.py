@@ -11,7 +11,7 @@ from core.idempotency.decorator import Write
 from recommendations.api.v1 import base
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import user_privacy as schema
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.validators import FieldRefused
 from recommendations.privacy import erase
 from recommendations.privacy.export import export_end_user
 from recommendations.privacy.merge import merge_end_users

@@ -14,9 +14,9 @@ from recommendations.api.v1 import base
 from recommendations.api.v1.base import READ_CATALOGUE as READ
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import users as schema
-from recommendations.catalog import end_users, fields, queries, shapes
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog import end_users, schemas, selectors, validators
 from recommendations.catalog.models import EndUser
+from recommendations.catalog.validators import FieldRefused
 from recommendations.privacy import erase
 
 _USER_ID = base.path_parameter("user_id")
@@ -37,7 +37,7 @@ class UserView(ResourceView):
     )
     def get(self, request: Request, user_id: str) -> Response:
         """The end user."""
-        end_user = queries.get_end_user(tenant_id=caller(request).tenant_id, user_id=base.path_id("user_id", user_id))
+        end_user = selectors.get_end_user(tenant_id=caller(request).tenant_id, user_id=base.path_id("user_id", user_id))
         return etags.answer(request, tag=_tag(end_user), body=lambda: schema.end_user_body(end_user))
 
     @extend_schema(
@@ -56,7 +56,7 @@ class UserView(ResourceView):
         A token without `catalog:read` is not shown what it replaced (204).
         """
         try:
-            row = shapes.read_end_user(base.named_body(request, "user_id", user_id))
+            row = schemas.read_end_user(base.named_body(request, "user_id", user_id))
         except FieldRefused as refused:
             base.refuse(refused)
         with write.effect():
@@ -87,7 +87,7 @@ class UserView(ResourceView):
         A token without `catalog:read` is not shown them (204).
         """
         try:
-            changes = shapes.END_USER.read_given(base.named_body(request, "user_id", user_id))
+            changes = schemas.END_USER.read_given(base.named_body(request, "user_id", user_id))
         except FieldRefused as refused:
             base.refuse(refused)
         with write.effect():
@@ -148,15 +148,15 @@ class UsersView(ResourceView):
     def get(self, request: Request) -> Response:
         """End users by id, or in the order of their change with `updated_since`."""
         query = pagination.known_parameters(request.query_params, "updated_since")
-        since = base.query_value(query, "updated_since", fields.moment)
+        since = base.query_value(query, "updated_since", validators.moment)
         tenant_id = caller(request).tenant_id
         pages = Pages.read(query, binding={"list": "users", "tenant": tenant_id, "since": str(since)})
-        found = queries.list_end_users(
+        found = selectors.list_end_users(
             tenant_id=tenant_id, updated_since=since, after=pages.after, limit=pages.limit + 1
         )
         rows = found[: pages.limit]
         more = len(found) > len(rows)
-        cursor = pages.cursor(queries.position(rows[-1], by_change=since is not None) if more else None)
+        cursor = pages.cursor(selectors.position(rows[-1], by_change=since is not None) if more else None)
         return etags.answer(
             request,
             tag=etags.etag([*((row.pk, row.updated_at) for row in rows), cursor]),

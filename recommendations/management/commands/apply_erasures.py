@@ -9,7 +9,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.redis import RedisUnavailable
-from recommendations.privacy.apply import apply_erasures
+from recommendations.privacy.reapply_erasures import apply_erasures
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
-from recommendations.estimation import wording
+from recommendations.estimation import text_report
 from recommendations.estimation.estimate import DAYS, PAGES, SECONDS, Estimation, estimate
 
 
@@ -57,19 +57,19 @@ class Command(BaseCommand):
         except ServiceError as error:
             raise CommandError(error.detail) from error
         if options["as_json"]:
-            said = {"tenant": slug, **wording.as_json(found)}
+            said = {"tenant": slug, **text_report.as_json(found)}
             self.stdout.write(json.dumps(said, ensure_ascii=False, indent=2))
         else:
             self._print(found)
 
     def _print(self, found: Estimation) -> None:
         self.stdout.write(f"{found.placement}, version {found.version} ({found.state})")
-        if table := wording.rows(found):
+        if table := text_report.rows(found):
             self.stdout.write(f"\n{'clicks per page':32}{'':10}{'95 % interval':20}against what was shown")
         for row in table:
             self.stdout.write(f"{row.name:32}{row.value:10}{row.interval:20}{row.change}".rstrip())
         self.stdout.write("")
-        for line in wording.told(found):
+        for line in text_report.told(found):
             self.stdout.write(line)
 
 

@@ -15,16 +15,16 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.quoting import quoted
-from recommendations.catalog.fields import FieldRefused
-from recommendations.imports import job as imports
+from recommendations.catalog.validators import FieldRefused
+from recommendations.imports import cli_import as imports
 from recommendations.imports import mapping, rejections, summary
-from recommendations.imports import options as reading_options
+from recommendations.imports import option_parsing as reading_options
 from recommendations.imports.files import UnreadableFile
 from recommendations.imports.leases import LeaseLost
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import
 from recommendations.imports.presets import PRESETS
-from recommendations.imports.readers import READERS
+from recommendations.imports.row_handlers import READERS
 from recommendations.pipeline.models import Build
 
 SHOWN_GROUPS = 20

@@ -11,7 +11,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
-from recommendations.cache.form import HEAD
+from recommendations.cache.list_codec import HEAD
 from recommendations.serving.preview import Preview, Shown, preview
 
 WIDE = 44

@@ -6,8 +6,8 @@ from django.core.files.storage import default_storage
 
 from accounts.tenancy import scope
 from core.errors import Conflict
-from recommendations.attribution import experiments
 from recommendations.attribution.models import ExperimentArm
+from recommendations.experiments import lifecycle
 from recommendations.pipeline.models import Artefact
 
 
@@ -25,7 +25,7 @@ def start(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
         for letter, file in files.items():
             if not default_storage.exists(file):
                 raise Conflict(f"The file of arm {letter}'s artefact is not in the storage.")
-        experiments.start(tenant_id=tenant_id, experiment_id=experiment_id, now=now)
+        lifecycle.start(tenant_id=tenant_id, experiment_id=experiment_id, now=now)
 
 
 def _held(tenant_id: int, letter: str, artefact_id: int) -> str:

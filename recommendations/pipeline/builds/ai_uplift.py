@@ -10,9 +10,9 @@ from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AICall
 from recommendations.ai.uplift import gate
 from recommendations.ai.uplift.gate import Measured
-from recommendations.attribution import outcomes
 from recommendations.attribution.models import ExperimentArm
-from recommendations.placements import arms
+from recommendations.experiments import experiment_metrics
+from recommendations.placements import ai_holdout
 from recommendations.placements.models import Placement
 
 LOOKED_BACK = timedelta(days=28)
@@ -31,14 +31,19 @@ def hand_over(*, tenant_id: int, now: datetime) -> None:
     since = now - LOOKED_BACK
     with scope.tenant(tenant_id):
         measured = {
-            name: outcomes.by_segment(
-                tenant_id=tenant_id, placement=name, arms=(arms.AI, arms.CONTROL), since=since, horizon=HORIZON, now=now
+            name: experiment_metrics.by_segment(
+                tenant_id=tenant_id,
+                placement=name,
+                arms=(ai_holdout.AI, ai_holdout.CONTROL),
+                since=since,
+                horizon=HORIZON,
+                now=now,
             )
             for name in Placement.objects.filter(tenant_id=tenant_id).order_by("pk").values_list("name", flat=True)
         }
         calls = AICall.objects.filter(tenant_id=tenant_id, day__gte=since.date())
         spent: int = calls.aggregate(spent=Sum("cost_nano_usd", default=0))["spent"]
-        elsewhere = outcomes.cases(
+        elsewhere = experiment_metrics.cases(
             tenant_id=tenant_id, arms=_experiments_with_ai(tenant_id), since=since, horizon=HORIZON, now=now
         )
     cases = elsewhere + sum(with_ai.people for segments in measured.values() for with_ai, _ in segments.values())

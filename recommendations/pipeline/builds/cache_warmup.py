@@ -8,7 +8,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from accounts.tenancy import scope
 from core import redis
-from recommendations.cache import availability, keys, store
+from recommendations.cache import keys, list_cache, withdrawn_items
 from recommendations.catalog.models import EndUser
 from recommendations.pipeline import leases
 from recommendations.pipeline.lists import item_facts
@@ -35,7 +35,7 @@ def warm(*, tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
         unlisted = list(without.values_list("user_id", flat=True))
     for batch in _batches(ranked[: settings.CACHE_WARM_LISTS]):
         between()
-        store.put_many(_personal(tenant_id, batch))
+        list_cache.put_many(_personal(tenant_id, batch))
     for batch in _batches(ranked[settings.CACHE_WARM_LISTS :]):
         between()
         _unlink(_personal_keys(tenant_id, batch))
@@ -78,7 +78,9 @@ def _warm_reference(tenant_id: int, build_id: int, between: Callable[[], None]) 
         between()
         with scope.tenant(tenant_id):
             found = list(rows.filter(pk__in=batch).values_list("kind", "subject", "body"))
-        store.put_many((keys.reference_list(tenant_id, kind, subject), bytes(body)) for kind, subject, body in found)
+        list_cache.put_many(
+            (keys.reference_list(tenant_id, kind, subject), bytes(body)) for kind, subject, body in found
+        )
     for names in _batches(stale):
         between()
         _unlink(names)
@@ -89,14 +91,14 @@ def _forget_withdrawals(tenant_id: int, build_id: int) -> None:
 
     Not before this one: a reader that missed may be putting back a list of the old snapshot at this moment.
     """
-    held = availability.snapshot(tenant_id)
+    held = withdrawn_items.snapshot(tenant_id)
     if not held:
         return
     with scope.tenant(tenant_id):
         made = Build.objects.filter(tenant_id=tenant_id, pk__lte=build_id, published_at__isnull=False)
         since = list(made.order_by("-pk").values_list("started_at", flat=True)[:2])[-1]
         still = item_facts.withdrawn_since(tenant_id=tenant_id, since=since, now=leases.database_now())
-    availability.prune(tenant_id, held, still)
+    withdrawn_items.prune(tenant_id, held, still)
 
 
 def _unlink(names: Sequence[str]) -> None:

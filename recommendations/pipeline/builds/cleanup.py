@@ -17,7 +17,7 @@ from core.redis import RedisUnavailable
 from recommendations.attribution.models import Experiment, ExperimentArm
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.models import Artefact, Build
-from recommendations.placements import leaving
+from recommendations.placements import cleanup
 from recommendations.placements.models import Placement
 
 BATCH = 2000
@@ -51,7 +51,7 @@ def prune(*, tenant_id: int, now: datetime) -> None:
         default_storage.delete(file)
     _remove_orphans(tenant_id, now)
     try:
-        leaving.forget(tenant_id=tenant_id)
+        cleanup.forget(tenant_id=tenant_id)
     except RedisUnavailable:
         _log.info("places_not_forgotten", tenant_id=tenant_id)  # the next build's does
 

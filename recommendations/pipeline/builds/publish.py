@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from accounts.tenancy import scope
 from core.queue import enqueue
 from core.webhooks.publish import emit
-from recommendations.interactions.jobs import RESCORE
+from recommendations.interactions.task_names import RESCORE
 from recommendations.metrics import BUILD_SECONDS, BUILDS
 from recommendations.pipeline import leases
 from recommendations.pipeline.builds import cache_warmup, cleanup, progress
@@ -25,7 +25,7 @@ from recommendations.pipeline.leases import Lease, LeaseLost
 from recommendations.pipeline.models import Build
 from recommendations.placements.models import Placement
 
-# The body begins with the format, then build and version (recommendations.cache.form.ORDER).
+# The body begins with the format, then build and version (recommendations.cache.list_codec.ORDER).
 _CARRY_OVER = """
     INSERT INTO recommendations_userlist
         (tenant_id, build_id, placement_id, end_user_id, version, source, arm, body, generated_at, person_version)

@@ -7,8 +7,8 @@ import structlog
 from accounts.tenancy import scope
 from core.queue import enqueue
 from core.redis import RedisUnavailable
-from recommendations.cache import keys, store
-from recommendations.cache.form import Corrupt, Provenance, decode
+from recommendations.cache import keys, list_cache
+from recommendations.cache.list_codec import Corrupt, Provenance, decode
 from recommendations.pipeline.artefacts import store as artefacts
 from recommendations.pipeline.candidates import popular, segment_popular, trending
 from recommendations.pipeline.lists import entries
@@ -58,7 +58,9 @@ def refresh(*, tenant_id: int, now: datetime) -> bool:
         changed += segment_popular.compute(build=build, by=by, version=version, now=now, locale=locale)
         write_reference(changed)
     try:
-        store.put_many((keys.reference_list(tenant_id, each.kind, each.subject), bytes(each.body)) for each in changed)
+        list_cache.put_many(
+            (keys.reference_list(tenant_id, each.kind, each.subject), bytes(each.body)) for each in changed
+        )
     except RedisUnavailable:
         _log.warning("popular_not_cached", tenant_id=tenant_id)
     return True

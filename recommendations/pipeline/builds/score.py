@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.ai.uplift import fallback_stats
-from recommendations.cache.form import Provenance
+from recommendations.cache.list_codec import Provenance
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.pipeline import leases
 from recommendations.pipeline.artefacts import live, store

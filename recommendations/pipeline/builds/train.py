@@ -25,7 +25,7 @@ from recommendations.algorithms.training.train import NothingToLearn, train
 from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.quality_gate import Verdict, judge
 from recommendations.algorithms.validation.report import describe_fold
-from recommendations.interactions.matrix import Window, read_window
+from recommendations.interactions.training_data import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.pipeline import leases
 from recommendations.pipeline.artefacts import store

@@ -9,9 +9,9 @@ from scipy import sparse
 from accounts.tenancy import scope
 from core import process_caches
 from recommendations.algorithms.models.association import together
-from recommendations.cache.form import Entry, Provenance
+from recommendations.cache.list_codec import Entry, Provenance
 from recommendations.explanations.templates import explain
-from recommendations.interactions.matrix import read_window
+from recommendations.interactions.training_data import read_window
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts

@@ -23,7 +23,7 @@ from recommendations.ai.privacy.consent import Released, released
 from recommendations.algorithms.data.dataset import Matrix
 from recommendations.algorithms.data.topk import LARGEST_ENTRY, spread
 from recommendations.algorithms.models.embedding_knn import neighbours
-from recommendations.cache.form import Entry, Provenance
+from recommendations.cache.list_codec import Entry, Provenance
 from recommendations.catalog.models import Item
 from recommendations.explanations.templates import explain
 from recommendations.pipeline.artefacts.store import Loaded

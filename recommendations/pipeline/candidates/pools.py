@@ -11,7 +11,7 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from core import process_caches
-from recommendations.cache.form import Entry
+from recommendations.cache.list_codec import Entry
 from recommendations.explanations.templates import explain
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import popular, segment_popular

@@ -15,9 +15,9 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.algorithms.models.protocol import ItemVector
-from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
+from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
 from recommendations.explanations.templates import explain
-from recommendations.interactions import meaning, moments
+from recommendations.interactions import event_weights, reference_time
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
@@ -68,7 +68,7 @@ class Popular:
 
 def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit: int = MAX_ITEMS) -> Popular:
     """The tenant's popular list at this moment, from what had arrived by then, without items that may not be shown."""
-    without = meaning.of_tenant(tenant_id=tenant_id).never_positive
+    without = event_weights.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
         recent = _recent(tenant_id, without, now)
         withheld = set(item_facts.withheld_ids(tenant_id=tenant_id, now=now))
@@ -97,7 +97,7 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
 
 
 def _recent(tenant_id: int, without: list[int], now: datetime) -> dict[str, float]:
-    as_of = moments.as_of(tenant_id=tenant_id, now=now)
+    as_of = reference_time.as_of(tenant_id=tenant_id, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             _RECENT,

@@ -7,15 +7,15 @@ from typing import Any
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
+from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
 from recommendations.explanations.templates import explain
-from recommendations.interactions import meaning, moments
+from recommendations.interactions import event_weights, reference_time
 from recommendations.pipeline.candidates import popular
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
 from recommendations.pipeline.models import Build, ReferenceList
+from recommendations.placements.fallback_rules import subject_of
 from recommendations.placements.rules import SEGMENTS
-from recommendations.placements.standing_in import subject_of
 from recommendations.placements.versions import rules_of_versions
 
 # Of what a rule makes segments, the largest have lists: an attribute with a value for each person makes none.
@@ -55,7 +55,7 @@ _COUNTED = """
     FROM ranked JOIN recommendations_item AS c ON c.id = ranked.item_id AND c.tenant_id + 0 = %(tenant)s
     WHERE ranked.place <= %(limit)s ORDER BY ranked.segment, ranked.place
 """
-# A text, or a list of texts (`recommendations.placements.standing_in.subjects` reads them alike).
+# A text, or a list of texts (`recommendations.placements.fallback_rules.subjects` reads them alike).
 _OF_ATTRIBUTE = """
     jsonb_array_elements_text(CASE jsonb_typeof(p.attributes -> %(attribute)s)
         WHEN 'array' THEN p.attributes -> %(attribute)s
@@ -68,7 +68,7 @@ def counted(
     *, tenant_id: int, by: str, withheld: Collection[str], locale: str, now: datetime
 ) -> dict[str, list[Entry]]:
     """Entries by subject, best first, of what may be shown; for the largest segments of FEWEST people or more."""
-    without = meaning.of_tenant(tenant_id=tenant_id).never_positive
+    without = event_weights.of_tenant(tenant_id=tenant_id).never_positive
     own = by == SEGMENTS
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
@@ -87,7 +87,7 @@ def counted(
         cursor.execute(_THERE.format(there="segments <> '{}'" if own else "attributes ? %(attribute)s"), parameters)
         if not cursor.fetchone()[0]:
             return {}
-        parameters["as_of"] = moments.as_of(tenant_id=tenant_id, now=now)
+        parameters["as_of"] = reference_time.as_of(tenant_id=tenant_id, now=now)
         age = popular.AGE_DAYS.format(happened=popular.HAPPENED)
         said_by = "unnest(p.segments)" if own else _OF_ATTRIBUTE
         cursor.execute(_COUNTED.format(said=said_by, age=age, happened=popular.HAPPENED), parameters)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from accounts.tenancy import scope
-from recommendations.cache.form import Provenance
+from recommendations.cache.list_codec import Provenance
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts

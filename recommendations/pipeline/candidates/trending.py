@@ -13,9 +13,9 @@ from datetime import datetime
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.cache.form import MAX_ITEMS, Entry, Provenance
+from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
 from recommendations.explanations.templates import explain
-from recommendations.interactions import meaning, moments
+from recommendations.interactions import event_weights, reference_time
 from recommendations.pipeline.candidates.popular import AGE_DAYS, HAPPENED
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
@@ -48,7 +48,7 @@ _COUNTED = f"""
 def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[ReferenceList]:
     """The lists of all windows as they are now, not saved yet."""
     tenant_id = build.tenant_id
-    says = [each for each in meaning.of_tenant(tenant_id=tenant_id).types if each.weight > 0]
+    says = [each for each in event_weights.of_tenant(tenant_id=tenant_id).types if each.weight > 0]
     provenance = Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id)
     made = []
     for name, days in WINDOWS.items():
@@ -78,8 +78,10 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
     return made
 
 
-def _counted(tenant_id: int, says: list[meaning.TypeMeaning], days: int, now: datetime) -> list[tuple[str, int, float]]:
-    as_of = moments.as_of(tenant_id=tenant_id, now=now)
+def _counted(
+    tenant_id: int, says: list[event_weights.TypeMeaning], days: int, now: datetime
+) -> list[tuple[str, int, float]]:
+    as_of = reference_time.as_of(tenant_id=tenant_id, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             _COUNTED,

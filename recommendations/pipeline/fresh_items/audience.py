@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.interactions import meaning, moments
+from recommendations.interactions import event_weights, reference_time
 from recommendations.pipeline.candidates import popular
 
 NEWEST_EVENTS = 200_000
@@ -54,7 +54,7 @@ def people(
     `items` hold what is like each item, itself included. With too many, every item's sharpest fits come before any
     item's next ones.
     """
-    says = [said for said in meaning.of_tenant(tenant_id=tenant_id).types if said.weight > 0]
+    says = [said for said in event_weights.of_tenant(tenant_id=tenant_id).types if said.weight > 0]
     pairs = [(index, other, score) for index, near in enumerate(items) for other, score in near.items()]
     counts = [0] * len(items)
     if not pairs or most <= 0:
@@ -64,7 +64,7 @@ def people(
         cursor.execute(
             _FITTING.format(age=popular.AGE_DAYS.format(happened=popular.HAPPENED)),
             {
-                "as_of": moments.as_of(tenant_id=tenant_id, now=now),
+                "as_of": reference_time.as_of(tenant_id=tenant_id, now=now),
                 "tenant": tenant_id,
                 "newest": NEWEST_EVENTS,
                 "fresh": list(fresh),

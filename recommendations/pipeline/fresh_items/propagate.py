@@ -17,8 +17,8 @@ from django.db.models import Sum
 
 from accounts.tenancy import scope
 from core.redis import RedisUnavailable
-from recommendations.cache import keys, store
-from recommendations.cache.form import Corrupt, StoredList, decode
+from recommendations.cache import keys, list_cache
+from recommendations.cache.list_codec import Corrupt, StoredList, decode
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import embedding_neighbours, similar_items
@@ -116,7 +116,7 @@ def _make_similar(build: Build, loaded: Loaded, news: Sequence[News], now: datet
         writer.write_reference(made)
     if serves:
         kind = ReferenceList.Kind.SIMILAR
-        store.put_many((keys.reference_list(build.tenant_id, kind, row.subject), bytes(row.body)) for row in made)
+        list_cache.put_many((keys.reference_list(build.tenant_id, kind, row.subject), bytes(row.body)) for row in made)
 
 
 def _neighbours(loaded: Loaded, news: Sequence[News]) -> list[int]:

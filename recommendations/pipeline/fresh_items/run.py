@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from core.queue import enqueue
-from recommendations.catalog.jobs import TAKE_IN
+from recommendations.catalog.task_names import TAKE_IN
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.fresh_items import ingest, propagate
 from recommendations.pipeline.models import Build

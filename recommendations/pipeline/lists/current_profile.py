@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from recommendations.interactions import meaning, moments
+from recommendations.interactions import event_weights, reference_time
+from recommendations.interactions.event_weights import Meaning
 from recommendations.interactions.low_ratings import RATING
-from recommendations.interactions.meaning import Meaning
 from recommendations.interactions.strengths import strengths
 from recommendations.pipeline.lists.item_facts import parsed_object
 from recommendations.pipeline.lists.profiles import Person
@@ -54,7 +54,7 @@ def read(*, tenant_id: int, user_id: str, said: Meaning | None = None) -> Person
     `said` is what the tenant's types mean as somebody read it lately: one statement less. It is read anew where the
     person has an event of a type that is not in it.
     """
-    known = meaning.of_tenant(tenant_id=tenant_id) if said is None else said
+    known = event_weights.of_tenant(tenant_id=tenant_id) if said is None else said
     row = _row(tenant_id, user_id, known)
     if row is None:
         return None
@@ -69,7 +69,7 @@ def read(*, tenant_id: int, user_id: str, said: Meaning | None = None) -> Person
         type_ids=np.array(types, dtype=np.int64),
         values=counted,
         times=times,
-        as_of=moments.as_of(tenant_id=tenant_id).timestamp() if known.fades else 0.0,
+        as_of=reference_time.as_of(tenant_id=tenant_id).timestamp() if known.fades else 0.0,
     )
     names = {each.type_id: each.name for each in known.types}
     rows = [

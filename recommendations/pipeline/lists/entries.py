@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts.tenancy import tenant_cache
 from recommendations.algorithms.inference.recommender import Proposals
-from recommendations.cache.form import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
+from recommendations.cache.list_codec import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
 from recommendations.explanations.templates import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists.item_facts import ItemFacts

@@ -17,8 +17,8 @@ from django.db.models.expressions import RawSQL
 
 from accounts.tenancy import scope
 from recommendations.catalog.models import EndUser
-from recommendations.interactions.matrix import PersonalHistory, histories
-from recommendations.interactions.ratings import lukewarm
+from recommendations.interactions.rated_low import lukewarm
+from recommendations.interactions.training_data import PersonalHistory, histories
 
 # A claimed mark lies this far in the future, and may be claimed again in the second half of the time: clocks that
 # differ by less take no mark for a claim.

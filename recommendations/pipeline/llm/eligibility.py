@@ -17,7 +17,7 @@ from recommendations.ai.uplift import gate
 from recommendations.ai.uplift.gate import Gate
 from recommendations.pipeline.lists.entries import POPULAR, STATIC, Draft
 from recommendations.pipeline.ranking.variants import Following
-from recommendations.placements import arms
+from recommendations.placements import ai_holdout
 from recommendations.placements.models import Placement
 
 OFF, NO_KEY, GATE, CONTROL = "off", "no_key", "gate", "control"
@@ -45,16 +45,16 @@ class Choice:
         if (label := self.following.label_of(user_id)) is not None:
             return (self._hindrance(each) if self.following.way(label).ai else CONTROL), label
         if not self.following.usual.ai:
-            return OFF, arms.NONE
+            return OFF, ai_holdout.NONE
         if (reason := self._hindrance(each)) is not None:
-            return reason, arms.NONE
-        arm = arms.arm_of(
+            return reason, ai_holdout.NONE
+        arm = ai_holdout.arm_of(
             tenant_id=self.tenant_id,
             placement=self.placement,
             user_id=user_id,
             control_percent=self.control_percent,
         )
-        return (CONTROL if arm == arms.CONTROL else None), arm
+        return (CONTROL if arm == ai_holdout.CONTROL else None), arm
 
     def share_of(self, arm: str) -> float:
         """The probability with which somebody gets the lists of this arm."""
@@ -63,7 +63,7 @@ class Choice:
             return experiment.share_of(arm)
         outside = 1.0 if experiment is None else experiment.share_of(None)
         control = self.control_percent / 100
-        return outside * {arms.CONTROL: control, arms.AI: 1 - control}.get(arm, 1.0)
+        return outside * {ai_holdout.CONTROL: control, ai_holdout.AI: 1 - control}.get(arm, 1.0)
 
     def _hindrance(self, each: Draft) -> str | None:
         if not self.wanted or not self.released.enabled:
@@ -81,7 +81,7 @@ class Choice:
         if cold and not self.released.of_person(each.person.attributes):
             return False  # nothing is known of the person that AI could go by
         known = 0 if cold else len({item_id for item_id, _ in each.person.events})
-        return self.gate.is_open_to(known) or arms.explores(
+        return self.gate.is_open_to(known) or ai_holdout.explores(
             tenant_id=self.tenant_id,
             placement=self.placement,
             user_id=each.person.user_id,

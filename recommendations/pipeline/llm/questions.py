@@ -8,7 +8,7 @@ from recommendations.ai.privacy.consent import Released
 from recommendations.ai.reranking import prompts
 from recommendations.ai.reranking.fact_sheet import MAX_HISTORY, Candidate, HistoryItem
 from recommendations.ai.reranking.rerank import RerankRequest
-from recommendations.cache.form import HEAD, Entry
+from recommendations.cache.list_codec import HEAD, Entry
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.ranking.variants import Following

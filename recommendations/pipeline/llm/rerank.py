@@ -25,14 +25,14 @@ from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.protocol import ProviderError
 from recommendations.ai.reranking.fact_sheet import TITLE_LIMIT
 from recommendations.ai.reranking.rerank import RerankRequest
-from recommendations.cache.form import HEAD
+from recommendations.cache.list_codec import HEAD
 from recommendations.pipeline.lists.entries import BY_AI, Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.llm.eligibility import choice_of
 from recommendations.pipeline.llm.questions import Asking
 from recommendations.pipeline.models import Build
 from recommendations.pipeline.ranking.variants import Following
-from recommendations.placements import arms
+from recommendations.placements import ai_holdout
 from recommendations.placements.models import Placement
 from recommendations.text_safety.sanitize import clean_text
 
@@ -124,8 +124,8 @@ class _Answer:
 
 def _leave_comparison(result: Reranked, place: int) -> None:
     """AI was meant for the list and is not asked now: it leaves AI's arm. An experiment's people stay in theirs."""
-    if result.drafts[place].arm == arms.AI:
-        result.drafts[place] = replace(result.drafts[place], arm=arms.NONE)
+    if result.drafts[place].arm == ai_holdout.AI:
+        result.drafts[place] = replace(result.drafts[place], arm=ai_holdout.NONE)
 
 
 def _leave_for_later(build: Build, asking: Asking, result: Reranked, eligible: Sequence[int]) -> list[int]:

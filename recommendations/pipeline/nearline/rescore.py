@@ -15,9 +15,9 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from core.queue import enqueue
-from recommendations.cache import keys, store
-from recommendations.cache.form import Corrupt, Entry, Provenance, StoredList, decode
-from recommendations.interactions.jobs import RESCORE
+from recommendations.cache import keys, list_cache
+from recommendations.cache.list_codec import Corrupt, Entry, Provenance, StoredList, decode
+from recommendations.interactions.task_names import RESCORE
 from recommendations.pipeline import leases
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts import store as artefacts
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 # People whom one task takes along where more wait than it was asked for.
 TOGETHER = 32
 # Those who have waited this share of the debounce come along: less than those have who share a message
-# (recommendations.interactions.aftermath).
+# (recommendations.interactions.triggers).
 WAITED = 0.3
 # Version and list of somebody who has none yet.
 NOTHING: tuple[int, StoredList | None] = (0, None)
@@ -166,7 +166,9 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
         bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, own, reading))
     written = _write(tenant_id, snapshot, bodies, now)
     names = {person.pk: person.user_id for person in found}
-    store.put_many((keys.user_list(tenant_id, snapshot.placement, names[pk]), bodies[pk][2]) for pk in sorted(written))
+    list_cache.put_many(
+        (keys.user_list(tenant_id, snapshot.placement, names[pk]), bodies[pk][2]) for pk in sorted(written)
+    )
     return written
 
 

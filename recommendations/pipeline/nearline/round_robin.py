@@ -7,7 +7,7 @@ from django.conf import settings
 
 from core.queue import enqueue
 from core.redis import RedisUnavailable
-from recommendations.interactions.jobs import RESCORE
+from recommendations.interactions.task_names import RESCORE
 from recommendations.pipeline.lists import profiles
 from recommendations.pipeline.nearline import rescore, tenant_limit
 

@@ -8,9 +8,9 @@ from django.db.models import Count, Exists, OuterRef, Q
 from accounts.tenancy import scope
 from core.queue import enqueue
 from core.redis import RedisUnavailable
-from recommendations.cache import availability, publish_availability
+from recommendations.cache import publish_availability, withdrawn_items
 from recommendations.catalog.models import EndUser, Item
-from recommendations.interactions.jobs import RESCORE
+from recommendations.interactions.task_names import RESCORE
 from recommendations.metrics import DIRTY_PEOPLE
 from recommendations.pipeline.lists import item_facts
 from recommendations.placements.models import Placement
@@ -48,7 +48,7 @@ def repeat_availability(*, now: datetime) -> int:
     repeated = 0
     for tenant_id in tenant_ids:
         try:
-            before = availability.snapshot(tenant_id)
+            before = withdrawn_items.snapshot(tenant_id)
         except RedisUnavailable:
             return repeated
         with scope.tenant(tenant_id):
@@ -57,6 +57,6 @@ def repeat_availability(*, now: datetime) -> int:
         ends = {item_id: item_facts.ends(now, *dates) for item_id, *dates in rows}
         publish_availability(tenant_id, {item_id: at for item_id, at in ends.items() if at is not None})
         shown = {item_id.encode() for item_id, at in ends.items() if at is None}
-        availability.prune(tenant_id, {name: value for name, value in before.items() if name in shown}, {})
+        withdrawn_items.prune(tenant_id, {name: value for name, value in before.items() if name in shown}, {})
         repeated += len(rows)
     return repeated

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from recommendations.cache.form import CERTAIN, HEAD, Chance, Entry, Exploration
+from recommendations.cache.list_codec import CERTAIN, HEAD, Chance, Entry, Exploration
 from recommendations.placements.rules import Rules
 
 _UNIT = float(2**64)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from accounts.tenancy import scope
+from recommendations import filter_language
 from recommendations.algorithms.inference.recommender import Proposals
 from recommendations.algorithms.models.protocol import ItemMatrix
-from recommendations.cache.form import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
+from recommendations.cache.list_codec import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import pools
 from recommendations.pipeline.candidates.pools import Pools
@@ -24,7 +25,7 @@ from recommendations.pipeline.lists.profiles import Person
 from recommendations.pipeline.ranking import exploration
 from recommendations.pipeline.ranking.rules_engine import Source, allowed_by, arrange
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.placements import language, standing_in
+from recommendations.placements import fallback_rules
 from recommendations.placements.rules import Kind, Rules, return_moment
 
 # Proposed for a placement whose rules leave items out or move them, so that lists stay full.
@@ -176,7 +177,7 @@ class _Making:
 
         What may not be in the list goes before anything is drawn, so that the probabilities are those of its places.
         """
-        own = standing_in.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
+        own = fallback_rules.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
         known = {"segment": self.common.of_segments(own), "popular": self.common.popular}
         known |= {"trending": self.common.trending, "latest": self.common.latest}
         order = [name for name in rules.fallback if name in known and name != "latest"] or ["latest"]
@@ -225,9 +226,9 @@ def consumed(rules: Rules, person: Person, now: datetime) -> set[str]:
     }
 
 
-def _of_rules(person: Person) -> language.Person:
+def _of_rules(person: Person) -> filter_language.Person:
     """The person as conditions see them."""
-    return language.Person(person.user_id, person.locale, person.segments, person.attributes)
+    return filter_language.Person(person.user_id, person.locale, person.segments, person.attributes)
 
 
 def _told(entry: Entry, locale: str) -> Entry:

@@ -1,17 +1,17 @@
 """Pins, in the end: whatever algorithms and AI made of a list, the pinned item stands where staff want it.
 
 Pins without dates are put in when the list is made. Those with dates travel with the list, as does its rotation:
-both depend on the moment of reading (recommendations.serving.selection). In a list that is drawn anew at reading, all
-pins travel, or their items would be drawn along with the others.
+both depend on the moment of reading (recommendations.serving.page.selection). In a list that is drawn anew at reading,
+all pins travel, or their items would be drawn along with the others.
 """
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from recommendations.cache.form import Entry
+from recommendations.cache.list_codec import Entry
 from recommendations.explanations.templates import explain
 from recommendations.pipeline.lists.entries import Draft
-from recommendations.placements import standing_in
+from recommendations.placements import fallback_rules
 from recommendations.placements.rules import Rules
 
 PINNED = "pinned"
@@ -37,8 +37,8 @@ def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) 
     if draft.entries:
         return for_reading(rules, shown, locale)
     person = draft.person
-    own = standing_in.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
-    return standing_in.instead({"fallback": rules.fallback, "hide": sorted(rules.hide)}, own)
+    own = fallback_rules.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
+    return fallback_rules.instead({"fallback": rules.fallback, "hide": sorted(rules.hide)}, own)
 
 
 def for_reading(rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.cache.form import Entry
+from recommendations.cache.list_codec import Entry
+from recommendations.filter_language import Node, Person, bind, holds
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.placements.language import Node, Person, bind, holds
 from recommendations.placements.rules import Boost, Cap, Fresh, Kind, Rules
 
 Facts = Mapping[str, ItemFacts]

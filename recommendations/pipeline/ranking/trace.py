@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from recommendations.cache.form import Entry
+from recommendations.cache.list_codec import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from django.conf import settings
 
 from accounts.tenancy import scope
 from core import deadline
-from recommendations.interactions.meaning import Meaning
+from recommendations.interactions.event_weights import Meaning
 from recommendations.pipeline.lists import current_profile, item_facts
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.lists.profiles import Person
-from recommendations.serving.chosen import DATABASE_AWAY
-from recommendations.serving.ranking.asked import Asked
+from recommendations.serving.ranking.ranking_query import Asked
+from recommendations.serving.read.resolved import DATABASE_AWAY
 
 UNKNOWN_USER, DATABASE = "unknown_user", "database"
 # Of a history, so many of the latest items may be quoted in reasons.

@@ -12,7 +12,9 @@ from datetime import datetime
 from django.conf import settings
 
 from core import deadline
-from recommendations.cache.form import Entry, StoredList
+from recommendations import filter_language
+from recommendations.cache.list_codec import Entry, StoredList
+from recommendations.filter_language.partial_eval import names_person
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
@@ -21,22 +23,21 @@ from recommendations.pipeline.ranking import generate
 from recommendations.pipeline.ranking.rules_engine import Source, arrange, categories_alike
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.pipeline.ranking.variants import Way
-from recommendations.placements import language, standing_in
-from recommendations.placements.language.binding import names_person
+from recommendations.placements import fallback_rules
 from recommendations.placements.rules import Kind, Rules
-from recommendations.serving.instead import Instead, StandIns
-from recommendations.serving.ladder import Admit
-from recommendations.serving.ranking import catalogue, database, reading, ready, scored, unscored
-from recommendations.serving.ranking.asked import CONSUMED, RULES, Asked, Ranked
-from recommendations.serving.ranking.catalogue import Looked
+from recommendations.serving.lists.fallback import Instead, StandIns
+from recommendations.serving.lists.fallback_chain import Admit
+from recommendations.serving.ranking import database, eligible_items, fallback_order, model_order, prepared, reading
 from recommendations.serving.ranking.database import Known
+from recommendations.serving.ranking.eligible_items import Looked
+from recommendations.serving.ranking.prepared import Ready
+from recommendations.serving.ranking.prepared_cache import shelf
+from recommendations.serving.ranking.ranking_query import CONSUMED, RULES, Asked, Ranked
 from recommendations.serving.ranking.reading import Held
-from recommendations.serving.ranking.ready import Ready
-from recommendations.serving.ranking.shelf import shelf
 
 BUSY, NO_ITEMS = "busy", "no_items"
 # Why the order is made without the artefact though the person has a list: the list comes first then.
-_LIST_FIRST = frozenset({ready.DATABASE, ready.ARTEFACT, BUSY})
+_LIST_FIRST = frozenset({prepared.DATABASE, prepared.ARTEFACT, BUSY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def rank(*, asked: Asked, now: datetime, admit: Admit) -> Ranked:
     """
     held = reading.admitted(asked, now=now, admit=admit)
     found = shelf.get(asked.tenant_id, asked.placement, seconds=deadline.at_most(settings.RANK_SECONDS / 2))
-    what = found or Ready(lacking=ready.ARTEFACT)
+    what = found or Ready(lacking=prepared.ARTEFACT)
     arm = reading.arm_of(asked, what.following, held)
     way = what.following.way(arm) if what.following else None
     rules = way.rules if way else what.rules
@@ -84,7 +85,7 @@ def rank(*, asked: Asked, now: datetime, admit: Admit) -> Ranked:
         rules = _without_person(rules)
     asks_facts = rules.filter is not None or bool(rules.boosts)
     known, standing = database.read(asked, why=held.why, said=what.said, texts=asks_facts, now=now)
-    looked = catalogue.look(asked, standing, gone=held.gone, now=now)
+    looked = eligible_items.look(asked, standing, gone=held.gone, now=now)
     if not looked.known:
         rules = replace(rules, filter=None, boosts=())  # they ask what nobody can tell now
     titles = standing.facts if standing else {}
@@ -96,7 +97,7 @@ def rank(*, asked: Asked, now: datetime, admit: Admit) -> Ranked:
 def _why(case: _Case) -> str | None:
     """Why the artefact makes no order, as lists say it: without a build nobody is known or unknown to it."""
     known, lacking = case.known.why, case.ready.lacking
-    return lacking if lacking == ready.NO_BUILD and known == database.UNKNOWN_USER else known or lacking
+    return lacking if lacking == prepared.NO_BUILD and known == database.UNKNOWN_USER else known or lacking
 
 
 def _without_person(rules: Rules) -> Rules:
@@ -108,11 +109,11 @@ def _without_person(rules: Rules) -> Rules:
 def _scored(case: _Case) -> _Made | None:
     """By the artefact; None where it, the person or anything of their history is not there."""
     way, person = case.way, case.known.person
-    if way is None or person is None or case.ready.following is None or scored.is_cold(way.loaded, person):
+    if way is None or person is None or case.ready.following is None or model_order.is_cold(way.loaded, person):
         return None
     usual = way.loaded is case.ready.following.usual.loaded
     try:
-        entries = scored.entries(
+        entries = model_order.entries(
             case.asked,
             loaded=way.loaded,
             withheld=case.ready.withheld if usual else case.ready.withheld[:0],
@@ -123,7 +124,7 @@ def _scored(case: _Case) -> _Made | None:
             now=case.now,
             locale=case.locale,
         )
-    except scored.Busy:
+    except model_order.Busy:
         return _unscored(case, BUSY)
     return _Made(entries, lists.MODEL, None, way.loaded.artefact_id, case.arm, scored=True)
 
@@ -133,12 +134,14 @@ def _unscored(case: _Case, why: str | None) -> _Made:
     asked, held, person = case.asked, case.held, case.known.person
     segments: tuple[str, ...] = ()
     if person is not None:
-        segments = standing_in.subjects(case.rules.segment_by, segments=person.segments, attributes=person.attributes)
+        segments = fallback_rules.subjects(
+            case.rules.segment_by, segments=person.segments, attributes=person.attributes
+        )
     common = StandIns(asked.tenant_id, asked.list_at, case.now, held.redis_up, held.gone, popular=held.popular)
-    found = unscored.order(
+    found = fallback_order.order(
         case.looked.item_ids,
         own=held.own if why in _LIST_FIRST else None,
-        standing_in=unscored.stand_ins(common, Instead(case.rules.fallback, segments), asked.tenant_id),
+        standing_in=fallback_order.stand_ins(common, Instead(case.rules.fallback, segments), asked.tenant_id),
         loaded=case.way.loaded if case.way else None,
         locale=case.locale,
     )
@@ -181,11 +184,11 @@ def _any_by_ai(own: StoredList) -> bool:
     return any(part.endswith(lists.BY_AI) for part in own.parts)
 
 
-def _who(case: _Case) -> language.Person:
+def _who(case: _Case) -> filter_language.Person:
     person = case.known.person
     if person is None:
-        return language.Person(case.asked.user_id)
-    return language.Person(person.user_id, person.locale, person.segments, person.attributes)
+        return filter_language.Person(case.asked.user_id)
+    return filter_language.Person(person.user_id, person.locale, person.segments, person.attributes)
 
 
 def _consumed(case: _Case) -> set[str]:

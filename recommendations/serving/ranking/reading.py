@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.tenancy import flags
-from recommendations.cache import keys, store
-from recommendations.cache.form import StoredList
+from recommendations.cache import keys, list_cache
 from recommendations.cache.kinds import POPULAR
+from recommendations.cache.list_codec import StoredList
 from recommendations.explanations import templates
 from recommendations.pipeline.ranking.variants import Following
-from recommendations.placements import known
-from recommendations.serving import ladder, queries, wording
-from recommendations.serving.chosen import DATABASE_AWAY
-from recommendations.serving.ladder import Admit
-from recommendations.serving.ranking.asked import Asked
+from recommendations.placements import placement_cache
+from recommendations.serving.lists import fallback_chain
+from recommendations.serving.lists.fallback_chain import Admit
 from recommendations.serving.ranking.database import Known
+from recommendations.serving.ranking.ranking_query import Asked
+from recommendations.serving.read import reason_language, selectors
+from recommendations.serving.read.resolved import DATABASE_AWAY
 
 QUOTA, FLAG = "quota", "flag"
 
@@ -41,19 +42,19 @@ def admitted(asked: Asked, *, now: datetime, admit: Admit) -> Held:
     """
     try:
         if asked.placement:
-            known.require(tenant_id=asked.tenant_id, name=asked.placement)
-    except known.UnknownPlacement:
+            placement_cache.require(tenant_id=asked.tenant_id, name=asked.placement)
+    except placement_cache.UnknownPlacement:
         admit([])  # it is charged like any other
         raise
     personal = flags.is_on(flags.RECOMMENDATIONS, tenant_id=asked.tenant_id, user_id=asked.user_id)
     wanted = [keys.reference_list(asked.tenant_id, POPULAR)]
     if personal:
         wanted.append(keys.user_list(asked.tenant_id, asked.list_at, asked.user_id))
-    decision = admit(store.reads(asked.tenant_id, wanted))
+    decision = admit(list_cache.reads(asked.tenant_id, wanted))
     if decision.static:
-        redis_up, found, gone = ladder.fetch(asked.tenant_id, wanted, now)
+        redis_up, found, gone = fallback_chain.fetch(asked.tenant_id, wanted, now)
     else:
-        redis_up, found, gone = ladder.brought(asked.tenant_id, decision, wanted, now)
+        redis_up, found, gone = fallback_chain.brought(asked.tenant_id, decision, wanted, now)
     why = QUOTA if decision.static else None if personal else FLAG
     own = found[1] if why is None else None
     if own is not None and (own.owner != asked.user_id or not own.total):
@@ -76,16 +77,16 @@ def arm_of(asked: Asked, follow: Following | None, held: Held) -> str:
 def _list_in_postgres(asked: Asked) -> StoredList | None:
     user_ids = [asked.user_id]
     try:
-        rows = queries.user_lists(tenant_id=asked.tenant_id, placement=asked.list_at, user_ids=user_ids)
+        rows = selectors.user_lists(tenant_id=asked.tenant_id, placement=asked.list_at, user_ids=user_ids)
     except DATABASE_AWAY:
         return None
     row = rows[asked.user_id]
-    return queries.decoded(row) if isinstance(row, bytes) else None
+    return selectors.decoded(row) if isinstance(row, bytes) else None
 
 
 def language_of(asked: Asked, held: Held, told: Known) -> str:
     """The person's; else that of their list; else the one that the request prefers; else the tenant's."""
-    ours = wording.of_tenant(asked.tenant_id)
+    ours = reason_language.of_tenant(asked.tenant_id)
     if told.person is not None:
         return templates.language(told.person.locale) if told.person.locale else ours
     own = held.own.voice.language if held.own is not None and held.own.voice is not None else ""

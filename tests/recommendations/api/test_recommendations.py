@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import FeatureFlag
 from accounts.tenancy import scope, tenant_cache
 from core import redis
-from recommendations.cache import keys, publish_availability, store
+from recommendations.cache import keys, list_cache, publish_availability
 from recommendations.models import EndUser, Item
 from tests.recommendations.lists import NOW, body, publish
 
@@ -128,7 +128,7 @@ class TestWalk:
     def test_never_repeats_an_item_when_another_list_is_published_in_between(self, acme):
         first = acme.http.get(URL.format("ann")).json()
         new = body("ann", POPULAR, build=10**6)
-        store.put_many([(keys.user_list(acme.tenant.pk, "home", "ann"), new)])
+        list_cache.put_many([(keys.user_list(acme.tenant.pk, "home", "ann"), new)])
 
         second = acme.http.get(URL.format("ann") + f"?cursor={first['next']}").json()
 

@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.tenancy import scope
-from recommendations.attribution.collector import collector
+from recommendations.attribution.impression_buffer import collector
 from recommendations.models import Item, Placement
 from tests.recommendations.lists import publish
 

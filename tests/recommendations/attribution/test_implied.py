@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Tenant
 from accounts.tenancy import scope, tenant_cache
 from core import clock, redis
-from recommendations.attribution import flush, stream
+from recommendations.attribution import impression_stream, stream_consumer
 from recommendations.attribution.metrics import IMPRESSIONS_DROPPED
 from recommendations.models import EndUser, Impression, ImpressionBatch, ItemStat, PlacementStat
 from recommendations.privacy.erase import erase_end_user
@@ -28,7 +28,7 @@ def counted(tenant):
 
 def gather(collecting, now=None):
     assert collecting.flush()
-    return flush.flush(now=now or clock.now())
+    return stream_consumer.flush(now=now or clock.now())
 
 
 def dropped(reason):
@@ -154,7 +154,7 @@ class TestTheCollector:
             acme.http.get(URL.format("ann"))
             assert collecting.flush()
 
-        assert flush.flush(now=clock.now()) == 2
+        assert stream_consumer.flush(now=clock.now()) == 2
         assert dropped("stream_full") - before == 2
 
     def test_sends_what_is_left_when_it_stops(self, acme, collecting):
@@ -162,67 +162,69 @@ class TestTheCollector:
 
         collecting.stop()
 
-        assert flush.flush(now=clock.now()) == 1
+        assert stream_consumer.flush(now=clock.now()) == 1
 
     def test_takes_the_same_page_of_one_moment_together(self, acme, collecting):
         for _ in range(50):
             acme.http.get(URL.format("ann"))
         collecting.flush()
 
-        (delivery,) = stream.read(10)
+        (delivery,) = impression_stream.read(10)
         assert delivery.pages is not None
         assert [page[7] for page in delivery.pages] == [50]
 
 
 class TestTheFlush:
     def test_counts_a_batch_once_however_often_it_is_delivered(self, acme, collecting, monkeypatch):
-        monkeypatch.setattr(stream, "CLAIM_SECONDS", 0)
+        monkeypatch.setattr(impression_stream, "CLAIM_SECONDS", 0)
         acme.http.get(URL.format("ann"))
         collecting.flush()
         with monkeypatch.context() as patch:  # the process dies after the commit
-            patch.setattr(stream, "acknowledge", lambda deliveries: (_ for _ in ()).throw(redis.RedisUnavailable))
+            patch.setattr(
+                impression_stream, "acknowledge", lambda deliveries: (_ for _ in ()).throw(redis.RedisUnavailable)
+            )
             with pytest.raises(redis.RedisUnavailable):
-                flush.flush(now=clock.now())
+                stream_consumer.flush(now=clock.now())
 
-        assert flush.flush(now=clock.now()) == 0
+        assert stream_consumer.flush(now=clock.now()) == 0
         assert counted(acme.tenant) == {("home", "model"): (1, 20)}
-        assert redis.client().xlen(stream.KEY) == 0
+        assert redis.client().xlen(impression_stream.KEY) == 0
 
     def test_counts_a_batch_once_that_its_process_appended_twice(self, acme, collecting):
         batch, page = uuid.uuid4(), [acme.tenant.pk, "r1", "ann", "home", ["", "model"], 0, 0, 1, "i000"]
         page[5] = page[6] = clock.now().timestamp()
-        stream.append(batch, [page])
-        stream.append(batch, [page])
+        impression_stream.append(batch, [page])
+        impression_stream.append(batch, [page])
 
-        assert flush.flush(now=clock.now()) == 1
+        assert stream_consumer.flush(now=clock.now()) == 1
 
     def test_leaves_what_a_failed_transaction_took_to_the_next(self, acme, collecting, monkeypatch):
-        monkeypatch.setattr(stream, "CLAIM_SECONDS", 0)
+        monkeypatch.setattr(impression_stream, "CLAIM_SECONDS", 0)
         acme.http.get(URL.format("ann"))
         collecting.flush()
         with monkeypatch.context() as patch:
-            patch.setattr(flush, "_existing", lambda ids: 1 / 0)
+            patch.setattr(stream_consumer, "_existing", lambda ids: 1 / 0)
             with pytest.raises(ZeroDivisionError):
-                flush.flush(now=clock.now())
+                stream_consumer.flush(now=clock.now())
         assert counted(acme.tenant) == {}
 
-        assert flush.flush(now=clock.now()) == 1
+        assert stream_consumer.flush(now=clock.now()) == 1
 
     def test_lets_go_of_what_cannot_be_read_and_of_what_is_too_old(self, acme, collecting):
-        redis.client().xadd(stream.KEY, {"batch": "nonsense", "pages": "["})
+        redis.client().xadd(impression_stream.KEY, {"batch": "nonsense", "pages": "["})
         acme.http.get(URL.format("ann"))
 
         assert gather(collecting, now=clock.now() + timedelta(days=6, hours=1)) == 0
-        assert redis.client().xlen(stream.KEY) == 0
+        assert redis.client().xlen(impression_stream.KEY) == 0
 
     def test_remembers_no_batch_for_ever(self, acme, collecting):
-        from recommendations.attribution import retention
+        from recommendations.attribution import cleanup
 
         acme.http.get(URL.format("ann"))
         gather(collecting)
-        retention.tidy(now=clock.now() + timedelta(days=6, hours=23))
+        cleanup.tidy(now=clock.now() + timedelta(days=6, hours=23))
         assert ImpressionBatch.objects.count() == 1
 
-        retention.tidy(now=clock.now() + timedelta(days=7, hours=1))
+        cleanup.tidy(now=clock.now() + timedelta(days=7, hours=1))
 
         assert ImpressionBatch.objects.count() == 0

@@ -9,9 +9,9 @@ import pytest
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.attribution import flush, insights, settle
-from recommendations.interactions.event import Event
-from recommendations.interactions.record import record
+from recommendations.attribution import attribute_events, insights, stream_consumer
+from recommendations.interactions.event_schema import Event
+from recommendations.interactions.ingest import record
 from recommendations.models import EndUser, Item, Placement
 from tests.recommendations.attribution.conftest import ITEMS
 
@@ -121,13 +121,13 @@ def deliver(tenant, collecting, events):
     now = START + timedelta(hours=9)
     for start in range(0, len(events), 100):
         record(tenant_id=tenant.pk, events=events[start : start + 100], now=now)
-        settle.settle(now=now)
+        attribute_events.settle(now=now)
         if start == 100:
             collecting.flush()
-            flush.flush(now=now)
+            stream_consumer.flush(now=now)
         now += timedelta(minutes=5)
     collecting.flush()
-    flush.flush(now=now)
+    stream_consumer.flush(now=now)
     for _ in range(3):
         now += timedelta(hours=1, minutes=1)
-        settle.settle(now=now)
+        attribute_events.settle(now=now)

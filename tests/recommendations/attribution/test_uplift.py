@@ -6,9 +6,9 @@ import pytest
 
 from accounts.tenancy import scope
 from recommendations.ai.models import AICall, AIGate
-from recommendations.attribution import outcomes
-from recommendations.interactions.event import Event, read_event
-from recommendations.interactions.record import record
+from recommendations.experiments import experiment_metrics
+from recommendations.interactions.event_schema import Event, read_event
+from recommendations.interactions.ingest import record
 from recommendations.models import EndUser, EventType, ExperimentArm, Exposure
 from recommendations.pipeline.builds import ai_uplift
 from tests.recommendations.attribution.trials import START, draft, populate
@@ -74,7 +74,7 @@ class TestUplift:
             record(tenant_id=tenant.pk, events=[read], now=START)
 
         with scope.tenant(tenant.pk):
-            found = outcomes.by_segment(
+            found = experiment_metrics.by_segment(
                 tenant_id=tenant.pk,
                 placement="home",
                 arms=("ai", "control"),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from accounts.tenancy import scope
-from recommendations.attribution import assignment, experiments
+from recommendations.experiments import assignment, lifecycle
 from recommendations.models import EndUser, Experiment, ExperimentArm, Placement
 
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ def draft(tenant, *, percents=(50, 50), **fields):
 
 def started(tenant, **fields):
     experiment = draft(tenant, **fields)
-    experiments.start(tenant_id=tenant.pk, experiment_id=experiment.pk, now=START)
+    lifecycle.start(tenant_id=tenant.pk, experiment_id=experiment.pk, now=START)
     return experiment
 
 

@@ -10,7 +10,7 @@ from core import clock
 from recommendations.catalog import items
 from recommendations.catalog.merging import Changes, completed, emptied, merged
 from recommendations.catalog.models import Item
-from recommendations.catalog.shapes import read_item_row
+from recommendations.catalog.schemas import read_item_row
 
 FULL = {
     "title": "Kettle",

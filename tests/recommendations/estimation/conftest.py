@@ -6,7 +6,7 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.attribution.collector import collector
+from recommendations.attribution.impression_buffer import collector
 from recommendations.models import EndUser
 from recommendations.placements import versions
 from tests.recommendations.pipeline.generated import build_now, fill

@@ -5,16 +5,16 @@ from datetime import timedelta
 import numpy as np
 
 from accounts.tenancy import scope
-from recommendations.attribution import flush, settle
-from recommendations.attribution.collector import collector
-from recommendations.cache.form import decode
-from recommendations.interactions.event import read_event
-from recommendations.interactions.record import record
+from recommendations.attribution import attribute_events, stream_consumer
+from recommendations.attribution.impression_buffer import collector
+from recommendations.cache.list_codec import decode
+from recommendations.interactions.event_schema import read_event
+from recommendations.interactions.ingest import record
 from recommendations.models import UserList
-from recommendations.serving import page
-from recommendations.serving.chosen import Chosen
-from recommendations.serving.options import Options
-from recommendations.serving.page import Subject
+from recommendations.serving.page import render
+from recommendations.serving.page.render import Subject
+from recommendations.serving.read.list_query import Options
+from recommendations.serving.read.resolved import Chosen
 
 EXAMINED = 0.2 / np.arange(1, 21) ** 0.7
 
@@ -46,8 +46,8 @@ def show(tenant, *, times, apart, until, placement="home", seed=1, received=None
         at = until - apart * (times - 1 - turn)
         for user_id, stored in lists:
             subject = Subject(tenant.pk, user_id, placement)
-            answer = page.render(chosen=Chosen(stored, None, {}), subject=subject, options=Options(), now=at)
-            page.served(answer=answer, subject=subject, now=at)
+            answer = render.render(chosen=Chosen(stored, None, {}), subject=subject, options=Options(), now=at)
+            render.served(answer=answer, subject=subject, now=at)
             shown += 1
             for place, item_id in enumerate(answer.item_ids):
                 if draw.random() < chance(item_id, place):
@@ -68,8 +68,8 @@ def models_build(tenant, placement):
 def count(tenant, events, now):
     """Sends the pages and the events, and has both counted."""
     assert collector.flush()
-    flush.flush(now=now + timedelta(seconds=10))
+    stream_consumer.flush(now=now + timedelta(seconds=10))
     for start in range(0, len(events), 500):
         batch = [read_event(said, now=at) for at, said in events[start : start + 500]]
         record(tenant_id=tenant.pk, events=batch, now=now + timedelta(seconds=20))
-    settle.settle(now=now + timedelta(minutes=10))
+    attribute_events.settle(now=now + timedelta(minutes=10))

@@ -8,10 +8,10 @@ from accounts.models import Tenant
 from accounts.tenancy import scope, tenant_cache
 from core import clock
 from core.errors import NotFound
-from recommendations.attribution import experiments
 from recommendations.attribution.models import Experiment, ExperimentArm
-from recommendations.estimation import logged, targets, wording
+from recommendations.estimation import logged_pages, target_lists, text_report
 from recommendations.estimation.estimate import NO_ARTEFACT, NOT_MADE, estimate
+from recommendations.experiments import lifecycle
 from recommendations.models import Artefact, EndUser, Placement
 from recommendations.placements.rules import read_rules
 from recommendations.privacy.erase import erase_end_user
@@ -68,8 +68,10 @@ class TestAnEstimate:
         assert made_of.snips.high - made_of.snips.low < truth
         with scope.tenant(tenant.pk):
             place = Placement.objects.select_related("active_build").get(name="home")
-            making = targets.making(place, read_rules(OTHER))
-            pages = logged.read(tenant_id=tenant.pk, placement="home", since=clock.now(), until=later(), most=10_000)
+            making = target_lists.making(place, read_rules(OTHER))
+            pages = logged_pages.read(
+                tenant_id=tenant.pk, placement="home", since=clock.now(), until=later(), most=10_000
+            )
             names = dict(EndUser.objects.values_list("pk", "user_id"))
         again = making.of(pages, seconds=60)
         assert {names[person]: list(each.item_ids[:20]) for (person, *_), each in again.items()} == lists
@@ -114,7 +116,7 @@ class TestAnEstimate:
             trial = Experiment.objects.create(tenant=tenant, placement=place, name="boosts")
             for letter, own in (("a", None), ("b", version)):
                 ExperimentArm.objects.create(tenant=tenant, experiment=trial, letter=letter, percent=50, version=own)
-        experiments.start(tenant_id=tenant.pk, experiment_id=trial.pk, now=clock.now())
+        lifecycle.start(tenant_id=tenant.pk, experiment_id=trial.pk, now=clock.now())
         build_now(tenant)
         lists = would(tenant, version.number)
         truth = sum(map(clicks_of, lists.values())) / len(lists)
@@ -127,7 +129,7 @@ class TestAnEstimate:
         assert arms["b"].stands_for == pytest.approx(2.0)
         assert found.overlap.pages == arms["b"].pages
         assert near(found.estimates.snips, truth)
-        assert any("not used" in line for line in wording.told(found))
+        assert any("not used" in line for line in text_report.told(found))
 
 
 class TestNotEnoughOverlap:

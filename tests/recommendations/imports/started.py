@@ -4,7 +4,7 @@ from io import BytesIO
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.imports import lifecycle, uploads, work
+from recommendations.imports import lifecycle, uploads, worker
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import
 
@@ -20,7 +20,7 @@ def start(tenant_id, text, kind="events", form="csv", **wanted):
 
 
 def run(job):
-    work.run_import(tenant_id=job.tenant_id, import_id=job.pk, clock=clock.now)
+    worker.run_import(tenant_id=job.tenant_id, import_id=job.pk, clock=clock.now)
     return reread(job)
 
 

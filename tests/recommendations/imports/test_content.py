@@ -6,12 +6,12 @@ from io import BytesIO
 
 import pytest
 
-from recommendations.imports import csv_records, lines, packed
+from recommendations.imports import csv_records, gzip_stream, lines
 from recommendations.imports.files import ImportFile, UnreadableFile
 from recommendations.imports.mapping import Meaning
 from recommendations.imports.models import Import
-from recommendations.imports.plan import Plan
-from recommendations.imports.reading import AS_FOUND, ReadOptions, delimiter, encoding
+from recommendations.imports.read_options import AS_FOUND, ReadOptions, delimiter, encoding
+from recommendations.imports.row_mapping import Plan
 
 PLAN = Plan(Import.Kind.ITEMS, Meaning())
 TABLE = "item_id,title\na,Ä\nb,B\n"
@@ -189,7 +189,7 @@ class TestPacked:
         assert "200 times" in refusal(gzip.compress(b"item_id,title\na," + b"x" * 2_000_000, mtime=0))
 
     def test_with_too_many_rows_for_its_bytes_is_refused(self, monkeypatch):
-        monkeypatch.setattr(packed, "RATIO_FROM", 10**9)
+        monkeypatch.setattr(gzip_stream, "RATIO_FROM", 10**9)
         assert "5 lines in each of its bytes" in refusal(gzip.compress(b"item_id\n" + b"a\n" * 500_000, mtime=0))
 
     def test_with_an_endless_header_is_refused(self):

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from recommendations.imports import lines, packed
+from recommendations.imports import gzip_stream, lines
 from recommendations.imports.files import ImportFile, UnreadableFile
 from recommendations.imports.rows import Line
 
@@ -128,7 +128,7 @@ class TestNdjson:
 
 class TestWholeFile:
     def test_a_bomb_is_refused_before_it_is_unpacked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(packed, "RATIO_FROM", 1_000_000)
+        monkeypatch.setattr(gzip_stream, "RATIO_FROM", 1_000_000)
         path = _write(tmp_path, "a.ndjson.gz", b"\n" * 30_000_000)
 
         with pytest.raises(UnreadableFile, match="more than 5 lines in each of its bytes"):

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.imports import work
+from recommendations.imports import worker
 from recommendations.imports.models import Import
 from recommendations.models import Item
 from tests.recommendations.imports import hostile
@@ -25,7 +25,7 @@ def by_http(cast, file):
     """The status of the import of the file; a file that is none is refused at once."""
     answer = cast.acme.http.post("/api/v1/imports?kind=items", file.content, content_type=file.media_type)
     assert answer.status_code == 202, (file, answer.json())
-    work.run_import(tenant_id=cast.acme.tenant.pk, import_id=int(answer.json()["import_id"]), clock=clock.now)
+    worker.run_import(tenant_id=cast.acme.tenant.pk, import_id=int(answer.json()["import_id"]), clock=clock.now)
     shown = cast.acme.http.get(answer["Location"]).json()
     assert cast.acme.http.get(answer["Location"] + "/errors").status_code == 200
     return shown["status"]

@@ -5,9 +5,9 @@ from django.core.files.storage import default_storage
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.imports import chunks, lifecycle, room, work
+from recommendations.imports import chunks, lifecycle, storage_quota, worker
 from recommendations.imports.lifecycle import ImportEnded
-from recommendations.imports.room import TooManyImports
+from recommendations.imports.storage_quota import TooManyImports
 from recommendations.models import Interaction, Item
 from tests.recommendations.imports.started import reread, run, start
 
@@ -41,7 +41,7 @@ class TestCancel:
                 lifecycle.cancel(tenant_id=acme, import_id=job.pk, now=clock.now())
             original(*args, **options)
 
-        monkeypatch.setattr(work, "take", cancelled)
+        monkeypatch.setattr(worker, "take", cancelled)
         after = run(job)
 
         assert (after.status, after.created) == ("cancelled", 30)
@@ -57,7 +57,7 @@ class TestCancel:
 
 class TestAccept:
     def test_refuses_more_than_a_tenant_may_have_open(self, cast, acme, monkeypatch):
-        monkeypatch.setattr(room, "MAX_OPEN", 2)
+        monkeypatch.setattr(storage_quota, "MAX_OPEN", 2)
         first = start(acme, EVENTS)
         start(acme, EVENTS)
 
@@ -71,7 +71,7 @@ class TestAccept:
 class TestRowsWithOneId:
     def test_a_resumed_import_knows_which_ids_came_before(self, acme, monkeypatch):
         """Each turn is one chunk of two rows, and begins with an empty memory."""
-        monkeypatch.setattr(work, "TURN_SECONDS", -1.0)
+        monkeypatch.setattr(worker, "TURN_SECONDS", -1.0)
         monkeypatch.setattr(chunks, "CHUNK_ROWS", 2)
         job = start(acme, "item_id,title\na,Shirt\nb,Mug\nc,\na,\nb,Cup\na,\n", "items")
         for _ in range(6):

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.tenancy import scope
-from recommendations.interactions.event import read_event
+from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.identity import Sender, digest, older_digest
+from recommendations.interactions.ingest import record
 from recommendations.interactions.models import Interaction
-from recommendations.interactions.record import record
 from recommendations.privacy.merge import merge_end_users
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -6,10 +6,10 @@ from random import Random
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
-from recommendations.cache import form
-from recommendations.interactions.event import read_event
+from recommendations.cache import list_codec
+from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.event_types import resolve
-from recommendations.interactions.record import record
+from recommendations.interactions.ingest import record
 from recommendations.models import Artefact, Build, EndUser, Interaction, Item, ReferenceList, UserList
 from recommendations.pipeline.builds import lifecycle, publish, score, train
 
@@ -107,6 +107,6 @@ def happen(tenant: Tenant, user_id: str, *item_ids: str, at: datetime | None = N
         return EndUser.objects.get(user_id=user_id)
 
 
-def stored(row: UserList | ReferenceList) -> form.StoredList:
+def stored(row: UserList | ReferenceList) -> list_codec.StoredList:
     """The list that a row holds."""
-    return form.decode(bytes(row.body))
+    return list_codec.decode(bytes(row.body))

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock, redis
-from recommendations.cache import form, keys
+from recommendations.cache import keys, list_codec
 from recommendations.models import (
     Artefact,
     Build,
@@ -93,7 +93,7 @@ class TestBuild:
                 for model in (UserList, ReferenceList)
                 for body in model.objects.values_list("body", flat=True)
             ]
-        listed = {entry["item_id"] for body in bodies for entry in form.decode(body).entries()}
+        listed = {entry["item_id"] for body in bodies for entry in list_codec.decode(body).entries()}
         assert listed.isdisjoint({"i0000", "i0004", "i0008", "i0012"})
         cold = stored(lists_of(acme, build)[f"u{PEOPLE:04d}"])
         assert cold.until == {"i0001": later.timestamp()}
@@ -137,14 +137,14 @@ class TestBuild:
         build = build_now(acme)
 
         held = [
-            form.decode(body).provenance.build
+            list_codec.decode(body).provenance.build
             for user_id in lists_of(acme, build)
             if (body := redis.client().get(keys.user_list(acme.pk, "home", user_id)))
         ]
         assert held == [build.pk] * 10
         similar = [redis.client().get(key) for key in redis.client().keys(keys.reference_list(acme.pk, "similar", "*"))]
         # Before them came the lists for everybody: popular and trending, of all windows.
-        assert [form.decode(body).provenance.build for body in similar] == [build.pk] * 3
+        assert [list_codec.decode(body).provenance.build for body in similar] == [build.pk] * 3
 
     def test_progress_counts_chunks_and_lists(self, acme):
         build = build_now(acme)

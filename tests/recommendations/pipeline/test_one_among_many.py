@@ -10,7 +10,7 @@ from core import clock
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.models.association import together
 from recommendations.algorithms.models.recent_popularity import RecentPopularity
-from recommendations.interactions import matrix, moments
+from recommendations.interactions import reference_time, training_data
 from recommendations.interactions.event_types import resolve
 from recommendations.models import EndUser, EventType, Interaction, Item, ReferenceList
 from recommendations.pipeline.builds import refresh_popular
@@ -124,10 +124,10 @@ class TestClocks:
     def test_somebody_in_the_far_future_does_not_make_others_fade(self, tenant):
         with scope.tenant(tenant.pk):
             EventType.objects.filter(name="view").update(half_life_days=2.0)
-        weights = np.sort(matrix.read_window(tenant_id=tenant.pk).weights)
+        weights = np.sort(training_data.read_window(tenant_id=tenant.pk).weights)
         events(tenant, "ahead", "i0001", [FAR])
 
-        window = matrix.read_window(tenant_id=tenant.pk)
+        window = training_data.read_window(tenant_id=tenant.pk)
 
         assert np.median(window.weights) == pytest.approx(np.median(weights), rel=0.05)
         assert window.weights.max() == 1.0
@@ -135,16 +135,16 @@ class TestClocks:
     def test_the_moment_is_as_far_as_several_people_came(self, tenant):
         now = clock.now()
         with scope.tenant(tenant.pk):
-            whole = moments.as_of(tenant_id=tenant.pk, now=now)
+            whole = reference_time.as_of(tenant_id=tenant.pk, now=now)
             Interaction.objects.update(occurred_at=LONG_AGO)
         events(tenant, "today", "i0001", [now - timedelta(minutes=1), now - timedelta(minutes=2)])
         events(tenant, "ahead", "i0001", [FAR])
 
         with scope.tenant(tenant.pk):
             assert now - timedelta(days=1) < whole <= now
-            assert moments.as_of(tenant_id=tenant.pk, now=now) == LONG_AGO
+            assert reference_time.as_of(tenant_id=tenant.pk, now=now) == LONG_AGO
             Interaction.objects.all().delete()
-            assert moments.as_of(tenant_id=tenant.pk, now=now) == now
+            assert reference_time.as_of(tenant_id=tenant.pk, now=now) == now
 
     @pytest.mark.parametrize(("people", "place"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (8, 5), (9, 5), (12, 5)])
     def test_database_and_memory_agree(self, cast, people, place):
@@ -154,10 +154,10 @@ class TestClocks:
             events(tenant, f"p{number}", "i0001", [now - timedelta(days=number), now - timedelta(days=50 + number)])
 
         with scope.tenant(tenant.pk):
-            moment = moments.as_of(tenant_id=tenant.pk, now=clock.now())
+            moment = reference_time.as_of(tenant_id=tenant.pk, now=clock.now())
 
         assert moment == now - timedelta(days=place - 1)
-        assert matrix.read_window(tenant_id=tenant.pk).interactions().end() == moment.timestamp()
+        assert training_data.read_window(tenant_id=tenant.pk).interactions().end() == moment.timestamp()
 
     def test_data_that_ended_long_ago_has_lists_too(self, tenant):
         with scope.tenant(tenant.pk):

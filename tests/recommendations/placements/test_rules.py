@@ -5,11 +5,11 @@ import pytest
 from accounts.tenancy import scope
 from core import clock
 from core.errors import InvalidInput, NotFound
-from recommendations.catalog.fields import FieldRefused
+from recommendations.catalog.validators import FieldRefused
 from recommendations.models import Placement, PlacementVersion
 from recommendations.placements import versions
-from recommendations.placements.jobs import APPLY_RULES
 from recommendations.placements.rules import PLAIN, read_rules
+from recommendations.placements.task_names import APPLY_RULES
 from tests.recommendations.pipeline.queue import sent
 
 WHOLE = {

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from core import redis
-from recommendations.cache.form import Corrupt, decode
+from recommendations.cache.list_codec import Corrupt, decode
 from tests.conftest import owner_url, storage_folder
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"

@@ -10,7 +10,7 @@ from core import clock
 from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.reranking.rerank import subject_of
-from recommendations.imports.work import run_import
+from recommendations.imports.worker import run_import
 from recommendations.models import EndUser
 from tests.recommendations.pipeline.generated import build_now, fill
 

@@ -16,9 +16,9 @@ from recommendations.ai.models import AIAnswer
 from recommendations.ai.reranking.rerank import subject_of
 from recommendations.catalog import end_users
 from recommendations.catalog.models import EndUser
-from recommendations.interactions.event import read_event
+from recommendations.interactions.event_schema import read_event
+from recommendations.interactions.ingest import record
 from recommendations.interactions.models import Interaction
-from recommendations.interactions.record import record
 from recommendations.privacy.erase import erase_end_user
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import scope, tenant_cache
 from core import clock, redis
-from recommendations.cache import keys, store
+from recommendations.cache import keys, list_cache
 from recommendations.models import Placement
-from recommendations.placements import leaving
-from recommendations.placements.jobs import FORGET_PLACES
+from recommendations.placements import cleanup
+from recommendations.placements.task_names import FORGET_PLACES
 from recommendations.privacy.erase import erase_end_user, forget_cached
 from tests.recommendations.lists import body
 from tests.recommendations.pipeline.generated import build_now, fill
@@ -89,7 +89,7 @@ class TestErasure:
         forget_cached(tenant_id=tenant_id, user_id=ADA)
         erase_end_user(tenant_id=tenant_id, user_id=ADA, now=clock.now())
 
-        assert store.put_many([(name, held)]) == 0
+        assert list_cache.put_many([(name, held)]) == 0
         redis.client().set(name, held)  # somebody who asks nobody
 
         answer = acme.http.get(f"{URL}/recommendations").json()
@@ -116,29 +116,29 @@ class TestPlacementsThatGo:
         change(acme)
 
         assert sent(FORGET_PLACES)[before:] == [{"tenant_id": acme.tenant.pk}]
-        assert leaving.forget(tenant_id=acme.tenant.pk) == 21
+        assert cleanup.forget(tenant_id=acme.tenant.pk) == 21
         assert list(redis.client().scan_iter(match="*:l:promo:*")) == []
         assert redis.client().exists(keys.user_list(acme.tenant.pk, "home", ADA))
-        assert leaving.forget(tenant_id=acme.tenant.pk) == 0
+        assert cleanup.forget(tenant_id=acme.tenant.pk) == 0
 
     def test_do_so_also_where_nobody_was_told(self, acme):
         rename_past_the_model(acme)
 
-        assert leaving.forget(tenant_id=acme.tenant.pk) == 21
+        assert cleanup.forget(tenant_id=acme.tenant.pk) == 21
 
     def test_leave_other_tenants_alone(self, acme, cast):
         other = keys.user_list(cast.globex.tenant.pk, "promo", "bob")
-        store.put_many([(other, body("bob", ["a"]))])
+        list_cache.put_many([(other, body("bob", ["a"]))])
         delete(acme)
 
-        leaving.forget(tenant_id=acme.tenant.pk)
+        cleanup.forget(tenant_id=acme.tenant.pk)
 
         assert redis.client().exists(other)
 
 
 class TestUnknownPlacement:
     def test_is_not_found_though_redis_holds_a_list(self, acme):
-        store.put_many([(keys.user_list(acme.tenant.pk, "ghost", ADA), body(ADA, ["i0001"]))])
+        list_cache.put_many([(keys.user_list(acme.tenant.pk, "ghost", ADA), body(ADA, ["i0001"]))])
 
         answer = acme.http.get(f"{URL}/recommendations?placement=ghost")
         batch = {"user_ids": [ADA], "placement": "ghost"}

@@ -18,8 +18,8 @@ from recommendations.api.v1.serializers.user_privacy import EndUserExport
 from recommendations.attribution.models import Exposure, Impression
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.models import EndUser, FormerId
+from recommendations.privacy.data_registry import HOLDINGS
 from recommendations.privacy.erase import erase_end_user
-from recommendations.privacy.holdings import HOLDINGS
 from tests.recommendations.privacy import everywhere
 from tests.recommendations.privacy.known import ADA, known
 

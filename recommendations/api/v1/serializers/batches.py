@@ -12,8 +12,8 @@ from core.idempotency.models import MAX_BODY
 from recommendations.api.v1.serializers import events as events_schema
 from recommendations.api.v1.serializers import items as items_schema
 from recommendations.api.v1.serializers import users as users_schema
-from recommendations.catalog import outcomes
-from recommendations.catalog.outcomes import Outcome
+from recommendations.catalog import batch_results
+from recommendations.catalog.batch_results import Outcome
 
 MAX_ROWS = 1000
 ROW_STATUSES = ("created", "updated", "unchanged", "duplicate", "rejected")
@@ -82,7 +82,7 @@ def result_body(told: Sequence[Outcome]) -> dict[str, Any]:
         }
         for index, outcome in enumerate(told)
     ]
-    return {"results": rows, "summary": outcomes.summary(told)}
+    return {"results": rows, "summary": batch_results.summary(told)}
 
 
 def abridged(body: Mapping[str, Any]) -> dict[str, Any]:

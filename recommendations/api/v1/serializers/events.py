@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from recommendations.api.v1 import fields
 from recommendations.api.v1.base import stamp
-from recommendations.interactions.event import Event
+from recommendations.interactions.event_schema import Event
 
 
 @extend_schema_serializer(component_name="Event")

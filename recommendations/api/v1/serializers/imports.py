@@ -18,8 +18,8 @@ from core.http.serializers import Problem
 from core.quoting import quoted
 from recommendations.api.v1 import fields as wire
 from recommendations.api.v1.base import stamp
-from recommendations.catalog import fields
-from recommendations.imports import mapping, options, reading, rejections, summary
+from recommendations.catalog import validators
+from recommendations.imports import mapping, option_parsing, read_options, rejections, summary
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.mapping import Meaning
 from recommendations.imports.models import Import, ImportRowError
@@ -48,7 +48,7 @@ _BOOLEANS = {"true": True, "false": False}
 KINDS = [kind.value for kind in Import.Kind]
 FORMAT_NAMES = [form.value for form in Import.Format]
 STATUSES = [status.value for status in Import.Status]
-_read_filename = fields.text(255)
+_read_filename = validators.text(255)
 # One form in the document, since generators cannot choose between several. Those of FORMATS are taken as well.
 REQUEST = {BYTES: {"type": "string", "format": "binary", "minLength": 1}}
 PARAMETERS = [
@@ -273,9 +273,11 @@ def read_wanted(query: Any) -> Wanted:
                 defaults=query.getlist("default"),
                 **{name: query.get(name) for name in _MEANING},
             ),
-            reading=options.read(columns=query.getlist("columns"), **{name: query.get(name) for name in _READING}),
+            reading=option_parsing.read(
+                columns=query.getlist("columns"), **{name: query.get(name) for name in _READING}
+            ),
         )
-    except fields.FieldRefused as refused:
+    except validators.FieldRefused as refused:
         error = refused.errors[0]
         raise pagination.invalid(error.pointer, error.code, error.detail) from refused
 
@@ -300,8 +302,8 @@ def read_media_type(said: str | None, query: Any) -> tuple[Import.Format | None,
         form = Import.Format(wanted)
     charset = parameters.get("charset", "")
     try:
-        return form, (reading.encoding(str(charset)) if charset else None)
-    except fields.FieldRefused:
+        return form, (read_options.encoding(str(charset)) if charset else None)
+    except validators.FieldRefused:
         detail = f"The charset '{quoted(charset)}' is not read. Send UTF-8, or say utf-16, windows-1252 or iso-8859-1."
         raise exceptions.UnsupportedMediaType(media_type, detail) from None
 

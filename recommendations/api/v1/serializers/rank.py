@@ -9,9 +9,9 @@ from core import external_ids
 from core.http.serializers import StrictBody
 from recommendations.api.v1 import fields
 from recommendations.api.v1.serializers.recommendations import Degraded, RecommendedItem, Source
-from recommendations.catalog import shapes
-from recommendations.placements.language.parsing import MAX_LENGTH
-from recommendations.serving.ranking.asked import DETAILS, MAX_ITEMS
+from recommendations.catalog import schemas
+from recommendations.filter_language.parser import MAX_LENGTH
+from recommendations.serving.ranking.ranking_query import DETAILS, MAX_ITEMS
 
 MAX_BROWSER_ITEMS = 100
 # As many bad ids are told in one answer.
@@ -59,7 +59,7 @@ class RankRequest(StrictBody):
         default=False, help_text="Rank what the person has chosen already like the rest, whatever the rules say"
     )
     category = serializers.CharField(
-        max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
+        max_length=schemas.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
     filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
     exclude = serializers.ListField(child=fields.ExternalId(), default=list, max_length=MAX_ITEMS)

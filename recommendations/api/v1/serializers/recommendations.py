@@ -8,9 +8,9 @@ from rest_framework import serializers
 
 from core.http.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
 from recommendations.api.v1 import fields
-from recommendations.cache.form import HEAD, MAX_ITEMS
-from recommendations.catalog import shapes
-from recommendations.placements.language.parsing import MAX_LENGTH
+from recommendations.cache.list_codec import HEAD, MAX_ITEMS
+from recommendations.catalog import schemas
+from recommendations.filter_language.parser import MAX_LENGTH
 from recommendations.placements.models import HOME
 
 SOURCES = ["ai", "model", "popular", "static"]
@@ -39,7 +39,7 @@ FILTER = {"type": "string", "maxLength": MAX_LENGTH}
 PAGE_PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": HEAD}),
     OpenApiParameter("cursor", fields.CURSOR, description="`next` of the page before; good for half an hour."),
-    OpenApiParameter("category", {"type": "string", "maxLength": shapes.MAX_CATEGORY}),
+    OpenApiParameter("category", {"type": "string", "maxLength": schemas.MAX_CATEGORY}),
     OpenApiParameter(
         "filter",
         FILTER,
@@ -81,7 +81,7 @@ class PageQuery(StrictSerializer):
 
     limit = serializers.IntegerField(min_value=1, max_value=MAX_ITEMS, default=HEAD)
     category = serializers.CharField(
-        max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
+        max_length=schemas.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
     filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
     include = serializers.ChoiceField(choices=["item"], required=False)
@@ -116,7 +116,7 @@ class BatchRequest(StrictBody):
     placement = serializers.CharField(default=HOME)
     limit = serializers.IntegerField(min_value=1, max_value=MAX_ITEMS, default=HEAD)
     category = serializers.CharField(
-        max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
+        max_length=schemas.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
     exclude = serializers.ListField(child=fields.ExternalId(), default=list, max_length=1000)
     filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
@@ -141,7 +141,7 @@ class SessionRequest(StrictBody):
     events = serializers.ListField(child=SessionEvent(), min_length=1, max_length=100)
     limit = serializers.IntegerField(min_value=1, max_value=MAX_ITEMS, default=HEAD)
     category = serializers.CharField(
-        max_length=shapes.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
+        max_length=schemas.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
     )
     filter = serializers.CharField(max_length=MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False)
     exclude = serializers.ListField(child=fields.ExternalId(), default=list, max_length=1000)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from core.http import pagination
 from recommendations.api.v1 import base, fields
 from recommendations.api.v1.serializers.recommendations import Degraded, Source
-from recommendations.cache.form import HEAD, MAX_ITEMS
+from recommendations.cache.list_codec import HEAD, MAX_ITEMS
 
 PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": HEAD}),

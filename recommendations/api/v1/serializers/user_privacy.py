@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from recommendations.api.v1.base import stamp
 from recommendations.api.v1.serializers.users import READ, EndUserAnswer
-from recommendations.catalog import fields
+from recommendations.catalog import validators
 from recommendations.privacy.merge import Merged
 
 
@@ -169,13 +169,13 @@ def read_merge(raw: Any) -> str:
     Raises: FieldRefused.
     """
     if not isinstance(raw, Mapping):
-        raise fields.refuse("", "not_an_object", "The body must be a JSON object.")
+        raise validators.refuse("", "not_an_object", "The body must be a JSON object.")
     for name in raw:
         if name != "from":
-            raise fields.refuse(f"/{name}"[:200], "unknown_field", "Unknown field; known is from.")
+            raise validators.refuse(f"/{name}"[:200], "unknown_field", "Unknown field; known is from.")
     if "from" not in raw:
-        raise fields.refuse("/from", "required", "Name the person whose history moves.")
-    return fields.certain_identifier(raw["from"], "/from")
+        raise validators.refuse("/from", "required", "Name the person whose history moves.")
+    return validators.certain_identifier(raw["from"], "/from")
 
 
 def merge_body(user_id: str, merged: Merged) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from django.core.files.storage import default_storage
 
 from core import clock
-from recommendations.imports import work
+from recommendations.imports import worker
 from recommendations.imports.uploads import folder
 
 URL = "/api/v1/imports"
@@ -15,7 +15,7 @@ def send(http, body=ITEMS, query="kind=items", content_type="text/csv", **header
 
 
 def run(member, answer):
-    work.run_import(tenant_id=member.tenant.pk, import_id=int(answer.json()["import_id"]), clock=clock.now)
+    worker.run_import(tenant_id=member.tenant.pk, import_id=int(answer.json()["import_id"]), clock=clock.now)
     return member.http.get(f"{URL}/{answer.json()['import_id']}")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recommendations.interactions import queries
+from recommendations.interactions import selectors
 
 URL = "/api/v1/events"
 PURCHASE = {
@@ -84,7 +84,7 @@ class TestList:
         assert both == ["i15", "i5"]
 
     def test_looks_at_a_bounded_number_of_rows_a_page(self, cast, sent, monkeypatch):
-        monkeypatch.setattr(queries, "MAX_SCANNED", 6)
+        monkeypatch.setattr(selectors, "MAX_SCANNED", 6)
 
         pages = list(_walk(cast.acme, "?limit=3&type=like"))
 

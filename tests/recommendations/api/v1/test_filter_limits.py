@@ -12,7 +12,7 @@ from core import deadline
 from core.errors import InvalidInput, RateLimited
 from recommendations.models import EndUser, Item
 from recommendations.placements import versions
-from recommendations.serving import in_flight
+from recommendations.serving.page import filter_concurrency
 from tests.accounts.api.test_end_user_token import call, issue
 from tests.accounts.api.test_limits import grant, left
 from tests.recommendations.lists import publish
@@ -148,33 +148,36 @@ class TestCharge:
 class TestAtOnce:
     def test_one_tenant_has_so_much_running_and_others_have_theirs(self, settings):
         settings.FILTER_COST_AT_ONCE = 500
-        with in_flight.filtering(tenant_id=1, cost=400):
-            with pytest.raises(RateLimited), in_flight.filtering(tenant_id=1, cost=200):
+        with filter_concurrency.filtering(tenant_id=1, cost=400):
+            with pytest.raises(RateLimited), filter_concurrency.filtering(tenant_id=1, cost=200):
                 pass
-            with in_flight.filtering(tenant_id=1, cost=100), in_flight.filtering(tenant_id=2, cost=400):
+            with (
+                filter_concurrency.filtering(tenant_id=1, cost=100),
+                filter_concurrency.filtering(tenant_id=2, cost=400),
+            ):
                 pass
-        with in_flight.filtering(tenant_id=1, cost=2000):
+        with filter_concurrency.filtering(tenant_id=1, cost=2000):
             pass
 
     def test_not_all_tenants_together_take_every_thread(self, settings):
         settings.FILTER_COST_AT_ONCE = 500
-        with in_flight.filtering(tenant_id=1, cost=400), in_flight.filtering(tenant_id=2, cost=400):
-            with pytest.raises(RateLimited), in_flight.filtering(tenant_id=3, cost=400):
+        with filter_concurrency.filtering(tenant_id=1, cost=400), filter_concurrency.filtering(tenant_id=2, cost=400):
+            with pytest.raises(RateLimited), filter_concurrency.filtering(tenant_id=3, cost=400):
                 pass
-            with in_flight.filtering(tenant_id=3, cost=1):
+            with filter_concurrency.filtering(tenant_id=3, cost=1):
                 pass
 
     def test_a_failed_one_is_not_counted_any_more(self, settings):
         settings.FILTER_COST_AT_ONCE = 10
         for _ in range(3):
-            with pytest.raises(ZeroDivisionError), in_flight.filtering(tenant_id=1, cost=10):
+            with pytest.raises(ZeroDivisionError), filter_concurrency.filtering(tenant_id=1, cost=10):
                 raise ZeroDivisionError
 
     def test_is_told_as_too_many_requests(self, acme):
         running, done = threading.Event(), threading.Event()
 
         def hold():
-            with in_flight.filtering(tenant_id=acme.tenant.pk, cost=500):
+            with filter_concurrency.filtering(tenant_id=acme.tenant.pk, cost=500):
                 running.set()
                 done.wait(20)
 

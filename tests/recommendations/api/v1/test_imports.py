@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from accounts.tenancy import scope
-from recommendations.imports import room, uploads
+from recommendations.imports import storage_quota, uploads
 from recommendations.imports.models import Import
 from recommendations.models import Item
 from tests.recommendations.api.v1.importing import ITEMS, URL, run, send, stored
@@ -220,7 +220,7 @@ class TestStart:
         assert len(stored(cast.acme)) == 1
 
     def test_refuses_too_many_at_once(self, cast, monkeypatch):
-        monkeypatch.setattr(room, "MAX_OPEN", 1)
+        monkeypatch.setattr(storage_quota, "MAX_OPEN", 1)
         send(cast.acme.http)
 
         refused = send(cast.acme.http)
@@ -245,7 +245,7 @@ class TestStart:
         monkeypatch.setattr(uploads, "spool", written)
         settings.IMPORT_STORAGE_MAX_BYTES = 2 * len(ITEMS) - 1
         full = send(cast.acme.http)
-        monkeypatch.setattr(room, "MAX_OPEN", 1)
+        monkeypatch.setattr(storage_quota, "MAX_OPEN", 1)
         many = send(cast.acme.http)
 
         assert (full.status_code, many.status_code) == (409, 409)

@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.tenancy import scope
 from accounts.tokens import access_tokens, clients
 from core import clock
-from recommendations.attribution import flush, settle
+from recommendations.attribution import attribute_events, stream_consumer
 from recommendations.models import EventType, Item
 from tests.recommendations.attribution.conftest import ITEMS, URL, acme, collecting  # noqa: F401  # fixtures
 
@@ -27,8 +27,8 @@ def shown(acme, collecting):  # noqa: F811
         event = {"user_id": "ann", "item_id": "i000", "type": kind, "recommendation_id": page}
         assert acme.http.post("/api/v1/events", event, format="json").status_code == 201
     collecting.flush()
-    flush.flush(now=clock.now())
-    settle.settle(now=clock.now())
+    stream_consumer.flush(now=clock.now())
+    attribute_events.settle(now=clock.now())
     return acme
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.cache import availability
+from recommendations.cache import withdrawn_items
 from recommendations.catalog.models import Item
 
 URL = "/api/v1/items/"
@@ -20,8 +20,8 @@ FILM = {
 
 
 def _gone(member):
-    availability.load(member.tenant.pk, {})
-    return availability.parse(availability.snapshot(member.tenant.pk))
+    withdrawn_items.load(member.tenant.pk, {})
+    return withdrawn_items.parse(withdrawn_items.snapshot(member.tenant.pk))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys
 from recommendations.models import EndUser, FormerId, Interaction, UserList
-from recommendations.privacy.apply import apply_erasures
+from recommendations.privacy.reapply_erasures import apply_erasures
 from tests.recommendations import lists
 from tests.recommendations.privacy.known import ADA, answered_by_ai, introduce
 
@@ -52,9 +52,9 @@ class TestExport:
         assert len(document["stored_answers"]) == 1
 
     def test_goes_through_many_events_page_by_page(self, cast, monkeypatch):
-        from recommendations.privacy import holdings
+        from recommendations.privacy import data_registry
 
-        monkeypatch.setattr(holdings, "PAGE", 3)
+        monkeypatch.setattr(data_registry, "PAGE", 3)
         events = [{"user_id": "ada", "item_id": f"i{number}", "type": "view"} for number in range(10)]
         cast.acme.http.post("/api/v1/events/batch", {"events": events}, format="json")
 

@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.interactions.event import read_event
-from recommendations.interactions.record import record
+from recommendations.interactions.event_schema import read_event
+from recommendations.interactions.ingest import record
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 METRICS = {"ndcg@10", "recall@10", "recall@20", "hit_rate@10", "coverage@10"}

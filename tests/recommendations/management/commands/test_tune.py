@@ -11,8 +11,8 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from recommendations.algorithms.metrics.bootstrap import Interval
 from recommendations.algorithms.training import tuning
-from recommendations.interactions.event import read_event
-from recommendations.interactions.record import record
+from recommendations.interactions.event_schema import read_event
+from recommendations.interactions.ingest import record
 from recommendations.management.commands import tune as command
 from recommendations.models import Tuning
 from recommendations.pipeline.artefacts import parameters as tuned

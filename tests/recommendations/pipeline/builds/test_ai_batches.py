@@ -12,7 +12,7 @@ from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AIBatch, AIBatchQuestion, AIBudget, AICall, AIReservation, AISent
 from recommendations.ai.protocol import Usage
 from recommendations.ai.uplift import fallback_stats
-from recommendations.attribution import experiments
+from recommendations.experiments import lifecycle as experiments
 from recommendations.models import Build, Experiment, ExperimentArm, Placement
 from recommendations.pipeline.builds import ai_batches, lifecycle, publish, schedule, score, train
 from recommendations.pipeline.llm import rerank

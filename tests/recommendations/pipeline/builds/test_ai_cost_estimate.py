@@ -12,7 +12,7 @@ from core import clock
 from recommendations.ai.budget.reports import NothingToPreview
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AIRelease
-from recommendations.attribution import experiments
+from recommendations.experiments import lifecycle
 from recommendations.models import EndUser, Experiment, ExperimentArm
 from recommendations.pipeline.builds import ai_cost_estimate
 from recommendations.placements import versions
@@ -83,7 +83,7 @@ def test_tells_calls_and_money_and_goes_by_rules_and_arms(acme, simulated_ai, se
         experiment = Experiment.objects.create(tenant=acme, placement=version.placement, name="AI?")
         for letter, ai in (("a", False), ("b", True)):
             ExperimentArm.objects.create(tenant=acme, experiment=experiment, letter=letter, percent=50, ai=ai)
-    experiments.start(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
+    lifecycle.start(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
     halved = told()
 
     assert f"{PEOPLE} lists are meant for AI; 2 calls with gpt-4.1-mini are allowed" in usual

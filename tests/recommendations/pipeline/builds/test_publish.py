@@ -10,7 +10,7 @@ from accounts.tenancy import scope
 from core import clock, redis
 from core.redis import RedisUnavailable
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
-from recommendations.cache import availability, keys, publish_availability
+from recommendations.cache import keys, publish_availability, withdrawn_items
 from recommendations.models import Artefact, EndUser, Item, Placement, UserList
 from recommendations.pipeline.builds import lifecycle, publish
 from recommendations.pipeline.nearline import rescore
@@ -157,25 +157,27 @@ class TestWithdrawnItems:
         build_now(acme)
         with scope.tenant(acme.pk):
             Item.objects.filter(item_id="i0000").update(hidden=True, updated_at=clock.now())
-        availability.load(acme.pk, {})
+        withdrawn_items.load(acme.pk, {})
         publish_availability(acme.pk, {"i0000": 0.0})
 
         build_now(acme)
-        assert availability.parse(availability.snapshot(acme.pk)) == {"i0000": 0.0}  # a reader may hold an old list
+        assert withdrawn_items.parse(withdrawn_items.snapshot(acme.pk)) == {
+            "i0000": 0.0
+        }  # a reader may hold an old list
 
         build_now(acme)
-        assert availability.parse(availability.snapshot(acme.pk)) == {}
+        assert withdrawn_items.parse(withdrawn_items.snapshot(acme.pk)) == {}
 
     def test_withdrawn_while_it_is_built_stay_withdrawn(self, acme):
         build = build_now(acme, until="scored")
         with scope.tenant(acme.pk):
             Item.objects.filter(item_id="i0000").update(hidden=True, updated_at=clock.now())
-        availability.load(acme.pk, {})
+        withdrawn_items.load(acme.pk, {})
         publish_availability(acme.pk, {"i0000": 0.0})
 
         publish.publish_step(tenant_id=acme.pk, build_id=build.pk)
 
-        assert availability.parse(availability.snapshot(acme.pk)) == {"i0000": 0.0}
+        assert withdrawn_items.parse(withdrawn_items.snapshot(acme.pk)) == {"i0000": 0.0}
 
 
 @pytest.mark.slow

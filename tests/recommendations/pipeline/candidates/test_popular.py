@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from accounts.tenancy import scope
 from core import clock, redis
-from recommendations.cache import form, keys
+from recommendations.cache import keys, list_codec
 from recommendations.interactions.event_types import resolve
 from recommendations.models import EndUser, Interaction, Item, ReferenceList
 from recommendations.pipeline.builds import refresh_popular
@@ -16,7 +16,7 @@ from tests.recommendations.pipeline.queue import sent
 def listed(tenant):
     with scope.tenant(tenant.pk):
         row = ReferenceList.objects.get(kind="popular", subject="")
-    return form.decode(bytes(row.body))
+    return list_codec.decode(bytes(row.body))
 
 
 def chosen_by_many(tenant, item_id, *, times, at):
@@ -42,7 +42,7 @@ class TestRefresh:
         assert after.head_ids[0] == "i0050"
         assert after.entries()[0]["reason"] == "Popular right now"
         assert after.provenance.version == 2
-        held = form.decode(redis.client().get(keys.reference_list(acme.pk, "popular")))
+        held = list_codec.decode(redis.client().get(keys.reference_list(acme.pk, "popular")))
         assert held.head_ids == after.head_ids
 
     def test_a_few_new_choices_do_not_overturn_what_many_chose(self, acme):

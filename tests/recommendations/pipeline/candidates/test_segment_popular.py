@@ -8,7 +8,7 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.models import EndUser, Interaction, ReferenceList
 from recommendations.pipeline.candidates import segment_popular
-from recommendations.placements.standing_in import subjects
+from recommendations.placements.fallback_rules import subjects
 from tests.recommendations.pipeline.generated import build_now, fill, lists_of, stored
 from tests.recommendations.pipeline.ranking.test_generate import publish_rules
 

@@ -7,9 +7,9 @@ from django.core.files.storage import default_storage
 
 from accounts.tenancy import scope
 from core import clock, redis
-from recommendations.cache import form, keys
-from recommendations.catalog import items, shapes
-from recommendations.catalog.jobs import TAKE_IN
+from recommendations.cache import keys, list_codec
+from recommendations.catalog import items, schemas
+from recommendations.catalog.task_names import TAKE_IN
 from recommendations.models import Artefact, EndUser, FreshItem, ReferenceList
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.builds import lifecycle, publish, score, train
@@ -59,7 +59,7 @@ def built_with(tenant, artefact_id, until="published"):
 def put(tenant, item_id, kind=0, **more):
     """As the API puts it."""
     body = {"title": f"Title {item_id}", "categories": [f"kind {kind}"], **more}
-    item = shapes.read_item(body | {"item_id": item_id})
+    item = schemas.read_item(body | {"item_id": item_id})
     items.put_item(tenant_id=tenant.pk, item=item, now=clock.now())
 
 
@@ -69,7 +69,7 @@ def take_in(tenant):
 
 def similar_of(tenant, item_id):
     raw = redis.client().get(keys.reference_list(tenant.pk, "similar", item_id))
-    return [] if raw is None else [entry["item_id"] for entry in form.decode(raw).entries()]
+    return [] if raw is None else [entry["item_id"] for entry in list_codec.decode(raw).entries()]
 
 
 def ids(row):
@@ -102,7 +102,7 @@ class TestTakeIn:
         assert "new" in {
             entry["item_id"]
             for name in fans
-            for entry in form.decode(redis.client().get(keys.user_list(acme.pk, "home", name))).entries()
+            for entry in list_codec.decode(redis.client().get(keys.user_list(acme.pk, "home", name))).entries()
         }
         row = fresh_rows(acme)["new"]
         assert (row.waiting, row.place) == (False, 60)
@@ -340,14 +340,14 @@ class TestWhoWins:
 
     def model_made(self, acme, build, item_id, *others, at=None):
         now = at or clock.now()
-        entries = [form.Entry(each, 1.0, "Alike", (item_id,), "semantic") for each in others]
-        provenance = form.Provenance(build.pk, 1, "model", now.strftime("%Y-%m-%dT%H:%M:%SZ"), build.artefact_id)
+        entries = [list_codec.Entry(each, 1.0, "Alike", (item_id,), "semantic") for each in others]
+        provenance = list_codec.Provenance(build.pk, 1, "model", now.strftime("%Y-%m-%dT%H:%M:%SZ"), build.artefact_id)
         row = ReferenceList(
             tenant_id=acme.pk,
             build=build,
             kind="similar",
             subject=item_id,
-            body=form.encode(provenance=provenance, owner="", entries=entries),
+            body=list_codec.encode(provenance=provenance, owner="", entries=entries),
             generated_at=now,
         )
         with scope.tenant(acme.pk):

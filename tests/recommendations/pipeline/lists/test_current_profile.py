@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import scope
-from recommendations.interactions import event_types, meaning
-from recommendations.interactions.event import read_event
-from recommendations.interactions.record import record
+from recommendations.interactions import event_types, event_weights
+from recommendations.interactions.event_schema import read_event
+from recommendations.interactions.ingest import record
 from recommendations.models import EndUser, Item
 from recommendations.pipeline.lists import current_profile, profiles
 
@@ -104,7 +104,7 @@ def test_follows_what_the_tenant_says_of_types(acme, kind, changed):
 
 
 def test_a_type_that_appeared_since_its_meaning_was_read_counts_as_it_should(acme):
-    said = meaning.of_tenant(tenant_id=acme.pk)
+    said = event_weights.of_tenant(tenant_id=acme.pk)
     happened(
         acme, ("ann", "good", "like", None, 80), ("bob", "good", "cart", None, 9_001), ("bob", "x", "cart", None, 9_002)
     )
@@ -114,7 +114,7 @@ def test_a_type_that_appeared_since_its_meaning_was_read_counts_as_it_should(acm
 
 
 def test_takes_one_statement_where_the_meaning_is_known(acme):
-    said = meaning.of_tenant(tenant_id=acme.pk)
+    said = event_weights.of_tenant(tenant_id=acme.pk)
     with scope.tenant(acme.pk), CaptureQueriesContext(connection) as queries:
         current_profile.read(tenant_id=acme.pk, user_id="ann", said=said)
 

@@ -17,7 +17,7 @@ from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.uplift_policy import GatePolicy
 from recommendations.ai.models import AIBudget, AICall, AIRelease
 from recommendations.ai.uplift import fallback_stats, gate
-from recommendations.attribution import experiments
+from recommendations.experiments import lifecycle as experiments
 from recommendations.models import Build, EndUser, Experiment, ExperimentArm, Item, Placement, UserList
 from recommendations.pipeline import leases
 from recommendations.pipeline.builds import lifecycle, score

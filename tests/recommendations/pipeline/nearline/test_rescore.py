@@ -7,8 +7,8 @@ import pytest
 from accounts.tenancy import scope
 from core import clock, redis
 from core.redis import RedisUnavailable
-from recommendations.cache import availability, form, keys, store
-from recommendations.interactions.jobs import RESCORE
+from recommendations.cache import keys, list_cache, list_codec, withdrawn_items
+from recommendations.interactions.task_names import RESCORE
 from recommendations.models import EndUser, Item, UserList
 from recommendations.pipeline.lists import profiles
 from recommendations.pipeline.nearline import rescore, sweep
@@ -187,20 +187,20 @@ class TestSweep:
     def test_tells_redis_again_of_what_was_withdrawn(self, acme):
         with scope.tenant(acme.pk):
             Item.objects.filter(item_id="i0000").update(hidden=True, updated_at=clock.now())
-        availability.load(acme.pk, {})
+        withdrawn_items.load(acme.pk, {})
 
         assert sweep.repeat_availability(now=clock.now()) == 1
 
-        assert availability.parse(availability.snapshot(acme.pk)) == {"i0000": 0.0}
+        assert withdrawn_items.parse(withdrawn_items.snapshot(acme.pk)) == {"i0000": 0.0}
 
     def test_takes_back_an_item_whose_time_has_come(self, acme):
         with scope.tenant(acme.pk):
             Item.objects.filter(item_id="i0001").update(available_from=clock.now() - timedelta(minutes=1))
-        availability.load(acme.pk, {"i0001": 0.0, "i0002": 0.0})
+        withdrawn_items.load(acme.pk, {"i0001": 0.0, "i0002": 0.0})
 
         sweep.repeat_availability(now=clock.now())
 
-        assert availability.parse(availability.snapshot(acme.pk)) == {"i0002": 0.0}
+        assert withdrawn_items.parse(withdrawn_items.snapshot(acme.pk)) == {"i0002": 0.0}
 
 
 def test_an_older_body_does_not_replace_a_newer_one_in_redis(acme):
@@ -210,6 +210,6 @@ def test_an_older_body_does_not_replace_a_newer_one_in_redis(acme):
     person = happen(acme, "u0000", "i0001")
     rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
 
-    store.put_many([(keys.user_list(acme.pk, "home", "u0000"), old)])
+    list_cache.put_many([(keys.user_list(acme.pk, "home", "u0000"), old)])
 
-    assert form.decode(redis.client().get(keys.user_list(acme.pk, "home", "u0000"))).provenance.version == 2
+    assert list_codec.decode(redis.client().get(keys.user_list(acme.pk, "home", "u0000"))).provenance.version == 2

@@ -5,7 +5,7 @@ import pytest
 from accounts.tenancy import scope
 from core import redis
 from recommendations.cache import keys
-from recommendations.interactions.jobs import RESCORE
+from recommendations.interactions.task_names import RESCORE
 from recommendations.models import EndUser
 from recommendations.pipeline.nearline import rescore, round_robin, tenant_limit
 from tests.recommendations.pipeline.generated import build_now, happen

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.offpolicy import exploration
-from recommendations.cache.form import CERTAIN, HEAD, Entry
+from recommendations.cache.list_codec import CERTAIN, HEAD, Entry
 from recommendations.pipeline.ranking import exploration as exploring
 from recommendations.placements.rules import read_rules
 

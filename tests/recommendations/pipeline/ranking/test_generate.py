@@ -173,8 +173,8 @@ class TestMoment:
         publish_rules(acme, "home", {"pins": [pin], "consumed": {"exclude": True}})
         build_now(acme)
 
-        from recommendations.cache.form import decode
-        from recommendations.serving.moment import arranged
+        from recommendations.cache.list_codec import decode
+        from recommendations.serving.page.read_time_rules import arranged
 
         with scope.tenant(acme.pk):
             row = UserList.objects.get(end_user__user_id="u0000", placement__name="home")
@@ -193,7 +193,7 @@ class TestMoment:
         publish_rules(acme, "home", {"rotate_minutes": 60})
         build_now(acme)
 
-        from recommendations.serving.moment import rotated
+        from recommendations.serving.page.read_time_rules import rotated
 
         with scope.tenant(acme.pk):
             items = stored(UserList.objects.get(end_user__user_id="u0000", placement__name="home")).entries()
@@ -207,7 +207,7 @@ class TestMoment:
         publish_rules(acme, "home", {"rotate_minutes": 1, "pins": [{"item_id": "i0007", "position": 3}]})
         build_now(acme)
 
-        from recommendations.serving.moment import arranged
+        from recommendations.serving.page.read_time_rules import arranged
 
         with scope.tenant(acme.pk):
             row = stored(UserList.objects.get(end_user__user_id="u0000", placement__name="home"))

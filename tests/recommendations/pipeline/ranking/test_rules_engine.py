@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from recommendations.cache.form import Entry
+from recommendations.cache.list_codec import Entry
+from recommendations.filter_language import Person
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.ranking.pins import for_reading, pinned
 from recommendations.pipeline.ranking.rules_engine import Source, arrange
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.placements.language import Person
 from recommendations.placements.rules import Kind, read_rules
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from accounts.tenancy import scope
 from core import clock
 from core.errors import Conflict
 from recommendations.ai.models import AIAnswer, AICall
-from recommendations.attribution import experiments
+from recommendations.experiments import lifecycle
 from recommendations.models import Artefact, Experiment, ExperimentArm, Placement
 from recommendations.pipeline.artefacts import experiment_start
 from recommendations.pipeline.builds import cleanup
@@ -74,7 +74,7 @@ class TestRules:
         assert [stored(row).head_ids[:3] == FIRST for row in after.values()] == [False, True]
         assert [bool(stored(row).reading) for row in after.values()] == [False, True]
 
-        experiments.end(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
+        lifecycle.end(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
         rescore.rescore(tenant_id=acme.pk, user_pks=[happen(acme, changed[1], "i0002").pk])
 
         last = lists_of(acme, build)[changed[1]]
@@ -130,7 +130,7 @@ class TestArtefacts:
             return kept, [default_storage.exists(file) for file in files]
 
         assert left() == ({pinned.pk, newest.pk}, [True, False])
-        experiments.end(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
+        lifecycle.end(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
         assert left() == ({newest.pk}, [False, False])
         with scope.tenant(tenant.pk):
             assert ExperimentArm.objects.get(experiment=experiment, letter="b").artefact_id == pinned.pk

@@ -10,7 +10,7 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
-from recommendations.interactions.matrix import training_window
+from recommendations.interactions.training_data import training_window
 from recommendations.models import Artefact, Build, Placement
 from recommendations.pipeline.artefacts import store
 from tests.recommendations.pipeline.generated import fill

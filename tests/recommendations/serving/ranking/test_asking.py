@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import Plan, Tenant
 from accounts.tenancy import scope, tenant_cache
-from recommendations.attribution.collector import collector
+from recommendations.attribution.impression_buffer import collector
 from tests.accounts.api.test_end_user_token import ORIGIN, issue
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
 

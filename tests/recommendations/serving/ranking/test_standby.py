@@ -6,12 +6,12 @@ import time
 import pytest
 
 from accounts.tenancy import scope
-from recommendations.cache import keys, store
-from recommendations.cache.form import Entry, Provenance, Voice, encode
+from recommendations.cache import keys, list_cache
+from recommendations.cache.list_codec import Entry, Provenance, Voice, encode
 from recommendations.models import Artefact, Build, Placement
 from recommendations.pipeline.artefacts import store as artefacts
-from recommendations.serving.ranking import ready
-from recommendations.serving.ranking.shelf import Shelf, shelf
+from recommendations.serving.ranking import prepared
+from recommendations.serving.ranking.prepared_cache import Shelf, shelf
 from tests.outages import postgres_away, redis_away
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, ask, ids, left_out, set_up
 
@@ -35,7 +35,7 @@ def own_list(acme, *item_ids):
     made = Provenance(1, 1, "model", "2026-11-30T08:00:00Z", artefact=3)
     entries = [Entry(item_id, 1.0, f"Because of {item_id}", ("i0000",), "item_item") for item_id in item_ids]
     raw = encode(provenance=made, owner="u0000", entries=entries, voice=Voice("en"))
-    store.put_many([(keys.user_list(acme.tenant.pk, "home", "u0000"), raw)])
+    list_cache.put_many([(keys.user_list(acme.tenant.pk, "home", "u0000"), raw)])
 
 
 class TestThread:
@@ -47,8 +47,8 @@ class TestThread:
         assert running.get(acme.tenant.pk, "", seconds=0.0) is found
 
     def test_nobody_waits_longer_than_they_said(self, acme, running, monkeypatch):
-        held, go_on = ready.read, threading.Event()
-        monkeypatch.setattr(ready, "read", lambda *args: go_on.wait(20) and held(*args))
+        held, go_on = prepared.read, threading.Event()
+        monkeypatch.setattr(prepared, "read", lambda *args: go_on.wait(20) and held(*args))
 
         started = time.monotonic()
         found = running.get(acme.tenant.pk, "", seconds=0.3)

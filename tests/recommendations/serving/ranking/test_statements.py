@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core import clock
-from recommendations.interactions.event import read_event
-from recommendations.interactions.record import record
+from recommendations.interactions.event_schema import read_event
+from recommendations.interactions.ingest import record
 from tests.outages import table_locked
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, ask, ids, left_out, set_up
 

@@ -1,0 +1,120 @@
+"""Reading and writing lists in Redis. An older list never replaces a newer one, whoever writes last."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from core import redis
+from core.ratelimit import Read
+from recommendations.cache import keys, withdrawn_items
+from recommendations.cache.list_codec import Corrupt, StoredList, decode
+from recommendations.metrics import CACHE_READS
+
+REFILL_TTL_SECONDS = 3600
+# Sets KEYS[1] unless it holds a newer list (bytes 1 to 12 are build and version, big-endian) or KEYS[2] is there.
+_PUT = """
+if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local held = redis.call('GETRANGE', KEYS[1], 1, 12)
+if #held == 12 and held > string.sub(ARGV[1], 2, 13) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one round trip brought. `lists` is in the order asked; `gone` is None when Redis does not know."""
+
+    lists: list[StoredList | None]
+    gone: Mapping[str, float] | None
+
+
+def reads(tenant_id: int, wanted: Sequence[str]) -> list[Read]:
+    """What to read for these keys, in the order that `parse` expects; with a person's list whether they were erased."""
+    tombstones = (keys.tombstone(*whose) for key in wanted if (whose := keys.owner(key)))
+    return [
+        *(("get", key) for key in wanted),
+        *(("get", key) for key in tombstones),
+        ("hgetall", keys.gone(tenant_id)),
+    ]
+
+
+def parse(values: Sequence[Any], wanted: Sequence[str]) -> Fetched:
+    """What was read for these keys. A list of somebody who was erased is none, whoever has put it there since."""
+    bodies, raw_gone = values[: len(wanted)], values[-1]
+    tombstones = iter(values[len(wanted) : -1])
+    alive = (next(tombstones) is None if keys.owner(key) else True for key in wanted)
+    lists = [_decoded(body) if there else None for body, there in zip(bodies, alive, strict=True)]
+    CACHE_READS.labels("hit").inc(sum(found is not None for found in lists))
+    CACHE_READS.labels("miss").inc(sum(found is None for found in lists))
+    return Fetched(lists, withdrawn_items.parse(raw_gone))
+
+
+def fetch(tenant_id: int, wanted: Sequence[str]) -> Fetched:
+    """The lists under these keys and the tenant's withdrawn items, in ONE round trip.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+
+    def pipeline(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for command, key in reads(tenant_id, wanted):
+            getattr(pipe, command)(key)
+        result: list[Any] = pipe.execute()
+        return result
+
+    return parse(redis.read("lists", pipeline), wanted)
+
+
+def put_many(bodies: Iterable[tuple[str, bytes]], *, ttl_seconds: int | None = None, batch: int = 200) -> int:
+    """Stores lists in batches; returns how many were newer than, or as new as, what Redis held.
+
+    A list of a person who was erased a moment ago is not stored.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+    stored = 0
+    pending: list[tuple[str, bytes]] = []
+    for pair in bodies:
+        pending.append(pair)
+        if len(pending) >= batch:
+            stored += _put(pending, ttl_seconds)
+            pending = []
+    return stored + (_put(pending, ttl_seconds) if pending else 0)
+
+
+def _put(pairs: Sequence[tuple[str, bytes]], ttl_seconds: int | None) -> int:
+    ttl = ttl_seconds or settings.LIST_TTL_SECONDS
+
+    def pipeline(client: Any) -> int:
+        pipe = client.pipeline(transaction=False)
+        # Before the lists: what forgets them goes by these names.
+        for name, places in _places(pairs).items():
+            pipe.sadd(name, *places)
+        first = len(pipe)
+        for key, body in pairs:
+            owner = keys.owner(key)
+            names = [key, keys.tombstone(*owner)] if owner else [key]
+            pipe.execute_command("EVAL", _PUT, len(names), *names, body, ttl)
+        return sum(pipe.execute()[first:])
+
+    return redis.call("put_lists", pipeline)
+
+
+def _places(pairs: Iterable[tuple[str, bytes]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key, _ in pairs:
+        if (owner := keys.owner(key)) and (place := keys.place(key)):
+            found.setdefault(keys.places(owner[0]), set()).add(place)
+    return found
+
+
+def _decoded(body: bytes | None) -> StoredList | None:
+    if body is None:
+        return None
+    try:
+        return decode(body)
+    except Corrupt:
+        return None

@@ -1,0 +1,84 @@
+"""Taking a file in from the command line. Good rows are kept, bad ones told; a second run changes nothing."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from accounts.tenancy import scope
+from core.queue import enqueue
+from core.quoting import quoted
+from recommendations.imports import leases, lifecycle
+from recommendations.imports.chunks import chunks, take
+from recommendations.imports.files import ImportFile, UnreadableFile
+from recommendations.imports.leases import Lease, LeaseLost
+from recommendations.imports.lifecycle import Wanted
+from recommendations.imports.models import Import
+from recommendations.imports.row_mapping import Plan
+from recommendations.imports.seen_ids import SeenIds
+from recommendations.interactions.task_names import PLAN_FIRST
+
+Progress = Callable[[int, int], None]
+
+
+def run(
+    *,
+    tenant_id: int,
+    wanted: Wanted,
+    path: Path,
+    clock: Callable[[], datetime],
+    progress: Progress,
+) -> Import:
+    """Imports the file and returns its job, which holds the counts. `progress` is told bytes read and bytes in all.
+
+    A file that is none of those that are read makes no job. The job ends whatever happens; one whose command is killed
+    is ended by others once its lease has run out. Its status is failed where no row was kept and some were refused.
+
+    Raises: UnreadableFile; what stood before the damage is kept. LeaseLost where the job was ended by others.
+    """
+    plan = Plan(wanted.kind, wanted.meaning)
+    options = plan.reading(wanted.reading)
+    with ImportFile.open(path, known=plan.column_names, table=plan.table, options=options) as file:
+        job, lease = _begin(tenant_id, wanted, path, clock())
+        try:
+            seen = SeenIds()
+            for chunk in chunks(file, plan, seen=seen):
+                take(job, chunk, now=clock(), lease=lease, seen=seen)
+                progress(chunk.read_bytes, file.size)
+        except LeaseLost:
+            raise
+        except BaseException as error:
+            why = str(error) if isinstance(error, UnreadableFile) else f"Stopped by {type(error).__name__}."
+            _end(lease, Import.Status.FAILED, clock(), why)
+            raise
+    _end(lease, Import.Status.DONE, clock())
+    with scope.tenant(tenant_id):
+        return Import.objects.get(tenant_id=tenant_id, pk=job.pk)
+
+
+def _begin(tenant_id: int, wanted: Wanted, path: Path, now: datetime) -> tuple[Import, Lease]:
+    with scope.tenant(tenant_id):
+        job = Import.objects.create(
+            tenant_id=tenant_id,
+            kind=wanted.kind,
+            filename=quoted(path.name[-255:], 255),
+            dry_run=wanted.dry_run,
+            mapping=wanted.meaning.as_json(),
+            reading=wanted.reading.as_json(),
+            status=Import.Status.RUNNING,
+            created_at=now,
+            started_at=now,
+        )
+        lease = Lease(tenant_id, job.pk)
+        Import.objects.filter(tenant_id=tenant_id, pk=job.pk).update(
+            lease_token=lease.token, lease_until=leases.expiry()
+        )
+    return job, lease
+
+
+def _end(lease: Lease, status: Import.Status, now: datetime, error: str = "") -> None:
+    lifecycle.end(tenant_id=lease.tenant_id, import_id=lease.pk, status=status, now=now, error=error, token=lease.token)
+
+
+def plan_first_build(tenant_id: int) -> None:
+    """Asks for the tenant's first build; nothing comes of it where there is one."""
+    enqueue(PLAN_FIRST, tenant_id=tenant_id)

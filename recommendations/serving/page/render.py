@@ -1,0 +1,247 @@
+"""From a chosen list to the bytes of an answer: cut a page, and say how it was made.
+
+The usual request copies the stored head; anything else parses the list. The same list, page and options always give
+the same bytes, the same ETag and the same recommendation id.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from recommendations import filter_language
+from recommendations.attribution import recommendation_ids
+from recommendations.attribution.impression_buffer import collector
+from recommendations.attribution.served_pages import Page
+from recommendations.cache.list_codec import HEAD, Chance, StoredList
+from recommendations.metrics import SERVED
+from recommendations.serving.page import selection
+from recommendations.serving.page.filtering import Matcher
+from recommendations.serving.read import cursor, reason_language, selectors
+from recommendations.serving.read.list_query import Options
+from recommendations.serving.read.resolved import Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose or what list it is: the person at a placement, or something without a person."""
+
+    tenant_id: int
+    user_id: str | None = None
+    placement: str | None = None
+    reference: str = ""
+
+    def binding(self) -> str:
+        """What distinguishes its cursors from all others."""
+        return json.dumps([self.tenant_id, self.user_id, self.placement, self.reference])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body, its validator, the cursor of the next page, if there is one, and what is counted when it is served.
+
+    `page` is what is kept of it for estimates.
+    """
+
+    body: bytes
+    etag: str
+    next: str | None
+    recommendation_id: str
+    label: str
+    arm: str
+    source: str
+    item_ids: Sequence[str]
+    page: Page | None = None
+
+
+def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime) -> tuple[bytes, ...]:
+    """What earlier pages of this walk showed.
+
+    Raises: cursor.InvalidCursor.
+    """
+    return tuple(cursor.read(token, binding=subject.binding() + options.binding(), now=now))
+
+
+def render(*, chosen: Chosen, subject: Subject, options: Options, now: datetime) -> Answer:
+    """The page. Asks Postgres only for `category`, `filter`, `include=item` and what fills a page after `exclude`."""
+    matcher = matcher_of(tenant_id=subject.tenant_id, options=options, now=now)
+    (answer,) = _rendered(subject.tenant_id, [(chosen, subject)], options, now, matcher)
+    return answer
+
+
+def render_many(
+    *, tenant_id: int, chosen: Sequence[Chosen], subjects: Sequence[Subject], options: Options, now: datetime
+) -> list[Answer]:
+    """A page of each, with as many statements as for one, one more for each condition that a filter makes of people."""
+    matcher = matcher_of(tenant_id=tenant_id, options=options, now=now)
+    if matcher.narrows:
+        matcher.prepare(
+            [(subject.user_id, _item_ids(each)) for each, subject in zip(chosen, subjects, strict=True)],
+        )
+    return _rendered(tenant_id, list(zip(chosen, subjects, strict=True)), options, now, matcher)
+
+
+def _rendered(
+    tenant_id: int, lists: Sequence[tuple[Chosen, Subject]], options: Options, now: datetime, matcher: Matcher
+) -> list[Answer]:
+    moment = now.timestamp()
+    selections: list[selection.Selection | None] = []
+    for chosen, subject in lists:
+        spoken = reason_language.of_answer(chosen, options, tenant_id)
+        if options.usual and selection.untouched(chosen, spoken, moment):
+            selections.append(None)
+            continue
+        selections.append(
+            selection.select(
+                chosen=chosen,
+                user_id=subject.user_id,
+                options=options,
+                matcher=matcher,
+                language=spoken,
+                moment=moment,
+            )
+        )
+    if options.include_item:
+        entries = [entry for each in selections if each is not None for entry in each.page]
+        include_items(tenant_id, entries, options.item_attributes)
+    return [
+        _answer(chosen, subject, options, selected, now)
+        for (chosen, subject), selected in zip(lists, selections, strict=True)
+    ]
+
+
+def _answer(
+    chosen: Chosen, subject: Subject, options: Options, selected: selection.Selection | None, now: datetime
+) -> Answer:
+    """The answer of a selection, of the stored head without one."""
+    if selected is None:
+        stored = chosen.stored
+        items, ids, more = stored.head, stored.head_ids, stored.total > len(stored.head_ids)
+    else:
+        if not selected.page and not options.shown:
+            chosen = _of_nothing(chosen)
+        ids = tuple(item["item_id"] for item in selected.page)
+        items, more = ",".join(_dumps(item) for item in selected.page).encode(), selected.more
+    kept = _kept(chosen, subject, options, ids, selected)
+    after = None
+    if more:
+        shown = [*options.shown, *(cursor.digest(item_id) for item_id in ids)]
+        after = cursor.write(shown=shown, binding=subject.binding() + options.binding(), now=now)
+    return _assemble(chosen, subject, options, items, ids, after, kept)
+
+
+def _kept(
+    chosen: Chosen, subject: Subject, options: Options, ids: Sequence[str], selected: selection.Selection | None
+) -> Page | None:
+    """Return what estimates need of a first page, with nothing narrowed, of somebody's own list at a placement."""
+    stored = chosen.stored
+    if subject.placement is None or stored.owner != subject.user_id or options.narrows or options.shown or not ids:
+        return None
+    rotation = selected.rotation if selected is not None else None
+    chance = _explored(stored, ids) if stored.chance.exploration is not None and rotation is None else stored.chance
+    return Page(tuple(ids[:HEAD]), stored.provenance.generated_at, stored.provenance.artefact, chance, rotation)
+
+
+def _of_nothing(chosen: Chosen) -> Chosen:
+    """What is said of a list of which nothing may be shown: no item meets the request."""
+    made = replace(chosen.stored.provenance, source="static", simulated=False)
+    return replace(chosen, stored=replace(chosen.stored, provenance=made), degraded="no_items")
+
+
+def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:
+    """What decides which items the options let through.
+
+    Raises: FilterRefused.
+    """
+    node = filter_language.parse(options.filter) if options.filter else None
+    return Matcher(tenant_id=tenant_id, category=options.category, node=node, now=now)
+
+
+def _item_ids(chosen: Chosen) -> list[str]:
+    lists = (chosen.stored, chosen.spare)
+    return [entry["item_id"] for each in lists if each is not None for entry in each.entries()]
+
+
+def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
+    """Counts the page as shown, where the tenant has it so. Call it for every 200 and 304; it asks nobody."""
+    collector.collect(
+        tenant_id=subject.tenant_id,
+        recommendation_id=answer.recommendation_id,
+        user_id=subject.user_id,
+        placement=answer.label,
+        arm=answer.arm,
+        source=answer.source,
+        item_ids=answer.item_ids,
+        at=now.timestamp(),
+        page=answer.page,
+    )
+
+
+def include_items(tenant_id: int, entries: Sequence[dict[str, Any]], shown: frozenset[str] | None) -> None:
+    """Puts the catalogue's entries in, with one statement; of attributes those that may be shown."""
+    found = selectors.items(tenant_id=tenant_id, item_ids={entry["item_id"] for entry in entries})
+    for entry in entries:
+        item = found.get(entry["item_id"])
+        entry["item"] = item and {
+            "item_id": item.item_id,
+            "title": item.title,
+            "description": item.description,
+            "categories": item.categories,
+            "attributes": {name: value for name, value in item.attributes.items() if shown is None or name in shown},
+        }
+
+
+def _explored(stored: StoredList, ids: Sequence[str]) -> Chance:
+    """Return what was drawn of a page's places; not told where something was withdrawn: what stood where is lost."""
+    drawn = stored.chance.exploration
+    shown = min(len(ids), HEAD)
+    if drawn is None or tuple(ids[:shown]) != stored.head_ids[:shown]:
+        return replace(stored.chance, exploration=None, told=False)
+    known = [item_id for place, item_id in enumerate(stored.head_ids) if place not in drawn.drawn]
+    places = tuple(place for place in drawn.drawn if place < shown)
+    further = tuple([*known, *drawn.further][shown - len(places) : shown])
+    return replace(stored.chance, exploration=replace(drawn, drawn=places, further=further))
+
+
+def _assemble(
+    chosen: Chosen,
+    subject: Subject,
+    options: Options,
+    items: bytes,
+    ids: Sequence[str],
+    after: str | None,
+    kept: Page | None,
+) -> Answer:
+    made = chosen.stored.provenance
+    usual = items is chosen.stored.head
+    identity = _dumps(
+        [subject.binding(), made.build, made.version, made.source, made.generated_at, chosen.degraded]
+        + ([] if usual else [options.limit, options.binding(), *ids])
+    )
+    label = recommendation_ids.label(subject.placement, subject.reference)
+    recommendation_id = recommendation_ids.make(identity, source=made.source, placement=label, arm=made.arm)
+    envelope = {
+        "recommendation_id": recommendation_id,
+        "user_id": subject.user_id,
+        "placement": subject.placement,
+        "source": made.source,
+        "degraded": chosen.degraded,
+        "simulated": made.simulated,
+        "artefact": made.artefact,
+        "generated_at": made.generated_at,
+        "next": after,
+    }
+    SERVED.labels(made.source, chosen.degraded or "none").inc()
+    head = _dumps(envelope)[:-1].encode() + b',"items":['
+    # The head's bytes follow from build and version, which `head` names through its id; others are hashed.
+    fingerprint = hashlib.blake2b(head, digest_size=16)
+    if not usual:
+        fingerprint.update(items)
+    etag = f'"{fingerprint.hexdigest()}"'
+    return Answer(head + items + b"]}", etag, after, recommendation_id, label, made.arm, made.source, ids, kept)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

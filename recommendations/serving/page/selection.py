@@ -1,0 +1,148 @@
+"""Which of a list's items a page shows, at this moment and for this request; and what fills it where too few are left.
+
+A page is never blank while there is an item to show. A narrowed page stays full: the list holds a hundred items for a
+page of twenty, then come popular ones, then the newest. A walk shows at most a hundred items, each once, as its cursor
+remembers them all.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recommendations.attribution.served_pages import Rotation
+from recommendations.cache.list_codec import MAX_ITEMS
+from recommendations.explanations.templates import explain
+from recommendations.serving.page.filtering import Matcher
+from recommendations.serving.page.read_time_rules import ROTATED, arranged, pins_at
+from recommendations.serving.read import cursor, reason_language
+from recommendations.serving.read.list_query import Options
+from recommendations.serving.read.resolved import Chosen
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The page's entries, best first, whether the walk goes on, and how their order was drawn for this reading."""
+
+    page: list[Entry]
+    more: bool
+    rotation: Rotation | None = None
+
+
+def untouched(chosen: Chosen, language: str, moment: float) -> bool:
+    """Whether the stored head may be shown as it is, to a reader of this language, and there is one."""
+    gone, until = chosen.gone, chosen.stored.until
+    if chosen.stored.reading or not chosen.stored.head_ids or not reason_language.stands(chosen.stored.voice, language):
+        return False
+    if not gone and not until:
+        return True
+    return all(_may_be_shown(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
+
+
+def select(
+    *, chosen: Chosen, user_id: str | None, options: Options, matcher: Matcher, language: str, moment: float
+) -> Selection:
+    """The page that these options ask for, with reasons in this language."""
+    walk = _Walk(chosen.gone, options, moment)
+    entries = _entries(chosen.stored.entries(), chosen.stored.parts)
+    reason_language.retell(entries, chosen.stored.voice, language)
+    before = entries
+    if chosen.stored.reading:
+        entries = arranged(entries, chosen.stored.reading, chosen.stored.owner, moment, first=len(options.shown))
+    left = walk.unseen(entries, chosen.stored.until)
+    room = min(options.limit, MAX_ITEMS - len(options.shown))
+    if matcher.narrows:
+        left = _kept(left, matcher, user_id)
+    # A page that is not narrowed is filled where nothing is left to show: all of the list was withdrawn since.
+    blank = not left and not options.shown
+    if chosen.refills and (blank or (options.narrows and len(left) <= room)):
+        left += _spare(chosen, walk, matcher, user_id, language)
+        if len(left) <= room:
+            left += walk.unseen(_latest(matcher.latest(user_id), language), {})
+    page = left[:room]
+    for rank, entry in enumerate(page, start=len(options.shown) + 1):
+        entry["rank"] = rank
+        part = entry.pop("part")
+        if options.explain:
+            entry["explain"] = {"part": part}
+    more = len(left) > room and len(options.shown) + room < MAX_ITEMS
+    return Selection(page, more, _rotation(chosen, before, page, moment))
+
+
+def _rotation(chosen: Chosen, before: Sequence[Entry], page: Sequence[Entry], moment: float) -> Rotation | None:
+    """Return what a rotating page was drawn from: items that may be shown and stand at no pin."""
+    reading = chosen.stored.reading
+    if not reading.get("rotate"):
+        return None
+    fixed = {item_id for _, item_id, _ in pins_at(reading, moment)}
+    gone, until = chosen.gone, chosen.stored.until
+    drawn = [
+        (place, entry["item_id"])
+        for place, entry in enumerate(before[:ROTATED])
+        if entry["item_id"] not in fixed and _may_be_shown(entry["item_id"], gone, until, moment)
+    ]
+    return Rotation(
+        tuple(place for place, _ in drawn),
+        tuple(item_id for _, item_id in drawn),
+        tuple(place for place, entry in enumerate(page) if entry["item_id"] in fixed),
+    )
+
+
+class _Walk:
+    """What has been shown or is in the page already, and what may not be."""
+
+    def __init__(self, gone: Mapping[str, float], options: Options, moment: float) -> None:
+        self._gone = gone
+        self._exclude = options.exclude
+        self._shown = set(options.shown)
+        self._moment = moment
+        self._seen: set[str] = set()
+
+    def unseen(self, entries: Iterable[Entry], until: Mapping[str, float]) -> list[Entry]:
+        """Those that may come next, each once."""
+        found = []
+        for entry in entries:
+            item_id = entry["item_id"]
+            if item_id in self._seen or item_id in self._exclude:
+                continue
+            if self._shown and cursor.digest(item_id) in self._shown:
+                continue
+            if _may_be_shown(item_id, self._gone, until, self._moment):
+                self._seen.add(item_id)
+                found.append(entry)
+        return found
+
+
+def _may_be_shown(item_id: str, gone: Mapping[str, float], until: Mapping[str, float], moment: float) -> bool:
+    return gone.get(item_id, moment + 1) > moment and until.get(item_id, moment + 1) > moment
+
+
+def _entries(entries: Sequence[Entry], parts: Sequence[str]) -> list[Entry]:
+    for entry, part in zip(entries, parts, strict=True):
+        entry["part"] = part
+    return list(entries)
+
+
+def _kept(entries: list[Entry], matcher: Matcher, user_id: str | None) -> list[Entry]:
+    kept = matcher.kept(user_id, [entry["item_id"] for entry in entries])
+    return [entry for entry in entries if entry["item_id"] in kept]
+
+
+def _spare(chosen: Chosen, walk: _Walk, matcher: Matcher, user_id: str | None, language: str) -> list[Entry]:
+    """Popular items that meet the request; their scores are not comparable with the list's."""
+    if chosen.spare is None:
+        return []
+    entries = walk.unseen(_entries(chosen.spare.entries(), chosen.spare.parts), chosen.spare.until)
+    if matcher.narrows:
+        entries = _kept(entries, matcher, user_id)
+    said = explain(part="popularity", locale=language)
+    return [{**entry, "score": 0.0, "reason": said, "part": "popularity"} for entry in entries]
+
+
+def _latest(item_ids: Iterable[str], language: str) -> list[Entry]:
+    said = explain(part="latest", locale=language)
+    return [
+        {"item_id": item_id, "rank": 0, "score": 0.0, "reason": said, "evidence": [], "part": "latest"}
+        for item_id in item_ids
+    ]

@@ -1,0 +1,67 @@
+"""Which of the given items may be ranked, by what the catalogue says of them now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.serving.page import render
+from recommendations.serving.ranking.database import Standing
+from recommendations.serving.ranking.ranking_query import EXCLUDED, FILTER, UNAVAILABLE, UNKNOWN, WITHDRAWN, Asked
+
+_NOTHING_KNOWN = ItemFacts("", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The items that may be ranked, in the order given, and why the others are not.
+
+    Without `known` the catalogue could not be asked, and `facts` are empty ones: only what Redis says is withdrawn is
+    left out.
+    """
+
+    facts: Mapping[str, ItemFacts]
+    left_out: Mapping[str, str]
+    known: bool = True
+
+    @property
+    def item_ids(self) -> Sequence[str]:
+        """Those that may be ranked."""
+        return list(self.facts)
+
+
+def look(asked: Asked, standing: Standing | None, *, gone: Mapping[str, float] | None, now: datetime) -> Looked:
+    """Return what the catalogue says, as it was read; then what the request leaves out.
+
+    Raises: as serving.matching where the request has a category or filter; without a database, its errors.
+    """
+    looked = _without_catalogue(asked, gone, now) if standing is None else _in_catalogue(asked, standing)
+    excluded = {item_id: EXCLUDED for item_id in looked.facts if item_id in asked.options.exclude}
+    left = [item_id for item_id in looked.facts if item_id not in excluded]
+    matcher = render.matcher_of(tenant_id=asked.tenant_id, options=asked.options, now=now)
+    kept = matcher.kept(asked.user_id, left) if matcher.narrows and left else set(left)
+    unmet = {item_id: FILTER for item_id in left if item_id not in kept}
+    facts = {item_id: looked.facts[item_id] for item_id in left if item_id in kept}
+    return Looked(facts, {**looked.left_out, **excluded, **unmet}, looked.known)
+
+
+def _in_catalogue(asked: Asked, standing: Standing) -> Looked:
+    found, withheld = standing.facts, standing.withheld
+    shown = {item_id: found[item_id] for item_id in asked.item_ids if item_id in found and item_id not in withheld}
+    return Looked(
+        shown,
+        {item_id: _why(item_id in withheld, asked.plainly) for item_id in asked.item_ids if item_id not in shown},
+    )
+
+
+def _without_catalogue(asked: Asked, gone: Mapping[str, float] | None, now: datetime) -> Looked:
+    moment, known = now.timestamp(), gone or {}
+    withdrawn = {item_id for item_id in asked.item_ids if known.get(item_id, moment + 1) <= moment}
+    shown = {item_id: _NOTHING_KNOWN for item_id in asked.item_ids if item_id not in withdrawn}
+    return Looked(shown, dict.fromkeys(withdrawn, UNAVAILABLE if asked.plainly else WITHDRAWN), known=False)
+
+
+def _why(is_withdrawn: bool, plainly: bool) -> str:
+    if plainly:
+        return UNAVAILABLE
+    return WITHDRAWN if is_withdrawn else UNKNOWN

@@ -1,0 +1,85 @@
+"""The order of the given items by the active artefact, read with all that the person did, as near line reads it."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+from django.conf import settings
+
+from core import deadline, process_caches
+from recommendations.algorithms.data.dataset import IntArray
+from recommendations.cache.list_codec import Entry
+from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.lists import entries as lists
+from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.pipeline.lists.profiles import Person
+from recommendations.placements.rules import Rules, return_moment
+from recommendations.serving.ranking.ranking_query import Asked
+
+# So long a ranking waits for its turn; then the order is made without the artefact.
+TURN_SECONDS = 0.1
+
+
+class Busy(Exception):
+    """As many rankings as the process allows at once are being scored."""
+
+
+def is_cold(loaded: Loaded, person: Person) -> bool:
+    """Say whether the person is cold: nothing that the artefact knows speaks for anything."""
+    return not any(loaded.place(item_id) is not None for item_id, _ in person.events)
+
+
+def entries(
+    asked: Asked,
+    *,
+    loaded: Loaded,
+    withheld: IntArray,
+    person: Person,
+    rules: Rules,
+    item_ids: Sequence[str],
+    facts: Mapping[str, ItemFacts],
+    now: datetime,
+    locale: str,
+) -> list[Entry]:
+    """The items by their scores, with reasons in the language of `locale`. `facts` are those of evidence as well.
+
+    Equal scores stand by item id. Items of which nothing is known have the score 0 and, among themselves, the order in
+    which they were given.
+
+    Raises: Busy.
+    """
+    history = loaded.history(person.events, person.weights, person.against, person.said)
+    own_too, barred = _competing(asked, loaded, person, rules, now)
+    turns = _turns()
+    if not turns.acquire(timeout=deadline.at_most(TURN_SECONDS)):
+        raise Busy
+    try:
+        proposals = loaded.recommender.rank(
+            history, loaded.indices(item_ids), exclude=np.concatenate([withheld, barred]), own_too=own_too
+        )
+    finally:
+        turns.release()
+    made = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, lukewarm=person.lukewarm)
+    spoken = [entry for entry in made if entry.part or entry.score]
+    named = {entry.item_id for entry in spoken}
+    general = lists.reason_of("", (), locale)
+    silent = [Entry(item_id, 0.0, general) for item_id in item_ids if item_id not in named]
+    against = next((place for place, entry in enumerate(spoken) if entry.score < 0), len(spoken))
+    return [*spoken[:against], *silent, *spoken[against:]]
+
+
+def _competing(asked: Asked, loaded: Loaded, person: Person, rules: Rules, now: datetime) -> tuple[bool, IntArray]:
+    """Return whether the person's own items compete, and which of them do not, as in their list."""
+    away = float("inf") if asked.consumed_too else return_moment(rules.consumed, now)
+    if away is None:
+        return False, np.empty(0, dtype=np.int32)
+    recent = [item_id for item_id, at in person.events if at > away]
+    return True, loaded.indices([*recent, *(item_id for item_id, *_ in person.against)])
+
+
+@process_caches.clearable
+@lru_cache(maxsize=1)
+def _turns() -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(settings.RANKS_AT_ONCE)

@@ -1,0 +1,39 @@
+"""What a caller may ask of a list."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from recommendations.cache.list_codec import HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller asked for; `filter` as it was written. `shown` are digests of the items of earlier pages.
+
+    `item_attributes` are those that `include_item` shows; None: all. `language` is what the request prefers, or empty.
+    """
+
+    limit: int = HEAD
+    category: str = ""
+    exclude: frozenset[str] = frozenset()
+    include_item: bool = False
+    explain: bool = False
+    filter: str = ""
+    item_attributes: frozenset[str] | None = None
+    shown: Sequence[bytes] = field(default_factory=tuple)
+    language: str = ""
+
+    @property
+    def usual(self) -> bool:
+        """Whether the stored head is the answer."""
+        return self.limit == HEAD and not (self.narrows or self.include_item or self.explain or self.shown)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves out items that the list holds."""
+        return bool(self.category or self.filter or self.exclude)
+
+    def binding(self) -> str:
+        """What a cursor for the next page is bound to, besides its subject."""
+        return json.dumps([self.category, sorted(self.exclude), self.include_item, self.explain, self.filter])
