@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
 
         from accounts.api import schema  # noqa: F401, PLC0415  # registers the security scheme
         from accounts.audit import logins  # noqa: F401, PLC0415  # subscribes
-        from accounts.limits import quota_webhooks
+        from accounts.limits import quota_webhooks  # noqa: PLC0415
         from accounts.staff import roles  # noqa: PLC0415  # registers checks
 
         quota_webhooks.subscribe()

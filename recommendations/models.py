@@ -15,17 +15,10 @@ from recommendations.ai.models import (
     AISent,
     AIVector,
 )
-from recommendations.attribution.models import (
-    Experiment,
-    ExperimentArm,
-    Exposure,
-    Impression,
-    ImpressionBatch,
-    ItemStat,
-    PlacementStat,
-)
+from recommendations.attribution.models import Exposure, Impression, ImpressionBatch, ItemStat, PlacementStat
 from recommendations.catalog.models import EndUser, Item
 from recommendations.erasures.models import Erasure, FormerId
+from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import EventType, Feedback, Interaction
 from recommendations.pipeline.models import (

@@ -61,7 +61,7 @@ class _Remembered:
     circumstances: tuple[Any, ...]
     insert: str
     members: list[tuple[Tenant, dict[str, clients.IssuedSecret]]]
-    directory: directory.Directory
+    directory: tenant_cache.Directory
 
 
 _remembered: _Remembered | None = None

@@ -1,4 +1,4 @@
-"""Become another command that dies with its parent: `python -I -S bound.py SIGNAL PARENT COMMAND [ARGUMENT...]`.
+"""Become another command that dies with its parent: `python -I -S pdeathsig.py SIGNAL PARENT COMMAND [ARGUMENT...]`.
 
 Run by path and on its own, so that it starts in a few milliseconds. The kernel sends SIGNAL when the thread that
 started this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG); the setting survives exec and a new user

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-_BOUND = Path(__file__).with_name("bound.py")
+_BOUND = Path(__file__).with_name("pdeathsig.py")
 _LOG_BYTES = 5_000_000
 
 

@@ -1,4 +1,4 @@
-"""DRF's parser of JSON bodies, on core.http.json_text: what a body may hold follows from how large it may be at its path."""
+"""DRF's parser of JSON bodies, on core.http.json_text; its limits follow from the size that the path allows."""
 
 import re
 from typing import Any

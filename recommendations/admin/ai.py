@@ -14,9 +14,9 @@ from django.urls import URLPattern, path
 from accounts.admin.auditing import NO_REASON, reason_of
 from accounts.admin.base import GivenByDeployment, ReadOnlyTenantAdmin, TenantAdmin
 from recommendations.admin.ai_overview import overview
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.gateway.instrumentation import observed_breaker
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.models import (
     AIBatch,
     AIBudget,

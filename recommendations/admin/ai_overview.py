@@ -22,8 +22,8 @@ from accounts.models import Tenant
 from core import clock
 from recommendations.ai.budget import reports
 from recommendations.ai.budget.reports import NothingToPreview
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.uplift import fallback_stats
 from recommendations.models import AIFallbackStat
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recommendations.ai.config.prices import NANO_PER_USD
+NANO_PER_USD = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,9 @@
 """What was shown for how long it matters, and counts by day that name nobody."""
 
-import re
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-
-_LABEL = re.compile(r"x\d+[a-h]")
 
 
 class Impression(models.Model):
@@ -131,113 +127,3 @@ class Exposure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.placement} {self.arm} {self.week}"
-
-
-class Experiment(models.Model):
-    """Arms at a placement, people spread over them for good, and the comparison of what they did.
-
-    What is compared: the share of people who clicked (converted) within `horizon_hours` of their first page. The first
-    arm is the control. `looks` holds the p of every comparison, which never rises.
-    """
-
-    class Status(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        RUNNING = "running", "Running"
-        DECIDED = "decided", "Decided: people keep their arms until it is ended"
-        ENDED = "ended", "Ended"
-
-    class Metric(models.TextChoices):
-        CLICK = "click", "People who click"
-        CONVERSION = "conversion", "People who convert"
-
-    ASSIGNING: ClassVar = (Status.RUNNING, Status.DECIDED)
-
-    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
-    placement = models.ForeignKey("recommendations.Placement", on_delete=models.CASCADE, related_name="+")
-    name = models.CharField(max_length=100)
-    metric = models.CharField(max_length=10, choices=Metric.choices, default=Metric.CLICK)
-    horizon_hours = models.PositiveSmallIntegerField(
-        default=24, help_text="How long after their first page a person's click or conversion counts."
-    )
-    alpha = models.FloatField(default=0.05, help_text="The chance to call an effect where there is none.")
-    max_days = models.PositiveSmallIntegerField(default=28, help_text="Then it ends without a decision.")
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.DRAFT, editable=False)
-    verdict = models.CharField(max_length=200, blank=True, editable=False)
-    looks = models.JSONField(default=dict, blank=True, editable=False)
-    looked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    started_at = models.DateTimeField(null=True, blank=True, editable=False)
-    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    class Meta:
-        ordering: ClassVar = ["-id"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["placement"],
-                condition=models.Q(status__in=["running", "decided"]),
-                name="one_experiment_per_placement",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(alpha__gt=0, alpha__lte=0.2, horizon_hours__gte=1, max_days__gte=1),
-                name="experiment_limits",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ExperimentArm(models.Model):
-    """One way of making the lists of an experiment: by which rules, from which artefact, with AI or without.
-
-    `rules` and `artefact` stay named when the version and the artefact are long gone.
-    """
-
-    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
-    letter = models.CharField(
-        max_length=1, validators=[RegexValidator(r"^[a-h]$", "A letter from a to h; a is the control.")]
-    )
-    percent = models.PositiveSmallIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(99)], help_text="Of all people at the placement."
-    )
-    ai = models.BooleanField(default=True, help_text="Whether AI may rerank the lists of this arm.")
-    version = models.ForeignKey(
-        "recommendations.PlacementVersion",
-        on_delete=models.RESTRICT,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text="Whose rules and prompt its lists follow, a draft too; empty: the placement's active version.",
-    )
-    rules = models.JSONField(
-        null=True, blank=True, editable=False, help_text="The version's, as they were at the start."
-    )
-    artefact = models.ForeignKey(
-        "recommendations.Artefact",
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text="What its lists are made with, kept until the experiment ends; empty: the build's.",
-    )
-
-    class Meta:
-        ordering: ClassVar = ["letter"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["experiment", "letter"], name="one_arm_per_letter"),
-            models.CheckConstraint(condition=models.Q(percent__gte=1, percent__lte=99), name="arm_percent"),
-        ]
-
-    def __str__(self) -> str:
-        return self.letter
-
-    @property
-    def label(self) -> str:
-        """How lists, impressions and exposures name it."""
-        return f"x{self.experiment_id}{self.letter}"
-
-    @staticmethod
-    def labelled(label: str) -> bool:
-        """Whether this names an experiment's arm, rather than one of AI's comparison."""
-        return _LABEL.fullmatch(label) is not None

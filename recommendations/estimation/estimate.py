@@ -18,13 +18,13 @@ from recommendations.algorithms.offpolicy import estimators
 from recommendations.algorithms.offpolicy.estimators import Estimates, Overlap
 from recommendations.algorithms.offpolicy.law import overlap as overlap_of
 from recommendations.algorithms.offpolicy.log import LoggedPage, gather
-from recommendations.attribution.models import ExperimentArm
 from recommendations.estimation import logged_pages, page_probabilities, target_lists
 from recommendations.estimation import overlap as verdict
 from recommendations.estimation.logged_pages import Logged
 from recommendations.estimation.overlap import Verdict
 from recommendations.estimation.page_probabilities import Target
 from recommendations.estimation.target_lists import Context
+from recommendations.experiments.models import ExperimentArm
 from recommendations.placements.models import Placement, PlacementVersion
 from recommendations.placements.versions import kept
 

@@ -2,8 +2,8 @@
 
 Everybody has a place from 0 to 99 (`accounts.tenancy.flags.bucket`, drawn anew for each experiment), and each place
 belongs to an arm or to none. An arm fills a region of its own from its beginning and only then what others leave free,
-from the end. So where shares change, only as many people move as must, and between two arms that both grow into free places
-nobody does.
+from the end. So where shares change, only as many people move as must, and between two arms that both grow into free
+places nobody does.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from accounts.tenancy import flags
-from recommendations.attribution.models import Experiment, ExperimentArm
+from recommendations.experiments.models import Experiment, ExperimentArm
 
 PLACES = 100
 _BUCKETS_A_PLACE = 10_000 // PLACES

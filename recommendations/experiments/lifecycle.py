@@ -15,9 +15,9 @@ from typing import Any
 from accounts.tenancy import scope
 from core.errors import Conflict
 from core.webhooks.publish import emit
-from recommendations.attribution.models import Experiment, ExperimentArm
 from recommendations.experiments import sequential_test
 from recommendations.experiments.experiment_metrics import ArmOutcome, by_arm
+from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.experiments.sequential_test import Comparison, Share
 from recommendations.placements import versions
 

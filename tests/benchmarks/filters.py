@@ -17,7 +17,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 
-from accounts.tenancy import scope
+from accounts.tenancy import scope  # noqa: E402
 from accounts.tokens import access_tokens  # noqa: E402
 from core import clock  # noqa: E402
 from recommendations.models import EndUser, Item  # noqa: E402

@@ -20,8 +20,9 @@ class TestCodes:
         missing = {code: where for code, where in codes.in_source().items() if code not in pages()}
 
         assert not missing, (
-            "These codes lead to no page. Add each to CODES in core/http/problem_codes.py, accounts/api/problem_codes.py or "
-            f"recommendations/api/problem_codes.py, with its status, meaning and remedy: {missing}"
+            "These codes lead to no page. Add each to CODES in core/http/problem_codes.py, "
+            "accounts/api/problem_codes.py or recommendations/api/problem_codes.py, "
+            f"with its status, meaning and remedy: {missing}"
         )
 
     def test_each_page_is_of_one_in_the_source(self):

@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from django.db.models import F, Q, QuerySet
 
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.models import AIBudget, AIGlobalBudget, AILimit, Period
-from recommendations.ai.money import Amount, BudgetLimits, Limit
+from recommendations.ai.money import NANO_PER_USD, Amount, BudgetLimits, Limit
 
 CapName = Literal["tenant_day", "tenant_month", "global_month"]
 

@@ -19,9 +19,8 @@ from django.db.models import F
 from accounts.tenancy import scope
 from core.webhooks.publish import emit
 from recommendations.ai.budget.caps import Cap, CapName, caps_of
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.models import AICall, AIReservation
-from recommendations.ai.money import Amount, BudgetLimits, Limit
+from recommendations.ai.money import NANO_PER_USD, Amount, BudgetLimits, Limit
 
 SOFT_SHARE = 0.8
 GRACE_SECONDS = 30.0

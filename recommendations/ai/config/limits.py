@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from recommendations.ai.config.prices import NANO_PER_USD, BadPriceTable, PriceTable, own_price, shipped_table
+from recommendations.ai.config.prices import BadPriceTable, PriceTable, own_price, shipped_table
 from recommendations.ai.config.uplift_policy import GatePolicy
-from recommendations.ai.money import BudgetLimits, Limit
+from recommendations.ai.money import NANO_PER_USD, BudgetLimits, Limit
 from recommendations.ai.resilience.circuit_state import BreakerPolicy
 from recommendations.ai.resilience.rate_limiter import Limits
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from recommendations.ai.protocol import Usage
 
-NANO_PER_USD = 10**9
 TABLE = Path(__file__).with_name("prices.toml")
 _NANO_PER_TOKEN = 1000
 """Of one dollar per million tokens."""

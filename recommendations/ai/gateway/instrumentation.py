@@ -3,10 +3,10 @@
 import structlog
 
 from recommendations.ai.budget.reservations import BudgetAlert
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.metrics import AI_BREAKER_STATE, AI_BUDGET_ALERTS, AI_COST, AI_REQUEST_SECONDS, AI_TOKENS
 from recommendations.ai.models import AICall
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.resilience.circuit_breaker import Breaker, BreakerEvent
 from recommendations.ai.resilience.circuit_state import Mode
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from accounts.tenancy import scope
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.uplift_policy import GatePolicy
 from recommendations.ai.models import AIGate
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.history_segments import SEGMENTS, segment_of
 
 Z95 = 1.959964

@@ -9,55 +9,19 @@ be found at all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from recommendations.algorithms.blending.cold_item_trials import Trial, trials
 from recommendations.algorithms.blending.selection import Choice
-from recommendations.algorithms.data.dataset import FloatArray, IntArray, Interactions, Matrix
-from recommendations.algorithms.inference.cold_items import World
+from recommendations.algorithms.data.dataset import IntArray, Interactions, Matrix
+from recommendations.algorithms.inference.cold_items import EXPLORING, ColdSlots, World
 from recommendations.algorithms.inference.scoring import Read
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import Fold
 
-# One place in so many, without a sign that more of them pay. The first twenty places, which most pages end with, are
-# untouched.
-EXPLORING = 50
 # What the fold may give instead, if it pays.
 TRIED = (20, 10)
-
-
-@dataclass(frozen=True, eq=False)
-class ColdSlots:
-    """A training's decision about places for cold items.
-
-    Attributes:
-        every: one place in so many is for a cold item, 0 for none.
-        compete: whether cold items may stand wherever the blend puts them; else these places are all that they have
-            before everything better known.
-        why: a sentence for staff.
-        measured: what the decision rests on, as JSON values.
-        fit_from: (items,) the likeness above which an item fits somebody, see `cold_fit`.
-    """
-
-    every: int
-    compete: bool
-    why: str
-    measured: dict[str, Any] = field(default_factory=dict)
-    fit_from: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
-
-    @property
-    def said(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"every": self.every, "compete": self.compete, "why": self.why, **self.measured}
-
-    @classmethod
-    def of(cls, chosen: Mapping[str, Any]) -> ColdSlots:
-        """Return what is told by everything that a training chose; older trainings chose nothing."""
-        said = chosen.get("cold", {})
-        return cls(int(said.get("every", EXPLORING)), bool(said.get("compete", True)), said.get("why", ""))
 
 
 def choose_slots(

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending.weights import Array, Choices
-from recommendations.algorithms.data.dataset import FloatArray
+from recommendations.algorithms.blending.weights import Choices
+from recommendations.algorithms.data.dataset import Array, FloatArray
 from recommendations.algorithms.inference import lightgbm_ranker
 from recommendations.algorithms.metrics.bootstrap import paired
 from recommendations.algorithms.training_options import TrainingOptions

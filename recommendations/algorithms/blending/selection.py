@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending.weights import Array, Choices, fit_weights
+from recommendations.algorithms.blending.weights import Choices, fit_weights
+from recommendations.algorithms.data.dataset import Array
 from recommendations.algorithms.data.history import RankedHistory, histories_of
 from recommendations.algorithms.inference.scoring import Read, candidates
 from recommendations.algorithms.models.protocol import Fitted

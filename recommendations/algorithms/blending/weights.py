@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-Array = NDArray[np.float64]
+from recommendations.algorithms.data.dataset import Array
+
 # What NDCG@10 looks at, and what a hit at each place counts.
 CUTOFF = 10
 DISCOUNTS = 1.0 / np.log2(np.arange(2, CUTOFF + 2))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 IntArray = NDArray[np.int32]
+Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 TimeArray = NDArray[np.float64]
 Matrix = Any  # scipy ships no types; every Matrix here is a scipy.sparse.csr_array of float32

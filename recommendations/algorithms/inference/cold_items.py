@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending.weights import Array
-from recommendations.algorithms.data.dataset import FloatArray, IntArray, Interactions, Matrix
+from recommendations.algorithms.data.dataset import Array, FloatArray, IntArray, Interactions, Matrix
 from recommendations.algorithms.data.history import History, RankedHistory, histories_of
 from recommendations.algorithms.inference.scoring import Read, Scores, read_scores
 from recommendations.algorithms.models.protocol import Fitted, ItemMatrix
@@ -22,6 +22,42 @@ LEAST_LIKENESS = 1.5
 REACH = 1 / 3
 # People whose histories say what likeness an item has for whom.
 MOST_SAMPLED = 500
+
+
+# One place in so many, without a sign that more of them pay. The first twenty places, which most pages end with, are
+# untouched.
+EXPLORING = 50
+
+
+@dataclass(frozen=True, eq=False)
+class ColdSlots:
+    """A training's decision about places for cold items.
+
+    Attributes:
+        every: one place in so many is for a cold item, 0 for none.
+        compete: whether cold items may stand wherever the blend puts them; else these places are all that they have
+            before everything better known.
+        why: a sentence for staff.
+        measured: what the decision rests on, as JSON values.
+        fit_from: (items,) the likeness above which an item fits somebody, see `cold_fit`.
+    """
+
+    every: int
+    compete: bool
+    why: str
+    measured: dict[str, Any] = field(default_factory=dict)
+    fit_from: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"every": self.every, "compete": self.compete, "why": self.why, **self.measured}
+
+    @classmethod
+    def of(cls, chosen: Mapping[str, Any]) -> ColdSlots:
+        """Return what is told by everything that a training chose; older trainings chose nothing."""
+        said = chosen.get("cold", {})
+        return cls(int(said.get("every", EXPLORING)), bool(said.get("compete", True)), said.get("why", ""))
 
 
 @dataclass(frozen=True, eq=False)

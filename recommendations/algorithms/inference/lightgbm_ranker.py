@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending.weights import Array
+from recommendations.algorithms.data.dataset import Array
 
 # The blend's best so many are put into a new order.
 CANDIDATES = 150

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending.cold_item_slots import ColdSlots
 from recommendations.algorithms.data.dataset import FloatArray, IntArray
 from recommendations.algorithms.data.history import History, RankedHistory
 from recommendations.algorithms.inference import lightgbm_ranker
 from recommendations.algorithms.inference.artefact import Artefact, UnreadableArtefact
-from recommendations.algorithms.inference.cold_items import fitting, least_of, likeness, put
+from recommendations.algorithms.inference.cold_items import ColdSlots, fitting, least_of, likeness, put
 from recommendations.algorithms.inference.explanation_sources import evidence, families
 from recommendations.algorithms.inference.lightgbm_ranker import CANDIDATES, Ranker
 from recommendations.algorithms.inference.scoring import Scores, read_scores, vector_scores

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.blending.weights import CUTOFF, DISCOUNTS, Array
-from recommendations.algorithms.data.dataset import FloatArray
+from recommendations.algorithms.blending.weights import CUTOFF, DISCOUNTS
+from recommendations.algorithms.data.dataset import Array, FloatArray
 from recommendations.algorithms.data.history import RankedHistory, histories_of
 from recommendations.algorithms.inference.scoring import Read, tables
 from recommendations.algorithms.models.protocol import Algorithm, Fitted

@@ -12,8 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from recommendations.algorithms.blending.cold_item_slots import choose_slots
 from recommendations.algorithms.blending.ranker_training import FEWEST_PEOPLE, SecondStage, learn
 from recommendations.algorithms.blending.selection import Choice, choose
-from recommendations.algorithms.blending.weights import Array
-from recommendations.algorithms.data.dataset import IntArray, Interactions, Matrix
+from recommendations.algorithms.data.dataset import Array, IntArray, Interactions, Matrix
 from recommendations.algorithms.data.topk import spread
 from recommendations.algorithms.inference import lightgbm_ranker
 from recommendations.algorithms.inference.artefact import Artefact

@@ -21,8 +21,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.blending.selection import FEWEST_PEOPLE, cross_fitted
-from recommendations.algorithms.blending.weights import Array
-from recommendations.algorithms.data.dataset import Interactions
+from recommendations.algorithms.data.dataset import Array, Interactions
 from recommendations.algorithms.metrics.bootstrap import Interval, interval, paired
 from recommendations.algorithms.models.content import Catalogue, block_of
 from recommendations.algorithms.models.protocol import Algorithm, Fitted, ItemMatrix

@@ -11,8 +11,8 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.budget import reports
 from recommendations.ai.budget.reports import NothingToPreview
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.settings import AIConfiguration
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.pipeline.builds.ai_cost_estimate import preview
 
 

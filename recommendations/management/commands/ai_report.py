@@ -11,11 +11,10 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.budget import ledger, reports
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.gateway.instrumentation import observed_breaker
 from recommendations.ai.models import AIGate
-from recommendations.ai.money import Limit
+from recommendations.ai.money import NANO_PER_USD, Limit
 from recommendations.ai.uplift import fallback_stats, gate
 from recommendations.history_segments import SEGMENTS
 from recommendations.placements.models import Placement

@@ -6,8 +6,8 @@ from django.core.files.storage import default_storage
 
 from accounts.tenancy import scope
 from core.errors import Conflict
-from recommendations.attribution.models import ExperimentArm
 from recommendations.experiments import lifecycle
+from recommendations.experiments.models import ExperimentArm
 from recommendations.pipeline.models import Artefact
 
 

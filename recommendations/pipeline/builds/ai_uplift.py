@@ -10,8 +10,8 @@ from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AICall
 from recommendations.ai.uplift import gate
 from recommendations.ai.uplift.gate import Measured
-from recommendations.attribution.models import ExperimentArm
 from recommendations.experiments import experiment_metrics
+from recommendations.experiments.models import ExperimentArm
 from recommendations.placements import ai_holdout
 from recommendations.placements.models import Placement
 

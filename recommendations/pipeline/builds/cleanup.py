@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 
 from accounts.tenancy import scope
 from core.redis import RedisUnavailable
-from recommendations.attribution.models import Experiment, ExperimentArm
+from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.models import Artefact, Build
 from recommendations.placements import cleanup

@@ -13,9 +13,9 @@ import structlog
 
 from accounts.tenancy import scope
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
-from recommendations.attribution.models import ExperimentArm
 from recommendations.experiments import assignment
 from recommendations.experiments.assignment import Assignment
+from recommendations.experiments.models import ExperimentArm
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists.entries import Draft

@@ -13,7 +13,7 @@ from accounts.cors import audit as cors_audit
 from accounts.models import Tenant
 from accounts.tenancy import scope
 
-COMMITTED = Path(__file__).parents[2] / "docs" / "security" / "cors-policy.json"
+COMMITTED = Path(__file__).parents[3] / "docs" / "security" / "cors-policy.json"
 
 
 def allow(member, *origins):

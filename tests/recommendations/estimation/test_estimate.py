@@ -8,10 +8,10 @@ from accounts.models import Tenant
 from accounts.tenancy import scope, tenant_cache
 from core import clock
 from core.errors import NotFound
-from recommendations.attribution.models import Experiment, ExperimentArm
 from recommendations.estimation import logged_pages, target_lists, text_report
 from recommendations.estimation.estimate import NO_ARTEFACT, NOT_MADE, estimate
 from recommendations.experiments import lifecycle
+from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.models import Artefact, EndUser, Placement
 from recommendations.placements.rules import read_rules
 from recommendations.privacy.erase import erase_end_user

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from accounts.limits.usage import Standing
 from accounts.models import Plan
 from recommendations.ai.budget.reports import Standing as Spent
-from recommendations.ai.config.prices import NANO_PER_USD
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.api.v1.base import stamp
 
 QUOTA_POLICIES = Plan.OnQuota.values

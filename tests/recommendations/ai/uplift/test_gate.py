@@ -6,10 +6,10 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.tenancy import scope
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.config.uplift_policy import GatePolicy
 from recommendations.ai.models import AIGate
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.uplift import gate
 from recommendations.ai.uplift.gate import Measured, judge
 from recommendations.history_segments import SEGMENTS, segment_of

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 from accounts.models import FeatureFlag
 from accounts.tenancy import scope, tenant_cache
 from core import clock
-from recommendations.ai.config.prices import NANO_PER_USD
 from recommendations.ai.config.uplift_policy import GatePolicy
 from recommendations.ai.models import AIBudget, AICall, AIRelease
+from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.uplift import fallback_stats, gate
 from recommendations.experiments import lifecycle as experiments
 from recommendations.models import Build, EndUser, Experiment, ExperimentArm, Item, Placement, UserList
