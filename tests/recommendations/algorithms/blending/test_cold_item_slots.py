@@ -3,11 +3,19 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.blending.cold_item_slots import EXPLORING, ColdSlots, decide
+from recommendations.algorithms.blending.cold_item_slots import decide
 from recommendations.algorithms.blending.cold_item_trials import Trial
 from recommendations.algorithms.data.history import History, histories_of
 from recommendations.algorithms.data.tokenize import terms
-from recommendations.algorithms.inference.cold_items import LEAST_LIKENESS, REACH, fitting, least_of, put
+from recommendations.algorithms.inference.cold_items import (
+    EXPLORING,
+    LEAST_LIKENESS,
+    REACH,
+    ColdSlots,
+    fitting,
+    least_of,
+    put,
+)
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.training.train import train
