@@ -18,10 +18,10 @@ BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
 NODE_TOOLS := tests/contracts/node
 NODE_STAMP := $(NODE_TOOLS)/node_modules/.package-lock.json
 # mypy takes as long as all others together, and runs beside the tests.
-QUICK_CHECKS := lint format-check imports migrations-check
+QUICK_CHECKS := lint format-check conventions imports migrations-check
 
 .DEFAULT_GOAL := help
-.PHONY: audit contract-tools litellm help demo up test suite slow check lint format format-check types imports migrations-check bench drills requirements openapi \
+.PHONY: audit contract-tools litellm help demo up test suite slow check lint format format-check conventions types imports migrations-check bench drills requirements openapi \
 	clean
 
 ##@ Run
@@ -42,7 +42,7 @@ suite: .venv/dev
 	@echo "Tests"
 	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not drill and not slow"
 
-check: .venv/dev ## Lint, format, imports, migrations and types, side by side
+check: .venv/dev ## Lint, format, conventions, imports, migrations and types, side by side
 	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) types $(QUICK_CHECKS)
 
 bench: .venv/dev ## The benchmarks, with their figures
@@ -73,6 +73,10 @@ lint: .venv/dev ## Ruff's rules
 format-check: .venv/dev ## Whether everything is formatted
 	@echo "Format"
 	@$(BIN)/ruff format --quiet --check . || { echo "Run 'make format'."; exit 1; }
+
+conventions: .venv/dev ## Sizes and docstrings, as docs/conventions.md asks
+	@echo "Conventions"
+	@$(BIN)/python -m tests.conventions
 
 types: .venv/dev ## mypy, strict
 	@echo "Types"

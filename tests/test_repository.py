@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {".ci", "accounts", "config", "core", "docs", "recommendations", "templates", "tests", "workers"}
 OUR_PACKAGES = ("accounts", "config", "core", "recommendations", "workers")
-LONGEST_MODULE = 400
 REQUIREMENTS = ("requirements", "requirements-embedded", "requirements-dev")
 # What the product must be built with, and the name that code uses for each.
 FIXED_PACKAGES = {
@@ -86,18 +85,6 @@ def test_no_file_names_a_package_index_or_a_folder_of_somebodys_machine():
         ]
 
     assert {str(path): found for path, text in texts() if (found := lines(text))} == {}
-
-
-def test_no_module_is_longer_than_a_reader_can_hold():
-    long = {
-        str(path.relative_to(ROOT)): count
-        for path in tracked()
-        if path.suffix == ".py"
-        and "migrations" not in path.parts
-        and (count := len(path.read_text().splitlines())) > LONGEST_MODULE
-    }
-
-    assert long == {}
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
