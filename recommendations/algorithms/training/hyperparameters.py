@@ -22,12 +22,13 @@ HALF_LIVES = "half_lives"
 L1 = "l1"
 
 # What every training tries besides the present values, each on its own fold
-# (recommendations.algorithms.training.parameter_search).
-VARIANTS: MappingProxyType[str, tuple[Mapping[str, float], ...]] = MappingProxyType(
+# (recommendations.algorithms.training.parameter_search): ways to go, step by step for as long as each is better than the
+# last.
+VARIANTS: MappingProxyType[str, tuple[tuple[Mapping[str, float], ...], ...]] = MappingProxyType(
     {
-        "ease": ({"ease.l2": 100.0}, {"ease.l2": 1_000.0}),
-        "als": ({"als.l2": 3.0}, {"als.l2": 30.0, "als.alpha": 10.0}),
-        "item_item": ({"item_item.shrinkage": 30.0},),
+        "ease": (({"ease.l2": 150.0}, {"ease.l2": 75.0}), ({"ease.l2": 600.0}, {"ease.l2": 1_200.0})),
+        "als": (({"als.l2": 3.0},), ({"als.l2": 30.0, "als.alpha": 10.0},)),
+        "item_item": (({"item_item.shrinkage": 30.0},),),
     }
 )
 

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.inference.artefact import Artefact
+from recommendations.algorithms.models.ease import Ease
 from recommendations.algorithms.training import parameter_search
 from recommendations.algorithms.training.parameter_search import FittedParameters
+from recommendations.algorithms.training.time_budget import Budget
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
@@ -47,6 +50,30 @@ class TestFitting:
         assert found
         for name in {parameter.partition(".")[0] for parameter in found}:
             assert best_of(name, artefact) > best_of(name, default)
+
+    @pytest.mark.parametrize(
+        ("best_at", "tried", "kept"),
+        [
+            (50.0, [150.0, 75.0, 600.0], 75.0),
+            (160.0, [150.0, 75.0, 600.0], 150.0),
+            (300.0, [150.0, 600.0], None),
+            (5_000.0, [150.0, 600.0, 1_200.0], 1_200.0),
+        ],
+    )
+    def test_goes_on_for_as_long_as_it_gets_better(self, data, monkeypatch, best_at, tried, kept):
+        fold = make_fold(data, OPTIONS)
+        run = parameter_search.empty(fold, OPTIONS, Budget(0.0, lambda: 0.0), lambda: 0.0)
+        seen: list[float] = []
+        monkeypatch.setattr(parameter_search.Trials, "fit", lambda _self, algorithm: seen.append(algorithm.l2))
+        monkeypatch.setattr(
+            parameter_search.Trials, "_reached", lambda *_: np.array([-abs(np.log(best_at / (seen or [300.0])[-1]))])
+        )
+        run.fitted[0]["ease"] = Ease().fit(data, OPTIONS)
+
+        run.fit_parameters("ease", lambda _: [])
+
+        assert seen == tried
+        assert run.parameters == ({"ease.l2": kept} if kept else {})
 
     def test_says_what_it_was_fitted_to(self, data, artefact):
         said = artefact.chosen["fitted_parameters"]
