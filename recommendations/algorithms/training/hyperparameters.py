@@ -22,8 +22,8 @@ HALF_LIVES = "half_lives"
 L1 = "l1"
 
 # What every training tries besides the present values, each on its own fold
-# (recommendations.algorithms.training.parameter_search): ways to go, step by step for as long as each is better than the
-# last.
+# (recommendations.algorithms.training.parameter_search): ways to go, step by step for as long as each is better than
+# the last.
 VARIANTS: MappingProxyType[str, tuple[tuple[Mapping[str, float], ...], ...]] = MappingProxyType(
     {
         "ease": (({"ease.l2": 150.0}, {"ease.l2": 75.0}), ({"ease.l2": 600.0}, {"ease.l2": 1_200.0})),
