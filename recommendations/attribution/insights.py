@@ -19,6 +19,7 @@ from django.db.models import Sum
 
 from accounts.tenancy import scope
 from recommendations.attribution.models import PlacementStat
+from recommendations.catalog import availability
 from recommendations.interactions import event_weights
 
 DIMENSIONS = ("day", "placement", "arm", "source")
@@ -33,9 +34,7 @@ _DIVERSITY = """
     ), sizes AS (
         SELECT (SELECT count(*) FROM recent)::float AS events, (
             SELECT count(*) FROM recommendations_item
-            WHERE tenant_id = %(tenant)s AND deleted_at IS NULL AND NOT hidden
-                AND (available_from IS NULL OR available_from <= %(now)s)
-                AND (available_until IS NULL OR available_until > %(now)s)
+            WHERE tenant_id = %(tenant)s AND {available}
         )::float AS items
     )
     SELECT {dimensions} count(DISTINCT s.item_id) / nullif(max(sizes.items), 0),
@@ -91,7 +90,7 @@ def placements(
 ) -> list[Insight]:
     """The groups from day to day, both included, in the order of their keys. `by` are some of DIMENSIONS.
 
-    Coverage is of the items that may be shown `now`.
+    Coverage is relative to the items that are available `now`.
     """
     dimensions = [name for name in DIMENSIONS if name in by]
     with scope.tenant(tenant_id):
@@ -119,7 +118,9 @@ def _diversity(
 ) -> dict[tuple[Any, ...], tuple[float | None, float | None]]:
     columns = ", ".join(f"s.{name}" for name in dimensions)
     statement = _DIVERSITY.format(
-        dimensions=f"{columns}," if columns else "", grouping=f"GROUP BY {columns}" if columns else ""
+        available=availability.available_sql(),
+        dimensions=f"{columns}," if columns else "",
+        grouping=f"GROUP BY {columns}" if columns else "",
     )
     parameters: dict[str, Any] = {
         "tenant": tenant_id,

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.tenancy import scope
 from core.errors import NotFound, PreconditionFailed
 from recommendations import cache
-from recommendations.catalog import schemas
+from recommendations.catalog import availability, schemas
 from recommendations.catalog.batch_results import Outcome, of_upsert
 from recommendations.catalog.change_notifications import items_changed
 from recommendations.catalog.models import Item
@@ -96,33 +96,20 @@ def upsert_items(*, tenant_id: int, items: Sequence[Row], now: datetime) -> list
         return of_upsert(items, "item_id", _write(tenant_id, items, now))
 
 
-def withdrawn_from(
-    *, hidden: bool, available_from: datetime | None, available_until: datetime | None, now: datetime
-) -> float | None:
-    """From which Unix second on the item may not be shown: 0.0 is now, None is never."""
-    if hidden or (available_from is not None and available_from > now):
-        return 0.0
-    return available_until.timestamp() if available_until is not None else None
-
-
 def _write(tenant_id: int, items: Sequence[Row], now: datetime) -> Upserted:
     result = upsert(table=TABLE, tenant_id=tenant_id, rows=items, now=now)
-    changes = dict(_availability(result.written.values(), now))
+    changes = dict(_withdrawals(result.written.values(), now))
     transaction.on_commit(lambda: cache.publish_availability(tenant_id, changes))
     if result.written:
         items_changed(tenant_id)
     return result
 
 
-def _availability(written: Iterable[Written], now: datetime) -> Iterable[tuple[str, float | None]]:
-    """What readers must know. A row that was never there before and may be shown is no news to anybody."""
+def _withdrawals(written: Iterable[Written], now: datetime) -> Iterable[tuple[str, float | None]]:
+    """The changes of availability to publish. A new item that is available changes nothing for readers."""
     for row in written:
-        at = withdrawn_from(
-            hidden=row.values["hidden"],
-            available_from=row.values["available_from"],
-            available_until=row.values["available_until"],
-            now=now,
-        )
+        dates = (row.values["hidden"], None, row.values["available_from"], row.values["available_until"])
+        at = availability.withdrawal(now, *dates)
         if at is not None or not row.fresh:
             yield row.values["item_id"], at
 

@@ -10,6 +10,7 @@ from accounts.tenancy import scope
 from core import process_caches
 from recommendations.algorithms.models.association import together
 from recommendations.cache.list_codec import Entry, Provenance
+from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions.training_data import read_window
 from recommendations.pipeline.artefacts.store import Loaded
@@ -49,7 +50,7 @@ def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, local
     named = {item_id for near in rows.values() for item_id, _ in near} | rows.keys()
     with scope.tenant(build.tenant_id):
         facts = item_facts.facts(tenant_id=build.tenant_id, item_ids=named)
-        withheld = set(item_facts.withheld_ids(tenant_id=build.tenant_id, now=now))
+        withheld = set(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
     provenance = Provenance(build.pk, 1, lists.MODEL, lists.stamp(now), build.artefact_id)
     made = []
     for item_id, others in rows.items():

@@ -24,6 +24,7 @@ from recommendations.algorithms.data.dataset import Matrix
 from recommendations.algorithms.data.topk import LARGEST_ENTRY, spread
 from recommendations.algorithms.models.embedding_knn import neighbours
 from recommendations.cache.list_codec import Entry, Provenance
+from recommendations.catalog import availability
 from recommendations.catalog.models import Item
 from recommendations.explanations.templates import explain
 from recommendations.pipeline.artefacts.store import Loaded
@@ -141,7 +142,7 @@ def _texts(items: Mapping[str, Mapping[str, Any]], choice: Released) -> dict[str
 def _items(tenant_id: int, now: datetime) -> dict[str, dict[str, Any]]:
     """The latest AI_EMBEDDING_ITEMS items that may be shown."""
     with scope.tenant(tenant_id):
-        rows = Item.objects.filter(tenant_id=tenant_id).exclude(item_facts.withheld(now)).order_by("-created_at", "pk")
+        rows = Item.objects.filter(availability.available(now), tenant_id=tenant_id).order_by("-created_at", "pk")
         names = ("item_id", "title", "description", "categories", "attributes")
         return {row["item_id"]: dict(row) for row in rows.values(*names)[: settings.AI_EMBEDDING_ITEMS]}
 

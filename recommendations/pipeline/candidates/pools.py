@@ -12,23 +12,21 @@ from django.db import connection
 from accounts.tenancy import scope
 from core import process_caches
 from recommendations.cache.list_codec import Entry
+from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import popular, segment_popular
-from recommendations.pipeline.lists import item_facts
 
 DEPTH = 300
 FRESH_FOR_SECONDS = 600
 # The newest items are asked for more often, and as soon as new ones have been taken in.
 LATEST_FOR_SECONDS = 30
 _KEPT = 4
-_LATEST = """
+_LATEST = f"""
     SELECT item_id FROM recommendations_item
-    WHERE tenant_id = %(tenant)s AND NOT hidden AND deleted_at IS NULL
-      AND (available_from IS NULL OR available_from <= %(now)s)
-      AND (available_until IS NULL OR available_until > %(now)s)
+    WHERE tenant_id = %(tenant)s AND {availability.available_sql()}
     ORDER BY created_at DESC, item_id LIMIT %(limit)s
-"""
+"""  # noqa: S608  # constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def compute(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, 
     """The pools as they are now."""
     everybody = popular.compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=locale, limit=DEPTH)
     with scope.tenant(tenant_id):
-        withheld = set(item_facts.withheld_ids(tenant_id=tenant_id, now=now))
+        withheld = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))
         newest = _latest(tenant_id, now, locale)
     by_segment: dict[str, Sequence[Entry]] = {}
     for each in by:

@@ -16,6 +16,7 @@ from django.db import connection
 from accounts.tenancy import scope
 from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
+from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights, reference_time
 from recommendations.pipeline.artefacts.store import Loaded
@@ -71,7 +72,7 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
     without = event_weights.of_tenant(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
         recent = _recent(tenant_id, without, now)
-        withheld = set(item_facts.withheld_ids(tenant_id=tenant_id, now=now))
+        withheld = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))
         counts = loaded.recommender.artefact.fitted["popularity"]
         assert isinstance(counts, ItemVector)
         total = max(1.0, float(counts.values.sum()))

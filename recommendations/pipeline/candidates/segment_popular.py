@@ -8,6 +8,7 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
+from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights, reference_time
 from recommendations.pipeline.candidates import popular
@@ -103,7 +104,7 @@ def compute(*, build: Build, by: Collection[str], version: int, now: datetime, l
     provenance = Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id)
     made = []
     with scope.tenant(tenant_id):
-        withheld = set(item_facts.withheld_ids(tenant_id=tenant_id, now=now))
+        withheld = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))
     for each in sorted(by):
         found = counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale, now=now)
         with scope.tenant(tenant_id):

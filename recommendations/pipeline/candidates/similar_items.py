@@ -5,6 +5,7 @@ from datetime import datetime
 
 from accounts.tenancy import scope
 from recommendations.cache.list_codec import Provenance
+from recommendations.catalog import availability
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
@@ -34,7 +35,7 @@ def of_places(
     Withheld items are shown in none.
     """
     with scope.tenant(build.tenant_id):
-        withheld = loaded.indices(item_facts.withheld_ids(tenant_id=build.tenant_id, now=now))
+        withheld = loaded.indices(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
     found = [(place, loaded.recommender.similar(place, LIMIT + lists.SPARE, exclude=withheld)) for place in places]
     named = lists.mentioned(loaded, (proposals for _, proposals in found))
     with scope.tenant(build.tenant_id):

@@ -14,6 +14,7 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
+from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights, reference_time
 from recommendations.pipeline.candidates.popular import AGE_DAYS, HAPPENED
@@ -53,7 +54,7 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
     made = []
     for name, days in WINDOWS.items():
         with scope.tenant(tenant_id):
-            withheld = set(item_facts.withheld_ids(tenant_id=tenant_id, now=now))
+            withheld = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))
             counted = {
                 item_id: (float(people), float(score))
                 for item_id, people, score in _counted(tenant_id, says, days, now)

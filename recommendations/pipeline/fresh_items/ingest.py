@@ -21,6 +21,7 @@ from recommendations.algorithms.data.tokenize import terms
 from recommendations.algorithms.inference.incremental import find_near
 from recommendations.algorithms.models.content import TEXT
 from recommendations.algorithms.models.protocol import ItemMatrix
+from recommendations.catalog import availability
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts.live import Row
 from recommendations.pipeline.artefacts.store import Loaded
@@ -36,10 +37,7 @@ _ATTEMPTS = 5
 # Changes say when their requests began, and are seen when they have committed.
 SLACK = timedelta(minutes=1)
 _MOST_WITHHELD = 50_000
-_SHOWN = """
-    (NOT c.hidden AND c.deleted_at IS NULL AND (c.available_from IS NULL OR c.available_from <= %(now)s)
-        AND (c.available_until IS NULL OR c.available_until > %(now)s))
-"""
+_SHOWN = availability.available_sql("c")
 _PENDING = f"""
     FROM recommendations_item AS c
     LEFT JOIN recommendations_freshitem AS f ON f.build_id = %(build)s AND f.item_id = c.item_id

@@ -9,10 +9,10 @@ from accounts.tenancy import scope
 from core.queue import enqueue
 from core.redis import RedisUnavailable
 from recommendations.cache import publish_availability, withdrawn_items
+from recommendations.catalog import availability
 from recommendations.catalog.models import EndUser, Item
 from recommendations.interactions.task_names import RESCORE
 from recommendations.metrics import DIRTY_PEOPLE
-from recommendations.pipeline.lists import item_facts
 from recommendations.placements.models import Placement
 
 MOST_ITEMS = 10_000
@@ -53,10 +53,10 @@ def repeat_availability(*, now: datetime) -> int:
             return repeated
         with scope.tenant(tenant_id):
             changed = Item.objects.filter(recent, tenant_id=tenant_id).order_by("-updated_at")
-            rows = list(changed.values_list("item_id", *item_facts.DATES)[:MOST_ITEMS])
-        ends = {item_id: item_facts.ends(now, *dates) for item_id, *dates in rows}
-        publish_availability(tenant_id, {item_id: at for item_id, at in ends.items() if at is not None})
-        shown = {item_id.encode() for item_id, at in ends.items() if at is None}
+            rows = list(changed.values_list("item_id", *availability.COLUMNS)[:MOST_ITEMS])
+        withdrawals = {item_id: availability.withdrawal(now, *dates) for item_id, *dates in rows}
+        publish_availability(tenant_id, {item_id: at for item_id, at in withdrawals.items() if at is not None})
+        shown = {item_id.encode() for item_id, at in withdrawals.items() if at is None}
         withdrawn_items.prune(tenant_id, {name: value for name, value in before.items() if name in shown}, {})
         repeated += len(rows)
     return repeated

@@ -14,6 +14,7 @@ from recommendations import filter_language
 from recommendations.algorithms.inference.recommender import Proposals
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.cache.list_codec import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
+from recommendations.catalog import availability
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import pools
 from recommendations.pipeline.candidates.pools import Pools
@@ -66,7 +67,7 @@ def place(
     whose = whose or dict.fromkeys(rules, range(len(people)))
     ruled = any(not each.plain for each in rules.values())
     with scope.tenant(tenant_id):
-        withheld = item_facts.withheld_ids(tenant_id=tenant_id, now=now)
+        withheld = availability.withdrawn_ids(tenant_id=tenant_id, now=now)
     proposals = lists.propose(
         loaded=loaded, people=people, withheld=withheld, limit=DEEP if ruled else MAX_ITEMS + SPARE
     )

@@ -16,7 +16,7 @@ from recommendations.serving.page.filtering import Matcher
 from recommendations.serving.page.read_time_rules import ROTATED, arranged, pins_at
 from recommendations.serving.read import cursor, reason_language
 from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import Chosen
+from recommendations.serving.read.resolved import Chosen, is_available
 
 Entry = dict[str, Any]
 
@@ -37,7 +37,7 @@ def untouched(chosen: Chosen, language: str, moment: float) -> bool:
         return False
     if not gone and not until:
         return True
-    return all(_may_be_shown(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
+    return all(is_available(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
 
 
 def select(
@@ -80,7 +80,7 @@ def _rotation(chosen: Chosen, before: Sequence[Entry], page: Sequence[Entry], mo
     drawn = [
         (place, entry["item_id"])
         for place, entry in enumerate(before[:ROTATED])
-        if entry["item_id"] not in fixed and _may_be_shown(entry["item_id"], gone, until, moment)
+        if entry["item_id"] not in fixed and is_available(entry["item_id"], gone, until, moment)
     ]
     return Rotation(
         tuple(place for place, _ in drawn),
@@ -108,14 +108,10 @@ class _Walk:
                 continue
             if self._shown and cursor.digest(item_id) in self._shown:
                 continue
-            if _may_be_shown(item_id, self._gone, until, self._moment):
+            if is_available(item_id, self._gone, until, self._moment):
                 self._seen.add(item_id)
                 found.append(entry)
         return found
-
-
-def _may_be_shown(item_id: str, gone: Mapping[str, float], until: Mapping[str, float], moment: float) -> bool:
-    return gone.get(item_id, moment + 1) > moment and until.get(item_id, moment + 1) > moment
 
 
 def _entries(entries: Sequence[Entry], parts: Sequence[str]) -> list[Entry]:

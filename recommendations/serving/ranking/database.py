@@ -72,7 +72,7 @@ def _read(asked: Asked, said: Meaning | None, texts: bool, now: datetime) -> tup
 
 def _standing(asked: Asked, also: list[str], texts: bool, now: datetime) -> Standing:
     item_ids = dict.fromkeys([*asked.item_ids, *also])
-    facts, withheld = item_facts.facts_and_withheld(tenant_id=asked.tenant_id, item_ids=item_ids, now=now, texts=texts)
+    facts, withheld = item_facts.facts_and_withdrawn(tenant_id=asked.tenant_id, item_ids=item_ids, now=now, texts=texts)
     return Standing(facts, frozenset(withheld))
 
 

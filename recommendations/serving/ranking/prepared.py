@@ -10,12 +10,12 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.data.dataset import IntArray
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
+from recommendations.catalog import availability
 from recommendations.interactions import event_weights
 from recommendations.interactions.event_weights import Meaning
 from recommendations.models import Build, Placement
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
-from recommendations.pipeline.lists import item_facts
 from recommendations.pipeline.ranking import variants
 from recommendations.pipeline.ranking.variants import Following, Way
 from recommendations.placements.models import HOME
@@ -119,5 +119,5 @@ def _withheld(tenant_id: int, loaded: Loaded, before: Ready | None) -> tuple[Int
     if before is not None and same and time.monotonic() - before.withheld_at < WITHHELD_SECONDS:
         return before.withheld, before.withheld_at
     with scope.tenant(tenant_id):
-        item_ids = item_facts.withheld_ids(tenant_id=tenant_id, now=clock.now())
+        item_ids = availability.withdrawn_ids(tenant_id=tenant_id, now=clock.now())
     return loaded.indices(item_ids), time.monotonic()

@@ -47,13 +47,16 @@ def without(chosen: Chosen, item_ids: Iterable[str]) -> Chosen:
 def shows_anything(chosen: Chosen, moment: float) -> bool:
     """Whether anything of the list may be shown at this moment (unix second)."""
     gone, until = chosen.gone, chosen.stored.until
-
-    def may(item_id: str) -> bool:
-        return gone.get(item_id, moment + 1) > moment and until.get(item_id, moment + 1) > moment
-
-    if any(may(item_id) for item_id in chosen.stored.head_ids):
+    if any(is_available(item_id, gone, until, moment) for item_id in chosen.stored.head_ids):
         return True
-    return bool(chosen.stored.tail) and any(may(entry["item_id"]) for entry in chosen.stored.entries())
+    return bool(chosen.stored.tail) and any(
+        is_available(entry["item_id"], gone, until, moment) for entry in chosen.stored.entries()
+    )
+
+
+def is_available(item_id: str, gone: Mapping[str, float], until: Mapping[str, float], moment: float) -> bool:
+    """Tells if neither the tenant's withdrawals nor those stored with the list withdraw the item at `moment`."""
+    return gone.get(item_id, moment + 1) > moment and until.get(item_id, moment + 1) > moment
 
 
 def withdrawn_of(tenant_id: int, lists: Iterable[StoredList], now: datetime) -> Mapping[str, float]:

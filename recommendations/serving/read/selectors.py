@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts.tenancy import scope
 from recommendations import filter_language
 from recommendations.cache.list_codec import MAX_ITEMS, Corrupt, Entry, Provenance, StoredList, Voice, decode, encode
+from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.explanations.templates import language as spoken_for
 from recommendations.filter_language import Node
@@ -19,20 +20,6 @@ from recommendations.placements import fallback_rules
 from recommendations.placements.models import HOME
 from recommendations.placements.placement_cache import UnknownPlacement
 from recommendations.placements.rules import SEGMENTS
-
-
-def not_shown(now: datetime) -> Q:
-    """Items that may not be shown now, or will stop to be."""
-    return Q(hidden=True) | Q(deleted_at__isnull=False) | Q(available_from__gt=now) | Q(available_until__isnull=False)
-
-
-def shown(now: datetime) -> Q:
-    """Items that may be shown now."""
-    return (
-        Q(hidden=False, deleted_at__isnull=True)
-        & (Q(available_from__isnull=True) | Q(available_from__lte=now))
-        & (Q(available_until__isnull=True) | Q(available_until__gt=now))
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +119,7 @@ def reference_lists(
 def latest(*, tenant_id: int, now: datetime, locale: str) -> tuple[StoredList, bytes]:
     """The newest items that may be shown, with reasons for `locale`; empty only for an empty catalogue."""
     with scope.tenant(tenant_id):
-        items = Item.objects.filter(shown(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
+        items = Item.objects.filter(availability.available(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
         ids = list(items.values_list("item_id", flat=True)[:MAX_ITEMS])
     said = explain(part="latest", locale=locale)
     entries = [Entry(item_id, 0.0, said, part="latest") for item_id in ids]
@@ -158,7 +145,7 @@ def last_resort(
     with scope.tenant(tenant_id):
         rows = Placement.objects.filter(tenant_id=tenant_id, name=placement).values_list("pinned", flat=True)
         named: list[str] = (rows.first() if pinned else None) or []
-        items = Item.objects.filter(shown(now), tenant_id=tenant_id)
+        items = Item.objects.filter(availability.available(now), tenant_id=tenant_id)
         chosen = set(items.filter(item_id__in=named).values_list("item_id", flat=True))
         entries = [Entry(item_id, 1.0, featured, part="pinned") for item_id in named if item_id in chosen]
         latest = items.exclude(item_id__in=chosen).order_by("-created_at", "item_id")
@@ -178,31 +165,20 @@ def last_resort(
 
 
 def withdrawn(*, tenant_id: int, now: datetime, among: Collection[str] | None = None) -> Mapping[str, float]:
-    """Items that may not be shown, with the unix second from when on (0: already).
+    """Withdrawals by item id (`availability.withdrawals`) of the items `among`.
 
-    Without `among`, of the items changed since the active snapshot was started: a build leaves the others out.
+    Without `among`, of the items changed since the active snapshot was started: builds leave the others out.
     """
     with scope.tenant(tenant_id):
-        items = Item.objects.filter(not_shown(now), tenant_id=tenant_id)
-        if among is not None:
-            items = items.filter(item_id__in=among)
-        else:
+        since = None
+        if among is None:
             since = (
                 Placement.objects.filter(tenant_id=tenant_id, active_build__isnull=False)
                 .order_by("active_build__started_at")
                 .values_list("active_build__started_at", flat=True)
                 .first()
             )
-            if since is not None:
-                items = items.filter(Q(updated_at__gte=since) | Q(available_until__isnull=False))
-        fields = items.values_list("item_id", "hidden", "deleted_at", "available_from", "available_until")
-        return {row[0]: _ends(now, *row[1:]) for row in fields}
-
-
-def _ends(now: datetime, hidden: bool, deleted: Any, since: datetime | None, until: datetime | None) -> float:
-    if hidden or deleted or (since and since > now) or until is None:
-        return 0.0
-    return until.timestamp()
+        return availability.withdrawals(tenant_id=tenant_id, now=now, since=since, among=among)
 
 
 def items(*, tenant_id: int, item_ids: Collection[str]) -> dict[str, Item]:
@@ -227,7 +203,7 @@ def matching(
     For None: the newest items that do, at most `limit`, newest first; only the newest `among` are looked at.
     """
     with scope.tenant(tenant_id):
-        items = Item.objects.filter(shown(now), tenant_id=tenant_id)
+        items = Item.objects.filter(availability.available(now), tenant_id=tenant_id)
         if category:
             items = items.filter(categories__contains=[category])
         if node is not None:
@@ -235,7 +211,9 @@ def matching(
         if item_ids is not None:
             return list(items.filter(item_id__in=item_ids).order_by().values_list("item_id", flat=True))
         if node is not None:
-            newest = Item.objects.filter(shown(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
+            newest = Item.objects.filter(availability.available(now), tenant_id=tenant_id).order_by(
+                "-created_at", "item_id"
+            )
             items = items.filter(pk__in=newest.values("pk")[:among])
         return list(items.order_by("-created_at", "item_id").values_list("item_id", flat=True)[:limit])
 
