@@ -35,7 +35,7 @@ class Ready:
     `withheld` are the places of items that may not be shown, where a second stage asks for them. `said` is what the
     tenant's types of events mean, as of PROCESS_REFRESH_SECONDS ago: a change of it holds for lists from the next build
     on, so that a ranking may take it up some seconds late. A type that has appeared since is in nobody's copy, and read
-    when it is met (precompute.person_now): an event counts with the next request.
+    when it is met (pipeline.lists.current_profile): an event counts with the next request.
     """
 
     rules: Rules = PLAIN
