@@ -3,16 +3,17 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import F, Sum
 
 from accounts.tenancy import scope
+from core.postgres.batches import delete_in_batches
 from recommendations.ai.config.settings import MINIMUM_LEDGER_DAYS
 from recommendations.ai.models import AIBudget, AICall, AIGlobalBudget, BudgetCounters, Period
 from recommendations.ai.money import Amount
 
-PURGE_BATCH = 5000
 Key = tuple[int | None, str, date]
 
 
@@ -59,14 +60,8 @@ def purge(*, now: datetime, keep_days: int) -> int:
     if keep_days < MINIMUM_LEDGER_DAYS:
         raise ValueError(f"keep_days is {keep_days}; give at least {MINIMUM_LEDGER_DAYS}")
     before = now.astimezone(UTC).date() - timedelta(days=keep_days)
-    deleted = 0
-    while True:
-        with scope.all_tenants("AI ledger: retention"):
-            batch = AICall.objects.filter(day__lt=before).order_by("pk").values_list("pk", flat=True)[:PURGE_BATCH]
-            count, _ = AICall.objects.filter(pk__in=list(batch)).delete()
-        deleted += count
-        if count < PURGE_BATCH:
-            return deleted
+    old = AICall.objects.filter(day__lt=before).order_by("pk")
+    return delete_in_batches(old, scope=partial(scope.all_tenants, "AI ledger: retention"))
 
 
 def _sums(since: date) -> dict[Key, Amount]:

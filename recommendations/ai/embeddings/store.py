@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import structlog
 from numpy.typing import NDArray
 
 from accounts.tenancy import scope
+from core.postgres.batches import delete_in_batches
 from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.models import AIVector
 from recommendations.ai.protocol import CompletionRequest, Message, ProviderError
@@ -90,10 +92,8 @@ def unpacked(raw: bytes) -> NDArray[np.float32]:
 
 def purge(*, now: datetime, keep_days: int) -> int:
     """Delete vectors that no build has needed for ``keep_days``; returns how many."""
-    with scope.all_tenants("AI vectors: retention"):
-        old = now.astimezone(UTC).date() - timedelta(days=keep_days)
-        deleted, _ = AIVector.objects.filter(used_on__lt=old).delete()
-    return deleted
+    old = AIVector.objects.filter(used_on__lt=now.astimezone(UTC).date() - timedelta(days=keep_days))
+    return delete_in_batches(old, scope=partial(scope.all_tenants, "AI vectors: retention"))
 
 
 def _embed(

@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from accounts.tenancy import scope
+from core.postgres.batches import delete_in_batches
 from recommendations.ai.models import AIAnswer
 from recommendations.ai.protocol import CompletionRequest
 from recommendations.ai.reranking.rerank import subject_of
@@ -69,19 +71,11 @@ def forget(*, tenant_id: int, person_key: str) -> int:
 
 def purge_tenant(*, tenant_id: int, before: datetime) -> int:
     """Delete a tenant's answers from before a moment, at most a batch; returns how many."""
-    with scope.tenant(tenant_id):
-        old = AIAnswer.objects.filter(tenant_id=tenant_id, created_at__lt=before).order_by("pk")
-        deleted, _ = AIAnswer.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGE_BATCH])).delete()
-    return deleted
+    old = AIAnswer.objects.filter(tenant_id=tenant_id, created_at__lt=before).order_by("pk")
+    return delete_in_batches(old, scope=partial(scope.tenant, tenant_id), batch_rows=PURGE_BATCH, max_batches=1)
 
 
 def purge(*, now: datetime, keep_days: int) -> int:
     """Delete answers older than ``keep_days`` in batches; returns how many."""
-    before, deleted = now - timedelta(days=keep_days), 0
-    while True:
-        with scope.all_tenants("AI answers: retention"):
-            batch = AIAnswer.objects.filter(created_at__lt=before).order_by("pk").values_list("pk", flat=True)
-            count, _ = AIAnswer.objects.filter(pk__in=list(batch[:PURGE_BATCH])).delete()
-        deleted += count
-        if count < PURGE_BATCH:
-            return deleted
+    old = AIAnswer.objects.filter(created_at__lt=now - timedelta(days=keep_days)).order_by("pk")
+    return delete_in_batches(old, scope=partial(scope.all_tenants, "AI answers: retention"))

@@ -2,8 +2,10 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from functools import partial
 
 from accounts.tenancy import scope
+from core.postgres.batches import delete_in_batches
 from recommendations.ai.models import AISent
 from recommendations.ai.protocol import CompletionRequest
 
@@ -38,19 +40,11 @@ def forget(*, tenant_id: int, subject: str) -> int:
 
 def purge_tenant(*, tenant_id: int, before: datetime) -> int:
     """Delete a tenant's rows from before a moment, at most a batch; returns how many."""
-    with scope.tenant(tenant_id):
-        old = AISent.objects.filter(tenant_id=tenant_id, at__lt=before).order_by("pk")
-        deleted, _ = AISent.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGE_BATCH])).delete()
-    return deleted
+    old = AISent.objects.filter(tenant_id=tenant_id, at__lt=before).order_by("pk")
+    return delete_in_batches(old, scope=partial(scope.tenant, tenant_id), batch_rows=PURGE_BATCH, max_batches=1)
 
 
 def purge(*, now: datetime, keep_days: int) -> int:
     """Delete rows older than ``keep_days`` in batches; returns how many."""
-    before, deleted = now - timedelta(days=keep_days), 0
-    while True:
-        with scope.all_tenants("AI requests sent: retention"):
-            batch = AISent.objects.filter(at__lt=before).order_by("pk").values_list("pk", flat=True)[:PURGE_BATCH]
-            count, _ = AISent.objects.filter(pk__in=list(batch)).delete()
-        deleted += count
-        if count < PURGE_BATCH:
-            return deleted
+    old = AISent.objects.filter(at__lt=now - timedelta(days=keep_days)).order_by("pk")
+    return delete_in_batches(old, scope=partial(scope.all_tenants, "AI requests sent: retention"))

@@ -6,10 +6,12 @@ The rate is fallbacks / lists meant for AI. Lists not meant for AI (off, no key,
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import F, Sum
 
 from accounts.tenancy import scope
+from core.postgres.batches import delete_in_batches
 from recommendations.ai.metrics import AI_FALLBACK_RATIO
 from recommendations.ai.models import AIFallbackStat
 
@@ -74,9 +76,8 @@ def show_ratio(*, now: datetime) -> None:
 
 def purge(*, now: datetime, keep_days: int) -> int:
     """Delete what is older than ``keep_days``; returns how many rows."""
-    with scope.all_tenants("AI fallback statistics: retention"):
-        deleted, _ = AIFallbackStat.objects.filter(slot__lt=now - timedelta(days=keep_days)).delete()
-    return deleted
+    old = AIFallbackStat.objects.filter(slot__lt=now - timedelta(days=keep_days))
+    return delete_in_batches(old, scope=partial(scope.all_tenants, "AI fallback statistics: retention"))
 
 
 def _add(row: AIFallbackStat, lists: int) -> None:
