@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from django.conf import settings
@@ -19,7 +19,7 @@ from recommendations.algorithms.metrics.beyond_accuracy import BREADTH
 from recommendations.algorithms.models.registry import ALGORITHMS
 from recommendations.algorithms.training.hyperparameters import UnknownParameter, with_parameters
 from recommendations.algorithms.training.train import NothingToLearn
-from recommendations.algorithms.training_options import RANKERS, VALIDATIONS, TrainingOptions
+from recommendations.algorithms.training_options import RANKERS, VALIDATIONS, Ranking, TrainingOptions
 from recommendations.algorithms.validation.report import asks_otherwise, describe_fold
 from recommendations.algorithms.validation.splitting import PROTOCOLS, InvalidSplit
 from recommendations.imports.files import UnreadableFile
@@ -89,7 +89,7 @@ class Command(BaseCommand):
             raise CommandError("--not-positive goes with --events; a tenant's event types say what they mean.")
         if options["seed"] < 0 or (options["people"] is not None and options["people"] < 1):
             raise CommandError("--seed must not be negative, and --people at least 1.")
-        ranker = options["ranker"] or settings.RANKER
+        ranker = cast(Ranking, options["ranker"] or settings.RANKER)
         try:
             data = self._data(options)
             training = replace(self._training(options), ranker=ranker)

@@ -8,7 +8,7 @@ from django.conf import settings
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from recommendations.algorithms.training.hyperparameters import with_parameters
-from recommendations.algorithms.training_options import TrainingOptions, Validation
+from recommendations.algorithms.training_options import Ranking, TrainingOptions, Validation
 from recommendations.pipeline.artefacts import parameters
 from recommendations.pipeline.builds import cold_item_setting
 
@@ -33,7 +33,7 @@ def of_deployment(*, validation: str = "") -> TrainingOptions:
     return TrainingOptions(
         threads=settings.TRAIN_THREADS,
         seconds=settings.TRAIN_SECONDS,
-        ranker=settings.RANKER,
+        ranker=cast(Ranking, settings.RANKER),
         validation=cast(Validation, validation or "auto"),
     )
 
