@@ -19,8 +19,8 @@ from recommendations.attribution import recommendation_ids
 from recommendations.attribution.daily_counters import Increments, Shown
 from recommendations.attribution.metrics import FEEDBACK
 from recommendations.attribution.models import PlacementStat
-from recommendations.cache.kinds import SERVED
 from recommendations.interactions.models import Feedback
+from recommendations.list_kinds import SERVED
 from recommendations.placements.models import Placement
 
 EVENTS_AT_ONCE = 1000

@@ -7,41 +7,30 @@ most two titles. A reason says only what the part really used: without evidence 
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
 
+from recommendations.list_kinds import KINDS, Reason
 from recommendations.text_safety.links import holds_address
 from recommendations.text_safety.prompt_injection import gives_orders
 from recommendations.text_safety.sanitize import clean_text
-
-Kind = Literal[
-    "liked", "similar", "together", "after", "session", "popular", "trending", "latest", "featured", "general"
-]
 
 FALLBACK_LOCALE = "en"
 TITLE_LIMIT = 80
 REMEMBERED_TITLES = 16_384
 
-PARTS: Mapping[str, Kind] = {
-    "popular": "popular",
+PARTS: Mapping[str, Reason] = {
     "popularity": "popular",
     "recent_popularity": "trending",
-    "segment": "popular",
-    "trending": "trending",
-    "similar": "similar",
     "text": "similar",
     "tfidf": "similar",
     "semantic": "similar",
-    "together": "together",
     "co_occurrence": "together",
     "next_item": "after",
-    "session": "session",
-    "latest": "latest",
-    "pinned": "featured",
+    **{kind.key: kind.reason for kind in KINDS.values()},
 }
-"""Kind by part; every other part is one that reads a person's history ("liked")."""
+"""Kind of reason by part; every other part rests on the user's history ("liked")."""
 
 # For each kind: without a title, with one, with two.
-_TEMPLATES: Mapping[str, Mapping[Kind, tuple[str, str, str]]] = {
+_TEMPLATES: Mapping[str, Mapping[Reason, tuple[str, str, str]]] = {
     "en": {
         "liked": ("Matches what you liked", "Because you liked {0}", "Because you liked {0} and {1}"),
         "similar": ("Similar to what you liked", "Similar to {0}", "Similar to {0} and {1}"),
@@ -143,7 +132,7 @@ def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_L
     (RFC 5646), of which the language counts; unknown ones are answered in English. ``part`` may be empty where
     nothing is known: then the sentence claims nothing.
     """
-    kind: Kind = PARTS.get(part.split(":", 1)[0], "liked") if part else "general"
+    kind: Reason = PARTS.get(part.split(":", 1)[0], "liked") if part else "general"
     titles = quotable(evidence)
     return _TEMPLATES[language(locale)][kind][len(titles)].format(*titles)
 

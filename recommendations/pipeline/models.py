@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from core import clock
+from recommendations.list_kinds import stored_choices
 
 
 class Artefact(models.Model):
@@ -239,21 +240,14 @@ class UserList(models.Model):
 
 
 class ReferenceList(models.Model):
-    """A list that belongs to no person, in one build: an item's `similar` ones and those bought `together` with it;
-    `popular` and `trending`, whose subject is the window, or nothing for all time; what is popular in a `segment`.
+    """A list that belongs to no user, in one build. `kind` is one of `recommendations.list_kinds`; `subject` is the
+    item, the segment or the window that it is for, or empty.
     """
-
-    class Kind(models.TextChoices):
-        SIMILAR = "similar", "Similar items"
-        TOGETHER = "together", "Bought together"
-        POPULAR = "popular", "Popular"
-        TRENDING = "trending", "Trending"
-        SEGMENT = "segment", "Popular in a segment"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="+", db_index=False)
-    kind = models.CharField(max_length=16, choices=Kind.choices)
+    kind = models.CharField(max_length=16, choices=stored_choices)
     subject = models.CharField(max_length=128, blank=True, default="", db_collation="C")
     body = models.BinaryField()
     generated_at = models.DateTimeField()

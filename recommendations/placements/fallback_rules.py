@@ -7,7 +7,8 @@ or a list of texts). Its list is known by a subject that names both, such as `at
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recommendations.placements.rules import DEFAULT_FALLBACK, SEGMENTS
+from recommendations.list_kinds import FOR_YOU, SEGMENT
+from recommendations.placements.rules import SEGMENTS
 
 # As long as the subject of a list may be; a segment with a longer one has no list.
 MAX_SUBJECT = 128
@@ -37,8 +38,8 @@ def instead(rules: Mapping[str, Any], segments: Sequence[str]) -> dict[str, Any]
 
     `rules` are those that were stored, so they have been checked.
     """
-    found: dict[str, Any] = {"fallback": list(rules.get("fallback", DEFAULT_FALLBACK))}
-    if segments and "segment" in found["fallback"]:
+    found: dict[str, Any] = {"fallback": list(rules.get("fallback", FOR_YOU.fallback))}
+    if segments and SEGMENT.key in found["fallback"]:
         found["segments"] = list(segments)
     if hidden := rules.get("hide"):
         found["hide"] = list(hidden)

@@ -14,10 +14,8 @@ from recommendations.catalog import validators
 from recommendations.catalog.validators import FieldRefused, Reader
 from recommendations.filter_language import FilterRefused, Node, cost, parse
 from recommendations.filter_language.cost import MAX_COST
+from recommendations.list_kinds import BLENDED, FALLBACKS, FOR_YOU
 
-KINDS = ("for_you", "because", "trending", "popular", "latest")
-FALLBACKS = ("segment", "popular", "trending", "latest", "pinned")
-DEFAULT_FALLBACK = ("segment", "popular", "pinned", "latest")
 SEGMENTS = "segments"
 HEAD = 20
 MAX_PINS, MAX_HIDES, MAX_BOOSTS, MAX_CAPS = 20, 1000, 20, 5
@@ -99,8 +97,8 @@ class Rules:
     `prompt` is the version of AI's prompt that the lists are reordered with; empty is the usual one.
     """
 
-    kinds: tuple[Kind, ...] = (Kind("for_you"),)
-    fallback: tuple[str, ...] = DEFAULT_FALLBACK
+    kinds: tuple[Kind, ...] = (Kind(FOR_YOU.key),)
+    fallback: tuple[str, ...] = FOR_YOU.fallback
     segment_by: str = SEGMENTS
     filter: Node | None = None
     boosts: tuple[Boost, ...] = ()
@@ -118,7 +116,7 @@ class Rules:
     @property
     def plain(self) -> bool:
         """Whether lists are what the algorithms propose, untouched, for somebody who has a history."""
-        told = replace(self, ai=True, prompt="", fallback=DEFAULT_FALLBACK, segment_by=SEGMENTS)
+        told = replace(self, ai=True, prompt="", fallback=FOR_YOU.fallback, segment_by=SEGMENTS)
         return told == PLAIN
 
 
@@ -258,13 +256,13 @@ def _segment_by(raw: Any, pointer: str) -> str:
 
 
 def _kinds(raw: Any, pointer: str) -> tuple[Kind, ...]:
-    kinds: tuple[Kind, ...] = _list(_KIND, len(KINDS))(raw, pointer)
+    kinds: tuple[Kind, ...] = _list(_KIND, len(BLENDED))(raw, pointer)
     if not kinds or len({each.kind for each in kinds}) < len(kinds):
         raise validators.refuse(pointer, "bad_kinds", "Name at least one kind, and each once.")
     return kinds
 
 
-_KIND = _made(Kind, {"kind": _one_of(*KINDS), "take": _number(1, HEAD, whole=True)}, "kind")
+_KIND = _made(Kind, {"kind": _one_of(*BLENDED), "take": _number(1, HEAD, whole=True)}, "kind")
 _PIN = _object(
     {
         "item_id": validators.identifier,

@@ -15,6 +15,7 @@ from accounts.tokens.authentication import caller
 from core import clock, external_ids
 from core.errors import FieldError, InvalidInput, NotFound
 from core.http import etags, pagination
+from recommendations import list_kinds
 from recommendations.api.v1 import fields
 from recommendations.api.v1.languages import preferred
 from recommendations.api.v1.list_options import (
@@ -27,7 +28,6 @@ from recommendations.api.v1.list_options import (
     units_of,
 )
 from recommendations.api.v1.serializers import recommendations as schema
-from recommendations.cache import kinds
 from recommendations.placements.models import HOME
 from recommendations.serving.lists import fallback_chain, personal, session
 from recommendations.serving.page import render
@@ -118,7 +118,7 @@ class SimilarItemsView(AdmittedWithReads):
     """An item's neighbours."""
 
     scope = "recommendations:read"
-    kind = kinds.SIMILAR
+    kind = list_kinds.SIMILAR.key
 
     @extend_schema(
         operation_id="item_similar",
@@ -154,7 +154,7 @@ class SimilarItemsView(AdmittedWithReads):
 class TogetherView(SimilarItemsView):
     """What is bought with an item."""
 
-    kind = kinds.TOGETHER
+    kind = list_kinds.TOGETHER.key
 
     @extend_schema(
         operation_id="item_frequently_bought_together",
@@ -181,7 +181,7 @@ class _ForEverybody(AdmittedWithReads):
         now = clock.now()
         options = _options(request, subject, now, self.known)
         admit = admission_of(request, now, cost=units_of(options))
-        if kind == kinds.LATEST:
+        if kind == list_kinds.LATEST.key:
             chosen = fallback_chain.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
         elif window:
             chosen = fallback_chain.for_everybody(
@@ -204,7 +204,7 @@ class PopularView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """The popular list, of all time or of a window; before the first build the latest items, and it says so."""
-        return self.answer(request, kinds.POPULAR, _window(request.query_params.get("window", "")))
+        return self.answer(request, list_kinds.POPULAR.key, _window(request.query_params.get("window", "")))
 
 
 class TrendingView(_ForEverybody):
@@ -219,7 +219,7 @@ class TrendingView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """Events of the window by weight and age; what is popular where there is no such list yet."""
-        return self.answer(request, kinds.TRENDING, _window(request.query_params.get("window", schema.WEEK)))
+        return self.answer(request, list_kinds.TRENDING.key, _window(request.query_params.get("window", schema.WEEK)))
 
 
 class LatestView(_ForEverybody):
@@ -236,7 +236,7 @@ class LatestView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """The newest items that may be shown, newest first."""
-        return self.answer(request, kinds.LATEST, "")
+        return self.answer(request, list_kinds.LATEST.key, "")
 
 
 class SessionView(AdmittedWithReads):

@@ -11,6 +11,7 @@ from core import redis
 from recommendations.cache import keys, list_cache, withdrawn_items
 from recommendations.catalog import availability
 from recommendations.catalog.models import EndUser
+from recommendations.list_kinds import SHARED
 from recommendations.pipeline import leases
 from recommendations.pipeline.models import Build, ReferenceList, UserList
 from recommendations.placements.models import Placement
@@ -64,8 +65,7 @@ def _warm_reference(tenant_id: int, build_id: int, between: Callable[[], None]) 
     with scope.tenant(tenant_id):
         rows = ReferenceList.objects.filter(tenant_id=tenant_id, build_id=build_id)
         # Those for everybody and for segments first: whoever has no list of their own gets one of them.
-        common = [ReferenceList.Kind.POPULAR, ReferenceList.Kind.TRENDING, ReferenceList.Kind.SEGMENT]
-        everybody = Q(kind__in=common)
+        everybody = Q(kind__in=SHARED)
         ranked_lists = rows.order_by(Case(When(everybody, then=0), default=1), "kind", "pk")
         pks = list(ranked_lists.values_list("pk", flat=True)[: settings.CACHE_WARM_LISTS])
         kept = set(rows.filter(pk__in=pks).values_list("kind", "subject"))

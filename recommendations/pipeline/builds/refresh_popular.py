@@ -8,9 +8,10 @@ from accounts.tenancy import scope
 from core.queue import enqueue
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache
-from recommendations.cache.list_codec import Corrupt, Provenance, decode
+from recommendations.cache.list_codec import Corrupt, decode
+from recommendations.list_kinds import POPULAR
 from recommendations.pipeline.artefacts import store as artefacts
-from recommendations.pipeline.candidates import popular, segment_popular, trending
+from recommendations.pipeline.candidates import list_writers
 from recommendations.pipeline.lists import entries
 from recommendations.pipeline.lists.writer import write_reference
 from recommendations.pipeline.models import Build, ReferenceList
@@ -41,21 +42,15 @@ def refresh(*, tenant_id: int, now: datetime) -> bool:
     if build is None or build.artefact is None:
         return False
     loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
-    made = popular.compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=entries.tenant_locale(tenant_id))
     with scope.tenant(tenant_id):
-        rows = ReferenceList.objects.filter(
-            tenant_id=tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, subject=""
-        )
+        rows = ReferenceList.objects.filter(tenant_id=tenant_id, build=build, kind=POPULAR.key, subject="")
         row = rows.select_for_update().first()
         if row is None or row.generated_at > now:
             return False
-        version = _version(row) + 1
-        provenance = Provenance(build.pk, version, entries.POPULAR, entries.stamp(now), build.artefact_id)
-        row.body, row.generated_at = made.body(provenance), now
         locale = entries.tenant_locale(tenant_id)
-        changed = [row, *trending.compute(build=build, version=version, now=now, locale=locale)]
-        by = segment_popular.named_by(tenant_id=tenant_id, build=build)
-        changed += segment_popular.compute(build=build, by=by, version=version, now=now, locale=locale)
+        changed = list_writers.make_shared_lists(
+            build=build, loaded=loaded, version=_version(row) + 1, now=now, locale=locale
+        )
         write_reference(changed)
     try:
         list_cache.put_many(

@@ -16,19 +16,13 @@ from accounts.tenancy import scope
 from core.queue import enqueue
 from recommendations.ai.uplift import fallback_stats
 from recommendations.cache.list_codec import Provenance
+from recommendations.list_kinds import SIMILAR
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.pipeline import leases
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.builds import publish
-from recommendations.pipeline.candidates import (
-    bought_together,
-    embedding_neighbours,
-    popular,
-    segment_popular,
-    similar_items,
-    trending,
-)
+from recommendations.pipeline.candidates import embedding_neighbours, list_writers
 from recommendations.pipeline.leases import Heartbeat, Lease
 from recommendations.pipeline.lists import entries, profiles, writer
 from recommendations.pipeline.lists.entries import Draft
@@ -80,27 +74,18 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
         return _lists_of_people(build, chunk, loaded, locale, heartbeat)
     now = leases.database_now()
     if chunk.kind == Chunk.Kind.SIMILAR:
-        near = similar_items.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
-        bought = bought_together.of_items(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
+        rows = list_writers.make_item_lists(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
         # Of an item that nobody has chosen, a model of language knows more than the words that texts share: its list
         # stays (recommendations.pipeline.candidates.embedding_neighbours), whichever chunk comes first.
-        spare = [row for row in near if loaded.index(row.subject) is None]
-        known = [row for row in near if loaded.index(row.subject) is not None]
-        return Work(reference=[*known, *bought], spare=spare)
+        spare = [row for row in rows if row.kind == SIMILAR.key and loaded.index(row.subject) is None]
+        return Work(reference=[row for row in rows if row not in spare], spare=spare)
     if chunk.kind == Chunk.Kind.SEMANTIC:
         return Work(
             reference=embedding_neighbours.of_cold_items(
                 build=build, loaded=loaded, now=now, locale=locale, between=heartbeat.check
             )
         )
-    made = popular.compute(tenant_id=build.tenant_id, loaded=loaded, now=now, locale=locale)
-    body = made.body(Provenance(build.pk, 1, entries.POPULAR, entries.stamp(now), build.artefact_id))
-    row = ReferenceList(
-        tenant_id=build.tenant_id, build=build, kind=ReferenceList.Kind.POPULAR, body=body, generated_at=now
-    )
-    by = segment_popular.named_by(tenant_id=build.tenant_id, build=build)
-    of_segments = segment_popular.compute(build=build, by=by, version=1, now=now, locale=locale)
-    return Work(reference=[row, *trending.compute(build=build, version=1, now=now, locale=locale), *of_segments])
+    return Work(reference=list_writers.make_shared_lists(build=build, loaded=loaded, version=1, now=now, locale=locale))
 
 
 def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbeat: Heartbeat) -> Work:

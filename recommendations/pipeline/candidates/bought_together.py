@@ -13,6 +13,7 @@ from recommendations.cache.list_codec import Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions.training_data import read_window
+from recommendations.list_kinds import TOGETHER
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
@@ -21,7 +22,6 @@ from recommendations.pipeline.models import Build, Chunk, ReferenceList
 LIMIT = 50
 # Where a tenant sends carts and purchases, views say nothing about what is bought together.
 BOUGHT = 2.0
-PART = "together"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Together:
 _held: list[Together] = []
 
 
-def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
+def make_lists(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
     """A list for each item of the chunk that was bought with others, not saved yet."""
     found = _of_build(build)
     rows: dict[str, list[tuple[str, float]]] = {}
@@ -55,9 +55,9 @@ def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, local
     made = []
     for item_id, others in rows.items():
         titles = (facts[item_id].title,) if item_id in facts else ()
-        said = explain(part=PART, evidence=titles, locale=locale)
+        said = explain(part=TOGETHER.key, evidence=titles, locale=locale)
         entries = [
-            Entry(other, round(score, 6), said, (item_id,), PART)
+            Entry(other, round(score, 6), said, (item_id,), TOGETHER.key)
             for other, score in others
             if other in facts and other not in withheld
         ][:LIMIT]
@@ -66,7 +66,7 @@ def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, local
                 ReferenceList(
                     tenant_id=build.tenant_id,
                     build=build,
-                    kind=ReferenceList.Kind.TOGETHER,
+                    kind=TOGETHER.key,
                     subject=item_id,
                     body=lists.body(
                         owner="", entries=entries, facts=facts, provenance=provenance, locale=locale, titles=titles

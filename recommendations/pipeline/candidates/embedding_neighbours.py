@@ -27,6 +27,7 @@ from recommendations.cache.list_codec import Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.catalog.models import Item
 from recommendations.explanations.templates import explain
+from recommendations.list_kinds import SIMILAR
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates.similar_items import LIMIT
 from recommendations.pipeline.lists import entries as lists
@@ -98,7 +99,7 @@ def of_cold_items(
             ReferenceList(
                 tenant_id=build.tenant_id,
                 build=build,
-                kind=ReferenceList.Kind.SIMILAR,
+                kind=SIMILAR.key,
                 subject=item_id,
                 body=body,
                 generated_at=now,

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from accounts.tenancy import scope
 from core import process_caches
 from recommendations.cache.list_codec import Entry
 from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
+from recommendations.list_kinds import KINDS, LATEST, POPULAR, TRENDING
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import popular, segment_popular
 
@@ -31,12 +33,14 @@ _LATEST = f"""
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Entries by kind, best first, without items that may not be shown."""
+    """Entries by kind of list (`recommendations.list_kinds`) and by segment, best first, without withheld items."""
 
-    popular: Sequence[Entry] = ()
-    trending: Sequence[Entry] = ()
-    latest: Sequence[Entry] = ()
+    by_kind: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     segments: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
+
+    def of_kind(self, key: str) -> Sequence[Entry]:
+        """Return the entries of one kind of list; empty if there is no pool of it."""
+        return self.by_kind.get(key, ())
 
     def of_segments(self, subjects: Sequence[str]) -> Sequence[Entry]:
         """What is popular in the first of these segments that anybody with a history is in."""
@@ -49,7 +53,7 @@ class Pools:
             return [entry for entry in entries if entry.item_id in item_ids]
 
         segments = {name: kept(entries) for name, entries in self.segments.items()}
-        return Pools(kept(self.popular), kept(self.trending), kept(self.latest), segments)
+        return Pools({key: kept(entries) for key, entries in self.by_kind.items()}, segments)
 
 
 Key = tuple[int, int, int, frozenset[str]]
@@ -69,11 +73,11 @@ def of(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: 
             _newest.pop(next(iter(_held)), None)
             _held.pop(next(iter(_held)))
         _held[key] = compute(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
-        _newest[key] = as_of, _held[key].latest
+        _newest[key] = as_of, _held[key].of_kind(LATEST.key)
     if _newest[key][0] != as_of:
         with scope.tenant(tenant_id):
             _newest[key] = as_of, _latest(tenant_id, now, locale)
-    return replace(_held[key], latest=_newest[key][1])
+    return replace(_held[key], by_kind={**_held[key].by_kind, LATEST.key: _newest[key][1]})
 
 
 @process_caches.register
@@ -92,17 +96,21 @@ def compute(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, 
     by_segment: dict[str, Sequence[Entry]] = {}
     for each in by:
         by_segment |= segment_popular.counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale, now=now)
-    return Pools(
-        popular=everybody.entries,
-        trending=[entry for entry in everybody.entries if entry.part == "recent_popularity"],
-        latest=newest,
-        segments=by_segment,
-    )
+    by_kind: dict[str, Sequence[Entry]] = {
+        POPULAR.key: everybody.entries,
+        TRENDING.key: [entry for entry in everybody.entries if entry.part == "recent_popularity"],
+        LATEST.key: newest,
+    }
+    for kind in KINDS.values():
+        if kind.pool:
+            entries = import_string(kind.pool)(tenant_id=tenant_id, now=now, locale=locale, limit=DEPTH)
+            by_kind[kind.key] = [entry for entry in entries if entry.item_id not in withheld]
+    return Pools(by_kind, by_segment)
 
 
 def _latest(tenant_id: int, now: datetime, locale: str) -> list[Entry]:
-    said = explain(part="latest", locale=locale)
-    return [Entry(item_id, 0.0, said, (), "latest") for item_id in latest(tenant_id=tenant_id, now=now, limit=DEPTH)]
+    said = explain(part=LATEST.key, locale=locale)
+    return [Entry(item_id, 0.0, said, (), LATEST.key) for item_id in latest(tenant_id=tenant_id, now=now, limit=DEPTH)]
 
 
 def latest(*, tenant_id: int, now: datetime, limit: int) -> list[str]:

@@ -19,10 +19,12 @@ from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights, reference_time
+from recommendations.list_kinds import POPULAR
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
 from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.pipeline.models import Build, ReferenceList
 
 HALF_LIFE_DAYS = 30
 WINDOW_DAYS = 4 * HALF_LIFE_DAYS
@@ -95,6 +97,13 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
             part = "recent_popularity" if recent.get(item_id, 0.0) > known.get(item_id, 0.0) else "popularity"
             entries.append(Entry(item_id, round(scores[item_id], 6), explain(part=part, locale=locale), (), part))
     return Popular(tuple(entries), facts, locale)
+
+
+def make_lists(*, build: Build, loaded: Loaded, version: int, now: datetime, locale: str) -> list[ReferenceList]:
+    """Make the popular list of all time, not saved yet."""
+    made = compute(tenant_id=build.tenant_id, loaded=loaded, now=now, locale=locale)
+    body = made.body(Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id))
+    return [ReferenceList(tenant_id=build.tenant_id, build=build, kind=POPULAR.key, body=body, generated_at=now)]
 
 
 def _recent(tenant_id: int, without: list[int], now: datetime) -> dict[str, float]:

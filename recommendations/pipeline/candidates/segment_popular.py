@@ -11,6 +11,8 @@ from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights, reference_time
+from recommendations.list_kinds import SEGMENT
+from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import popular
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
@@ -82,7 +84,7 @@ def counted(
         "fewest": FEWEST,
         "attribute": by.removeprefix("attributes."),
     }
-    said = explain(part="segment", locale=locale)
+    said = explain(part=SEGMENT.key, locale=locale)
     found: dict[str, list[Entry]] = {}
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_THERE.format(there="segments <> '{}'" if own else "attributes ? %(attribute)s"), parameters)
@@ -94,18 +96,18 @@ def counted(
         cursor.execute(_COUNTED.format(said=said_by, age=age, happened=popular.HAPPENED), parameters)
         for segment, item_id, score in cursor.fetchall():
             if item_id not in withheld and (subject := subject_of(by, segment)):
-                found.setdefault(subject, []).append(Entry(item_id, round(float(score), 6), said, (), "segment"))
+                found.setdefault(subject, []).append(Entry(item_id, round(float(score), 6), said, (), SEGMENT.key))
     return found
 
 
-def compute(*, build: Build, by: Collection[str], version: int, now: datetime, locale: str) -> list[ReferenceList]:
-    """The lists of all segments that these rules make, as they are now, not saved yet."""
+def make_lists(*, build: Build, loaded: Loaded, version: int, now: datetime, locale: str) -> list[ReferenceList]:
+    """Make the list of each segment that the build's placements name, not saved yet."""
     tenant_id = build.tenant_id
     provenance = Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id)
     made = []
     with scope.tenant(tenant_id):
         withheld = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))
-    for each in sorted(by):
+    for each in sorted(named_by(tenant_id=tenant_id, build=build)):
         found = counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale, now=now)
         with scope.tenant(tenant_id):
             named = {entry.item_id for entries in found.values() for entry in entries}
@@ -114,10 +116,9 @@ def compute(*, build: Build, by: Collection[str], version: int, now: datetime, l
             shown = [entry for entry in entries if entry.item_id in facts]
             if shown:
                 body = lists.body(owner="", entries=shown, facts=facts, provenance=provenance, locale=locale)
-                kind = ReferenceList.Kind.SEGMENT
                 made.append(
                     ReferenceList(
-                        tenant_id=tenant_id, build=build, kind=kind, subject=subject, body=body, generated_at=now
+                        tenant_id=tenant_id, build=build, kind=SEGMENT.key, subject=subject, body=body, generated_at=now
                     )
                 )
     return made
@@ -127,4 +128,4 @@ def named_by(*, tenant_id: int, build: Build) -> set[str]:
     """What makes segments at the placements that the build makes lists for."""
     with scope.tenant(tenant_id):
         rules = rules_of_versions(tenant_id=tenant_id, versions=build.versions)
-    return {each.segment_by for each in rules.values() if "segment" in each.fallback}
+    return {each.segment_by for each in rules.values() if SEGMENT.key in each.fallback}

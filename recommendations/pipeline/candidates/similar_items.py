@@ -6,6 +6,7 @@ from datetime import datetime
 from accounts.tenancy import scope
 from recommendations.cache.list_codec import Provenance
 from recommendations.catalog import availability
+from recommendations.list_kinds import SIMILAR
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
@@ -14,7 +15,7 @@ from recommendations.pipeline.models import Build, Chunk, ReferenceList
 LIMIT = 50
 
 
-def of_items(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
+def make_lists(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
     """A list for each item of the chunk that has neighbours, not saved yet."""
     made = _made_already(build, chunk, loaded)
     places = [place for place in range(chunk.first, chunk.last + 1) if loaded.item_ids[place] not in made]
@@ -44,7 +45,7 @@ def of_places(
     for place, proposals in found:
         version = (versions or {}).get(loaded.item_ids[place], 1)
         provenance = Provenance(build.pk, version, lists.MODEL, lists.stamp(now), build.artefact_id)
-        entries = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, spoken="similar")
+        entries = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, spoken=SIMILAR.key)
         if entries:
             subject = loaded.item_ids[place]
             body = lists.body(
@@ -53,14 +54,14 @@ def of_places(
                 facts=facts,
                 provenance=provenance,
                 locale=locale,
-                spoken="similar",
+                spoken=SIMILAR.key,
                 titles=(facts[subject].title,) if subject in facts else (),
             )
             rows.append(
                 ReferenceList(
                     tenant_id=build.tenant_id,
                     build=build,
-                    kind=ReferenceList.Kind.SIMILAR,
+                    kind=SIMILAR.key,
                     subject=subject,
                     body=body,
                     generated_at=now,
@@ -76,7 +77,5 @@ def _made_already(build: Build, chunk: Chunk, loaded: Loaded) -> set[str]:
     if not cold:
         return set()
     with scope.tenant(build.tenant_id):
-        rows = ReferenceList.objects.filter(
-            tenant_id=build.tenant_id, build=build, kind=ReferenceList.Kind.SIMILAR, subject__in=cold
-        )
+        rows = ReferenceList.objects.filter(tenant_id=build.tenant_id, build=build, kind=SIMILAR.key, subject__in=cold)
         return set(rows.values_list("subject", flat=True))

@@ -17,6 +17,8 @@ from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights, reference_time
+from recommendations.list_kinds import POPULAR, TRENDING
+from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates.popular import AGE_DAYS, HAPPENED
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
@@ -46,7 +48,7 @@ _COUNTED = f"""
 """  # noqa: S608  # constants only
 
 
-def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[ReferenceList]:
+def make_lists(*, build: Build, loaded: Loaded, version: int, now: datetime, locale: str) -> list[ReferenceList]:
     """The lists of all windows as they are now, not saved yet."""
     tenant_id = build.tenant_id
     says = [each for each in event_weights.of_tenant(tenant_id=tenant_id).types if each.weight > 0]
@@ -61,11 +63,11 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
                 if item_id not in withheld
             }
             facts = item_facts.facts(tenant_id=tenant_id, item_ids=counted)
-        for kind, column in ((ReferenceList.Kind.POPULAR, 0), (ReferenceList.Kind.TRENDING, 1)):
+        for kind, column in ((POPULAR, 0), (TRENDING, 1)):
             ranked = sorted(counted, key=lambda item_id: (-counted[item_id][column], item_id))
-            said = explain(part=str(kind), locale=locale)
+            said = explain(part=kind.key, locale=locale)
             entries = [
-                Entry(item_id, round(counted[item_id][column], 6), said, (), str(kind))
+                Entry(item_id, round(counted[item_id][column], 6), said, (), kind.key)
                 for item_id in ranked
                 if item_id in facts
             ][:MAX_ITEMS]
@@ -73,7 +75,7 @@ def compute(*, build: Build, version: int, now: datetime, locale: str) -> list[R
                 body = lists.body(owner="", entries=entries, facts=facts, provenance=provenance, locale=locale)
                 made.append(
                     ReferenceList(
-                        tenant_id=tenant_id, build=build, kind=kind, subject=name, body=body, generated_at=now
+                        tenant_id=tenant_id, build=build, kind=kind.key, subject=name, body=body, generated_at=now
                     )
                 )
     return made

@@ -19,6 +19,7 @@ from accounts.tenancy import scope
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache
 from recommendations.cache.list_codec import Corrupt, StoredList, decode
+from recommendations.list_kinds import SIMILAR
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import embedding_neighbours, similar_items
@@ -115,7 +116,7 @@ def _make_similar(build: Build, loaded: Loaded, news: Sequence[News], now: datet
     with scope.tenant(build.tenant_id):
         writer.write_reference(made)
     if serves:
-        kind = ReferenceList.Kind.SIMILAR
+        kind = SIMILAR.key
         list_cache.put_many((keys.reference_list(build.tenant_id, kind, row.subject), bytes(row.body)) for row in made)
 
 
@@ -145,7 +146,7 @@ def _stands(old: StoredList, own: News | None) -> bool:
 def _held(build: Build, subjects: Sequence[str]) -> dict[str, StoredList]:
     with scope.tenant(build.tenant_id):
         there = ReferenceList.objects.filter(
-            tenant_id=build.tenant_id, build=build, kind=ReferenceList.Kind.SIMILAR, subject__in=subjects
+            tenant_id=build.tenant_id, build=build, kind=SIMILAR.key, subject__in=subjects
         )
         found = list(there.values_list("subject", "body"))
     held = {}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from recommendations.cache.list_codec import CERTAIN, HEAD, Chance, Entry, Exploration
+from recommendations.list_kinds import FOR_YOU
 from recommendations.placements.rules import Rules
 
 _UNIT = float(2**64)
@@ -18,7 +19,7 @@ _UNIT = float(2**64)
 def told(rules: Rules) -> bool:
     """Tell whether a list keeps the places that were drawn; other rules move items by probabilities nobody knows."""
     moving = rules.boosts or rules.pins or rules.diversity or rules.caps or rules.fresh
-    return not moving and [kind.kind for kind in rules.kinds] == ["for_you"]
+    return not moving and [kind.kind for kind in rules.kinds] == [FOR_YOU.key]
 
 
 def draw(

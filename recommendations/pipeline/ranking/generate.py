@@ -15,6 +15,8 @@ from recommendations.algorithms.inference.recommender import Proposals
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.cache.list_codec import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
 from recommendations.catalog import availability
+from recommendations.list_kinds import BECAUSE, FOR_YOU, LATEST, SEGMENT
+from recommendations.list_kinds import POPULAR as POPULAR_KIND
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import pools
 from recommendations.pipeline.candidates.pools import Pools
@@ -35,7 +37,7 @@ DEEP = 400
 RECENT_CHOICES = 5
 Key = TypeVar("Key", bound=Hashable)
 # The parts of what is common to everybody.
-_COMMON = frozenset({"popularity", "recent_popularity", "segment", "latest"})
+_COMMON = frozenset({"popularity", "recent_popularity", SEGMENT.key, LATEST.key})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +131,14 @@ class _Making:
         if rules.plain and not is_cold:
             return Draft(person, MODEL, tuple(entries[:MAX_ITEMS]))
         sources = [Source(kind, self._entries(kind, entries, because, locale)) for kind in rules.kinds]
-        if all(source.kind.kind != "for_you" for source in sources):
-            sources.append(Source(Kind("for_you"), entries))
+        if all(source.kind.kind != FOR_YOU.key for source in sources):
+            sources.append(Source(Kind(FOR_YOU.key), entries))
         made = self._arranged(sources, rules, person)
         if len(made) < HEAD:
             made = self._filled(made, rules, person)
         source = MODEL
         if is_cold:
-            source = STATIC if all(entry.part == "latest" for entry in made) else POPULAR
+            source = STATIC if all(entry.part == LATEST.key for entry in made) else POPULAR
         return Draft(person, source, tuple(_told(entry, locale) for entry in made), chance=chance)
 
     def _arranged(self, sources: Sequence[Source], rules: Rules, person: Person) -> list[Entry]:
@@ -146,7 +148,7 @@ class _Making:
             facts=self.facts,
             person=_of_rules(person),
             consumed=consumed(rules, person, self.now),
-            latest=self.common.latest,
+            latest=self.common.of_kind(LATEST.key),
             likeness=self._likeness,
             now=self.now,
             limit=MAX_ITEMS,
@@ -156,22 +158,21 @@ class _Making:
     def _filled(self, made: list[Entry], rules: Rules, person: Person) -> list[Entry]:
         """A list of which the rules left little, with what is popular and new as far as they let it in."""
         listed = {entry.item_id for entry in made}
-        pools = (("popular", self.common.popular), ("latest", self.common.latest))
+        pools = ((kind.key, self.common.of_kind(kind.key)) for kind in (POPULAR_KIND, LATEST))
         sources = [Source(Kind(kind), [entry for entry in pool if entry.item_id not in listed]) for kind, pool in pools]
         more = self._arranged(sources, replace(rules, diversity=None, caps=(), fresh=None), person)
         return [*made, *more][:MAX_ITEMS]
 
     def _entries(self, kind: Kind, own: Sequence[Entry], because: Proposals | None, locale: str) -> Sequence[Entry]:
-        if kind.kind == "for_you":
+        if kind.kind == FOR_YOU.key:
             return own
-        if kind.kind == "because":
+        if kind.kind == BECAUSE.key:
             if because is None:
                 return ()
             return lists.entries_of(
-                loaded=self.loaded, proposals=because, facts=self.facts, locale=locale, spoken="because"
+                loaded=self.loaded, proposals=because, facts=self.facts, locale=locale, spoken=BECAUSE.key
             )
-        found: Sequence[Entry] = getattr(self.common, kind.kind)
-        return found
+        return self.common.of_kind(kind.kind)
 
     def _for_nobody_known(self, rules: Rules, person: Person) -> tuple[list[Entry], Chance]:
         """Of whom nothing is known gets what their segment likes, then everybody, and now and then something new.
@@ -179,9 +180,8 @@ class _Making:
         What may not be in the list goes before anything is drawn, so that the probabilities are those of its places.
         """
         own = fallback_rules.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
-        known = {"segment": self.common.of_segments(own), "popular": self.common.popular}
-        known |= {"trending": self.common.trending, "latest": self.common.latest}
-        order = [name for name in rules.fallback if name in known and name != "latest"] or ["latest"]
+        known = {**self.common.by_kind, SEGMENT.key: self.common.of_segments(own)}
+        order = [name for name in rules.fallback if name in known and name != LATEST.key] or [LATEST.key]
         first: dict[str, Entry] = {}
         for entry in (entry for name in order for entry in known[name]):
             first.setdefault(entry.item_id, entry)
@@ -197,7 +197,7 @@ class _Making:
         )
         main = allowed(first.values())
         listed = {entry.item_id for entry in main[:HEAD]}
-        new = [entry for entry in allowed(self.common.latest) if entry.item_id not in listed]
+        new = [entry for entry in allowed(self.common.of_kind(LATEST.key)) if entry.item_id not in listed]
         found, chance = exploration.draw(
             known=main, new=new, share=rules.exploration, user_id=person.user_id, day=self.now.date()
         )
@@ -280,7 +280,7 @@ def _because(
     wanted = {
         index
         for key, each in rules.items()
-        if any(kind.kind == "because" for kind in each.kinds)
+        if any(kind.kind == BECAUSE.key for kind in each.kinds)
         for index in whose[key]
     }
     if not wanted:
@@ -303,6 +303,6 @@ def _because(
 
 
 def _named(rules: Mapping[Key, Rules], common: Pools) -> set[str]:
-    named = {entry.item_id for pool in (common.popular, common.trending, common.latest) for entry in pool}
+    named = {entry.item_id for pool in common.by_kind.values() for entry in pool}
     named |= {entry.item_id for pool in common.segments.values() for entry in pool}
     return named | {pin.item_id for each in rules.values() for pin in each.pins}

@@ -10,11 +10,10 @@ from typing import Any
 
 from recommendations.cache.list_codec import Entry
 from recommendations.explanations.templates import explain
+from recommendations.list_kinds import PINNED
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.placements import fallback_rules
 from recommendations.placements.rules import Rules
-
-PINNED = "pinned"
 
 
 def pinned(entries: Sequence[Entry], rules: Rules, shown: Collection[str], locale: str) -> tuple[Entry, ...]:
@@ -25,9 +24,9 @@ def pinned(entries: Sequence[Entry], rules: Rules, shown: Collection[str], local
     named = {pin.item_id for pin in fixed}
     held = {entry.item_id: entry for entry in entries if entry.item_id in named}
     left = [entry for entry in entries if entry.item_id not in named]
-    said = explain(part=PINNED, locale=locale)
+    said = explain(part=PINNED.key, locale=locale)
     for pin in sorted(fixed, key=lambda each: each.position):
-        entry = held.get(pin.item_id) or Entry(pin.item_id, 0.0, said, (), PINNED)
+        entry = held.get(pin.item_id) or Entry(pin.item_id, 0.0, said, (), PINNED.key)
         left.insert(pin.position - 1, entry)
     return tuple(left[: max(len(entries), len(fixed))])
 
@@ -44,7 +43,7 @@ def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) 
 def for_reading(rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:
     """What the reader of the list has to do; nothing for most lists."""
     found: dict[str, Any] = {}
-    said = explain(part=PINNED, locale=locale)
+    said = explain(part=PINNED.key, locale=locale)
     dated = [
         [
             pin.item_id,

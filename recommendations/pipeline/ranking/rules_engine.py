@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recommendations.cache.list_codec import Entry
 from recommendations.filter_language import Node, Person, bind, holds
+from recommendations.list_kinds import FOR_YOU
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.rules import Boost, Cap, Fresh, Kind, Rules
@@ -24,7 +25,7 @@ Facts = Mapping[str, ItemFacts]
 Likeness = Callable[[Sequence[str]], NDArray[np.float64]]
 # Places that diversity decides; what follows keeps its order.
 DIVERSE_PLACES = 40
-FOR_YOU, GONE = "for_you", "catalogue"
+GONE = "catalogue"
 # What is told of an item that a rule leaves out.
 LEFT_OUT = {
     GONE: "not in the catalogue, or not shown now",
@@ -143,7 +144,7 @@ def mix(sources: Sequence[Source], trace: Trace | None = None) -> list[Entry]:
             if entry.item_id not in seen:
                 seen.add(entry.item_id)
                 mixed.append(entry)
-                if trace is not None and kind != FOR_YOU:
+                if trace is not None and kind != FOR_YOU.key:
                     trace.did(entry.item_id, "kinds", f"from {kind}")
                 dealt += 1
                 if dealt == most:

@@ -18,7 +18,7 @@ from recommendations import filter_language
 from recommendations.cache import keys, list_cache, list_codec
 from recommendations.cache.list_codec import MAX_ITEMS, Entry, StoredList, Voice
 from recommendations.explanations import templates
-from recommendations.placements.rules import DEFAULT_FALLBACK
+from recommendations.list_kinds import FOR_YOU
 from recommendations.serving.page.filtering import Matcher
 from recommendations.serving.read import reason_language, selectors
 from recommendations.serving.read.resolved import DATABASE_AWAY, Chosen, withdrawn_of
@@ -38,7 +38,7 @@ Pair = tuple[str, str]
 class Instead:
     """What the rules say: the order, the subjects of the person's segments, and what is never shown."""
 
-    order: tuple[str, ...] = DEFAULT_FALLBACK
+    order: tuple[str, ...] = FOR_YOU.fallback
     segments: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
 
@@ -46,7 +46,7 @@ class Instead:
     def of(cls, reading: Mapping[str, Any]) -> "Instead":
         """As an empty list brings it (recommendations.placements.fallback_rules)."""
         order, segments, hide = (reading.get(name) for name in ("fallback", "segments", "hide"))
-        return cls(DEFAULT_FALLBACK if order is None else tuple(order), tuple(segments or ()), tuple(hide or ()))
+        return cls(FOR_YOU.fallback if order is None else tuple(order), tuple(segments or ()), tuple(hide or ()))
 
     def common(self) -> list[Pair]:
         """The lists of the build that may stand in, best first."""

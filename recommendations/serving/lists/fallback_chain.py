@@ -13,8 +13,8 @@ import structlog
 from core.ratelimit import Decision, Read
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache, withdrawn_items
-from recommendations.cache.kinds import LATEST, POPULAR
 from recommendations.cache.list_codec import StoredList
+from recommendations.list_kinds import LATEST, POPULAR
 from recommendations.placements.models import HOME
 from recommendations.serving.lists.fallback import StandIns, refill
 from recommendations.serving.read import reason_language, selectors
@@ -30,7 +30,7 @@ Found = tuple[bool, Sequence[StoredList | None], Mapping[str, float] | None]
 
 def popular(*, tenant_id: int, now: datetime, admit: Admit | None = None) -> Chosen:
     """The tenant's popular list, or what stands for it. Without `admit`, for a request that is admitted already."""
-    wanted = [keys.reference_list(tenant_id, POPULAR)]
+    wanted = [keys.reference_list(tenant_id, POPULAR.key)]
     if admit is None:
         redis_up, found, gone = fetch(tenant_id, wanted, now)
     elif (decision := admit(list_cache.reads(tenant_id, wanted))).static:
@@ -68,7 +68,7 @@ def for_everybody(*, tenant_id: int, kind: str, window: str, now: datetime, admi
 
     Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
-    wanted = [keys.reference_list(tenant_id, kind, window), keys.reference_list(tenant_id, POPULAR)]
+    wanted = [keys.reference_list(tenant_id, kind, window), keys.reference_list(tenant_id, POPULAR.key)]
     decision = admit(list_cache.reads(tenant_id, wanted))
     if decision.static:
         return over_quota(tenant_id, now)
@@ -87,7 +87,7 @@ def latest(*, tenant_id: int, now: datetime, admit: Admit) -> Chosen:
 
     Raises: what `admit` raises. Over the quota, as `personal.lists`.
     """
-    key = keys.reference_list(tenant_id, LATEST)
+    key = keys.reference_list(tenant_id, LATEST.key)
     decision = admit(list_cache.reads(tenant_id, [key]))
     if decision.static:
         return over_quota(tenant_id, now)
@@ -123,7 +123,7 @@ def _reference(tenant_id: int, kind: str, subject: str, redis_up: bool) -> Store
 
 def over_quota(tenant_id: int, now: datetime, placement: str = HOME) -> Chosen:
     """The popular list, and why."""
-    redis_up, found, gone = fetch(tenant_id, [keys.reference_list(tenant_id, POPULAR)], now)
+    redis_up, found, gone = fetch(tenant_id, [keys.reference_list(tenant_id, POPULAR.key)], now)
     return fallback(tenant_id, gone, redis_up, now, placement=placement, degraded="quota", popular=found[0])
 
 

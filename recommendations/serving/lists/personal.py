@@ -12,8 +12,8 @@ from datetime import datetime
 from accounts.tenancy import flags
 from core import deadline
 from recommendations.cache import keys, list_cache, list_codec
-from recommendations.cache.kinds import POPULAR
 from recommendations.cache.list_codec import StoredList
+from recommendations.list_kinds import POPULAR
 from recommendations.placements import placement_cache
 from recommendations.serving.lists import fallback_chain
 from recommendations.serving.lists.fallback import USUAL, Instead, StandIns, popular_list, refill
@@ -39,7 +39,7 @@ def lists(
         admit([])  # it is charged like any other
         raise
     on = [flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id) for user_id in user_ids]
-    for_all = keys.reference_list(tenant_id, POPULAR)
+    for_all = keys.reference_list(tenant_id, POPULAR.key)
     wanted = [
         keys.user_list(tenant_id, placement, user_id) if personal else for_all
         for user_id, personal in zip(user_ids, on, strict=True)

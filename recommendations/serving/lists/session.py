@@ -18,11 +18,11 @@ from typing import Any
 
 from core import process_caches
 from recommendations.cache import keys, list_cache, list_codec
-from recommendations.cache.kinds import POPULAR, SESSION, SIMILAR, TOGETHER
 from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance, StoredList, Voice
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights
 from recommendations.interactions.event_weights import UNMAPPED
+from recommendations.list_kinds import POPULAR, SESSION, SIMILAR, TOGETHER
 from recommendations.serving.lists import fallback_chain
 from recommendations.serving.lists.fallback_chain import Admit
 from recommendations.serving.read import reason_language
@@ -31,7 +31,7 @@ from recommendations.serving.read.resolved import DATABASE_AWAY, Chosen, shows_a
 # The latest distinct items that count.
 ITEMS = 10
 HALF_LIFE = 3.0
-KINDS = (SIMILAR, TOGETHER)
+KINDS = (SIMILAR.key, TOGETHER.key)
 MEANING_SECONDS = 30.0
 _REMEMBERED_MAX = 2_000
 _meanings: dict[int, tuple[Mapping[str, float], float]] = {}
@@ -66,7 +66,7 @@ def read(events: Sequence[Mapping[str, Any]], *, tenant_id: int) -> Visit:
 def reference(visit: Visit) -> str:
     """What tells this visit's list from others: its items, in their order."""
     named = json.dumps([list(visit.item_ids), sorted(visit.rejected)])
-    return f"{SESSION}:" + hashlib.blake2b(named.encode(), digest_size=12).hexdigest()
+    return f"{SESSION.key}:" + hashlib.blake2b(named.encode(), digest_size=12).hexdigest()
 
 
 def for_visit(*, tenant_id: int, visit: Visit, now: datetime, admit: Admit) -> Chosen:
@@ -76,7 +76,7 @@ def for_visit(*, tenant_id: int, visit: Visit, now: datetime, admit: Admit) -> C
     """
     item_ids = visit.item_ids
     wanted = [keys.reference_list(tenant_id, kind, item_id) for item_id in item_ids for kind in KINDS]
-    wanted.append(keys.reference_list(tenant_id, POPULAR))
+    wanted.append(keys.reference_list(tenant_id, POPULAR.key))
     decision = admit(list_cache.reads(tenant_id, wanted))
     if decision.static:
         return fallback_chain.over_quota(tenant_id, now)

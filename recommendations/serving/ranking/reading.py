@@ -6,9 +6,9 @@ from datetime import datetime
 
 from accounts.tenancy import flags
 from recommendations.cache import keys, list_cache
-from recommendations.cache.kinds import POPULAR
 from recommendations.cache.list_codec import StoredList
 from recommendations.explanations import templates
+from recommendations.list_kinds import POPULAR
 from recommendations.pipeline.ranking.variants import Following
 from recommendations.placements import placement_cache
 from recommendations.serving.lists import fallback_chain
@@ -47,7 +47,7 @@ def admitted(asked: Asked, *, now: datetime, admit: Admit) -> Held:
         admit([])  # it is charged like any other
         raise
     personal = flags.is_on(flags.RECOMMENDATIONS, tenant_id=asked.tenant_id, user_id=asked.user_id)
-    wanted = [keys.reference_list(asked.tenant_id, POPULAR)]
+    wanted = [keys.reference_list(asked.tenant_id, POPULAR.key)]
     if personal:
         wanted.append(keys.user_list(asked.tenant_id, asked.list_at, asked.user_id))
     decision = admit(list_cache.reads(asked.tenant_id, wanted))

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from recommendations.attribution import recommendation_ids
-from recommendations.cache.kinds import RANK
 from recommendations.cache.list_codec import MAX_ITEMS
+from recommendations.list_kinds import RANK
 from recommendations.metrics import SERVED
 from recommendations.pipeline.lists import entries
 from recommendations.serving.page import render as page
@@ -17,7 +17,7 @@ from recommendations.serving.ranking.ranking_query import DETAILS, Asked, Ranked
 
 def subject_of(asked: Asked) -> Subject:
     """Return the subject that its impressions count for: the placement's, or @rank where there is none."""
-    return Subject(asked.tenant_id, asked.user_id, asked.placement or None, RANK)
+    return Subject(asked.tenant_id, asked.user_id, asked.placement or None, RANK.key)
 
 
 def render(*, asked: Asked, ranked: Ranked, now: datetime) -> Answer:

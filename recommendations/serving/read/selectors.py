@@ -15,6 +15,7 @@ from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
 from recommendations.explanations.templates import language as spoken_for
 from recommendations.filter_language import Node
+from recommendations.list_kinds import LATEST, PINNED, SEGMENT
 from recommendations.models import EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
 from recommendations.placements import fallback_rules
 from recommendations.placements.models import HOME
@@ -82,7 +83,7 @@ def _missing(tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[
     # Only those that have a list, so that nobody looks for the others again.
     subjects = {subject for each in own.values() for subject in each} if active else set()
     lists = ReferenceList.objects.filter(
-        tenant_id=tenant_id, build_id=active or 0, kind=ReferenceList.Kind.SEGMENT, subject__in=subjects
+        tenant_id=tenant_id, build_id=active or 0, kind=SEGMENT.key, subject__in=subjects
     ).order_by()
     there = set(lists.values_list("subject", flat=True)) if subjects else set()
     found: dict[str, bytes | Missing] = {}
@@ -121,8 +122,8 @@ def latest(*, tenant_id: int, now: datetime, locale: str) -> tuple[StoredList, b
     with scope.tenant(tenant_id):
         items = Item.objects.filter(availability.available(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
         ids = list(items.values_list("item_id", flat=True)[:MAX_ITEMS])
-    said = explain(part="latest", locale=locale)
-    entries = [Entry(item_id, 0.0, said, part="latest") for item_id in ids]
+    said = explain(part=LATEST.key, locale=locale)
+    entries = [Entry(item_id, 0.0, said, part=LATEST.key) for item_id in ids]
     degraded = None if entries else "no_items"
     made = now.strftime("%Y-%m-%dT%H:%M:00Z")
     provenance = Provenance(
@@ -141,16 +142,16 @@ def last_resort(
     *, tenant_id: int, placement: str, pinned: bool, now: datetime, reason: str, locale: str
 ) -> tuple[StoredList, bytes]:
     """The placement's pinned items, where they are wanted, then the latest. Empty only for an empty catalogue."""
-    featured, new = (explain(part=part, locale=locale) for part in ("pinned", "latest"))
+    featured, new = (explain(part=kind.key, locale=locale) for kind in (PINNED, LATEST))
     with scope.tenant(tenant_id):
         rows = Placement.objects.filter(tenant_id=tenant_id, name=placement).values_list("pinned", flat=True)
         named: list[str] = (rows.first() if pinned else None) or []
         items = Item.objects.filter(availability.available(now), tenant_id=tenant_id)
         chosen = set(items.filter(item_id__in=named).values_list("item_id", flat=True))
-        entries = [Entry(item_id, 1.0, featured, part="pinned") for item_id in named if item_id in chosen]
+        entries = [Entry(item_id, 1.0, featured, part=PINNED.key) for item_id in named if item_id in chosen]
         latest = items.exclude(item_id__in=chosen).order_by("-created_at", "item_id")
         entries += [
-            Entry(item_id, 0.0, new, part="latest")
+            Entry(item_id, 0.0, new, part=LATEST.key)
             for item_id in latest.values_list("item_id", flat=True)[: MAX_ITEMS - len(entries)]
         ]
     provenance = Provenance(

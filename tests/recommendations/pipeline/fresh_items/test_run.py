@@ -264,7 +264,7 @@ class TestTakeIn:
             loaded = live.with_fresh(alone, tenant_id=acme.pk, build_id=build.pk)
             return (
                 pools.of(by=frozenset(), tenant_id=acme.pk, loaded=loaded, locale="en", now=clock.now())
-                .latest[0]
+                .of_kind("latest")[0]
                 .item_id
             )
 
