@@ -10,7 +10,7 @@ from accounts.tenancy import scope
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionPeriods:
     """None is for ever, of AI's records as long as the deployment keeps them; of files zero is not at all."""
 
     events: timedelta | None
@@ -20,11 +20,11 @@ class Kept:
     answers: timedelta
 
 
-def of(tenant_id: int) -> Kept:
+def retention_periods(tenant_id: int) -> RetentionPeriods:
     """The times that hold for the tenant."""
     with scope.tenant(tenant_id):
         own = Retention.objects.filter(tenant_id=tenant_id).first() or Retention()
-    return Kept(
+    return RetentionPeriods(
         events=_days(_first(own.event_days, settings.EVENT_DAYS)),
         ai_records=_days(own.ai_days) if own.ai_days is not None else None,
         imports=_days(_first(own.import_days, settings.IMPORT_DAYS)),

@@ -15,7 +15,7 @@ from accounts.admin.auditing import NO_REASON, reason_of
 from accounts.admin.base import GivenByDeployment, ReadOnlyTenantAdmin, TenantAdmin
 from recommendations.admin.ai_overview import overview
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.gateway.instrumentation import observed_breaker
+from recommendations.ai.gateway.instrumentation import instrumented_breaker
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.models import (
     AIBatch,
@@ -106,7 +106,7 @@ class AIGlobalBudgetAdmin(_Money, ReadOnlyTenantAdmin):
         if not reason_of(request):
             self.message_user(request, NO_REASON, messages.ERROR)
             return
-        breaker = observed_breaker(config)
+        breaker = instrumented_breaker(config)
         changes = {"state": {"from": breaker.state().mode, "to": _SWITCHED[wanted]}}
         # Redis takes nothing back: the entry comes first, so that nothing is switched that nobody knows of.
         self.record(request, f"breaker_{wanted}", changes=changes)
@@ -226,7 +226,7 @@ class AIGateAdmin(ReadOnlyTenantAdmin):
 def _shown(config: AIConfiguration) -> dict[str, Any]:
     if not config.in_use:
         return {"reading": None}
-    reading = observed_breaker(config).state()
+    reading = instrumented_breaker(config).state()
     return {
         "reading": reading,
         "state": _STATES[reading.mode],

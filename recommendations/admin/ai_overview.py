@@ -21,7 +21,7 @@ from accounts.admin.base import is_confined
 from accounts.models import Tenant
 from core import clock
 from recommendations.ai.budget import reports
-from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.budget.reports import NothingToEstimate
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.uplift import fallback_stats
@@ -81,10 +81,10 @@ def _standing(tenant: Tenant, config: AIConfiguration, now: datetime, *, confine
             "limit": "none" if cap.limit.nano_usd is None else _usd(cap.limit.nano_usd),
             "tokens": "none" if cap.limit.tokens is None else f"{cap.limit.tokens}",
         }
-        for cap in reports.standings(tenant_id=tenant.pk, limits=config.budget, now=now)
+        for cap in reports.cap_usage(tenant_id=tenant.pk, limits=config.budget, now=now)
         if not (confined and cap.cap == GLOBAL)
     ]
-    found = fallback_stats.read(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
+    found = fallback_stats.load_counts(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
     ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without it"
     said = f"{found.meant} lists meant for AI, {ratio}"
     return Standing(tenant.slug, spend, caps, said, _build(tenant, config, now) if previewed else "")
@@ -95,7 +95,7 @@ def _build(tenant: Tenant, config: AIConfiguration, now: datetime) -> str:
         return "AI is off: OPENAI_API_KEY is not set."
     try:
         seen = import_string(PREVIEW)(tenant=tenant, config=config, now=now)
-    except NothingToPreview as error:
+    except NothingToEstimate as error:
         return str(error)
     return (
         f"{seen.calls} of {seen.wanted} lists, {seen.answered} of them answered before,"

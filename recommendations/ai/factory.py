@@ -8,18 +8,18 @@ from datetime import date
 
 from django.core.exceptions import ImproperlyConfigured
 
-from recommendations.ai.batch.guarded_client import GatedBatches
-from recommendations.ai.batch.jobs import Desk
+from recommendations.ai.batch.guarded_client import GuardedBatchProvider
+from recommendations.ai.batch.jobs import BatchContext
 from recommendations.ai.budget.reservations import Budget
 from recommendations.ai.config.prices import UnknownModel
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.gateway import instrumentation
 from recommendations.ai.gateway.gateway import AIGateway
-from recommendations.ai.gateway.guarded_call import Equipment
+from recommendations.ai.gateway.guarded_call import GatewayDependencies
 from recommendations.ai.protocol import NullProvider, Provider
 from recommendations.ai.providers.openai_client import OpenAIBatches, OpenAIEmbeddings, OpenAIProvider
 from recommendations.ai.providers.retry import RetryingProvider, RetryPolicy
-from recommendations.ai.resilience.rate_limiter import Throttle
+from recommendations.ai.resilience.rate_limiter import RateLimiter
 
 
 def build_provider(config: AIConfiguration) -> Provider:
@@ -32,17 +32,17 @@ def build_provider(config: AIConfiguration) -> Provider:
     return RetryingProvider(OpenAIProvider(config))
 
 
-def build_desk(config: AIConfiguration, *, today: date) -> Desk:
+def build_batch_context(config: AIConfiguration, *, today: date) -> BatchContext:
     """Return what handling batches takes. Close its parts when the work is done.
 
     Raises:
         UnknownModel: the model has no price.
     """
-    return Desk(
-        batches=GatedBatches(
+    return BatchContext(
+        batches=GuardedBatchProvider(
             OpenAIBatches(config),
-            breaker=instrumentation.observed_breaker(config),
-            throttle=_throttle(config),
+            breaker=instrumentation.instrumented_breaker(config),
+            rate_limiter=_rate_limiter(config),
         ),
         provider=OpenAIProvider(config),
         budget=Budget(limits=config.budget, hooks=(instrumentation.log_alert, instrumentation.count_alert)),
@@ -52,7 +52,7 @@ def build_desk(config: AIConfiguration, *, today: date) -> Desk:
 
 
 def build_embedder(config: AIConfiguration, *, today: date) -> AIGateway:
-    """Return the gateway to the model that makes vectors, with a breaker and a throttle of its own.
+    """Return the gateway to the model that makes vectors, with a breaker and a rate limiter of its own.
 
     Raises:
         ImproperlyConfigured: there is no key or no such model, or it has no price.
@@ -76,12 +76,12 @@ def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy 
         except UnknownModel as error:
             raise ImproperlyConfigured(str(error)) from error
     return AIGateway(
-        Equipment(
+        GatewayDependencies(
             provider=OpenAIProvider(config) if config.configured else NullProvider(),
             prices=config.prices,
             budget=Budget(limits=config.budget, hooks=(instrumentation.log_alert, instrumentation.count_alert)),
-            breaker=instrumentation.observed_breaker(config),
-            throttle=_throttle(config),
+            breaker=instrumentation.instrumented_breaker(config),
+            rate_limiter=_rate_limiter(config),
             origin=config.origin,
         ),
         origin=config.origin,
@@ -91,5 +91,5 @@ def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy 
     )
 
 
-def _throttle(config: AIConfiguration) -> Throttle:
-    return Throttle(provider=config.origin, model=config.model, limits=config.limits)
+def _rate_limiter(config: AIConfiguration) -> RateLimiter:
+    return RateLimiter(provider=config.origin, model=config.model, limits=config.limits)

@@ -8,13 +8,13 @@ from recommendations.ai.budget.reservations import release_expired
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.embeddings import store
 from recommendations.ai.gateway import response_cache
-from recommendations.ai.gateway.instrumentation import observed_breaker
+from recommendations.ai.gateway.instrumentation import instrumented_breaker
 from recommendations.ai.privacy import request_log
 from recommendations.ai.uplift import fallback_stats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tidied:
+class MaintenanceReport:
     """How many rows came back or went."""
 
     reservations: int
@@ -25,13 +25,13 @@ class Tidied:
     vectors: int
 
 
-def tidy(config: AIConfiguration, *, now: datetime) -> Tidied:
+def run_maintenance(config: AIConfiguration, *, now: datetime) -> MaintenanceReport:
     """Give back what dead processes reserved, delete what is too old, and renew the gauges."""
     released = release_expired(limits=config.budget, now=now)
-    fallback_stats.show_ratio(now=now)
+    fallback_stats.update_gauges(now=now)
     if config.in_use:
-        observed_breaker(config).state()
-    return Tidied(
+        instrumented_breaker(config).state()
+    return MaintenanceReport(
         reservations=released,
         calls=ledger.purge(now=now, keep_days=config.ledger_days),
         answers=response_cache.purge(now=now, keep_days=config.answer_days),

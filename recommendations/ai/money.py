@@ -14,7 +14,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class BudgetLimit:
     """The most that one period may hold; None is no limit, 0 allows nothing."""
 
     tokens: int | None = None
@@ -25,6 +25,6 @@ class Limit:
 class BudgetLimits:
     """The limits of the deployment's settings."""
 
-    tenant_day: Limit = Limit(nano_usd=5 * NANO_PER_USD)
-    tenant_month: Limit = Limit(nano_usd=50 * NANO_PER_USD)
-    global_month: Limit = Limit(nano_usd=200 * NANO_PER_USD)
+    tenant_day: BudgetLimit = BudgetLimit(nano_usd=5 * NANO_PER_USD)
+    tenant_month: BudgetLimit = BudgetLimit(nano_usd=50 * NANO_PER_USD)
+    global_month: BudgetLimit = BudgetLimit(nano_usd=200 * NANO_PER_USD)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.tenancy import scope
-from accounts.tenancy.retention import Kept
+from accounts.tenancy.retention import RetentionPeriods
 from core import mentions
 from recommendations.imports.lifecycle import try_to_delete
 from recommendations.imports.models import Import, ImportRowError
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 def forget_person(*, tenant_id: int, user_id: str) -> int:
-    """Deletes every kept file that may name people after the commit, and texts that name this one; returns how many.
+    """Deletes every stored file that may name people after the commit, and texts that name this one; returns how many.
 
     A text names a person where their id stands in it as a whole (`core.mentions`). Nobody looks into the files: what
     was in them stands in the tables, and is erased there. A file that is still to be taken in goes when that has ended,
@@ -42,21 +42,21 @@ def forget_person(*, tenant_id: int, user_id: str) -> int:
     return len(files)
 
 
-def prune(*, tenant_id: int, kept: Kept, now: datetime) -> int:
+def prune(*, tenant_id: int, periods: RetentionPeriods, now: datetime) -> int:
     """Deletes files and imports that are past their time, and files without an import; returns how many imports.
 
     Call it outside any scope. It takes a bounded number each time.
     """
     with scope.tenant(tenant_id):
         ended = Import.objects.filter(tenant_id=tenant_id).exclude(status__in=Import.OPEN).order_by("pk")
-        due = Q(names_erased=True) | Q(finished_at__lte=now - kept.import_files)
+        due = Q(names_erased=True) | Q(finished_at__lte=now - periods.import_files)
         files = list(ended.filter(due).exclude(file="")[:BATCH])
     for job in files:
         try_to_delete(job)
     deleted = 0
-    if kept.imports is not None:
+    if periods.imports is not None:
         with scope.tenant(tenant_id):
-            old = ended.filter(file="", finished_at__lte=now - kept.imports).values_list("pk", flat=True)
+            old = ended.filter(file="", finished_at__lte=now - periods.imports).values_list("pk", flat=True)
             pks = list(old[:BATCH])
             ImportRowError.objects.filter(tenant_id=tenant_id, job_id__in=pks).delete()
             deleted, _ = Import.objects.filter(tenant_id=tenant_id, pk__in=pks).delete()

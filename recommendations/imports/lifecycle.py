@@ -184,7 +184,7 @@ def _resume(tenant_id: int, pk: int, now: datetime) -> bool:
 
 def _let_go(job: Import) -> None:
     """Deletes the file, unless the tenant keeps files for a while."""
-    if job.file and (job.names_erased or not retention.of(job.tenant_id).import_files):
+    if job.file and (job.names_erased or not retention.retention_periods(job.tenant_id).import_files):
         try_to_delete(job)
 
 

@@ -43,11 +43,11 @@ def prune_all() -> int:
 
 def prune(*, tenant_id: int, now: datetime) -> Pruned:
     """Deletes what is past its time, a bounded part of it. Safe at any time, and twice at once."""
-    kept = retention.of(tenant_id)
+    kept = retention.retention_periods(tenant_id)
     pruned = Pruned(
         events=events.prune(tenant_id=tenant_id, before=now - kept.events, batches=MOST_BATCHES) if kept.events else 0,
         ai_records=_purge_ai(tenant_id, now - kept.ai_records) if kept.ai_records else 0,
-        imports=imports.prune(tenant_id=tenant_id, kept=kept, now=now),
+        imports=imports.prune(tenant_id=tenant_id, periods=kept, now=now),
         stored_answers=_empty_answers(tenant_id, now - kept.answers),
     )
     if any((pruned.events, pruned.ai_records, pruned.imports, pruned.stored_answers)):

@@ -17,7 +17,7 @@ from recommendations.ai.batch import queue
 from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.privacy import request_log
-from recommendations.ai.reranking.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_digest
 from recommendations.attribution import impressions
 from recommendations.cache.list_codec import Corrupt, decode
 from recommendations.catalog.models import EndUser
@@ -43,7 +43,7 @@ class Subject:
     @property
     def key(self) -> str:
         """How AI's records name the person."""
-        return response_cache.person_key(tenant_id=self.tenant_id, person=self.pk)
+        return response_cache.user_key(tenant_id=self.tenant_id, person=self.pk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +117,14 @@ def _merge_events(source: Subject, target: Subject) -> int:
 
 
 def _erase_ai_answers(subject: Subject) -> int:
-    return response_cache.forget(tenant_id=subject.tenant_id, person_key=subject.key)
+    return response_cache.delete_for_user(tenant_id=subject.tenant_id, user_key=subject.key)
 
 
 _OF_AI = ("model", "prompt_version", "created_at", "content")
 
 
 def _export_ai_answers(subject: Subject) -> Entries:
-    about = subject_of(subject.key)
+    about = subject_digest(subject.key)
     with scope.tenant(subject.tenant_id):
         found = AIAnswer.objects.filter(tenant_id=subject.tenant_id, subject=about).order_by("pk")
         rows: list[dict[str, Any]] = [dict(row) for row in found.values(*_OF_AI)]
@@ -132,16 +132,16 @@ def _export_ai_answers(subject: Subject) -> Entries:
 
 
 def _erase_ai_requests(subject: Subject) -> int:
-    about = subject_of(subject.key)
-    return request_log.forget(tenant_id=subject.tenant_id, subject=about)
+    about = subject_digest(subject.key)
+    return request_log.delete_for_user(tenant_id=subject.tenant_id, subject=about)
 
 
 def _erase_ai_questions(subject: Subject) -> int:
-    return queue.forget(tenant_id=subject.tenant_id, subject=subject_of(subject.key))
+    return queue.delete_for_user(tenant_id=subject.tenant_id, subject=subject_digest(subject.key))
 
 
 def _export_ai_requests(subject: Subject) -> Entries:
-    about = subject_of(subject.key)
+    about = subject_digest(subject.key)
     with scope.tenant(subject.tenant_id):
         found = AISent.objects.filter(tenant_id=subject.tenant_id, subject=about).order_by("pk")
         rows: list[dict[str, Any]] = [dict(row) for row in found.values("at", "origin", "model", "purpose", "contents")]
@@ -150,7 +150,7 @@ def _export_ai_requests(subject: Subject) -> Entries:
 
 def _export_ai_questions(subject: Subject) -> Entries:
     with scope.tenant(subject.tenant_id):
-        yield from list(queue.waiting(tenant_id=subject.tenant_id, subject=subject_of(subject.key)))
+        yield from list(queue.pending_questions(tenant_id=subject.tenant_id, subject=subject_digest(subject.key)))
 
 
 def _count_former_ids(subject: Subject) -> int:

@@ -19,7 +19,7 @@ from recommendations.ai.budget import caps  # noqa: E402
 from recommendations.ai.config.settings import AIConfiguration  # noqa: E402
 from recommendations.ai.factory import build_gateway  # noqa: E402
 from recommendations.ai.gateway.gateway import AIGateway  # noqa: E402
-from recommendations.ai.money import BudgetLimits, Limit  # noqa: E402
+from recommendations.ai.money import BudgetLimit, BudgetLimits  # noqa: E402
 from recommendations.ai.protocol import CompletionRequest, Message, ProviderError  # noqa: E402
 
 THREADS = 8
@@ -49,7 +49,7 @@ def main() -> None:
             model="gpt-4.1-mini",
             simulated=True,
             max_output_tokens=40,
-            budget=BudgetLimits(tenant_day=Limit(tokens=int(cap))),
+            budget=BudgetLimits(tenant_day=BudgetLimit(tokens=int(cap))),
         ),
         today=clock.now().date(),
     )

@@ -214,8 +214,8 @@ def assert_the_statistics_are_true(stage: Stage, phase: Phase) -> None:
         assert each.outcomes["ai_fallbacks"] == dict(degraded)
         assert each.outcomes["ai_meant"] == PEOPLE
         truth += degraded
-    noted = fallback_stats.read(now=clock.now(), window=timedelta(hours=1), tenant_id=stage.acme.pk)
-    assert noted == fallback_stats.Fallbacks(meant=PEOPLE * len(phase.builds), fallbacks=dict(truth), skipped={})
+    noted = fallback_stats.load_counts(now=clock.now(), window=timedelta(hours=1), tenant_id=stage.acme.pk)
+    assert noted == fallback_stats.FallbackCounts(meant=PEOPLE * len(phase.builds), fallbacks=dict(truth), skipped={})
     with scope.tenant(stage.acme.pk):
         rows = AICall.objects.filter(build_id__in=[each.pk for each in phase.builds])
         # A time-out may strike before anything was sent: it counts as spent all the same.

@@ -12,7 +12,7 @@ from core.ratelimit import quota
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.ai.budget.reservations import Budget, BudgetExhausted
 from recommendations.ai.models import AICall
-from recommendations.ai.money import Amount, BudgetLimits, Limit
+from recommendations.ai.money import Amount, BudgetLimit, BudgetLimits
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def test_a_quota_at_80_and_at_100_percent(cast):
 def test_an_ai_budget_at_80_and_at_100_percent(committed_db, cast):
     tenant = cast.acme.tenant
     listen(tenant, "budget.warning", "budget.exhausted")
-    budget = Budget(limits=BudgetLimits(tenant_day=Limit(tokens=1000)))
+    budget = Budget(limits=BudgetLimits(tenant_day=BudgetLimit(tokens=1000)))
     for tokens in (700, 100, 200):
         held = budget.reserve(tenant_id=tenant.pk, amount=Amount(tokens=tokens), now=NOW, deadline_seconds=5)
         call = AICall(tenant_id=tenant.pk, day=held.day, at=NOW, outcome="ok", latency_ms=1, simulated=False)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recommendations.ai.config.uplift_policy import GatePolicy
-from recommendations.ai.uplift.gate import Gate
+from recommendations.ai.config.uplift_policy import UpliftPolicy
+from recommendations.ai.uplift.gate import UpliftGate
 from recommendations.algorithms.metrics.user_segments import by_segment
 from recommendations.history_segments import SEGMENTS, segment_of
 
@@ -13,6 +13,6 @@ from recommendations.history_segments import SEGMENTS, segment_of
 def test_evaluation_and_the_gate_agree(known):
     (reported,) = by_segment([known], {"ndcg@10": np.ones(1)})
 
-    gates = {name: Gate(policy=GatePolicy(open_segments=frozenset({name}))) for name in SEGMENTS}
-    assert [name for name, gate in gates.items() if gate.is_open_to(known)] == [reported]
+    gates = {name: UpliftGate(policy=UpliftPolicy(open_segments=frozenset({name}))) for name in SEGMENTS}
+    assert [name for name, gate in gates.items() if gate.is_open_for(known)] == [reported]
     assert segment_of(known) == reported

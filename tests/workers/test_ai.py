@@ -17,7 +17,7 @@ QUESTION = CompletionRequest(
 
 
 def keep(tenant_id, digest, *, days_ago):
-    response_cache.keep(
+    response_cache.store(
         tenant_id=tenant_id,
         digest=digest,
         subject="p",

@@ -13,4 +13,4 @@ from recommendations.ai.config.settings import AIConfiguration
 @shared_task(name=task_names.TIDY)
 def tidy(**_: Any) -> None:
     """Safe at any time, and twice at once."""
-    maintenance.tidy(AIConfiguration.from_settings(settings), now=clock.now())
+    maintenance.run_maintenance(AIConfiguration.from_settings(settings), now=clock.now())

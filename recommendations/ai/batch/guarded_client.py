@@ -1,8 +1,8 @@
-"""Breaker and throttle before the batch interface: the same that questions asked one by one pass.
+"""Circuit breaker and rate limiter before the batch interface: the same that questions asked one by one pass.
 
 A batch is no question, so its calls prove nothing about a recovery: they never probe. While the breaker is open none is
 made, and whoever wanted one comes back later; while it is closed their ends count as those of any other call. They take
-their turns in the throttle as requests without tokens: what is in a file the vendor counts against another limit.
+their turns in the rate limiter as requests without tokens: what is in a file the vendor counts against another limit.
 """
 
 import time
@@ -13,34 +13,34 @@ from typing import TypeVar
 from recommendations.ai.batch_protocol import BatchJob, BatchProvider
 from recommendations.ai.metrics import AI_BATCH_SKIPPED
 from recommendations.ai.protocol import ProviderError
-from recommendations.ai.resilience.circuit_breaker import Breaker, outcome_of
-from recommendations.ai.resilience.rate_limiter import Throttle
+from recommendations.ai.resilience.circuit_breaker import CircuitBreaker, call_outcome
+from recommendations.ai.resilience.rate_limiter import RateLimiter
 
 T = TypeVar("T")
 WAIT_SHARE = 0.5
 """Of a call's time may be spent waiting for its turn."""
 
 
-class NotNow(ProviderError):
+class CallDeferred(ProviderError):
     """No call was made: the breaker is open, or our own limits leave no room. It says nothing about the vendor."""
 
 
-class GatedBatches:
+class GuardedBatchProvider:
     """A batch provider whose every call passes the gates."""
 
-    def __init__(self, batches: BatchProvider, *, breaker: Breaker, throttle: Throttle) -> None:
+    def __init__(self, batches: BatchProvider, *, breaker: CircuitBreaker, rate_limiter: RateLimiter) -> None:
         self._batches = batches
         self._breaker = breaker
-        self._throttle = throttle
+        self._rate_limiter = rate_limiter
 
     def check(self) -> None:
         """Ask whether calls are made at all at present.
 
         Raises:
-            NotNow: the breaker is open.
+            CallDeferred: the breaker is open.
         """
         try:
-            self._breaker.pass_by()
+            self._breaker.acquire_without_probe()
         except ProviderError as refusal:
             raise _not_now(refusal) from refusal
 
@@ -78,7 +78,7 @@ class GatedBatches:
         """Make one request, if every gate lets it pass; the deadline is that of waiting and calling together.
 
         Raises:
-            NotNow: no call was made.
+            CallDeferred: no call was made.
             ProviderError: the vendor failed.
         """
         ends = time.monotonic() + deadline_seconds
@@ -86,21 +86,21 @@ class GatedBatches:
             try:
                 if deadline_seconds <= 0:
                     raise ProviderError("timeout", detail="no time was left in this step")
-                permit = self._breaker.pass_by()
+                permit = self._breaker.acquire_without_probe()
                 wait = deadline_seconds * WAIT_SHARE
-                turn.enter_context(self._throttle.turn(tokens=0, wait_seconds=wait, call_seconds=deadline_seconds))
+                turn.enter_context(self._rate_limiter.turn(tokens=0, wait_seconds=wait, call_seconds=deadline_seconds))
             except ProviderError as refusal:
                 raise _not_now(refusal) from refusal
             try:
                 answer = call(ends - time.monotonic())
             except ProviderError as error:
                 if error.refused or not error.permanent:  # else the request is wrong, and not the vendor
-                    self._breaker.record(permit, outcome_of(error, slow=False))
+                    self._breaker.record(permit, call_outcome(error, slow=False))
                 raise
-        self._breaker.record(permit, outcome_of(None, slow=False))
+        self._breaker.record(permit, call_outcome(None, slow=False))
         return answer
 
 
-def _not_now(refusal: ProviderError) -> NotNow:
+def _not_now(refusal: ProviderError) -> CallDeferred:
     AI_BATCH_SKIPPED.labels(refusal.reason).inc()
-    return NotNow(refusal.reason, permanent=True, detail=refusal.detail)
+    return CallDeferred(refusal.reason, permanent=True, detail=refusal.detail)

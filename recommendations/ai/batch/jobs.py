@@ -9,8 +9,8 @@ step did stands in one transaction with its money: killed anywhere, the next loo
 3. *submitted*: look until it has ended or its time is over, then it is cancelled.
 4. Collect: every answer is checked and kept where asking again finds it; the ledger has a row for each.
 
-Every call passes the breaker and the throttle (`batch_gates`); what they put off is no attempt, and is tried again a
-minute later. All calls of one step together have STEP_SECONDS.
+Every call passes the breaker and the rate limiter (`batch_gates`); what they put off is no attempt, and is tried again
+a minute later. All calls of one step together have STEP_SECONDS.
 
 Who was not answered is asked in the usual way by the build that follows (`precompute.batching`).
 """
@@ -25,7 +25,7 @@ from django.db.models import F
 
 from accounts.tenancy import scope
 from core.quoting import quoted
-from recommendations.ai.batch.guarded_client import GatedBatches, NotNow
+from recommendations.ai.batch.guarded_client import CallDeferred, GuardedBatchProvider
 from recommendations.ai.batch.jsonl import answers_of, line, read, restored
 from recommendations.ai.batch_protocol import BatchJob
 from recommendations.ai.budget.reservations import Budget, BudgetExhausted, Reservation
@@ -35,7 +35,7 @@ from recommendations.ai.gateway.instrumentation import count_call
 from recommendations.ai.models import AIBatch, AIBatchQuestion, AICall
 from recommendations.ai.money import Amount
 from recommendations.ai.privacy import request_log
-from recommendations.ai.privacy.consent import released
+from recommendations.ai.privacy.consent import sharing_consent
 from recommendations.ai.protocol import Completion, CompletionRequest, ProviderError, Usage
 from recommendations.ai.providers.openai_client import OpenAIProvider
 from recommendations.ai.providers.tokens import input_bound
@@ -54,10 +54,10 @@ Result: TypeAlias = AIBatch.Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class BatchContext:
     """What handling batches takes."""
 
-    batches: GatedBatches
+    batches: GuardedBatchProvider
     provider: OpenAIProvider
     budget: Budget
     price: Price
@@ -69,7 +69,7 @@ class Desk:
         self.provider.close()
 
 
-def gather(*, tenant_id: int, build_id: int, model: str, now: datetime) -> int:
+def create_batches(*, tenant_id: int, build_id: int, model: str, now: datetime) -> int:
     """Put a build's waiting questions into batches; returns how many batches."""
     made = 0
     while True:
@@ -91,14 +91,14 @@ def gather(*, tenant_id: int, build_id: int, model: str, now: datetime) -> int:
         made += 1
 
 
-def due(*, now: datetime) -> list[tuple[int, int]]:
+def due_batches(*, now: datetime) -> list[tuple[int, int]]:
     """Return the batches to look at, as (tenant, batch)."""
     with scope.all_tenants("AI batches that are due"):
         rows = AIBatch.objects.exclude(state=State.DONE).filter(next_at__lte=now).order_by("next_at")
         return list(rows.values_list("tenant_id", "pk")[:100])
 
 
-class Patience:
+class StepDeadline:
     """What is left of a step's time for its next call."""
 
     def __init__(self, seconds: float) -> None:
@@ -109,66 +109,68 @@ class Patience:
         return max(0.0, min(CALL_SECONDS, self._ends - time.monotonic()))
 
 
-def advance(desk: Desk, *, tenant_id: int, batch_id: int, now: datetime, seconds: float = STEP_SECONDS) -> None:
+def advance_batch(
+    context: BatchContext, *, tenant_id: int, batch_id: int, now: datetime, seconds: float = STEP_SECONDS
+) -> None:
     """Take a batch one step further, unless somebody else does; at most so many ``seconds`` are spent on calls."""
     with scope.tenant(tenant_id):
         mine = AIBatch.objects.filter(tenant_id=tenant_id, pk=batch_id, next_at__lte=now).exclude(state=State.DONE)
         if not mine.update(next_at=now + LEASE):
             return
         batch = AIBatch.objects.get(tenant_id=tenant_id, pk=batch_id)
-    left = Patience(seconds)
+    left = StepDeadline(seconds)
     try:
-        desk.batches.check()
+        context.batches.check()
         if batch.state == State.WAITING:
-            _submit(desk, batch, now, left)
+            _submit(context, batch, now, left)
         else:
-            _look(desk, batch, now, left)
+            _look(context, batch, now, left)
     except ProviderError as error:
-        _failed(desk, batch, error, now)
+        _failed(context, batch, error, now)
 
 
-def _submit(desk: Desk, batch: AIBatch, now: datetime, left: Patience) -> None:
+def _submit(context: BatchContext, batch: AIBatch, now: datetime, left: StepDeadline) -> None:
     questions = _questions(batch)
-    if not questions or not released(batch.tenant_id).enabled:
-        _end(desk, batch, Result.FAILED, now, error="nothing is left to ask, or the tenant has switched AI off")
+    if not questions or not sharing_consent(batch.tenant_id).enabled:
+        _end(context, batch, Result.FAILED, now, error="nothing is left to ask, or the tenant has switched AI off")
         return
     requests = [restored(each.request, subject=each.subject) for each in questions]
-    if batch.reservation is None and not _reserve(desk, batch, requests, now):
+    if batch.reservation is None and not _reserve(context, batch, requests, now):
         return
     key = str(batch.key)
     with scope.tenant(batch.tenant_id):
         AIBatch.objects.filter(pk=batch.pk).update(attempts=F("attempts") + 1)
-    job = desk.batches.find(key, deadline_seconds=left()) if batch.attempts else None
+    job = context.batches.find(key, deadline_seconds=left()) if batch.attempts else None
     if job is None:
         for request in requests:
-            request_log.note(
-                tenant_id=batch.tenant_id, request=request, model=desk.provider.model, origin=desk.origin, now=now
+            request_log.record_request(
+                tenant_id=batch.tenant_id, request=request, model=context.provider.model, origin=context.origin, now=now
             )
         pairs = zip(questions, requests, strict=True)
-        lines = b"\n".join(line(row.digest, desk.provider.body(request)) for row, request in pairs)
-        file = desk.batches.upload(lines, key=key, deadline_seconds=left())
-        job = desk.batches.begin(file, key=key, deadline_seconds=left())
+        lines = b"\n".join(line(row.digest, context.provider.body(request)) for row, request in pairs)
+        file = context.batches.upload(lines, key=key, deadline_seconds=left())
+        job = context.batches.begin(file, key=key, deadline_seconds=left())
     with scope.tenant(batch.tenant_id):
         AIBatch.objects.filter(pk=batch.pk, state=State.WAITING).update(
             state=State.SUBMITTED, vendor_id=job.id, submitted_at=now, next_at=now + POLL, error=""
         )
 
 
-def _look(desk: Desk, batch: AIBatch, now: datetime, left: Patience) -> None:
-    job = desk.batches.poll(batch.vendor_id, deadline_seconds=left())
+def _look(context: BatchContext, batch: AIBatch, now: datetime, left: StepDeadline) -> None:
+    job = context.batches.poll(batch.vendor_id, deadline_seconds=left())
     if not job.final and now >= batch.deadline_at:
-        job = desk.batches.cancel(batch.vendor_id, deadline_seconds=left())
+        job = context.batches.cancel(batch.vendor_id, deadline_seconds=left())
         if not job.final and now < batch.deadline_at + GRACE:
             _again(batch, now + POLL)
             return
     elif not job.final:
         _again(batch, now + POLL)
         return
-    _collect(desk, batch, job, now, left)
+    _collect(context, batch, job, now, left)
 
 
-def _collect(desk: Desk, batch: AIBatch, job: BatchJob, now: datetime, left: Patience) -> None:
-    raw = desk.batches.read(job.output_file, deadline_seconds=left()) if job.output_file else b""
+def _collect(context: BatchContext, batch: AIBatch, job: BatchJob, now: datetime, left: StepDeadline) -> None:
+    raw = context.batches.read(job.output_file, deadline_seconds=left()) if job.output_file else b""
     said = dict(answers_of(raw))
     calls, good = [], 0
     for row in _questions(batch):
@@ -176,21 +178,21 @@ def _collect(desk: Desk, batch: AIBatch, job: BatchJob, now: datetime, left: Pat
         if body is None:
             continue  # not answered, so not charged
         request = restored(row.request, subject=row.subject)
-        completion, usage = read(body, request, bound=desk.provider.max_output_tokens)
-        calls.append(_ledger_row(desk, batch, request, completion, usage, now))
+        completion, usage = read(body, request, bound=context.provider.max_output_tokens)
+        calls.append(_ledger_row(context, batch, request, completion, usage, now))
         if completion is not None:
             good += 1
-            response_cache.keep(
+            response_cache.store(
                 tenant_id=batch.tenant_id,
                 digest=row.digest,
                 subject=row.subject,
                 request=request,
-                model=desk.provider.model,
+                model=context.provider.model,
                 content=completion.content,
                 now=now,
             )
     result = Result.ANSWERED if good == batch.questions else Result.PARTLY if good else _without_answers(job)
-    _end(desk, batch, result, now, calls=calls, good=good, error=job.error)
+    _end(context, batch, result, now, calls=calls, good=good, error=job.error)
 
 
 def _without_answers(job: BatchJob) -> Result:
@@ -198,7 +200,14 @@ def _without_answers(job: BatchJob) -> Result:
 
 
 def _end(
-    desk: Desk, batch: AIBatch, result: Result, now: datetime, *, calls: Any = (), good: int = 0, error: str = ""
+    context: BatchContext,
+    batch: AIBatch,
+    result: Result,
+    now: datetime,
+    *,
+    calls: Any = (),
+    good: int = 0,
+    error: str = "",
 ) -> None:
     """Settle and close, once."""
 
@@ -218,19 +227,19 @@ def _end(
             tokens=sum(each.input_tokens + each.output_tokens for each in calls),
             nano_usd=sum(each.cost_nano_usd for each in calls),
         )
-        if desk.budget.settle_all(reservation, spent=spent, calls=list(calls), now=now, also=close):
+        if context.budget.settle_all(reservation, spent=spent, calls=list(calls), now=now, also=close):
             for each in calls:
                 count_call(each)
     _log.info("ai_batch_ended", batch=batch.pk, result=str(result), answers=good, questions=batch.questions)
 
 
-def _failed(desk: Desk, batch: AIBatch, error: ProviderError, now: datetime) -> None:
+def _failed(context: BatchContext, batch: AIBatch, error: ProviderError, now: datetime) -> None:
     """Try again later; a batch that cannot be submitted, or has been silent beyond its time, ends."""
-    put_off = isinstance(error, NotNow)
+    put_off = isinstance(error, CallDeferred)
     over = now >= batch.deadline_at + GRACE
     hopeless = batch.state == State.WAITING and not put_off and (error.permanent or batch.attempts + 1 >= ATTEMPTS)
     if over or hopeless:
-        _end(desk, batch, Result.EXPIRED if over else Result.FAILED, now, error=str(error))
+        _end(context, batch, Result.EXPIRED if over else Result.FAILED, now, error=str(error))
         return
     if put_off:
         with scope.tenant(batch.tenant_id):
@@ -247,21 +256,21 @@ def _again(batch: AIBatch, at: datetime, *, error: str = "") -> None:
         AIBatch.objects.filter(pk=batch.pk).exclude(state=State.DONE).update(next_at=at, error=quoted(error, 500))
 
 
-def _reserve(desk: Desk, batch: AIBatch, requests: list[CompletionRequest], now: datetime) -> bool:
+def _reserve(context: BatchContext, batch: AIBatch, requests: list[CompletionRequest], now: datetime) -> bool:
     """Hold what the batch can cost at most; without room it ends at once."""
-    answer = desk.provider.max_output_tokens
+    answer = context.provider.max_output_tokens
     most = [input_bound(each) for each in requests]
-    money = sum(desk.price.batch_cost(Usage(input_tokens=each, output_tokens=answer)) for each in most)
+    money = sum(context.price.batch_cost(Usage(input_tokens=each, output_tokens=answer)) for each in most)
     amount = Amount(tokens=sum(most) + answer * len(most), nano_usd=money)
     try:
-        held = desk.budget.reserve(
+        held = context.budget.reserve(
             tenant_id=batch.tenant_id,
             amount=amount,
             now=now,
             deadline_seconds=(batch.deadline_at + 2 * GRACE - now).total_seconds(),
         )
     except BudgetExhausted as refusal:
-        _end(desk, batch, Result.BUDGET, now, error=str(refusal))
+        _end(context, batch, Result.BUDGET, now, error=str(refusal))
         return False
     batch.reservation, batch.day = held.id, held.day
     batch.reserved_tokens, batch.reserved_nano_usd = amount.tokens, amount.nano_usd
@@ -276,7 +285,12 @@ def _questions(batch: AIBatch) -> list[AIBatchQuestion]:
 
 
 def _ledger_row(
-    desk: Desk, batch: AIBatch, request: CompletionRequest, completion: Completion | None, usage: Usage, now: datetime
+    context: BatchContext,
+    batch: AIBatch,
+    request: CompletionRequest,
+    completion: Completion | None,
+    usage: Usage,
+    now: datetime,
 ) -> AICall:
     assert batch.day is not None
     return AICall(
@@ -285,7 +299,7 @@ def _ledger_row(
         at=now,
         build_id=batch.build_id,
         purpose=f"{request.purpose}-batch",
-        model=desk.provider.model,
+        model=context.provider.model,
         prompt_version=request.prompt_version,
         outcome=AICall.Outcome.OK if completion else AICall.Outcome.INVALID,
         input_tokens=usage.input_tokens,
@@ -293,7 +307,7 @@ def _ledger_row(
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         usage_reported=usage.reported,
-        cost_nano_usd=desk.price.batch_cost(usage),
+        cost_nano_usd=context.price.batch_cost(usage),
         latency_ms=round((now.astimezone(UTC) - (batch.submitted_at or now)).total_seconds() * 1000),
-        simulated=desk.provider.simulated,
+        simulated=context.provider.simulated,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from recommendations.ai.protocol import Completion, CompletionRequest, Message, ProviderError, Usage
 from recommendations.ai.providers.openai_responses import read_completion
-from recommendations.ai.reranking.order_validation import is_number
+from recommendations.ai.reranking.order_validation import is_candidate_number
 
 
 def line(name: str, body: Mapping[str, Any]) -> bytes:
@@ -36,7 +36,11 @@ def read(body: bytes, request: CompletionRequest, *, bound: int) -> tuple[Comple
     count = int(request.contents.get("candidates", 0))
     ranking = completion.content.get("ranking")
     entries = ranking if isinstance(ranking, list) else []
-    named = {each.get("c") for each in entries if isinstance(each, Mapping) and is_number(each.get("c"), count=count)}
+    named = {
+        each.get("c")
+        for each in entries
+        if isinstance(each, Mapping) and is_candidate_number(each.get("c"), count=count)
+    }
     return (completion if 2 * len(named) >= count else None), completion.usage
 
 

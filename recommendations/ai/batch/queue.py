@@ -9,7 +9,7 @@ from recommendations.ai.models import AIBatchQuestion
 from recommendations.ai.protocol import CompletionRequest
 
 
-def ask_later(*, tenant_id: int, build_id: int, digest: str, request: CompletionRequest, now: datetime) -> None:
+def enqueue_question(*, tenant_id: int, build_id: int, digest: str, request: CompletionRequest, now: datetime) -> None:
     """Let a question wait for a batch; one that waits already stays as it is."""
     row = AIBatchQuestion(
         tenant_id=tenant_id,
@@ -23,13 +23,13 @@ def ask_later(*, tenant_id: int, build_id: int, digest: str, request: Completion
         AIBatchQuestion.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def waiting(*, tenant_id: int, subject: str) -> list[dict[str, Any]]:
+def pending_questions(*, tenant_id: int, subject: str) -> list[dict[str, Any]]:
     """The questions about a person that wait or are under way. Call it in the tenant's scope."""
     found = AIBatchQuestion.objects.filter(tenant_id=tenant_id, subject=subject).order_by("pk")
     return [dict(row) for row in found.values("created_at", "request")]
 
 
-def forget(*, tenant_id: int, subject: str) -> int:
+def delete_for_user(*, tenant_id: int, subject: str) -> int:
     """Delete the questions about a person that wait or are under way; returns how many."""
     with scope.tenant(tenant_id):
         deleted, _ = AIBatchQuestion.objects.filter(tenant_id=tenant_id, subject=subject).delete()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from django.db.models import F, Q, QuerySet
 
 from recommendations.ai.models import AIBudget, AIGlobalBudget, AILimit, Period
-from recommendations.ai.money import NANO_PER_USD, Amount, BudgetLimits, Limit
+from recommendations.ai.money import NANO_PER_USD, Amount, BudgetLimit, BudgetLimits
 
 CapName = Literal["tenant_day", "tenant_month", "global_month"]
 
@@ -18,7 +18,7 @@ class Cap:
     """One counter row and its limit."""
 
     name: CapName
-    limit: Limit
+    limit: BudgetLimit
     rows: "QuerySet[Any]"
     """The one row, once it exists."""
     key: dict[str, Any]
@@ -46,7 +46,7 @@ class Cap:
         self.rows.model.objects.bulk_create([self.rows.model(**self.key)], ignore_conflicts=True)
 
 
-def caps_of(*, tenant_id: int, day: date, limits: BudgetLimits) -> Iterator[Cap]:
+def caps_for_call(*, tenant_id: int, day: date, limits: BudgetLimits) -> Iterator[Cap]:
     """Yield the caps in their fixed order; within the tenant's scope."""
     own = AILimit.objects.filter(tenant_id=tenant_id).first()
     month = day.replace(day=1)
@@ -57,12 +57,12 @@ def caps_of(*, tenant_id: int, day: date, limits: BudgetLimits) -> Iterator[Cap]
     yield Cap(name="global_month", limit=limits.global_month, rows=rows, key=key)
 
 
-def _tenant_cap(name: CapName, tenant_id: int, period: Period, starts_on: date, limit: Limit) -> Cap:
+def _tenant_cap(name: CapName, tenant_id: int, period: Period, starts_on: date, limit: BudgetLimit) -> Cap:
     key: dict[str, Any] = {"tenant_id": tenant_id, "period": period, "starts_on": starts_on}
     return Cap(name=name, limit=limit, rows=AIBudget.objects.filter(**key), key=key)
 
 
-def _own_limit(limit: Limit, own: AILimit | None, period: str) -> Limit:
+def _own_limit(limit: BudgetLimit, own: AILimit | None, period: str) -> BudgetLimit:
     usd, tokens = getattr(own, f"{period}_usd", None), getattr(own, f"{period}_tokens", None)
     if usd is not None:
         limit = replace(limit, nano_usd=int(usd * NANO_PER_USD))

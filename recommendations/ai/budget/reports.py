@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from django.db.models import Avg, Count, F, Q, Sum
 
 from accounts.tenancy import scope
-from recommendations.ai.budget.caps import caps_of
+from recommendations.ai.budget.caps import caps_for_call
 from recommendations.ai.models import AICall
-from recommendations.ai.money import Amount, BudgetLimits, Limit
+from recommendations.ai.money import Amount, BudgetLimit, BudgetLimits
 
 
-class NothingToPreview(Exception):
+class NothingToEstimate(Exception):
     """There is no list to look at, or no price; says what to do."""
 
 
@@ -34,14 +34,14 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class CapUsage:
     """How much of a cap is used now."""
 
     cap: str
     starts_on: date
     spent: Amount
     reserved: Amount
-    limit: Limit
+    limit: BudgetLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +66,14 @@ def spend(*, now: datetime, days: int, tenant_id: int | None = None) -> list[Spe
         return [Spend(**{**group, "latency_ms": round(group["latency_ms"])}) for group in groups.order_by("-nano_usd")]
 
 
-def standings(*, tenant_id: int, limits: BudgetLimits, now: datetime) -> list[Standing]:
+def cap_usage(*, tenant_id: int, limits: BudgetLimits, now: datetime) -> list[CapUsage]:
     """Return the caps that a call of this tenant would stand under now."""
     found = []
     with scope.tenant(tenant_id):
-        for cap in caps_of(tenant_id=tenant_id, day=now.astimezone(UTC).date(), limits=limits):
+        for cap in caps_for_call(tenant_id=tenant_id, day=now.astimezone(UTC).date(), limits=limits):
             row = cap.rows.first() or cap.rows.model(**cap.key)
             found.append(
-                Standing(
+                CapUsage(
                     cap=cap.name,
                     starts_on=row.starts_on,
                     spent=Amount(tokens=row.spent_tokens, nano_usd=row.spent_nano_usd),

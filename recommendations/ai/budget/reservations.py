@@ -18,9 +18,9 @@ from django.db.models import F
 
 from accounts.tenancy import scope
 from core.webhooks.publish import emit
-from recommendations.ai.budget.caps import Cap, CapName, caps_of
+from recommendations.ai.budget.caps import Cap, CapName, caps_for_call
 from recommendations.ai.models import AICall, AIReservation
-from recommendations.ai.money import NANO_PER_USD, Amount, BudgetLimits, Limit
+from recommendations.ai.money import NANO_PER_USD, Amount, BudgetLimit, BudgetLimits
 
 SOFT_SHARE = 0.8
 GRACE_SECONDS = 30.0
@@ -44,7 +44,7 @@ class BudgetAlert:
     tenant_id: int | None
     starts_on: date
     spent: Amount
-    limit: Limit
+    limit: BudgetLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Budget:
             if not also():
                 return False
             held = _delete(reservation)
-            for cap in caps_of(tenant_id=reservation.tenant_id, day=reservation.day, limits=self.limits):
+            for cap in caps_for_call(tenant_id=reservation.tenant_id, day=reservation.day, limits=self.limits):
                 cap.rows.update(
                     reserved_tokens=F("reserved_tokens") - held.tokens,
                     reserved_nano_usd=F("reserved_nano_usd") - held.nano_usd,
@@ -121,7 +121,7 @@ class Budget:
     def _reserve(self, tenant_id: int, amount: Amount, now: datetime, expires_at: datetime) -> Reservation:
         day = now.astimezone(UTC).date()
         with transaction.atomic(durable=True), scope.tenant(tenant_id):
-            for cap in caps_of(tenant_id=tenant_id, day=day, limits=self.limits):
+            for cap in caps_for_call(tenant_id=tenant_id, day=day, limits=self.limits):
                 if not _take(cap, amount):
                     raise BudgetExhausted(cap.name)
             row = AIReservation.objects.create(
@@ -134,7 +134,7 @@ class Budget:
         day = now.astimezone(UTC).date()
         alerts = []
         with transaction.atomic(durable=True), scope.tenant(tenant_id):
-            for cap in caps_of(tenant_id=tenant_id, day=day, limits=self.limits):
+            for cap in caps_for_call(tenant_id=tenant_id, day=day, limits=self.limits):
                 if cap.name != name:
                     continue
                 cap.create()
@@ -206,7 +206,7 @@ def _release(reservation: Reservation, limits: BudgetLimits) -> bool:
         held = _delete(reservation)
         if held == Amount():
             return False
-        for cap in caps_of(tenant_id=reservation.tenant_id, day=reservation.day, limits=limits):
+        for cap in caps_for_call(tenant_id=reservation.tenant_id, day=reservation.day, limits=limits):
             cap.rows.update(
                 reserved_tokens=F("reserved_tokens") - held.tokens,
                 reserved_nano_usd=F("reserved_nano_usd") - held.nano_usd,

@@ -15,7 +15,7 @@ NO_PRICE = "recommendations.E002"
 
 
 @register()
-def ai_can_be_called(**_: Any) -> list[CheckMessage]:
+def check_ai_configuration(**_: Any) -> list[CheckMessage]:
     """Where a key is set, everything else must be right, and the model must have a price."""
     try:
         config = AIConfiguration.from_settings(settings)

@@ -18,13 +18,13 @@ OUTPUTS: tuple[Output, ...] = ("json_schema", "json_object", "prompt")
 _OWN_HOSTS = (".openai.com", ".openai.azure.com", ".services.ai.azure.com")
 
 
-def dialect_of(base_url: str) -> Dialect:
+def detect_dialect(base_url: str) -> Dialect:
     """Return what a base URL's server speaks: OpenAI's own hosts know OpenAI's own fields."""
     host = urlsplit(base_url).hostname or ""
     return "openai" if f".{host}".endswith(_OWN_HOSTS) else "compatible"
 
 
-def body_of(
+def request_body(
     request: CompletionRequest, *, model: str, bound: int, dialect: Dialect, output: Output, effort: str = ""
 ) -> dict[str, Any]:
     """Return a request as the API takes it, alone or as a line of a batch."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from recommendations.ai.config.prices import BadPriceTable, PriceTable, own_price, shipped_table
-from recommendations.ai.config.uplift_policy import GatePolicy
-from recommendations.ai.money import NANO_PER_USD, BudgetLimits, Limit
+from recommendations.ai.config.prices import BadPriceTable, PriceTable, operator_price, shipped_table
+from recommendations.ai.config.uplift_policy import UpliftPolicy
+from recommendations.ai.money import NANO_PER_USD, BudgetLimit, BudgetLimits
 from recommendations.ai.resilience.circuit_state import BreakerPolicy
-from recommendations.ai.resilience.rate_limiter import Limits
+from recommendations.ai.resilience.rate_limiter import RateLimits
 
 REQUESTS_PER_MINUTE = 1000
 TOKENS_PER_MINUTE = 2_000_000
@@ -39,7 +39,7 @@ def breaker_policy(settings: Any) -> BreakerPolicy:
         raise ImproperlyConfigured(f"AI_BREAKER_*: {error}") from error
 
 
-def vendor_limits(settings: Any) -> Limits:
+def rate_limits(settings: Any) -> RateLimits:
     """Return the vendor's limits from ``AI_REQUESTS_PER_MINUTE``, ``AI_TOKENS_PER_MINUTE``, ``AI_CONCURRENCY``.
 
     Raises:
@@ -54,7 +54,7 @@ def vendor_limits(settings: Any) -> Limits:
     for name, value in values.items():
         if value < 0:
             raise ImproperlyConfigured(f"{name} is {value}; give 0 for no limit, or the vendor's")
-    return Limits(
+    return RateLimits(
         requests_per_minute=values["AI_REQUESTS_PER_MINUTE"],
         tokens_per_minute=values["AI_TOKENS_PER_MINUTE"],
         concurrency=values["AI_CONCURRENCY"],
@@ -90,22 +90,22 @@ def price_table(settings: Any) -> PriceTable:
         if not (fresh or cached or output):
             return table
         return table.with_override(
-            own_price(model=settings.OPENAI_MODEL, input_usd=fresh, cached_input_usd=cached, output_usd=output)
+            operator_price(model=settings.OPENAI_MODEL, input_usd=fresh, cached_input_usd=cached, output_usd=output)
         )
     except BadPriceTable as error:
         raise ImproperlyConfigured(str(error)) from error
 
 
-def gate_policy(settings: Any) -> GatePolicy:
+def uplift_policy(settings: Any) -> UpliftPolicy:
     """Return whom AI is for until something is measured, from ``AI_GATE_*``.
 
     Raises:
         ImproperlyConfigured: a segment is unknown or an amount is none.
     """
-    default = GatePolicy()
+    default = UpliftPolicy()
     segments = getattr(settings, "AI_GATE_SEGMENTS", None)
     try:
-        return GatePolicy(
+        return UpliftPolicy(
             open_segments=default.open_segments if segments is None else frozenset(segments),
             explore_percent=getattr(settings, "AI_GATE_EXPLORE_PERCENT", default.explore_percent),
             minimum_cases=getattr(settings, "AI_GATE_MINIMUM_CASES", default.minimum_cases),
@@ -124,10 +124,10 @@ def _share(name: str, value: float | str | None) -> float | None:
         ) from None
 
 
-def _limit(settings: Any, name: str, default: Limit) -> Limit:
+def _limit(settings: Any, name: str, default: BudgetLimit) -> BudgetLimit:
     usd = _amount(settings, f"AI_BUDGET_{name}_USD")
     tokens = _amount(settings, f"AI_BUDGET_{name}_TOKENS")
-    return Limit(
+    return BudgetLimit(
         nano_usd=default.nano_usd if usd is None else int(usd * NANO_PER_USD),
         tokens=default.tokens if tokens is None else int(tokens),
     )

@@ -105,7 +105,7 @@ def shipped_table() -> PriceTable:
     return read_table(TABLE.read_text(encoding="utf-8"))
 
 
-def own_price(*, model: str, input_usd: str, cached_input_usd: str, output_usd: str) -> Price:
+def operator_price(*, model: str, input_usd: str, cached_input_usd: str, output_usd: str) -> Price:
     """Return the operator's price for a model, in dollars per million tokens; without a cached price the input's.
 
     Raises:

@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from recommendations.ai.config.dialect import DIALECTS, OUTPUTS, Dialect, Output, dialect_of
-from recommendations.ai.config.limits import breaker_policy, budget_limits, gate_policy, price_table, vendor_limits
+from recommendations.ai.config.dialect import DIALECTS, OUTPUTS, Dialect, Output, detect_dialect
+from recommendations.ai.config.limits import breaker_policy, budget_limits, price_table, rate_limits, uplift_policy
 from recommendations.ai.config.prices import PriceTable, shipped_table
-from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.config.uplift_policy import UpliftPolicy
 from recommendations.ai.money import BudgetLimits
 from recommendations.ai.resilience.circuit_state import BreakerPolicy
-from recommendations.ai.resilience.rate_limiter import Limits
+from recommendations.ai.resilience.rate_limiter import RateLimits
 
 OPENAI_API = "https://api.openai.com/v1"
 MINIMUM_LEDGER_DAYS = 62
@@ -43,7 +43,7 @@ class AIConfiguration:
     """True where the upstream is the bundled simulator: answers say so in their provenance."""
     calls_per_build: int = 200
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
     """What the vendor allows in a minute and at once; the default here is no limit, the settings' is not."""
     budget: BudgetLimits = field(default_factory=BudgetLimits)
     ledger_days: int = 90
@@ -53,7 +53,7 @@ class AIConfiguration:
     """How long the log of what was sent is kept."""
     control_percent: int = 10
     """Of the people at a placement never meet AI, so that what it brings can be measured."""
-    gate: GatePolicy = field(default_factory=GatePolicy)
+    gate: UpliftPolicy = field(default_factory=UpliftPolicy)
     embedding_model: str = ""
     """Makes vectors of item texts; empty: none are made."""
     embedding_dimensions: int = 256
@@ -102,11 +102,11 @@ class AIConfiguration:
     @property
     def spoken(self) -> Dialect:
         """Name the fields that the server takes."""
-        return self.dialect or ("openai" if self.simulated else dialect_of(self.base_url))
+        return self.dialect or ("openai" if self.simulated else detect_dialect(self.base_url))
 
     @property
     def origin(self) -> str:
-        """Name where answers come from: the provider of breaker, throttle and stored answers."""
+        """Name where answers come from: the provider of breaker, rate limiter and stored answers."""
         parts = urlsplit(self.base_url)
         return f"simulator@{parts.netloc}" if self.simulated else parts.netloc
 
@@ -130,14 +130,14 @@ class AIConfiguration:
             simulated=settings.AI_SIMULATED,
             calls_per_build=settings.AI_CALLS_PER_BUILD,
             breaker=breaker_policy(settings),
-            limits=vendor_limits(settings),
+            limits=rate_limits(settings),
             budget=budget_limits(settings),
             prices=price_table(settings),
             ledger_days=getattr(settings, "AI_LEDGER_DAYS", 90),
             answer_days=getattr(settings, "AI_ANSWER_DAYS", 30),
             sent_days=getattr(settings, "AI_SENT_DAYS", 30),
             control_percent=getattr(settings, "AI_CONTROL_PERCENT", 10),
-            gate=gate_policy(settings),
+            gate=uplift_policy(settings),
             embedding_model=getattr(settings, "AI_EMBEDDING_MODEL", "") or "",
             embedding_dimensions=getattr(settings, "AI_EMBEDDING_DIMENSIONS", 256),
             batch=getattr(settings, "AI_BATCH", False),

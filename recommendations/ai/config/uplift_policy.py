@@ -6,7 +6,7 @@ from recommendations.history_segments import COLD, REGULAR, SEGMENTS, SPARSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatePolicy:
+class UpliftPolicy:
     """The configuration: which segments are open until measured, and what decides a measurement."""
 
     open_segments: frozenset[str] = frozenset({COLD, SPARSE, REGULAR})

@@ -33,12 +33,12 @@ def item_text(*, title: str, description: str, categories: Iterable[str], attrib
     return clean_text(" . ".join(part for part in parts if part), limit=TEXT_LIMIT)
 
 
-def digest_of(text: str, *, model: str, dimensions: int) -> str:
+def vector_digest(text: str, *, model: str, dimensions: int) -> str:
     """Return how a text's vector is found."""
     return hashlib.sha256(f"{model}\0{dimensions}\0{text}".encode()).hexdigest()
 
 
-def vectors_of(
+def embed_texts(
     embedder: AIGateway,
     *,
     tenant_id: int,
@@ -54,7 +54,9 @@ def vectors_of(
     called between calls and may raise to stop the work.
     """
     today = now.astimezone(UTC).date()
-    wanted = {key: digest_of(text, model=embedder.model, dimensions=dimensions) for key, text in texts.items() if text}
+    wanted = {
+        key: vector_digest(text, model=embedder.model, dimensions=dimensions) for key, text in texts.items() if text
+    }
     known = _known(tenant_id, set(wanted.values()), today)
     missing = {digest: texts[key] for key, digest in wanted.items() if digest not in known}
     for batch in _batches(missing.items()):
@@ -67,25 +69,25 @@ def vectors_of(
         fresh = dict(zip((digest for digest, _ in batch), made, strict=True))
         _keep(tenant_id, fresh, model=embedder.model, today=today)
         known |= fresh
-    return {key: unpacked(known[digest]) for key, digest in wanted.items() if digest in known}
+    return {key: unpack_vector(known[digest]) for key, digest in wanted.items() if digest in known}
 
 
 def stored(
     *, tenant_id: int, model: str, dimensions: int, texts: Mapping[str, str], now: datetime
 ) -> dict[str, NDArray[np.float32]]:
     """Return the vectors that are there already, by the key of their text; nothing is asked or paid for."""
-    wanted = {key: digest_of(text, model=model, dimensions=dimensions) for key, text in texts.items() if text}
+    wanted = {key: vector_digest(text, model=model, dimensions=dimensions) for key, text in texts.items() if text}
     known = _known(tenant_id, set(wanted.values()), now.astimezone(UTC).date())
-    return {key: unpacked(known[digest]) for key, digest in wanted.items() if digest in known}
+    return {key: unpack_vector(known[digest]) for key, digest in wanted.items() if digest in known}
 
 
-def packed(vector: Iterable[float]) -> bytes:
+def pack_vector(vector: Iterable[float]) -> bytes:
     """Return a vector as it is stored, brought to length one."""
     values = np.asarray(list(vector), dtype=np.float64)
     return bytes((values / (np.linalg.norm(values) or 1.0)).astype("<f2").tobytes())
 
 
-def unpacked(raw: bytes) -> NDArray[np.float32]:
+def unpack_vector(raw: bytes) -> NDArray[np.float32]:
     """Return a stored vector."""
     return np.frombuffer(raw, dtype="<f2").astype(np.float32)
 
@@ -107,7 +109,7 @@ def _embed(
         contents={"items": len(texts), "characters": sum(len(text) for text in texts)},
     )
     answer = embedder.complete(tenant_id=tenant_id, request=request, now=now, build_id=build_id)
-    return [packed(vector) for vector in answer.content["vectors"]]
+    return [pack_vector(vector) for vector in answer.content["vectors"]]
 
 
 def _known(tenant_id: int, digests: set[str], today: date) -> dict[str, bytes]:

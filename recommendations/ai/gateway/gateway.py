@@ -1,4 +1,4 @@
-"""The one way to the language model: stored answer, else retries over the gates (budget, breaker, throttle, call).
+"""The one way to the language model: stored answer, else retries over the gates (budget, breaker, rate limiter, call).
 
 Whatever happens, the caller gets a list or a `ProviderError` whose reason is what the fallback is counted under:
 breaker, budget, timeout, throttled, error, invalid.
@@ -14,15 +14,21 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from recommendations.ai.gateway import response_cache
-from recommendations.ai.gateway.guarded_call import Equipment, Gates
+from recommendations.ai.gateway.guarded_call import GatewayDependencies, GuardedProvider
 from recommendations.ai.metrics import AI_REQUESTS
 from recommendations.ai.money import Amount
-from recommendations.ai.privacy.consent import released
+from recommendations.ai.privacy.consent import sharing_consent
 from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError, Usage
 from recommendations.ai.providers.retry import RetryingProvider, RetryPolicy
 from recommendations.ai.providers.tokens import expected_input, input_bound
-from recommendations.ai.reranking.rerank import Question, Reranked, RerankRequest, pose, read_answer
-from recommendations.ai.resilience.circuit_breaker import Breaker
+from recommendations.ai.reranking.rerank import (
+    RerankQuestion,
+    RerankRequest,
+    RerankResult,
+    build_question,
+    parse_answer,
+)
+from recommendations.ai.resilience.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger(__name__)
 
@@ -43,37 +49,44 @@ class AIGateway:
     """Shared by all threads of a process; make one with `factory.build_gateway` after the fork."""
 
     def __init__(
-        self, equipment: Equipment, *, origin: str, timeout_seconds: float, retries: RetryPolicy | None = None
+        self,
+        dependencies: GatewayDependencies,
+        *,
+        origin: str,
+        timeout_seconds: float,
+        retries: RetryPolicy | None = None,
     ) -> None:
-        self._with = equipment
+        self._dependencies = dependencies
         self._origin = origin
         self._timeout_seconds = timeout_seconds
         self._retries = retries
 
     def over(self, provider: Provider) -> "AIGateway":
         """Return a gateway with the same gates before another provider."""
-        equipment = replace(self._with, provider=provider)
-        return AIGateway(equipment, origin=self._origin, timeout_seconds=self._timeout_seconds, retries=self._retries)
+        dependencies = replace(self._dependencies, provider=provider)
+        return AIGateway(
+            dependencies, origin=self._origin, timeout_seconds=self._timeout_seconds, retries=self._retries
+        )
 
     @property
     def configured(self) -> bool:
         """Tell whether there is anything to call; False means that lists were never meant for AI."""
-        return self._with.provider.configured
+        return self._dependencies.provider.configured
 
     @property
     def simulated(self) -> bool:
         """Tell whether answers come from the bundled simulator and must be labelled so."""
-        return self._with.provider.simulated
+        return self._dependencies.provider.simulated
 
     @property
     def model(self) -> str:
         """Name the model, or the empty string."""
-        return self._with.provider.model
+        return self._dependencies.provider.model
 
     @property
-    def breaker(self) -> Breaker:
+    def breaker(self) -> CircuitBreaker:
         """The breaker, to be read, opened and reset by an operator."""
-        return self._with.breaker
+        return self._dependencies.breaker
 
     def rerank(
         self,
@@ -84,7 +97,7 @@ class AIGateway:
         deadline_seconds: float | None = None,
         build_id: int | None = None,
         purpose: str = "rerank",
-    ) -> Reranked:
+    ) -> RerankResult:
         """Return all candidates in a new order, each with a reason; what was asked before costs nothing.
 
         No transaction may be open: the budget's would not be its own. ``deadline_seconds`` is AI_TIMEOUT_SECONDS
@@ -93,9 +106,9 @@ class AIGateway:
         Raises:
             ProviderError: there is no usable answer; the caller keeps the model's list.
         """
-        question = _for_purpose(pose(request), purpose)
-        with self._counted(), own_connection():
-            digest = response_cache.digest_of(question.completion_request, model=self.model, origin=self._origin)
+        question = _for_purpose(build_question(request), purpose)
+        with self._counted(), closing_new_connection():
+            digest = response_cache.request_digest(question.completion_request, model=self.model, origin=self._origin)
             stored = self._stored(tenant_id, digest, question)
             if stored is not None:
                 AI_REQUESTS.labels("cached").inc()
@@ -106,11 +119,11 @@ class AIGateway:
                 now=now,
                 deadline_seconds=deadline_seconds,
                 build_id=build_id,
-                check=lambda answer: read_answer(question, answer, simulated=self.simulated),
+                check=lambda answer: parse_answer(question, answer, simulated=self.simulated),
             )
             self._keep(tenant_id, digest, question, completion, now)
             AI_REQUESTS.labels("ok").inc()
-            return read_answer(question, completion, simulated=self.simulated)
+            return parse_answer(question, completion, simulated=self.simulated)
 
     def complete(
         self,
@@ -126,7 +139,7 @@ class AIGateway:
         Raises:
             ProviderError: there is no usable answer.
         """
-        with self._counted(), own_connection():
+        with self._counted(), closing_new_connection():
             completion = self._ask(
                 tenant_id=tenant_id,
                 request=request,
@@ -140,9 +153,9 @@ class AIGateway:
 
     def for_batch(self, *, tenant_id: int, request: RerankRequest) -> tuple[str, CompletionRequest] | None:
         """Return a question with its digest, to be asked later; None where it was answered before."""
-        question = pose(request).completion_request
-        digest = response_cache.digest_of(question, model=self.model, origin=self._origin)
-        return None if response_cache.find(tenant_id=tenant_id, digest=digest) else (digest, question)
+        question = build_question(request).completion_request
+        digest = response_cache.request_digest(question, model=self.model, origin=self._origin)
+        return None if response_cache.load(tenant_id=tenant_id, digest=digest) else (digest, question)
 
     def preview(self, *, tenant_id: int, request: RerankRequest, now: datetime, answer_tokens: int) -> Preview:
         """Return what a rerank would cost, when its answer has so many tokens; nothing is called.
@@ -150,22 +163,22 @@ class AIGateway:
         Raises:
             UnknownModel: there is no price.
         """
-        question = pose(request).completion_request
-        price = self._with.prices.price(self.model, on=now.astimezone(UTC).date())
-        bound = self._with.provider.max_output_tokens
+        question = build_question(request).completion_request
+        price = self._dependencies.prices.price(self.model, on=now.astimezone(UTC).date())
+        bound = self._dependencies.provider.max_output_tokens
         likely, most, answer = expected_input(question), input_bound(question), min(answer_tokens, bound)
-        digest = response_cache.digest_of(question, model=self.model, origin=self._origin)
+        digest = response_cache.request_digest(question, model=self.model, origin=self._origin)
         return Preview(
             expected=Amount(
                 tokens=likely + answer, nano_usd=price.cost(Usage(input_tokens=likely, output_tokens=answer))
             ),
             bound=Amount(tokens=most + bound, nano_usd=price.bound(input_tokens=most, output_tokens=bound)),
-            stored=response_cache.find(tenant_id=tenant_id, digest=digest) is not None,
+            stored=response_cache.load(tenant_id=tenant_id, digest=digest) is not None,
         )
 
     def close(self) -> None:
         """Give connections and threads back; the next call opens new ones."""
-        self._with.provider.close()
+        self._dependencies.provider.close()
 
     def _ask(
         self,
@@ -179,25 +192,27 @@ class AIGateway:
     ) -> Completion:
         if not self.configured:
             raise ProviderError("error", permanent=True, detail="AI is off: OPENAI_API_KEY is not set")
-        if not released(tenant_id).enabled:
+        if not sharing_consent(tenant_id).enabled:
             raise ProviderError("error", permanent=True, detail="the tenant has switched AI off")
-        gates = Gates(self._with, tenant_id=tenant_id, build_id=build_id, now=now, check=check)
+        gates = GuardedProvider(self._dependencies, tenant_id=tenant_id, build_id=build_id, now=now, check=check)
         deadline = self._timeout_seconds if deadline_seconds is None else deadline_seconds
         return RetryingProvider(gates, policy=self._retries).complete(request, deadline_seconds=deadline)
 
-    def _stored(self, tenant_id: int, digest: str, question: Question) -> Reranked | None:
-        content = response_cache.find(tenant_id=tenant_id, digest=digest)
+    def _stored(self, tenant_id: int, digest: str, question: RerankQuestion) -> RerankResult | None:
+        content = response_cache.load(tenant_id=tenant_id, digest=digest)
         if content is None:
             return None
         answer = Completion(content=content, usage=Usage(), model=self.model, latency_seconds=0.0, attempts=0)
         try:
-            return replace(read_answer(question, answer, simulated=self.simulated), cached=True)
+            return replace(parse_answer(question, answer, simulated=self.simulated), cached=True)
         except ProviderError:
             return None  # the guards are stricter than when it was stored: ask again
 
-    def _keep(self, tenant_id: int, digest: str, question: Question, completion: Completion, now: datetime) -> None:
+    def _keep(
+        self, tenant_id: int, digest: str, question: RerankQuestion, completion: Completion, now: datetime
+    ) -> None:
         try:
-            response_cache.keep(
+            response_cache.store(
                 tenant_id=tenant_id,
                 digest=digest,
                 subject=question.completion_request.subject,
@@ -225,7 +240,7 @@ class AIGateway:
 
 
 @contextmanager
-def own_connection() -> Iterator[None]:
+def closing_new_connection() -> Iterator[None]:
     """Close the thread's database connection at the end, if it had none before.
 
     A thread of a pool would otherwise leave one open when it ends.
@@ -238,5 +253,5 @@ def own_connection() -> Iterator[None]:
             connection.close()
 
 
-def _for_purpose(question: Question, purpose: str) -> Question:
+def _for_purpose(question: RerankQuestion, purpose: str) -> RerankQuestion:
     return replace(question, completion_request=replace(question.completion_request, purpose=purpose))

@@ -1,4 +1,4 @@
-"""The gates of one request to the provider: price and budget, breaker, throttle; then the call and its account.
+"""The gates of one request to the provider: price and budget, breaker, rate limiter; then the call and its account.
 
 They stand inside the retries, not around them: each attempt is reserved, may be refused, is counted by the breaker
 and has a ledger row of its own. So what was spent on failed attempts counts, and an open breaker stops retries too.
@@ -21,8 +21,8 @@ from recommendations.ai.money import Amount
 from recommendations.ai.privacy import request_log
 from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError, Usage
 from recommendations.ai.providers.tokens import expected_input, input_bound
-from recommendations.ai.resilience.circuit_breaker import Breaker, outcome_of
-from recommendations.ai.resilience.rate_limiter import Throttle
+from recommendations.ai.resilience.circuit_breaker import CircuitBreaker, call_outcome
+from recommendations.ai.resilience.rate_limiter import RateLimiter
 
 CALL_SHARE = 0.5
 """Of the time must be left when the gates have let a call pass. One with less would likely be cut off: paid for, and
@@ -33,14 +33,14 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Equipment:
+class GatewayDependencies:
     """What all calls of a process share."""
 
     provider: Provider
     prices: PriceTable
     budget: Budget
-    breaker: Breaker
-    throttle: Throttle
+    breaker: CircuitBreaker
+    rate_limiter: RateLimiter
     origin: str = ""
     """To whom requests go, for the log of what was sent."""
 
@@ -56,14 +56,14 @@ class _Attempt:
     """What ended it from outside, a task's time limit for example."""
 
 
-class Gates:
+class GuardedProvider:
     """A provider for one call of one tenant; `check` refuses answers that are well formed but useless."""
 
     configured = True
 
     def __init__(
         self,
-        equipment: Equipment,
+        dependencies: GatewayDependencies,
         *,
         tenant_id: int,
         build_id: int | None,
@@ -71,10 +71,10 @@ class Gates:
         check: Callable[[Completion], object],
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model = equipment.provider.model
-        self.simulated = equipment.provider.simulated
-        self.max_output_tokens = equipment.provider.max_output_tokens
-        self._with = equipment
+        self.model = dependencies.provider.model
+        self.simulated = dependencies.provider.simulated
+        self.max_output_tokens = dependencies.provider.max_output_tokens
+        self._dependencies = dependencies
         self._tenant_id = tenant_id
         self._build_id = build_id
         self._began = now
@@ -109,14 +109,14 @@ class Gates:
 
     def close(self) -> None:
         """Close the provider."""
-        self._with.provider.close()
+        self._dependencies.provider.close()
 
     def _now(self) -> datetime:
         return self._began + timedelta(seconds=self._timer() - self._started)
 
     def _price(self) -> Price:
         try:
-            return self._with.prices.price(self.model, on=self._began.astimezone(UTC).date())
+            return self._dependencies.prices.price(self.model, on=self._began.astimezone(UTC).date())
         except UnknownModel as error:
             raise ProviderError("error", permanent=True, detail=str(error)) from error
 
@@ -129,7 +129,7 @@ class Gates:
 
     def _reserve(self, bound: Amount, deadline_seconds: float) -> Reservation:
         try:
-            return self._with.budget.reserve(
+            return self._dependencies.budget.reserve(
                 tenant_id=self._tenant_id, amount=bound, now=self._now(), deadline_seconds=deadline_seconds
             )
         except BudgetExhausted as error:
@@ -139,32 +139,34 @@ class Gates:
 
     def _release(self, reservation: Reservation) -> None:
         try:
-            self._with.budget.release(reservation)
+            self._dependencies.budget.release(reservation)
         except DatabaseError as error:
             _log.warning("ai_reservation_not_released", error=str(error), hint="it expires by itself")
 
     def _guarded_call(self, request: CompletionRequest, ends: float, *, latest: float) -> _Attempt:
-        permit = self._with.breaker.acquire(deadline_seconds=ends - self._timer())
+        permit = self._dependencies.breaker.acquire(deadline_seconds=ends - self._timer())
         try:
             now = self._timer()
             tokens = expected_input(request) + self._answer_bound(request)
-            with self._with.throttle.turn(tokens=tokens, wait_seconds=latest - now, call_seconds=ends - now):
+            with self._dependencies.rate_limiter.turn(
+                tokens=tokens, wait_seconds=latest - now, call_seconds=ends - now
+            ):
                 if self._timer() > latest + LATE_SECONDS:
                     raise ProviderError("timeout", permanent=True, detail="no time was left when the call could begin")
                 self._log_sent(request)
                 attempt = self._call(request, ends)
             if attempt.interruption is None:
-                slow = attempt.seconds >= self._with.breaker.policy.slow_seconds
-                self._with.breaker.record(permit, outcome_of(attempt.error, slow=slow))
+                slow = attempt.seconds >= self._dependencies.breaker.policy.slow_seconds
+                self._dependencies.breaker.record(permit, call_outcome(attempt.error, slow=slow))
         finally:
-            self._with.breaker.give_back(permit)
+            self._dependencies.breaker.return_permit(permit)
         return attempt
 
     def _call(self, request: CompletionRequest, ends: float) -> _Attempt:
         started = self._timer()
         completion: Completion | None = None
         try:
-            completion = self._with.provider.complete(request, deadline_seconds=ends - started)
+            completion = self._dependencies.provider.complete(request, deadline_seconds=ends - started)
             self._check(completion)
         except ProviderError as error:
             return _Attempt(completion, error, self._timer() - started)
@@ -176,8 +178,12 @@ class Gates:
     def _log_sent(self, request: CompletionRequest) -> None:
         """What cannot be logged is not sent."""
         try:
-            request_log.note(
-                tenant_id=self._tenant_id, request=request, model=self.model, origin=self._with.origin, now=self._now()
+            request_log.record_request(
+                tenant_id=self._tenant_id,
+                request=request,
+                model=self.model,
+                origin=self._dependencies.origin,
+                now=self._now(),
             )
         except DatabaseError as error:
             raise ProviderError("error", permanent=True, detail=f"nothing is sent unlogged: {error}") from error
@@ -214,11 +220,11 @@ class Gates:
             )
         spent = Amount(tokens=usage.input_tokens + usage.output_tokens, nano_usd=call.cost_nano_usd)
         try:
-            self._with.budget.settle(reservation, spent=spent, call=call)
+            self._dependencies.budget.settle(reservation, spent=spent, call=call)
         except DatabaseError:
             # The money is spent: once more over a new connection before the account is wrong.
             connection.close()
-            self._with.budget.settle(reservation, spent=spent, call=call)
+            self._dependencies.budget.settle(reservation, spent=spent, call=call)
         count_call(call)
 
     def _usage(self, request: CompletionRequest, attempt: _Attempt) -> Usage:

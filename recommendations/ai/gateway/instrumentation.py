@@ -7,25 +7,25 @@ from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.metrics import AI_BREAKER_STATE, AI_BUDGET_ALERTS, AI_COST, AI_REQUEST_SECONDS, AI_TOKENS
 from recommendations.ai.models import AICall
 from recommendations.ai.money import NANO_PER_USD
-from recommendations.ai.resilience.circuit_breaker import Breaker, BreakerEvent
-from recommendations.ai.resilience.circuit_state import Mode
+from recommendations.ai.resilience.circuit_breaker import BreakerEvent, CircuitBreaker
+from recommendations.ai.resilience.circuit_state import BreakerMode
 
 _log = structlog.get_logger(__name__)
-_LEVELS: dict[Mode, int] = {"closed": 0, "half_open": 1, "open": 2}
+_LEVELS: dict[BreakerMode, int] = {"closed": 0, "half_open": 1, "open": 2}
 
 
-def observed_breaker(config: AIConfiguration) -> Breaker:
+def instrumented_breaker(config: AIConfiguration) -> CircuitBreaker:
     """Return the breaker of the configured model; staff read and switch the same one that calls ask."""
-    return Breaker(
+    return CircuitBreaker(
         provider=config.origin,
         model=config.model,
         policy=config.breaker,
         hooks=(log_breaker,),
-        observe=show_breaker,
+        observe=set_breaker_gauge,
     )
 
 
-def show_breaker(model: str, mode: Mode) -> None:
+def set_breaker_gauge(model: str, mode: BreakerMode) -> None:
     """Keep the gauge at the state that was seen last."""
     AI_BREAKER_STATE.labels(model).set(_LEVELS[mode])
 

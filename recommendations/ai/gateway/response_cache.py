@@ -11,12 +11,12 @@ from accounts.tenancy import scope
 from core.postgres.batches import delete_in_batches
 from recommendations.ai.models import AIAnswer
 from recommendations.ai.protocol import CompletionRequest
-from recommendations.ai.reranking.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_digest
 
 PURGE_BATCH = 5000
 
 
-def digest_of(request: CompletionRequest, *, model: str, origin: str) -> str:
+def request_digest(request: CompletionRequest, *, model: str, origin: str) -> str:
     """Return the digest of a question to a model; ``origin`` keeps simulated and real answers apart.
 
     History, candidates with their facts, person's attributes, language and the instructions are in the messages.
@@ -26,19 +26,19 @@ def digest_of(request: CompletionRequest, *, model: str, origin: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def person_key(*, tenant_id: int, person: int) -> str:
+def user_key(*, tenant_id: int, person: int) -> str:
     """Return how requests name a person, by the primary key of their row; the vendor never sees it."""
     return f"{tenant_id}:{person}"
 
 
-def find(*, tenant_id: int, digest: str) -> Mapping[str, Any] | None:
+def load(*, tenant_id: int, digest: str) -> Mapping[str, Any] | None:
     """Return the stored content, or None."""
     with scope.tenant(tenant_id):
         found = AIAnswer.objects.filter(tenant_id=tenant_id, digest=digest).values_list("content", flat=True).first()
     return found if isinstance(found, dict) else None
 
 
-def keep(
+def store(
     *,
     tenant_id: int,
     digest: str,
@@ -62,10 +62,10 @@ def keep(
         AIAnswer.objects.bulk_create([answer], ignore_conflicts=True)
 
 
-def forget(*, tenant_id: int, person_key: str) -> int:
+def delete_for_user(*, tenant_id: int, user_key: str) -> int:
     """Delete the answers about a person; returns how many."""
     with scope.tenant(tenant_id):
-        deleted, _ = AIAnswer.objects.filter(tenant_id=tenant_id, subject=subject_of(person_key)).delete()
+        deleted, _ = AIAnswer.objects.filter(tenant_id=tenant_id, subject=subject_digest(user_key)).delete()
     return deleted
 
 

@@ -9,7 +9,7 @@ from recommendations.ai.models import AIRelease
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
+class SharingConsent:
     """A tenant's choice; by default AI may run and no attribute leaves."""
 
     enabled: bool = True
@@ -20,16 +20,20 @@ class Released:
         """Return the attributes of an item that may be sent, as texts."""
         return _chosen(self.item_attributes, attributes)
 
-    def of_person(self, attributes: Mapping[str, Any]) -> dict[str, str]:
+    def user_attributes_to_share(self, attributes: Mapping[str, Any]) -> dict[str, str]:
         """Return the attributes of a person that may be sent, as texts."""
         return _chosen(self.person_attributes, attributes)
 
 
-def released(tenant_id: int) -> Released:
+def sharing_consent(tenant_id: int) -> SharingConsent:
     """Return what a tenant has released."""
     with scope.tenant(tenant_id):
         row = AIRelease.objects.filter(tenant_id=tenant_id).first()
-    return Released(row.enabled, tuple(row.item_attributes), tuple(row.person_attributes)) if row else Released()
+    return (
+        SharingConsent(row.enabled, tuple(row.item_attributes), tuple(row.person_attributes))
+        if row
+        else SharingConsent()
+    )
 
 
 def _chosen(names: Iterable[str], attributes: Mapping[str, Any]) -> dict[str, str]:

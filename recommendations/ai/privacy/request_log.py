@@ -12,7 +12,7 @@ from recommendations.ai.protocol import CompletionRequest
 PURGE_BATCH = 5000
 
 
-def note(*, tenant_id: int, request: CompletionRequest, model: str, origin: str, now: datetime) -> None:
+def record_request(*, tenant_id: int, request: CompletionRequest, model: str, origin: str, now: datetime) -> None:
     """Write the row of one request."""
     text = "\0".join(each.content for each in request.messages).encode()
     row = AISent(
@@ -31,7 +31,7 @@ def note(*, tenant_id: int, request: CompletionRequest, model: str, origin: str,
         row.save(force_insert=True)
 
 
-def forget(*, tenant_id: int, subject: str) -> int:
+def delete_for_user(*, tenant_id: int, subject: str) -> int:
     """Delete the rows about a person; returns how many."""
     with scope.tenant(tenant_id):
         deleted, _ = AISent.objects.filter(tenant_id=tenant_id, subject=subject).delete()

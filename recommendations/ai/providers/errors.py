@@ -73,7 +73,7 @@ _REFUSING_STATUSES = frozenset({401, 403})
 _SECRET = re.compile(r"\b(?:sk|pk|key|gsk|xai|or)-[\w*.-]{3,}|\bBearer\s+\S+", re.IGNORECASE)
 
 
-def failure(
+def error_from_response(
     *, status: int, body: object, headers: Mapping[str, str], prompt: Sequence[str] = (), key: str = ""
 ) -> ProviderError:
     """Return what an HTTP status outside 2xx means; ``body`` as parsed from JSON, or the text.
@@ -82,7 +82,7 @@ def failure(
     models and malformed requests. Nothing was used, except that nobody knows after a time-out.
     """
     codes, words = _codes(body), _words(body)
-    said = f": {told(words, prompt=prompt, key=key)}" if words else ""
+    said = f": {redact(words, prompt=prompt, key=key)}" if words else ""
     named = next(iter(codes), "")
     detail = f"HTTP {status}" + (f" {clean_text(named, limit=60)}" if named else "") + said
     wait = retry_after(headers)
@@ -103,7 +103,7 @@ def failure(
     )
 
 
-def failure_in_answer(
+def error_in_completion(
     envelope: Mapping[str, Any], *, prompt: Sequence[str] = (), key: str = ""
 ) -> ProviderError | None:
     """Return the error that stands in an answer of status 200, of the whole or of its first choice; None without."""
@@ -116,10 +116,10 @@ def failure_in_answer(
     number = next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), 0)
     if not number:
         number = 429 if codes & (_THROTTLED | _SPENT) else 400 if codes & (_FILTERED | _NO_MODEL) else 502
-    return failure(status=number, body={"error": error}, headers={}, prompt=prompt, key=key)
+    return error_from_response(status=number, body={"error": error}, headers={}, prompt=prompt, key=key)
 
 
-def told(text: str, *, prompt: Sequence[str] = (), key: str = "") -> str:
+def redact(text: str, *, prompt: Sequence[str] = (), key: str = "") -> str:
     """Return a vendor's or model's words as they may be logged: one line, bounded, nothing of the prompt, no keys."""
     if key:
         text = text.replace(key, "[key]")

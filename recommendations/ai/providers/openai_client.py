@@ -16,11 +16,11 @@ import httpx2
 import openai
 
 from recommendations.ai.batch_protocol import BatchJob
-from recommendations.ai.config.dialect import body_of
+from recommendations.ai.config.dialect import request_body
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.protocol import Completion, CompletionRequest, ProviderError
 from recommendations.ai.providers.deadlines import EventLoopThread
-from recommendations.ai.providers.errors import failure, parse
+from recommendations.ai.providers.errors import error_from_response, parse
 from recommendations.ai.providers.openai_responses import read_completion, read_vectors
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class _OpenAI:
             detail = "connecting or reading timed out"
             raise ProviderError("timeout", detail=detail, spend_unknown=_was_sent(error)) from error
         except openai.APIStatusError as error:
-            raise failure(
+            raise error_from_response(
                 status=error.status_code,
                 body=parse(error.response.content[:ERROR_BYTES]),
                 headers=error.response.headers,
@@ -156,7 +156,7 @@ class OpenAIProvider(_OpenAI):
 
     def body(self, request: CompletionRequest) -> dict[str, Any]:
         """Return a request as the API takes it, alone or as a line of a batch."""
-        return body_of(
+        return request_body(
             request,
             model=self.model,
             bound=self._bound(request),

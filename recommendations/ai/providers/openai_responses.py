@@ -33,7 +33,7 @@ def read_completion(
     envelope = errors.parse(body)
     if not isinstance(envelope, Mapping):
         raise _no_envelope(envelope, request=request, bound=bound)
-    if error := errors.failure_in_answer(envelope, prompt=prompt):
+    if error := errors.error_in_completion(envelope, prompt=prompt):
         if isinstance(envelope.get("usage"), Mapping):
             error.usage = read_usage(envelope["usage"], request=request, bound=bound)
         raise error
@@ -45,8 +45,8 @@ def read_completion(
     except (KeyError, IndexError, TypeError, AttributeError):
         raise ProviderError("invalid", detail="the answer holds no message", usage=usage) from None
     finish = finish.lower() if isinstance(finish, str) else ""
-    if refusal or (refusal := unwrapping.refusal_in(text)):
-        said = errors.told(str(refusal), prompt=prompt)
+    if refusal or (refusal := unwrapping.find_refusal(text)):
+        said = errors.redact(str(refusal), prompt=prompt)
         raise ProviderError("invalid", detail=f"the model refused: {said}", usage=usage)
     if finish in FILTERED:
         raise ProviderError("invalid", detail=f"a content filter stopped the answer ({finish})", usage=usage)
@@ -54,7 +54,7 @@ def read_completion(
         raise ProviderError("invalid", detail=f"the answer was cut off ({finish})", usage=usage)
     parsed = unwrapping.json_object(text)
     if parsed is None:
-        spoke = REFUSAL.search((unwrapping.text_of(text) or "")[:200])
+        spoke = REFUSAL.search((unwrapping.content_text(text) or "")[:200])
         why = "the model refused in plain words" if spoke else "the content is not a JSON object"
         raise ProviderError("invalid", detail=why, usage=usage)
     model = envelope.get("model")
@@ -83,7 +83,7 @@ def read_vectors(body: bytes, *, request: CompletionRequest, dimensions: int, la
     """
     parsed = errors.parse(body)
     envelope: Mapping[str, Any] = parsed if isinstance(parsed, Mapping) else {}
-    if error := errors.failure_in_answer(envelope, prompt=[each.content for each in request.messages]):
+    if error := errors.error_in_completion(envelope, prompt=[each.content for each in request.messages]):
         raise error
     ceiling = input_bound(request)
     used = _count(envelope.get("usage"), "prompt_tokens")

@@ -19,7 +19,7 @@ _FENCE = re.compile(
 _TEXT_PARTS = frozenset(("text", "output_text"))
 
 
-def text_of(content: object) -> str | None:
+def content_text(content: object) -> str | None:
     """Return the text of a message's content, which is a text or a list of parts; None where it is neither."""
     if isinstance(content, str):
         return content
@@ -36,7 +36,7 @@ def text_of(content: object) -> str | None:
     return "".join(texts)
 
 
-def refusal_in(content: object) -> str:
+def find_refusal(content: object) -> str:
     """Return the refusal among a content's parts, or nothing."""
     if not isinstance(content, list):
         return ""
@@ -46,7 +46,7 @@ def refusal_in(content: object) -> str:
 
 def json_object(content: object) -> dict[str, Any] | None:
     """Return the JSON object that a content is, without its wrapping; None where it is something else."""
-    text = text_of(content)
+    text = content_text(content)
     if text is None:
         return None
     for bare in _unwrapped(text):

@@ -95,7 +95,7 @@ def fact_sheet(
     )
 
 
-def contents_of(sheet: FactSheet) -> dict[str, Any]:
+def content_summary(sheet: FactSheet) -> dict[str, Any]:
     """Return what a sheet holds without its texts: numbers, lengths, and the names of released attributes."""
     texts = [each.title for each in sheet.candidates] + [each.about for each in sheet.candidates]
     return {

@@ -14,7 +14,7 @@ from recommendations.ai.reranking.fact_sheet import FactSheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RepairedOrder:
     """A repaired ranking of candidate numbers, and what had to be repaired."""
 
     numbers: tuple[int, ...]
@@ -23,7 +23,7 @@ class Order:
     missing: int
 
 
-def repair_order(answered: Sequence[object], *, sheet: FactSheet, max_rise: int) -> Order:
+def repair_order(answered: Sequence[object], *, sheet: FactSheet, max_rise: int) -> RepairedOrder:
     """Return a permutation of the candidates' numbers that keeps as much of ``answered`` as is allowed.
 
     Raises:
@@ -33,7 +33,7 @@ def repair_order(answered: Sequence[object], *, sheet: FactSheet, max_rise: int)
     valid: list[int] = []
     unknown = duplicate = 0
     for number in answered:
-        if not is_number(number, count=count):
+        if not is_candidate_number(number, count=count):
             unknown += 1
         elif number in valid:
             duplicate += 1
@@ -43,10 +43,10 @@ def repair_order(answered: Sequence[object], *, sheet: FactSheet, max_rise: int)
         raise ProviderError("invalid", detail=f"only {len(valid)} of {count} candidates were named")
     missing = count - len(valid)
     numbers = _placed(_with_missing(valid, sheet=sheet), sheet=sheet, max_rise=max_rise)
-    return Order(numbers=numbers, unknown=unknown, duplicate=duplicate, missing=missing)
+    return RepairedOrder(numbers=numbers, unknown=unknown, duplicate=duplicate, missing=missing)
 
 
-def is_number(number: object, *, count: int) -> TypeGuard[int]:
+def is_candidate_number(number: object, *, count: int) -> TypeGuard[int]:
     """Tell whether ``number`` names one of ``count`` candidates; True and 1.0 do not."""
     return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < count
 

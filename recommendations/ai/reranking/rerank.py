@@ -14,8 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError
-from recommendations.ai.reranking.fact_sheet import Candidate, FactSheet, HistoryItem, ItemId, contents_of, fact_sheet
-from recommendations.ai.reranking.order_validation import Order, is_number, repair_order
+from recommendations.ai.reranking.fact_sheet import (
+    Candidate,
+    FactSheet,
+    HistoryItem,
+    ItemId,
+    content_summary,
+    fact_sheet,
+)
+from recommendations.ai.reranking.order_validation import RepairedOrder, is_candidate_number, repair_order
 from recommendations.ai.reranking.prompts import PROMPT_VERSION, RERANK_SCHEMA, SCHEMA_NAME, VERSIONS, rerank_messages
 from recommendations.ai.reranking.reason_validation import check_reason, evidence_texts
 from recommendations.explanations.templates import explain, language, quotable
@@ -30,7 +37,7 @@ MAX_RISE = 5
 class RerankRequest:
     """One person's short list. ``candidates`` is in the model's order, best first, at most 30."""
 
-    person_key: str
+    user_key: str
     """Pseudonymous and stable; it seeds the shuffle and does not leave the house."""
     candidates: Sequence[Candidate]
     history: Sequence[HistoryItem] = ()
@@ -69,11 +76,11 @@ class RerankedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reranked:
+class RerankResult:
     """A complete list, what it cost and what the guards did."""
 
     items: tuple[RerankedItem, ...]
-    order: Order
+    order: RepairedOrder
     violations: Mapping[str, int]
     """Dropped reasons by rule."""
     completion: Completion
@@ -84,7 +91,7 @@ class Reranked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class RerankQuestion:
     """A request as the provider is asked it, with what is needed to read the answer."""
 
     request: RerankRequest
@@ -93,33 +100,33 @@ class Question:
     completion_request: CompletionRequest
 
 
-def rerank(provider: Provider, request: RerankRequest, *, deadline_seconds: float) -> Reranked:
+def rerank(provider: Provider, request: RerankRequest, *, deadline_seconds: float) -> RerankResult:
     """Return all candidates in a new order, each with a reason.
 
     Raises:
         ProviderError: no usable answer within ``deadline_seconds``; the caller keeps the model's list.
     """
-    question = pose(request)
+    question = build_question(request)
     completion = provider.complete(question.completion_request, deadline_seconds=deadline_seconds)
-    return read_answer(question, completion, simulated=provider.simulated)
+    return parse_answer(question, completion, simulated=provider.simulated)
 
 
-def pose(request: RerankRequest) -> Question:
+def build_question(request: RerankRequest) -> RerankQuestion:
     """Return the question; the same request makes the same question."""
     shuffled = _shuffled(request)
     sheet = fact_sheet(history=request.history, person=request.person, candidates=shuffled)
-    return Question(
+    return RerankQuestion(
         request=request,
         shuffled=shuffled,
         sheet=sheet,
         completion_request=replace(
             completion_request(sheet, locale=request.locale, prompt=request.prompt),
-            subject=subject_of(request.person_key),
+            subject=subject_digest(request.user_key),
         ),
     )
 
 
-def read_answer(question: Question, completion: Completion, *, simulated: bool) -> Reranked:
+def parse_answer(question: RerankQuestion, completion: Completion, *, simulated: bool) -> RerankResult:
     """Return the list that an answer makes, guarded; the same answer makes the same list.
 
     Raises:
@@ -132,13 +139,13 @@ def read_answer(question: Question, completion: Completion, *, simulated: bool) 
     except ProviderError as error:
         error.usage = completion.usage
         raise
-    said = {each["c"]: each for each in reversed(entries) if is_number(each.get("c"), count=len(shuffled))}
+    said = {each["c"]: each for each in reversed(entries) if is_candidate_number(each.get("c"), count=len(shuffled))}
     violations: Counter[str] = Counter()
     items = tuple(
         _item(shuffled[number][1], said.get(number), number, request=request, sheet=sheet, violations=violations)
         for number in order.numbers
     )
-    return Reranked(
+    return RerankResult(
         items=items,
         order=order,
         violations=dict(violations),
@@ -156,19 +163,19 @@ def completion_request(sheet: FactSheet, *, locale: str, prompt: str = PROMPT_VE
         schema_name=SCHEMA_NAME,
         schema=RERANK_SCHEMA,
         prompt_version=prompt,
-        contents=contents_of(sheet),
+        contents=content_summary(sheet),
     )
 
 
-def subject_of(person_key: str) -> str:
+def subject_digest(user_key: str) -> str:
     """Return how answers and the log name the person they are about."""
-    return hashlib.sha256(person_key.encode()).hexdigest()
+    return hashlib.sha256(user_key.encode()).hexdigest()
 
 
 def _shuffled(request: RerankRequest) -> list[tuple[int, Candidate]]:
     """Return (rank, candidate) pairs in an order that is the same for the same person."""
     ranked = list(enumerate(request.candidates, start=1))
-    seed = hashlib.sha256(request.person_key.encode()).digest()
+    seed = hashlib.sha256(request.user_key.encode()).digest()
     random.Random(seed).shuffle(ranked)  # noqa: S311 - no secret: it must be repeatable
     return ranked
 

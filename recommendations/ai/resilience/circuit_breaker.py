@@ -12,8 +12,14 @@ from dataclasses import dataclass
 
 from recommendations.ai.protocol import ProviderError
 from recommendations.ai.resilience import circuit_state as rules
-from recommendations.ai.resilience.circuit_state import BreakerPolicy, BreakerState, Mode, Outcome, Why
-from recommendations.ai.resilience.shared_state import SharedState, Value, View
+from recommendations.ai.resilience.circuit_state import (
+    BreakerMode,
+    BreakerPolicy,
+    BreakerState,
+    CallOutcome,
+    OpenReason,
+)
+from recommendations.ai.resilience.shared_state import SharedState, StateView, Value
 
 _RANDOM = random.SystemRandom()
 LEASE_GRACE_SECONDS = 1.0
@@ -25,20 +31,20 @@ class BreakerEvent:
     """The breaker changed its state."""
 
     model: str
-    before: Mode
-    after: Mode
-    why: Why
+    before: BreakerMode
+    after: BreakerMode
+    why: OpenReason
     error: str
     probe_at: float
     """Seconds since the epoch; no call before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class BreakerStatus:
     """What an operator sees; moments in seconds since the epoch."""
 
-    mode: Mode
-    why: Why
+    mode: BreakerMode
+    why: OpenReason
     changed_at: float
     probe_at: float
     error: str
@@ -49,14 +55,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """The right to make one call; it is given back by `record` or `give_back`."""
+    """The right to make one call; it is given back by `record` or `return_permit`."""
 
     token: str
     generation: int
     probe: bool
 
 
-class Breaker:
+class CircuitBreaker:
     """Asks before each call, and is told how it ended. Safe among threads and processes."""
 
     def __init__(
@@ -66,7 +72,7 @@ class Breaker:
         model: str,
         policy: BreakerPolicy | None = None,
         hooks: Sequence[Callable[[BreakerEvent], None]] = (),
-        observe: Callable[[str, Mode], None] = lambda _model, _mode: None,
+        observe: Callable[[str, BreakerMode], None] = lambda _model, _mode: None,
         jitter: Callable[[], float] = _RANDOM.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -85,7 +91,7 @@ class Breaker:
         """
         token = uuid.uuid4().hex
 
-        def admit(view: View) -> tuple[Value | None, tuple[BreakerState, Mode, bool]]:
+        def admit(view: StateView) -> tuple[Value | None, tuple[BreakerState, BreakerMode, bool]]:
             state = BreakerState.load(view.value)
             lease = deadline_seconds + LEASE_GRACE_SECONDS
             after, admitted = rules.admit(state, now=view.now, token=token, lease_seconds=lease)
@@ -97,7 +103,7 @@ class Breaker:
             raise ProviderError("breaker", permanent=True, detail=f"{mode} since {state.why}: {state.error}")
         return Permit(token=token, generation=state.generation, probe=mode != "closed")
 
-    def pass_by(self) -> Permit:
+    def acquire_without_probe(self) -> Permit:
         """Return the right to make one call that is no probe: while half open it passes, and its end says nothing.
 
         For calls other than those that the breaker stands for, whose recovery they could not prove.
@@ -111,7 +117,7 @@ class Breaker:
             raise ProviderError("breaker", permanent=True, detail=f"open since {reading.why}: {reading.error}")
         return Permit(token=uuid.uuid4().hex, generation=generation, probe=False)
 
-    def record(self, permit: Permit, outcome: Outcome) -> None:
+    def record(self, permit: Permit, outcome: CallOutcome) -> None:
         """Tell how the permitted call ended."""
         jitter = self._jitter()
         self._transition(
@@ -126,12 +132,12 @@ class Breaker:
             )
         )
 
-    def give_back(self, permit: Permit) -> None:
+    def return_permit(self, permit: Permit) -> None:
         """Return a permit for which no call was made: the next caller may probe."""
         if permit.probe:
-            self._transition(lambda state, _now: rules.give_back(state, token=permit.token))
+            self._transition(lambda state, _now: rules.return_permit(state, token=permit.token))
 
-    def state(self) -> Reading:
+    def state(self) -> BreakerStatus:
         """Return the present state, the last error and the next probe."""
         reading, _ = self._state.change(lambda view: (None, _read(view)))
         self._observe(self.model, reading.mode)
@@ -146,7 +152,7 @@ class Breaker:
         self._transition(lambda state, now: rules.closed(state, now=now))
 
     def _transition(self, rule: Callable[[BreakerState, float], BreakerState | None]) -> None:
-        def apply(view: View) -> tuple[Value | None, BreakerEvent]:
+        def apply(view: StateView) -> tuple[Value | None, BreakerEvent]:
             before = BreakerState.load(view.value)
             after = rule(before, view.now)
             seen = after or before
@@ -167,12 +173,12 @@ class Breaker:
                 hook(event)
 
 
-def outcome_of(error: ProviderError | None, *, slow: bool) -> Outcome:
+def call_outcome(error: ProviderError | None, *, slow: bool) -> CallOutcome:
     """Return how a call ended, as the breaker counts it."""
     if error is None:
-        return Outcome(slow=slow)
+        return CallOutcome(slow=slow)
     throttled = error.reason == "throttled" and not error.refused
-    return Outcome(
+    return CallOutcome(
         failed=not throttled,
         slow=slow,
         throttled=throttled,
@@ -186,10 +192,10 @@ def _stored(state: BreakerState | None) -> Value | None:
     return None if state is None else state.dump()
 
 
-def _read(view: View) -> tuple[Reading, int]:
+def _read(view: StateView) -> tuple[BreakerStatus, int]:
     """Return what an operator sees, and the generation."""
     state = BreakerState.load(view.value)
-    reading = Reading(
+    reading = BreakerStatus(
         mode=state.mode(view.now),
         why=state.why,
         changed_at=state.changed_at,

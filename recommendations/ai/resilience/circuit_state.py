@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from core.quoting import quoted
 
-Mode = Literal["closed", "open", "half_open"]
-Why = Literal["", "failures", "slowness", "throttling", "refused", "probe", "manual"]
+BreakerMode = Literal["closed", "open", "half_open"]
+OpenReason = Literal["", "failures", "slowness", "throttling", "refused", "probe", "manual"]
 
 SLOTS = 10
 """Counters that the window is divided into; the oldest falls out as a whole."""
@@ -82,12 +82,12 @@ class BreakerState:
     """From then on one caller may try; infinite where somebody opened it by hand for good."""
     lease: str = ""
     lease_until: float = 0.0
-    why: Why = ""
+    why: OpenReason = ""
     error: str = ""
     """What went wrong last, and when."""
     error_at: float = 0.0
 
-    def mode(self, now: float) -> Mode:
+    def mode(self, now: float) -> BreakerMode:
         """Name the state at a moment."""
         if not self.is_open:
             return "closed"
@@ -105,7 +105,7 @@ class BreakerState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CallOutcome:
     """How one call ended."""
 
     failed: bool = False
@@ -132,7 +132,7 @@ def admit(state: BreakerState, *, now: float, token: str, lease_seconds: float) 
     return replace(state, lease=token, lease_until=now + lease_seconds), True
 
 
-def give_back(state: BreakerState, *, token: str) -> BreakerState | None:
+def return_permit(state: BreakerState, *, token: str) -> BreakerState | None:
     """Return the state without the lease of a prober who made no call."""
     return replace(state, lease="", lease_until=0.0) if state.lease == token else None
 
@@ -140,7 +140,7 @@ def give_back(state: BreakerState, *, token: str) -> BreakerState | None:
 def record(
     state: BreakerState,
     *,
-    outcome: Outcome,
+    outcome: CallOutcome,
     token: str,
     generation: int,
     now: float,
@@ -181,7 +181,7 @@ def closed(state: BreakerState, *, now: float) -> BreakerState:
 
 
 def _after_probe(
-    state: BreakerState, outcome: Outcome, now: float, policy: BreakerPolicy, jitter: float
+    state: BreakerState, outcome: CallOutcome, now: float, policy: BreakerPolicy, jitter: float
 ) -> BreakerState:
     if not outcome.bad:
         return closed(state, now=now)
@@ -189,7 +189,7 @@ def _after_probe(
 
 
 def _opened(
-    state: BreakerState, why: Why, outcome: Outcome, now: float, policy: BreakerPolicy, jitter: float
+    state: BreakerState, why: OpenReason, outcome: CallOutcome, now: float, policy: BreakerPolicy, jitter: float
 ) -> BreakerState:
     openings = state.openings + 1
     stays = policy.open_for(openings=openings, retry_after=outcome.retry_after, jitter=jitter)
@@ -209,7 +209,7 @@ def _opened(
     )
 
 
-def _note(state: BreakerState, outcome: Outcome, now: float, policy: BreakerPolicy) -> BreakerState:
+def _note(state: BreakerState, outcome: CallOutcome, now: float, policy: BreakerPolicy) -> BreakerState:
     at = int(now / (policy.window_seconds / SLOTS))
     # A clock that was set back leaves slots in the future: they go.
     kept = [each for each in state.slots if at - SLOTS < each.at <= at]
@@ -225,13 +225,13 @@ def _note(state: BreakerState, outcome: Outcome, now: float, policy: BreakerPoli
     return replace(noted, error=quoted(outcome.error, ERROR_LIMIT), error_at=now) if outcome.bad else noted
 
 
-def _trips(state: BreakerState, outcome: Outcome, now: float, policy: BreakerPolicy) -> Why:
+def _trips(state: BreakerState, outcome: CallOutcome, now: float, policy: BreakerPolicy) -> OpenReason:
     if outcome.refused:
         return "refused"
     calls = _sum(state.slots, "calls")
     if calls < policy.minimum_calls:
         return ""
-    shares: tuple[tuple[Why, str, float], ...] = (
+    shares: tuple[tuple[OpenReason, str, float], ...] = (
         ("throttling", "throttled", policy.throttled_share),
         ("failures", "failed", policy.failure_share),
         ("slowness", "slow", policy.slow_share),

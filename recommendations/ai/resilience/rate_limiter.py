@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from recommendations.ai.protocol import ProviderError
-from recommendations.ai.resilience.shared_state import SharedState, Value, View
+from recommendations.ai.resilience.shared_state import SharedState, StateView, Value
 
 BURST_SHARE = 0.2
 """Of a minute's limit may come at once; the rest is spread, so that no window of 60 s holds more than the limit."""
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RateLimits:
     """What the vendor allows; 0 is no limit."""
 
     requests_per_minute: int = 0
@@ -32,14 +32,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Booking:
     """A booked turn: seconds to wait for it, or None where it would come too late; ``full`` asks to try again."""
 
     wait: float | None
     full: bool = False
 
 
-class Throttle:
+class RateLimiter:
     """Lets calls pass one by one. Safe among threads and processes."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Throttle:
         *,
         provider: str,
         model: str,
-        limits: Limits,
+        limits: RateLimits,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -66,7 +66,7 @@ class Throttle:
         Raises:
             ProviderError: ``throttled``; the turn would come too late, or the call is larger than a minute's limit.
         """
-        if self.limits == Limits():
+        if self.limits == RateLimits():
             yield
             return
         self._refuse_too_large(tokens)
@@ -107,24 +107,24 @@ class Throttle:
 
 
 def _book(
-    view: View, *, limits: Limits, token: str, tokens: int, patience: float, call_seconds: float
-) -> tuple[Value | None, Turn]:
+    view: StateView, *, limits: RateLimits, token: str, tokens: int, patience: float, call_seconds: float
+) -> tuple[Value | None, Booking]:
     """Take a lease and the next free moment of both rates, or nothing at all."""
     share = 1.0 if view.shared else PROCESS_SHARE
     leases = {name: until for name, until in view.value.get("leases", {}).items() if until > view.now}
     if limits.concurrency and len(leases) >= max(1, int(limits.concurrency * share)):
-        return None, Turn(wait=None, full=True)
+        return None, Booking(wait=None, full=True)
     requests_at, requests_wait = _next(view, "requests_at", limits.requests_per_minute * share, 1)
     tokens_at, tokens_wait = _next(view, "tokens_at", limits.tokens_per_minute * share, tokens)
     wait = max(requests_wait, tokens_wait)
     if wait > max(patience, 0.0):
-        return None, Turn(wait=None)
+        return None, Booking(wait=None)
     if limits.concurrency:
         leases[token] = view.now + wait + call_seconds + LEASE_GRACE_SECONDS
-    return {"leases": leases, "requests_at": requests_at, "tokens_at": tokens_at}, Turn(wait=wait)
+    return {"leases": leases, "requests_at": requests_at, "tokens_at": tokens_at}, Booking(wait=wait)
 
 
-def _next(view: View, name: str, per_minute: float, amount: int) -> tuple[float, float]:
+def _next(view: StateView, name: str, per_minute: float, amount: int) -> tuple[float, float]:
     """Return the theoretical arrival time after ``amount`` more, and the seconds until they may come."""
     arrival = max(float(view.value.get(name, 0.0)), view.now)
     if not per_minute:
@@ -135,6 +135,6 @@ def _next(view: View, name: str, per_minute: float, amount: int) -> tuple[float,
     return arrival + cost, max(0.0, arrival - view.now - max(0.0, burst - cost))
 
 
-def _left(view: View, token: str) -> tuple[Value | None, None]:
+def _left(view: StateView, token: str) -> tuple[Value | None, None]:
     leases = {name: until for name, until in view.value.get("leases", {}).items() if name != token}
     return {**view.value, "leases": leases}, None

@@ -1,4 +1,4 @@
-"""A small JSON value that all processes change through pure functions: the state of the breaker and of the throttle.
+"""A small JSON value that all processes update through pure functions: the breaker's and the rate limiter's state.
 
 Compare-and-set in one Redis script, with the server's clock, so that hosts need not agree on the time. The rules are
 Python functions of (state, now); they run again when somebody else was faster. While Redis is away each process goes
@@ -36,7 +36,7 @@ return {now, ARGV[2], 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class StateView:
     """What a rule sees: the value (empty at first), the moment in seconds, and whether all processes share it."""
 
     value: Value
@@ -54,7 +54,7 @@ class SharedState:
         self._lock = threading.Lock()
         self._own: Value = {}
 
-    def change(self, rule: Callable[[View], tuple[Value | None, T]]) -> T:
+    def change(self, rule: Callable[[StateView], tuple[Value | None, T]]) -> T:
         """Apply a rule and return its result; a rule that returns None as the new value changes nothing.
 
         The rule may run several times, and must not do anything but compute.
@@ -64,10 +64,10 @@ class SharedState:
         except RedisUnavailable:
             return self._change_own(rule)
 
-    def _change_shared(self, rule: Callable[[View], tuple[Value | None, T]]) -> T:
+    def _change_shared(self, rule: Callable[[StateView], tuple[Value | None, T]]) -> T:
         now, held, _ = self._script(b"", "")
         for attempt in range(ATTEMPTS):
-            view = View(value=json.loads(held) if held else {}, now=now / 1000, shared=True)
+            view = StateView(value=json.loads(held) if held else {}, now=now / 1000, shared=True)
             wanted, result = rule(view)
             if wanted is None:
                 return result
@@ -78,9 +78,9 @@ class SharedState:
                 time.sleep(random.uniform(0, 0.002))  # noqa: S311  # spreads writers, no secret
         raise RedisUnavailable(f"{self._key} was changed by others {ATTEMPTS} times in a row")
 
-    def _change_own(self, rule: Callable[[View], tuple[Value | None, T]]) -> T:
+    def _change_own(self, rule: Callable[[StateView], tuple[Value | None, T]]) -> T:
         with self._lock:
-            wanted, result = rule(View(value=self._own, now=self._clock(), shared=False))
+            wanted, result = rule(StateView(value=self._own, now=self._clock(), shared=False))
             if wanted is not None:
                 self._own = wanted
             return result

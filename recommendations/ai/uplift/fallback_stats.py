@@ -23,7 +23,7 @@ _Kind = AIFallbackStat.Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fallbacks:
+class FallbackCounts:
     """What became of the lists of some time."""
 
     meant: int
@@ -37,7 +37,7 @@ class Fallbacks:
         return None if self.meant < MINIMUM_LISTS else sum(self.fallbacks.values()) / self.meant
 
 
-def note(
+def record_lists(
     *, tenant_id: int, now: datetime, meant: int, fallbacks: Mapping[str, int], skipped: Mapping[str, int]
 ) -> None:
     """Count lists; call it in the transaction that saves them, so that a repeated chunk counts once."""
@@ -51,7 +51,7 @@ def note(
                 _add(AIFallbackStat(tenant_id=tenant_id, slot=slot, kind=kind, reason=reason), lists)
 
 
-def read(*, now: datetime, window: timedelta, tenant_id: int | None = None) -> Fallbacks:
+def load_counts(*, now: datetime, window: timedelta, tenant_id: int | None = None) -> FallbackCounts:
     """Return the counts of the last ``window``, of one tenant or of all; the five minutes under way count with it."""
     rows = AIFallbackStat.objects.filter(slot__gt=_slot_of(now - window), slot__lte=now)
     if tenant_id is None:
@@ -61,17 +61,17 @@ def read(*, now: datetime, window: timedelta, tenant_id: int | None = None) -> F
         rows = rows.filter(tenant_id=tenant_id)
         with scope.tenant(tenant_id):
             sums = list(rows.values_list("kind", "reason").annotate(lists=Sum("lists")).order_by("kind", "reason"))
-    return Fallbacks(
+    return FallbackCounts(
         meant=sum(lists for kind, _, lists in sums if kind == _Kind.MEANT),
         fallbacks={reason: lists for kind, reason, lists in sums if kind == _Kind.FALLBACK},
         skipped={reason: lists for kind, reason, lists in sums if kind == _Kind.SKIPPED},
     )
 
 
-def show_ratio(*, now: datetime) -> None:
+def update_gauges(*, now: datetime) -> None:
     """Set the gauges that alerts watch."""
     for name, window in WINDOWS.items():
-        AI_FALLBACK_RATIO.labels(name).set(read(now=now, window=window).ratio or 0.0)
+        AI_FALLBACK_RATIO.labels(name).set(load_counts(now=now, window=window).ratio or 0.0)
 
 
 def purge(*, now: datetime, keep_days: int) -> int:

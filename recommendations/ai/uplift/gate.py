@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from accounts.tenancy import scope
-from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.config.uplift_policy import UpliftPolicy
 from recommendations.ai.models import AIGate
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.history_segments import SEGMENTS, segment_of
@@ -22,7 +22,7 @@ Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class UpliftMeasurement:
     """What was measured of one segment of a placement since some time: cases and successes by arm, and AI's cost.
 
     A case is a list that was shown (an impression), a success one that led to something (a click).
@@ -37,7 +37,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class GateDecision:
     """What a measurement says; ``open`` is None where the configuration decides."""
 
     open: bool | None
@@ -49,10 +49,10 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class UpliftGate:
     """One placement's gate during a build."""
 
-    policy: GatePolicy
+    policy: UpliftPolicy
     measured: Mapping[str, bool] = field(default_factory=dict)
     """Segments of which a measurement was sure."""
 
@@ -60,70 +60,70 @@ class Gate:
         """Tell whether AI runs for a segment."""
         return self.measured.get(segment, segment in self.policy.open_segments)
 
-    def is_open_to(self, known_items: int) -> bool:
+    def is_open_for(self, known_items: int) -> bool:
         """Tell whether AI runs for somebody whose history holds so many different items."""
         return self.is_open(segment_of(known_items))
 
 
-def judge(row: Measured, *, policy: GatePolicy) -> Verdict:
+def decide(row: UpliftMeasurement, *, policy: UpliftPolicy) -> GateDecision:
     """Return what a measurement decides."""
     uplift, half = _difference(row)
     low, high = uplift - half, uplift + half
     per_usd = uplift * row.ai_cases * NANO_PER_USD / row.cost_nano_usd if row.cost_nano_usd else None
     if min(row.ai_cases, row.control_cases) < policy.minimum_cases:
-        return Verdict(open=None, why=AIGate.Why.TOO_FEW, uplift=uplift, low=low, high=high, per_usd=per_usd)
+        return GateDecision(open=None, why=AIGate.Why.TOO_FEW, uplift=uplift, low=low, high=high, per_usd=per_usd)
     needed = policy.minimum_per_usd * row.cost_nano_usd / NANO_PER_USD / row.ai_cases
     if high <= needed:
         opened, why = False, AIGate.Why.SWITCHED_OFF
     elif low > needed:
         opened, why = True, AIGate.Why.WORTH
     else:
-        return Verdict(open=None, why=AIGate.Why.UNSURE, uplift=uplift, low=low, high=high, per_usd=per_usd)
-    return Verdict(open=opened, why=why, uplift=uplift, low=low, high=high, per_usd=per_usd)
+        return GateDecision(open=None, why=AIGate.Why.UNSURE, uplift=uplift, low=low, high=high, per_usd=per_usd)
+    return GateDecision(open=opened, why=why, uplift=uplift, low=low, high=high, per_usd=per_usd)
 
 
-def take(
-    *, tenant_id: int, placement: str, rows: Iterable[Measured], policy: GatePolicy, now: datetime
-) -> dict[str, Verdict]:
-    """Judge what was measured and keep the verdicts; the next build goes by them.
+def record_measurements(
+    *, tenant_id: int, placement: str, rows: Iterable[UpliftMeasurement], policy: UpliftPolicy, now: datetime
+) -> dict[str, GateDecision]:
+    """Judge what was measured and keep the decisions; the next build goes by them.
 
     Raises:
         ValueError: a segment is unknown.
     """
-    verdicts = {}
+    decisions = {}
     with scope.tenant(tenant_id):
         for row in rows:
             if row.segment not in SEGMENTS:
                 raise ValueError(f"segment is {row.segment!r}; give one of {', '.join(SEGMENTS)}")
-            verdict = verdicts[row.segment] = judge(row, policy=policy)
+            decision = decisions[row.segment] = decide(row, policy=policy)
             AIGate.objects.update_or_create(
                 tenant_id=tenant_id,
                 placement=placement,
                 segment=row.segment,
                 defaults={
-                    "open": verdict.open,
-                    "why": verdict.why,
+                    "open": decision.open,
+                    "why": decision.why,
                     "with_ai": row.ai_cases,
                     "control": row.control_cases,
-                    "uplift": verdict.uplift,
-                    "uplift_low": verdict.low,
-                    "uplift_high": verdict.high,
-                    "per_usd": verdict.per_usd,
+                    "uplift": decision.uplift,
+                    "uplift_low": decision.low,
+                    "uplift_high": decision.high,
+                    "per_usd": decision.per_usd,
                     "cost_nano_usd": row.cost_nano_usd,
                     "measured_at": now,
                 },
             )
-    return verdicts
+    return decisions
 
 
-def read(*, tenant_id: int, placement: str, policy: GatePolicy) -> Gate:
+def load_gate(*, tenant_id: int, placement: str, policy: UpliftPolicy) -> UpliftGate:
     """Return a placement's gate as it is now."""
     with scope.tenant(tenant_id):
         rows = AIGate.objects.filter(tenant_id=tenant_id, placement=placement, open__isnull=False)
-        return Gate(policy, {segment: bool(opened) for segment, opened in rows.values_list("segment", "open")})
+        return UpliftGate(policy, {segment: bool(opened) for segment, opened in rows.values_list("segment", "open")})
 
 
-def _difference(row: Measured) -> tuple[float, float]:
+def _difference(row: UpliftMeasurement) -> tuple[float, float]:
     """Return the difference of the two shares and half the width of its 95 % interval."""
     ai_cases, control_cases = row.ai_cases + 2, row.control_cases + 2
     ai_share, control_share = (row.ai_successes + 1) / ai_cases, (row.control_successes + 1) / control_cases

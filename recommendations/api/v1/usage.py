@@ -42,6 +42,6 @@ class UsageView(AdmittedWithReads):
         )
         counted = int(decision.values[0] or 0) if decision.values else 0
         standing = usage.standing(tenant_id=tenant_id, counted=counted, now=now)
-        spent = reports.standings(tenant_id=tenant_id, limits=budget_limits(settings), now=now)
+        spent = reports.cap_usage(tenant_id=tenant_id, limits=budget_limits(settings), now=now)
         body = schema.body(standing, spent)
         return etags.answer(request, tag=etags.etag([tenant_id, body]), body=lambda: body)

@@ -10,7 +10,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.budget import reports
-from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.budget.reports import NothingToEstimate
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.pipeline.builds.ai_cost_estimate import preview
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no tenant {tenant!r}. Its slug is shown in the admin.")
         try:
             seen = preview(tenant=found, config=config, now=now)
-        except NothingToPreview as error:
+        except NothingToEstimate as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{seen.wanted} lists are meant for AI; {seen.calls} calls with {config.model} are allowed in a build,"
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"The build: about ${seen.total / NANO_PER_USD:.4f}, at most ${seen.total_most / NANO_PER_USD:.4f}."
         )
-        for cap in reports.standings(tenant_id=found.pk, limits=config.budget, now=now):
+        for cap in reports.cap_usage(tenant_id=found.pk, limits=config.budget, now=now):
             if cap.limit.nano_usd is not None:
                 left = (cap.limit.nano_usd - cap.spent.nano_usd - cap.reserved.nano_usd) / NANO_PER_USD
                 self.stdout.write(f"Left of {cap.cap}: ${left:.4f}")

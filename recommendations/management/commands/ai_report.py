@@ -12,9 +12,9 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.budget import ledger, reports
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.gateway.instrumentation import observed_breaker
+from recommendations.ai.gateway.instrumentation import instrumented_breaker
 from recommendations.ai.models import AIGate
-from recommendations.ai.money import NANO_PER_USD, Limit
+from recommendations.ai.money import NANO_PER_USD, BudgetLimit
 from recommendations.ai.uplift import fallback_stats, gate
 from recommendations.history_segments import SEGMENTS
 from recommendations.placements.models import Placement
@@ -47,10 +47,10 @@ class Command(BaseCommand):
                     f"  {label}: {row.calls} calls, {row.answered} answered, {row.tokens} tokens,"
                     f" {_usd(row.nano_usd)}, {row.latency_ms} ms on average"
                 )
-            for cap in reports.standings(tenant_id=tenant_id, limits=config.budget, now=now):
+            for cap in reports.cap_usage(tenant_id=tenant_id, limits=config.budget, now=now):
                 spent = f"{_usd(cap.spent.nano_usd)} and {cap.spent.tokens} tokens"
                 self.stdout.write(f"  {cap.cap} from {cap.starts_on}: {spent} of {_limit(cap.limit)}")
-            self._fallbacks(fallback_stats.read(now=now, window=timedelta(hours=24), tenant_id=tenant_id))
+            self._fallbacks(fallback_stats.load_counts(now=now, window=timedelta(hours=24), tenant_id=tenant_id))
             self._gate(config, tenant_id)
         since = (now.astimezone(UTC).date() - timedelta(days=config.ledger_days - 31)).replace(day=1)
         if differences := ledger.reconcile(since=since):
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         if not config.in_use:
             self.stdout.write("AI is off: OPENAI_API_KEY is not set.")
             return
-        reading = observed_breaker(config).state()
+        reading = instrumented_breaker(config).state()
         last = f"; last error: {reading.error}" if reading.error else ""
         self.stdout.write(f"{config.model} at {config.origin}: breaker {reading.mode}{last}")
 
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             placements = list(Placement.objects.filter(tenant_id=tenant_id, ai=True))
             measured = list(AIGate.objects.filter(tenant_id=tenant_id))
         for placement in placements:
-            standing = gate.read(tenant_id=tenant_id, placement=placement.name, policy=config.gate)
+            standing = gate.load_gate(tenant_id=tenant_id, placement=placement.name, policy=config.gate)
             opened = [each for each in SEGMENTS if standing.is_open(each)]
             own = placement.ai_control_percent
             self.stdout.write(
@@ -87,7 +87,7 @@ class Command(BaseCommand):
                 f" of {row.with_ai} with AI and {row.control} without: {row.get_why_display()}"
             )
 
-    def _fallbacks(self, found: fallback_stats.Fallbacks) -> None:
+    def _fallbacks(self, found: fallback_stats.FallbackCounts) -> None:
         ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without"
         reasons = ", ".join(f"{reason} {lists}" for reason, lists in {**found.fallbacks, **found.skipped}.items())
         self.stdout.write(f"  24 hours: {found.meant} lists meant for AI, {ratio}{': ' if reasons else ''}{reasons}")
@@ -97,7 +97,7 @@ def _usd(nano_usd: int) -> str:
     return f"${nano_usd / NANO_PER_USD:.4f}"
 
 
-def _limit(limit: Limit) -> str:
+def _limit(limit: BudgetLimit) -> str:
     parts = [] if limit.nano_usd is None else [_usd(limit.nano_usd)]
     if limit.tokens is not None:
         parts.append(f"{limit.tokens} tokens")

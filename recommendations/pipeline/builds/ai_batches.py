@@ -14,9 +14,9 @@ from django.db.models import Exists, OuterRef
 from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.ai.batch import jobs
-from recommendations.ai.batch.jobs import Desk
+from recommendations.ai.batch.jobs import BatchContext
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.factory import build_desk
+from recommendations.ai.factory import build_batch_context
 from recommendations.ai.models import AIBatch, AIBatchQuestion
 from recommendations.pipeline.builds.lifecycle import BuildRunning, start
 from recommendations.pipeline.models import Build
@@ -32,24 +32,24 @@ def step(config: AIConfiguration, *, now: datetime) -> None:
     if not config.configured:
         return
     for tenant_id, build_id in _waiting():
-        jobs.gather(tenant_id=tenant_id, build_id=build_id, model=config.model, now=now)
-    if due := jobs.due(now=now):
-        desk = build_desk(config, today=now.date())
+        jobs.create_batches(tenant_id=tenant_id, build_id=build_id, model=config.model, now=now)
+    if due := jobs.due_batches(now=now):
+        context = build_batch_context(config, today=now.date())
         try:
             ends = time.monotonic() + LOOKING_SECONDS
             for tenant_id, batch_id in due:
                 if time.monotonic() >= ends:
                     break  # the others are due still, and first in the next minute's line
-                _advance(desk, tenant_id, batch_id, now)
+                _advance(context, tenant_id, batch_id, now)
         finally:
-            desk.close()
+            context.close()
     for tenant_id, build_id in _ended():
         _follow(tenant_id, build_id, now)
 
 
-def _advance(desk: Desk, tenant_id: int, batch_id: int, now: datetime) -> None:
+def _advance(context: BatchContext, tenant_id: int, batch_id: int, now: datetime) -> None:
     try:
-        jobs.advance(desk, tenant_id=tenant_id, batch_id=batch_id, now=now)
+        jobs.advance_batch(context, tenant_id=tenant_id, batch_id=batch_id, now=now)
     except Exception:  # noqa: BLE001  # logged; one tenant's batch must not keep the others' waiting
         _log.exception("ai_batch_broke", batch=batch_id)
 

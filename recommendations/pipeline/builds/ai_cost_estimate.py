@@ -12,14 +12,14 @@ from datetime import datetime
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from recommendations.ai.budget import reports
-from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.budget.reports import NothingToEstimate
 from recommendations.ai.config.prices import UnknownModel
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.gateway.response_cache import digest_of
+from recommendations.ai.gateway.response_cache import request_digest
 from recommendations.ai.models import AIAnswer
 from recommendations.ai.protocol import CompletionRequest, Usage
 from recommendations.ai.providers.tokens import expected_input, input_bound
-from recommendations.ai.reranking.rerank import RerankRequest, pose
+from recommendations.ai.reranking.rerank import RerankRequest, build_question
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.catalog.models import EndUser
 from recommendations.pipeline.artefacts import live, store
@@ -82,12 +82,12 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
     """Pose the questions as a build would, and count; nothing is called.
 
     Raises:
-        report.NothingToPreview: there is no build yet, no list is meant for AI, or there is no price.
+        report.NothingToEstimate: there is no build yet, no list is meant for AI, or there is no price.
     """
     try:
         price = config.prices.price(config.model, on=now.date())
     except UnknownModel as error:
-        raise NothingToPreview(str(error)) from error
+        raise NothingToEstimate(str(error)) from error
     loaded = _loaded(tenant)
     with scope.tenant(tenant.pk):
         pks = list(EndUser.objects.filter(tenant_id=tenant.pk).order_by("pk").values_list("pk", flat=True))
@@ -96,7 +96,7 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
     counted = _count(tenant.pk, chosen, loaded, limit, config, now)
     if not counted.questions:
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(counted.skipped.items()))
-        raise NothingToPreview(f"No list is meant for AI (lists by why not: {why or 'there are none'}).")
+        raise NothingToEstimate(f"No list is meant for AI (lists by why not: {why or 'there are none'}).")
     wanted = round(len(counted.questions) * len(pks) / len(chosen))
     calls = min(wanted, limit)
     asked = counted.questions[: round(calls * len(counted.questions) / wanted)] or counted.questions
@@ -125,13 +125,13 @@ def _loaded(tenant: Tenant) -> Loaded:
         home = homes.order_by().first()
     build = home.active_build if home else None
     if build is None or build.artefact is None:
-        raise NothingToPreview(
+        raise NothingToEstimate(
             f"There is no list yet that AI would rerank. Run `manage.py build --tenant {tenant.slug} --no-ai`."
         )
     try:
         alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     except (OSError, UnreadableArtefact) as error:
-        raise NothingToPreview(f"Artefact #{build.artefact.pk} cannot be read: {error}") from error
+        raise NothingToEstimate(f"Artefact #{build.artefact.pk} cannot be read: {error}") from error
     return live.with_fresh(alone, tenant_id=tenant.pk, build_id=build.pk)
 
 
@@ -166,8 +166,8 @@ def _count(
         for pk, choice in choices.items():
             asking = Asking(tenant_id, made.facts, locale, choice.released, follow[pk])
             for request in _meant(choice, made.drafts[pk], asking, counted.skipped):
-                posed = pose(request).completion_request
-                digest = digest_of(posed, model=config.model, origin=config.origin)
+                posed = build_question(request).completion_request
+                digest = request_digest(posed, model=config.model, origin=config.origin)
                 counted.questions.append((digest, posed, len(request.candidates)))
     return counted
 

@@ -9,7 +9,7 @@ from accounts.tenancy import scope
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AICall
 from recommendations.ai.uplift import gate
-from recommendations.ai.uplift.gate import Measured
+from recommendations.ai.uplift.gate import UpliftMeasurement
 from recommendations.experiments import experiment_metrics
 from recommendations.experiments.models import ExperimentArm
 from recommendations.placements import ai_holdout
@@ -50,7 +50,7 @@ def hand_over(*, tenant_id: int, now: datetime) -> None:
     policy = AIConfiguration.from_settings(settings).gate
     for name, segments in measured.items():
         rows = [
-            Measured(
+            UpliftMeasurement(
                 segment=segment,
                 ai_cases=with_ai.people,
                 ai_successes=with_ai.successes,
@@ -61,7 +61,7 @@ def hand_over(*, tenant_id: int, now: datetime) -> None:
             for segment, (with_ai, control) in segments.items()
             if with_ai.people and control.people
         ]
-        gate.take(tenant_id=tenant_id, placement=name, rows=rows, policy=policy, now=now)
+        gate.record_measurements(tenant_id=tenant_id, placement=name, rows=rows, policy=policy, now=now)
 
 
 def _experiments_with_ai(tenant_id: int) -> list[str]:

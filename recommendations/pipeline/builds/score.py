@@ -201,7 +201,7 @@ def _save(lease: Lease, work: Work) -> None:
 def _note_fallbacks(lease: Lease, work: Work) -> None:
     """The statistics, last of all rows: a tenant's chunks share them, and wait for each other from here on."""
     if "ai_meant" in work.outcomes:
-        fallback_stats.note(
+        fallback_stats.record_lists(
             tenant_id=lease.tenant_id,
             now=leases.database_now(),
             meant=work.outcomes["ai_meant"],

@@ -19,7 +19,7 @@ from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.embeddings import store
 from recommendations.ai.factory import build_embedder
 from recommendations.ai.gateway.gateway import AIGateway
-from recommendations.ai.privacy.consent import Released, released
+from recommendations.ai.privacy.consent import SharingConsent, sharing_consent
 from recommendations.algorithms.data.dataset import Matrix
 from recommendations.algorithms.data.topk import LARGEST_ENTRY, spread
 from recommendations.algorithms.models.embedding_knn import neighbours
@@ -61,14 +61,14 @@ def of_cold_items(
     *, build: Build, loaded: Loaded, now: datetime, locale: str, between: Callable[[], None]
 ) -> list[ReferenceList]:
     """A list for each shown item that the artefact does not know and that has a vector, not saved yet."""
-    choice = released(build.tenant_id)
+    choice = sharing_consent(build.tenant_id)
     if not wanted(build) or not choice.enabled:
         return []
     items = _items(build.tenant_id, now)
     if all(loaded.index(item_id) is not None for item_id in items):
         return []
     texts = _texts(items, choice)
-    found = store.vectors_of(
+    found = store.embed_texts(
         embedder(),
         tenant_id=build.tenant_id,
         texts=texts,
@@ -110,7 +110,7 @@ def of_cold_items(
 
 def known_neighbours(*, tenant_id: int, item_ids: Sequence[str], now: datetime) -> Matrix | None:
     """The neighbours of these items by the vectors that earlier builds paid for, for a training; None without any."""
-    config, choice = AIConfiguration.from_settings(settings), released(tenant_id)
+    config, choice = AIConfiguration.from_settings(settings), sharing_consent(tenant_id)
     if not (config.configured and config.embedding_model and choice.enabled):
         return None
     found = store.stored(
@@ -128,7 +128,7 @@ def known_neighbours(*, tenant_id: int, item_ids: Sequence[str], now: datetime) 
     return spread(near, np.array([place[each] for each in ids], dtype=np.int32), len(item_ids))
 
 
-def _texts(items: Mapping[str, Mapping[str, Any]], choice: Released) -> dict[str, str]:
+def _texts(items: Mapping[str, Mapping[str, Any]], choice: SharingConsent) -> dict[str, str]:
     return {
         item_id: store.item_text(
             title=row["title"],

@@ -11,10 +11,10 @@ from django.conf import settings
 
 from accounts.tenancy import flags
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.privacy.consent import Released, released
+from recommendations.ai.privacy.consent import SharingConsent, sharing_consent
 from recommendations.ai.reranking.rerank import MIN_CANDIDATES
 from recommendations.ai.uplift import gate
-from recommendations.ai.uplift.gate import Gate
+from recommendations.ai.uplift.gate import UpliftGate
 from recommendations.pipeline.lists.entries import POPULAR, STATIC, Draft
 from recommendations.pipeline.ranking.variants import Following
 from recommendations.placements import ai_holdout
@@ -32,8 +32,8 @@ class Choice:
     wanted: bool
     configured: bool
     control_percent: int
-    gate: Gate
-    released: Released
+    gate: UpliftGate
+    released: SharingConsent
     following: Following
 
     def decide(self, each: Draft) -> tuple[str | None, str]:
@@ -78,10 +78,10 @@ class Choice:
         if len(each.entries) < MIN_CANDIDATES:
             return False
         cold = each.source in (POPULAR, STATIC)
-        if cold and not self.released.of_person(each.person.attributes):
+        if cold and not self.released.user_attributes_to_share(each.person.attributes):
             return False  # nothing is known of the person that AI could go by
         known = 0 if cold else len({item_id for item_id, _ in each.person.events})
-        return self.gate.is_open_to(known) or ai_holdout.explores(
+        return self.gate.is_open_for(known) or ai_holdout.explores(
             tenant_id=self.tenant_id,
             placement=self.placement,
             user_id=each.person.user_id,
@@ -99,7 +99,7 @@ def choice_of(*, placement: Placement, calls_limit: int, following: Following, c
         wanted=placement.ai and calls_limit > 0,
         configured=configured,
         control_percent=config.control_percent if own is None else own,
-        gate=gate.read(tenant_id=placement.tenant_id, placement=placement.name, policy=config.gate),
-        released=released(placement.tenant_id),
+        gate=gate.load_gate(tenant_id=placement.tenant_id, placement=placement.name, policy=config.gate),
+        released=sharing_consent(placement.tenant_id),
         following=following,
     )

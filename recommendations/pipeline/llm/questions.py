@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recommendations.ai.gateway import response_cache
-from recommendations.ai.privacy.consent import Released
+from recommendations.ai.privacy.consent import SharingConsent
 from recommendations.ai.reranking import prompts
 from recommendations.ai.reranking.fact_sheet import MAX_HISTORY, Candidate, HistoryItem
 from recommendations.ai.reranking.rerank import RerankRequest
@@ -21,7 +21,7 @@ class Asking:
     tenant_id: int
     facts: Mapping[str, ItemFacts]
     tenant_locale: str
-    released: Released
+    released: SharingConsent
     following: Following
 
     def request(self, each: Draft) -> RerankRequest:
@@ -30,19 +30,21 @@ class Asking:
         liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
         seen = dict.fromkeys(liked)
         return RerankRequest(
-            person_key=response_cache.person_key(tenant_id=self.tenant_id, person=each.person.pk),
+            user_key=response_cache.user_key(tenant_id=self.tenant_id, person=each.person.pk),
             candidates=[_candidate(entry, facts, lukewarm, self.released) for entry in each.entries[:HEAD]],
             history=[
                 HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
                 for item_id in list(seen)[:MAX_HISTORY]
             ],
-            person=self.released.of_person(each.person.attributes),
+            person=self.released.user_attributes_to_share(each.person.attributes),
             locale=each.person.locale or self.tenant_locale,
             prompt=prompts.known(self.following.way(each.arm).rules.prompt),
         )
 
 
-def _candidate(entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str], released: Released) -> Candidate:
+def _candidate(
+    entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str], released: SharingConsent
+) -> Candidate:
     item = facts[entry.item_id]
     return Candidate(
         item_id=entry.item_id,

@@ -137,7 +137,9 @@ def _leave_for_later(build: Build, asking: Asking, result: Reranked, eligible: S
             answered.append(place)
             continue
         digest, asked = question
-        queue.ask_later(tenant_id=build.tenant_id, build_id=build.pk, digest=digest, request=asked, now=clock.now())
+        queue.enqueue_question(
+            tenant_id=build.tenant_id, build_id=build.pk, digest=digest, request=asked, now=clock.now()
+        )
         _leave_comparison(result, place)
         result.skipped["batch"] += 1
     return answered

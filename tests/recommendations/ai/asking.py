@@ -9,7 +9,7 @@ from accounts.tenancy import scope
 from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.models import AIBudget, AICall
 from recommendations.ai.protocol import ProviderError
-from recommendations.ai.reranking.rerank import Reranked
+from recommendations.ai.reranking.rerank import RerankResult
 from tests.recommendations.ai.films import films
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ def time_for(kind: str) -> float:
     return 0.3 if kind in HANGING else 4.0
 
 
-def rerank(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -> Reranked:
+def rerank(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -> RerankResult:
     return gateway.rerank(
         tenant_id=tenant_id, request=films(person), now=NOW, deadline_seconds=options.pop("deadline", 5), **options
     )

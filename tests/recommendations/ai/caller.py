@@ -56,7 +56,7 @@ def main() -> None:
             breaker=BreakerPolicy(**order["breaker"]),
         )
         gateway, watched = build_gateway(config, today=clock.now().date()), Watched(config)
-        gateway._with = dataclasses.replace(gateway._with, provider=watched)
+        gateway._dependencies = dataclasses.replace(gateway._dependencies, provider=watched)
         _say({"prepared": True})
         sys.stdin.readline()
         _say({"outcomes": _calls(gateway, order), "seen": watched.seen})

@@ -6,10 +6,10 @@ from recommendations.ai.reranking.rerank import RerankRequest
 CATEGORIES = [["Drama"], ["Horror"], ["Horror", "Sci-Fi"], ["Comedy"]]
 
 
-def films(person_key: str = "p-1", *, size: int = 20, liked: str = "Alien", locale: str = "en") -> RerankRequest:
+def films(user_key: str = "p-1", *, size: int = 20, liked: str = "Alien", locale: str = "en") -> RerankRequest:
     """Return a request of so many candidates."""
     return RerankRequest(
-        person_key=person_key,
+        user_key=user_key,
         locale=locale,
         history=[HistoryItem(title=liked, categories=["Horror", "Sci-Fi"])],
         candidates=[

@@ -9,10 +9,10 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.budget.reservations import Budget
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.gateway.instrumentation import observed_breaker
+from recommendations.ai.gateway.instrumentation import instrumented_breaker
 from recommendations.ai.models import AICall
 from recommendations.ai.money import Amount, BudgetLimits
-from recommendations.ai.resilience.circuit_state import Outcome
+from recommendations.ai.resilience.circuit_state import CallOutcome
 from recommendations.ai.uplift import fallback_stats
 from tests.accounts.admin.people import entries
 from tests.recommendations.lists import publish
@@ -111,8 +111,10 @@ class TestPages:
 
 class TestBreakerPage:
     def test_shows_state_and_last_error(self, acme):
-        breaker = observed_breaker(CONFIG)
-        breaker.record(breaker.acquire(deadline_seconds=1), Outcome(failed=True, refused=True, error="HTTP 401 no key"))
+        breaker = instrumented_breaker(CONFIG)
+        breaker.record(
+            breaker.acquire(deadline_seconds=1), CallOutcome(failed=True, refused=True, error="HTTP 401 no key")
+        )
 
         page = _login().get(URL).content.decode()
 
@@ -124,12 +126,12 @@ class TestBreakerPage:
         client = _login()
 
         assert "no calls until it is reset" in client.post(URL, OPEN, follow=True).content.decode()
-        assert (observed_breaker(CONFIG).state().mode, observed_breaker(CONFIG).state().error) == (
+        assert (instrumented_breaker(CONFIG).state().mode, instrumented_breaker(CONFIG).state().error) == (
             "open",
             "opened by staff",
         )
         client.post(URL, {"action": "reset", "_reason": "it answers again"})
-        assert observed_breaker(CONFIG).state().mode == "closed"
+        assert instrumented_breaker(CONFIG).state().mode == "closed"
         opened, reset = entries(target_type="recommendations.aiglobalbudget")
         assert (opened.action, opened.reason) == ("breaker_open", "the vendor is down")
         assert opened.changes == {"state": {"from": "closed", "to": "open"}}
@@ -140,7 +142,7 @@ class TestBreakerPage:
         page = _login().post(URL, {"action": "open"}, follow=True).content.decode()
 
         assert "Say why" in page
-        assert observed_breaker(CONFIG).state().mode == "closed"
+        assert instrumented_breaker(CONFIG).state().mode == "closed"
         assert entries(target_type="recommendations.aiglobalbudget") == []
 
     @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ class TestBreakerPage:
         client = _login(acme)
 
         assert client.get(URL).status_code == client.post(URL, OPEN).status_code == 403
-        assert observed_breaker(CONFIG).state().mode == "closed"
+        assert instrumented_breaker(CONFIG).state().mode == "closed"
 
     def test_needs_the_right_to_change(self, acme):
         assert _login(superuser=False).post(URL, OPEN).status_code == 403
@@ -177,7 +179,7 @@ class TestOverview:
 
     def test_shows_spend_budgets_fallbacks_and_prompt_versions(self, acme):
         _spend(acme.pk)
-        fallback_stats.note(
+        fallback_stats.record_lists(
             tenant_id=acme.pk, now=clock.now(), meant=40, fallbacks={"timeout": 10}, skipped={"control": 7}
         )
 
@@ -220,4 +222,4 @@ class TestOverview:
 
             assert "AI is off" not in client.get(URL).content.decode()
             assert client.post(URL, OPEN).status_code == 302
-        assert observed_breaker(CONFIG).state().mode == "open"
+        assert instrumented_breaker(CONFIG).state().mode == "open"

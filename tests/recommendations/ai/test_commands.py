@@ -27,7 +27,7 @@ class TestReport:
         gateway = make_gateway()
         for person in ("p-1", "p-2"):
             gateway.rerank(tenant_id=tenant_id, request=films(person), now=now, deadline_seconds=5)
-        fallback_stats.note(tenant_id=tenant_id, now=now, meant=20, fallbacks={"budget": 5}, skipped={"off": 3})
+        fallback_stats.record_lists(tenant_id=tenant_id, now=now, meant=20, fallbacks={"budget": 5}, skipped={"off": 3})
 
         said = _run("ai_report", "--tenant", "acme")
 

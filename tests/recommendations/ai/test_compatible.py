@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from recommendations.ai.config.dialect import dialect_of
+from recommendations.ai.config.dialect import detect_dialect
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.protocol import Message, ProviderError
 from recommendations.ai.providers.openai_client import OpenAIProvider
@@ -42,7 +42,7 @@ class TestDialect:
         ],
     )
     def test_is_told_by_the_host(self, url, dialect):
-        assert dialect_of(url) == dialect
+        assert detect_dialect(url) == dialect
 
 
 class TestStrictServer:

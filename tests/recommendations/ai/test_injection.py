@@ -103,7 +103,7 @@ def _request(*, attack: str = "", place: str = "") -> RerankRequest:
     if place == "history":
         history.append(HistoryItem(title=attack, categories=["Horror"]))
     person = {"nickname": attack} if place == "person" else {}
-    return RerankRequest(person_key="p", candidates=[*ordinary, last], history=history, person=person)
+    return RerankRequest(user_key="p", candidates=[*ordinary, last], history=history, person=person)
 
 
 class TestObedientModel:
@@ -202,7 +202,7 @@ class TestDelimiters:
 
         rerank(
             openai_provider,
-            RerankRequest(person_key="p", candidates=candidates, history=history),
+            RerankRequest(user_key="p", candidates=candidates, history=history),
             deadline_seconds=5,
         )
 

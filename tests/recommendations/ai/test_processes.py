@@ -17,7 +17,7 @@ from django.conf import settings
 from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.models import AIBudget, AIReservation
-from recommendations.ai.money import BudgetLimits, Limit
+from recommendations.ai.money import BudgetLimit, BudgetLimits
 from recommendations.ai.protocol import ProviderError
 from tests.fakes.openai_fixture import SimulatorControl
 from tests.recommendations.ai.films import films
@@ -174,7 +174,7 @@ class TestKilledWorker:
         openai_simulator.clear()
         with scope.tenant(tenant_id):
             held = AIReservation.objects.get().tokens
-        gateway = make_gateway(budget=BudgetLimits(tenant_month=Limit(tokens=held + 100)))
+        gateway = make_gateway(budget=BudgetLimits(tenant_month=BudgetLimit(tokens=held + 100)))
 
         def rerank(now):
             return gateway.rerank(tenant_id=tenant_id, request=films(size=4), now=now, deadline_seconds=5)

@@ -9,7 +9,7 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIAnswer, AISent
-from recommendations.ai.reranking.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_digest
 from recommendations.imports.worker import run_import
 from recommendations.models import EndUser
 from tests.recommendations.pipeline.generated import build_now, fill
@@ -40,7 +40,7 @@ def answered_by_ai(tenant: Tenant, now: datetime, user_id: str = ADA) -> None:
     """An answer of AI about the person, which names them as no real prompt would, and the log's row of the question."""
     with scope.tenant(tenant.pk):
         person = EndUser.objects.get(user_id=user_id)
-        subject = subject_of(response_cache.person_key(tenant_id=tenant.pk, person=person.pk))
+        subject = subject_digest(response_cache.user_key(tenant_id=tenant.pk, person=person.pk))
         AIAnswer.objects.create(
             tenant=tenant,
             digest=subject,

@@ -13,7 +13,7 @@ from core.idempotency import claims
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIAnswer
-from recommendations.ai.reranking.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_digest
 from recommendations.catalog import end_users
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.event_schema import read_event
@@ -130,7 +130,7 @@ class TestAIAnswers:
         assert [answer.status_code for answer in people] == [201, 201]
         with scope.tenant(acme):
             for user in EndUser.objects.all():
-                subject = subject_of(response_cache.person_key(tenant_id=acme, person=user.pk))
+                subject = subject_digest(response_cache.user_key(tenant_id=acme, person=user.pk))
                 AIAnswer.objects.create(
                     tenant_id=acme, digest=subject, subject=subject, model="m", content={}, created_at=NOW
                 )

@@ -13,7 +13,7 @@ from core import clock
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIBatchQuestion
-from recommendations.ai.reranking.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_digest
 from recommendations.api.v1.serializers.user_privacy import EndUserExport
 from recommendations.attribution.models import Exposure, Impression
 from recommendations.imports.models import Import, ImportRowError
@@ -105,7 +105,7 @@ class TestExport:
         tenant = acme.tenant
         with scope.tenant(tenant.pk):
             ada = EndUser.objects.get(user_id=ADA)
-            about = subject_of(response_cache.person_key(tenant_id=tenant.pk, person=ada.pk))
+            about = subject_digest(response_cache.user_key(tenant_id=tenant.pk, person=ada.pk))
             AIBatchQuestion.objects.create(
                 tenant=tenant, build_id=1, digest="d", subject=about, request={"of": ADA}, created_at=now
             )

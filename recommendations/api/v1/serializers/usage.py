@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from accounts.limits.usage import Standing
 from accounts.models import Plan
-from recommendations.ai.budget.reports import Standing as Spent
+from recommendations.ai.budget.reports import CapUsage
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.api.v1.base import stamp
 
@@ -87,7 +87,7 @@ class UsageAnswer(serializers.Serializer[Any]):
     ai = AIAnswer()
 
 
-def body(standing: Standing, spent: Sequence[Spent]) -> dict[str, Any]:
+def body(standing: Standing, spent: Sequence[CapUsage]) -> dict[str, Any]:
     """Usage as the API shows it."""
     plan = standing.plan
     return {
@@ -114,7 +114,7 @@ def _burst(per_minute: int | None, burst: int | None) -> int | None:
     return None if per_minute is None else min(burst or per_minute, per_minute)
 
 
-def _spent(standing: Spent) -> dict[str, Any]:
+def _spent(standing: CapUsage) -> dict[str, Any]:
     limit, spent, reserved = standing.limit, standing.spent, standing.reserved
     return {
         "starts_on": standing.starts_on.isoformat(),

@@ -1,4 +1,4 @@
-"""Calls of the batch interface pass the breaker and the throttle that single questions pass, before a real server."""
+"""Batch calls pass the same breaker and rate limiter as single calls, before a real server."""
 
 import time
 from dataclasses import replace
@@ -8,15 +8,15 @@ import pytest
 
 from accounts.tenancy import scope
 from recommendations.ai.batch import jobs, queue
-from recommendations.ai.batch.guarded_client import NotNow
-from recommendations.ai.factory import build_desk
+from recommendations.ai.batch.guarded_client import CallDeferred
+from recommendations.ai.factory import build_batch_context
 from recommendations.ai.gateway import response_cache
-from recommendations.ai.gateway.instrumentation import observed_breaker
+from recommendations.ai.gateway.instrumentation import instrumented_breaker
 from recommendations.ai.metrics import AI_BATCH_SKIPPED
 from recommendations.ai.models import AIBatch, AISent
 from recommendations.ai.protocol import ProviderError
-from recommendations.ai.reranking.rerank import pose
-from recommendations.ai.resilience.rate_limiter import Limits
+from recommendations.ai.reranking.rerank import build_question
+from recommendations.ai.resilience.rate_limiter import RateLimits
 from tests.recommendations.ai.films import films
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,14 +26,14 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def _closed(configuration, redis_server):
     """The breaker is one for all tests of a server."""
-    observed_breaker(configuration).reset()
+    instrumented_breaker(configuration).reset()
     yield
-    observed_breaker(configuration).reset()
+    instrumented_breaker(configuration).reset()
 
 
 @pytest.fixture
 def breaker(configuration):
-    return observed_breaker(configuration)
+    return instrumented_breaker(configuration)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def make_desk(configuration, openai_simulator):
     made = []
 
     def make(**changes):
-        made.append(build_desk(replace(configuration, **changes), today=NOW.date()))
+        made.append(build_batch_context(replace(configuration, **changes), today=NOW.date()))
         return made[-1]
 
     yield make
@@ -52,17 +52,17 @@ def make_desk(configuration, openai_simulator):
 @pytest.fixture
 def batch(tenant_id, make_desk):
     """One question in a batch that waits."""
-    desk = make_desk()
-    request = pose(films("p-0", size=4)).completion_request
-    digest = response_cache.digest_of(request, model=desk.provider.model, origin=desk.origin)
-    queue.ask_later(tenant_id=tenant_id, build_id=1, digest=digest, request=request, now=NOW)
-    jobs.gather(tenant_id=tenant_id, build_id=1, model=desk.provider.model, now=NOW)
+    context = make_desk()
+    request = build_question(films("p-0", size=4)).completion_request
+    digest = response_cache.request_digest(request, model=context.provider.model, origin=context.origin)
+    queue.enqueue_question(tenant_id=tenant_id, build_id=1, digest=digest, request=request, now=NOW)
+    jobs.create_batches(tenant_id=tenant_id, build_id=1, model=context.provider.model, now=NOW)
     with scope.tenant(tenant_id):
         return AIBatch.objects.get()
 
 
-def look(desk, batch, after=timedelta(), **options):
-    jobs.advance(desk, tenant_id=batch.tenant_id, batch_id=batch.pk, now=NOW + after, **options)
+def look(context, batch, after=timedelta(), **options):
+    jobs.advance_batch(context, tenant_id=batch.tenant_id, batch_id=batch.pk, now=NOW + after, **options)
     with scope.tenant(batch.tenant_id):
         return AIBatch.objects.get()
 
@@ -75,10 +75,10 @@ class TestBreaker:
     def test_while_it_is_open_nothing_is_called_and_no_attempt_is_used_up(
         self, make_desk, batch, breaker, openai_simulator, tenant_id
     ):
-        desk, before = make_desk(), skipped("breaker")
+        context, before = make_desk(), skipped("breaker")
         breaker.open()
         for minute in range(10):  # more often than a batch is tried
-            waiting = look(desk, batch, minute * MINUTE)
+            waiting = look(context, batch, minute * MINUTE)
 
         assert (waiting.state, waiting.attempts, waiting.reservation) == ("waiting", 0, None)
         assert "breaker" in waiting.error
@@ -88,20 +88,20 @@ class TestBreaker:
             assert not AISent.objects.exists()
 
         breaker.reset()
-        assert look(desk, batch, 10 * MINUTE).state == "submitted"
+        assert look(context, batch, 10 * MINUTE).state == "submitted"
 
     def test_a_submitted_batch_is_not_looked_at_and_is_collected_afterwards(
         self, make_desk, batch, breaker, openai_simulator
     ):
-        desk = make_desk()
-        look(desk, batch)
+        context = make_desk()
+        look(context, batch)
         calls = openai_simulator.calls("batches")
         breaker.open()
-        assert look(desk, batch, 5 * MINUTE).state == "submitted"
+        assert look(context, batch, 5 * MINUTE).state == "submitted"
         assert openai_simulator.calls("batches") == calls
 
         breaker.reset()
-        done = look(desk, batch, 10 * MINUTE)
+        done = look(context, batch, 10 * MINUTE)
 
         assert (done.state, done.result) == ("done", "answered")
 
@@ -110,15 +110,15 @@ class TestBreaker:
         [({"kind": "server_error"}, "failures"), ({"kind": "throttled"}, "throttling")],
     )
     def test_is_opened_by_calls_that_fail(self, make_desk, breaker, openai_simulator, redis_server, fault, why):
-        desk = make_desk()
+        context = make_desk()
         openai_simulator.fault(**fault, endpoint="batches-transport")
         for _ in range(breaker.policy.minimum_calls):
             with pytest.raises(ProviderError):
-                desk.batches.poll("batch_1", deadline_seconds=5)
+                context.batches.poll("batch_1", deadline_seconds=5)
 
         assert (breaker.state().mode, breaker.state().why) == ("open", why)
-        with pytest.raises(NotNow):
-            desk.batches.poll("batch_1", deadline_seconds=5)
+        with pytest.raises(CallDeferred):
+            context.batches.poll("batch_1", deadline_seconds=5)
         assert openai_simulator.calls("batches") == breaker.policy.minimum_calls
 
     def test_is_opened_at_once_by_a_refused_key(self, make_desk, batch, breaker, openai_simulator):
@@ -128,11 +128,11 @@ class TestBreaker:
         assert (breaker.state().mode, breaker.state().why) == ("open", "refused")
 
     def test_is_not_moved_by_requests_that_are_wrong_themselves(self, make_desk, breaker, openai_simulator):
-        desk = make_desk()
+        context = make_desk()
         for _ in range(2 * breaker.policy.minimum_calls):
             with pytest.raises(ProviderError) as failed:
-                desk.batches.poll("no-such-batch", deadline_seconds=5)
-            assert not isinstance(failed.value, NotNow)
+                context.batches.poll("no-such-batch", deadline_seconds=5)
+            assert not isinstance(failed.value, CallDeferred)
 
         assert breaker.state().mode == "closed"
 
@@ -148,13 +148,13 @@ class TestBreaker:
 
 class TestThrottle:
     def test_counts_every_request(self, make_desk, openai_simulator):
-        desk = make_desk(limits=Limits(requests_per_minute=10))  # two at once, the others spread
+        context = make_desk(limits=RateLimits(requests_per_minute=10))  # two at once, the others spread
         before = skipped("throttled")
         for _ in range(2):
-            desk.batches.find("key", deadline_seconds=1)
+            context.batches.find("key", deadline_seconds=1)
 
-        with pytest.raises(NotNow, match="throttled"):
-            desk.batches.find("key", deadline_seconds=1)
+        with pytest.raises(CallDeferred, match="throttled"):
+            context.batches.find("key", deadline_seconds=1)
 
         assert openai_simulator.calls("batches") == 2
         assert skipped("throttled") == before + 1
@@ -162,8 +162,8 @@ class TestThrottle:
     def test_between_upload_and_beginning_puts_the_batch_off_and_uses_up_no_attempt(
         self, make_desk, batch, openai_simulator
     ):
-        desk = make_desk(limits=Limits(requests_per_minute=5))  # one at once
-        put_off = look(desk, batch, seconds=2.0)
+        context = make_desk(limits=RateLimits(requests_per_minute=5))  # one at once
+        put_off = look(context, batch, seconds=2.0)
 
         assert (put_off.state, put_off.attempts) == ("waiting", 0)
         assert openai_simulator.calls("batches") == 1

@@ -8,11 +8,11 @@ import pytest
 from accounts.tenancy import scope
 from recommendations.ai.batch import jobs, queue
 from recommendations.ai.budget import ledger
-from recommendations.ai.factory import build_desk
+from recommendations.ai.factory import build_batch_context
 from recommendations.ai.gateway import response_cache
 from recommendations.ai.models import AIBatch, AIBatchQuestion, AIBudget, AICall, AIRelease, AIReservation, AISent
-from recommendations.ai.money import BudgetLimits, Limit
-from recommendations.ai.reranking.rerank import pose, subject_of
+from recommendations.ai.money import BudgetLimit, BudgetLimits
+from recommendations.ai.reranking.rerank import build_question, subject_digest
 from tests.recommendations.ai.films import films
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def make_desk(configuration, openai_simulator, redis_server):
     made = []
 
     def make(**changes):
-        made.append(build_desk(replace(configuration, **changes), today=NOW.date()))
+        made.append(build_batch_context(replace(configuration, **changes), today=NOW.date()))
         return made[-1]
 
     yield make
@@ -34,30 +34,30 @@ def make_desk(configuration, openai_simulator, redis_server):
 
 
 @pytest.fixture
-def desk(make_desk):
+def context(make_desk):
     return make_desk()
 
 
 @pytest.fixture
-def batch(tenant_id, desk):
+def batch(tenant_id, context):
     """Eight questions in one batch that waits."""
     for number in range(QUESTIONS):
-        request = pose(films(f"p-{number}", size=4)).completion_request
-        digest = response_cache.digest_of(request, model=desk.provider.model, origin=desk.origin)
+        request = build_question(films(f"p-{number}", size=4)).completion_request
+        digest = response_cache.request_digest(request, model=context.provider.model, origin=context.origin)
         for _ in range(2):  # the second time it waits already
-            queue.ask_later(tenant_id=tenant_id, build_id=BUILD, digest=digest, request=request, now=NOW)
-    assert jobs.gather(tenant_id=tenant_id, build_id=BUILD, model="gpt-4.1-mini", now=NOW) == 1
+            queue.enqueue_question(tenant_id=tenant_id, build_id=BUILD, digest=digest, request=request, now=NOW)
+    assert jobs.create_batches(tenant_id=tenant_id, build_id=BUILD, model="gpt-4.1-mini", now=NOW) == 1
     with scope.tenant(tenant_id):
         return AIBatch.objects.get()
 
 
 @pytest.fixture
-def look(desk, batch):
+def look(context, batch):
     """Looks at the batch, so much later; returns it as it is then."""
 
     def at(after=timedelta()):
-        for tenant_id, batch_id in jobs.due(now=NOW + after):
-            jobs.advance(desk, tenant_id=tenant_id, batch_id=batch_id, now=NOW + after)
+        for tenant_id, batch_id in jobs.due_batches(now=NOW + after):
+            jobs.advance_batch(context, tenant_id=tenant_id, batch_id=batch_id, now=NOW + after)
         with scope.tenant(batch.tenant_id):
             return AIBatch.objects.get()
 
@@ -91,9 +91,9 @@ class TestAdvance:
 
         assert (done.state, done.result, done.answers) == ("done", "answered", QUESTIONS)
         assert_closed(tenant_id, answered=QUESTIONS)
-        request = pose(films("p-0", size=4)).completion_request
-        digest = response_cache.digest_of(request, model="gpt-4.1-mini", origin=batch_origin(openai_simulator))
-        assert response_cache.find(tenant_id=tenant_id, digest=digest) is not None
+        request = build_question(films("p-0", size=4)).completion_request
+        digest = response_cache.request_digest(request, model="gpt-4.1-mini", origin=batch_origin(openai_simulator))
+        assert response_cache.load(tenant_id=tenant_id, digest=digest) is not None
         with scope.tenant(tenant_id):
             assert AISent.objects.count() == QUESTIONS
 
@@ -140,9 +140,9 @@ class TestAdvance:
         assert_closed(tenant_id, answered=QUESTIONS - 3, paid=QUESTIONS)
 
     def test_submits_nothing_without_budget(self, make_desk, batch, tenant_id, openai_simulator):
-        poor = make_desk(budget=BudgetLimits(tenant_day=Limit(nano_usd=1000)))
+        poor = make_desk(budget=BudgetLimits(tenant_day=BudgetLimit(nano_usd=1000)))
 
-        jobs.advance(poor, tenant_id=tenant_id, batch_id=batch.pk, now=NOW)
+        jobs.advance_batch(poor, tenant_id=tenant_id, batch_id=batch.pk, now=NOW)
 
         with scope.tenant(tenant_id):
             done = AIBatch.objects.get()
@@ -166,7 +166,7 @@ class TestAdvance:
         assert openai_simulator.calls("batches") == 0
 
     def test_asks_nothing_about_people_who_were_erased(self, look, batch, tenant_id):
-        assert queue.forget(tenant_id=tenant_id, subject=subject_of("p-0")) == 1
+        assert queue.delete_for_user(tenant_id=tenant_id, subject=subject_digest("p-0")) == 1
         look()
 
         assert look(HOUR).answers == QUESTIONS - 1
@@ -202,11 +202,11 @@ class TestKilled:
 
         assert_closed(tenant_id, answered=QUESTIONS)
 
-    def test_nobody_takes_a_step_that_somebody_else_takes(self, desk, look, batch, tenant_id, openai_simulator):
+    def test_nobody_takes_a_step_that_somebody_else_takes(self, context, look, batch, tenant_id, openai_simulator):
         look()
         calls = openai_simulator.calls("batches")
 
-        jobs.advance(desk, tenant_id=tenant_id, batch_id=batch.pk, now=NOW)
+        jobs.advance_batch(context, tenant_id=tenant_id, batch_id=batch.pk, now=NOW)
 
         assert openai_simulator.calls("batches") == calls
 

@@ -19,10 +19,12 @@ from recommendations.ai.budget.reservations import (
     release_expired,
 )
 from recommendations.ai.models import AIBudget, AICall, AIGlobalBudget, AILimit, AIReservation, BudgetCounters
-from recommendations.ai.money import Amount, BudgetLimits, Limit
+from recommendations.ai.money import Amount, BudgetLimit, BudgetLimits
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-LIMITS = BudgetLimits(tenant_day=Limit(tokens=1000), tenant_month=Limit(tokens=5000), global_month=Limit(tokens=9000))
+LIMITS = BudgetLimits(
+    tenant_day=BudgetLimit(tokens=1000), tenant_month=BudgetLimit(tokens=5000), global_month=BudgetLimit(tokens=9000)
+)
 CALL = Amount(tokens=300, nano_usd=90)
 
 
@@ -65,9 +67,9 @@ class TestReserve:
         assert _counters() == {"day": (0, 300), "month": (0, 300), "global": (0, 300)}
 
     @pytest.mark.parametrize("cap", ["tenant_day", "tenant_month", "global_month"])
-    @pytest.mark.parametrize("limit", [Limit(tokens=299), Limit(nano_usd=89), Limit(tokens=0)])
+    @pytest.mark.parametrize("limit", [BudgetLimit(tokens=299), BudgetLimit(nano_usd=89), BudgetLimit(tokens=0)])
     def test_holds_nothing_where_one_cap_has_no_room(self, tenant_id, cap, limit):
-        roomy = {name: Limit() for name in ("tenant_day", "tenant_month", "global_month")}
+        roomy = {name: BudgetLimit() for name in ("tenant_day", "tenant_month", "global_month")}
         budget = Budget(limits=BudgetLimits(**roomy | {cap: limit}))
 
         with pytest.raises(BudgetExhausted) as caught:
@@ -77,7 +79,7 @@ class TestReserve:
         assert set(_counters().values()) <= {(0, 0)}
 
     def test_refuses_nobody_while_the_first_callers_of_a_day_make_its_rows(self, tenant_id):
-        budget = Budget(limits=BudgetLimits(tenant_day=Limit(tokens=300 * 4)))
+        budget = Budget(limits=BudgetLimits(tenant_day=BudgetLimit(tokens=300 * 4)))
 
         def reserve(day: int) -> None:
             together.wait()
@@ -239,7 +241,7 @@ class TestAlerts:
             ("soft", "tenant_day", 800),
             ("hard", "tenant_day", 900),
         ]
-        assert (alerts[0].tenant_id, alerts[0].limit) == (tenant_id, Limit(tokens=1000))
+        assert (alerts[0].tenant_id, alerts[0].limit) == (tenant_id, BudgetLimit(tokens=1000))
 
     def test_is_silent_where_calls_under_way_hold_the_room(self, tenant_id):
         alerts: list[BudgetAlert] = []

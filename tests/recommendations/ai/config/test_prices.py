@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from recommendations.ai.config.prices import BadPriceTable, UnknownModel, own_price, read_table, shipped_table
+from recommendations.ai.config.prices import BadPriceTable, UnknownModel, operator_price, read_table, shipped_table
 from recommendations.ai.protocol import Usage
 
 ROW = '[[price]]\nmodels = ["m"]\nvalid_from = {day}\ninput = "{price}"\ncached_input = "0.1"\noutput = "2"\n'
@@ -42,7 +42,7 @@ class TestPriceTable:
             table.price(model, on=day)
 
     def test_takes_the_operators_price_for_a_model_of_their_own(self):
-        price = own_price(model="llama", input_usd="0", cached_input_usd="", output_usd="0.3")
+        price = operator_price(model="llama", input_usd="0", cached_input_usd="", output_usd="0.3")
         table = shipped_table().with_override(price)
 
         assert table.price("llama", on=TODAY).cost(Usage(input_tokens=10, output_tokens=10)) == 3000
@@ -65,4 +65,4 @@ class TestPriceTable:
 
     def test_needs_both_of_the_operators_prices(self):
         with pytest.raises(BadPriceTable, match="AI_PRICE_OUTPUT_USD"):
-            own_price(model="m", input_usd="1", cached_input_usd="", output_usd="")
+            operator_price(model="m", input_usd="1", cached_input_usd="", output_usd="")

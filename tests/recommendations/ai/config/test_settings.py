@@ -11,10 +11,10 @@ from django.test import override_settings
 from recommendations.ai.config import checks
 from recommendations.ai.config.settings import OPENAI_API, AIConfiguration
 from recommendations.ai.factory import build_gateway, build_provider
-from recommendations.ai.money import Limit
+from recommendations.ai.money import BudgetLimit
 from recommendations.ai.protocol import NullProvider
 from recommendations.ai.resilience.circuit_state import BreakerPolicy
-from recommendations.ai.resilience.rate_limiter import Limits
+from recommendations.ai.resilience.rate_limiter import RateLimits
 
 UNSET = {
     "OPENAI_API_KEY": "",
@@ -49,7 +49,7 @@ class TestStart:
     )
     def test_checks_say_what_is_wrong(self, changes, ids):
         with override_settings(**UNSET | changes):
-            assert [each.id for each in checks.ai_can_be_called()] == ids
+            assert [each.id for each in checks.check_ai_configuration()] == ids
 
 
 class TestFromSettings:
@@ -75,7 +75,7 @@ class TestFromSettings:
             simulated=True,
             calls_per_build=5,
             breaker=BreakerPolicy(slow_seconds=2.25),
-            limits=Limits(requests_per_minute=1000, tokens_per_minute=2_000_000, concurrency=16),
+            limits=RateLimits(requests_per_minute=1000, tokens_per_minute=2_000_000, concurrency=16),
         )
 
     def test_reads_the_bounds(self):
@@ -92,11 +92,11 @@ class TestFromSettings:
             AI_PRICE_OUTPUT_USD="0.2",
         )
 
-        assert config.limits == Limits(requests_per_minute=0, tokens_per_minute=7, concurrency=2)
+        assert config.limits == RateLimits(requests_per_minute=0, tokens_per_minute=7, concurrency=2)
         assert config.breaker.minimum_calls == 9
-        assert config.budget.tenant_day == Limit(nano_usd=250_000_000)
-        assert config.budget.tenant_month == Limit(nano_usd=50 * 10**9, tokens=1000)
-        assert config.budget.global_month == Limit(nano_usd=0)
+        assert config.budget.tenant_day == BudgetLimit(nano_usd=250_000_000)
+        assert config.budget.tenant_month == BudgetLimit(nano_usd=50 * 10**9, tokens=1000)
+        assert config.budget.global_month == BudgetLimit(nano_usd=0)
         assert config.prices.price("llama", on=date(2026, 11, 23)).output == 200
 
     def test_has_the_same_defaults_in_the_environments_readers(self):
@@ -108,7 +108,7 @@ class TestFromSettings:
         config = _read(AI_BREAKER_SLOW_SHARE="0.25", AI_BREAKER_SLOW_SECONDS=0.0, AI_BUDGET_TENANT_DAY_TOKENS="")
 
         assert config.breaker == BreakerPolicy(slow_share=0.25, slow_seconds=7.5)
-        assert config.budget.tenant_day == Limit(nano_usd=5 * 10**9)
+        assert config.budget.tenant_day == BudgetLimit(nano_usd=5 * 10**9)
 
     def test_is_off_without_a_key(self):
         config = _read()

@@ -13,7 +13,7 @@ from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.embeddings import store
 from recommendations.ai.factory import build_embedder
 from recommendations.ai.models import AICall, AIRelease, AISent, AIVector
-from recommendations.ai.money import BudgetLimits, Limit
+from recommendations.ai.money import BudgetLimit, BudgetLimits
 from recommendations.ai.providers.retry import RetryPolicy
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -40,7 +40,7 @@ def embedder_with(configuration, openai_simulator, redis_server):
 def ask(embedder_with, tenant_id):
     def asked(texts=TEXTS, **changes):
         now = changes.pop("now", NOW)
-        return store.vectors_of(
+        return store.embed_texts(
             embedder_with(**changes), tenant_id=tenant_id, texts=texts, dimensions=DIMENSIONS, now=now
         )
 
@@ -90,7 +90,7 @@ class TestVectorsOf:
         assert openai_simulator.calls("embeddings") >= 1
 
     def test_spends_nothing_beyond_the_budget(self, ask, openai_simulator):
-        assert ask(budget=BudgetLimits(tenant_day=Limit(nano_usd=100))) == {}
+        assert ask(budget=BudgetLimits(tenant_day=BudgetLimit(nano_usd=100))) == {}
         assert openai_simulator.calls("embeddings") == 0
 
     def test_asks_nothing_of_a_tenant_that_switched_ai_off(self, ask, tenant_id, openai_simulator):

@@ -9,7 +9,7 @@ from accounts.tenancy import scope
 from recommendations.ai.budget import ledger
 from recommendations.ai.config.prices import shipped_table
 from recommendations.ai.models import AIReservation
-from recommendations.ai.money import BudgetLimits, Limit
+from recommendations.ai.money import BudgetLimit, BudgetLimits
 from recommendations.ai.protocol import CompletionRequest, ProviderError, Usage
 from recommendations.ai.providers.tokens import input_bound
 from tests.recommendations.ai.asking import NOW, calls, metric, reason, rerank, spent, time_for
@@ -108,7 +108,7 @@ class TestCap:
         self, make_gateway, tenant_id, openai_simulator, question: CompletionRequest, redis_server
     ):
         """Redis is emptied in the middle: money does not depend on it."""
-        gateway = make_gateway(budget=BudgetLimits(tenant_day=Limit(tokens=1000)), max_output_tokens=40)
+        gateway = make_gateway(budget=BudgetLimits(tenant_day=BudgetLimit(tokens=1000)), max_output_tokens=40)
         assert 150 < input_bound(question) < 300
 
         def call(number: int) -> str:
@@ -144,7 +144,7 @@ class TestHygiene:
             assert not connection.in_atomic_block
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(gateway._with.provider, "complete", struck)
+        monkeypatch.setattr(gateway._dependencies.provider, "complete", struck)
         with pytest.raises(KeyboardInterrupt):
             rerank(gateway, tenant_id)
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recommendations.ai.money import BudgetLimits, Limit
+from recommendations.ai.money import BudgetLimit, BudgetLimits
 from recommendations.ai.protocol import ProviderError
 from recommendations.ai.resilience.circuit_state import BreakerPolicy
-from recommendations.ai.resilience.rate_limiter import Limits
+from recommendations.ai.resilience.rate_limiter import RateLimits
 from tests.recommendations.ai.asking import metric, reason, rerank, spent, time_for
 from tests.recommendations.ai.films import films
 
@@ -24,13 +24,13 @@ class TestReasons:
         assert spent(tenant_id) == (0, 0, 0)
 
     def test_budget(self, make_gateway, tenant_id, openai_simulator):
-        gateway = make_gateway(budget=BudgetLimits(tenant_day=Limit(nano_usd=1000)))
+        gateway = make_gateway(budget=BudgetLimits(tenant_day=BudgetLimit(nano_usd=1000)))
 
         assert reason(gateway, tenant_id) == "budget"
         assert openai_simulator.calls() == 0
 
     def test_throttled_by_our_own_limits(self, make_gateway, tenant_id, openai_simulator):
-        gateway = make_gateway(limits=Limits(requests_per_minute=5))
+        gateway = make_gateway(limits=RateLimits(requests_per_minute=5))
         rerank(gateway, tenant_id)
 
         assert reason(gateway, tenant_id, "p-2", deadline=1) == "throttled"

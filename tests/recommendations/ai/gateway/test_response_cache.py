@@ -54,7 +54,7 @@ class TestStoredAnswers:
         for person in ("p-1", "p-2"):
             rerank(gateway, tenant_id, person)
 
-        assert response_cache.forget(tenant_id=tenant_id, person_key="p-1") == 1
+        assert response_cache.delete_for_user(tenant_id=tenant_id, user_key="p-1") == 1
         assert response_cache.purge(now=NOW.replace(month=12), keep_days=29) == 1
         with scope.tenant(tenant_id):
             assert not AIAnswer.objects.exists()

@@ -9,17 +9,17 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.ai.models import AIRelease, AISent
 from recommendations.ai.privacy import request_log
-from recommendations.ai.privacy.consent import Released, released
+from recommendations.ai.privacy.consent import SharingConsent, sharing_consent
 from recommendations.ai.protocol import ProviderError
-from recommendations.ai.reranking.rerank import subject_of
+from recommendations.ai.reranking.rerank import subject_digest
 from tests.recommendations.ai.asking import rerank
 from tests.recommendations.ai.films import films
 
 
 class TestReleased:
     def test_is_nothing_but_the_switch_by_default(self, tenant_id):
-        assert released(tenant_id) == Released(enabled=True)
-        assert released(tenant_id).of_person({"age": 44}) == {}
+        assert sharing_consent(tenant_id) == SharingConsent(enabled=True)
+        assert sharing_consent(tenant_id).user_attributes_to_share({"age": 44}) == {}
 
     def test_lets_only_named_attributes_pass_as_texts(self, tenant_id):
         with scope.tenant(tenant_id):
@@ -27,9 +27,9 @@ class TestReleased:
                 tenant_id=tenant_id, person_attributes=["country", "vip"], item_attributes=["studio", "tags"]
             )
 
-        choice = released(tenant_id)
+        choice = sharing_consent(tenant_id)
 
-        assert choice.of_person({"country": "DE", "vip": True, "email": "a@b.example"}) == {
+        assert choice.user_attributes_to_share({"country": "DE", "vip": True, "email": "a@b.example"}) == {
             "country": "DE",
             "vip": "yes",
         }
@@ -53,7 +53,7 @@ class TestLog:
 
         with scope.tenant(tenant_id):
             row = AISent.objects.get()
-        assert (row.purpose, row.model, row.subject) == ("rerank", "gpt-4.1-mini", subject_of("p-1"))
+        assert (row.purpose, row.model, row.subject) == ("rerank", "gpt-4.1-mini", subject_digest("p-1"))
         assert row.origin.startswith("simulator@127.0.0.1")
         assert row.contents["person"] == ["country"]
         assert (row.contents["history"], row.contents["candidates"]) == (1, 4)
@@ -77,6 +77,6 @@ class TestLog:
         for person in ("p-1", "p-2"):
             gateway.rerank(tenant_id=tenant_id, request=films(person, size=4), now=now, deadline_seconds=5)
 
-        assert request_log.forget(tenant_id=tenant_id, subject=subject_of("p-1")) == 1
+        assert request_log.delete_for_user(tenant_id=tenant_id, subject=subject_digest("p-1")) == 1
         assert request_log.purge(now=now + timedelta(days=29), keep_days=30) == 0
         assert request_log.purge(now=now + timedelta(days=31), keep_days=30) == 1

@@ -1,14 +1,14 @@
-"""How servers say no, in whichever form, and what is told of it."""
+"""Refusals of servers in every form, and the redacted text that is reported."""
 
 import pytest
 
-from recommendations.ai.providers.errors import failure, failure_in_answer, parse, retry_after, told
+from recommendations.ai.providers.errors import error_from_response, error_in_completion, parse, redact, retry_after
 
 PROMPT = ["You order lists.", 'History: ["Alien (1979)", "Dead Man Walking (1995)"]. The person lives in Graz.']
 
 
 def _failure(status, body=None, headers=None):
-    return failure(status=status, body=body, headers=headers or {}, prompt=PROMPT, key="secret-key-1")
+    return error_from_response(status=status, body=body, headers=headers or {}, prompt=PROMPT, key="secret-key-1")
 
 
 class TestRetryAfter:
@@ -182,7 +182,7 @@ class TestWords:
         assert "abc123" not in detail
 
     def test_are_one_short_line(self):
-        said = told("first\nsecond\x00 \u202e" + "x" * 10_000)
+        said = redact("first\nsecond\x00 \u202e" + "x" * 10_000)
 
         assert said.startswith("first second")
         assert len(said) <= 300
@@ -202,7 +202,7 @@ class TestFailureInAnswer:
         ],
     )
     def test_an_error_in_a_200_is_the_error_that_it_is(self, envelope, expected):
-        error = failure_in_answer(envelope)
+        error = error_in_completion(envelope)
 
         assert error is not None
         assert (error.reason, error.permanent) == expected
@@ -210,7 +210,7 @@ class TestFailureInAnswer:
 
     @pytest.mark.parametrize("envelope", [{}, {"error": None}, {"choices": []}, {"choices": [5]}, {"choices": [{}]}])
     def test_there_is_none(self, envelope):
-        assert failure_in_answer(envelope) is None
+        assert error_in_completion(envelope) is None
 
 
 class TestParse:

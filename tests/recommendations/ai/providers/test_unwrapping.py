@@ -2,7 +2,7 @@
 
 import pytest
 
-from recommendations.ai.providers.unwrapping import json_object, refusal_in
+from recommendations.ai.providers.unwrapping import find_refusal, json_object
 
 PLAIN = '{"text": "a ``` b"}'
 
@@ -59,8 +59,8 @@ class TestJsonObject:
 
 class TestRefusal:
     def test_is_found_among_parts(self):
-        assert refusal_in([{"type": "text", "text": "x"}, {"type": "refusal", "refusal": "No."}]) == "No."
+        assert find_refusal([{"type": "text", "text": "x"}, {"type": "refusal", "refusal": "No."}]) == "No."
 
     @pytest.mark.parametrize("content", [None, "x", [], [{"type": "text", "text": "x"}], [{"type": "refusal"}]])
     def test_is_not_there(self, content):
-        assert refusal_in(content) == ""
+        assert find_refusal(content) == ""

@@ -12,9 +12,9 @@ from recommendations.ai.reranking.rerank import RerankRequest, rerank
 CATEGORIES = [["Drama"], ["Horror"], ["Horror", "Sci-Fi"], ["Comedy"]]
 
 
-def _request(*, size: int = 24, person_key: str = "p-1", locale: str = "en") -> RerankRequest:
+def _request(*, size: int = 24, user_key: str = "p-1", locale: str = "en") -> RerankRequest:
     return RerankRequest(
-        person_key=person_key,
+        user_key=user_key,
         locale=locale,
         history=[HistoryItem(title="Alien", categories=["Horror", "Sci-Fi"])],
         candidates=[
@@ -67,13 +67,13 @@ class TestRerank:
 
     def test_is_the_same_for_the_same_person(self, openai_provider, openai_simulator):
         for key in ("p-1", "p-1", "p-2"):
-            rerank(openai_provider, _request(person_key=key), deadline_seconds=5)
+            rerank(openai_provider, _request(user_key=key), deadline_seconds=5)
 
         first, again, other = (each["body"]["messages"] for each in openai_simulator.state()["seen"])
         assert first == again != other
 
     def test_sends_no_key_of_a_person_and_no_id_of_an_item(self, openai_provider, openai_simulator):
-        rerank(openai_provider, _request(person_key="end-user-4711"), deadline_seconds=5)
+        rerank(openai_provider, _request(user_key="end-user-4711"), deadline_seconds=5)
 
         sent = json.dumps(openai_simulator.state()["seen"])
         assert "end-user-4711" not in sent
@@ -141,4 +141,4 @@ class TestRerankRequest:
 
     def test_refuses_an_item_twice(self):
         with pytest.raises(ValueError, match="twice"):
-            RerankRequest(person_key="p", candidates=[Candidate(item_id=1), Candidate(item_id=1)])
+            RerankRequest(user_key="p", candidates=[Candidate(item_id=1), Candidate(item_id=1)])

@@ -6,28 +6,28 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from recommendations.ai.protocol import ProviderError
-from recommendations.ai.resilience.circuit_breaker import Breaker, BreakerEvent
-from recommendations.ai.resilience.circuit_state import BreakerPolicy, Outcome
+from recommendations.ai.resilience.circuit_breaker import BreakerEvent, CircuitBreaker
+from recommendations.ai.resilience.circuit_state import BreakerPolicy, CallOutcome
 
 QUICK = BreakerPolicy(minimum_calls=3, open_seconds=0.1, cap_seconds=0.4)
-FAILED = Outcome(failed=True, error="HTTP 500")
+FAILED = CallOutcome(failed=True, error="HTTP 500")
 
 
-def _breaker(model="m", **options) -> Breaker:
-    return Breaker(provider="p", model=model, policy=QUICK, jitter=lambda: 1.0, **options)
+def _breaker(model="m", **options) -> CircuitBreaker:
+    return CircuitBreaker(provider="p", model=model, policy=QUICK, jitter=lambda: 1.0, **options)
 
 
-def _trip(breaker: Breaker) -> None:
+def _trip(breaker: CircuitBreaker) -> None:
     for _ in range(QUICK.minimum_calls):
         breaker.record(breaker.acquire(deadline_seconds=1), FAILED)
 
 
-def _refused(breaker: Breaker) -> bool:
+def _refused(breaker: CircuitBreaker) -> bool:
     try:
         permit = breaker.acquire(deadline_seconds=1)
     except ProviderError as error:
         return error.reason == "breaker"
-    breaker.give_back(permit)
+    breaker.return_permit(permit)
     return False
 
 
@@ -47,7 +47,7 @@ class TestBreaker:
         permit = breaker.acquire(deadline_seconds=1)
         assert permit.probe
         assert _refused(breaker)
-        breaker.record(permit, Outcome())
+        breaker.record(permit, CallOutcome())
 
         assert breaker.state().mode == "closed"
         assert not _refused(breaker)
@@ -94,7 +94,7 @@ class TestBreaker:
 
         _trip(breaker)
         time.sleep(0.11)
-        breaker.record(breaker.acquire(deadline_seconds=1), Outcome())
+        breaker.record(breaker.acquire(deadline_seconds=1), CallOutcome())
 
         assert [(each.before, each.after) for each in events] == [("closed", "open"), ("half_open", "closed")]
         assert (events[0].model, events[0].why, events[0].error) == ("m", "failures", "HTTP 500")
@@ -111,7 +111,7 @@ class TestShared:
         """Compare-and-set loses none: 40 good calls and 39 bad ones stay below half, one more bad one opens."""
         breaker = _breaker()
         permits = [breaker.acquire(deadline_seconds=1) for _ in range(80)]
-        outcomes = [Outcome()] * 40 + [FAILED] * 39
+        outcomes = [CallOutcome()] * 40 + [FAILED] * 39
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(breaker.record, permits[:40], outcomes[:40]))

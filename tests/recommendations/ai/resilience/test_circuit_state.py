@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommendations.ai.resilience import circuit_state as rules
-from recommendations.ai.resilience.circuit_state import BreakerPolicy, BreakerState, Outcome
+from recommendations.ai.resilience.circuit_state import BreakerPolicy, BreakerState, CallOutcome
 
 POLICY = BreakerPolicy(minimum_calls=4, open_seconds=2, cap_seconds=10)
-GOOD, FAILED = Outcome(), Outcome(failed=True, error="HTTP 500")
+GOOD, FAILED = CallOutcome(), CallOutcome(failed=True, error="HTTP 500")
 
 
 NEW = BreakerState()
@@ -46,8 +46,8 @@ class TestOpening:
         ("bad", "why"),
         [
             (FAILED, "failures"),
-            (Outcome(slow=True), "slowness"),
-            (Outcome(throttled=True, error="HTTP 429"), "throttling"),
+            (CallOutcome(slow=True), "slowness"),
+            (CallOutcome(throttled=True, error="HTTP 429"), "throttling"),
         ],
     )
     def test_opens_on_a_share_of_bad_calls_and_says_why(self, bad, why):
@@ -62,7 +62,7 @@ class TestOpening:
         assert _after([FAILED] * 3).mode(100.0) == "closed"
 
     def test_opens_at_once_where_the_account_is_refused(self):
-        state = _after([Outcome(failed=True, refused=True, error="insufficient_quota")])
+        state = _after([CallOutcome(failed=True, refused=True, error="insufficient_quota")])
 
         assert (state.mode(100.0), state.why) == ("open", "refused")
 
@@ -138,11 +138,11 @@ class TestProbing:
     def test_gives_the_lease_back_where_no_call_was_made(self):
         held = _held(_after([FAILED] * 4), token="a", now=200)
 
-        free = rules.give_back(held, token="a")
+        free = rules.return_permit(held, token="a")
 
         assert free is not None
         assert _held(free, token="b", now=200).lease == "b"
-        assert rules.give_back(held, token="stranger") is None
+        assert rules.return_permit(held, token="stranger") is None
 
 
 class TestByHand:
@@ -154,7 +154,7 @@ class TestByHand:
 
 
 class TestStoredForm:
-    @given(st.lists(st.sampled_from([GOOD, FAILED, Outcome(slow=True)]), max_size=12))
+    @given(st.lists(st.sampled_from([GOOD, FAILED, CallOutcome(slow=True)]), max_size=12))
     def test_brings_the_same_state_back(self, outcomes):
         state = _after(outcomes)
 

@@ -1,4 +1,4 @@
-"""Measured uplift opens and closes the gate where it is sure, and leaves it to the configuration where it is not."""
+"""Measured uplift opens and closes the gate where it is certain; otherwise the configuration decides."""
 
 from datetime import UTC, datetime
 
@@ -7,19 +7,19 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts.tenancy import scope
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.config.uplift_policy import UpliftPolicy
 from recommendations.ai.models import AIGate
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.uplift import gate
-from recommendations.ai.uplift.gate import Measured, judge
+from recommendations.ai.uplift.gate import UpliftMeasurement, decide
 from recommendations.history_segments import SEGMENTS, segment_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-POLICY = GatePolicy()
+POLICY = UpliftPolicy()
 
 
 def measured(*, ai, control, cases=10_000, usd=0.0, segment="regular"):
-    return Measured(
+    return UpliftMeasurement(
         segment=segment,
         ai_cases=cases,
         ai_successes=ai,
@@ -31,23 +31,23 @@ def measured(*, ai, control, cases=10_000, usd=0.0, segment="regular"):
 
 class TestJudge:
     def test_opens_where_the_whole_interval_is_a_gain(self):
-        verdict = judge(measured(ai=900, control=600, usd=30), policy=POLICY)
+        decision = decide(measured(ai=900, control=600, usd=30), policy=POLICY)
 
-        assert (verdict.open, verdict.why) == (True, "worth")
-        assert verdict.uplift == pytest.approx(0.03, abs=1e-3)
-        assert 0 < verdict.low < verdict.uplift < verdict.high
-        assert verdict.per_usd == pytest.approx(10, abs=0.1)
+        assert (decision.open, decision.why) == (True, "worth")
+        assert decision.uplift == pytest.approx(0.03, abs=1e-3)
+        assert 0 < decision.low < decision.uplift < decision.high
+        assert decision.per_usd == pytest.approx(10, abs=0.1)
 
     def test_switches_off_where_no_gain_is_left_in_it(self):
-        verdict = judge(measured(ai=600, control=800), policy=POLICY)
+        decision = decide(measured(ai=600, control=800), policy=POLICY)
 
-        assert (verdict.open, verdict.why) == (False, "switched_off")
+        assert (decision.open, decision.why) == (False, "switched_off")
 
     def test_switches_off_what_gains_less_than_its_dollar_must(self):
         """300 successes more cost 100 dollars; at least 10 per dollar are wanted."""
-        verdict = judge(measured(ai=900, control=600, usd=100), policy=GatePolicy(minimum_per_usd=10))
+        decision = decide(measured(ai=900, control=600, usd=100), policy=UpliftPolicy(minimum_per_usd=10))
 
-        assert (verdict.open, verdict.why) == (False, "switched_off")
+        assert (decision.open, decision.why) == (False, "switched_off")
 
     @pytest.mark.parametrize(
         ("row", "why"),
@@ -58,41 +58,45 @@ class TestJudge:
         ],
     )
     def test_leaves_it_to_the_configuration(self, row, why):
-        verdict = judge(row, policy=POLICY)
+        decision = decide(row, policy=POLICY)
 
-        assert (verdict.open, verdict.why) == (None, why)
+        assert (decision.open, decision.why) == (None, why)
 
     def test_has_the_interval_of_agresti_and_caffo(self):
         """Worked by hand: (11+1)/(100+2) and (5+1)/(100+2) differ by 0.0588 +- 0.0781."""
-        verdict = judge(measured(ai=11, control=5, cases=100), policy=GatePolicy(minimum_cases=1))
+        decision = decide(measured(ai=11, control=5, cases=100), policy=UpliftPolicy(minimum_cases=1))
 
-        assert verdict.uplift == pytest.approx(0.0588, abs=1e-4)
-        assert verdict.high - verdict.uplift == pytest.approx(0.0771, abs=1e-3)
+        assert decision.uplift == pytest.approx(0.0588, abs=1e-4)
+        assert decision.high - decision.uplift == pytest.approx(0.0771, abs=1e-3)
 
 
 class TestTake:
     def test_the_next_build_goes_by_what_was_measured(self, tenant_id):
         rows = [measured(ai=600, control=800), measured(ai=900, control=600, segment="heavy")]
 
-        gate.take(tenant_id=tenant_id, placement="home", rows=rows, policy=POLICY, now=NOW)
+        gate.record_measurements(tenant_id=tenant_id, placement="home", rows=rows, policy=POLICY, now=NOW)
 
-        standing = gate.read(tenant_id=tenant_id, placement="home", policy=POLICY)
+        standing = gate.load_gate(tenant_id=tenant_id, placement="home", policy=POLICY)
         assert [each for each in SEGMENTS if standing.is_open(each)] == ["cold", "sparse", "heavy"]
-        elsewhere = gate.read(tenant_id=tenant_id, placement="basket", policy=POLICY)
+        elsewhere = gate.load_gate(tenant_id=tenant_id, placement="basket", policy=POLICY)
         assert not elsewhere.is_open("heavy")
 
     def test_a_later_measurement_replaces_the_earlier(self, tenant_id):
-        gate.take(tenant_id=tenant_id, placement="home", rows=[measured(ai=600, control=800)], policy=POLICY, now=NOW)
+        gate.record_measurements(
+            tenant_id=tenant_id, placement="home", rows=[measured(ai=600, control=800)], policy=POLICY, now=NOW
+        )
 
-        gate.take(tenant_id=tenant_id, placement="home", rows=[measured(ai=605, control=600)], policy=POLICY, now=NOW)
+        gate.record_measurements(
+            tenant_id=tenant_id, placement="home", rows=[measured(ai=605, control=600)], policy=POLICY, now=NOW
+        )
 
         with scope.tenant(tenant_id):
             assert AIGate.objects.get().why == "unsure"
-        assert gate.read(tenant_id=tenant_id, placement="home", policy=POLICY).is_open("regular")
+        assert gate.load_gate(tenant_id=tenant_id, placement="home", policy=POLICY).is_open("regular")
 
     def test_refuses_a_segment_that_does_not_exist(self, tenant_id):
         with pytest.raises(ValueError, match="lukewarm"):
-            gate.take(
+            gate.record_measurements(
                 tenant_id=tenant_id,
                 placement="home",
                 rows=[measured(ai=1, control=1, segment="lukewarm")],

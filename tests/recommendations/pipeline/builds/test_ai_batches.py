@@ -159,7 +159,7 @@ class TestUnanswered:
         second = follow(acme)
 
         assert second.outcomes["ai_fallbacks"] == {"budget": PEOPLE}
-        noted = fallback_stats.read(now=clock.now(), window=HOUR, tenant_id=acme.pk)
+        noted = fallback_stats.load_counts(now=clock.now(), window=HOUR, tenant_id=acme.pk)
         assert (noted.meant, noted.fallbacks, noted.skipped) == (PEOPLE, {"budget": PEOPLE}, {"batch": PEOPLE})
 
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from accounts.models import FeatureFlag, Tenant
 from accounts.tenancy import scope, tenant_cache
 from core import clock
-from recommendations.ai.budget.reports import NothingToPreview
+from recommendations.ai.budget.reports import NothingToEstimate
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.models import AIRelease
 from recommendations.experiments import lifecycle
@@ -68,7 +68,7 @@ def test_says_why_there_is_nothing_to_ask(acme, simulated_ai, settings):
     with scope.tenant(acme.pk):
         AIRelease.objects.create(tenant=acme, enabled=False)
 
-    with pytest.raises(NothingToPreview, match=f"{PEOPLE + COLD} off"):
+    with pytest.raises(NothingToEstimate, match=f"{PEOPLE + COLD} off"):
         seen(acme, settings)
 
 

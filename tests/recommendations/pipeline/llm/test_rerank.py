@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from accounts.models import FeatureFlag
 from accounts.tenancy import scope, tenant_cache
 from core import clock
-from recommendations.ai.config.uplift_policy import GatePolicy
+from recommendations.ai.config.uplift_policy import UpliftPolicy
 from recommendations.ai.models import AIBudget, AICall, AIRelease
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.uplift import fallback_stats, gate
@@ -35,7 +35,7 @@ def score_all(build):
 
 
 def noted(tenant):
-    return fallback_stats.read(now=clock.now(), window=timedelta(hours=1), tenant_id=tenant.pk)
+    return fallback_stats.load_counts(now=clock.now(), window=timedelta(hours=1), tenant_id=tenant.pk)
 
 
 def spent(tenant):
@@ -149,7 +149,7 @@ class TestStatistics:
 
         build_now(acme, ai=True)
 
-        assert noted(acme) == fallback_stats.Fallbacks(
+        assert noted(acme) == fallback_stats.FallbackCounts(
             meant=30, fallbacks={"invalid": 2}, skipped={"cap": PEOPLE - 30, "gate": COLD}
         )
 
@@ -167,7 +167,7 @@ class TestStatistics:
             score_all(build)
 
         assert simulated_ai.calls() > 0
-        assert noted(acme) == fallback_stats.Fallbacks(meant=0, fallbacks={}, skipped={})
+        assert noted(acme) == fallback_stats.FallbackCounts(meant=0, fallbacks={}, skipped={})
 
 
 class TestSkipped:
@@ -331,10 +331,12 @@ class TestGate:
 
     def test_goes_by_what_was_measured(self, acme, simulated_ai, settings):
         settings.AI_GATE_EXPLORE_PERCENT = 1
-        loss = gate.Measured(
+        loss = gate.UpliftMeasurement(
             segment="regular", ai_cases=5000, ai_successes=100, control_cases=5000, control_successes=400
         )
-        gate.take(tenant_id=acme.pk, placement="home", rows=[loss], policy=GatePolicy(), now=clock.now())
+        gate.record_measurements(
+            tenant_id=acme.pk, placement="home", rows=[loss], policy=UpliftPolicy(), now=clock.now()
+        )
 
         build = build_now(acme, ai=True)
 
