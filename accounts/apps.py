@@ -8,6 +8,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate  # noqa: PLC0415
 
+        from accounts import checks  # noqa: F401, PLC0415  # registers system checks
         from accounts.api import schema  # noqa: F401, PLC0415  # registers the security scheme
         from accounts.audit import logins  # noqa: F401, PLC0415  # subscribes
         from accounts.limits import quota_webhooks  # noqa: PLC0415
