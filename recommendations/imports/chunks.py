@@ -13,6 +13,7 @@ from django.db.models import F
 
 from accounts.tenancy import scope
 from core.errors import FieldError
+from core.leases import Lease
 from core.quoting import quoted
 from recommendations.catalog.batch_results import Outcome
 from recommendations.catalog.models import EndUser
@@ -20,7 +21,6 @@ from recommendations.catalog.validators import FieldRefused
 from recommendations.erasures import log
 from recommendations.imports import summary
 from recommendations.imports.files import ImportFile
-from recommendations.imports.leases import Lease
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.row_handlers import READERS, Reader
 from recommendations.imports.row_mapping import Plan

@@ -5,12 +5,13 @@ from datetime import datetime
 from pathlib import Path
 
 from accounts.tenancy import scope
+from core.leases import Lease, LeaseLost
 from core.queue import enqueue
 from core.quoting import quoted
-from recommendations.imports import leases, lifecycle
+from recommendations.imports import lifecycle
 from recommendations.imports.chunks import chunks, take
+from recommendations.imports.claims import lease_on
 from recommendations.imports.files import ImportFile, UnreadableFile
-from recommendations.imports.leases import Lease, LeaseLost
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import
 from recommendations.imports.row_mapping import Plan
@@ -48,9 +49,9 @@ def run(
             raise
         except BaseException as error:
             why = str(error) if isinstance(error, UnreadableFile) else f"Stopped by {type(error).__name__}."
-            _end(lease, Import.Status.FAILED, clock(), why)
+            _end(job, lease, Import.Status.FAILED, clock(), why)
             raise
-    _end(lease, Import.Status.DONE, clock())
+    _end(job, lease, Import.Status.DONE, clock())
     with scope.tenant(tenant_id):
         return Import.objects.get(tenant_id=tenant_id, pk=job.pk)
 
@@ -68,15 +69,13 @@ def _begin(tenant_id: int, wanted: Wanted, path: Path, now: datetime) -> tuple[I
             created_at=now,
             started_at=now,
         )
-        lease = Lease(tenant_id, job.pk)
-        Import.objects.filter(tenant_id=tenant_id, pk=job.pk).update(
-            lease_token=lease.token, lease_until=leases.expiry()
-        )
+        lease = lease_on(tenant_id=tenant_id, import_id=job.pk)
+        lease.claim()
     return job, lease
 
 
-def _end(lease: Lease, status: Import.Status, now: datetime, error: str = "") -> None:
-    lifecycle.end(tenant_id=lease.tenant_id, import_id=lease.pk, status=status, now=now, error=error, token=lease.token)
+def _end(job: Import, lease: Lease, status: Import.Status, now: datetime, error: str = "") -> None:
+    lifecycle.end(tenant_id=job.tenant_id, import_id=job.pk, status=status, now=now, error=error, token=lease.token)
 
 
 def plan_first_build(tenant_id: int) -> None:

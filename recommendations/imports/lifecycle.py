@@ -12,12 +12,13 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.tenancy import retention, scope
+from core import leases
 from core.errors import Conflict, NotFound
+from core.leases import MAX_ATTEMPTS
 from core.queue import enqueue
 from core.quoting import quoted
 from core.webhooks.publish import emit
-from recommendations.imports import leases, rejections, storage_quota
-from recommendations.imports.leases import MAX_ATTEMPTS
+from recommendations.imports import rejections, storage_quota
 from recommendations.imports.mapping import AS_NAMED, Meaning
 from recommendations.imports.models import Import
 from recommendations.imports.read_options import AS_FOUND, ReadOptions
@@ -25,8 +26,6 @@ from recommendations.imports.task_names import RUN
 from recommendations.imports.uploads import Upload
 from recommendations.interactions.task_names import PLAN_FIRST
 
-# How long a message may wait in the queue before it is taken for lost, and a tenth of the import's age.
-PATIENCE = timedelta(seconds=10)
 # Imports of the command line from before these held leases.
 ABANDONED_AFTER = timedelta(days=2)
 _log = structlog.get_logger(__name__)
@@ -168,17 +167,15 @@ def _resume(tenant_id: int, pk: int, now: datetime) -> bool:
         if job is None:
             return False
         if job.attempts < MAX_ATTEMPTS:
-            patience = PATIENCE + (now - job.created_at) / 10
             abandoned = job.lease_until is not None
-            if not abandoned and job.enqueued_at is not None and job.enqueued_at > now - patience:
+            if not abandoned and not leases.is_overdue(enqueued_at=job.enqueued_at, started_at=job.created_at, now=now):
                 return False
             Import.objects.filter(tenant_id=tenant_id, pk=pk).update(
                 enqueued_at=now, lease_until=None, lease_token=None
             )
             enqueue(RUN, tenant_id=tenant_id, import_id=pk)
             return True
-    said = f" The last error: {job.error}" if job.error else ""
-    why = f"It was begun {MAX_ATTEMPTS} times and never got on.{said}"
+    why = leases.exhausted("The import", job.error)
     return end(tenant_id=tenant_id, import_id=pk, status=Import.Status.FAILED, now=now, error=why)
 
 

@@ -11,11 +11,13 @@ from django.core.files.storage import default_storage
 from django.db import DataError
 
 from accounts.tenancy import scope
+from core.leases import Lease, LeaseLost
 from core.queue import enqueue
-from recommendations.imports import leases, lifecycle
+from core.quoting import quoted
+from recommendations.imports import lifecycle
 from recommendations.imports.chunks import chunks, take
+from recommendations.imports.claims import claim_import
 from recommendations.imports.files import ImportFile, UnreadableFile
-from recommendations.imports.leases import Lease, LeaseLost
 from recommendations.imports.mapping import Meaning
 from recommendations.imports.models import Import
 from recommendations.imports.read_options import Form, ReadOptions
@@ -33,7 +35,7 @@ def run_import(*, tenant_id: int, import_id: int, clock: Callable[[], datetime])
 
     Whatever goes wrong that is not the file's fault is raised, and the import is tried again behind its last chunk.
     """
-    lease = leases.claim(tenant_id=tenant_id, import_id=import_id)
+    lease = claim_import(tenant_id=tenant_id, import_id=import_id)
     if lease is None:
         return
     with scope.tenant(tenant_id):
@@ -41,15 +43,18 @@ def run_import(*, tenant_id: int, import_id: int, clock: Callable[[], datetime])
     try:
         why = _worked(job, lease, clock)
         if why is not None:
-            _end(lease, Import.Status.FAILED if why else Import.Status.DONE, clock(), why)
+            status = Import.Status.FAILED if why else Import.Status.DONE
+            lifecycle.end(
+                tenant_id=tenant_id, import_id=import_id, status=status, now=clock(), error=why, token=lease.token
+            )
         else:
-            lease.give_back()
+            lease.release()
             enqueue(RUN, tenant_id=tenant_id, import_id=import_id)
     except LeaseLost:
         _log.info("import_lease_lost", import_id=import_id)
     except BaseException as error:
         # Also where the end itself could not be noted: the next worker need not wait for the lease to run out.
-        lease.give_back(f"{type(error).__name__}: {error}")
+        lease.release(error=quoted(f"{type(error).__name__}: {error}", 500))
         raise
 
 
@@ -85,7 +90,8 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
         ) as file,
     ):
         if job.format != file.found.form:
-            lease.note(format=file.found.form)
+            with scope.tenant(job.tenant_id):
+                lease.keep(format=file.found.form)
         seen = SeenIds()
         for chunk in chunks(file, plan, after=job.line, seen=seen):
             take(job, chunk, now=clock(), lease=lease, seen=seen)
@@ -93,7 +99,3 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
             if time.monotonic() > until and chunk.line > job.line:
                 return False
     return True
-
-
-def _end(lease: Lease, status: Import.Status, now: datetime, error: str = "") -> None:
-    lifecycle.end(tenant_id=lease.tenant_id, import_id=lease.pk, status=status, now=now, error=error, token=lease.token)

@@ -14,13 +14,13 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
+from core.leases import LeaseLost
 from core.quoting import quoted
 from recommendations.catalog.validators import FieldRefused
 from recommendations.imports import cli_import as imports
 from recommendations.imports import mapping, rejections, summary
 from recommendations.imports import option_parsing as reading_options
 from recommendations.imports.files import UnreadableFile
-from recommendations.imports.leases import LeaseLost
 from recommendations.imports.lifecycle import Wanted
 from recommendations.imports.models import Import
 from recommendations.imports.presets import PRESETS

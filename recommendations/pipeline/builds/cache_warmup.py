@@ -7,12 +7,11 @@ from django.conf import settings
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from accounts.tenancy import scope
-from core import redis
+from core import clock, redis
 from recommendations.cache import keys, list_cache, withdrawn_items
 from recommendations.catalog import availability
 from recommendations.catalog.models import EndUser
 from recommendations.list_kinds import SHARED
-from recommendations.pipeline import leases
 from recommendations.pipeline.models import Build, ReferenceList, UserList
 from recommendations.placements.models import Placement
 
@@ -97,7 +96,7 @@ def _forget_withdrawals(tenant_id: int, build_id: int) -> None:
     with scope.tenant(tenant_id):
         made = Build.objects.filter(tenant_id=tenant_id, pk__lte=build_id, published_at__isnull=False)
         since = list(made.order_by("-pk").values_list("started_at", flat=True)[:2])[-1]
-        still = availability.withdrawals(tenant_id=tenant_id, since=since, now=leases.database_now())
+        still = availability.withdrawals(tenant_id=tenant_id, since=since, now=clock.database_now())
     withdrawn_items.prune(tenant_id, held, still)
 
 

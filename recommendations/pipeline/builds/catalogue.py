@@ -3,10 +3,10 @@
 import structlog
 
 from accounts.tenancy import scope
+from core import clock
 from recommendations.algorithms.data.tokenize import terms
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.catalog.models import Item
-from recommendations.pipeline import leases
 from recommendations.pipeline.candidates import embedding_neighbours
 
 # Of a larger catalogue the items that changed last take part; the others are known by who chose them.
@@ -28,5 +28,5 @@ def read(*, tenant_id: int) -> Catalogue:
             documents.append(terms(title=title, description=description, categories=categories, attributes=attributes))
     if len(item_ids) == MOST_ITEMS:
         _log.warning("catalogue_bounded", items=MOST_ITEMS)
-    near = embedding_neighbours.known_neighbours(tenant_id=tenant_id, item_ids=item_ids, now=leases.database_now())
+    near = embedding_neighbours.known_neighbours(tenant_id=tenant_id, item_ids=item_ids, now=clock.database_now())
     return Catalogue(tuple(item_ids), documents, {} if near is None else {embedding_neighbours.PART: near})

@@ -15,13 +15,13 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from accounts.tenancy import scope
+from core import clock
+from core.leases import Lease
 from core.queue import enqueue
 from core.webhooks.publish import emit
 from recommendations.interactions.task_names import RESCORE
 from recommendations.metrics import BUILD_SECONDS, BUILDS
-from recommendations.pipeline import leases
-from recommendations.pipeline.builds import cache_warmup, cleanup, progress
-from recommendations.pipeline.leases import Lease, LeaseLost
+from recommendations.pipeline.builds import cache_warmup, claims, cleanup, progress
 from recommendations.pipeline.models import Build
 from recommendations.placements.models import Placement
 
@@ -75,30 +75,30 @@ def publish_step(*, tenant_id: int, build_id: int) -> None:
     Raises: RedisUnavailable when the lists serve already, but Redis could not be brought up to date; it is tried
         again until it can, since it may hold lists of the old snapshot.
     """
-    lease = leases.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.SCORING)
+    lease = claims.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.SCORING)
     to_swap = lease is not None
-    lease = lease or leases.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.PUBLISHING)
+    lease = lease or claims.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.PUBLISHING)
     if lease is None:
         return
     started = time.monotonic()
-    with leases.holding(lease) as heartbeat:
+    with claims.holding(lease, tenant_id=tenant_id, build_id=build_id) as heartbeat:
         if to_swap:
-            _swap(lease)
+            _swap(lease, tenant_id, build_id)
         cache_warmup.warm(tenant_id=tenant_id, build_id=build_id, between=heartbeat.check)
         with scope.tenant(tenant_id):
-            leases.finish(lease, status=Build.Status.PUBLISHED, error="")
+            lease.finish(status=Build.Status.PUBLISHED, error="")
             # For those whom the swap marked: nobody has sent a message for them.
             enqueue(RESCORE, countdown=settings.NEARLINE_DEBOUNCE_SECONDS, tenant_id=tenant_id, user_pks=[])
     BUILDS.labels("published").inc()
     BUILD_SECONDS.labels("publish").observe(time.monotonic() - started)
     _log.info("build_published", build_id=build_id)
-    cleanup.prune(tenant_id=tenant_id, now=leases.database_now())
+    cleanup.prune(tenant_id=tenant_id, now=clock.database_now())
 
 
-def _tell(lease: Lease) -> None:
-    build = Build.objects.get(tenant_id=lease.tenant_id, pk=lease.build_id)
+def _tell(tenant_id: int, build_id: int) -> None:
+    build = Build.objects.get(tenant_id=tenant_id, pk=build_id)
     data = {"build": build.pk, "people": build.people, "artefact": build.artefact_id, "outcomes": build.outcomes}
-    emit(tenant_id=lease.tenant_id, type="build.published", data=data, now=leases.database_now())
+    emit(tenant_id=tenant_id, type="build.published", data=data, now=clock.database_now())
 
 
 def placements_of(build: Build) -> QuerySet[Placement]:
@@ -107,29 +107,25 @@ def placements_of(build: Build) -> QuerySet[Placement]:
     return placements.filter(pk__in=[int(pk) for pk in build.versions]) if build.versions else placements
 
 
-def _swap(lease: Lease) -> None:
+def _swap(lease: Lease, tenant_id: int, build_id: int) -> None:
     """Makes the build's lists the active ones.
 
     Raises: LeaseLost, and nothing has changed.
     """
-    parameters = {"tenant": lease.tenant_id, "new": lease.build_id}
-    with scope.tenant(lease.tenant_id):
-        placements = Placement.objects.filter(tenant_id=lease.tenant_id).order_by("pk")
+    parameters = {"tenant": tenant_id, "new": build_id}
+    with scope.tenant(tenant_id):
+        placements = Placement.objects.filter(tenant_id=tenant_id).order_by("pk")
         list(placements.select_for_update(no_key=True))
-        outcomes = progress.totals(tenant_id=lease.tenant_id, build_id=lease.build_id)
+        outcomes = progress.totals(tenant_id=tenant_id, build_id=build_id)
         with connection.cursor() as cursor:
             cursor.execute(_CARRY_OVER, parameters)
             carried = cursor.rowcount
             cursor.execute(_MARK, parameters)
             cursor.execute(_SETTLE, parameters)
             settled = cursor.rowcount
-        build = Build.objects.only("tenant_id", "versions").get(tenant_id=lease.tenant_id, pk=lease.build_id)
-        placements_of(build).update(active_build_id=lease.build_id)
+        build = Build.objects.only("tenant_id", "versions").get(tenant_id=tenant_id, pk=build_id)
+        placements_of(build).update(active_build_id=build_id)
         # Last, since the heartbeat writes to this row too.
-        held = Build.objects.filter(
-            tenant_id=lease.tenant_id, pk=lease.pk, lease_token=lease.token, status=Build.Status.SCORING
-        )
-        if not held.update(status=Build.Status.PUBLISHING, published_at=Now(), attempts=1, outcomes=outcomes):
-            raise LeaseLost(f"Build {lease.pk}")
-        _tell(lease)
-    _log.info("snapshot_swapped", build_id=lease.build_id, carried=carried, settled=settled)
+        lease.keep(status=Build.Status.PUBLISHING, published_at=Now(), attempts=1, outcomes=outcomes)
+        _tell(tenant_id, build_id)
+    _log.info("snapshot_swapped", build_id=build_id, carried=carried, settled=settled)

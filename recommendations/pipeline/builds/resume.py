@@ -6,23 +6,20 @@ ends. A step that was begun five times and never ended fails the build, and the 
 whose lists serve already is brought to its end however often it takes.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.tenancy import scope
+from core import clock, leases
+from core.leases import MAX_ATTEMPTS
 from core.queue import enqueue
-from recommendations.pipeline import leases
 from recommendations.pipeline.builds import lifecycle
-from recommendations.pipeline.leases import MAX_ATTEMPTS
 from recommendations.pipeline.models import Build, Chunk
 from recommendations.pipeline.task_names import PUBLISH, SCORE_CHUNK, TRAIN
 
-# How long a message may wait in the queue before it is taken for lost; and a tenth of the build's age, so that a build
-# that waits for hours behind others does not fill the queue.
-PATIENCE = timedelta(seconds=10)
 _log = structlog.get_logger(__name__)
 
 
@@ -40,7 +37,7 @@ def resume(*, tenant_id: int, build_id: int) -> bool:
         build = locked.filter(tenant_id=tenant_id, pk=build_id, status__in=Build.RUNNING).first()
         if build is None:
             return False
-        now = leases.database_now()
+        now = clock.database_now()
         if build.status == Build.Status.SCORING:
             exhausted = _exhausted_chunk(build, now)
             due = None if exhausted else _due_in_scoring(build, now)
@@ -54,12 +51,8 @@ def resume(*, tenant_id: int, build_id: int) -> bool:
                 enqueue(task, tenant_id=tenant_id, build_id=build_id)
             _log.info("build_resumed", build_id=build_id, status=build.status, messages=times)
     if exhausted:
-        said = f" The last error: {build.error}" if build.error else ""
-        lifecycle.fail(
-            tenant_id=tenant_id,
-            build_id=build_id,
-            error=f"The step '{build.status}' was begun {MAX_ATTEMPTS} times and never ended.{said}",
-        )
+        error = leases.exhausted(f"The step '{build.status}'", build.error)
+        lifecycle.fail(tenant_id=tenant_id, build_id=build_id, error=error)
     return bool(due) or exhausted
 
 
@@ -84,7 +77,7 @@ def _due_in_scoring(build: Build, now: datetime) -> tuple[str, int] | None:
 
 def _due_publish(build: Build, now: datetime) -> tuple[str, int] | None:
     last = Chunk.objects.filter(tenant_id=build.tenant_id, build_id=build.pk).order_by("-done_at").first()
-    waited = last is None or last.done_at is None or last.done_at < now - _patience(build, now)
+    waited = last is None or leases.is_overdue(enqueued_at=last.done_at, started_at=build.started_at, now=now)
     if _abandoned(build, now) or (_is_free(build, now) and waited and _overdue(build, now)):
         return PUBLISH, 1
     return None
@@ -116,8 +109,4 @@ def _abandoned(build: Build, now: datetime) -> bool:
 
 
 def _overdue(build: Build, now: datetime) -> bool:
-    return build.enqueued_at is None or build.enqueued_at < now - _patience(build, now)
-
-
-def _patience(build: Build, now: datetime) -> timedelta:
-    return PATIENCE + (now - build.started_at) / 10
+    return leases.is_overdue(enqueued_at=build.enqueued_at, started_at=build.started_at, now=now)

@@ -13,17 +13,17 @@ from django.db.models import Exists
 from django.db.models.functions import Now
 
 from accounts.tenancy import scope
+from core import clock, leases
+from core.leases import Heartbeat, Lease
 from core.queue import enqueue
 from recommendations.ai.uplift import fallback_stats
 from recommendations.cache.list_codec import Provenance
 from recommendations.list_kinds import SIMILAR
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
-from recommendations.pipeline import leases
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
-from recommendations.pipeline.builds import publish
+from recommendations.pipeline.builds import claims, publish
 from recommendations.pipeline.candidates import embedding_neighbours, list_writers
-from recommendations.pipeline.leases import Heartbeat, Lease
 from recommendations.pipeline.lists import entries, profiles, writer
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.pipeline.llm.rerank import rerank_heads
@@ -46,20 +46,20 @@ class Work:
 
 def score_chunk(*, tenant_id: int, build_id: int) -> bool:
     """Does the build's next free chunk and asks for the one after it; False when there was none to do."""
-    claimed = leases.claim_chunk(tenant_id=tenant_id, build_id=build_id)
+    claimed = claims.claim_chunk(tenant_id=tenant_id, build_id=build_id)
     if claimed is None:
         _publish_if_done(tenant_id, build_id)
         return False
     lease, chunk = claimed
     started = time.monotonic()
-    with leases.holding(lease) as heartbeat:
+    with claims.holding(lease, tenant_id=tenant_id, build_id=build_id) as heartbeat:
         with scope.tenant(tenant_id):
             build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
         assert build.artefact is not None
         alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
         loaded = live.with_fresh(alone, tenant_id=tenant_id, build_id=build_id)
         work = _work(build, chunk, loaded, heartbeat)
-        _save(lease, work)
+        _save(lease, build, work)
     BUILD_SECONDS.labels(f"score_{chunk.kind}").observe(time.monotonic() - started)
     for reason, count in work.outcomes.get("ai_fallbacks", {}).items():
         AI_FALLBACKS.labels(reason).inc(count)
@@ -72,7 +72,7 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
     locale = entries.tenant_locale(build.tenant_id)
     if chunk.kind == Chunk.Kind.PEOPLE:
         return _lists_of_people(build, chunk, loaded, locale, heartbeat)
-    now = leases.database_now()
+    now = clock.database_now()
     if chunk.kind == Chunk.Kind.SIMILAR:
         rows = list_writers.make_item_lists(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
         # Of an item that nobody has chosen, a model of language knows more than the words that texts share: its list
@@ -90,7 +90,7 @@ def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> W
 
 def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbeat: Heartbeat) -> Work:
     # Before the histories are read: whatever comes later than this moment may not be in the lists.
-    now = leases.database_now()
+    now = clock.database_now()
     found = profiles.read_range(tenant_id=build.tenant_id, first=chunk.first, last=chunk.last)
     with scope.tenant(build.tenant_id):
         placements = list(publish.placements_of(build).order_by("pk"))
@@ -175,15 +175,14 @@ def _row(
     )
 
 
-def _save(lease: Lease, work: Work) -> None:
+def _save(lease: Lease, build: Build, work: Work) -> None:
     """The chunk's effect, once.
 
     Raises: LeaseLost, and nothing is written.
     """
-    with scope.tenant(lease.tenant_id):
+    with scope.tenant(build.tenant_id):
         # The condition first: whoever lost the lease writes nothing, and of two who save only one gets past it.
-        leases.finish(
-            lease,
+        lease.finish(
             status=Chunk.Status.DONE,
             lists=len(work.personal) + len(work.reference) + len(work.spare),
             outcomes=work.outcomes,
@@ -192,18 +191,18 @@ def _save(lease: Lease, work: Work) -> None:
         writer.write_personal(work.personal)
         writer.write_reference(work.reference)
         writer.write_reference(work.spare, replace=False)
-        _note_fallbacks(lease, work)
+        _note_fallbacks(build, work)
         # Another chunk or, when there is none, the end of the build (`_publish_if_done`): two last chunks that commit
         # at once do not see each other's end here.
-        enqueue(SCORE_CHUNK, tenant_id=lease.tenant_id, build_id=lease.build_id)
+        enqueue(SCORE_CHUNK, tenant_id=build.tenant_id, build_id=build.pk)
 
 
-def _note_fallbacks(lease: Lease, work: Work) -> None:
+def _note_fallbacks(build: Build, work: Work) -> None:
     """The statistics, last of all rows: a tenant's chunks share them, and wait for each other from here on."""
     if "ai_meant" in work.outcomes:
         fallback_stats.record_lists(
-            tenant_id=lease.tenant_id,
-            now=leases.database_now(),
+            tenant_id=build.tenant_id,
+            now=clock.database_now(),
             meant=work.outcomes["ai_meant"],
             fallbacks=work.outcomes["ai_fallbacks"],
             skipped=work.outcomes["ai_skipped"],
@@ -213,7 +212,11 @@ def _note_fallbacks(lease: Lease, work: Work) -> None:
 def _publish_if_done(tenant_id: int, build_id: int) -> None:
     with scope.tenant(tenant_id):
         scored = Build.objects.filter(
-            leases.free(), ~Exists(leases.pending()), tenant_id=tenant_id, pk=build_id, status=Build.Status.SCORING
+            leases.free(),
+            ~Exists(claims.pending_chunks()),
+            tenant_id=tenant_id,
+            pk=build_id,
+            status=Build.Status.SCORING,
         )
         if scored.exists():
             enqueue(PUBLISH, tenant_id=tenant_id, build_id=build_id)

@@ -16,6 +16,8 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.tenancy import scope
+from core import clock
+from core.leases import Heartbeat
 from core.queue import enqueue
 from recommendations.algorithms.inference.artefact import Artefact as Fitted
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
@@ -27,15 +29,13 @@ from recommendations.algorithms.validation.quality_gate import Verdict, judge
 from recommendations.algorithms.validation.report import describe_fold
 from recommendations.interactions.training_data import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
-from recommendations.pipeline import leases
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.artefacts.store import Loaded
-from recommendations.pipeline.builds import ai_uplift, lifecycle, similar_users
+from recommendations.pipeline.builds import ai_uplift, claims, lifecycle, similar_users
 from recommendations.pipeline.builds import catalogue as contents
 from recommendations.pipeline.builds.rollback import active_artefact
 from recommendations.pipeline.builds.training_options import of_tenant
 from recommendations.pipeline.fresh_items import ingest
-from recommendations.pipeline.leases import Heartbeat
 from recommendations.pipeline.models import Artefact, Build, Chunk
 from recommendations.pipeline.task_names import SCORE_CHUNK
 
@@ -53,11 +53,11 @@ _log = structlog.get_logger(__name__)
 
 def train_step(*, tenant_id: int, build_id: int) -> None:
     """Does the step unless somebody else does or has done it. Fails the build when there is nothing to learn from."""
-    lease = leases.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.TRAINING)
+    lease = claims.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.TRAINING)
     if lease is None:
         return
     started = time.monotonic()
-    with leases.holding(lease) as heartbeat:
+    with claims.holding(lease, tenant_id=tenant_id, build_id=build_id) as heartbeat:
         with scope.tenant(tenant_id):
             build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
             active = active_artefact(tenant_id=tenant_id)
@@ -66,17 +66,16 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
         except NothingToLearn as nothing:
             lifecycle.fail(tenant_id=tenant_id, build_id=build_id, error=str(nothing))
             return
-        ai_uplift.hand_over(tenant_id=tenant_id, now=leases.database_now())
+        ai_uplift.hand_over(tenant_id=tenant_id, now=clock.database_now())
         heartbeat.check()
         loaded = _loaded(build, trained, active)
         with scope.tenant(tenant_id):
             if trained is not None:
                 trained.row.save(force_insert=True)
             serving = build.artefact or _serving(trained, active)
-            places = ingest.begin(build=build, artefact=serving, loaded=loaded, now=leases.database_now())
+            places = ingest.begin(build=build, artefact=serving, loaded=loaded, now=clock.database_now())
             people = _cut(tenant_id, build_id, items=places)
-            leases.finish(
-                lease,
+            lease.finish(
                 status=Build.Status.SCORING,
                 artefact=serving,
                 notes=_notes(trained),
@@ -109,7 +108,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     started = time.monotonic()
     window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
     heartbeat.check()
-    catalogue_at = leases.database_now()
+    catalogue_at = clock.database_now()
     catalogue = contents.read(tenant_id=build.tenant_id)
     heartbeat.check()
     options = of_tenant(tenant_id=build.tenant_id, validation=build.validation)
@@ -123,7 +122,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     fitted = replace(fitted, chosen=fitted.chosen | {"order": window.order.as_json(), "values": weighed.as_json()})
     verdict = _judge(build, fitted, active)
     similar_users.write(
-        tenant_id=build.tenant_id, interactions=interactions, now=leases.database_now(), between=heartbeat.check
+        tenant_id=build.tenant_id, interactions=interactions, now=clock.database_now(), between=heartbeat.check
     )
     file, size = store.store(fitted, tenant_id=build.tenant_id)
     row = Artefact(

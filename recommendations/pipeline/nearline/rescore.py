@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.tenancy import scope
+from core import clock
 from core.queue import enqueue
 from recommendations.cache import keys, list_cache
 from recommendations.cache.list_codec import Corrupt, Entry, Provenance, StoredList, decode
 from recommendations.interactions.task_names import RESCORE
-from recommendations.pipeline import leases
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts import store as artefacts
 from recommendations.pipeline.lists import entries as lists
@@ -103,7 +103,7 @@ def _rescore(tenant_id: int, claimed: Sequence[int]) -> int:
     snapshots = _snapshots(tenant_id)
     found = profiles.read_dirty(tenant_id=tenant_id, pks=claimed)
     # After the histories were read: a swap compares it with the moment before a build read them (publish).
-    now = leases.database_now()
+    now = clock.database_now()
     written: set[int] | None = None
     for snapshot in snapshots:
         done = _rescore_at(tenant_id, snapshot, found, now)

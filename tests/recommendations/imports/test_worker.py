@@ -11,9 +11,10 @@ from django.db import DataError
 
 from accounts.tenancy import scope
 from core import clock
+from core.leases import MAX_ATTEMPTS, Lease, LeaseLost
 from recommendations.catalog import validators
-from recommendations.imports import chunks, leases, lifecycle, lines, storage_quota, summary, worker
-from recommendations.imports.leases import LeaseLost
+from recommendations.imports import chunks, lifecycle, lines, storage_quota, summary, worker
+from recommendations.imports.claims import claim_import
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.rows import Line
 from recommendations.models import Interaction, Item
@@ -147,15 +148,15 @@ class TestRun:
 
     def test_nobody_else_does_it_meanwhile(self, acme):
         job = start(acme, EVENTS)
-        assert leases.claim(tenant_id=acme, import_id=job.pk)
+        assert claim_import(tenant_id=acme, import_id=job.pk)
 
         assert run(job).created == 0
 
     def test_who_was_taken_for_dead_changes_nothing(self, acme):
         job = start(acme, EVENTS)
-        late = leases.claim(tenant_id=acme, import_id=job.pk)
+        late = claim_import(tenant_id=acme, import_id=job.pk)
         change(job, lease_until=clock.now() - timedelta(hours=1))
-        assert leases.claim(tenant_id=acme, import_id=job.pk)
+        assert claim_import(tenant_id=acme, import_id=job.pk)
         (line,) = [Line(2, {"user_id": "u", "item_id": "i", "type": "view"})]
 
         with pytest.raises(LeaseLost):
@@ -292,13 +293,13 @@ class TestKeptNothing:
 
 class TestLongWork:
     def test_without_rows_is_noted_so_that_the_lease_holds(self, acme, monkeypatch):
-        kept, original = [], leases.Lease.keep
+        kept, original = [], Lease.keep
 
         def counted(lease, **changed):
             kept.append(changed.get("line"))
             original(lease, **changed)
 
-        monkeypatch.setattr(leases.Lease, "keep", counted)
+        monkeypatch.setattr(Lease, "keep", counted)
         job = run(start(acme, "item_id\na\n" + "\n" * 35_000 + "b\n", "items"))
 
         assert (job.status, job.created) == ("done", 2)
@@ -308,7 +309,7 @@ class TestLongWork:
 class TestResume:
     def test_asks_again_for_what_a_dead_worker_left(self, acme, django_capture_on_commit_callbacks):
         job = start(acme, EVENTS)
-        leases.claim(tenant_id=acme, import_id=job.pk)
+        claim_import(tenant_id=acme, import_id=job.pk)
         assert lifecycle.resume_imports(now=clock.now()) == 0
         change(job, lease_until=clock.now() - timedelta(hours=1))
 
@@ -327,7 +328,7 @@ class TestResume:
 
     def test_ends_what_never_gets_on(self, acme):
         job = start(acme, EVENTS)
-        change(job, attempts=leases.MAX_ATTEMPTS, error="OperationalError: away")
+        change(job, attempts=MAX_ATTEMPTS, error="OperationalError: away")
 
         lifecycle.resume_imports(now=clock.now())
 

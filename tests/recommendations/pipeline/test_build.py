@@ -7,6 +7,7 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock, redis
+from core.leases import LeaseLost
 from recommendations.cache import keys, list_codec
 from recommendations.models import (
     Artefact,
@@ -22,7 +23,6 @@ from recommendations.models import (
 from recommendations.pipeline.builds import lifecycle, publish, score, train
 from recommendations.pipeline.builds.lifecycle import BuildRunning
 from recommendations.pipeline.builds.progress import progress
-from recommendations.pipeline.leases import LeaseLost
 from tests.recommendations.pipeline.conftest import COLD, ITEMS, PEOPLE
 from tests.recommendations.pipeline.generated import build_now, lists_of, reread, stored
 

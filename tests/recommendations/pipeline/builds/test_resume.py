@@ -7,8 +7,7 @@ import pytest
 from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.models import Build, Chunk, Placement
-from recommendations.pipeline import leases
-from recommendations.pipeline.builds import lifecycle, publish, resume, score
+from recommendations.pipeline.builds import claims, lifecycle, publish, resume, score
 from recommendations.pipeline.task_names import PUBLISH, SCORE_CHUNK, TRAIN
 from tests.recommendations.pipeline.generated import build_now, reread
 from tests.recommendations.pipeline.queue import sent
@@ -47,13 +46,13 @@ class TestTraining:
         assert sent(TRAIN) == [{"tenant_id": build.tenant_id, "build_id": build.pk}]
 
     def test_a_worker_that_lives_is_left_alone(self, build):
-        leases.claim_step(tenant_id=build.tenant_id, build_id=build.pk, status="training")
+        claims.claim_step(tenant_id=build.tenant_id, build_id=build.pk, status="training")
         change(build, enqueued_at=long_ago())
 
         assert resume.resume_builds() == 0
 
     def test_a_worker_that_died_is_replaced_at_once(self, build):
-        leases.claim_step(tenant_id=build.tenant_id, build_id=build.pk, status="training")
+        claims.claim_step(tenant_id=build.tenant_id, build_id=build.pk, status="training")
         change(build, lease_until=clock.now() - timedelta(milliseconds=1))
 
         assert resume.resume_builds() == 1
@@ -81,7 +80,7 @@ class TestScoring:
 
     def test_chunks_of_the_dead_are_asked_for_again_one_message_each(self, build):
         for _ in range(3):
-            leases.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk)
+            claims.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk)
         with scope.tenant(build.tenant_id):
             Chunk.objects.filter(number__lt=2).update(lease_until=clock.now() - timedelta(seconds=1))
 

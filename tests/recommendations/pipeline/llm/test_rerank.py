@@ -13,13 +13,13 @@ from prometheus_client import REGISTRY
 from accounts.models import FeatureFlag
 from accounts.tenancy import scope, tenant_cache
 from core import clock
+from core.leases import LeaseLost
 from recommendations.ai.config.uplift_policy import UpliftPolicy
 from recommendations.ai.models import AIBudget, AICall, AIRelease
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.uplift import fallback_stats, gate
 from recommendations.experiments import lifecycle as experiments
 from recommendations.models import Build, EndUser, Experiment, ExperimentArm, Item, Placement, UserList
-from recommendations.pipeline import leases
 from recommendations.pipeline.builds import lifecycle, score
 from recommendations.pipeline.llm import rerank
 from recommendations.pipeline.llm.rerank import CONCURRENT_CALLS, rerank_heads
@@ -163,7 +163,7 @@ class TestStatistics:
             return original(**given | {"between": lambda: None})
 
         monkeypatch.setattr(score, "rerank_heads", lose_the_lease)
-        with pytest.raises(leases.LeaseLost):
+        with pytest.raises(LeaseLost):
             score_all(build)
 
         assert simulated_ai.calls() > 0

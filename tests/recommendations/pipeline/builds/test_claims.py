@@ -9,9 +9,9 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from core import clock
+from core.leases import MAX_ATTEMPTS, LeaseLost
 from recommendations.models import Build, Chunk
-from recommendations.pipeline import leases
-from recommendations.pipeline.leases import LeaseLost
+from recommendations.pipeline.builds import claims
 
 
 def at_once(count, work):
@@ -50,7 +50,7 @@ def with_chunks(build, count):
 
 
 def claim(build):
-    return leases.claim_step(tenant_id=build.tenant_id, build_id=build.pk, status="training")
+    return claims.claim_step(tenant_id=build.tenant_id, build_id=build.pk, status="training")
 
 
 def expire(model, pk, tenant_id):
@@ -82,25 +82,25 @@ class TestClaimStep:
         with scope.tenant(build.tenant_id):
             assert Build.objects.get(pk=build.pk).attempts == 2
             with pytest.raises(LeaseLost):
-                leases.finish(first, reason="the dead one's effect")
+                first.finish(reason="the dead one's effect")
             assert Build.objects.get(pk=build.pk).reason == "test"
 
     def test_publishing_waits_for_the_last_chunk(self, build):
         with_chunks(build, 1)
         wanted = {"tenant_id": build.tenant_id, "build_id": build.pk, "status": "scoring"}
-        assert leases.claim_step(**wanted) is None
+        assert claims.claim_step(**wanted) is None
 
         with scope.tenant(build.tenant_id):
             Chunk.objects.update(status="done")
 
-        assert leases.claim_step(**wanted) is not None
+        assert claims.claim_step(**wanted) is not None
 
 
 class TestClaimChunk:
     def test_workers_at_once_get_different_chunks(self, build):
         with_chunks(build, 6)
 
-        claims = at_once(8, lambda: leases.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk))
+        claims = at_once(8, lambda: claims.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk))
 
         numbers = [claimed[1].number for claimed in claims if claimed]
         # A worker that meets a locked row skips it and may find none; it never gets one twice.
@@ -109,9 +109,9 @@ class TestClaimChunk:
     def test_leaves_out_what_was_begun_too_often(self, build):
         with_chunks(build, 1)
         with scope.tenant(build.tenant_id):
-            Chunk.objects.update(attempts=leases.MAX_ATTEMPTS)
+            Chunk.objects.update(attempts=MAX_ATTEMPTS)
 
-        assert leases.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk) is None
+        assert claims.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk) is None
 
 
 class TestHolding:
@@ -119,7 +119,7 @@ class TestHolding:
         settings.BUILD_LEASE_SECONDS = 0.3
         lease = claim(build)
 
-        with leases.holding(lease) as heartbeat:
+        with claims.holding(lease, tenant_id=build.tenant_id, build_id=build.pk) as heartbeat:
             time.sleep(0.8)
             taken = claim(build)
             heartbeat.check()
@@ -130,7 +130,7 @@ class TestHolding:
         settings.BUILD_LEASE_SECONDS = 0.3
         lease = claim(build)
 
-        with leases.holding(lease) as heartbeat:
+        with claims.holding(lease, tenant_id=build.tenant_id, build_id=build.pk) as heartbeat:
             with scope.tenant(build.tenant_id):
                 Build.objects.filter(pk=build.pk).update(lease_token=None)
             time.sleep(0.3)
@@ -140,7 +140,7 @@ class TestHolding:
     def test_gives_the_lease_back_after_an_error_and_keeps_what_it_said(self, build):
         lease = claim(build)
 
-        with pytest.raises(ZeroDivisionError), leases.holding(lease):
+        with pytest.raises(ZeroDivisionError), claims.holding(lease, tenant_id=build.tenant_id, build_id=build.pk):
             raise ZeroDivisionError("division by zero")
 
         with scope.tenant(build.tenant_id):

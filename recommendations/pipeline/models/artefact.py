@@ -1,0 +1,57 @@
+"""Trained artefacts, and the parameters that trainings use."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from core import clock
+
+
+class Artefact(models.Model):
+    """What one training left in the storage, and how it was chosen."""
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    file = models.CharField(max_length=200)
+    items = models.PositiveIntegerField()
+    people = models.PositiveIntegerField()
+    interactions = models.PositiveBigIntegerField()
+    size_bytes = models.PositiveBigIntegerField()
+    chosen = models.JSONField(default=dict, help_text="Hyper-parameters and weights, chosen on the validation fold.")
+    train_seconds = models.FloatField()
+    ndcg = models.FloatField(
+        "ndcg@10",
+        null=True,
+        blank=True,
+        help_text="Of the blend on its validation fold; empty where none could judge.",
+    )
+    catalogue_at = models.DateTimeField(
+        null=True, blank=True, help_text="Items that changed later may not be in it; the moment is the database's."
+    )
+    refused = models.BooleanField(default=False, help_text="The quality gate kept it from serving.")
+    verdict = models.TextField(blank=True, default="", help_text="What the quality gate said about it.")
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class Tuning(models.Model):
+    """Parameters that a tenant's trainings use in place of the defaults, as `manage.py tune --save` found them."""
+
+    tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    parameters = models.JSONField(default=dict, help_text="By name; what is not named has its default.")
+    verdict = models.TextField(
+        help_text="How they did against the choice before, on a fold that they were not chosen on."
+    )
+    ndcg = models.FloatField("ndcg@10", help_text="Of these parameters on that fold.")
+    ndcg_before = models.FloatField("ndcg@10 before", help_text="Of the choice before.")
+    stored_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "tuning"
+
+    def __str__(self) -> str:
+        return f"tuning of {self.tenant_id}"

@@ -1,0 +1,44 @@
+"""Items that are newer than the artefact of a build."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from recommendations.pipeline.models.build import Build
+
+
+class FreshItem(models.Model):
+    """An item that came or changed after the artefact of a build was trained, as far as it has been taken in.
+
+    `place` is its index among the artefact's items and the fresh ones; empty where nothing is known of it that the
+    artefact does not know. `terms` and `near` are its text as a vector and what is like it
+    (recommendations.pipeline.artefacts.live). Processes read the rows whose `revision` they have not seen.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="+", db_index=False)
+    item_id = models.CharField(max_length=128, db_collation="C")
+    revision = models.BigIntegerField(help_text="Rises with every change of any of the build's rows.")
+    place = models.PositiveIntegerField(null=True, blank=True)
+    seen_at = models.DateTimeField(help_text="The change of the item that was looked at last.")
+    shown = models.BooleanField(help_text="Whether it could be shown then.")
+    waiting = models.BooleanField(help_text="The lists that it belongs in do not have it yet.")
+    terms = models.BinaryField(default=bytes)
+    near = models.BinaryField(default=bytes)
+    left = models.BinaryField(default=bytes, help_text="Whose lists it may have to leave, since its text changed.")
+    people = models.PositiveIntegerField(default=0, help_text="For how many people lists were made anew.")
+    listed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["build", "item_id"], name="one_fresh_item_per_build"),
+            models.UniqueConstraint(fields=["build", "revision"], name="fresh_item_revision"),
+            models.UniqueConstraint(fields=["build", "place"], name="fresh_item_place"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["build", "revision"], name="fresh_item_waiting", condition=models.Q(waiting=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.build_id}/{self.item_id}"
