@@ -60,9 +60,9 @@ def expire(model, pk, tenant_id):
 
 class TestClaimStep:
     def test_of_many_workers_one_gets_it(self, build):
-        claims = at_once(8, lambda: claim(build))
+        results = at_once(8, lambda: claim(build))
 
-        assert sum(lease is not None for lease in claims) == 1
+        assert sum(lease is not None for lease in results) == 1
 
     def test_is_refused_in_another_status(self, build):
         with scope.tenant(build.tenant_id):
@@ -100,9 +100,9 @@ class TestClaimChunk:
     def test_workers_at_once_get_different_chunks(self, build):
         with_chunks(build, 6)
 
-        claims = at_once(8, lambda: claims.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk))
+        results = at_once(8, lambda: claims.claim_chunk(tenant_id=build.tenant_id, build_id=build.pk))
 
-        numbers = [claimed[1].number for claimed in claims if claimed]
+        numbers = [claimed[1].number for claimed in results if claimed]
         # A worker that meets a locked row skips it and may find none; it never gets one twice.
         assert len(numbers) == len(set(numbers)) >= 4
 
