@@ -21,7 +21,7 @@ def reference_list(tenant_id: int, kind: str, subject: str = "") -> str:
     return f"{{t:{tenant_id}}}:r:{kind}:{subject}"
 
 
-def gone(tenant_id: int) -> str:
+def withdrawn(tenant_id: int) -> str:
     """Items that may be in a cached list and must not be shown: a hash, item id -> `<unix second>|<nonce>`."""
     return f"{{t:{tenant_id}}}:gone"
 

@@ -9,10 +9,9 @@ from django.conf import settings
 from core import redis
 from core.ratelimit import Read
 from recommendations.cache import keys, withdrawn_items
-from recommendations.cache.list_codec import Corrupt, StoredList, decode
+from recommendations.cache.list_codec import StoredList, decode_or_none
 from recommendations.metrics import CACHE_READS
 
-REFILL_TTL_SECONDS = 3600
 # Sets KEYS[1] unless it holds a newer list (bytes 1 to 12 are build and version, big-endian) or KEYS[2] is there.
 _PUT = """
 if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -24,54 +23,54 @@ return 1
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """What one round trip brought. `lists` is in the order asked; `gone` is None when Redis does not know."""
+class Cached:
+    """The lists in the order of their keys, and the withdrawn items; None if Redis does not know those."""
 
     lists: list[StoredList | None]
-    gone: Mapping[str, float] | None
+    withdrawn: Mapping[str, float] | None
 
 
-def reads(tenant_id: int, wanted: Sequence[str]) -> list[Read]:
-    """What to read for these keys, in the order that `parse` expects; with a person's list whether they were erased."""
+def read_commands(tenant_id: int, wanted: Sequence[str]) -> list[Read]:
+    """Return the commands that read these lists, and the tombstones of their users, for `parse_replies`."""
     tombstones = (keys.tombstone(*whose) for key in wanted if (whose := keys.owner(key)))
     return [
         *(("get", key) for key in wanted),
         *(("get", key) for key in tombstones),
-        ("hgetall", keys.gone(tenant_id)),
+        ("hgetall", keys.withdrawn(tenant_id)),
     ]
 
 
-def parse(values: Sequence[Any], wanted: Sequence[str]) -> Fetched:
-    """What was read for these keys. A list of somebody who was erased is none, whoever has put it there since."""
-    bodies, raw_gone = values[: len(wanted)], values[-1]
+def parse_replies(values: Sequence[Any], wanted: Sequence[str]) -> Cached:
+    """Return the lists that the replies hold. A list of a user who was erased counts as a miss."""
+    bodies, raw_withdrawn = values[: len(wanted)], values[-1]
     tombstones = iter(values[len(wanted) : -1])
     alive = (next(tombstones) is None if keys.owner(key) else True for key in wanted)
-    lists = [_decoded(body) if there else None for body, there in zip(bodies, alive, strict=True)]
+    lists = [decode_or_none(body) if is_alive else None for body, is_alive in zip(bodies, alive, strict=True)]
     CACHE_READS.labels("hit").inc(sum(found is not None for found in lists))
     CACHE_READS.labels("miss").inc(sum(found is None for found in lists))
-    return Fetched(lists, withdrawn_items.parse(raw_gone))
+    return Cached(lists, withdrawn_items.parse(raw_withdrawn))
 
 
-def fetch(tenant_id: int, wanted: Sequence[str]) -> Fetched:
-    """The lists under these keys and the tenant's withdrawn items, in ONE round trip.
+def get_many(tenant_id: int, wanted: Sequence[str]) -> Cached:
+    """Return the lists under these keys and the tenant's withdrawn items, in one round trip.
 
     Raises: core.redis.RedisUnavailable.
     """
 
     def pipeline(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
-        for command, key in reads(tenant_id, wanted):
+        for command, key in read_commands(tenant_id, wanted):
             getattr(pipe, command)(key)
         result: list[Any] = pipe.execute()
         return result
 
-    return parse(redis.read("lists", pipeline), wanted)
+    return parse_replies(redis.read("lists", pipeline), wanted)
 
 
-def put_many(bodies: Iterable[tuple[str, bytes]], *, ttl_seconds: int | None = None, batch: int = 200) -> int:
-    """Stores lists in batches; returns how many were newer than, or as new as, what Redis held.
+def set_many(bodies: Iterable[tuple[str, bytes]], *, ttl_seconds: int | None = None, batch: int = 200) -> int:
+    """Store lists by key, in batches; return the number of lists that are not older than those in Redis.
 
-    A list of a person who was erased a moment ago is not stored.
+    A list of a user who was erased a moment ago is not stored.
 
     Raises: core.redis.RedisUnavailable.
     """
@@ -109,12 +108,3 @@ def _places(pairs: Iterable[tuple[str, bytes]]) -> dict[str, set[str]]:
         if (owner := keys.owner(key)) and (place := keys.place(key)):
             found.setdefault(keys.places(owner[0]), set()).add(place)
     return found
-
-
-def _decoded(body: bytes | None) -> StoredList | None:
-    if body is None:
-        return None
-    try:
-        return decode(body)
-    except Corrupt:
-        return None

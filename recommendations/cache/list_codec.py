@@ -123,6 +123,18 @@ class StoredList:
     voice: Voice | None = None
     chance: Chance = CERTAIN
 
+    @property
+    def language(self) -> str:
+        """The language of its reasons; empty if they are in no one language."""
+        return self.voice.language if self.voice is not None else ""
+
+    def typed_entries(self) -> list[Entry]:
+        """Return every entry of the list with the part that proposed it, best first."""
+        return [
+            Entry(each["item_id"], each["score"], each["reason"], tuple(e["item_id"] for e in each["evidence"]), part)
+            for each, part in zip(self.entries(), self.parts, strict=True)
+        ]
+
     def entries(self) -> list[dict[str, Any]]:
         """Every item of the list, parsed, best first."""
         items: list[dict[str, Any]] = json.loads(b"[" + self.head + b"]")
@@ -201,6 +213,14 @@ def decode(raw: bytes) -> StoredList:
         )
     except (struct.error, KeyError, IndexError, TypeError, ValueError) as error:
         raise Corrupt(str(error)) from error
+
+
+def decode_or_none(raw: bytes | memoryview | None) -> StoredList | None:
+    """Return the list that `encode` wrote; None for nothing, and for bytes of another version."""
+    try:
+        return None if raw is None else decode(bytes(raw))
+    except Corrupt:
+        return None
 
 
 def packed(chance: Chance) -> list[Any]:

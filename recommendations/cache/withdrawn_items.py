@@ -43,9 +43,9 @@ def publish_availability(tenant_id: int, changes: Mapping[str, float | None]) ->
     def push(client: Any) -> None:
         pipe = client.pipeline(transaction=False)
         if withdrawn:
-            pipe.hset(keys.gone(tenant_id), mapping=withdrawn)
+            pipe.hset(keys.withdrawn(tenant_id), mapping=withdrawn)
         if shown:
-            pipe.hdel(keys.gone(tenant_id), *shown)
+            pipe.hdel(keys.withdrawn(tenant_id), *shown)
         pipe.execute()
 
     try:
@@ -63,7 +63,7 @@ def load(tenant_id: int, withdrawn: Mapping[str, float]) -> None:
     """
     mapping: dict[str | bytes, str] = {item_id: _value(at) for item_id, at in withdrawn.items()}
     mapping[COMPLETE] = _value(0.0)
-    redis.call("availability", lambda client: client.hset(keys.gone(tenant_id), mapping=mapping))
+    redis.call("availability", lambda client: client.hset(keys.withdrawn(tenant_id), mapping=mapping))
 
 
 def snapshot(tenant_id: int) -> dict[bytes, bytes]:
@@ -71,7 +71,7 @@ def snapshot(tenant_id: int) -> dict[bytes, bytes]:
 
     Raises: RedisUnavailable.
     """
-    raw: dict[bytes, bytes] = redis.call("availability", lambda client: client.hgetall(keys.gone(tenant_id)))
+    raw: dict[bytes, bytes] = redis.call("availability", lambda client: client.hgetall(keys.withdrawn(tenant_id)))
     return raw
 
 
@@ -89,7 +89,7 @@ def prune(tenant_id: int, before: Mapping[bytes, bytes], still_withdrawn: Mappin
     ]
     if not stale:
         return 0
-    removed: int = redis.call("availability", lambda client: client.eval(_PRUNE, 1, keys.gone(tenant_id), *stale))
+    removed: int = redis.call("availability", lambda client: client.eval(_PRUNE, 1, keys.withdrawn(tenant_id), *stale))
     return removed
 
 

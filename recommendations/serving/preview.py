@@ -13,7 +13,7 @@ from accounts.tenancy import flags, scope
 from core.errors import Conflict, NotFound
 from recommendations.ai.reranking import prompts
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
-from recommendations.cache.list_codec import HEAD, MAX_ITEMS, Provenance, StoredList, decode
+from recommendations.cache.list_codec import HEAD, MAX_ITEMS, Provenance, StoredList, decode, decode_or_none
 from recommendations.explanations import templates
 from recommendations.models import Build, Placement, PlacementVersion
 from recommendations.pipeline.artefacts import live, store
@@ -23,14 +23,17 @@ from recommendations.pipeline.lists import profiles
 from recommendations.pipeline.lists.profiles import Person
 from recommendations.pipeline.ranking import generate, pins
 from recommendations.pipeline.ranking.trace import Deed, Trace
+from recommendations.placements.fallback_policy import FallbackPolicy
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import Pin, Rules
 from recommendations.placements.versions import kept
-from recommendations.serving.lists.fallback import USUAL, Instead, StandIns
+from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.fallback import FallbackResolver
+from recommendations.serving.lists.placeholders import encode_placeholders
 from recommendations.serving.page import render, selection
 from recommendations.serving.read import selectors
 from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import Chosen, with_gone
+from recommendations.serving.read.resolved import ResolvedList
 
 CONSUMED = Deed("consumed", "chosen since the list was made")
 
@@ -174,7 +177,7 @@ def _version(place: Placement, number: int | None) -> PlacementVersion:
     return found
 
 
-def _would(asked: _Asked, trace: Trace) -> Chosen:
+def _would(asked: _Asked, trace: Trace) -> ResolvedList:
     """What a build would make with the artefact that serves, as it would be read now."""
     loaded, rules, person = _loaded(asked), asked.rules, asked.person
     locale = lists.tenant_locale(asked.tenant_id)
@@ -201,7 +204,7 @@ def _would(asked: _Asked, trace: Trace) -> Chosen:
         locale=own,
         reading=pins.travelling(made, rules, placed.shown, own),
     )
-    return _chosen(asked, decode(body))
+    return _resolved(asked, decode(body))
 
 
 def _loaded(asked: _Asked) -> Loaded:
@@ -223,44 +226,50 @@ def _build_of_home(tenant_id: int) -> Build | None:
     return found.active_build if found else None
 
 
-def _served(asked: _Asked) -> Chosen:
+def _served(asked: _Asked) -> ResolvedList:
     """What the API answers with, from Postgres."""
     tenant_id, user_id, name = asked.tenant_id, asked.person.user_id, asked.place.name
     if not flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id):
-        return _stand_ins(asked).choose("flag", USUAL)
+        return _resolver(asked).resolve(degraded="flag")
     row = selectors.user_lists(tenant_id=tenant_id, placement=name, user_ids=[user_id])[user_id]
-    if isinstance(row, selectors.Missing):
-        return _chosen(asked, decode(_stand_ins(asked).instead_of(user_id, row)))
-    stored = selectors.decoded(row)
-    return _stand_ins(asked).choose("no_build", USUAL) if stored is None else _chosen(asked, stored)
+    if isinstance(row, selectors.NoPersonalList):
+        resolver = _resolver(asked)
+        placeholders = encode_placeholders({user_id: row}, cached=_cached(asked), resolver=resolver)
+        return _resolved(asked, decode(placeholders[user_id]))
+    stored = decode_or_none(row)
+    return _resolver(asked).resolve(degraded="no_build") if stored is None else _resolved(asked, stored)
 
 
-def _chosen(asked: _Asked, stored: StoredList) -> Chosen:
-    degraded = stored.provenance.degraded
+def _resolved(asked: _Asked, stored: StoredList) -> ResolvedList:
     if stored.total == 0:
-        return _stand_ins(asked).choose(degraded, Instead.of(stored.reading))
-    return with_gone(asked.tenant_id, stored, degraded, None, asked.now)
+        return _resolver(asked).resolve(FallbackPolicy.from_stored(stored.reading), stored.provenance.degraded)
+    return _cached(asked).resolve(stored)
 
 
-def _stand_ins(asked: _Asked) -> StandIns:
-    return StandIns(asked.tenant_id, asked.place.name, asked.now, redis_up=False, gone=None)
+def _cached(asked: _Asked) -> CachedLists:
+    """Return an empty cache: Redis is not asked."""
+    return CachedLists(asked.tenant_id, asked.now)
 
 
-def _page(asked: _Asked, chosen: Chosen, limit: int) -> list[dict[str, Any]]:
+def _resolver(asked: _Asked) -> FallbackResolver:
+    return FallbackResolver(_cached(asked), asked.place.name)
+
+
+def _page(asked: _Asked, resolved: ResolvedList, limit: int) -> list[dict[str, Any]]:
     options = Options(limit=limit)
     matcher = render.matcher_of(tenant_id=asked.tenant_id, options=options, now=asked.now)
     moment = asked.now.timestamp()
     user_id = asked.person.user_id
     language = templates.language(asked.person.locale or lists.tenant_locale(asked.tenant_id))
     selected = selection.select(
-        chosen=chosen, user_id=user_id, options=options, matcher=matcher, language=language, moment=moment
+        resolved=resolved, user_id=user_id, options=options, matcher=matcher, language=language, moment=moment
     )
     return selected.page
 
 
-def _side(chosen: Chosen, items: Sequence[Shown]) -> Side:
-    made = chosen.stored.provenance
-    return Side(made.source, chosen.degraded, made.arm, made.artefact, tuple(items))
+def _side(resolved: ResolvedList, items: Sequence[Shown]) -> Side:
+    made = resolved.stored.provenance
+    return Side(made.source, resolved.degraded, made.arm, made.artefact, tuple(items))
 
 
 def _left_out(asked: _Asked, trace: Trace, shown: Collection[str], was: Mapping[str, int]) -> dict[str, Deed]:

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +68,8 @@ def test_every_module_that_keeps_something_registers_how_it_is_forgotten():
 @pytest.fixture
 def filled(settings):
     settings.OPENAI_API_KEY = ""
-    fallback._last_popular[1] = fallback._nothing(datetime(2026, 1, 1, tzinfo=UTC))
     loaded: Any = object()
+    fallback._last_popular[1] = loaded
     store._loaded["a"] = loaded
     return rerank.gateway()
 
@@ -78,5 +77,6 @@ def filled(settings):
 def test_forgets_all_of_it(filled, settings):
     process_caches.forget_all()
 
-    assert (fallback._last_popular, store._loaded) == ({}, {})
+    assert not fallback._last_popular
+    assert not store._loaded
     assert rerank.gateway() is not filled

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,24 +17,34 @@ from recommendations.api.v1.languages import preferred
 from recommendations.filter_language import FilterRefused, parse
 from recommendations.filter_language.cost import MAX_BROWSER_COST, MAX_COST, refuse_above, units
 from recommendations.filter_language.partial_eval import names_person
-from recommendations.serving.lists import fallback_chain
-from recommendations.serving.page.render import Subject
 from recommendations.serving.read import browser_access
-from recommendations.serving.read.list_query import Options
+from recommendations.serving.read.list_query import Options, Subject
 
 _PLACEMENT = re.compile(r"[-a-zA-Z0-9_]{1,63}\Z")
 CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Origin, Accept-Language"}
 
 
-def admission_of(request: Request, now: datetime, *, cost: int = 1) -> fallback_chain.Admit:
-    """Return what the ladder asks, with what it wants read: a read, also where it is a POST."""
+@dataclass(frozen=True, slots=True)
+class RequestLimiter:
+    """The limiter of one request for lists: a read, even if it is a POST. `cost` is in units."""
 
-    def admit(reads: Sequence[Read]) -> Decision:
+    request: Request
+    now: datetime
+    cost: int = 1
+
+    def admit(self, reads: Sequence[Read]) -> Decision:
+        """Judge the request and run these reads in the same round trip to Redis.
+
+        Raises: the refusal.
+        """
         return plan_limits.admit(
-            request, now=now, endpoint_class=AdmittedWithReads.endpoint_class, cost=cost, reads=reads, has_static=True
+            self.request,
+            now=self.now,
+            endpoint_class=AdmittedWithReads.endpoint_class,
+            cost=self.cost,
+            reads=reads,
+            has_static=True,
         )
-
-    return admit
 
 
 def common_options(values: dict[str, Any], request: Request, *, browser: bool) -> Options:

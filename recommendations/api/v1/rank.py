@@ -14,7 +14,7 @@ from core import clock
 from core.http import pagination
 from recommendations.api.v1 import fields
 from recommendations.api.v1.list_options import (
-    admission_of,
+    RequestLimiter,
     check_id,
     common_options,
     of_browser,
@@ -61,9 +61,9 @@ class RankView(AdmittedWithReads):
         now = clock.now()
         asked = _asked(request, user_id, values)
         cost = units_of(asked.options) + len(asked.item_ids) // ITEMS_OF_UNIT
-        ranked = rank(asked=asked, now=now, admit=admission_of(request, now, cost=cost))
+        ranked = rank(asked=asked, now=now, limiter=RequestLimiter(request, now, cost))
         answer = render(asked=asked, ranked=ranked, now=now)
-        page.served(answer=answer, subject=subject_of(asked), now=now)
+        page.record_impression(answer=answer, subject=subject_of(asked), now=now)
         return HttpResponse(answer.body, content_type="application/json", headers=HEADERS)
 
 

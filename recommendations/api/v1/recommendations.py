@@ -20,7 +20,7 @@ from recommendations.api.v1 import fields
 from recommendations.api.v1.languages import preferred
 from recommendations.api.v1.list_options import (
     CACHE_HEADERS,
-    admission_of,
+    RequestLimiter,
     check_id,
     common_options,
     of_browser,
@@ -28,13 +28,15 @@ from recommendations.api.v1.list_options import (
     units_of,
 )
 from recommendations.api.v1.serializers import recommendations as schema
+from recommendations.list_kinds import ListKind
 from recommendations.placements.models import HOME
-from recommendations.serving.lists import fallback_chain, personal, session
+from recommendations.serving.lists import shared_lists
+from recommendations.serving.lists.session_list import Session, read_session_list
+from recommendations.serving.lists.user_lists import read_user_lists
 from recommendations.serving.page import render
-from recommendations.serving.page.render import Subject
 from recommendations.serving.read import selectors
-from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import without
+from recommendations.serving.read.list_query import Options, Subject
+from recommendations.serving.read.resolved import ResolvedList
 
 
 class RecommendationsView(AdmittedWithReads):
@@ -64,15 +66,15 @@ class RecommendationsView(AdmittedWithReads):
         options = _options(request, subject, now, schema.PersonQuery)
         if caller(request).user_id:
             options = of_browser(options, subject)
-        (chosen,) = personal.lists(
+        (answer,) = read_user_lists(
             tenant_id=subject.tenant_id,
             placement=placement,
             user_ids=[user_id],
+            options=options,
+            limiter=RequestLimiter(request, now, units_of(options)),
             now=now,
-            admit=admission_of(request, now, cost=units_of(options)),
-            spare=options.narrows,
         )
-        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+        return _answer(request, answer, subject, now)
 
 
 class RecommendationsBatchView(AdmittedWithReads):
@@ -95,18 +97,17 @@ class RecommendationsBatchView(AdmittedWithReads):
         body: dict[str, Any] = asked.validated_data
         now, tenant_id = clock.now(), caller(request).tenant_id
         options = common_options(body, request, browser=False)
-        chosen = personal.lists(
+        answers = read_user_lists(
             tenant_id=tenant_id,
             placement=placement_of(body["placement"]),
             user_ids=body["user_ids"],
+            options=options,
+            limiter=RequestLimiter(request, now, units_of(options, len(body["user_ids"]))),
             now=now,
-            admit=admission_of(request, now, cost=units_of(options, len(body["user_ids"]))),
-            spare=options.narrows,
         )
-        subjects = [Subject(tenant_id, user_id, body["placement"]) for user_id in body["user_ids"]]
-        answers = render.render_many(tenant_id=tenant_id, chosen=chosen, subjects=subjects, options=options, now=now)
-        for answer, subject in zip(answers, subjects, strict=True):
-            render.served(answer=answer, subject=subject, now=now)
+        for answer, user_id in zip(answers, body["user_ids"], strict=True):
+            subject = Subject(tenant_id, user_id, body["placement"])
+            render.record_impression(answer=answer, subject=subject, now=now)
         return HttpResponse(
             b'{"data":[' + b",".join(answer.body for answer in answers) + b"]}",
             content_type="application/json",
@@ -118,7 +119,7 @@ class SimilarItemsView(AdmittedWithReads):
     """An item's neighbours."""
 
     scope = "recommendations:read"
-    kind = list_kinds.SIMILAR.key
+    kind = list_kinds.SIMILAR
 
     @extend_schema(
         operation_id="item_similar",
@@ -130,31 +131,25 @@ class SimilarItemsView(AdmittedWithReads):
     def get(self, request: Request, item_id: str) -> HttpResponse:
         """Items that the same people turn to; popular ones, and it says so, for an item nobody has touched yet."""
         check_id("/item_id", item_id)
-        subject = Subject(caller(request).tenant_id, reference=f"{self.kind}:{item_id}")
+        subject = Subject(caller(request).tenant_id, reference=f"{self.kind.key}:{item_id}")
         now = clock.now()
         options = _options(request, subject, now)
-        chosen = fallback_chain.neighbours(
-            tenant_id=subject.tenant_id,
-            kind=self.kind,
-            item_id=item_id,
-            now=now,
-            admit=admission_of(request, now, cost=units_of(options)),
+        tenant_id = subject.tenant_id
+        limiter = RequestLimiter(request, now, units_of(options))
+        resolved = shared_lists.read_neighbours(
+            tenant_id=tenant_id, kind=self.kind, item_id=item_id, now=now, limiter=limiter
         )
-        if chosen is None:
-            if not selectors.item_exists(tenant_id=subject.tenant_id, item_id=item_id):
-                raise NotFound(f"There is no item {external_ids.shown(item_id)}.")
-            chosen = without(fallback_chain.popular(tenant_id=subject.tenant_id, now=now), [item_id])
-        elif chosen.gone.get(item_id) == 0.0 and not selectors.item_exists(
-            tenant_id=subject.tenant_id, item_id=item_id
-        ):
+        doubtful = resolved is None or resolved.withdrawn.get(item_id) == 0.0
+        if doubtful and not selectors.item_exists(tenant_id=tenant_id, item_id=item_id):
             raise NotFound(f"There is no item {external_ids.shown(item_id)}.")
-        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+        resolved = resolved or shared_lists.read_popular(tenant_id=tenant_id, now=now).without([item_id])
+        return _page(request, resolved, subject, options, now)
 
 
 class TogetherView(SimilarItemsView):
     """What is bought with an item."""
 
-    kind = list_kinds.TOGETHER.key
+    kind = list_kinds.TOGETHER
 
     @extend_schema(
         operation_id="item_frequently_bought_together",
@@ -175,21 +170,19 @@ class _ForEverybody(AdmittedWithReads):
 
     known: type[schema.PageQuery] = schema.WindowQuery
 
-    def answer(self, request: Request, kind: str, window: str) -> HttpResponse:
+    def answer(self, request: Request, kind: ListKind, window: str) -> HttpResponse:
         """The list of this kind and window."""
-        subject = Subject(caller(request).tenant_id, reference=f"{kind}:{window}" if window else kind)
+        subject = Subject(caller(request).tenant_id, reference=f"{kind.key}:{window}" if window else kind.key)
         now = clock.now()
         options = _options(request, subject, now, self.known)
-        admit = admission_of(request, now, cost=units_of(options))
-        if kind == list_kinds.LATEST.key:
-            chosen = fallback_chain.latest(tenant_id=subject.tenant_id, now=now, admit=admit)
-        elif window:
-            chosen = fallback_chain.for_everybody(
-                tenant_id=subject.tenant_id, kind=kind, window=window, now=now, admit=admit
+        limiter = RequestLimiter(request, now, units_of(options))
+        if kind.stored:
+            resolved = shared_lists.read_shared(
+                tenant_id=subject.tenant_id, kind=kind, subject=window, now=now, limiter=limiter
             )
         else:
-            chosen = fallback_chain.popular(tenant_id=subject.tenant_id, now=now, admit=admit)
-        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+            resolved = shared_lists.read_latest(tenant_id=subject.tenant_id, now=now, limiter=limiter)
+        return _page(request, resolved, subject, options, now)
 
 
 class PopularView(_ForEverybody):
@@ -204,7 +197,7 @@ class PopularView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """The popular list, of all time or of a window; before the first build the latest items, and it says so."""
-        return self.answer(request, list_kinds.POPULAR.key, _window(request.query_params.get("window", "")))
+        return self.answer(request, list_kinds.POPULAR, _window(request.query_params.get("window", "")))
 
 
 class TrendingView(_ForEverybody):
@@ -219,7 +212,7 @@ class TrendingView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """Events of the window by weight and age; what is popular where there is no such list yet."""
-        return self.answer(request, list_kinds.TRENDING.key, _window(request.query_params.get("window", schema.WEEK)))
+        return self.answer(request, list_kinds.TRENDING, _window(request.query_params.get("window", schema.WEEK)))
 
 
 class LatestView(_ForEverybody):
@@ -236,7 +229,7 @@ class LatestView(_ForEverybody):
     )
     def get(self, request: Request) -> HttpResponse:
         """The newest items that may be shown, newest first."""
-        return self.answer(request, list_kinds.LATEST.key, "")
+        return self.answer(request, list_kinds.LATEST, "")
 
 
 class SessionView(AdmittedWithReads):
@@ -259,12 +252,12 @@ class SessionView(AdmittedWithReads):
         body: dict[str, Any] = asked.validated_data
         now = clock.now()
         tenant_id = caller(request).tenant_id
-        visit = session.read(body["events"], tenant_id=tenant_id)
-        subject = Subject(tenant_id, reference=session.reference(visit))
+        session = Session.from_events(body["events"], tenant_id=tenant_id)
+        subject = Subject(tenant_id, reference=session.reference)
         options = _with_cursor(common_options(body, request, browser=False), body.get("cursor", ""), subject, now)
-        admit = admission_of(request, now, cost=units_of(options))
-        chosen = session.for_visit(tenant_id=tenant_id, visit=visit, now=now, admit=admit)
-        return _answer(request, render.render(chosen=chosen, subject=subject, options=options, now=now), subject, now)
+        limiter = RequestLimiter(request, now, units_of(options))
+        resolved = read_session_list(tenant_id=tenant_id, session=session, now=now, limiter=limiter)
+        return _page(request, resolved, subject, options, now)
 
 
 def _options(
@@ -297,8 +290,12 @@ def _window(name: str) -> str:
     return name
 
 
+def _page(request: Request, resolved: ResolvedList, subject: Subject, options: Options, now: datetime) -> HttpResponse:
+    return _answer(request, render.render(resolved=resolved, subject=subject, options=options, now=now), subject, now)
+
+
 def _answer(request: Request, answer: render.Answer, subject: Subject, now: datetime) -> HttpResponse:
-    render.served(answer=answer, subject=subject, now=now)
+    render.record_impression(answer=answer, subject=subject, now=now)
     unchanged = etags.names(request.META.get("HTTP_IF_NONE_MATCH", ""), answer.etag)
     response = (
         HttpResponse(status=304, headers=CACHE_HEADERS)

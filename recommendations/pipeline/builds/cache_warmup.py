@@ -35,7 +35,7 @@ def warm(*, tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
         unlisted = list(without.values_list("user_id", flat=True))
     for batch in _batches(ranked[: settings.CACHE_WARM_LISTS]):
         between()
-        list_cache.put_many(_personal(tenant_id, batch))
+        list_cache.set_many(_personal(tenant_id, batch))
     for batch in _batches(ranked[settings.CACHE_WARM_LISTS :]):
         between()
         _unlink(_personal_keys(tenant_id, batch))
@@ -77,7 +77,7 @@ def _warm_reference(tenant_id: int, build_id: int, between: Callable[[], None]) 
         between()
         with scope.tenant(tenant_id):
             found = list(rows.filter(pk__in=batch).values_list("kind", "subject", "body"))
-        list_cache.put_many(
+        list_cache.set_many(
             (keys.reference_list(tenant_id, kind, subject), bytes(body)) for kind, subject, body in found
         )
     for names in _batches(stale):

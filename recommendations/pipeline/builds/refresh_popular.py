@@ -53,7 +53,7 @@ def refresh(*, tenant_id: int, now: datetime) -> bool:
         )
         write_reference(changed)
     try:
-        list_cache.put_many(
+        list_cache.set_many(
             (keys.reference_list(tenant_id, each.kind, each.subject), bytes(each.body)) for each in changed
         )
     except RedisUnavailable:

@@ -17,7 +17,7 @@ from recommendations.pipeline.candidates import popular
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
 from recommendations.pipeline.models import Build, ReferenceList
-from recommendations.placements.fallback_rules import subject_of
+from recommendations.placements.fallback_policy import subject_of
 from recommendations.placements.rules import SEGMENTS
 from recommendations.placements.versions import rules_of_versions
 
@@ -58,7 +58,7 @@ _COUNTED = """
     FROM ranked JOIN recommendations_item AS c ON c.id = ranked.item_id AND c.tenant_id + 0 = %(tenant)s
     WHERE ranked.place <= %(limit)s ORDER BY ranked.segment, ranked.place
 """
-# A text, or a list of texts (`recommendations.placements.fallback_rules.subjects` reads them alike).
+# A text, or a list of texts (`recommendations.placements.fallback_policy.segment_subjects` reads them alike).
 _OF_ATTRIBUTE = """
     jsonb_array_elements_text(CASE jsonb_typeof(p.attributes -> %(attribute)s)
         WHEN 'array' THEN p.attributes -> %(attribute)s

@@ -117,7 +117,7 @@ def _make_similar(build: Build, loaded: Loaded, news: Sequence[News], now: datet
         writer.write_reference(made)
     if serves:
         kind = SIMILAR.key
-        list_cache.put_many((keys.reference_list(build.tenant_id, kind, row.subject), bytes(row.body)) for row in made)
+        list_cache.set_many((keys.reference_list(build.tenant_id, kind, row.subject), bytes(row.body)) for row in made)
 
 
 def _neighbours(loaded: Loaded, news: Sequence[News]) -> list[int]:

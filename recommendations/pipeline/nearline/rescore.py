@@ -166,7 +166,7 @@ def _rescore_at(tenant_id: int, snapshot: Snapshot, found: Sequence[Person], now
         bodies[person.pk] = (said, version + 1, _body(snapshot, way, said, made, version + 1, now, own, reading))
     written = _write(tenant_id, snapshot, bodies, now)
     names = {person.pk: person.user_id for person in found}
-    list_cache.put_many(
+    list_cache.set_many(
         (keys.user_list(tenant_id, snapshot.placement, names[pk]), bodies[pk][2]) for pk in sorted(written)
     )
     return written

@@ -28,7 +28,7 @@ from recommendations.pipeline.lists.profiles import Person
 from recommendations.pipeline.ranking import exploration
 from recommendations.pipeline.ranking.rules_engine import Source, allowed_by, arrange
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.placements import fallback_rules
+from recommendations.placements.fallback_policy import segment_subjects
 from recommendations.placements.rules import Kind, Rules, return_moment
 
 # Proposed for a placement whose rules leave items out or move them, so that lists stay full.
@@ -179,7 +179,7 @@ class _Making:
 
         What may not be in the list goes before anything is drawn, so that the probabilities are those of its places.
         """
-        own = fallback_rules.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
+        own = segment_subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
         known = {**self.common.by_kind, SEGMENT.key: self.common.of_segments(own)}
         order = [name for name in rules.fallback if name in known and name != LATEST.key] or [LATEST.key]
         first: dict[str, Entry] = {}

@@ -12,7 +12,7 @@ from recommendations.cache.list_codec import Entry
 from recommendations.explanations.templates import explain
 from recommendations.list_kinds import PINNED
 from recommendations.pipeline.lists.entries import Draft
-from recommendations.placements import fallback_rules
+from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
 from recommendations.placements.rules import Rules
 
 
@@ -36,8 +36,8 @@ def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) 
     if draft.entries:
         return for_reading(rules, shown, locale)
     person = draft.person
-    own = fallback_rules.subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
-    return fallback_rules.instead({"fallback": rules.fallback, "hide": sorted(rules.hide)}, own)
+    own = segment_subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
+    return FallbackPolicy(rules.fallback, own, tuple(sorted(rules.hide))).to_stored()
 
 
 def for_reading(rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:

@@ -1,299 +1,171 @@
-"""What stands in for a list that somebody does not have: the first step of the placement's fallback that has anything.
+"""Replaces missing lists by their fallback policies. No list is blank while there is an item to show.
 
-`segment`, `trending` and `popular` are lists of the active build: for all people of a request one round trip to Redis,
-and one statement for those that it does not hold. `pinned` are the placement's items, `latest` the catalogue's newest.
+Lists of the build are read for all users of a request at once: one round trip to Redis, and one statement for those
+that it does not hold. Pinned and newest items come from the catalogue. Without any server the popular list that the
+process read last answers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import takewhile
-from typing import Any
 
-import structlog
+from cachetools import LRUCache
 
 from core import process_caches
 from core.redis import RedisUnavailable
-from recommendations import filter_language
 from recommendations.cache import keys, list_cache, list_codec
-from recommendations.cache.list_codec import MAX_ITEMS, Entry, StoredList, Voice
-from recommendations.explanations import templates
-from recommendations.list_kinds import FOR_YOU
-from recommendations.serving.page.filtering import Matcher
+from recommendations.cache.list_codec import StoredList
+from recommendations.list_kinds import LATEST, PINNED, POPULAR
+from recommendations.placements.fallback_policy import FallbackPolicy, Reference
+from recommendations.placements.models import HOME
+from recommendations.serving.lists.cached import CachedLists
 from recommendations.serving.read import reason_language, selectors
-from recommendations.serving.read.resolved import DATABASE_AWAY, Chosen, withdrawn_of
+from recommendations.serving.read.resolved import DATABASE_AWAY, ResolvedList
 
-SEGMENT, TRENDING, POPULAR, PINNED, LATEST = "segment", "trending", "popular", "pinned", "latest"
-# Of the trending lists.
-WINDOW = "7d"
-LAST_RESORT_TTL_SECONDS = 10
-_REMEMBERED_MAX = 2_000
-_log = structlog.get_logger(__name__)
-_last_popular: dict[int, StoredList] = {}
-# A list of the build, by kind and subject.
-Pair = tuple[str, str]
+DEFAULT_POLICY = FallbackPolicy()
+POPULAR_LIST: Reference = (POPULAR.key, POPULAR.subject)
+_last_popular: LRUCache[int, StoredList] = LRUCache(maxsize=2_000)
+process_caches.register(_last_popular.clear)
 
 
-@dataclass(frozen=True, slots=True)
-class Instead:
-    """What the rules say: the order, the subjects of the person's segments, and what is never shown."""
+class FallbackResolver:
+    """Replaces missing lists at a placement, for all users of one request. Each list is read once."""
 
-    order: tuple[str, ...] = FOR_YOU.fallback
-    segments: tuple[str, ...] = ()
-    hide: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, reading: Mapping[str, Any]) -> "Instead":
-        """As an empty list brings it (recommendations.placements.fallback_rules)."""
-        order, segments, hide = (reading.get(name) for name in ("fallback", "segments", "hide"))
-        return cls(FOR_YOU.fallback if order is None else tuple(order), tuple(segments or ()), tuple(hide or ()))
-
-    def common(self) -> list[Pair]:
-        """The lists of the build that may stand in, best first."""
-        named: Mapping[str, Sequence[str]] = {SEGMENT: self.segments, TRENDING: [WINDOW], POPULAR: [""]}
-        return [(step, subject) for step in self.order for subject in named.get(step, ())]
-
-
-USUAL = Instead()
-
-
-class StandIns:
-    """What stands in at a placement, for all people of one request; everything is read once at most."""
-
-    def __init__(
-        self,
-        tenant_id: int,
-        placement: str,
-        now: datetime,
-        redis_up: bool,
-        gone: Mapping[str, float] | None,
-        *,
-        popular: StoredList | None = None,
-    ) -> None:
-        self._tenant_id = tenant_id
+    def __init__(self, cached: CachedLists, placement: str = HOME, *, popular: StoredList | None = None) -> None:
+        self._cached = cached
         self._placement = placement
-        self._now = now
-        self._redis_up = redis_up
-        self._gone = gone
-        self._held: dict[Pair, StoredList] = {} if popular is None else {(POPULAR, ""): popular}
-        self._asked: set[Pair] = set(self._held)
+        # None for a list that is known to be missing.
+        self._lists: dict[Reference, StoredList | None] = {} if popular is None else {POPULAR_LIST: popular}
         self._static: dict[tuple[str, bool], StoredList] = {}
-        self._matchers: dict[str, Matcher] = {}
-        # Without Redis: of how many of the lists it is known what of them may not be shown, and what.
-        self._looked_up: tuple[int, Mapping[str, float]] = (0, {})
+        self._withdrawn: Mapping[str, float] | None = None
+        self._resolved: dict[tuple[FallbackPolicy, str | None], ResolvedList] = {}
 
-    def load(self, what: Iterable[Instead]) -> None:
-        """Reads at once what several people may need.
+    def load(self, policies: Iterable[FallbackPolicy]) -> None:
+        """Read the lists of the build that these policies name, with one round trip and one statement at most.
 
-        Raises: one of DATABASE_AWAY where none of it is known.
+        Raises: one of DATABASE_AWAY if none of them is known.
         """
-        orders = [each.common() for each in what]
-        new = [pair for pair in dict.fromkeys(pair for order in orders for pair in order) if pair not in self._asked]
+        orders = [policy.references() for policy in policies]
+        new = [name for name in dict.fromkeys(name for order in orders for name in order) if name not in self._lists]
         if not new:
             return
-        self._asked |= set(new)
-        self._from_redis(new)
-        # What comes before the first that is held decides; what comes after it is of no interest.
-        before = {pair for order in orders for pair in takewhile(lambda pair: pair not in self._held, order)}
+        self._withdrawn = None
+        self._lists |= dict.fromkeys(new) | self._from_redis(new)
+        # The first list that Redis holds decides; PostgreSQL is asked only for those before it.
+        needed = {name for order in orders for name in takewhile(lambda name: self._lists[name] is None, order)}
         try:
-            self._from_postgres([pair for pair in new if pair in before])
+            self._lists |= self._from_postgres([name for name in new if name in needed])
         except DATABASE_AWAY:
-            if not self._held:
+            if not any(self._lists.values()):
                 raise
 
-    def held(self, pair: Pair) -> StoredList | None:
-        """A list that was loaded, if it is there."""
-        return self._held.get(pair)
+    def stored_lists(self, policy: FallbackPolicy, key: str = "") -> list[StoredList]:
+        """Return the loaded lists of the build that the policy names, best first; with `key`, of this kind only."""
+        named = policy.references_of(key) if key else policy.references()
+        return [stored for name in named if (stored := self._lists.get(name)) is not None]
 
-    def choose(self, degraded: str | None, what: Instead = USUAL) -> Chosen:
-        """The first step that has anything; the last known popular list without any server."""
+    def popular(self) -> StoredList | None:
+        """Return the popular list; None if there is none, or the database is away."""
         try:
-            self.load([what])
-            found = self._first(degraded, what)
+            self.load([FallbackPolicy((POPULAR.key,))])
         except DATABASE_AWAY:
-            remembered = _last_popular.get(self._tenant_id) or _nothing(self._now)
-            return self._chosen(remembered, "database", self._gone or {}, what)
-        if found.provenance.source == "static":
-            return self._chosen(found, found.provenance.degraded, self._gone or {}, what)
-        return self._chosen(found, degraded, self._withdrawn(), what)
+            return None
+        return self._lists.get(POPULAR_LIST)
 
-    def _withdrawn(self) -> Mapping[str, float]:
-        if self._gone is not None:
-            return self._gone
-        if self._looked_up[0] < len(self._held):
-            self._looked_up = len(self._held), withdrawn_of(self._tenant_id, self._held.values(), self._now)
-        return self._looked_up[1]
+    def resolve(self, policy: FallbackPolicy = DEFAULT_POLICY, degraded: str | None = None) -> ResolvedList:
+        """Return the first list of the policy that has items; without any server the last known popular list."""
+        if (resolved := self._resolved.get((policy, degraded))) is None:
+            resolved = self._resolved[policy, degraded] = self._resolve(policy, degraded)
+        return resolved
 
-    def introduce(self, missing: Mapping[str, selectors.Missing]) -> None:
-        """Reads at once what the placement's filter asks of these people."""
-        for wanted in {why.instead.get("filter") or "" for why in missing.values()}:
-            if wanted:
-                self._matcher(wanted).introduce(list(missing))
-
-    def instead_of(self, user_id: str, why: selectors.Missing) -> bytes:
-        """The list that is kept for somebody without one: an empty one, which says why and what stands in.
-
-        Where the placement has a filter it is what stands in as far as it meets it, then the newest items that do: a
-        list of its own, and empty only where nothing in the catalogue meets it.
-        """
-        wanted = why.instead.get("filter")
-        # Of somebody unknown each request says what they read.
-        voice = Voice(templates.language(why.locale or reason_language.of_tenant(self._tenant_id)) if why.known else "")
-        made = list_codec.Provenance(
-            why.build, 0, "static", self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), degraded=why.reason
-        )
-        if not wanted:
-            return list_codec.encode(provenance=made, owner=user_id, entries=[], reading=why.instead, voice=voice)
-        what, matcher = Instead.of(why.instead), self._matcher(wanted)
-        found, entries = self._meeting(matcher, user_id, why.reason, what)
-        if found is not None:
-            made = replace(made, source=found.provenance.source, artefact=found.provenance.artefact)
-        there = {entry.item_id for entry in entries} | set(what.hide)
-        newest = [item_id for item_id in matcher.latest(user_id) if item_id not in there]
-        entries += [Entry(item_id, 0.0, "", (), LATEST) for item_id in newest[: MAX_ITEMS - len(entries)]]
-        spoken = voice.language or reason_language.of_tenant(self._tenant_id)
-        entries = [replace(entry, reason=templates.explain(part=entry.part, locale=spoken)) for entry in entries]
-        until, reading = found.until if found else {}, None if entries else why.instead
-        return list_codec.encode(
-            provenance=made, owner=user_id, entries=entries, until=until, reading=reading, voice=voice
-        )
-
-    def _meeting(
-        self, matcher: Matcher, user_id: str, reason: str, what: Instead
-    ) -> tuple[StoredList | None, list[Entry]]:
-        """What meets a filter of the first step before the newest items that has anything which does."""
-        self.load([Instead((step,), what.segments) for step in what.order])
-        for step in takewhile(lambda step: step != LATEST, what.order):
-            if step == PINNED:
-                lists = [self._last_resort(reason, pinned=True)]
-            else:
-                lists = [self._held[pair] for pair in what.common() if pair[0] == step and pair in self._held]
-            for stored in lists:
-                both = zip(stored.entries(), stored.parts, strict=True)
-                listed = [(entry, part) for entry, part in both if step != PINNED or part == PINNED]
-                kept = matcher.kept(user_id, [entry["item_id"] for entry, _ in listed]) - set(what.hide)
-                if entries := [_entry(entry, part) for entry, part in listed if entry["item_id"] in kept]:
-                    return stored, entries
-        return None, []
-
-    def _matcher(self, wanted: str) -> Matcher:
-        if wanted not in self._matchers:
-            node = filter_language.parse(wanted)
-            self._matchers[wanted] = Matcher(
-                tenant_id=self._tenant_id, category="", node=node, now=self._now, limited=False
-            )
-        return self._matchers[wanted]
-
-    def _chosen(self, stored: StoredList, degraded: str | None, gone: Mapping[str, float], what: Instead) -> Chosen:
-        return Chosen(stored, degraded, {**gone, **dict.fromkeys(what.hide, 0.0)} if what.hide else gone)
-
-    def _first(self, degraded: str | None, what: Instead) -> StoredList:
-        """In the order of the rules; in the end pinned and latest items, whatever they say: no list is blank."""
-        for place, step in enumerate(what.order):
-            if step in (PINNED, LATEST):
-                found = self._last_resort(degraded or "no_build", pinned=step == PINNED)
-                # Behind pinned items come the latest; without the former, whatever else stands in comes first.
-                pinned = found.total and found.parts[0] == PINNED
-                if pinned or (found.total and (step == LATEST or set(what.order[place + 1 :]) <= {LATEST})):
-                    return found
-                continue
-            lists = (self._held.get(pair) for pair in what.common() if pair[0] == step)
-            if (common := next((each for each in lists if each is not None and each.total), None)) is not None:
-                if step == POPULAR:
-                    _remember(self._tenant_id, common)
-                return common
-        return self._last_resort(degraded or "no_build", pinned=True)
-
-    def _from_redis(self, pairs: Sequence[Pair]) -> None:
-        if not self._redis_up:
-            return
+    def _resolve(self, policy: FallbackPolicy, degraded: str | None) -> ResolvedList:
+        withdrawn = self._cached.withdrawn or {}
         try:
-            found = list_cache.fetch(
-                self._tenant_id, [keys.reference_list(self._tenant_id, *pair) for pair in pairs]
-            ).lists
-        except RedisUnavailable:
-            self._redis_up = False
+            self.load([policy])
+            stored = self._first(policy, degraded or "no_build")
+        except DATABASE_AWAY:
+            stored, degraded = last_known_popular(self._cached.tenant_id) or self._blank(), "database"
         else:
-            self._held |= {pair: each for pair, each in zip(pairs, found, strict=True) if each is not None}
+            if stored.provenance.source == "static":
+                degraded = stored.provenance.degraded
+            else:
+                withdrawn = self._withdrawn_items()
+        return ResolvedList(stored, degraded, {**withdrawn, **dict.fromkeys(policy.hide, 0.0)})
 
-    def _from_postgres(self, pairs: Sequence[Pair]) -> None:
-        if not pairs:
-            return
-        kinds, subjects = {kind for kind, _ in pairs}, {subject for _, subject in pairs}
-        rows = selectors.reference_lists(tenant_id=self._tenant_id, kinds=kinds, subjects=subjects)
-        found = {pair: rows[pair] for pair in pairs if selectors.decoded(rows.get(pair)) is not None}
-        self._held |= {pair: list_codec.decode(raw) for pair, raw in found.items()}
-        if self._redis_up and found:
-            named = [(keys.reference_list(self._tenant_id, *pair), raw) for pair, raw in found.items()]
-            refill(named, list_cache.REFILL_TTL_SECONDS)
+    def _withdrawn_items(self) -> Mapping[str, float]:
+        """Return the withdrawals in all loaded lists, so that one statement serves all users of a request."""
+        if self._withdrawn is None:
+            self._withdrawn = self._cached.withdrawn_among(filter(None, self._lists.values()))
+        return self._withdrawn
 
-    def _last_resort(self, reason: str, *, pinned: bool) -> StoredList:
-        """Pinned and latest items; kept in Redis for seconds: a tenant without a build costs Postgres little."""
-        if (held := self._static.get((reason, pinned))) is not None:
-            return held
+    def _first(self, policy: FallbackPolicy, reason: str) -> StoredList:
+        """Return the first list that has items; pinned, then newest items if the policy names none."""
+        for position, key in enumerate(policy.order):
+            if key == PINNED.key:
+                stored = self.static_list(reason, pinned=True)
+                # The newest items fill this list. Without a pinned item the other kinds of the order come first.
+                is_last = set(policy.order[position + 1 :]) <= {LATEST.key}
+                if stored.total and (is_last or stored.parts[0] == PINNED.key):
+                    return stored
+            elif key == LATEST.key:
+                if (stored := self.static_list(reason, pinned=False)).total:
+                    return stored
+            elif found := [stored for stored in self.stored_lists(policy, key) if stored.total]:
+                if key == POPULAR.key:
+                    _last_popular[self._cached.tenant_id] = found[0]
+                return found[0]
+        return self.static_list(reason, pinned=True)
+
+    def static_list(self, reason: str, *, pinned: bool) -> StoredList:
+        """Return pinned and newest items. Redis keeps them for seconds: a tenant without a build costs little SQL."""
+        if (reason, pinned) not in self._static:
+            self._static[reason, pinned] = self._read_static(reason, pinned=pinned)
+        return self._static[reason, pinned]
+
+    def _read_static(self, reason: str, *, pinned: bool) -> StoredList:
+        tenant_id = self._cached.tenant_id
         subject = f"{self._placement}:{reason}" + ("" if pinned else ":latest")
-        key = keys.reference_list(self._tenant_id, "static", subject)
-        if self._redis_up:
-            try:
-                if found := list_cache.fetch(self._tenant_id, [key]).lists[0]:
-                    return self._static.setdefault((reason, pinned), found)
-            except RedisUnavailable:
-                self._redis_up = False
-        stored, raw = selectors.last_resort(
-            tenant_id=self._tenant_id,
-            placement=self._placement,
-            pinned=pinned,
-            now=self._now,
-            reason=reason,
-            locale=reason_language.of_tenant(self._tenant_id),
+        name = ("static", subject)
+        if (stored := self._from_redis([name]).get(name)) is not None:
+            return stored
+        stored, body = selectors.static_list(
+            tenant_id=tenant_id,
+            now=self._cached.now,
+            locale=reason_language.of_tenant(tenant_id),
+            pinned_at=self._placement if pinned else "",
+            degraded=reason,
         )
-        if self._redis_up and stored.total:
-            refill([(key, raw)], LAST_RESORT_TTL_SECONDS)
-        return self._static.setdefault((reason, pinned), stored)
+        if stored.total:
+            self._cached.refill([(keys.reference_list(tenant_id, *name), body)], PINNED.ttl_seconds)
+        return stored
+
+    def _from_redis(self, names: Sequence[Reference]) -> dict[Reference, StoredList]:
+        tenant_id = self._cached.tenant_id
+        if not self._cached.redis_up:
+            return {}
+        try:
+            cached = list_cache.get_many(tenant_id, [keys.reference_list(tenant_id, *name) for name in names])
+        except RedisUnavailable:
+            return {}
+        return {name: stored for name, stored in zip(names, cached.lists, strict=True) if stored is not None}
+
+    def _from_postgres(self, names: Sequence[Reference]) -> dict[Reference, StoredList]:
+        if not names:
+            return {}
+        tenant_id = self._cached.tenant_id
+        kinds, subjects = {kind for kind, _ in names}, {subject for _, subject in names}
+        rows = selectors.reference_lists(tenant_id=tenant_id, kinds=kinds, subjects=subjects)
+        decoded = {name: list_codec.decode_or_none(rows.get(name)) for name in names}
+        lists = {name: stored for name, stored in decoded.items() if stored is not None}
+        bodies = [(keys.reference_list(tenant_id, *name), rows[name]) for name in lists]
+        self._cached.refill(bodies, POPULAR.ttl_seconds)
+        return lists
+
+    def _blank(self) -> StoredList:
+        generated_at = self._cached.now.strftime("%Y-%m-%dT%H:%M:00Z")
+        provenance = list_codec.Provenance(0, 0, "static", generated_at)
+        return list_codec.decode(list_codec.encode(provenance=provenance, owner="", entries=[]))
 
 
-def popular_list(tenant_id: int, redis_up: bool, now: datetime) -> StoredList | None:
-    """The popular list from Redis or Postgres; None where there is none, or the database is away."""
-    lists = StandIns(tenant_id, "", now, redis_up, {})
-    try:
-        lists.load([Instead(order=(POPULAR,))])
-    except DATABASE_AWAY:
-        return None
-    return lists.held((POPULAR, ""))
-
-
-def remembered(tenant_id: int) -> StoredList | None:
-    """The popular list that the process knew last."""
+def last_known_popular(tenant_id: int) -> StoredList | None:
+    """Return the popular list that the process read last."""
     return _last_popular.get(tenant_id)
-
-
-def refill(bodies: Sequence[tuple[str, bytes]], ttl_seconds: int) -> None:
-    """Puts lists back into Redis, if it can be reached."""
-    try:
-        list_cache.put_many(bodies, ttl_seconds=ttl_seconds)
-    except RedisUnavailable:
-        _log.info("refill_skipped", reason="redis")
-
-
-@process_caches.register
-def forget() -> None:
-    """Forgets what the process remembers."""
-    _last_popular.clear()
-
-
-def _entry(entry: Mapping[str, Any], part: str) -> Entry:
-    evidence = tuple(each["item_id"] for each in entry["evidence"])
-    return Entry(entry["item_id"], entry["score"], entry["reason"], evidence, part)
-
-
-def _nothing(now: datetime) -> StoredList:
-    made = now.strftime("%Y-%m-%dT%H:%M:00Z")
-    return list_codec.decode(
-        list_codec.encode(provenance=list_codec.Provenance(0, 0, "static", made), owner="", entries=[])
-    )
-
-
-def _remember(tenant_id: int, popular: StoredList) -> None:
-    if len(_last_popular) >= _REMEMBERED_MAX:
-        _last_popular.clear()
-    _last_popular[tenant_id] = popular

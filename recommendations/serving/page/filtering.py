@@ -62,7 +62,7 @@ class Matcher:
         """Reads these people at once, where the condition asks of people."""
         new = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in self._people]
         if self._personal and new:
-            self._people |= selectors.people(tenant_id=self._tenant_id, user_ids=new)
+            self._people |= selectors.users(tenant_id=self._tenant_id, user_ids=new)
 
     def prepare(self, lists: Collection[tuple[str | None, Iterable[str]]]) -> None:
         """Asks about the items of all these people's lists at once, so that `kept` finds them known.

@@ -1,4 +1,4 @@
-"""From a chosen list to the bytes of an answer: cut a page, and say how it was made.
+"""From a resolved list to the bytes of an answer: cut a page, and say how it was made.
 
 The usual request copies the stored head; anything else parses the list. The same list, page and options always give
 the same bytes, the same ETag and the same recommendation id.
@@ -20,22 +20,8 @@ from recommendations.metrics import SERVED
 from recommendations.serving.page import selection
 from recommendations.serving.page.filtering import Matcher
 from recommendations.serving.read import cursor, reason_language, selectors
-from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import Chosen
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose or what list it is: the person at a placement, or something without a person."""
-
-    tenant_id: int
-    user_id: str | None = None
-    placement: str | None = None
-    reference: str = ""
-
-    def binding(self) -> str:
-        """What distinguishes its cursors from all others."""
-        return json.dumps([self.tenant_id, self.user_id, self.placement, self.reference])
+from recommendations.serving.read.list_query import Options, Subject
+from recommendations.serving.read.resolved import ResolvedList
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +50,41 @@ def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime
     return tuple(cursor.read(token, binding=subject.binding() + options.binding(), now=now))
 
 
-def render(*, chosen: Chosen, subject: Subject, options: Options, now: datetime) -> Answer:
-    """The page. Asks Postgres only for `category`, `filter`, `include=item` and what fills a page after `exclude`."""
-    matcher = matcher_of(tenant_id=subject.tenant_id, options=options, now=now)
-    (answer,) = _rendered(subject.tenant_id, [(chosen, subject)], options, now, matcher)
+def render(*, resolved: ResolvedList, subject: Subject, options: Options, now: datetime) -> Answer:
+    """Return the page of one list. PostgreSQL is asked only if the options filter, exclude, or include items."""
+    (answer,) = render_pages(
+        tenant_id=subject.tenant_id, lists=[resolved], subjects=[subject], options=options, now=now
+    )
     return answer
 
 
-def render_many(
-    *, tenant_id: int, chosen: Sequence[Chosen], subjects: Sequence[Subject], options: Options, now: datetime
+def render_pages(
+    *, tenant_id: int, lists: Sequence[ResolvedList], subjects: Sequence[Subject], options: Options, now: datetime
 ) -> list[Answer]:
-    """A page of each, with as many statements as for one, one more for each condition that a filter makes of people."""
+    """Return the page of each list, with as many statements as for one: one more for each condition of a filter that
+    names the user.
+    """
     matcher = matcher_of(tenant_id=tenant_id, options=options, now=now)
-    if matcher.narrows:
+    if matcher.narrows and len(lists) > 1:
         matcher.prepare(
-            [(subject.user_id, _item_ids(each)) for each, subject in zip(chosen, subjects, strict=True)],
+            [(subject.user_id, _item_ids(resolved)) for resolved, subject in zip(lists, subjects, strict=True)]
         )
-    return _rendered(tenant_id, list(zip(chosen, subjects, strict=True)), options, now, matcher)
+    return _rendered(tenant_id, list(zip(lists, subjects, strict=True)), options, now, matcher)
 
 
 def _rendered(
-    tenant_id: int, lists: Sequence[tuple[Chosen, Subject]], options: Options, now: datetime, matcher: Matcher
+    tenant_id: int, lists: Sequence[tuple[ResolvedList, Subject]], options: Options, now: datetime, matcher: Matcher
 ) -> list[Answer]:
     moment = now.timestamp()
     selections: list[selection.Selection | None] = []
-    for chosen, subject in lists:
-        spoken = reason_language.of_answer(chosen, options, tenant_id)
-        if options.usual and selection.untouched(chosen, spoken, moment):
+    for resolved, subject in lists:
+        spoken = reason_language.of_answer(resolved, options, tenant_id)
+        if options.usual and selection.untouched(resolved, spoken, moment):
             selections.append(None)
             continue
         selections.append(
             selection.select(
-                chosen=chosen,
+                resolved=resolved,
                 user_id=subject.user_id,
                 options=options,
                 matcher=matcher,
@@ -107,36 +96,36 @@ def _rendered(
         entries = [entry for each in selections if each is not None for entry in each.page]
         include_items(tenant_id, entries, options.item_attributes)
     return [
-        _answer(chosen, subject, options, selected, now)
-        for (chosen, subject), selected in zip(lists, selections, strict=True)
+        _answer(resolved, subject, options, selected, now)
+        for (resolved, subject), selected in zip(lists, selections, strict=True)
     ]
 
 
 def _answer(
-    chosen: Chosen, subject: Subject, options: Options, selected: selection.Selection | None, now: datetime
+    resolved: ResolvedList, subject: Subject, options: Options, selected: selection.Selection | None, now: datetime
 ) -> Answer:
     """The answer of a selection, of the stored head without one."""
     if selected is None:
-        stored = chosen.stored
+        stored = resolved.stored
         items, ids, more = stored.head, stored.head_ids, stored.total > len(stored.head_ids)
     else:
         if not selected.page and not options.shown:
-            chosen = _of_nothing(chosen)
+            resolved = _of_nothing(resolved)
         ids = tuple(item["item_id"] for item in selected.page)
         items, more = ",".join(_dumps(item) for item in selected.page).encode(), selected.more
-    kept = _kept(chosen, subject, options, ids, selected)
+    kept = _kept(resolved, subject, options, ids, selected)
     after = None
     if more:
         shown = [*options.shown, *(cursor.digest(item_id) for item_id in ids)]
         after = cursor.write(shown=shown, binding=subject.binding() + options.binding(), now=now)
-    return _assemble(chosen, subject, options, items, ids, after, kept)
+    return _assemble(resolved, subject, options, items, ids, after, kept)
 
 
 def _kept(
-    chosen: Chosen, subject: Subject, options: Options, ids: Sequence[str], selected: selection.Selection | None
+    resolved: ResolvedList, subject: Subject, options: Options, ids: Sequence[str], selected: selection.Selection | None
 ) -> Page | None:
     """Return what estimates need of a first page, with nothing narrowed, of somebody's own list at a placement."""
-    stored = chosen.stored
+    stored = resolved.stored
     if subject.placement is None or stored.owner != subject.user_id or options.narrows or options.shown or not ids:
         return None
     rotation = selected.rotation if selected is not None else None
@@ -144,10 +133,10 @@ def _kept(
     return Page(tuple(ids[:HEAD]), stored.provenance.generated_at, stored.provenance.artefact, chance, rotation)
 
 
-def _of_nothing(chosen: Chosen) -> Chosen:
+def _of_nothing(resolved: ResolvedList) -> ResolvedList:
     """What is said of a list of which nothing may be shown: no item meets the request."""
-    made = replace(chosen.stored.provenance, source="static", simulated=False)
-    return replace(chosen, stored=replace(chosen.stored, provenance=made), degraded="no_items")
+    made = replace(resolved.stored.provenance, source="static", simulated=False)
+    return replace(resolved, stored=replace(resolved.stored, provenance=made), degraded="no_items")
 
 
 def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:
@@ -159,13 +148,13 @@ def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:
     return Matcher(tenant_id=tenant_id, category=options.category, node=node, now=now)
 
 
-def _item_ids(chosen: Chosen) -> list[str]:
-    lists = (chosen.stored, chosen.spare)
+def _item_ids(resolved: ResolvedList) -> list[str]:
+    lists = (resolved.stored, resolved.spare)
     return [entry["item_id"] for each in lists if each is not None for entry in each.entries()]
 
 
-def served(*, answer: Answer, subject: Subject, now: datetime) -> None:
-    """Counts the page as shown, where the tenant has it so. Call it for every 200 and 304; it asks nobody."""
+def record_impression(*, answer: Answer, subject: Subject, now: datetime) -> None:
+    """Count the page as shown, if the tenant counts served pages. Call it for every 200 and 304; it does no I/O."""
     collector.collect(
         tenant_id=subject.tenant_id,
         recommendation_id=answer.recommendation_id,
@@ -206,7 +195,7 @@ def _explored(stored: StoredList, ids: Sequence[str]) -> Chance:
 
 
 def _assemble(
-    chosen: Chosen,
+    resolved: ResolvedList,
     subject: Subject,
     options: Options,
     items: bytes,
@@ -214,10 +203,10 @@ def _assemble(
     after: str | None,
     kept: Page | None,
 ) -> Answer:
-    made = chosen.stored.provenance
-    usual = items is chosen.stored.head
+    made = resolved.stored.provenance
+    usual = items is resolved.stored.head
     identity = _dumps(
-        [subject.binding(), made.build, made.version, made.source, made.generated_at, chosen.degraded]
+        [subject.binding(), made.build, made.version, made.source, made.generated_at, resolved.degraded]
         + ([] if usual else [options.limit, options.binding(), *ids])
     )
     label = recommendation_ids.label(subject.placement, subject.reference)
@@ -227,13 +216,13 @@ def _assemble(
         "user_id": subject.user_id,
         "placement": subject.placement,
         "source": made.source,
-        "degraded": chosen.degraded,
+        "degraded": resolved.degraded,
         "simulated": made.simulated,
         "artefact": made.artefact,
         "generated_at": made.generated_at,
         "next": after,
     }
-    SERVED.labels(made.source, chosen.degraded or "none").inc()
+    SERVED.labels(made.source, resolved.degraded or "none").inc()
     head = _dumps(envelope)[:-1].encode() + b',"items":['
     # The head's bytes follow from build and version, which `head` names through its id; others are hashed.
     fingerprint = hashlib.blake2b(head, digest_size=16)

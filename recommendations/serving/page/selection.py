@@ -16,7 +16,7 @@ from recommendations.serving.page.filtering import Matcher
 from recommendations.serving.page.read_time_rules import ROTATED, arranged, pins_at
 from recommendations.serving.read import cursor, reason_language
 from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import Chosen, is_available
+from recommendations.serving.read.resolved import ResolvedList, is_available
 
 Entry = dict[str, Any]
 
@@ -30,34 +30,34 @@ class Selection:
     rotation: Rotation | None = None
 
 
-def untouched(chosen: Chosen, language: str, moment: float) -> bool:
+def untouched(resolved: ResolvedList, language: str, moment: float) -> bool:
     """Whether the stored head may be shown as it is, to a reader of this language, and there is one."""
-    gone, until = chosen.gone, chosen.stored.until
-    if chosen.stored.reading or not chosen.stored.head_ids or not reason_language.stands(chosen.stored.voice, language):
+    stored, withdrawn, until = resolved.stored, resolved.withdrawn, resolved.stored.until
+    if stored.reading or not stored.head_ids or not reason_language.stands(stored.voice, language):
         return False
-    if not gone and not until:
+    if not withdrawn and not until:
         return True
-    return all(is_available(item_id, gone, until, moment) for item_id in chosen.stored.head_ids)
+    return all(is_available(item_id, withdrawn, until, moment) for item_id in stored.head_ids)
 
 
 def select(
-    *, chosen: Chosen, user_id: str | None, options: Options, matcher: Matcher, language: str, moment: float
+    *, resolved: ResolvedList, user_id: str | None, options: Options, matcher: Matcher, language: str, moment: float
 ) -> Selection:
     """The page that these options ask for, with reasons in this language."""
-    walk = _Walk(chosen.gone, options, moment)
-    entries = _entries(chosen.stored.entries(), chosen.stored.parts)
-    reason_language.retell(entries, chosen.stored.voice, language)
+    walk = _Walk(resolved.withdrawn, options, moment)
+    entries = _entries(resolved.stored.entries(), resolved.stored.parts)
+    reason_language.retell(entries, resolved.stored.voice, language)
     before = entries
-    if chosen.stored.reading:
-        entries = arranged(entries, chosen.stored.reading, chosen.stored.owner, moment, first=len(options.shown))
-    left = walk.unseen(entries, chosen.stored.until)
+    if resolved.stored.reading:
+        entries = arranged(entries, resolved.stored.reading, resolved.stored.owner, moment, first=len(options.shown))
+    left = walk.unseen(entries, resolved.stored.until)
     room = min(options.limit, MAX_ITEMS - len(options.shown))
     if matcher.narrows:
         left = _kept(left, matcher, user_id)
     # A page that is not narrowed is filled where nothing is left to show: all of the list was withdrawn since.
     blank = not left and not options.shown
-    if chosen.refills and (blank or (options.narrows and len(left) <= room)):
-        left += _spare(chosen, walk, matcher, user_id, language)
+    if resolved.refills and (blank or (options.narrows and len(left) <= room)):
+        left += _spare(resolved, walk, matcher, user_id, language)
         if len(left) <= room:
             left += walk.unseen(_latest(matcher.latest(user_id), language), {})
     page = left[:room]
@@ -67,20 +67,20 @@ def select(
         if options.explain:
             entry["explain"] = {"part": part}
     more = len(left) > room and len(options.shown) + room < MAX_ITEMS
-    return Selection(page, more, _rotation(chosen, before, page, moment))
+    return Selection(page, more, _rotation(resolved, before, page, moment))
 
 
-def _rotation(chosen: Chosen, before: Sequence[Entry], page: Sequence[Entry], moment: float) -> Rotation | None:
+def _rotation(resolved: ResolvedList, before: Sequence[Entry], page: Sequence[Entry], moment: float) -> Rotation | None:
     """Return what a rotating page was drawn from: items that may be shown and stand at no pin."""
-    reading = chosen.stored.reading
+    reading = resolved.stored.reading
     if not reading.get("rotate"):
         return None
     fixed = {item_id for _, item_id, _ in pins_at(reading, moment)}
-    gone, until = chosen.gone, chosen.stored.until
+    withdrawn, until = resolved.withdrawn, resolved.stored.until
     drawn = [
         (place, entry["item_id"])
         for place, entry in enumerate(before[:ROTATED])
-        if entry["item_id"] not in fixed and is_available(entry["item_id"], gone, until, moment)
+        if entry["item_id"] not in fixed and is_available(entry["item_id"], withdrawn, until, moment)
     ]
     return Rotation(
         tuple(place for place, _ in drawn),
@@ -92,8 +92,8 @@ def _rotation(chosen: Chosen, before: Sequence[Entry], page: Sequence[Entry], mo
 class _Walk:
     """What has been shown or is in the page already, and what may not be."""
 
-    def __init__(self, gone: Mapping[str, float], options: Options, moment: float) -> None:
-        self._gone = gone
+    def __init__(self, withdrawn: Mapping[str, float], options: Options, moment: float) -> None:
+        self._withdrawn = withdrawn
         self._exclude = options.exclude
         self._shown = set(options.shown)
         self._moment = moment
@@ -108,7 +108,7 @@ class _Walk:
                 continue
             if self._shown and cursor.digest(item_id) in self._shown:
                 continue
-            if is_available(item_id, self._gone, until, self._moment):
+            if is_available(item_id, self._withdrawn, until, self._moment):
                 self._seen.add(item_id)
                 found.append(entry)
         return found
@@ -125,11 +125,11 @@ def _kept(entries: list[Entry], matcher: Matcher, user_id: str | None) -> list[E
     return [entry for entry in entries if entry["item_id"] in kept]
 
 
-def _spare(chosen: Chosen, walk: _Walk, matcher: Matcher, user_id: str | None, language: str) -> list[Entry]:
+def _spare(resolved: ResolvedList, walk: _Walk, matcher: Matcher, user_id: str | None, language: str) -> list[Entry]:
     """Popular items that meet the request; their scores are not comparable with the list's."""
-    if chosen.spare is None:
+    if resolved.spare is None:
         return []
-    entries = walk.unseen(_entries(chosen.spare.entries(), chosen.spare.parts), chosen.spare.until)
+    entries = walk.unseen(_entries(resolved.spare.entries(), resolved.spare.parts), resolved.spare.until)
     if matcher.narrows:
         entries = _kept(entries, matcher, user_id)
     said = explain(part="popularity", locale=language)

@@ -30,12 +30,12 @@ class Looked:
         return list(self.facts)
 
 
-def look(asked: Asked, standing: Standing | None, *, gone: Mapping[str, float] | None, now: datetime) -> Looked:
+def look(asked: Asked, standing: Standing | None, *, withdrawn: Mapping[str, float] | None, now: datetime) -> Looked:
     """Return what the catalogue says, as it was read; then what the request leaves out.
 
     Raises: as serving.matching where the request has a category or filter; without a database, its errors.
     """
-    looked = _without_catalogue(asked, gone, now) if standing is None else _in_catalogue(asked, standing)
+    looked = _without_catalogue(asked, withdrawn, now) if standing is None else _in_catalogue(asked, standing)
     excluded = {item_id: EXCLUDED for item_id in looked.facts if item_id in asked.options.exclude}
     left = [item_id for item_id in looked.facts if item_id not in excluded]
     matcher = render.matcher_of(tenant_id=asked.tenant_id, options=asked.options, now=now)
@@ -54,11 +54,11 @@ def _in_catalogue(asked: Asked, standing: Standing) -> Looked:
     )
 
 
-def _without_catalogue(asked: Asked, gone: Mapping[str, float] | None, now: datetime) -> Looked:
-    moment, known = now.timestamp(), gone or {}
-    withdrawn = {item_id for item_id in asked.item_ids if known.get(item_id, moment + 1) <= moment}
-    shown = {item_id: _NOTHING_KNOWN for item_id in asked.item_ids if item_id not in withdrawn}
-    return Looked(shown, dict.fromkeys(withdrawn, UNAVAILABLE if asked.plainly else WITHDRAWN), known=False)
+def _without_catalogue(asked: Asked, withdrawn: Mapping[str, float] | None, now: datetime) -> Looked:
+    moment, known = now.timestamp(), withdrawn or {}
+    ended = {item_id for item_id in asked.item_ids if known.get(item_id, moment + 1) <= moment}
+    shown = {item_id: _NOTHING_KNOWN for item_id in asked.item_ids if item_id not in ended}
+    return Looked(shown, dict.fromkeys(ended, UNAVAILABLE if asked.plainly else WITHDRAWN), known=False)
 
 
 def _why(is_withdrawn: bool, plainly: bool) -> str:

@@ -4,14 +4,15 @@ the order in which the items were given.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.cache.list_codec import Entry, StoredList
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
+from recommendations.placements.fallback_policy import FallbackPolicy
 from recommendations.serving.lists import fallback
-from recommendations.serving.lists.fallback import Instead, StandIns
+from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.read.resolved import DATABASE_AWAY
 
 
@@ -29,14 +30,14 @@ def order(
     item_ids: Sequence[str],
     *,
     own: StoredList | None,
-    standing_in: Sequence[StoredList],
+    fallbacks: Sequence[StoredList],
     loaded: Loaded | None,
     locale: str,
 ) -> Unscored:
     """These items, of which each step takes those that it knows in its own order."""
     wanted, source = set(item_ids), ""
     found: dict[str, Entry] = {}
-    steps = [*_told(own, standing_in, locale), _by_popularity(item_ids, loaded, locale)]
+    steps = [*_told(own, fallbacks, locale), _by_popularity(item_ids, loaded, locale)]
     of_list = False
     for number, (made_by, entries) in enumerate(steps):
         new = [entry for entry in entries if entry.item_id in wanted and entry.item_id not in found]
@@ -49,33 +50,29 @@ def order(
     return Unscored(falling, source or lists.STATIC, of_list)
 
 
-def stand_ins(common: StandIns, what: Instead, tenant_id: int) -> list[StoredList]:
-    """The lists of the build that may stand in, best first; without any server the popular one that was known last."""
+def fallback_lists(resolver: FallbackResolver, policy: FallbackPolicy, tenant_id: int) -> list[StoredList]:
+    """Return the lists of the build that the policy names, best first; without a server the last known popular list."""
     with suppress(*DATABASE_AWAY):
-        common.load([what])
-    held = [stored for pair in what.common() if (stored := common.held(pair)) is not None]
-    last = fallback.remembered(tenant_id)
-    return held if held or last is None else [last]
+        resolver.load([policy])
+    last_known = fallback.last_known_popular(tenant_id)
+    return resolver.stored_lists(policy) or ([] if last_known is None else [last_known])
 
 
 def _told(
-    own: StoredList | None, standing_in: Sequence[StoredList], locale: str
+    own: StoredList | None, fallbacks: Sequence[StoredList], locale: str
 ) -> Iterator[tuple[str, Sequence[Entry]]]:
     """The steps' sources and entries: those of the person's own list with its reasons, others told anew."""
     if own is not None:
         yield (
             own.provenance.source,
-            [
-                Entry(each["item_id"], 0.0, each["reason"], tuple(it["item_id"] for it in each["evidence"]), part)
-                for each, part in zip(own.entries(), own.parts, strict=True)
-            ],
+            [replace(entry, score=0.0) for entry in own.typed_entries()],
         )
-    for stored in standing_in:
+    for stored in fallbacks:
         yield (
             stored.provenance.source,
             [
-                Entry(each["item_id"], 0.0, lists.reason_of(part, (), locale), (), part)
-                for each, part in zip(stored.entries(), stored.parts, strict=True)
+                Entry(entry.item_id, 0.0, lists.reason_of(entry.part, (), locale), (), entry.part)
+                for entry in stored.typed_entries()
             ],
         )
 

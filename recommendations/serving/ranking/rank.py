@@ -15,6 +15,7 @@ from core import deadline
 from recommendations import filter_language
 from recommendations.cache.list_codec import Entry, StoredList
 from recommendations.filter_language.partial_eval import names_person
+from recommendations.list_kinds import FOR_YOU
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
@@ -23,10 +24,10 @@ from recommendations.pipeline.ranking import generate
 from recommendations.pipeline.ranking.rules_engine import Source, arrange, categories_alike
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.pipeline.ranking.variants import Way
-from recommendations.placements import fallback_rules
+from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
 from recommendations.placements.rules import Kind, Rules
-from recommendations.serving.lists.fallback import Instead, StandIns
-from recommendations.serving.lists.fallback_chain import Admit
+from recommendations.serving.lists.fallback import FallbackResolver
+from recommendations.serving.lists.limiter import Limiter
 from recommendations.serving.ranking import database, eligible_items, fallback_order, model_order, prepared, reading
 from recommendations.serving.ranking.database import Known
 from recommendations.serving.ranking.eligible_items import Looked
@@ -70,12 +71,12 @@ class _Made:
     simulated: bool = False
 
 
-def rank(*, asked: Asked, now: datetime, admit: Admit) -> Ranked:
+def rank(*, asked: Asked, now: datetime, limiter: Limiter) -> Ranked:
     """The items in the person's order.
 
-    Raises: what `admit` raises; UnknownPlacement; as serving.matching where the request has a category or filter.
+    Raises: what `limiter` raises; UnknownPlacement; as serving.matching where the request has a category or filter.
     """
-    held = reading.admitted(asked, now=now, admit=admit)
+    held = reading.read_cache(asked, now=now, limiter=limiter)
     found = shelf.get(asked.tenant_id, asked.placement, seconds=deadline.at_most(settings.RANK_SECONDS / 2))
     what = found or Ready(lacking=prepared.ARTEFACT)
     arm = reading.arm_of(asked, what.following, held)
@@ -85,7 +86,7 @@ def rank(*, asked: Asked, now: datetime, admit: Admit) -> Ranked:
         rules = _without_person(rules)
     asks_facts = rules.filter is not None or bool(rules.boosts)
     known, standing = database.read(asked, why=held.why, said=what.said, texts=asks_facts, now=now)
-    looked = eligible_items.look(asked, standing, gone=held.gone, now=now)
+    looked = eligible_items.look(asked, standing, withdrawn=held.cached.withdrawn, now=now)
     if not looked.known:
         rules = replace(rules, filter=None, boosts=())  # they ask what nobody can tell now
     titles = standing.facts if standing else {}
@@ -134,14 +135,13 @@ def _unscored(case: _Case, why: str | None) -> _Made:
     asked, held, person = case.asked, case.held, case.known.person
     segments: tuple[str, ...] = ()
     if person is not None:
-        segments = fallback_rules.subjects(
-            case.rules.segment_by, segments=person.segments, attributes=person.attributes
-        )
-    common = StandIns(asked.tenant_id, asked.list_at, case.now, held.redis_up, held.gone, popular=held.popular)
+        segments = segment_subjects(case.rules.segment_by, segments=person.segments, attributes=person.attributes)
+    resolver = FallbackResolver(held.cached, asked.list_at, popular=held.popular)
+    policy = FallbackPolicy(case.rules.fallback, segments)
     found = fallback_order.order(
         case.looked.item_ids,
         own=held.own if why in _LIST_FIRST else None,
-        standing_in=fallback_order.stand_ins(common, Instead(case.rules.fallback, segments), asked.tenant_id),
+        fallbacks=fallback_order.fallback_lists(resolver, policy, asked.tenant_id),
         loaded=case.way.loaded if case.way else None,
         locale=case.locale,
     )
@@ -156,7 +156,7 @@ def _ruled(case: _Case, made: _Made) -> Ranked:
     """Without what the rules leave out, in the order that their boosts make of it."""
     asked, trace = case.asked, Trace()
     entries = arrange(
-        sources=[Source(Kind("for_you"), made.entries)],
+        sources=[Source(Kind(FOR_YOU.key), made.entries)],
         rules=replace(case.rules, diversity=None, caps=(), fresh=None),
         facts=case.looked.facts,
         person=_who(case),

@@ -11,8 +11,9 @@ from recommendations.list_kinds import RANK
 from recommendations.metrics import SERVED
 from recommendations.pipeline.lists import entries
 from recommendations.serving.page import render as page
-from recommendations.serving.page.render import Answer, Subject
+from recommendations.serving.page.render import Answer
 from recommendations.serving.ranking.ranking_query import DETAILS, Asked, Ranked
+from recommendations.serving.read.list_query import Subject
 
 
 def subject_of(asked: Asked) -> Subject:

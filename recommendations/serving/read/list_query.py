@@ -37,3 +37,17 @@ class Options:
     def binding(self) -> str:
         """What a cursor for the next page is bound to, besides its subject."""
         return json.dumps([self.category, sorted(self.exclude), self.include_item, self.explain, self.filter])
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The owner of a list: a user at a placement, or something that is no user, such as an item."""
+
+    tenant_id: int
+    user_id: str | None = None
+    placement: str | None = None
+    reference: str = ""
+
+    def binding(self) -> str:
+        """Return the text that distinguishes its cursors from all others."""
+        return json.dumps([self.tenant_id, self.user_id, self.placement, self.reference])

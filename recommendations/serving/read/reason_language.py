@@ -10,7 +10,7 @@ from accounts.tenancy import tenant_cache
 from recommendations.cache.list_codec import Voice
 from recommendations.explanations import templates
 from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import Chosen
+from recommendations.serving.read.resolved import ResolvedList
 
 
 def of_tenant(tenant_id: int) -> str:
@@ -19,9 +19,9 @@ def of_tenant(tenant_id: int) -> str:
     return templates.language(facts.locale if facts else templates.FALLBACK_LOCALE)
 
 
-def of_answer(chosen: Chosen, options: Options, tenant_id: int) -> str:
+def of_answer(resolved: ResolvedList, options: Options, tenant_id: int) -> str:
     """The language in which this list is read."""
-    return chosen.language or options.language or of_tenant(tenant_id)
+    return resolved.language or options.language or of_tenant(tenant_id)
 
 
 def stands(voice: Voice | None, language: str) -> bool:

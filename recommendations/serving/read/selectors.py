@@ -1,7 +1,7 @@
 """What serving asks of Postgres when Redis does not know. Each function is one scope and one or two statements."""
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,39 +10,38 @@ from django.db.models import F
 
 from accounts.tenancy import scope
 from recommendations import filter_language
-from recommendations.cache.list_codec import MAX_ITEMS, Corrupt, Entry, Provenance, StoredList, Voice, decode, encode
+from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance, StoredList, Voice, decode, encode
 from recommendations.catalog import availability
-from recommendations.explanations.templates import explain
-from recommendations.explanations.templates import language as spoken_for
+from recommendations.explanations.templates import explain, language
 from recommendations.filter_language import Node
 from recommendations.list_kinds import LATEST, PINNED, SEGMENT
 from recommendations.models import EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
-from recommendations.placements import fallback_rules
+from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
 from recommendations.placements.models import HOME
 from recommendations.placements.placement_cache import UnknownPlacement
 from recommendations.placements.rules import SEGMENTS
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """Why there is no personal list: the value of `degraded`; and what stands in for it (placements.standing_in).
+class NoPersonalList:
+    """The reason why a user has no list: the value of `degraded`, and the policy that replaces it.
 
-    `locale` is the person's; None for somebody unknown.
+    `locale` is the user's; None for an unknown user.
     """
 
     reason: str
     build: int
-    instead: Mapping[str, Any] = field(default_factory=dict)
+    policy: FallbackPolicy = field(default_factory=FallbackPolicy)
     locale: str | None = None
 
     @property
-    def known(self) -> bool:
-        """Whether the person is."""
+    def is_known(self) -> bool:
+        """Tell if the tenant knows the user."""
         return self.locale is not None
 
 
-def user_lists(*, tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | Missing]:
-    """Each person's stored list of the active snapshot, or why there is none. At most three statements.
+def user_lists(*, tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | NoPersonalList]:
+    """Return each user's stored list of the active snapshot, or why there is none. At most three statements.
 
     Raises: UnknownPlacement.
     """
@@ -54,44 +53,51 @@ def user_lists(*, tenant_id: int, placement: str, user_ids: Collection[str]) -> 
             build=F("placement__active_build"),
             end_user__user_id__in=user_ids,
         ).order_by()
-        found: dict[str, bytes | Missing] = {
+        lists: dict[str, bytes | NoPersonalList] = {
             user_id: bytes(body) for user_id, body in rows.values_list("end_user__user_id", "body")
         }
-        left = [user_id for user_id in user_ids if user_id not in found]
-        if not left:
-            return found
-        return found | _missing(tenant_id, placement, left)
+        missing = [user_id for user_id in user_ids if user_id not in lists]
+        return lists | _missing_lists(tenant_id, placement, missing) if missing else lists
 
 
-def _missing(tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | Missing]:
-    """By the rules that the placement's lists follow now: a version published since is a build away."""
-    rows = Placement.objects.filter(tenant_id=tenant_id, name=placement)
-    place = rows.values_list("pk", "active_build", "active_build__versions", "active_version").first()
-    if place is None and placement != HOME:
-        raise UnknownPlacement(placement)
-    pk, active, versions, published = place or (None, None, None, None)
-    version: int = (versions.get(str(pk)) if versions is not None else published) or 0
-    named = PlacementVersion.objects.filter(tenant_id=tenant_id, pk=version).values_list("rules", flat=True)
-    rules: dict[str, Any] = (named.first() if version else None) or {}
-    people = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=user_ids).order_by()
-    by = rules.get("segment_by", SEGMENTS)
-    own: dict[str, tuple[str, ...]] = {}
+def _missing_lists(tenant_id: int, placement: str, user_ids: Collection[str]) -> dict[str, bytes | NoPersonalList]:
+    """Apply the rules that the placement's lists follow now: a version published since waits for its build."""
+    build, rules = _serving_rules(tenant_id, placement)
+    users = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=user_ids).order_by()
+    segment_by = rules.get("segment_by", SEGMENTS)
+    segments: dict[str, tuple[str, ...]] = {}
     locales: dict[str, str] = {}
-    for user_id, locale, segments, attributes in people.values_list("user_id", "locale", "segments", "attributes"):
-        own[user_id] = fallback_rules.subjects(by, segments=segments, attributes=attributes)
+    for user_id, locale, own, attributes in users.values_list("user_id", "locale", "segments", "attributes"):
+        segments[user_id] = segment_subjects(segment_by, segments=own, attributes=attributes)
         locales[user_id] = locale
-    # Only those that have a list, so that nobody looks for the others again.
-    subjects = {subject for each in own.values() for subject in each} if active else set()
+    # Only segments that have a list, so that no reader looks for the others again.
+    subjects = {subject for own in segments.values() for subject in own} if build else set()
     lists = ReferenceList.objects.filter(
-        tenant_id=tenant_id, build_id=active or 0, kind=SEGMENT.key, subject__in=subjects
+        tenant_id=tenant_id, build_id=build or 0, kind=SEGMENT.key, subject__in=subjects
     ).order_by()
-    there = set(lists.values_list("subject", flat=True)) if subjects else set()
-    found: dict[str, bytes | Missing] = {}
+    listed = set(lists.values_list("subject", flat=True)) if subjects else set()
+    missing: dict[str, bytes | NoPersonalList] = {}
     for user_id in user_ids:
-        reason = "no_build" if user_id in own or not active else "unknown_user"
-        listed = [subject for subject in own.get(user_id, ()) if subject in there][:1]
-        found[user_id] = Missing(reason, active or 0, fallback_rules.instead(rules, listed), locales.get(user_id))
-    return found
+        reason = "no_build" if user_id in segments or not build else "unknown_user"
+        first = [subject for subject in segments.get(user_id, ()) if subject in listed][:1]
+        policy = FallbackPolicy.from_rules(rules, first)
+        missing[user_id] = NoPersonalList(reason, build or 0, policy, locales.get(user_id))
+    return missing
+
+
+def _serving_rules(tenant_id: int, placement: str) -> tuple[int | None, dict[str, Any]]:
+    """Return the placement's active build, and the stored rules that its lists follow.
+
+    Raises: UnknownPlacement.
+    """
+    rows = Placement.objects.filter(tenant_id=tenant_id, name=placement)
+    row = rows.values_list("pk", "active_build", "active_build__versions", "active_version").first()
+    if row is None and placement != HOME:
+        raise UnknownPlacement(placement)
+    pk, build, versions, published = row or (None, None, None, None)
+    version: int = (versions.get(str(pk)) if versions is not None else published) or 0
+    stored = PlacementVersion.objects.filter(tenant_id=tenant_id, pk=version).values_list("rules", flat=True)
+    return build, (stored.first() if version else None) or {}
 
 
 def reference_list(*, tenant_id: int, kind: str, subject: str = "", placement: str = "home") -> bytes | None:
@@ -117,52 +123,36 @@ def reference_lists(
         return {(kind, subject): bytes(body) for kind, subject, body in rows.values_list("kind", "subject", "body")}
 
 
-def latest(*, tenant_id: int, now: datetime, locale: str) -> tuple[StoredList, bytes]:
-    """The newest items that may be shown, with reasons for `locale`; empty only for an empty catalogue."""
-    with scope.tenant(tenant_id):
-        items = Item.objects.filter(availability.available(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
-        ids = list(items.values_list("item_id", flat=True)[:MAX_ITEMS])
-    said = explain(part=LATEST.key, locale=locale)
-    entries = [Entry(item_id, 0.0, said, part=LATEST.key) for item_id in ids]
-    degraded = None if entries else "no_items"
-    made = now.strftime("%Y-%m-%dT%H:%M:00Z")
-    provenance = Provenance(
-        build=0, version=_version_of([locale, *ids]), source="static", generated_at=made, degraded=degraded
-    )
-    raw = encode(provenance=provenance, owner="", entries=entries, voice=Voice(spoken_for(locale)))
-    return decode(raw), raw
-
-
-def _version_of(what: Sequence[str]) -> int:
-    """What stands for items and language: another list has another id and validator, also within the minute."""
-    return zlib.crc32("\n".join(what).encode())
-
-
-def last_resort(
-    *, tenant_id: int, placement: str, pinned: bool, now: datetime, reason: str, locale: str
+def static_list(
+    *, tenant_id: int, now: datetime, locale: str, pinned_at: str = "", degraded: str | None = None
 ) -> tuple[StoredList, bytes]:
-    """The placement's pinned items, where they are wanted, then the latest. Empty only for an empty catalogue."""
+    """Return the items pinned at a placement, if one is named, then the newest, with reasons for `locale`.
+
+    It is empty only for an empty catalogue; `degraded` is "no_items" then.
+    """
     featured, new = (explain(part=kind.key, locale=locale) for kind in (PINNED, LATEST))
     with scope.tenant(tenant_id):
-        rows = Placement.objects.filter(tenant_id=tenant_id, name=placement).values_list("pinned", flat=True)
-        named: list[str] = (rows.first() if pinned else None) or []
+        rows = Placement.objects.filter(tenant_id=tenant_id, name=pinned_at).values_list("pinned", flat=True)
+        named: list[str] = (rows.first() if pinned_at else None) or []
         items = Item.objects.filter(availability.available(now), tenant_id=tenant_id)
-        chosen = set(items.filter(item_id__in=named).values_list("item_id", flat=True))
-        entries = [Entry(item_id, 1.0, featured, part=PINNED.key) for item_id in named if item_id in chosen]
-        latest = items.exclude(item_id__in=chosen).order_by("-created_at", "item_id")
+        available = set(items.filter(item_id__in=named).values_list("item_id", flat=True))
+        entries = [Entry(item_id, 1.0, featured, part=PINNED.key) for item_id in named if item_id in available]
+        newest = items.exclude(item_id__in=available).order_by("-created_at", "item_id")
         entries += [
             Entry(item_id, 0.0, new, part=LATEST.key)
-            for item_id in latest.values_list("item_id", flat=True)[: MAX_ITEMS - len(entries)]
+            for item_id in newest.values_list("item_id", flat=True)[: MAX_ITEMS - len(entries)]
         ]
+    # A list of other items or in another language has another id and validator, even within the same minute.
+    version = zlib.crc32("\n".join([locale, *(entry.item_id for entry in entries)]).encode())
     provenance = Provenance(
         build=0,
-        version=_version_of([locale, *(entry.item_id for entry in entries)]),
+        version=version,
         source="static",
         generated_at=now.strftime("%Y-%m-%dT%H:%M:00Z"),
-        degraded=reason if entries else "no_items",
+        degraded=degraded if entries else "no_items",
     )
-    raw = encode(provenance=provenance, owner="", entries=entries, voice=Voice(spoken_for(locale)))
-    return decode(raw), raw
+    body = encode(provenance=provenance, owner="", entries=entries, voice=Voice(language(locale)))
+    return decode(body), body
 
 
 def withdrawn(*, tenant_id: int, now: datetime, among: Collection[str] | None = None) -> Mapping[str, float]:
@@ -219,7 +209,7 @@ def matching(
         return list(items.order_by("-created_at", "item_id").values_list("item_id", flat=True)[:limit])
 
 
-def people(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, filter_language.Person]:
+def users(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, filter_language.Person]:
     """What conditions may ask of each; nothing of somebody unknown. One statement."""
     with scope.tenant(tenant_id):
         rows = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=user_ids).order_by()
@@ -231,14 +221,6 @@ def item_exists(*, tenant_id: int, item_id: str) -> bool:
     """Whether the catalogue holds it, hidden or not."""
     with scope.tenant(tenant_id):
         return Item.objects.filter(tenant_id=tenant_id, item_id=item_id, deleted_at__isnull=True).exists()
-
-
-def decoded(raw: bytes | None) -> StoredList | None:
-    """The list, or None for nothing and for bytes of another version."""
-    try:
-        return decode(raw) if raw is not None else None
-    except Corrupt:
-        return None
 
 
 def _active_build(tenant_id: int, placement: str) -> int | None:

@@ -128,7 +128,7 @@ class TestWalk:
     def test_never_repeats_an_item_when_another_list_is_published_in_between(self, acme):
         first = acme.http.get(URL.format("ann")).json()
         new = body("ann", POPULAR, build=10**6)
-        list_cache.put_many([(keys.user_list(acme.tenant.pk, "home", "ann"), new)])
+        list_cache.set_many([(keys.user_list(acme.tenant.pk, "home", "ann"), new)])
 
         second = acme.http.get(URL.format("ann") + f"?cursor={first['next']}").json()
 

@@ -15,9 +15,8 @@ from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.ingest import record
 from recommendations.models import Impression, Item, UserList
 from recommendations.serving.page import render as pages_served
-from recommendations.serving.page.render import Subject
-from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import Chosen
+from recommendations.serving.read.list_query import Options, Subject
+from recommendations.serving.read.resolved import ResolvedList
 from tests.recommendations.attribution.conftest import ITEMS, URL
 
 pytestmark = pytest.mark.django_db
@@ -184,11 +183,11 @@ def test_the_orders_that_are_served_follow_the_law_that_is_kept(acme):
         entries=[Entry(item_id, 1.0, "") for item_id in ITEMS[:12]],
         reading={"rotate": 60},
     )
-    chosen, subject = Chosen(decode(raw), None, {}), Subject(acme.tenant.pk, "ann", "home")
+    resolved, subject = ResolvedList(decode(raw), None, {}), Subject(acme.tenant.pk, "ann", "home")
     seen = np.zeros((12, 5))
     for minute in range(draws):
         answer = pages_served.render(
-            chosen=chosen, subject=subject, options=Options(limit=5), now=start + timedelta(minutes=minute)
+            resolved=resolved, subject=subject, options=Options(limit=5), now=start + timedelta(minutes=minute)
         )
         assert answer.page is not None
         assert answer.page.rotation is not None

@@ -12,9 +12,8 @@ from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.ingest import record
 from recommendations.models import UserList
 from recommendations.serving.page import render
-from recommendations.serving.page.render import Subject
-from recommendations.serving.read.list_query import Options
-from recommendations.serving.read.resolved import Chosen
+from recommendations.serving.read.list_query import Options, Subject
+from recommendations.serving.read.resolved import ResolvedList
 
 EXAMINED = 0.2 / np.arange(1, 21) ** 0.7
 
@@ -46,8 +45,8 @@ def show(tenant, *, times, apart, until, placement="home", seed=1, received=None
         at = until - apart * (times - 1 - turn)
         for user_id, stored in lists:
             subject = Subject(tenant.pk, user_id, placement)
-            answer = render.render(chosen=Chosen(stored, None, {}), subject=subject, options=Options(), now=at)
-            render.served(answer=answer, subject=subject, now=at)
+            answer = render.render(resolved=ResolvedList(stored, None, {}), subject=subject, options=Options(), now=at)
+            render.record_impression(answer=answer, subject=subject, now=at)
             shown += 1
             for place, item_id in enumerate(answer.item_ids):
                 if draw.random() < chance(item_id, place):

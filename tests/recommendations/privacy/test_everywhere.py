@@ -54,7 +54,7 @@ class TestErased:
             "stored_answers": 5,
             "import_files": 2,
         }
-        assert list_cache.put_many([(cached, body)]) == 0, "whoever has read the list before puts it back"
+        assert list_cache.set_many([(cached, body)]) == 0, "whoever has read the list before puts it back"
 
         build = build_now(acme.tenant)
 
@@ -65,15 +65,15 @@ class TestErased:
     def test_does_not_come_back_with_near_line(self, acme, monkeypatch):
         """Near line has written the row when the person is erased, and tells Redis afterwards."""
         person = happen(acme.tenant, ADA, "i0001")
-        put = list_cache.put_many
+        put = list_cache.set_many
 
         def erase_first(pairs, **options):
-            monkeypatch.setattr(list_cache, "put_many", put)
+            monkeypatch.setattr(list_cache, "set_many", put)
             forget_cached(tenant_id=acme.tenant.pk, user_id=ADA)
             erase_end_user(tenant_id=acme.tenant.pk, user_id=ADA, now=clock.now())
             return put(pairs, **options)
 
-        monkeypatch.setattr(list_cache, "put_many", erase_first)
+        monkeypatch.setattr(list_cache, "set_many", erase_first)
         rescore.rescore(tenant_id=acme.tenant.pk, user_pks=[person.pk])
 
         assert everywhere.places(ADA) == []

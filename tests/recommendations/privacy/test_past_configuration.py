@@ -89,7 +89,7 @@ class TestErasure:
         forget_cached(tenant_id=tenant_id, user_id=ADA)
         erase_end_user(tenant_id=tenant_id, user_id=ADA, now=clock.now())
 
-        assert list_cache.put_many([(name, held)]) == 0
+        assert list_cache.set_many([(name, held)]) == 0
         redis.client().set(name, held)  # somebody who asks nobody
 
         answer = acme.http.get(f"{URL}/recommendations").json()
@@ -128,7 +128,7 @@ class TestPlacementsThatGo:
 
     def test_leave_other_tenants_alone(self, acme, cast):
         other = keys.user_list(cast.globex.tenant.pk, "promo", "bob")
-        list_cache.put_many([(other, body("bob", ["a"]))])
+        list_cache.set_many([(other, body("bob", ["a"]))])
         delete(acme)
 
         cleanup.forget(tenant_id=acme.tenant.pk)
@@ -138,7 +138,7 @@ class TestPlacementsThatGo:
 
 class TestUnknownPlacement:
     def test_is_not_found_though_redis_holds_a_list(self, acme):
-        list_cache.put_many([(keys.user_list(acme.tenant.pk, "ghost", ADA), body(ADA, ["i0001"]))])
+        list_cache.set_many([(keys.user_list(acme.tenant.pk, "ghost", ADA), body(ADA, ["i0001"]))])
 
         answer = acme.http.get(f"{URL}/recommendations?placement=ghost")
         batch = {"user_ids": [ADA], "placement": "ghost"}

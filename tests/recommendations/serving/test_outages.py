@@ -2,7 +2,6 @@
 
 import pytest
 
-from recommendations.serving.lists import fallback
 from tests.outages import postgres_away, redis_away
 from tests.recommendations.lists import publish
 
@@ -13,7 +12,6 @@ URL = "/api/v1/users/{}/recommendations"
 @pytest.fixture
 def acme(committed_db, cast):
     publish(cast.acme.tenant, people={"ann": ITEMS}, items=ITEMS, popular=ITEMS[::-1])
-    fallback.forget()
     return cast.acme
 
 

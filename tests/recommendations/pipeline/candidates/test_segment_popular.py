@@ -8,7 +8,7 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.models import EndUser, Interaction, ReferenceList
 from recommendations.pipeline.candidates import segment_popular
-from recommendations.placements.fallback_rules import subjects
+from recommendations.placements.fallback_policy import segment_subjects
 from tests.recommendations.pipeline.generated import build_now, fill, lists_of, stored
 from tests.recommendations.pipeline.ranking.test_generate import publish_rules
 
@@ -90,7 +90,7 @@ class TestCounted:
 def test_a_person_is_in_the_segments_that_the_rule_names(by, expected):
     attributes = {"country": "de", "cities": ["Bonn", "x" * 128, ""], "age": 3}
 
-    assert subjects(by, segments=["a", "b"], attributes=attributes) == expected
+    assert segment_subjects(by, segments=["a", "b"], attributes=attributes) == expected
 
 
 @pytest.mark.slow

@@ -210,6 +210,6 @@ def test_an_older_body_does_not_replace_a_newer_one_in_redis(acme):
     person = happen(acme, "u0000", "i0001")
     rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
 
-    list_cache.put_many([(keys.user_list(acme.pk, "home", "u0000"), old)])
+    list_cache.set_many([(keys.user_list(acme.pk, "home", "u0000"), old)])
 
     assert list_codec.decode(redis.client().get(keys.user_list(acme.pk, "home", "u0000"))).provenance.version == 2

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 from accounts.tenancy import scope
 from recommendations.cache.list_codec import Provenance, encode
 from recommendations.models import Build, EndUser, Item, Placement, PlacementVersion, ReferenceList, UserList
-from recommendations.serving.lists import fallback
 from tests.outages import redis_away
 from tests.recommendations.lists import NOW, body, publish
 
@@ -35,7 +34,6 @@ def acme(committed_db, cast):
             )
         EndUser.objects.create(tenant=tenant, user_id="cem", segments=["silver", "gold"])
         EndUser.objects.create(tenant=tenant, user_id="dan", segments=["gold"], attributes={"country": ["fr", "de"]})
-    fallback.forget()
     return cast.acme
 
 

@@ -144,7 +144,7 @@ class TestLikeTheList:
         made = Provenance(1, 1, "ai", "2026-11-30T08:00:00Z", artefact=1, simulated=True)
         entry = Entry("i0040", 1.0, "For long evenings.", ("i0004",), "item_item:ai")
         raw = encode(provenance=made, owner="u0000", entries=[entry], voice=Voice("en"))
-        list_cache.put_many([(key, raw)])
+        list_cache.set_many([(key, raw)])
 
         answer = ask(acme.http, item_ids=["i0040", "i0041"], rank_consumed=True)
 
@@ -251,7 +251,7 @@ class TestPlacement:
         for letter, user_id in (("a", "u0000"), ("b", "u0001")):
             made = Provenance(1, 1, "model", "2026-11-30T08:00:00Z", arm=f"x{experiment.pk}{letter}")
             raw = encode(provenance=made, owner=user_id, entries=[Entry("i0040", 1.0, "Because")])
-            list_cache.put_many([(keys.user_list(acme.tenant.pk, "home", user_id), raw)])
+            list_cache.set_many([(keys.user_list(acme.tenant.pk, "home", user_id), raw)])
             told[letter] = ask(acme.http, user_id, placement="home", rank_consumed=True)
 
         assert ("i0002" in ids(told["a"]), left_out(told["b"])) == (True, {"i0002": "rules"})
@@ -263,7 +263,7 @@ class TestNobodyKnown:
         made = Provenance(1, 1, "popular", "2026-11-30T08:00:00Z")
         entries = [Entry(item_id, 9.0, "", (), "popularity") for item_id in item_ids]
         raw = encode(provenance=made, owner="", entries=entries, voice=Voice("en"))
-        list_cache.put_many([(keys.reference_list(acme.tenant.pk, "popular"), raw)])
+        list_cache.set_many([(keys.reference_list(acme.tenant.pk, "popular"), raw)])
 
     def test_somebody_unknown_gets_what_is_popular_then_the_order_given(self, acme):
         self.put_popular(acme, "i0009", "i0005")
@@ -294,7 +294,7 @@ class TestNobodyKnown:
         self.put_popular(acme, "i0009", "i0005")
         made = Provenance(1, 1, "popular", "2026-11-30T08:00:00Z")
         raw = encode(provenance=made, owner="", entries=[Entry("i0013", 1.0, "", (), "segment")])
-        list_cache.put_many([(keys.reference_list(acme.tenant.pk, "segment", "segments=vip"), raw)])
+        list_cache.set_many([(keys.reference_list(acme.tenant.pk, "segment", "segments=vip"), raw)])
         with scope.tenant(acme.tenant.pk):
             EndUser.objects.filter(user_id="u0041").update(segments=["vip"])
 
@@ -336,7 +336,7 @@ class TestPeople:
         made = Provenance(1, 1, "model", "2026-11-30T08:00:00Z")
         raw = encode(provenance=made, owner="u0000", entries=[Entry("i0059", 1.0, "Because you liked it")])
         assert acme.http.delete("/api/v1/users/u0000").status_code in (200, 202)
-        list_cache.put_many([(key, raw)])
+        list_cache.set_many([(key, raw)])
 
         answer = ask(acme.http)
 

@@ -35,7 +35,7 @@ def own_list(acme, *item_ids):
     made = Provenance(1, 1, "model", "2026-11-30T08:00:00Z", artefact=3)
     entries = [Entry(item_id, 1.0, f"Because of {item_id}", ("i0000",), "item_item") for item_id in item_ids]
     raw = encode(provenance=made, owner="u0000", entries=entries, voice=Voice("en"))
-    list_cache.put_many([(keys.user_list(acme.tenant.pk, "home", "u0000"), raw)])
+    list_cache.set_many([(keys.user_list(acme.tenant.pk, "home", "u0000"), raw)])
 
 
 class TestThread:

@@ -7,7 +7,6 @@ import pytest
 from accounts.tenancy import scope
 from recommendations.explanations import templates
 from recommendations.models import Build, EndUser, Placement, PlacementVersion
-from recommendations.serving.lists import fallback
 from tests.outages import redis_away
 from tests.recommendations.pipeline.generated import build_now, fill
 
@@ -55,7 +54,6 @@ def acme(committed_db, cast):
     fill(tenant, people=12, items=30)
     with scope.tenant(tenant.pk):
         EndUser.objects.filter(user_id="u0000").update(user_id="hans", locale="de")
-    fallback.forget()
     return cast.acme
 
 
