@@ -20,6 +20,7 @@ from django.conf import settings
 from core import process_caches
 from core.ratelimit import billing_periods
 from core.ratelimit.decision import Decision, Outcome
+from core.ratelimit.gcra import next_arrival
 from core.ratelimit.policies import Nested, Quota
 
 # The tenant, or an address; and the policy, with whose it is.
@@ -50,8 +51,10 @@ class Buckets:
         with self._lock:
             waits, arrivals = [0.0], {}
             for key, interval, burst in wanted:
-                arrivals[key] = max(self._arrivals.get(key, now), now) + cost * interval
-                waits.append(arrivals[key] - now - max(burst, cost) * interval)
+                arrivals[key], wait = next_arrival(
+                    self._arrivals.get(key, now), now=now, cost_seconds=cost * interval, burst_seconds=burst * interval
+                )
+                waits.append(wait)
             if max(waits) > _CLOCK_RESOLUTION_SECONDS:
                 return max(waits)
             for key, arrival in arrivals.items():

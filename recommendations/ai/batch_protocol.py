@@ -1,4 +1,4 @@
-"""What the rest of the service knows about a vendor's batch interface: a protocol and its data."""
+"""Protocol and data of a vendor's batch interface."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,44 +6,44 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJob:
-    """A batch as the vendor sees it."""
+    """A batch's status at the vendor."""
 
     id: str
     status: str
-    """``completed``, ``expired``, ``failed`` and ``cancelled`` are final."""
+    """`completed`, `expired`, `failed` and `cancelled` are final."""
     output_file: str = ""
-    """Answers, one line each; there may be some without `completed`."""
+    """Id of the answers' file, one line each; it may exist without `completed`."""
     error: str = ""
 
     @property
     def final(self) -> bool:
-        """Tell whether nothing more will come."""
+        """True once no more answers will come."""
         return self.status in {"completed", "expired", "failed", "cancelled"}
 
 
 class BatchProvider(Protocol):
-    """A vendor that answers many questions within a day for less.
+    """A vendor that answers many questions within a day at a lower price.
 
     Every call is one request and may raise `ProviderError`.
     """
 
     def upload(self, lines: bytes, *, key: str, deadline_seconds: float) -> str:
-        """Hand in the questions (JSON lines); return the name of their file."""
+        """Upload the questions as JSON lines; return the file's id."""
 
     def begin(self, file_id: str, *, key: str, deadline_seconds: float) -> BatchJob:
-        """Begin a batch over a file, under a key by which `find` knows it again."""
+        """Start a batch over a file; `find` returns it by its key."""
 
     def find(self, key: str, *, deadline_seconds: float) -> BatchJob | None:
-        """Return the batch that was submitted under a key, or None."""
+        """Return the batch that was started under a key, or None."""
 
     def poll(self, batch_id: str, *, deadline_seconds: float) -> BatchJob:
-        """Return how far a batch is."""
+        """Return a batch's status."""
 
     def cancel(self, batch_id: str, *, deadline_seconds: float) -> BatchJob:
-        """Ask the vendor to stop; what was answered until then may be collected."""
+        """Ask the vendor to stop; answers up to then can be collected."""
 
     def read(self, file_id: str, *, deadline_seconds: float) -> bytes:
         """Return a file's content."""
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""

@@ -8,28 +8,20 @@ from datetime import date
 
 from django.core.exceptions import ImproperlyConfigured
 
+from recommendations.ai.batch.context import BatchContext
 from recommendations.ai.batch.guarded_client import GuardedBatchProvider
-from recommendations.ai.batch.jobs import BatchContext
 from recommendations.ai.budget.reservations import Budget
 from recommendations.ai.config.prices import UnknownModel
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.gateway import instrumentation
 from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.gateway.guarded_call import GatewayDependencies
-from recommendations.ai.protocol import NullProvider, Provider
-from recommendations.ai.providers.openai_client import OpenAIBatches, OpenAIEmbeddings, OpenAIProvider
-from recommendations.ai.providers.retry import RetryingProvider, RetryPolicy
+from recommendations.ai.protocol import NullProvider
+from recommendations.ai.providers.openai_batches import OpenAIBatches
+from recommendations.ai.providers.openai_chat import OpenAIProvider
+from recommendations.ai.providers.openai_embeddings import OpenAIEmbeddings
+from recommendations.ai.providers.retry import RetryPolicy
 from recommendations.ai.resilience.rate_limiter import RateLimiter
-
-
-def build_provider(config: AIConfiguration) -> Provider:
-    """Return the OpenAI client with retries, or the null provider where no key is set.
-
-    Build it once per process and share it: it keeps connections alive, and starts its thread at the first call.
-    """
-    if not config.configured:
-        return NullProvider()
-    return RetryingProvider(OpenAIProvider(config))
 
 
 def build_batch_context(config: AIConfiguration, *, today: date) -> BatchContext:
@@ -61,7 +53,7 @@ def build_embedder(config: AIConfiguration, *, today: date) -> AIGateway:
         raise ImproperlyConfigured("vectors need OPENAI_API_KEY and AI_EMBEDDING_MODEL")
     own = replace(config, model=config.embedding_model)
     gateway = build_gateway(own, today=today)
-    return gateway.over(OpenAIEmbeddings(own))
+    return gateway.with_provider(OpenAIEmbeddings(own))
 
 
 def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy | None = None) -> AIGateway:

@@ -82,21 +82,21 @@ class Budget:
 
     def settle(self, reservation: Reservation, *, spent: Amount, call: AICall) -> None:
         """Write the ledger row and turn the reservation into what was really spent, in one transaction."""
-        self.settle_all(reservation, spent=spent, calls=[call], now=call.at)
+        self.settle_batch(reservation, spent=spent, calls=[call], now=call.at)
 
-    def settle_all(
+    def settle_batch(
         self,
         reservation: Reservation,
         *,
         spent: Amount,
         calls: Sequence[AICall],
         now: datetime,
-        also: Callable[[], bool] = lambda: True,
+        close: Callable[[], bool] = lambda: True,
     ) -> bool:
-        """The same for the calls of a batch, and what `also` does; False, and nothing is done, where it says so."""
+        """Settle a batch's calls and run `close` in one transaction; where it returns False, do nothing."""
         alerts: list[BudgetAlert] = []
         with transaction.atomic(durable=True), scope.tenant(reservation.tenant_id):
-            if not also():
+            if not close():
                 return False
             held = _delete(reservation)
             for cap in caps_for_call(tenant_id=reservation.tenant_id, day=reservation.day, limits=self.limits):

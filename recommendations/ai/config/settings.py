@@ -100,7 +100,7 @@ class AIConfiguration:
         return self.configured or self.key_in_workers
 
     @property
-    def spoken(self) -> Dialect:
+    def effective_dialect(self) -> Dialect:
         """Name the fields that the server takes."""
         return self.dialect or ("openai" if self.simulated else detect_dialect(self.base_url))
 

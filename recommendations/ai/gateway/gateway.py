@@ -6,8 +6,8 @@ breaker, budget, timeout, throttled, error, invalid.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 from django.db import Error as DatabaseError
@@ -16,11 +16,9 @@ from django.db import connection
 from recommendations.ai.gateway import response_cache
 from recommendations.ai.gateway.guarded_call import GatewayDependencies, GuardedProvider
 from recommendations.ai.metrics import AI_REQUESTS
-from recommendations.ai.money import Amount
 from recommendations.ai.privacy.consent import sharing_consent
 from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError, Usage
 from recommendations.ai.providers.retry import RetryingProvider, RetryPolicy
-from recommendations.ai.providers.tokens import expected_input, input_bound
 from recommendations.ai.reranking.rerank import (
     RerankQuestion,
     RerankRequest,
@@ -31,18 +29,6 @@ from recommendations.ai.reranking.rerank import (
 from recommendations.ai.resilience.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What a call is going to cost."""
-
-    expected: Amount
-    """By the usual size of tokens, for the prompt and ``answer_tokens``."""
-    bound: Amount
-    """What would be reserved."""
-    stored: bool
-    """It has been paid for already."""
 
 
 class AIGateway:
@@ -61,7 +47,7 @@ class AIGateway:
         self._timeout_seconds = timeout_seconds
         self._retries = retries
 
-    def over(self, provider: Provider) -> "AIGateway":
+    def with_provider(self, provider: Provider) -> "AIGateway":
         """Return a gateway with the same gates before another provider."""
         dependencies = replace(self._dependencies, provider=provider)
         return AIGateway(
@@ -156,25 +142,6 @@ class AIGateway:
         question = build_question(request).completion_request
         digest = response_cache.request_digest(question, model=self.model, origin=self._origin)
         return None if response_cache.load(tenant_id=tenant_id, digest=digest) else (digest, question)
-
-    def preview(self, *, tenant_id: int, request: RerankRequest, now: datetime, answer_tokens: int) -> Preview:
-        """Return what a rerank would cost, when its answer has so many tokens; nothing is called.
-
-        Raises:
-            UnknownModel: there is no price.
-        """
-        question = build_question(request).completion_request
-        price = self._dependencies.prices.price(self.model, on=now.astimezone(UTC).date())
-        bound = self._dependencies.provider.max_output_tokens
-        likely, most, answer = expected_input(question), input_bound(question), min(answer_tokens, bound)
-        digest = response_cache.request_digest(question, model=self.model, origin=self._origin)
-        return Preview(
-            expected=Amount(
-                tokens=likely + answer, nano_usd=price.cost(Usage(input_tokens=likely, output_tokens=answer))
-            ),
-            bound=Amount(tokens=most + bound, nano_usd=price.bound(input_tokens=most, output_tokens=bound)),
-            stored=response_cache.load(tenant_id=tenant_id, digest=digest) is not None,
-        )
 
     def close(self) -> None:
         """Give connections and threads back; the next call opens new ones."""

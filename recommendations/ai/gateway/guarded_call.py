@@ -148,7 +148,7 @@ class GuardedProvider:
         try:
             now = self._timer()
             tokens = expected_input(request) + self._answer_bound(request)
-            with self._dependencies.rate_limiter.turn(
+            with self._dependencies.rate_limiter.slot(
                 tokens=tokens, wait_seconds=latest - now, call_seconds=ends - now
             ):
                 if self._timer() > latest + LATE_SECONDS:

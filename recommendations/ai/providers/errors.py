@@ -147,7 +147,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def parse(body: bytes) -> object:
+def parse_body(body: bytes) -> object:
     """Return a body as JSON, or as text where it is none."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     try:

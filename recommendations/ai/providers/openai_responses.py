@@ -30,7 +30,7 @@ def read_completion(
         error in spite of its status.
     """
     prompt = [each.content for each in request.messages]
-    envelope = errors.parse(body)
+    envelope = errors.parse_body(body)
     if not isinstance(envelope, Mapping):
         raise _no_envelope(envelope, request=request, bound=bound)
     if error := errors.error_in_completion(envelope, prompt=prompt):
@@ -81,7 +81,7 @@ def read_vectors(body: bytes, *, request: CompletionRequest, dimensions: int, la
     Raises:
         ProviderError: ``invalid``, with the usage.
     """
-    parsed = errors.parse(body)
+    parsed = errors.parse_body(body)
     envelope: Mapping[str, Any] = parsed if isinstance(parsed, Mapping) else {}
     if error := errors.error_in_completion(envelope, prompt=[each.content for each in request.messages]):
         raise error

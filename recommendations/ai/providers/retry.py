@@ -1,106 +1,77 @@
-"""Retries inside one total deadline.
+"""Retries within one total deadline.
 
-Exponential backoff with full jitter (Brooker, "Exponential Backoff and Jitter", AWS 2015); the vendor's
-``Retry-After`` is a lower bound of the wait. A wait that does not leave time for a useful attempt is not begun:
-the caller gets the error at once, and its thread back.
+Exponential backoff with full jitter (Brooker, "Exponential Backoff and Jitter", AWS 2015) on top of the vendor's
+`Retry-After`. A wait that would leave no time for a useful attempt is not started: the caller gets the error at once.
 """
 
 import dataclasses
-import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
-_RANDOM = random.SystemRandom()
+from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how soon a call is tried again; times in seconds."""
+    """Number and spacing of attempts; times in seconds."""
 
     attempts: int = 3
     base_seconds: float = 0.25
     cap_seconds: float = 4.0
     useful_seconds: float = 0.5
-    """Less time than this is not worth another attempt."""
+    """With less time than this, another attempt is not worth making."""
 
-    def wait(self, *, failures: int, retry_after: float | None, jitter: float) -> float:
-        """Return the pause after the given number of failures (from 1); ``jitter`` is in [0, 1)."""
-        backoff = jitter * min(self.cap_seconds, self.base_seconds * 2.0 ** (failures - 1))
-        return (retry_after or 0.0) + backoff
+    def wait(self, state: RetryCallState) -> float:
+        """Return the pause before the next attempt: what the server asks for, plus backoff with full jitter."""
+        backoff = wait_random_exponential(multiplier=self.base_seconds, max=self.cap_seconds)(state)
+        error = state.outcome.exception() if state.outcome else None
+        return backoff + ((error.retry_after or 0.0) if isinstance(error, ProviderError) else 0.0)
 
 
 class RetryingProvider:
-    """Tries a provider again where that can help and the time allows.
+    """Retries transient errors of a provider while the deadline allows.
 
-    Unusable answers (``invalid``) are not asked for again: they were paid for, and another one would cost as much.
+    Unusable answers (`invalid`) are not asked for again: they were paid for, and another one would cost as much.
     """
 
-    def __init__(
-        self,
-        provider: Provider,
-        *,
-        policy: RetryPolicy | None = None,
-        timer: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = _RANDOM.random,
-    ) -> None:
+    def __init__(self, provider: Provider, *, policy: RetryPolicy | None = None) -> None:
         self._provider = provider
         self._policy = policy or RetryPolicy()
-        self._timer = timer
-        self._sleep = sleep
-        self._jitter = jitter
-
-    @property
-    def configured(self) -> bool:
-        """Pass on the provider's answer."""
-        return self._provider.configured
-
-    @property
-    def simulated(self) -> bool:
-        """Pass on the provider's answer."""
-        return self._provider.simulated
-
-    @property
-    def model(self) -> str:
-        """Pass on the provider's model."""
-        return self._provider.model
-
-    @property
-    def max_output_tokens(self) -> int:
-        """Pass on the provider's bound."""
-        return self._provider.max_output_tokens
+        self.configured = provider.configured
+        self.simulated = provider.simulated
+        self.model = provider.model
+        self.max_output_tokens = provider.max_output_tokens
 
     def complete(self, request: CompletionRequest, *, deadline_seconds: float) -> Completion:
-        """Answer within ``deadline_seconds``, pauses included.
+        """Answer within `deadline_seconds`, pauses included.
 
         Raises:
             ProviderError: the last attempt's.
         """
-        started = self._timer()
-        attempt = 0
-        while True:
-            attempt += 1
-            left = deadline_seconds - (self._timer() - started)
-            try:
-                completion = self._provider.complete(request, deadline_seconds=left)
-            except ProviderError as error:
-                left = deadline_seconds - (self._timer() - started)
-                pause = self._pause(error, attempt=attempt, left=left)
-                if pause is None:
-                    raise
-            else:
-                return dataclasses.replace(completion, attempts=attempt)
-            self._sleep(pause)
+        ends = time.monotonic() + deadline_seconds
+        latest_start = deadline_seconds - self._policy.useful_seconds
+        attempts = Retrying(
+            retry=retry_if_exception(_is_transient),
+            wait=self._policy.wait,
+            stop=stop_after_attempt(self._policy.attempts) | stop_before_delay(latest_start),
+            reraise=True,
+        )
+        completion = attempts(lambda: self._provider.complete(request, deadline_seconds=ends - time.monotonic()))
+        return dataclasses.replace(completion, attempts=attempts.statistics["attempt_number"])
 
     def close(self) -> None:
-        """Close the provider underneath."""
+        """Close the provider."""
         self._provider.close()
 
-    def _pause(self, error: ProviderError, *, attempt: int, left: float) -> float | None:
-        if error.permanent or error.reason == "invalid" or attempt >= self._policy.attempts:
-            return None
-        pause = self._policy.wait(failures=attempt, retry_after=error.retry_after, jitter=self._jitter())
-        return pause if pause + self._policy.useful_seconds <= left else None
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, ProviderError) and not error.permanent and error.reason != "invalid"

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from recommendations.ai.protocol import Completion, CompletionRequest, Provider, ProviderError
+from recommendations.ai.protocol import Completion, CompletionRequest, ProviderError
 from recommendations.ai.reranking.fact_sheet import (
     Candidate,
     FactSheet,
@@ -98,17 +98,6 @@ class RerankQuestion:
     shuffled: Sequence[tuple[int, Candidate]]
     sheet: FactSheet
     completion_request: CompletionRequest
-
-
-def rerank(provider: Provider, request: RerankRequest, *, deadline_seconds: float) -> RerankResult:
-    """Return all candidates in a new order, each with a reason.
-
-    Raises:
-        ProviderError: no usable answer within ``deadline_seconds``; the caller keeps the model's list.
-    """
-    question = build_question(request)
-    completion = provider.complete(question.completion_request, deadline_seconds=deadline_seconds)
-    return parse_answer(question, completion, simulated=provider.simulated)
 
 
 def build_question(request: RerankRequest) -> RerankQuestion:

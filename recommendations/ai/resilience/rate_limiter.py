@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from core.ratelimit.gcra import next_arrival
 from recommendations.ai.protocol import ProviderError
 from recommendations.ai.resilience.shared_state import SharedState, StateView, Value
 
@@ -58,7 +59,7 @@ class RateLimiter:
         self._sleep = sleep
 
     @contextmanager
-    def turn(self, *, tokens: int, wait_seconds: float, call_seconds: float) -> Iterator[None]:
+    def slot(self, *, tokens: int, wait_seconds: float, call_seconds: float) -> Iterator[None]:
         """Wait for a turn, at most ``wait_seconds``, and hold it for the body, at most ``call_seconds``.
 
         ``tokens`` is what the vendor is going to count: the prompt, and the bound of the answer.
@@ -76,22 +77,22 @@ class RateLimiter:
             yield
         finally:
             if self.limits.concurrency:
-                self._state.change(lambda view: _left(view, token))
+                self._state.change(lambda view: _without_lease(view, token))
 
     def _wait(self, token: str, *, tokens: int, wait_seconds: float, call_seconds: float) -> None:
         started = self._timer()
         while True:
             left = wait_seconds - (self._timer() - started)
-            turn = self._state.change(
+            booking = self._state.change(
                 lambda view, left=left: _book(  # type: ignore[misc]
                     view, limits=self.limits, token=token, tokens=tokens, patience=left, call_seconds=call_seconds
                 )
             )
-            if turn.wait is not None:
-                if turn.wait > 0:
-                    self._sleep(turn.wait)
+            if booking.wait is not None:
+                if booking.wait > 0:
+                    self._sleep(booking.wait)
                 return
-            if not turn.full or left <= 0:
+            if not booking.full or left <= 0:
                 raise ProviderError(
                     "throttled", permanent=True, detail="our own limits leave no room before the deadline"
                 )
@@ -114,8 +115,8 @@ def _book(
     leases = {name: until for name, until in view.value.get("leases", {}).items() if until > view.now}
     if limits.concurrency and len(leases) >= max(1, int(limits.concurrency * share)):
         return None, Booking(wait=None, full=True)
-    requests_at, requests_wait = _next(view, "requests_at", limits.requests_per_minute * share, 1)
-    tokens_at, tokens_wait = _next(view, "tokens_at", limits.tokens_per_minute * share, tokens)
+    requests_at, requests_wait = _charge(view, "requests_at", limits.requests_per_minute * share, 1)
+    tokens_at, tokens_wait = _charge(view, "tokens_at", limits.tokens_per_minute * share, tokens)
     wait = max(requests_wait, tokens_wait)
     if wait > max(patience, 0.0):
         return None, Booking(wait=None)
@@ -124,17 +125,18 @@ def _book(
     return {"leases": leases, "requests_at": requests_at, "tokens_at": tokens_at}, Booking(wait=wait)
 
 
-def _next(view: StateView, name: str, per_minute: float, amount: int) -> tuple[float, float]:
+def _charge(view: StateView, name: str, per_minute: float, amount: int) -> tuple[float, float]:
     """Return the theoretical arrival time after ``amount`` more, and the seconds until they may come."""
-    arrival = max(float(view.value.get(name, 0.0)), view.now)
     if not per_minute:
         return view.now, 0.0
-    cost = 60.0 * amount / (per_minute * (1 - BURST_SHARE))
-    burst = 60.0 * BURST_SHARE / (1 - BURST_SHARE)
-    # What is larger than the burst waits until nothing else counts any more.
-    return arrival + cost, max(0.0, arrival - view.now - max(0.0, burst - cost))
+    return next_arrival(
+        float(view.value.get(name, 0.0)),
+        now=view.now,
+        cost_seconds=60.0 * amount / (per_minute * (1 - BURST_SHARE)),
+        burst_seconds=60.0 * BURST_SHARE / (1 - BURST_SHARE),
+    )
 
 
-def _left(view: StateView, token: str) -> tuple[Value | None, None]:
+def _without_lease(view: StateView, token: str) -> tuple[Value | None, None]:
     leases = {name: until for name, until in view.value.get("leases", {}).items() if name != token}
     return {**view.value, "leases": leases}, None

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.ai.batch import jobs
-from recommendations.ai.batch.jobs import BatchContext
+from recommendations.ai.batch.context import BatchContext
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.factory import build_batch_context
 from recommendations.ai.models import AIBatch, AIBatchQuestion

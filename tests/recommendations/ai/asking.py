@@ -8,8 +8,8 @@ from prometheus_client import REGISTRY
 from accounts.tenancy import scope
 from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.models import AIBudget, AICall
-from recommendations.ai.protocol import ProviderError
-from recommendations.ai.reranking.rerank import RerankResult
+from recommendations.ai.protocol import Provider, ProviderError
+from recommendations.ai.reranking.rerank import RerankRequest, RerankResult, build_question, parse_answer
 from tests.recommendations.ai.films import films
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,6 +26,13 @@ def rerank(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -
     return gateway.rerank(
         tenant_id=tenant_id, request=films(person), now=NOW, deadline_seconds=options.pop("deadline", 5), **options
     )
+
+
+def rerank_with(provider: Provider, request: RerankRequest, *, deadline_seconds: float) -> RerankResult:
+    """Rerank with a bare provider: no budget, breaker, limits or cache."""
+    question = build_question(request)
+    answer = provider.complete(question.completion_request, deadline_seconds=deadline_seconds)
+    return parse_answer(question, answer, simulated=provider.simulated)
 
 
 def reason(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -> str:

@@ -19,7 +19,7 @@ from recommendations.ai.config.settings import AIConfiguration  # noqa: E402
 from recommendations.ai.factory import build_gateway  # noqa: E402
 from recommendations.ai.gateway.gateway import AIGateway  # noqa: E402
 from recommendations.ai.protocol import Completion, CompletionRequest, ProviderError  # noqa: E402
-from recommendations.ai.providers.openai_client import OpenAIProvider  # noqa: E402
+from recommendations.ai.providers.openai_chat import OpenAIProvider  # noqa: E402
 from recommendations.ai.resilience.circuit_state import BreakerPolicy  # noqa: E402
 from tests.recommendations.ai.films import films  # noqa: E402
 

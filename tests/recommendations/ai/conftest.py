@@ -31,7 +31,7 @@ from recommendations.ai.models import (
     AIVector,
 )
 from recommendations.ai.protocol import CompletionRequest, Message
-from recommendations.ai.providers.openai_client import OpenAIProvider
+from recommendations.ai.providers.openai_chat import OpenAIProvider
 from recommendations.ai.providers.retry import RetryPolicy
 from tests.fakes.openai_fixture import SimulatorControl, openai_server, openai_simulator
 from tests.fakes.openai_server import Simulator

@@ -7,7 +7,7 @@ import pytest
 from recommendations.ai.config.dialect import detect_dialect
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.protocol import Message, ProviderError
-from recommendations.ai.providers.openai_client import OpenAIProvider
+from recommendations.ai.providers.openai_chat import OpenAIProvider
 
 GOOD = '{"text": ""}'
 

@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.factory import build_provider
 from recommendations.ai.protocol import Completion, CompletionRequest, NullProvider, Provider, ProviderError
-from recommendations.ai.providers.openai_client import OpenAIProvider
+from recommendations.ai.providers.openai_chat import OpenAIProvider
+from recommendations.ai.providers.retry import RetryingProvider
 from tests.fakes.openai_fixture import SimulatorControl
 
 FAULTS = ["black_hole", "slow_drip", "garbage", "server_error", "insufficient_quota", "connection_reset"]
 
 
-@pytest.fixture(params=["null", "openai", "built"])
+@pytest.fixture(params=["null", "openai", "retrying"])
 def provider(request: pytest.FixtureRequest, configuration: AIConfiguration) -> Iterator[Provider]:
     makers: dict[str, Callable[[], Provider]] = {
         "null": NullProvider,
         "openai": lambda: OpenAIProvider(configuration),
-        "built": lambda: build_provider(configuration),
+        "retrying": lambda: RetryingProvider(OpenAIProvider(configuration)),
     }
     made = makers[request.param]()
     yield made

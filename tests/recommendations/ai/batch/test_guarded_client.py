@@ -37,7 +37,7 @@ def breaker(configuration):
 
 
 @pytest.fixture
-def make_desk(configuration, openai_simulator):
+def make_context(configuration, openai_simulator):
     made = []
 
     def make(**changes):
@@ -50,9 +50,9 @@ def make_desk(configuration, openai_simulator):
 
 
 @pytest.fixture
-def batch(tenant_id, make_desk):
+def batch(tenant_id, make_context):
     """One question in a batch that waits."""
-    context = make_desk()
+    context = make_context()
     request = build_question(films("p-0", size=4)).completion_request
     digest = response_cache.request_digest(request, model=context.provider.model, origin=context.origin)
     queue.enqueue_question(tenant_id=tenant_id, build_id=1, digest=digest, request=request, now=NOW)
@@ -73,9 +73,9 @@ def skipped(reason):
 
 class TestBreaker:
     def test_while_it_is_open_nothing_is_called_and_no_attempt_is_used_up(
-        self, make_desk, batch, breaker, openai_simulator, tenant_id
+        self, make_context, batch, breaker, openai_simulator, tenant_id
     ):
-        context, before = make_desk(), skipped("breaker")
+        context, before = make_context(), skipped("breaker")
         breaker.open()
         for minute in range(10):  # more often than a batch is tried
             waiting = look(context, batch, minute * MINUTE)
@@ -91,9 +91,9 @@ class TestBreaker:
         assert look(context, batch, 10 * MINUTE).state == "submitted"
 
     def test_a_submitted_batch_is_not_looked_at_and_is_collected_afterwards(
-        self, make_desk, batch, breaker, openai_simulator
+        self, make_context, batch, breaker, openai_simulator
     ):
-        context = make_desk()
+        context = make_context()
         look(context, batch)
         calls = openai_simulator.calls("batches")
         breaker.open()
@@ -109,8 +109,8 @@ class TestBreaker:
         ("fault", "why"),
         [({"kind": "server_error"}, "failures"), ({"kind": "throttled"}, "throttling")],
     )
-    def test_is_opened_by_calls_that_fail(self, make_desk, breaker, openai_simulator, redis_server, fault, why):
-        context = make_desk()
+    def test_is_opened_by_calls_that_fail(self, make_context, breaker, openai_simulator, redis_server, fault, why):
+        context = make_context()
         openai_simulator.fault(**fault, endpoint="batches-transport")
         for _ in range(breaker.policy.minimum_calls):
             with pytest.raises(ProviderError):
@@ -121,14 +121,14 @@ class TestBreaker:
             context.batches.poll("batch_1", deadline_seconds=5)
         assert openai_simulator.calls("batches") == breaker.policy.minimum_calls
 
-    def test_is_opened_at_once_by_a_refused_key(self, make_desk, batch, breaker, openai_simulator):
+    def test_is_opened_at_once_by_a_refused_key(self, make_context, batch, breaker, openai_simulator):
         openai_simulator.fault("unauthorized", endpoint="batches-transport")
 
-        assert look(make_desk(), batch).result == "failed"
+        assert look(make_context(), batch).result == "failed"
         assert (breaker.state().mode, breaker.state().why) == ("open", "refused")
 
-    def test_is_not_moved_by_requests_that_are_wrong_themselves(self, make_desk, breaker, openai_simulator):
-        context = make_desk()
+    def test_is_not_moved_by_requests_that_are_wrong_themselves(self, make_context, breaker, openai_simulator):
+        context = make_context()
         for _ in range(2 * breaker.policy.minimum_calls):
             with pytest.raises(ProviderError) as failed:
                 context.batches.poll("no-such-batch", deadline_seconds=5)
@@ -136,19 +136,19 @@ class TestBreaker:
 
         assert breaker.state().mode == "closed"
 
-    def test_is_never_closed_by_a_batch(self, make_desk, batch, breaker):
+    def test_is_never_closed_by_a_batch(self, make_context, batch, breaker):
         """A probe is for the calls that the breaker stands for: a batch passes, and proves nothing."""
         breaker.open(seconds=0)
         assert breaker.state().mode == "half_open"
 
-        assert look(make_desk(), batch).state == "submitted"
+        assert look(make_context(), batch).state == "submitted"
         assert breaker.state().mode == "half_open"
         assert breaker.acquire(deadline_seconds=1).probe
 
 
 class TestThrottle:
-    def test_counts_every_request(self, make_desk, openai_simulator):
-        context = make_desk(limits=RateLimits(requests_per_minute=10))  # two at once, the others spread
+    def test_counts_every_request(self, make_context, openai_simulator):
+        context = make_context(limits=RateLimits(requests_per_minute=10))  # two at once, the others spread
         before = skipped("throttled")
         for _ in range(2):
             context.batches.find("key", deadline_seconds=1)
@@ -160,32 +160,32 @@ class TestThrottle:
         assert skipped("throttled") == before + 1
 
     def test_between_upload_and_beginning_puts_the_batch_off_and_uses_up_no_attempt(
-        self, make_desk, batch, openai_simulator
+        self, make_context, batch, openai_simulator
     ):
-        context = make_desk(limits=RateLimits(requests_per_minute=5))  # one at once
+        context = make_context(limits=RateLimits(requests_per_minute=5))  # one at once
         put_off = look(context, batch, seconds=2.0)
 
         assert (put_off.state, put_off.attempts) == ("waiting", 0)
         assert openai_simulator.calls("batches") == 1
 
-        free = make_desk()
+        free = make_context()
         assert look(free, batch, MINUTE).state == "submitted"
 
 
 class TestDeadline:
     @pytest.mark.parametrize("fault", [{"kind": "black_hole"}, {"kind": "slow_drip", "part": "headers"}])
-    def test_is_that_of_the_whole_step(self, make_desk, batch, openai_simulator, fault):
+    def test_is_that_of_the_whole_step(self, make_context, batch, openai_simulator, fault):
         openai_simulator.fault(**fault, endpoint="batches-transport")
         started = time.monotonic()
 
-        waiting = look(make_desk(), batch, seconds=1.0)
+        waiting = look(make_context(), batch, seconds=1.0)
 
         assert time.monotonic() - started < 10  # not CALL_SECONDS, and not a drip of an hour
         assert (waiting.state, waiting.attempts) == ("waiting", 1)
         assert "timeout" in waiting.error
 
-    def test_without_time_left_nothing_is_called(self, make_desk, batch, openai_simulator):
-        waiting = look(make_desk(), batch, seconds=0.0)
+    def test_without_time_left_nothing_is_called(self, make_context, batch, openai_simulator):
+        waiting = look(make_context(), batch, seconds=0.0)
 
         assert (waiting.state, waiting.attempts) == ("waiting", 0)
         assert openai_simulator.calls("batches") == 0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.tenancy import scope
-from recommendations.ai.batch import jobs, queue
+from recommendations.ai.batch import collect, jobs, queue
 from recommendations.ai.budget import ledger
 from recommendations.ai.factory import build_batch_context
 from recommendations.ai.gateway import response_cache
@@ -21,7 +21,7 @@ QUESTIONS, BUILD = 8, 7
 
 
 @pytest.fixture
-def make_desk(configuration, openai_simulator, redis_server):
+def make_context(configuration, openai_simulator, redis_server):
     made = []
 
     def make(**changes):
@@ -34,8 +34,8 @@ def make_desk(configuration, openai_simulator, redis_server):
 
 
 @pytest.fixture
-def context(make_desk):
-    return make_desk()
+def context(make_context):
+    return make_context()
 
 
 @pytest.fixture
@@ -139,8 +139,8 @@ class TestAdvance:
         assert all(each.cost_nano_usd > 0 for each in invalid)
         assert_closed(tenant_id, answered=QUESTIONS - 3, paid=QUESTIONS)
 
-    def test_submits_nothing_without_budget(self, make_desk, batch, tenant_id, openai_simulator):
-        poor = make_desk(budget=BudgetLimits(tenant_day=BudgetLimit(nano_usd=1000)))
+    def test_submits_nothing_without_budget(self, make_context, batch, tenant_id, openai_simulator):
+        poor = make_context(budget=BudgetLimits(tenant_day=BudgetLimit(nano_usd=1000)))
 
         jobs.advance_batch(poor, tenant_id=tenant_id, batch_id=batch.pk, now=NOW)
 
@@ -194,7 +194,7 @@ class TestKilled:
             raise RuntimeError("killed")
 
         with monkeypatch.context() as broken:
-            broken.setattr(jobs, "_end", killed)
+            broken.setattr(collect, "finish_batch", killed)
             with pytest.raises(RuntimeError):
                 look(HOUR)
         assert look(2 * HOUR).answers == QUESTIONS

@@ -10,9 +10,8 @@ from django.test import override_settings
 
 from recommendations.ai.config import checks
 from recommendations.ai.config.settings import OPENAI_API, AIConfiguration
-from recommendations.ai.factory import build_gateway, build_provider
+from recommendations.ai.factory import build_gateway
 from recommendations.ai.money import BudgetLimit
-from recommendations.ai.protocol import NullProvider
 from recommendations.ai.resilience.circuit_state import BreakerPolicy
 from recommendations.ai.resilience.rate_limiter import RateLimits
 
@@ -115,7 +114,7 @@ class TestFromSettings:
 
         assert not config.configured
         assert config.base_url == OPENAI_API
-        assert isinstance(build_provider(config), NullProvider)
+        assert not build_gateway(config, today=date(2026, 11, 23)).configured
 
     def test_keeps_the_key_out_of_its_representation(self):
         assert "s3cret" not in repr(_read(OPENAI_API_KEY="s3cret", OPENAI_MODEL="m"))

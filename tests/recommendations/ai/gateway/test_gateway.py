@@ -13,7 +13,6 @@ from recommendations.ai.money import BudgetLimit, BudgetLimits
 from recommendations.ai.protocol import CompletionRequest, ProviderError, Usage
 from recommendations.ai.providers.tokens import input_bound
 from tests.recommendations.ai.asking import NOW, calls, metric, reason, rerank, spent, time_for
-from tests.recommendations.ai.films import films
 
 
 class TestLedger:
@@ -161,19 +160,3 @@ class TestHygiene:
 
         with ThreadPoolExecutor(2) as pool:
             assert list(pool.map(call, range(4))) == [None] * 4
-
-
-class TestPreview:
-    def test_says_what_a_call_would_cost_without_making_it(self, make_gateway, tenant_id, openai_simulator):
-        """The length of an answer is taken from an earlier one, as the ledger tells it."""
-        gateway = make_gateway()
-        usual = rerank(gateway, tenant_id, "p-0").completion.usage.output_tokens
-
-        preview = gateway.preview(tenant_id=tenant_id, request=films(), now=NOW, answer_tokens=usual)
-        assert (preview.stored, openai_simulator.calls()) == (False, 1)
-
-        rerank(gateway, tenant_id)
-        cost = calls(tenant_id)[1].cost_nano_usd
-        assert preview.expected.nano_usd == pytest.approx(cost, rel=0.15)
-        assert preview.bound.nano_usd > cost
-        assert gateway.preview(tenant_id=tenant_id, request=films(), now=NOW, answer_tokens=usual).stored

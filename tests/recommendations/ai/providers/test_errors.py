@@ -2,7 +2,13 @@
 
 import pytest
 
-from recommendations.ai.providers.errors import error_from_response, error_in_completion, parse, redact, retry_after
+from recommendations.ai.providers.errors import (
+    error_from_response,
+    error_in_completion,
+    parse_body,
+    redact,
+    retry_after,
+)
 
 PROMPT = ["You order lists.", 'History: ["Alien (1979)", "Dead Man Walking (1995)"]. The person lives in Graz.']
 
@@ -219,4 +225,4 @@ class TestParse:
         [(b'{"a": 1}', {"a": 1}), (b'\xef\xbb\xbf{"a": 1}', {"a": 1}), (b"\xff", "\ufffd"), (b"[" * 9999, "[" * 9999)],
     )
     def test_never_fails(self, body, expected):
-        assert parse(body) == expected
+        assert parse_body(body) == expected

@@ -8,7 +8,7 @@ import pytest
 
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.protocol import CompletionRequest, ProviderError
-from recommendations.ai.providers.openai_client import OpenAIProvider
+from recommendations.ai.providers.openai_chat import OpenAIProvider
 from tests.fakes.openai_fixture import SimulatorControl
 
 DEADLINE = 0.5

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from tenacity import RetryCallState, Retrying
 
 from recommendations.ai.protocol import ProviderError
 from recommendations.ai.providers.retry import RetryingProvider, RetryPolicy
@@ -80,15 +81,30 @@ class TestRetryingProvider:
 
 
 class TestRetryPolicy:
-    def test_backs_off_exponentially_up_to_a_cap(self):
-        policy = RetryPolicy(base_seconds=1, cap_seconds=3)
+    @staticmethod
+    def waits(policy, error, *, attempts=4):
+        """Return the pauses after each attempt, all of which failed with the same error."""
+        state = RetryCallState(Retrying(), None, (), {})
+        state.set_exception((ProviderError, error, None))
+        waits = []
+        for state.attempt_number in range(1, attempts + 1):
+            waits.append(policy.wait(state))
+        return waits
 
-        waits = [policy.wait(failures=n, retry_after=None, jitter=1.0) for n in (1, 2, 3, 4)]
+    def test_it_backs_off_exponentially_up_to_a_cap(self, monkeypatch):
+        monkeypatch.setattr("random.uniform", lambda _low, high: high)
+
+        waits = self.waits(RetryPolicy(base_seconds=1, cap_seconds=3), ProviderError("error"))
 
         assert waits == [1, 2, 3, 3]
 
-    def test_spreads_callers_over_the_whole_wait(self):
-        assert RetryPolicy().wait(failures=1, retry_after=None, jitter=0.0) == 0
+    def test_it_spreads_callers_over_the_whole_wait(self):
+        waits = [wait for _ in range(200) for wait in self.waits(RetryPolicy(), ProviderError("error"), attempts=1)]
 
-    def test_adds_the_spread_to_what_the_server_asks(self):
-        assert RetryPolicy(base_seconds=1).wait(failures=1, retry_after=5, jitter=0.5) == 5.5
+        assert 0 <= min(waits) < 0.05
+        assert 0.2 < max(waits) <= 0.25
+
+    def test_it_adds_the_jitter_to_what_the_server_asks_for(self):
+        (wait,) = self.waits(RetryPolicy(base_seconds=1), ProviderError("throttled", retry_after=5), attempts=1)
+
+        assert 5 <= wait <= 6

@@ -7,7 +7,8 @@ import pytest
 from recommendations.ai.protocol import NullProvider, ProviderError
 from recommendations.ai.reranking.fact_sheet import Candidate, HistoryItem, ItemId
 from recommendations.ai.reranking.prompts import PROMPT_VERSION
-from recommendations.ai.reranking.rerank import RerankRequest, rerank
+from recommendations.ai.reranking.rerank import RerankRequest
+from tests.recommendations.ai.asking import rerank_with
 
 CATEGORIES = [["Drama"], ["Horror"], ["Horror", "Sci-Fi"], ["Comedy"]]
 
@@ -38,7 +39,7 @@ class TestRerank:
     def test_returns_every_item_once_with_a_reason(self, openai_provider):
         request = _request()
 
-        result = rerank(openai_provider, request, deadline_seconds=5)
+        result = rerank_with(openai_provider, request, deadline_seconds=5)
 
         assert sorted(each.item_id for each in result.items) == sorted(_ids(request))
         assert all(each.reason for each in result.items)
@@ -48,32 +49,32 @@ class TestRerank:
 
     def test_moves_only_what_the_facts_justify(self, openai_provider):
         """Rank 3 (Horror, Sci-Fi) shares more with Alien than rank 2 (Horror); nothing else may rise."""
-        result = rerank(openai_provider, _request(size=4), deadline_seconds=5)
+        result = rerank_with(openai_provider, _request(size=4), deadline_seconds=5)
 
         # The pass swaps drama and horror first, so that the third keeps its place.
         assert [each.item_id for each in result.items] == ["sku-1", "sku-0", "sku-2", "sku-3"]
 
     def test_cites_what_a_reason_rests_on(self, openai_provider):
-        result = rerank(openai_provider, _request(size=4), deadline_seconds=5)
+        result = rerank_with(openai_provider, _request(size=4), deadline_seconds=5)
 
         first = result.items[0]
         assert first.reason == "Because you liked Alien: also Horror"
         assert (first.evidence, first.written_by) == (("Alien", "Horror"), "ai")
 
     def test_answers_in_the_readers_language(self, openai_provider):
-        result = rerank(openai_provider, _request(size=4, locale="de-AT"), deadline_seconds=5)
+        result = rerank_with(openai_provider, _request(size=4, locale="de-AT"), deadline_seconds=5)
 
         assert result.items[0].reason == "Weil Ihnen Alien gefallen hat: auch Horror"
 
     def test_is_the_same_for_the_same_person(self, openai_provider, openai_simulator):
         for key in ("p-1", "p-1", "p-2"):
-            rerank(openai_provider, _request(user_key=key), deadline_seconds=5)
+            rerank_with(openai_provider, _request(user_key=key), deadline_seconds=5)
 
         first, again, other = (each["body"]["messages"] for each in openai_simulator.state()["seen"])
         assert first == again != other
 
     def test_sends_no_key_of_a_person_and_no_id_of_an_item(self, openai_provider, openai_simulator):
-        rerank(openai_provider, _request(user_key="end-user-4711"), deadline_seconds=5)
+        rerank_with(openai_provider, _request(user_key="end-user-4711"), deadline_seconds=5)
 
         sent = json.dumps(openai_simulator.state()["seen"])
         assert "end-user-4711" not in sent
@@ -81,7 +82,7 @@ class TestRerank:
         assert "Film Nr. 003" in sent
 
     def test_shows_the_candidates_in_another_order(self, openai_provider, openai_simulator):
-        rerank(openai_provider, _request(), deadline_seconds=5)
+        rerank_with(openai_provider, _request(), deadline_seconds=5)
 
         text = openai_simulator.state()["seen"][-1]["body"]["messages"][1]["content"]
         ranks = [each["rank"] for each in json.loads(text.split("\n")[1])["candidates"]]
@@ -93,7 +94,7 @@ class TestBadAnswers:
         openai_simulator.fault("hallucinated")
 
         with pytest.raises(ProviderError) as caught:
-            rerank(openai_provider, _request(), deadline_seconds=5)
+            rerank_with(openai_provider, _request(), deadline_seconds=5)
 
         assert caught.value.reason == "invalid"
         assert caught.value.usage is not None
@@ -106,7 +107,7 @@ class TestBadAnswers:
         request = _request()
         openai_simulator.fault(kind, share=0.34)
 
-        result = rerank(openai_provider, request, deadline_seconds=5)
+        result = rerank_with(openai_provider, request, deadline_seconds=5)
 
         assert getattr(result.order, counter) == 8
         assert result.order.missing == 8
@@ -116,7 +117,7 @@ class TestBadAnswers:
     def test_shows_none_of_the_injected_reasons(self, openai_provider, openai_simulator):
         openai_simulator.fault("injected_reasons")
 
-        result = rerank(openai_provider, _request(), deadline_seconds=5)
+        result = rerank_with(openai_provider, _request(), deadline_seconds=5)
 
         assert {each.reason for each in result.items} == {"Because you liked Alien"}
         assert sum(result.violations.values()) == 24
@@ -124,13 +125,13 @@ class TestBadAnswers:
     def test_marks_usage_that_cannot_be_true(self, openai_provider, openai_simulator):
         openai_simulator.fault("wrong_usage")
 
-        result = rerank(openai_provider, _request(), deadline_seconds=5)
+        result = rerank_with(openai_provider, _request(), deadline_seconds=5)
 
         assert result.completion.usage.reported is False
 
     def test_passes_the_null_providers_refusal_on(self):
         with pytest.raises(ProviderError):
-            rerank(NullProvider(), _request(), deadline_seconds=5)
+            rerank_with(NullProvider(), _request(), deadline_seconds=5)
 
 
 class TestRerankRequest:

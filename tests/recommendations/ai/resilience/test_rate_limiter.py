@@ -20,7 +20,7 @@ def _passed(rate_limiter: RateLimiter, count: int, *, tokens: int = 1) -> int:
     passed, refused = 0, None
     for _ in range(count):
         try:
-            with rate_limiter.turn(tokens=tokens, wait_seconds=0, call_seconds=1):
+            with rate_limiter.slot(tokens=tokens, wait_seconds=0, call_seconds=1):
                 passed += 1
         except ProviderError as error:
             refused = error
@@ -47,7 +47,7 @@ class TestRates:
         spent = time.monotonic()
 
         for _ in range(2):
-            with rate_limiter.turn(tokens=1, wait_seconds=2, call_seconds=1):
+            with rate_limiter.slot(tokens=1, wait_seconds=2, call_seconds=1):
                 pass
 
         assert time.monotonic() - started > 0.2  # turns come back while the burst lasts
@@ -60,7 +60,7 @@ class TestRates:
 
         with (
             pytest.raises(ProviderError, match="our own limits"),
-            rate_limiter.turn(tokens=1, wait_seconds=0.3, call_seconds=1),
+            rate_limiter.slot(tokens=1, wait_seconds=0.3, call_seconds=1),
         ):
             pass
 
@@ -86,7 +86,7 @@ class TestRates:
     def test_refuses_for_good_what_no_minute_can_hold(self, redis_server):
         with (
             pytest.raises(ProviderError, match="AI_TOKENS_PER_MINUTE is 100"),
-            _rate_limiter(tokens_per_minute=100).turn(tokens=101, wait_seconds=60, call_seconds=1),
+            _rate_limiter(tokens_per_minute=100).slot(tokens=101, wait_seconds=60, call_seconds=1),
         ):
             pass
 
@@ -100,7 +100,7 @@ class TestConcurrency:
 
         def call(_):
             nonlocal running, most
-            with rate_limiter.turn(tokens=1, wait_seconds=10, call_seconds=1):
+            with rate_limiter.slot(tokens=1, wait_seconds=10, call_seconds=1):
                 with lock:
                     running += 1
                     most = max(most, running)
@@ -117,9 +117,9 @@ class TestConcurrency:
         rate_limiter = _rate_limiter(concurrency=1)
 
         with (
-            rate_limiter.turn(tokens=1, wait_seconds=0, call_seconds=5),
+            rate_limiter.slot(tokens=1, wait_seconds=0, call_seconds=5),
             pytest.raises(ProviderError),
-            rate_limiter.turn(tokens=1, wait_seconds=0.1, call_seconds=1),
+            rate_limiter.slot(tokens=1, wait_seconds=0.1, call_seconds=1),
         ):
             pass
 
