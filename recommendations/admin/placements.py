@@ -21,7 +21,7 @@ from recommendations.placements import versions
 
 PREVIEW = "admin:recommendations_placementversion_preview"
 # By name, when the page is asked for: it brings the algorithms, which web processes otherwise do without.
-MAKE = "recommendations.serving.preview.preview"
+MAKE = "recommendations.serving.preview.preview.preview"
 ESTIMATE = "recommendations.estimation.estimate.estimate"
 WORDING = "recommendations.estimation.text_report"
 # Of an estimate in a request; the command takes more time and says more.
@@ -141,7 +141,7 @@ class PlacementVersionAdmin(TenantAdmin):
             return {"estimate": [], "told": [error.detail]}
         return {
             "estimate": import_string(f"{WORDING}.rows")(found),
-            "told": list(import_string(f"{WORDING}.told")(found)),
+            "told": list(import_string(f"{WORDING}.report_lines")(found)),
         }
 
     @admin.display(description="Serving", boolean=True)

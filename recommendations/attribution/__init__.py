@@ -1,1 +1,1 @@
-"""What came of lists: impressions, clicks and conversions, joined by recommendation id and person."""
+"""The outcome of lists: impressions, clicks and conversions, joined by recommendation id and user."""

@@ -66,7 +66,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a tenant counts."""
+    """The tenant's settings of attribution."""
 
     tenant_id: int
     explicit: bool
@@ -80,28 +80,28 @@ class Rules:
         return "clicks" if event_type == "click" else None
 
 
-def settle(*, now: datetime) -> int:
-    """Goes through what is due, of all tenants; returns how many events have been dealt with for good."""
-    with scope.all_tenants("attribution: who has events to settle"):
+def attribute(*, now: datetime) -> int:
+    """Attribute the due events of all tenants; return the number of events that are finished."""
+    with scope.all_tenants("attribution: tenants with events to attribute"):
         due = Feedback.objects.filter(due_at__lte=now).order_by("tenant_id")
         tenants = list(due.values_list("tenant_id", flat=True).distinct())
-    return sum(settle_tenant(tenant_id=tenant_id, now=now) for tenant_id in tenants)
+    return sum(attribute_tenant(tenant_id=tenant_id, now=now) for tenant_id in tenants)
 
 
-def settle_tenant(*, tenant_id: int, now: datetime, batches: int = 20) -> int:
-    """One tenant's, in batches, each a transaction. Two runs at once take different notes."""
+def attribute_tenant(*, tenant_id: int, now: datetime, batches: int = 20) -> int:
+    """Attribute one tenant's due events in batches, each a transaction. Concurrent runs take different events."""
     done = 0
     for _ in range(batches):
         with scope.tenant(tenant_id):
             rules = _rules(tenant_id)
             events = _due(tenant_id, now)
-            done += _settle(rules, events, now)
+            done += _attribute(rules, events, now)
         if len(events) < EVENTS_AT_ONCE:
             break
     return done
 
 
-def _settle(rules: Rules, events: Sequence[Event], now: datetime) -> int:
+def _attribute(rules: Rules, events: Sequence[Event], now: datetime) -> int:
     present = [event for event in events if event.type is not None and event.item_id is not None]
     increments = Increments()
     if rules.explicit:
@@ -146,7 +146,7 @@ def _explicit(rules: Rules, events: Sequence[Event], increments: Increments) -> 
 
 
 def _labels(tenant_id: int) -> list[str]:
-    """What a placement may be called: those there are, kinds without one, and those that once were counted."""
+    """Return the labels of placements that exist, of kinds of lists without one, and of all that were ever counted."""
     counted = PlacementStat.objects.filter(tenant_id=tenant_id).order_by().values_list("placement", flat=True)
     names = Placement.objects.filter(tenant_id=tenant_id).order_by().values_list("name", flat=True)
     kinds = [recommendation_ids.label(None, kind) for kind in SERVED]

@@ -61,7 +61,7 @@ _COUNTED = ("impressions", "items_shown", "clicks", "conversions")
 
 
 class Where(NamedTuple):
-    """What counts are kept by."""
+    """The key of a counter."""
 
     day: date
     placement: str
@@ -84,7 +84,7 @@ class Shown(NamedTuple):
 
 @dataclass(slots=True)
 class Increments:
-    """What is to be added, gathered in memory and written at once."""
+    """Increments of all counters, gathered in memory and written at once."""
 
     shown: list[Shown] = field(default_factory=list)
     counts: dict[Where, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))

@@ -28,7 +28,7 @@ Served = tuple[int, str, str | None, str, str, str, Sequence[str], float, Page |
 _log = structlog.get_logger(__name__)
 
 
-class Collector:
+class ImpressionBuffer:
     """One a process. Where `start` was not called nobody would send anything, and nothing is collected."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Collector:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def collect(
+    def record(
         self,
         *,
         tenant_id: int,
@@ -149,14 +149,14 @@ def merged(pages: Iterable[Served]) -> list[list[Any]]:
     return list(found.values())
 
 
-collector = Collector()
+impression_buffer = ImpressionBuffer()
 
 
 def start() -> None:
     """For the web process's warm-up."""
-    collector.start()
+    impression_buffer.start()
 
 
 def stop() -> None:
     """For the web process's end."""
-    collector.stop()
+    impression_buffer.stop()

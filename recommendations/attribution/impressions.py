@@ -1,4 +1,4 @@
-"""What was shown to one person, their part in comparisons: read, let go, handed to whom they turn out to be."""
+"""A user's impressions and exposures to experiments: exported, erased, or merged into another user."""
 
 from collections.abc import Iterator
 from typing import Any

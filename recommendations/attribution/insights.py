@@ -1,4 +1,4 @@
-"""What came of lists, by placement, arm, source and day.
+"""The outcome of lists by placement, arm, source and day.
 
     ctr         = clicks / impressions
     conversion  = conversions / impressions
@@ -75,7 +75,7 @@ class Insight:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What orders and distinguishes the groups."""
+        """The sort key of the group."""
         return tuple("" if value is None else str(value) for value in (self.day, self.placement, self.arm, self.source))
 
 

@@ -1,4 +1,4 @@
-"""What became of implied impressions and of events that name a recommendation."""
+"""Metrics of implied impressions, and of events that name a recommendation."""
 
 from prometheus_client import Counter, Gauge
 

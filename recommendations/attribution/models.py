@@ -1,4 +1,4 @@
-"""What was shown for how long it matters, and counts by day that name nobody."""
+"""Impressions, as long as clicks can refer to them, and daily counts that name no user."""
 
 from typing import ClassVar
 
@@ -81,7 +81,7 @@ class PlacementStat(models.Model):
 
 
 class ItemStat(models.Model):
-    """How often an item was shown on a day, by placement, arm and source: coverage and novelty come from it."""
+    """The impressions of an item on a day, by placement, arm and source: the basis of coverage and novelty."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MAX_ARM = 16
 _LETTER = {"ai": "a", "model": "m", "popular": "p", "static": "s"}
 _SOURCE = {letter: source for source, letter in _LETTER.items()}
 _FORM = re.compile(r"r[0-9a-f]{24}\.([amps])([0-9a-f]{8})\.([A-Za-z0-9_-]{0,16})\Z")
@@ -20,7 +19,7 @@ _FORM = re.compile(r"r[0-9a-f]{24}\.([amps])([0-9a-f]{8})\.([A-Za-z0-9_-]{0,16})
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an id says of its page. `placement_code` is the label's; `label_of` finds the label."""
+    """The origin of a page, read from its id. `label_of` finds the label for `placement_code`."""
 
     source: str
     placement_code: str
@@ -34,13 +33,13 @@ def make(identity: str, *, source: str, placement: str, arm: str) -> str:
 
 
 def read(text: str) -> Origin | None:
-    """What an id says; None for a text that is none of ours."""
+    """Return the origin that an id names; None for a text that is not an id of this service."""
     found = _FORM.match(text)
     return Origin(_SOURCE[found[1]], found[2], found[3]) if found else None
 
 
 def label(placement: str | None, reference: str) -> str:
-    """How a list's placement is counted: its name, or @kind for a list that stands at none."""
+    """Return the label under which a list is counted: its placement, or @kind for a list without one."""
     return placement or f"@{reference.partition(':')[0]}"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recommendations.cache.list_codec import CERTAIN, HEAD, Chance, packed, unpacked
+from recommendations.cache.list_codec import CERTAIN, HEAD, Chance, pack_chance, unpack_chance
 
 _SEPARATOR = "\n"  # a control character, which cannot stand in an id
 
@@ -44,12 +44,12 @@ def wire(page: Page) -> list[Any]:
     if (drawn := page.rotation) is not None:
         usual = drawn.places == tuple(range(len(drawn.places)))
         rotation = [None if usual else list(drawn.places), _SEPARATOR.join(drawn.item_ids), list(drawn.pinned)]
-    return [page.made_at, page.artefact, None if page.chance == CERTAIN else packed(page.chance), rotation]
+    return [page.made_at, page.artefact, None if page.chance == CERTAIN else pack_chance(page.chance), rotation]
 
 
-def stored(item_ids: Sequence[str], said: Sequence[Any]) -> bytes:
-    """The bytes of a page with these items that `wire` told of."""
-    body = [_SEPARATOR.join(item_ids[:HEAD]), *said]
+def stored(item_ids: Sequence[str], wired: Sequence[Any]) -> bytes:
+    """Return the stored form of a page with these items, from what `wire` returned."""
+    body = [_SEPARATOR.join(item_ids[:HEAD]), *wired]
     return zlib.compress(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), 6)
 
 
@@ -61,7 +61,7 @@ def read(body: bytes) -> Page | None:
             tuple(listed.split(_SEPARATOR)),
             made_at,
             artefact,
-            CERTAIN if chance is None else unpacked(chance),
+            CERTAIN if chance is None else unpack_chance(chance),
             None if rotation is None else _rotation(*rotation),
         )
     except (zlib.error, ValueError, TypeError, IndexError, AttributeError):

@@ -26,7 +26,7 @@ ORDER = slice(1, 13)  # build and version
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One place in a list. `evidence` are ids of items in the person's history that the reason rests on."""
+    """One item of a list. `evidence` are ids of items in the user's history that the reason rests on."""
 
     item_id: str
     score: float
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a list was made; goes into every answer. `arm` says which of several ways, where people are compared."""
+    """The origin of a list, part of every answer. `arm` is the experiment arm or holdout that it belongs to."""
 
     build: int
     version: int
@@ -61,10 +61,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a list's template reasons were written, so that a reader of another language can be told the same.
+    """The language and subject of a list's template reasons, so that they can be translated for another reader.
 
-    `language` is empty where they are in no one language. `part` names what is spoken of where that is not each entry's
-    own part, `titles` what its entries with evidence rest on: all on the same.
+    `language` is empty where they are in no one language. `part` is the part of all reasons if it is not each entry's
+    own; `titles` are the titles that all entries with evidence rest on.
     """
 
     language: str
@@ -176,7 +176,7 @@ def encode(
         "p": [names, [names.index(entry.part) for entry in entries]],
         **({"r": reading} if reading else {}),
         **({"v": [voice.language, voice.part, voice.titles]} if voice else {}),
-        **({} if chance == CERTAIN else {"c": packed(chance)}),
+        **({} if chance == CERTAIN else {"c": pack_chance(chance)}),
         "u": {item_id: at for item_id, at in (until or {}).items() if item_id in listed},
     }
     meta_bytes = _dumps(meta).encode()
@@ -208,8 +208,8 @@ def decode(raw: bytes) -> StoredList:
             head=raw[start : start + head_length],
             tail=raw[start + head_length :],
             reading=meta.get("r", {}),
-            voice=Voice(said[0], said[1], tuple(said[2])) if (said := meta.get("v")) else None,
-            chance=unpacked(meta["c"]) if "c" in meta else CERTAIN,
+            voice=Voice(voice[0], voice[1], tuple(voice[2])) if (voice := meta.get("v")) else None,
+            chance=unpack_chance(meta["c"]) if "c" in meta else CERTAIN,
         )
     except (struct.error, KeyError, IndexError, TypeError, ValueError) as error:
         raise Corrupt(str(error)) from error
@@ -223,17 +223,17 @@ def decode_or_none(raw: bytes | memoryview | None) -> StoredList | None:
         return None
 
 
-def packed(chance: Chance) -> list[Any]:
-    """As JSON holds it: the share, whether it is told, and what exploration drew."""
+def pack_chance(chance: Chance) -> list[Any]:
+    """Return the JSON form: the share, whether it is known, and the draws of exploration."""
     found: list[Any] = [round(chance.share, 4), int(chance.told)]
     if (drawn := chance.exploration) is not None:
         found += [drawn.share, drawn.known, drawn.new, list(drawn.drawn), list(drawn.further)]
     return found
 
 
-def unpacked(said: Sequence[Any]) -> Chance:
-    """Read what `packed` wrote."""
-    share, told, *rest = said
+def unpack_chance(packed: Sequence[Any]) -> Chance:
+    """Read what `pack_chance` wrote."""
+    share, told, *rest = packed
     explored = Exploration(rest[0], rest[1], rest[2], tuple(rest[3]), tuple(rest[4])) if rest else None
     return Chance(share, explored, bool(told))
 

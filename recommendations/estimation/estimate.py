@@ -20,7 +20,7 @@ from recommendations.algorithms.offpolicy.law import overlap as overlap_of
 from recommendations.algorithms.offpolicy.log import LoggedPage, gather
 from recommendations.estimation import logged_pages, page_probabilities, target_lists
 from recommendations.estimation import overlap as verdict
-from recommendations.estimation.logged_pages import Logged
+from recommendations.estimation.logged_pages import LoggedImpression
 from recommendations.estimation.overlap import Verdict
 from recommendations.estimation.page_probabilities import Target
 from recommendations.estimation.target_lists import Context
@@ -74,7 +74,7 @@ class Estimation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _ReadPage:
     """A page with what it says of the version; `share` is the probability of its arm."""
 
     arm: str
@@ -101,11 +101,11 @@ def estimate(
     since, until = now - timedelta(days=days), now - RIPE
     with scope.tenant(tenant_id):
         place, version = _named(tenant_id, placement, number)
-        making = target_lists.making(place, kept(version.rules))
+        maker = target_lists.target_list_maker(place, kept(version.rules))
         found = logged_pages.read(tenant_id=tenant_id, placement=placement, since=since, until=until, most=pages)
         explicit = Tenant.objects.get(pk=tenant_id).impressions == Tenant.Impressions.EXPLICIT
-    made = making.of(found, seconds=seconds)
-    read, left_out = _read(found, made, making.gone())
+    targets = maker.make(found, seconds=seconds)
+    read, left_out = _read(found, targets, maker.unreadable_artefacts())
     arms = _arms(read)
     standing = {(arm.arm, arm.share): arm.stands_for for arm in arms if arm.used}
     used = [
@@ -115,7 +115,7 @@ def estimate(
     ]
     log = gather(used or [each.page for each in read])
     overlap = estimators.overlap(log)
-    said = verdict.judge(
+    judged = verdict.judge(
         overlap, version=version.number, drawn=any(each.drawn for each in read), arms=len(arms), explicit=explicit
     )
     return Estimation(
@@ -124,12 +124,12 @@ def estimate(
         state=_state(place, version),
         since=min((each.at for each in found), default=since),
         until=until,
-        verdict=said,
+        verdict=judged,
         overlap=overlap,
-        estimates=estimators.estimate(log) if said.enough else None,
+        estimates=estimators.estimate(log) if judged.enough else None,
         arms=arms,
         left_out=left_out,
-        notes=verdict.notes(making.rules, place),
+        notes=verdict.notes(maker.rules, place),
     )
 
 
@@ -156,10 +156,10 @@ def _state(place: Placement, version: PlacementVersion) -> str:
 
 
 def _read(
-    found: Iterable[Logged], made: Mapping[Context, Target], gone: Collection[int | None]
-) -> tuple[list[_Read], dict[str, int]]:
+    found: Iterable[LoggedImpression], made: Mapping[Context, Target], gone: Collection[int | None]
+) -> tuple[list[_ReadPage], dict[str, int]]:
     """Return the pages that say something, and how many do not, by why."""
-    read: list[_Read] = []
+    read: list[_ReadPage] = []
     left_out: Counter[str] = Counter()
     for each in found:
         context = target_lists.context_of(each)
@@ -175,11 +175,11 @@ def _read(
         clicked = np.array([item_id in each.clicked for item_id in each.page.item_ids], dtype=bool)
         page = LoggedPage(each.person, both.shown, clicked, said.weights, said.unsupported, both.base, both.target)
         drawn = each.page.rotation is not None or each.page.chance.exploration is not None
-        read.append(_Read(each.arm, each.page.chance.share, drawn, page))
+        read.append(_ReadPage(each.arm, each.page.chance.share, drawn, page))
     return read, dict(left_out)
 
 
-def _arms(read: Sequence[_Read]) -> tuple[Arm, ...]:
+def _arms(read: Sequence[_ReadPage]) -> tuple[Arm, ...]:
     """The arms, the largest first. Within each, lists were drawn as its own law says."""
     pages: dict[tuple[str, float], list[LoggedPage]] = defaultdict(list)
     for each in read:

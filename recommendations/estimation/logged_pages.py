@@ -20,7 +20,7 @@ _PAGES = """
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LoggedImpression:
     """A page that one person was shown within one hour."""
 
     person: int
@@ -35,7 +35,7 @@ class Logged:
         return datetime.fromisoformat(self.page.made_at)
 
 
-def read(*, tenant_id: int, placement: str, since: datetime, until: datetime, most: int) -> list[Logged]:
+def read(*, tenant_id: int, placement: str, since: datetime, until: datetime, most: int) -> list[LoggedImpression]:
     """The pages of as many people as make up `most` of them, person by person. Inside the tenant's scope."""
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
@@ -49,6 +49,6 @@ def read(*, tenant_id: int, placement: str, since: datetime, until: datetime, mo
         return list(_decoded(cursor.fetchall()))
 
 
-def _decoded(rows: Sequence[tuple[int, datetime, str, bytes, list[str]]]) -> list[Logged]:
-    read = ((person, at, arm, served_pages.read(bytes(body)), clicked) for person, at, arm, body, clicked in rows)
-    return [Logged(person, at, arm, page, frozenset(clicked)) for person, at, arm, page, clicked in read if page]
+def _decoded(rows: Sequence[tuple[int, datetime, str, bytes, list[str]]]) -> list[LoggedImpression]:
+    pages = ((*row[:3], served_pages.read(bytes(row[3])), frozenset(row[4])) for row in rows)
+    return [LoggedImpression(user, at, arm, page, clicked) for user, at, arm, page, clicked in pages if page]

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
-from recommendations.estimation.logged_pages import Logged
+from recommendations.estimation.logged_pages import LoggedImpression
 from recommendations.estimation.page_probabilities import Target
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
@@ -34,7 +34,7 @@ Context = tuple[int, datetime, int]
 
 
 @dataclass(slots=True)
-class Making:
+class TargetListMaker:
     """The lists of one version of a placement's rules; `artefacts` remembers which can be read."""
 
     place: Placement
@@ -43,7 +43,7 @@ class Making:
     files: Mapping[int, str]
     loaded: dict[int, Loaded | None] = field(default_factory=dict)
 
-    def of(self, logged: Iterable[Logged], *, seconds: float) -> dict[Context, Target]:
+    def make(self, logged: Iterable[LoggedImpression], *, seconds: float) -> dict[Context, Target]:
         """A target for each list that pages were cut from, as far as there is time; the first people's come first.
 
         Lists whose artefact is gone, and people who are, have none.
@@ -61,7 +61,7 @@ class Making:
                     found |= self._made(loaded, contexts)
         return found
 
-    def gone(self) -> set[int | None]:
+    def unreadable_artefacts(self) -> set[int | None]:
         """The artefacts that were looked for and cannot be read any more; that of lists made without one among them."""
         return {None, *(artefact for artefact, loaded in self.loaded.items() if loaded is None)}
 
@@ -108,18 +108,19 @@ class Making:
         return live.with_fresh(alone, tenant_id=self.place.tenant_id, build_id=build.pk)
 
 
-def making(place: Placement, rules: Rules) -> Making:
-    """Prepare to make a placement's lists by these rules. Inside the tenant's scope."""
+def target_list_maker(place: Placement, rules: Rules) -> TargetListMaker:
+    """Return a maker of the placement's lists by these rules. Inside the tenant's scope."""
     files = dict(Artefact.objects.filter(tenant_id=place.tenant_id).values_list("pk", "file"))
-    return Making(place, rules, entries.tenant_locale(place.tenant_id), files)
+    return TargetListMaker(place, rules, entries.tenant_locale(place.tenant_id), files)
 
 
-def context_of(each: Logged) -> Context | None:
+def context_of(impression: LoggedImpression) -> Context | None:
     """The list that a page was cut from; None where nothing says what it was made with."""
-    return None if each.page.artefact is None else (each.person, each.made_at, each.page.artefact)
+    page = impression.page
+    return None if page.artefact is None else (impression.person, impression.made_at, page.artefact)
 
 
-def _turns(logged: Iterable[Logged]) -> Iterator[list[Context]]:
+def _turns(logged: Iterable[LoggedImpression]) -> Iterator[list[Context]]:
     """The lists of the first so many people, then of the next; of each person one a turn."""
     waiting: dict[int, list[Context]] = {}
     for each in logged:

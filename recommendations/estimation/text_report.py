@@ -35,8 +35,8 @@ def rows(found: Estimation) -> list[Row]:
     ]
 
 
-def told(found: Estimation) -> Iterator[str]:
-    """Tell what to know about them, line by line."""
+def report_lines(found: Estimation) -> Iterator[str]:
+    """Yield the report line by line: the verdict, the pages it rests on, and notes."""
     if not found.verdict.enough:
         yield f"{NOT_ENOUGH.capitalize()}: {found.verdict.reason}."
         yield found.verdict.hint

@@ -19,7 +19,7 @@ from recommendations.ai.models import AIAnswer, AISent
 from recommendations.ai.privacy import request_log
 from recommendations.ai.reranking.rerank import subject_digest
 from recommendations.attribution import impressions
-from recommendations.cache.list_codec import Corrupt, decode
+from recommendations.cache.list_codec import decode_or_none
 from recommendations.catalog.models import EndUser
 from recommendations.erasures.models import FormerId
 from recommendations.imports import file_retention
@@ -70,11 +70,8 @@ def _export_lists(subject: Subject) -> Entries:
         names = ("placement__name", "build_id", "version", "source", "generated_at", "body")
         rows = list(lists.values(*names))
     for row in rows:
-        body = bytes(row.pop("body"))
-        try:
-            items = decode(body).entries()
-        except Corrupt:
-            items = []
+        stored = decode_or_none(row.pop("body"))
+        items = stored.entries() if stored is not None else []
         yield {"placement": row.pop("placement__name"), "build": row.pop("build_id"), **row, "items": items}
 
 

@@ -1,1 +1,1 @@
-"""Answers from what was precomputed: the ladder chooses a list, a page is cut from it."""
+"""Serves lists: reads the stored list or its fallback, and renders a page of it."""

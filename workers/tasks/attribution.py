@@ -17,7 +17,7 @@ def gather(**_: Any) -> None:
         # People's lists wait in the same queue, and the next turn is two seconds away.
         stream_consumer.flush(now=now, seconds=1.0)
     finally:
-        attribute_events.settle(now=now)  # explicit events need no Redis
+        attribute_events.attribute(now=now)  # explicit events need no Redis
 
 
 @shared_task(name=task_names.JUDGE)

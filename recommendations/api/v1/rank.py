@@ -25,7 +25,7 @@ from recommendations.api.v1.serializers import rank as schema
 from recommendations.api.v1.serializers.recommendations import PROBLEMS
 from recommendations.serving.page import render as page
 from recommendations.serving.ranking.rank import rank
-from recommendations.serving.ranking.ranking_query import Asked
+from recommendations.serving.ranking.ranking_query import RankQuery
 from recommendations.serving.ranking.render import render, subject_of
 from recommendations.serving.read.list_query import Options
 
@@ -59,15 +59,15 @@ class RankView(AdmittedWithReads):
         body.is_valid(raise_exception=True)
         values: dict[str, Any] = body.validated_data
         now = clock.now()
-        asked = _asked(request, user_id, values)
-        cost = units_of(asked.options) + len(asked.item_ids) // ITEMS_OF_UNIT
-        ranked = rank(asked=asked, now=now, limiter=RequestLimiter(request, now, cost))
-        answer = render(asked=asked, ranked=ranked, now=now)
-        page.record_impression(answer=answer, subject=subject_of(asked), now=now)
+        query = _asked(request, user_id, values)
+        cost = units_of(query.options) + len(query.item_ids) // ITEMS_OF_UNIT
+        ranked = rank(query=query, now=now, limiter=RequestLimiter(request, now, cost))
+        answer = render(query=query, ranked=ranked, now=now)
+        page.record_impression(answer=answer, subject=subject_of(query), now=now)
         return HttpResponse(answer.body, content_type="application/json", headers=HEADERS)
 
 
-def _asked(request: Request, user_id: str, values: dict[str, Any]) -> Asked:
+def _asked(request: Request, user_id: str, values: dict[str, Any]) -> RankQuery:
     """Raises: InvalidInput; FilterTooCostly."""
     who = caller(request)
     browser = bool(who.user_id)
@@ -76,7 +76,7 @@ def _asked(request: Request, user_id: str, values: dict[str, Any]) -> Asked:
         detail = f"At most {schema.MAX_BROWSER_ITEMS} items with a browser's token; these are {len(item_ids)}."
         raise pagination.invalid("/item_ids", "too_many", detail)
     options: Options = common_options(values, request, browser=browser)
-    asked = Asked(
+    query = RankQuery(
         tenant_id=who.tenant_id,
         user_id=user_id,
         item_ids=item_ids,
@@ -85,4 +85,4 @@ def _asked(request: Request, user_id: str, values: dict[str, Any]) -> Asked:
         consumed_too=values["rank_consumed"],
         plainly=browser,
     )
-    return replace(asked, options=of_browser(options, subject_of(asked))) if browser else asked
+    return replace(query, options=of_browser(options, subject_of(query))) if browser else query

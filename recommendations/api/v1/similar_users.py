@@ -40,7 +40,7 @@ class RelatedPeopleView(ResourceView):
         limit = schema.read_limit(query.get("limit"))
         binding = f"related {tenant_id} {user_id}"
         shown = cursor.read(query["cursor"], binding=binding, now=now) if "cursor" in query else []
-        found = similar_users.of_person(tenant_id=tenant_id, user_id=user_id)
+        found = similar_users.read_similar_users(tenant_id=tenant_id, user_id=user_id)
         if found is None:
             raise NotFound("There is no such end user.")
         people, more = similar_users.page(found, shown=shown, limit=limit)
@@ -48,20 +48,20 @@ class RelatedPeopleView(ResourceView):
         after = cursor.write(shown=digests, binding=binding, now=now) if more else None
         return etags.answer(
             request,
-            tag=etags.etag([found.made, people, after]),
+            tag=etags.etag([found.generated_at, people, after]),
             body=lambda: _body(user_id, found, people, after),
             headers={**CACHE_HEADERS, **pagination.link(request, after)},
         )
 
 
 def _body(
-    user_id: str, found: similar_users.Related, people: list[tuple[str, float]], after: str | None
+    user_id: str, found: similar_users.SimilarUsers, people: list[tuple[str, float]], after: str | None
 ) -> dict[str, Any]:
     return {
         "user_id": user_id,
         "source": "model" if people else "static",
-        "degraded": None if found.made else "no_build",
-        "generated_at": base.stamp(found.made),
+        "degraded": None if found.generated_at else "no_build",
+        "generated_at": base.stamp(found.generated_at),
         "data": [{"user_id": name, "score": score} for name, score in people],
         "next": after,
     }

@@ -69,7 +69,7 @@ class Command(BaseCommand):
         for row in table:
             self.stdout.write(f"{row.name:32}{row.value:10}{row.interval:20}{row.change}".rstrip())
         self.stdout.write("")
-        for line in text_report.told(found):
+        for line in text_report.report_lines(found):
             self.stdout.write(line)
 
 

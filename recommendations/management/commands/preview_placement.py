@@ -12,7 +12,7 @@ from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
 from recommendations.cache.list_codec import HEAD
-from recommendations.serving.preview import Preview, Shown, preview
+from recommendations.serving.preview.preview import Preview, PreviewItem, preview
 
 WIDE = 44
 
@@ -86,6 +86,6 @@ class Command(BaseCommand):
             self.stdout.write(f"    {each.item_id} {each.title} ({rank}): {each.rule}, {each.detail}")
 
 
-def _cell(item: Shown | None) -> str:
+def _cell(item: PreviewItem | None) -> str:
     text = f"{item.item_id} {item.title}" if item else ""
     return text if len(text) < WIDE else text[: WIDE - 4] + "..."

@@ -8,7 +8,7 @@ from accounts.tenancy import scope
 from core.queue import enqueue
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache
-from recommendations.cache.list_codec import Corrupt, decode
+from recommendations.cache.list_codec import decode_or_none
 from recommendations.list_kinds import POPULAR
 from recommendations.pipeline.artefacts import store as artefacts
 from recommendations.pipeline.candidates import list_writers
@@ -62,7 +62,5 @@ def refresh(*, tenant_id: int, now: datetime) -> bool:
 
 
 def _version(row: ReferenceList) -> int:
-    try:
-        return decode(bytes(row.body)).provenance.version
-    except Corrupt:
-        return 1
+    stored = decode_or_none(row.body)
+    return stored.provenance.version if stored is not None else 1

@@ -18,7 +18,7 @@ from django.db.models import Sum
 from accounts.tenancy import scope
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache
-from recommendations.cache.list_codec import Corrupt, StoredList, decode
+from recommendations.cache.list_codec import StoredList, decode_or_none
 from recommendations.list_kinds import SIMILAR
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts.store import Loaded
@@ -149,13 +149,8 @@ def _held(build: Build, subjects: Sequence[str]) -> dict[str, StoredList]:
             tenant_id=build.tenant_id, build=build, kind=SIMILAR.key, subject__in=subjects
         )
         found = list(there.values_list("subject", "body"))
-    held = {}
-    for subject, body in found:
-        try:
-            held[subject] = decode(bytes(body))
-        except Corrupt:
-            continue
-    return held
+    decoded = {subject: decode_or_none(body) for subject, body in found}
+    return {subject: stored for subject, stored in decoded.items() if stored is not None}
 
 
 def _serves(build: Build) -> bool:

@@ -17,7 +17,7 @@ from accounts.tenancy import scope
 from core import clock
 from core.queue import enqueue
 from recommendations.cache import keys, list_cache
-from recommendations.cache.list_codec import Corrupt, Entry, Provenance, StoredList, decode
+from recommendations.cache.list_codec import Entry, Provenance, StoredList, decode_or_none
 from recommendations.interactions.task_names import RESCORE
 from recommendations.pipeline.artefacts import live
 from recommendations.pipeline.artefacts import store as artefacts
@@ -179,14 +179,9 @@ def _held(tenant_id: int, snapshot: Snapshot, found: Sequence[Person]) -> dict[i
         placement_id=snapshot.placement_id,
         end_user_id__in=[person.pk for person in found],
     )
-    return {pk: (version, _decoded(body)) for pk, version, body in rows.values_list("end_user_id", "version", "body")}
-
-
-def _decoded(body: bytes | memoryview) -> StoredList | None:
-    try:
-        return decode(bytes(body))
-    except Corrupt:
-        return None
+    return {
+        pk: (version, decode_or_none(body)) for pk, version, body in rows.values_list("end_user_id", "version", "body")
+    }
 
 
 def with_words_of(old: StoredList, made: Draft) -> Draft:

@@ -13,22 +13,21 @@ from recommendations.explanations.templates import explain
 from recommendations.list_kinds import PINNED
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
+from recommendations.placements.pinning import place_pins
 from recommendations.placements.rules import Rules
 
 
 def pinned(entries: Sequence[Entry], rules: Rules, shown: Collection[str], locale: str) -> tuple[Entry, ...]:
-    """The list with its undated pins, as far as they are among the items that may be shown."""
-    fixed = [pin for pin in rules.pins if not pin.dated and pin.item_id in shown]
-    if not fixed:
-        return tuple(entries)
-    named = {pin.item_id for pin in fixed}
-    held = {entry.item_id: entry for entry in entries if entry.item_id in named}
-    left = [entry for entry in entries if entry.item_id not in named]
-    said = explain(part=PINNED.key, locale=locale)
-    for pin in sorted(fixed, key=lambda each: each.position):
-        entry = held.get(pin.item_id) or Entry(pin.item_id, 0.0, said, (), PINNED.key)
-        left.insert(pin.position - 1, entry)
-    return tuple(left[: max(len(entries), len(fixed))])
+    """Return the list with its undated pins, as far as their items are available."""
+    reason = explain(part=PINNED.key, locale=locale)
+    pins = [(pin.position, pin.item_id, reason) for pin in rules.pins if not pin.dated and pin.item_id in shown]
+    placed = place_pins(
+        entries,
+        pins,
+        item_id_of=lambda entry: entry.item_id,
+        create=lambda item_id, reason: Entry(item_id, 0.0, reason, (), PINNED.key),
+    )
+    return tuple(placed[: max(len(entries), len(pins))])
 
 
 def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Related people as they are read: whoever was erased or merged since their row was written is in no answer."""
+"""Similar users, without those who were erased or merged since the row was written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,33 +11,36 @@ from recommendations.serving.read import cursor
 
 
 @dataclass(frozen=True, slots=True)
-class Related:
-    """Who is like a person, most alike first, with cosines in (0, 1]. Without `made`: no training has compared them."""
+class SimilarUsers:
+    """The users most similar to a user, most similar first, with cosines in (0, 1].
 
-    people: Sequence[tuple[str, float]]
-    made: datetime | None
+    `generated_at` is None if no training has compared the user.
+    """
+
+    users: Sequence[tuple[str, float]]
+    generated_at: datetime | None
 
 
-def of_person(*, tenant_id: int, user_id: str) -> Related | None:
-    """None for somebody unknown."""
+def read_similar_users(*, tenant_id: int, user_id: str) -> SimilarUsers | None:
+    """Return the users similar to this one; None for an unknown user."""
     with scope.tenant(tenant_id):
-        known = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).order_by()
-        person = known.values_list("pk", flat=True).first()
+        users = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).order_by()
+        person = users.values_list("pk", flat=True).first()
         if person is None:
             return None
         rows = RelatedPeople.objects.filter(tenant_id=tenant_id, end_user_id=person)
-        held = rows.values_list("people", "scores", "generated_at").first()
-        if held is None:
-            return Related((), None)
-        people, scores, made = held
-        there = EndUser.objects.filter(tenant_id=tenant_id, pk__in=people).order_by()
-        names = dict(there.values_list("pk", "user_id"))
+        row = rows.values_list("people", "scores", "generated_at").first()
+        if row is None:
+            return SimilarUsers((), None)
+        people, scores, generated_at = row
+        known_users = EndUser.objects.filter(tenant_id=tenant_id, pk__in=people).order_by()
+        names = dict(known_users.values_list("pk", "user_id"))
     named = [(names[pk], score / SCALE) for pk, score in zip(people, scores, strict=True) if pk in names]
-    return Related(named, made)
+    return SimilarUsers(named, generated_at)
 
 
-def page(related: Related, *, shown: Sequence[bytes], limit: int) -> tuple[list[tuple[str, float]], bool]:
-    """Those whom earlier pages of the walk did not show, and whether there are more."""
+def page(similar: SimilarUsers, *, shown: Sequence[bytes], limit: int) -> tuple[list[tuple[str, float]], bool]:
+    """Return the users that earlier pages did not show, and whether there are more."""
     seen = set(shown)
-    left = [each for each in related.people if cursor.digest(each[0]) not in seen]
-    return left[:limit], len(left) > limit
+    unseen = [user for user in similar.users if cursor.digest(user[0]) not in seen]
+    return unseen[:limit], len(unseen) > limit

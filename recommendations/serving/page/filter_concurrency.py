@@ -1,7 +1,7 @@
-"""How much filtering a process does at once: of one tenant FILTER_COST_AT_ONCE comparisons an item, of all twice that.
+"""Limits the filtering of a process: FILTER_COST_AT_ONCE comparisons an item for one tenant, twice that for all.
 
-Filters are the one thing of a read that PostgreSQL has to work for. A tenant that asks for many expensive ones at once
-waits for itself; others, and reads without a filter, do not notice.
+Filters are the expensive part of a read for PostgreSQL. A tenant that sends many expensive ones at once is refused;
+other tenants, and reads without a filter, are not affected.
 """
 
 import threading
@@ -20,7 +20,7 @@ _running: Counter[int] = Counter()
 
 @contextmanager
 def filtering(*, tenant_id: int, cost: int) -> Iterator[None]:
-    """Around a statement that compares so much for each item; one alone may always run.
+    """Count the cost of a statement while it runs. A single statement may always run.
 
     Raises: RateLimited.
     """

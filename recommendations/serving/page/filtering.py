@@ -1,11 +1,11 @@
-"""Which items meet a request's `category` and `filter`: asked of PostgreSQL, once for all lists of the request.
+"""Matches items against a request's `category` and `filter`, with one statement for all lists of the request.
 
-Attributes travel in no list: they change without a build, and a filter is a promise about what they are now. So a
+Stored lists hold no attributes: they change without a build, and a filter applies to their present values. So a
 filtered answer costs one statement, two where the lists do not fill the page (docs/adr/0031). Where the filter names
-the person, the people of a request are read at once, and each condition that comes of them is asked once.
+the user, the users of a request are read at once, and each resulting condition is evaluated once.
 
-What a condition costs is known when it is bound: it is refused above a limit, counts against what the tenant has
-running, and the newest items are looked through only as far as the cost allows (docs/adr/0043).
+The cost of a condition is known when it is bound: it is refused above a limit, counts against the tenant's running
+filters, and bounds the number of newest items that are searched (docs/adr/0043).
 """
 
 from collections.abc import Collection, Iterable
@@ -25,7 +25,7 @@ LATEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A condition for one person now. `key` tells it from others: as text, since 1 and true are equal."""
+    """A condition bound to one user. `key` identifies it as text, because 1 and true are equal."""
 
     key: str = ""
     node: Node | None = None
@@ -33,9 +33,9 @@ class Bound:
 
 
 class Matcher:
-    """Answers for one request; what is asked of the same items for several people is asked once.
+    """Matches items for one request; the same condition is evaluated once for several users.
 
-    Without `limited` the condition is the tenant's own rule, which was checked when it was written.
+    Without `limited` the condition is a placement's own rule, which was checked when it was written.
     """
 
     def __init__(
@@ -55,17 +55,17 @@ class Matcher:
 
     @property
     def narrows(self) -> bool:
-        """Whether there is anything to meet."""
+        """Tell if there is any condition."""
         return bool(self._category) or self._node is not None
 
     def introduce(self, user_ids: Collection[str]) -> None:
-        """Reads these people at once, where the condition asks of people."""
+        """Read these users with one statement, if the condition names the user."""
         new = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in self._people]
         if self._personal and new:
             self._people |= selectors.users(tenant_id=self._tenant_id, user_ids=new)
 
     def prepare(self, lists: Collection[tuple[str | None, Iterable[str]]]) -> None:
-        """Asks about the items of all these people's lists at once, so that `kept` finds them known.
+        """Match the items of all these users' lists at once, for later calls of `kept`.
 
         Raises: FilterTooCostly, RateLimited, DeadlineExceeded.
         """
@@ -80,7 +80,7 @@ class Matcher:
             self._learn(bound, listed)
 
     def kept(self, user_id: str | None, item_ids: Collection[str]) -> set[str]:
-        """Those that meet it, and may be shown now.
+        """Return the available items that meet the condition.
 
         Raises: as `prepare`.
         """
@@ -90,7 +90,7 @@ class Matcher:
         return {item_id for item_id in item_ids if met[item_id]}
 
     def latest(self, user_id: str | None) -> list[str]:
-        """The newest items that meet it, newest first; of a costly condition, those among the newest of all.
+        """Return the newest items that meet the condition, newest first; a costly one searches fewer items.
 
         Raises: as `prepare`.
         """

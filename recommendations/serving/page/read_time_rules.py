@@ -1,29 +1,33 @@
-"""What of a placement's rules depends on the moment of reading: rotation, and pins with dates. The list brings both."""
+"""Rules of a placement that depend on the moment of reading: rotation, and pins with dates. The list holds both."""
 
 import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from recommendations.list_kinds import PINNED
+from recommendations.placements.pinning import PlacedPin, place_pins
+
 Entry = dict[str, Any]
-# What the first places of a rotating list are drawn from; what follows keeps its order.
+# Rotation reorders this many items; the rest keep their order.
 ROTATED = 60
 
 
 def arranged(entries: list[Entry], reading: Mapping[str, Any], owner: str, moment: float, *, first: int) -> list[Entry]:
-    """The list as it is at this moment (unix second); `first` items of it have been shown."""
+    """Return the list as it is at `moment` (Unix second); earlier pages showed its `first` items."""
     if seconds := reading.get("rotate"):
         entries = rotated(entries, f"{owner}:{int(moment // seconds)}")
-    valid = pins_at(reading, moment)
-    if not valid:
-        return entries
-    named = {item_id for _, item_id, _ in valid}
-    held = {entry["item_id"]: entry for entry in entries if entry["item_id"] in named}
-    left = [entry for entry in entries if entry["item_id"] not in named]
-    for position, item_id, reason in sorted(valid):
-        fresh = {"item_id": item_id, "rank": 0, "score": 0.0, "reason": reason, "evidence": [], "part": "pinned"}
-        left.insert(max(0, position - 1 - first), held.get(item_id, fresh))
-    return left
+    return place_pins(
+        entries,
+        pins_at(reading, moment),
+        item_id_of=lambda entry: str(entry["item_id"]),
+        create=_pinned_entry,
+        skipped=first,
+    )
+
+
+def _pinned_entry(item_id: str, reason: str) -> Entry:
+    return {"item_id": item_id, "rank": 0, "score": 0.0, "reason": reason, "evidence": [], "part": PINNED.key}
 
 
 def rotation_weight(place: int) -> float:
@@ -31,7 +35,7 @@ def rotation_weight(place: int) -> float:
     return 1.0 / (place + 5)
 
 
-def pins_at(reading: Mapping[str, Any], moment: float) -> list[tuple[int, str, str]]:
+def pins_at(reading: Mapping[str, Any], moment: float) -> list[PlacedPin]:
     """The pins that are valid at a moment: position (from 1), item id and reason."""
     return [
         (position, item_id, reason)

@@ -13,7 +13,7 @@ from typing import Any
 
 from recommendations import filter_language
 from recommendations.attribution import recommendation_ids
-from recommendations.attribution.impression_buffer import collector
+from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.attribution.served_pages import Page
 from recommendations.cache.list_codec import HEAD, Chance, StoredList
 from recommendations.metrics import SERVED
@@ -26,9 +26,9 @@ from recommendations.serving.read.resolved import ResolvedList
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The body, its validator, the cursor of the next page, if there is one, and what is counted when it is served.
+    """The body, its validator, the cursor of the next page, and the data of its impression.
 
-    `page` is what is kept of it for estimates.
+    `page` is stored for estimates.
     """
 
     body: bytes
@@ -43,7 +43,7 @@ class Answer:
 
 
 def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime) -> tuple[bytes, ...]:
-    """What earlier pages of this walk showed.
+    """Return the digests of the items that earlier pages showed.
 
     Raises: cursor.InvalidCursor.
     """
@@ -104,13 +104,13 @@ def _rendered(
 def _answer(
     resolved: ResolvedList, subject: Subject, options: Options, selected: selection.Selection | None, now: datetime
 ) -> Answer:
-    """The answer of a selection, of the stored head without one."""
+    """Return the answer for a selection; without one, for the stored head."""
     if selected is None:
         stored = resolved.stored
         items, ids, more = stored.head, stored.head_ids, stored.total > len(stored.head_ids)
     else:
         if not selected.page and not options.shown:
-            resolved = _of_nothing(resolved)
+            resolved = _without_items(resolved)
         ids = tuple(item["item_id"] for item in selected.page)
         items, more = ",".join(_dumps(item) for item in selected.page).encode(), selected.more
     kept = _kept(resolved, subject, options, ids, selected)
@@ -133,14 +133,14 @@ def _kept(
     return Page(tuple(ids[:HEAD]), stored.provenance.generated_at, stored.provenance.artefact, chance, rotation)
 
 
-def _of_nothing(resolved: ResolvedList) -> ResolvedList:
-    """What is said of a list of which nothing may be shown: no item meets the request."""
+def _without_items(resolved: ResolvedList) -> ResolvedList:
+    """Return the list as one without items: none meets the request."""
     made = replace(resolved.stored.provenance, source="static", simulated=False)
     return replace(resolved, stored=replace(resolved.stored, provenance=made), degraded="no_items")
 
 
 def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:
-    """What decides which items the options let through.
+    """Return the matcher for the category and the filter of the options.
 
     Raises: FilterRefused.
     """
@@ -155,7 +155,7 @@ def _item_ids(resolved: ResolvedList) -> list[str]:
 
 def record_impression(*, answer: Answer, subject: Subject, now: datetime) -> None:
     """Count the page as shown, if the tenant counts served pages. Call it for every 200 and 304; it does no I/O."""
-    collector.collect(
+    impression_buffer.record(
         tenant_id=subject.tenant_id,
         recommendation_id=answer.recommendation_id,
         user_id=subject.user_id,
@@ -169,7 +169,7 @@ def record_impression(*, answer: Answer, subject: Subject, now: datetime) -> Non
 
 
 def include_items(tenant_id: int, entries: Sequence[dict[str, Any]], shown: frozenset[str] | None) -> None:
-    """Puts the catalogue's entries in, with one statement; of attributes those that may be shown."""
+    """Add the catalogue's items to the entries, with one statement; of attributes only those in `shown`."""
     found = selectors.items(tenant_id=tenant_id, item_ids={entry["item_id"] for entry in entries})
     for entry in entries:
         item = found.get(entry["item_id"])

@@ -1,4 +1,4 @@
-"""Which of a list's items a page shows, at this moment and for this request; and what fills it where too few are left.
+"""Selects the items of a page from a list, and fills a page that would have too few.
 
 A page is never blank while there is an item to show. A narrowed page stays full: the list holds a hundred items for a
 page of twenty, then come popular ones, then the newest. A walk shows at most a hundred items, each once, as its cursor
@@ -31,9 +31,9 @@ class Selection:
 
 
 def untouched(resolved: ResolvedList, language: str, moment: float) -> bool:
-    """Whether the stored head may be shown as it is, to a reader of this language, and there is one."""
+    """Tell if the stored head can be the page as it is, for a reader of this language."""
     stored, withdrawn, until = resolved.stored, resolved.withdrawn, resolved.stored.until
-    if stored.reading or not stored.head_ids or not reason_language.stands(stored.voice, language):
+    if stored.reading or not stored.head_ids or not reason_language.is_spoken(stored.voice, language):
         return False
     if not withdrawn and not until:
         return True
@@ -50,23 +50,23 @@ def select(
     before = entries
     if resolved.stored.reading:
         entries = arranged(entries, resolved.stored.reading, resolved.stored.owner, moment, first=len(options.shown))
-    left = walk.unseen(entries, resolved.stored.until)
+    remaining = walk.unseen(entries, resolved.stored.until)
     room = min(options.limit, MAX_ITEMS - len(options.shown))
     if matcher.narrows:
-        left = _kept(left, matcher, user_id)
-    # A page that is not narrowed is filled where nothing is left to show: all of the list was withdrawn since.
-    blank = not left and not options.shown
-    if resolved.refills and (blank or (options.narrows and len(left) <= room)):
-        left += _spare(resolved, walk, matcher, user_id, language)
-        if len(left) <= room:
-            left += walk.unseen(_latest(matcher.latest(user_id), language), {})
-    page = left[:room]
+        remaining = _kept(remaining, matcher, user_id)
+    # A page that is not narrowed is filled where nothing is remaining to show: all of the list was withdrawn since.
+    blank = not remaining and not options.shown
+    if resolved.refills and (blank or (options.narrows and len(remaining) <= room)):
+        remaining += _spare(resolved, walk, matcher, user_id, language)
+        if len(remaining) <= room:
+            remaining += walk.unseen(_latest(matcher.latest(user_id), language), {})
+    page = remaining[:room]
     for rank, entry in enumerate(page, start=len(options.shown) + 1):
         entry["rank"] = rank
         part = entry.pop("part")
         if options.explain:
             entry["explain"] = {"part": part}
-    more = len(left) > room and len(options.shown) + room < MAX_ITEMS
+    more = len(remaining) > room and len(options.shown) + room < MAX_ITEMS
     return Selection(page, more, _rotation(resolved, before, page, moment))
 
 
@@ -90,7 +90,7 @@ def _rotation(resolved: ResolvedList, before: Sequence[Entry], page: Sequence[En
 
 
 class _Walk:
-    """What has been shown or is in the page already, and what may not be."""
+    """The items of one walk: shown by earlier pages, already in the page, excluded or withdrawn."""
 
     def __init__(self, withdrawn: Mapping[str, float], options: Options, moment: float) -> None:
         self._withdrawn = withdrawn
@@ -100,7 +100,7 @@ class _Walk:
         self._seen: set[str] = set()
 
     def unseen(self, entries: Iterable[Entry], until: Mapping[str, float]) -> list[Entry]:
-        """Those that may come next, each once."""
+        """Return the entries that may come next, each item once."""
         found = []
         for entry in entries:
             item_id = entry["item_id"]
@@ -126,19 +126,19 @@ def _kept(entries: list[Entry], matcher: Matcher, user_id: str | None) -> list[E
 
 
 def _spare(resolved: ResolvedList, walk: _Walk, matcher: Matcher, user_id: str | None, language: str) -> list[Entry]:
-    """Popular items that meet the request; their scores are not comparable with the list's."""
+    """Return popular items that meet the request. Their scores are not comparable with those of the list."""
     if resolved.spare is None:
         return []
     entries = walk.unseen(_entries(resolved.spare.entries(), resolved.spare.parts), resolved.spare.until)
     if matcher.narrows:
         entries = _kept(entries, matcher, user_id)
-    said = explain(part="popularity", locale=language)
-    return [{**entry, "score": 0.0, "reason": said, "part": "popularity"} for entry in entries]
+    reason = explain(part="popularity", locale=language)
+    return [{**entry, "score": 0.0, "reason": reason, "part": "popularity"} for entry in entries]
 
 
 def _latest(item_ids: Iterable[str], language: str) -> list[Entry]:
-    said = explain(part="latest", locale=language)
+    reason = explain(part="latest", locale=language)
     return [
-        {"item_id": item_id, "rank": 0, "score": 0.0, "reason": said, "evidence": [], "part": "latest"}
+        {"item_id": item_id, "rank": 0, "score": 0.0, "reason": reason, "evidence": [], "part": "latest"}
         for item_id in item_ids
     ]

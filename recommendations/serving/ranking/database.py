@@ -1,4 +1,4 @@
-"""What PostgreSQL says now of the person and of the given items, for a ranking, in one transaction.
+"""Reads the user and the given items for a ranking, in one transaction.
 
 A transaction costs three round trips, and each round trip more processor time than what is asked in it.
 """
@@ -16,7 +16,7 @@ from recommendations.interactions.event_weights import Meaning
 from recommendations.pipeline.lists import current_profile, item_facts
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.lists.profiles import Person
-from recommendations.serving.ranking.ranking_query import Asked
+from recommendations.serving.ranking.ranking_query import RankQuery
 from recommendations.serving.read.resolved import DATABASE_AWAY
 
 UNKNOWN_USER, DATABASE = "unknown_user", "database"
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class UserState:
     """The person as the database knows them now; `why` where it does not."""
 
     person: Person | None = None
@@ -34,16 +34,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the catalogue says of the given items, and of what the person did last; which of them may not be shown."""
+class CatalogueState:
+    """The given items and the user's latest items in the catalogue, and which of them are withdrawn."""
 
     facts: Mapping[str, ItemFacts] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
 
 
 def read(
-    asked: Asked, *, why: str | None, said: Meaning | None, texts: bool, now: datetime
-) -> tuple[Known, Standing | None]:
+    query: RankQuery, *, why: str | None, said: Meaning | None, texts: bool, now: datetime
+) -> tuple[UserState, CatalogueState | None]:
     """Return the person, unless `why` says why nothing personal may be used, and the items, None where nobody tells.
 
     `said` is what types of events mean as it was read lately, and `texts` adds to the facts what rules ask for. Within
@@ -51,29 +51,29 @@ def read(
     """
     if why is None:
         try:
-            return _read(asked, said, texts, now)
+            return _read(query, said, texts, now)
         except DATABASE_AWAY as error:
             _log.warning("ranked_without_person", error=str(error))
             why = DATABASE
     try:
-        with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
-            return Known(why=why), _standing(asked, [], texts, now)
+        with deadline.within(settings.RANK_SECONDS), scope.tenant(query.tenant_id):
+            return UserState(why=why), _standing(query, [], texts, now)
     except DATABASE_AWAY as error:
         _log.warning("ranked_without_catalogue", error=str(error))
-        return Known(why=why), None
+        return UserState(why=why), None
 
 
-def _read(asked: Asked, said: Meaning | None, texts: bool, now: datetime) -> tuple[Known, Standing]:
-    with deadline.within(settings.RANK_SECONDS), scope.tenant(asked.tenant_id):
-        person = current_profile.read(tenant_id=asked.tenant_id, user_id=asked.user_id, said=said)
-        standing = _standing(asked, _latest(person) if person else [], texts, now)
-    return Known(person) if person else Known(why=UNKNOWN_USER), standing
+def _read(query: RankQuery, said: Meaning | None, texts: bool, now: datetime) -> tuple[UserState, CatalogueState]:
+    with deadline.within(settings.RANK_SECONDS), scope.tenant(query.tenant_id):
+        person = current_profile.read(tenant_id=query.tenant_id, user_id=query.user_id, said=said)
+        standing = _standing(query, _latest(person) if person else [], texts, now)
+    return UserState(person) if person else UserState(why=UNKNOWN_USER), standing
 
 
-def _standing(asked: Asked, also: list[str], texts: bool, now: datetime) -> Standing:
-    item_ids = dict.fromkeys([*asked.item_ids, *also])
-    facts, withheld = item_facts.facts_and_withdrawn(tenant_id=asked.tenant_id, item_ids=item_ids, now=now, texts=texts)
-    return Standing(facts, frozenset(withheld))
+def _standing(query: RankQuery, also: list[str], texts: bool, now: datetime) -> CatalogueState:
+    item_ids = dict.fromkeys([*query.item_ids, *also])
+    facts, withheld = item_facts.facts_and_withdrawn(tenant_id=query.tenant_id, item_ids=item_ids, now=now, texts=texts)
+    return CatalogueState(facts, frozenset(withheld))
 
 
 def _latest(person: Person) -> list[str]:

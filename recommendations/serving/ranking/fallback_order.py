@@ -17,7 +17,7 @@ from recommendations.serving.read.resolved import DATABASE_AWAY
 
 
 @dataclass(frozen=True, slots=True)
-class Unscored:
+class FallbackOrder:
     """The entries, best first, with scores that fall evenly from 1; the source is that of the first step that knew any
     of the items. `of_list`: it was the person's own list."""
 
@@ -33,7 +33,7 @@ def order(
     fallbacks: Sequence[StoredList],
     loaded: Loaded | None,
     locale: str,
-) -> Unscored:
+) -> FallbackOrder:
     """These items, of which each step takes those that it knows in its own order."""
     wanted, source = set(item_ids), ""
     found: dict[str, Entry] = {}
@@ -47,7 +47,7 @@ def order(
     general = lists.reason_of("", (), locale)
     ranked = [*found.values(), *(Entry(item_id, 0.0, general) for item_id in item_ids if item_id not in found)]
     falling = [_at(entry, 1 - place / len(ranked)) for place, entry in enumerate(ranked)]
-    return Unscored(falling, source or lists.STATIC, of_list)
+    return FallbackOrder(falling, source or lists.STATIC, of_list)
 
 
 def fallback_lists(resolver: FallbackResolver, policy: FallbackPolicy, tenant_id: int) -> list[StoredList]:

@@ -16,7 +16,7 @@ from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.lists.profiles import Person
 from recommendations.placements.rules import Rules, return_moment
-from recommendations.serving.ranking.ranking_query import Asked
+from recommendations.serving.ranking.ranking_query import RankQuery
 
 # So long a ranking waits for its turn; then the order is made without the artefact.
 TURN_SECONDS = 0.1
@@ -32,7 +32,7 @@ def is_cold(loaded: Loaded, person: Person) -> bool:
 
 
 def entries(
-    asked: Asked,
+    query: RankQuery,
     *,
     loaded: Loaded,
     withheld: IntArray,
@@ -51,7 +51,7 @@ def entries(
     Raises: Busy.
     """
     history = loaded.history(person.events, person.weights, person.against, person.said)
-    own_too, barred = _competing(asked, loaded, person, rules, now)
+    own_too, barred = _competing(query, loaded, person, rules, now)
     turns = _turns()
     if not turns.acquire(timeout=deadline.at_most(TURN_SECONDS)):
         raise Busy
@@ -70,9 +70,9 @@ def entries(
     return [*spoken[:against], *silent, *spoken[against:]]
 
 
-def _competing(asked: Asked, loaded: Loaded, person: Person, rules: Rules, now: datetime) -> tuple[bool, IntArray]:
+def _competing(query: RankQuery, loaded: Loaded, person: Person, rules: Rules, now: datetime) -> tuple[bool, IntArray]:
     """Return whether the person's own items compete, and which of them do not, as in their list."""
-    away = float("inf") if asked.consumed_too else return_moment(rules.consumed, now)
+    away = float("inf") if query.consumed_too else return_moment(rules.consumed, now)
     if away is None:
         return False, np.empty(0, dtype=np.int32)
     recent = [item_id for item_id, at in person.events if at > away]

@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PreparedRanking:
     """`lacking` says why there is nothing to score with: no build, no artefact that can be read (yet), no database.
 
     `withheld` are the places of items that may not be shown, where a second stage asks for them. `said` is what the
@@ -56,7 +56,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The source of a `Ready`: a placement, 0 for none, with the build whose artefact serves there and its versions."""
+    """The source of a prepared ranking: a placement (0 for none), its versions, the build that serves there."""
 
     tenant_id: int
     placement_id: int
@@ -87,19 +87,19 @@ def source(*, tenant_id: int, placement: str) -> Source:
     return Source(tenant_id, place.pk, build, versions, rules, said)
 
 
-def read(serving: Source, before: Ready | None = None) -> Ready:
+def read(serving: Source, before: PreparedRanking | None = None) -> PreparedRanking:
     """All of it, with the artefact. It may take long where this host has no copy of the artefact yet.
 
     Raises: one of chosen.DATABASE_AWAY.
     """
     if serving.build is None or serving.build.artefact is None:
-        return Ready(serving.rules, lacking=NO_BUILD, said=serving.said)
+        return PreparedRanking(serving.rules, lacking=NO_BUILD, said=serving.said)
     tenant_id, artefact = serving.tenant_id, serving.build.artefact
     try:
         alone = store.load(artefact_id=artefact.pk, file=artefact.file)
     except (OSError, UnreadableArtefact) as error:
         _log.error("artefact_unreadable", artefact=artefact.pk, error=str(error))
-        return Ready(serving.rules, lacking=ARTEFACT, said=serving.said)
+        return PreparedRanking(serving.rules, lacking=ARTEFACT, said=serving.said)
     loaded = live.with_fresh(alone, tenant_id=tenant_id, build_id=serving.build.pk)
     follow = Following(Way(serving.rules, loaded, ai=False))
     if serving.placement_id:
@@ -107,10 +107,10 @@ def read(serving: Source, before: Ready | None = None) -> Ready:
             tenant_id=tenant_id, placements=[serving.placement_id], versions=serving.versions, loaded=loaded
         )[serving.placement_id]
     withheld, at = _withheld(tenant_id, loaded, before)
-    return Ready(serving.rules, follow, None, withheld, at, serving.said)
+    return PreparedRanking(serving.rules, follow, None, withheld, at, serving.said)
 
 
-def _withheld(tenant_id: int, loaded: Loaded, before: Ready | None) -> tuple[IntArray, float]:
+def _withheld(tenant_id: int, loaded: Loaded, before: PreparedRanking | None) -> tuple[IntArray, float]:
     """Asked for a minute apart, and where a second stage wants them only: they may be many."""
     if not loaded.recommender.has_second_stage:
         return np.empty(0, dtype=np.int32), float("-inf")

@@ -17,7 +17,7 @@ from psycopg_pool import PoolTimeout
 
 from core import deadline, process_caches
 from recommendations.serving.ranking import prepared
-from recommendations.serving.ranking.prepared import Ready
+from recommendations.serving.ranking.prepared import PreparedRanking
 
 Key = tuple[int, str]
 # Placements, of all tenants. Beyond the artefacts they share, each holds its rules.
@@ -31,11 +31,13 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """A placement's `Ready`; when it was read, and when that was tried last (monotonic seconds). Not `whole`: only its
-    rules are there, and somebody is reading the artefact."""
+class _CacheEntry:
+    """A placement's prepared ranking, with the moments (monotonic seconds) at which it was read and last tried.
 
-    what: Ready
+    If it is not `whole`, only the rules are there, and a thread is reading the artefact.
+    """
+
+    what: PreparedRanking
     read_at: float
     tried_at: float
     whole: bool = True
@@ -52,17 +54,17 @@ class _Held:
         return self.whole and time.monotonic() - self.tried_at < settings.PROCESS_REFRESH_SECONDS
 
 
-class Shelf:
+class PreparedCache:
     """One for each process; safe among threads."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[Key, _Held] = OrderedDict()
+        self._held: OrderedDict[Key, _CacheEntry] = OrderedDict()
         self._wanted: OrderedDict[Key, None] = OrderedDict()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
 
-    def get(self, tenant_id: int, placement: str, *, seconds: float) -> Ready | None:
+    def get(self, tenant_id: int, placement: str, *, seconds: float) -> PreparedRanking | None:
         """Return what is ready at a placement, waiting so long at most; None where nothing is known in time."""
         key = (tenant_id, placement)
         with self._changed:
@@ -73,8 +75,8 @@ class Shelf:
             if threaded:
                 self._ask(key)
                 if held is None or held.doubtful:
-                    asked = time.monotonic()
-                    self._changed.wait_for(lambda: self._was_read(key, asked), seconds)
+                    query = time.monotonic()
+                    self._changed.wait_for(lambda: self._was_read(key, query), seconds)
         if not threaded:
             self._read(key)
         with self._changed:
@@ -103,7 +105,7 @@ class Shelf:
             self._held.clear()
             self._wanted.clear()
 
-    def _of(self, key: Key) -> _Held | None:
+    def _of(self, key: Key) -> _CacheEntry | None:
         if (held := self._held.get(key)) is not None:
             self._held.move_to_end(key)
         return held
@@ -132,7 +134,7 @@ class Shelf:
                     self._read(key)
             except Exception:  # noqa: BLE001  # a thread that ends would leave every later tenant without an artefact
                 _log.exception("not_ready_for_ranking", tenant_id=key[0])
-                self._put(key, held.what if held is not None else Ready(lacking=prepared.ARTEFACT))
+                self._put(key, held.what if held is not None else PreparedRanking(lacking=prepared.ARTEFACT))
             finally:
                 connection.close()
 
@@ -143,19 +145,21 @@ class Shelf:
         try:
             serving = prepared.source(tenant_id=key[0], placement=key[1])
             if before is None:
-                self._put(key, Ready(serving.rules, lacking=prepared.ARTEFACT, said=serving.said), whole=False)
+                self._put(
+                    key, PreparedRanking(serving.rules, lacking=prepared.ARTEFACT, said=serving.said), whole=False
+                )
             self._put(key, prepared.read(serving, before.what if before else None))
         except (Error, PoolTimeout) as error:
             _log.warning("not_ready_for_ranking", tenant_id=key[0], error=str(error))
             if before is None:
-                self._put(key, Ready(lacking=prepared.DATABASE))
+                self._put(key, PreparedRanking(lacking=prepared.DATABASE))
             else:
                 self._put(key, before.what, read_at=before.read_at)
 
-    def _put(self, key: Key, what: Ready, *, whole: bool = True, read_at: float | None = None) -> None:
+    def _put(self, key: Key, what: PreparedRanking, *, whole: bool = True, read_at: float | None = None) -> None:
         now = time.monotonic()
         with self._changed:
-            self._held[key] = _Held(what, now if read_at is None else read_at, now, whole)
+            self._held[key] = _CacheEntry(what, now if read_at is None else read_at, now, whole)
             self._held.move_to_end(key)
             while len(self._held) > 1 and (len(self._held) > MOST or self._artefacts() > settings.ARTEFACTS_IN_MEMORY):
                 self._held.popitem(last=False)
@@ -165,15 +169,15 @@ class Shelf:
         return len(frozenset().union(*(held.what.artefacts for held in self._held.values())))
 
 
-shelf = Shelf()
-process_caches.register(shelf.clear)
+prepared_rankings = PreparedCache()
+process_caches.register(prepared_rankings.clear)
 
 
 def start() -> None:
     """For the web process's warm-up."""
-    shelf.start()
+    prepared_rankings.start()
 
 
 def stop() -> None:
     """For the web process's end."""
-    shelf.stop()
+    prepared_rankings.stop()

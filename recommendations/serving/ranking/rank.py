@@ -29,12 +29,12 @@ from recommendations.placements.rules import Kind, Rules
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.limiter import Limiter
 from recommendations.serving.ranking import database, eligible_items, fallback_order, model_order, prepared, reading
-from recommendations.serving.ranking.database import Known
-from recommendations.serving.ranking.eligible_items import Looked
-from recommendations.serving.ranking.prepared import Ready
-from recommendations.serving.ranking.prepared_cache import shelf
-from recommendations.serving.ranking.ranking_query import CONSUMED, RULES, Asked, Ranked
-from recommendations.serving.ranking.reading import Held
+from recommendations.serving.ranking.database import UserState
+from recommendations.serving.ranking.eligible_items import EligibleItems
+from recommendations.serving.ranking.prepared import PreparedRanking
+from recommendations.serving.ranking.prepared_cache import prepared_rankings
+from recommendations.serving.ranking.ranking_query import CONSUMED, RULES, Ranking, RankQuery
+from recommendations.serving.ranking.reading import RankInputs
 
 BUSY, NO_ITEMS = "busy", "no_items"
 # Why the order is made without the artefact though the person has a list: the list comes first then.
@@ -42,24 +42,24 @@ _LIST_FIRST = frozenset({prepared.DATABASE, prepared.ARTEFACT, BUSY})
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _Context:
     """All that was read for one request."""
 
-    asked: Asked
+    query: RankQuery
     now: datetime
-    held: Held
-    ready: Ready
+    held: RankInputs
+    ready: PreparedRanking
     arm: str
     way: Way | None
     rules: Rules
-    looked: Looked
-    known: Known
+    looked: EligibleItems
+    known: UserState
     titles: Mapping[str, ItemFacts]
     locale: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Order:
     """An order of the items, before the rules. `scored`: by the artefact."""
 
     entries: list[Entry]
@@ -71,31 +71,31 @@ class _Made:
     simulated: bool = False
 
 
-def rank(*, asked: Asked, now: datetime, limiter: Limiter) -> Ranked:
+def rank(*, query: RankQuery, now: datetime, limiter: Limiter) -> Ranking:
     """The items in the person's order.
 
     Raises: what `limiter` raises; UnknownPlacement; as serving.matching where the request has a category or filter.
     """
-    held = reading.read_cache(asked, now=now, limiter=limiter)
-    found = shelf.get(asked.tenant_id, asked.placement, seconds=deadline.at_most(settings.RANK_SECONDS / 2))
-    what = found or Ready(lacking=prepared.ARTEFACT)
-    arm = reading.arm_of(asked, what.following, held)
+    held = reading.read_cache(query, now=now, limiter=limiter)
+    found = prepared_rankings.get(query.tenant_id, query.placement, seconds=deadline.at_most(settings.RANK_SECONDS / 2))
+    what = found or PreparedRanking(lacking=prepared.ARTEFACT)
+    arm = reading.arm_of(query, what.following, held)
     way = what.following.way(arm) if what.following else None
     rules = way.rules if way else what.rules
     if held.why:
         rules = _without_person(rules)
     asks_facts = rules.filter is not None or bool(rules.boosts)
-    known, standing = database.read(asked, why=held.why, said=what.said, texts=asks_facts, now=now)
-    looked = eligible_items.look(asked, standing, withdrawn=held.cached.withdrawn, now=now)
+    known, standing = database.read(query, why=held.why, said=what.said, texts=asks_facts, now=now)
+    looked = eligible_items.look(query, standing, withdrawn=held.cached.withdrawn, now=now)
     if not looked.known:
         rules = replace(rules, filter=None, boosts=())  # they ask what nobody can tell now
     titles = standing.facts if standing else {}
-    locale = reading.language_of(asked, held, known)
-    case = _Case(asked, now, held, what, arm, way, rules, looked, known, titles, locale)
+    locale = reading.language_of(query, held, known)
+    case = _Context(query, now, held, what, arm, way, rules, looked, known, titles, locale)
     return _ruled(case, _scored(case) or _unscored(case, _why(case)))
 
 
-def _why(case: _Case) -> str | None:
+def _why(case: _Context) -> str | None:
     """Why the artefact makes no order, as lists say it: without a build nobody is known or unknown to it."""
     known, lacking = case.known.why, case.ready.lacking
     return lacking if lacking == prepared.NO_BUILD and known == database.UNKNOWN_USER else known or lacking
@@ -107,7 +107,7 @@ def _without_person(rules: Rules) -> Rules:
     return replace(rules, filter=wanted, boosts=tuple(each for each in rules.boosts if not names_person(each.when)))
 
 
-def _scored(case: _Case) -> _Made | None:
+def _scored(case: _Context) -> _Order | None:
     """By the artefact; None where it, the person or anything of their history is not there."""
     way, person = case.way, case.known.person
     if way is None or person is None or case.ready.following is None or model_order.is_cold(way.loaded, person):
@@ -115,7 +115,7 @@ def _scored(case: _Case) -> _Made | None:
     usual = way.loaded is case.ready.following.usual.loaded
     try:
         entries = model_order.entries(
-            case.asked,
+            case.query,
             loaded=way.loaded,
             withheld=case.ready.withheld if usual else case.ready.withheld[:0],
             person=person,
@@ -127,34 +127,34 @@ def _scored(case: _Case) -> _Made | None:
         )
     except model_order.Busy:
         return _unscored(case, BUSY)
-    return _Made(entries, lists.MODEL, None, way.loaded.artefact_id, case.arm, scored=True)
+    return _Order(entries, lists.MODEL, None, way.loaded.artefact_id, case.arm, scored=True)
 
 
-def _unscored(case: _Case, why: str | None) -> _Made:
+def _unscored(case: _Context, why: str | None) -> _Order:
     """By what stands in."""
-    asked, held, person = case.asked, case.held, case.known.person
+    query, held, person = case.query, case.held, case.known.person
     segments: tuple[str, ...] = ()
     if person is not None:
         segments = segment_subjects(case.rules.segment_by, segments=person.segments, attributes=person.attributes)
-    resolver = FallbackResolver(held.cached, asked.list_at, popular=held.popular)
+    resolver = FallbackResolver(held.cached, query.list_at, popular=held.popular)
     policy = FallbackPolicy(case.rules.fallback, segments)
     found = fallback_order.order(
         case.looked.item_ids,
         own=held.own if why in _LIST_FIRST else None,
-        fallbacks=fallback_order.fallback_lists(resolver, policy, asked.tenant_id),
+        fallbacks=fallback_order.fallback_lists(resolver, policy, query.tenant_id),
         loaded=case.way.loaded if case.way else None,
         locale=case.locale,
     )
-    made = _Made(list(found.entries), found.source, why)
+    made = _Order(list(found.entries), found.source, why)
     if not found.of_list or held.own is None:
         return made
     provenance = held.own.provenance
     return replace(made, artefact=provenance.artefact, arm=case.arm, simulated=provenance.simulated)
 
 
-def _ruled(case: _Case, made: _Made) -> Ranked:
+def _ruled(case: _Context, made: _Order) -> Ranking:
     """Without what the rules leave out, in the order that their boosts make of it."""
-    asked, trace = case.asked, Trace()
+    query, trace = case.query, Trace()
     entries = arrange(
         sources=[Source(Kind(FOR_YOU.key), made.entries)],
         rules=replace(case.rules, diversity=None, caps=(), fresh=None),
@@ -169,31 +169,31 @@ def _ruled(case: _Case, made: _Made) -> Ranked:
     )
     ruled = {item_id: CONSUMED if deed.rule == "consumed" else RULES for item_id, deed in trace.left_out.items()}
     left_out = {**case.looked.left_out, **ruled}
-    named = {item_id: left_out[item_id] for item_id in asked.item_ids if item_id in left_out}
+    named = {item_id: left_out[item_id] for item_id in query.item_ids if item_id in left_out}
     if not entries:
-        return Ranked((), named, lists.STATIC, made.degraded or NO_ITEMS)
+        return Ranking((), named, lists.STATIC, made.degraded or NO_ITEMS)
     simulated = made.simulated
     own = case.held.own
     if made.scored and own is not None and case.known.person is not None and _any_by_ai(own):
         told = rescore.with_words_of(own, Draft(case.known.person, made.source, tuple(entries)))
         entries, simulated = list(told.entries), told.simulated
-    return Ranked(entries, named, made.source, made.degraded, made.artefact, simulated, made.arm)
+    return Ranking(entries, named, made.source, made.degraded, made.artefact, simulated, made.arm)
 
 
 def _any_by_ai(own: StoredList) -> bool:
     return any(part.endswith(lists.BY_AI) for part in own.parts)
 
 
-def _who(case: _Case) -> filter_language.Person:
+def _who(case: _Context) -> filter_language.Person:
     person = case.known.person
     if person is None:
-        return filter_language.Person(case.asked.user_id)
+        return filter_language.Person(case.query.user_id)
     return filter_language.Person(person.user_id, person.locale, person.segments, person.attributes)
 
 
-def _consumed(case: _Case) -> set[str]:
+def _consumed(case: _Context) -> set[str]:
     """Return what the person's list does not hold; what they turned down never comes again by itself."""
     person = case.known.person
-    if person is None or case.asked.consumed_too:
+    if person is None or case.query.consumed_too:
         return set()
     return generate.consumed(case.rules, person, case.now) | {item_id for item_id, *_ in person.against}

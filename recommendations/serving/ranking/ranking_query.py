@@ -11,7 +11,7 @@ MAX_ITEMS = 1_000
 
 UNKNOWN, WITHDRAWN, UNAVAILABLE = "unknown_item", "withdrawn", "unavailable"
 EXCLUDED, FILTER, RULES, CONSUMED = "excluded", "filter", "rules", "consumed"
-DETAILS: Mapping[str, str] = {
+LEFT_OUT_DETAILS: Mapping[str, str] = {
     UNKNOWN: "There is no such item in the catalogue.",
     WITHDRAWN: "The item is hidden, deleted or not available now.",
     UNAVAILABLE: "The item is not shown now.",
@@ -23,7 +23,7 @@ DETAILS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RankQuery:
     """The items, each once, and for whom. Without a `placement` no rules hold.
 
     `consumed_too`: what the person has chosen already is ranked like the rest, whatever the rules say. `plainly`: the
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranking:
     """The items that are ranked, best first, why each of the others is not, and how the order was made."""
 
     entries: Sequence[Entry]

@@ -12,21 +12,21 @@ from recommendations.metrics import SERVED
 from recommendations.pipeline.lists import entries
 from recommendations.serving.page import render as page
 from recommendations.serving.page.render import Answer
-from recommendations.serving.ranking.ranking_query import DETAILS, Asked, Ranked
+from recommendations.serving.ranking.ranking_query import LEFT_OUT_DETAILS, Ranking, RankQuery
 from recommendations.serving.read.list_query import Subject
 
 
-def subject_of(asked: Asked) -> Subject:
+def subject_of(query: RankQuery) -> Subject:
     """Return the subject that its impressions count for: the placement's, or @rank where there is none."""
-    return Subject(asked.tenant_id, asked.user_id, asked.placement or None, RANK.key)
+    return Subject(query.tenant_id, query.user_id, query.placement or None, RANK.key)
 
 
-def render(*, asked: Asked, ranked: Ranked, now: datetime) -> Answer:
+def render(*, query: RankQuery, ranked: Ranking, now: datetime) -> Answer:
     """The body. The same order, made in the same way, always has the same recommendation id.
 
     With include=item one statement. The first 100 items count as shown, like the most that a list shows.
     """
-    options, subject = asked.options, subject_of(asked)
+    options, subject = query.options, subject_of(query)
     shown = ranked.entries[: options.limit]
     items: list[dict[str, Any]] = []
     for place, entry in enumerate(shown, start=1):
@@ -35,14 +35,14 @@ def render(*, asked: Asked, ranked: Ranked, now: datetime) -> Answer:
             item["explain"] = {"part": entry.part}
         items.append(item)
     if options.include_item:
-        page.include_items(asked.tenant_id, items, options.item_attributes)
+        page.include_items(query.tenant_id, items, options.item_attributes)
     item_ids = [entry.item_id for entry in shown]
     label = recommendation_ids.label(subject.placement, subject.reference)
     identity = json.dumps([subject.binding(), ranked.artefact, ranked.source, ranked.degraded, item_ids])
     recommendation_id = recommendation_ids.make(identity, source=ranked.source, placement=label, arm=ranked.arm)
     body = {
         "recommendation_id": recommendation_id,
-        "user_id": asked.user_id,
+        "user_id": query.user_id,
         "placement": subject.placement,
         "source": ranked.source,
         "degraded": ranked.degraded,
@@ -51,7 +51,8 @@ def render(*, asked: Asked, ranked: Ranked, now: datetime) -> Answer:
         "generated_at": entries.stamp(now),
         "items": items,
         "left_out": [
-            {"item_id": item_id, "code": code, "detail": DETAILS[code]} for item_id, code in ranked.left_out.items()
+            {"item_id": item_id, "code": code, "detail": LEFT_OUT_DETAILS[code]}
+            for item_id, code in ranked.left_out.items()
         ],
     }
     SERVED.labels(ranked.source, ranked.degraded or "none").inc()

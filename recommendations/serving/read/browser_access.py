@@ -1,7 +1,7 @@
-"""What the lists of people's browsers may show and be filtered by: what the tenant has released by name, else nothing.
+"""Restricts browsers to the attributes that the tenant has released by name.
 
-A filter answers yes or no: asked often enough it tells any value. So a browser's may ask only for what is released,
-whether there is such an attribute or not.
+A filter answers yes or no, so that repeated filters reveal any value. A browser may therefore filter only by released
+attributes, whether others exist or not.
 """
 
 from collections.abc import Collection, Iterator
@@ -16,7 +16,7 @@ SEGMENTS = "segments"
 
 
 def narrowed(options: Options, *, tenant_id: int) -> Options:
-    """The options as a browser has them.
+    """Return the options as they apply to a browser.
 
     Raises: FilterRefused where the filter asks for what is not released.
     """

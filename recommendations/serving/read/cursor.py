@@ -31,12 +31,12 @@ class InvalidCursor(InvalidInput):
 
 
 def digest(item_id: str) -> bytes:
-    """Eight bytes that stand for an item id."""
+    """Return an eight-byte digest of an item id."""
     return hashlib.blake2b(item_id.encode(), digest_size=_DIGEST).digest()
 
 
 def write(*, shown: Iterable[bytes], binding: str, now: datetime) -> str:
-    """The token for the page after these. `binding` names tenant, subject and options."""
+    """Return the token of the page after these. `binding` names tenant, subject and options."""
     issued = int(now.timestamp()) // ROUNDING_SECONDS * ROUNDING_SECONDS
     expires = issued + ROUNDING_SECONDS + VALID_SECONDS
     payload = _HEADER.pack(_VERSION, expires, _bound(binding)) + b"".join(shown)
@@ -44,7 +44,7 @@ def write(*, shown: Iterable[bytes], binding: str, now: datetime) -> str:
 
 
 def read(token: str, *, binding: str, now: datetime) -> list[bytes]:
-    """The digests of what was shown already.
+    """Return the digests of the items that earlier pages showed.
 
     Raises: InvalidCursor.
     """

@@ -1,4 +1,4 @@
-"""What a caller may ask of a list."""
+"""The query of a list: its owner, and the options of the caller."""
 
 import json
 from collections.abc import Sequence
@@ -9,9 +9,13 @@ from recommendations.cache.list_codec import HEAD
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller asked for; `filter` as it was written. `shown` are digests of the items of earlier pages.
+    """The options of one request.
 
-    `item_attributes` are those that `include_item` shows; None: all. `language` is what the request prefers, or empty.
+    Attributes:
+        filter: The condition as it was written.
+        item_attributes: The attributes that `include_item` shows; None for all.
+        shown: Digests of the items of earlier pages.
+        language: The language that the request prefers; empty for none.
     """
 
     limit: int = HEAD
@@ -26,16 +30,16 @@ class Options:
 
     @property
     def usual(self) -> bool:
-        """Whether the stored head is the answer."""
+        """Tell if the stored head can be the answer."""
         return self.limit == HEAD and not (self.narrows or self.include_item or self.explain or self.shown)
 
     @property
     def narrows(self) -> bool:
-        """Whether it leaves out items that the list holds."""
+        """Tell if items of the list are left out."""
         return bool(self.category or self.filter or self.exclude)
 
     def binding(self) -> str:
-        """What a cursor for the next page is bound to, besides its subject."""
+        """Return the text that a cursor of the next page is bound to, besides its subject."""
         return json.dumps([self.category, sorted(self.exclude), self.include_item, self.explain, self.filter])
 
 

@@ -1,7 +1,7 @@
-"""The language of an answer's reasons: the person's, else the one that the request prefers, else the tenant's.
+"""The language of an answer's reasons: the user's, else the one that the request prefers, else the tenant's.
 
-Lists that are nobody's are written in the tenant's language, and told anew for readers of another (docs/adr/0052).
-Nothing is asked of a server for it: a person's language travels with their list, or with what says why there is none.
+Lists that belong to no user are written in the tenant's language, and translated for readers of another
+(docs/adr/0052). It costs no query: a user's language is stored with their list, or with its placeholder.
 """
 
 from typing import Any
@@ -14,18 +14,18 @@ from recommendations.serving.read.resolved import ResolvedList
 
 
 def of_tenant(tenant_id: int) -> str:
-    """The language of the tenant's people who have none of their own."""
+    """Return the language of the tenant's users who have none of their own."""
     facts = tenant_cache.tenant(tenant_id)
     return templates.language(facts.locale if facts else templates.FALLBACK_LOCALE)
 
 
 def of_answer(resolved: ResolvedList, options: Options, tenant_id: int) -> str:
-    """The language in which this list is read."""
+    """Return the language in which this list is read."""
     return resolved.language or options.language or of_tenant(tenant_id)
 
 
-def stands(voice: Voice | None, language: str) -> bool:
-    """Whether the list's reasons may be read as they are."""
+def is_spoken(voice: Voice | None, language: str) -> bool:
+    """Tell if the list's reasons are in this language, or in none."""
     return voice is None or voice.language == language
 
 
@@ -33,9 +33,9 @@ def retell(entries: list[dict[str, Any]], voice: Voice | None, language: str) ->
     """Writes the reasons of these entries, each with its `part`, in the reader's language, where that is another."""
     if voice is None or voice.language == language:
         return
-    said: dict[tuple[str, bool], str] = {}
+    reasons: dict[tuple[str, bool], str] = {}
     for entry in entries:
         key = voice.part or entry["part"], bool(entry["evidence"])
-        if key not in said:
-            said[key] = templates.explain(part=key[0], evidence=voice.titles if key[1] else (), locale=language)
-        entry["reason"] = said[key]
+        if key not in reasons:
+            reasons[key] = templates.explain(part=key[0], evidence=voice.titles if key[1] else (), locale=language)
+        entry["reason"] = reasons[key]

@@ -1,4 +1,4 @@
-"""What serving asks of Postgres when Redis does not know. Each function is one scope and one or two statements."""
+"""Reads from PostgreSQL what Redis does not hold. Each function is one scope and one or two statements."""
 
 import zlib
 from collections.abc import Collection, Mapping
@@ -101,7 +101,7 @@ def _serving_rules(tenant_id: int, placement: str) -> tuple[int | None, dict[str
 
 
 def reference_list(*, tenant_id: int, kind: str, subject: str = "", placement: str = "home") -> bytes | None:
-    """A list of the active snapshot that belongs to no person."""
+    """Return a list of the active snapshot that belongs to no user."""
     with scope.tenant(tenant_id):
         build = _active_build(tenant_id, placement)
         if build is None:
@@ -114,7 +114,7 @@ def reference_list(*, tenant_id: int, kind: str, subject: str = "", placement: s
 def reference_lists(
     *, tenant_id: int, kinds: Collection[str], subjects: Collection[str], placement: str = "home"
 ) -> dict[tuple[str, str], bytes]:
-    """Several of them, by kind and subject."""
+    """Return several such lists, by kind and subject."""
     with scope.tenant(tenant_id):
         build = _active_build(tenant_id, placement) or 0
         rows = ReferenceList.objects.filter(
@@ -189,9 +189,9 @@ def matching(
     limit: int,
     among: int,
 ) -> list[str]:
-    """Which of these items are in the category (any for ""), meet the condition, and may be shown now.
+    """Return the available items among these that are in the category (any for "") and meet the condition.
 
-    For None: the newest items that do, at most `limit`, newest first; only the newest `among` are looked at.
+    For None, return at most `limit` of the newest items that do; only the newest `among` are searched.
     """
     with scope.tenant(tenant_id):
         items = Item.objects.filter(availability.available(now), tenant_id=tenant_id)
@@ -210,7 +210,7 @@ def matching(
 
 
 def users(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, filter_language.Person]:
-    """What conditions may ask of each; nothing of somebody unknown. One statement."""
+    """Return each user as conditions see them; unknown users have no attributes. One statement."""
     with scope.tenant(tenant_id):
         rows = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=user_ids).order_by()
         known = {row[0]: row for row in rows.values_list("user_id", "locale", "segments", "attributes")}
@@ -218,7 +218,7 @@ def users(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, filter_lang
 
 
 def item_exists(*, tenant_id: int, item_id: str) -> bool:
-    """Whether the catalogue holds it, hidden or not."""
+    """Tell if the catalogue holds the item, hidden or not."""
     with scope.tenant(tenant_id):
         return Item.objects.filter(tenant_id=tenant_id, item_id=item_id, deleted_at__isnull=True).exists()
 

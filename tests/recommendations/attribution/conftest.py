@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.tenancy import scope
-from recommendations.attribution.impression_buffer import collector
+from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.models import Item, Placement
 from tests.recommendations.lists import publish
 
@@ -27,12 +27,12 @@ def acme(cast):
 
 @pytest.fixture
 def collecting():
-    """The process's collector, on, without its thread."""
-    collector.start(thread=False)
-    yield collector
-    collector.running = False
-    collector._pages.clear()
-    collector._unsent = None
+    """The process's impression buffer, on, without its thread."""
+    impression_buffer.start(thread=False)
+    yield impression_buffer
+    impression_buffer.running = False
+    impression_buffer._pages.clear()
+    impression_buffer._unsent = None
 
 
 @pytest.fixture

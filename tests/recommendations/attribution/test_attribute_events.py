@@ -36,7 +36,7 @@ def outcomes(acme):
 
 
 def settled(acme, now=None):
-    attribute_events.settle(now=now or clock.now())
+    attribute_events.attribute(now=now or clock.now())
     return outcomes(acme)
 
 

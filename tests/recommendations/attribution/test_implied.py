@@ -116,7 +116,7 @@ class TestAServedPage:
             assert list(Impression.objects.values_list("end_user__user_id", flat=True)) == ["bob"]
 
 
-class TestTheCollector:
+class TestImpressionBuffer:
     def test_keeps_pages_while_redis_is_away_and_drops_and_counts_beyond_its_bound(
         self, acme, collecting, monkeypatch, settings
     ):
@@ -131,7 +131,7 @@ class TestTheCollector:
 
         monkeypatch.setattr(redis, "call", away)
         for number in range(130):
-            collecting.collect(
+            collecting.record(
                 tenant_id=acme.tenant.pk,
                 recommendation_id=f"r{number}",
                 user_id=None,

@@ -144,7 +144,7 @@ class TestClicks:
             for item_id in item_ids
         ]
         record(tenant_id=acme.tenant.pk, events=events, now=at)
-        attribute_events.settle(now=at + timedelta(minutes=5))
+        attribute_events.attribute(now=at + timedelta(minutes=5))
 
     def test_stand_with_the_page_that_they_came_of_each_item_once(self, acme, collecting):
         page = acme.http.get(URL.format("ann")).json()["recommendation_id"]

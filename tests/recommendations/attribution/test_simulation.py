@@ -37,7 +37,7 @@ def test_counts_equal_the_truth(cast, collecting, explicit):
         if explicit:
             events.append(event(f"s{number}", person, "impression", page, at, chance))
         else:
-            collecting.collect(
+            collecting.record(
                 tenant_id=tenant.pk,
                 recommendation_id=page,
                 user_id=person,
@@ -121,7 +121,7 @@ def deliver(tenant, collecting, events):
     now = START + timedelta(hours=9)
     for start in range(0, len(events), 100):
         record(tenant_id=tenant.pk, events=events[start : start + 100], now=now)
-        attribute_events.settle(now=now)
+        attribute_events.attribute(now=now)
         if start == 100:
             collecting.flush()
             stream_consumer.flush(now=now)
@@ -130,4 +130,4 @@ def deliver(tenant, collecting, events):
     stream_consumer.flush(now=now)
     for _ in range(3):
         now += timedelta(hours=1, minutes=1)
-        attribute_events.settle(now=now)
+        attribute_events.attribute(now=now)

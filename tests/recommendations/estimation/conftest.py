@@ -6,7 +6,7 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.attribution.impression_buffer import collector
+from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.models import EndUser
 from recommendations.placements import versions
 from tests.recommendations.pipeline.generated import build_now, fill
@@ -19,12 +19,12 @@ OTHER = {"boosts": [{"when": "categories contains 'kind 1' or categories contain
 
 @pytest.fixture
 def collecting():
-    """The process's collector, on, without its thread."""
-    collector.start(thread=False)
-    yield collector
-    collector.running = False
-    collector._pages.clear()
-    collector._unsent = None
+    """The process's impression buffer, on, without its thread."""
+    impression_buffer.start(thread=False)
+    yield impression_buffer
+    impression_buffer.running = False
+    impression_buffer._pages.clear()
+    impression_buffer._unsent = None
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 
 from accounts.tenancy import scope
 from recommendations.attribution import attribute_events, stream_consumer
-from recommendations.attribution.impression_buffer import collector
+from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.cache.list_codec import decode
 from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.ingest import record
@@ -66,9 +66,9 @@ def models_build(tenant, placement):
 
 def count(tenant, events, now):
     """Sends the pages and the events, and has both counted."""
-    assert collector.flush()
+    assert impression_buffer.flush()
     stream_consumer.flush(now=now + timedelta(seconds=10))
     for start in range(0, len(events), 500):
         batch = [read_event(said, now=at) for at, said in events[start : start + 500]]
         record(tenant_id=tenant.pk, events=batch, now=now + timedelta(seconds=20))
-    attribute_events.settle(now=now + timedelta(minutes=10))
+    attribute_events.attribute(now=now + timedelta(minutes=10))

@@ -15,7 +15,7 @@ from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.models import Artefact, EndUser, Placement
 from recommendations.placements.rules import read_rules
 from recommendations.privacy.erase import erase_end_user
-from recommendations.serving.preview import preview
+from recommendations.serving.preview.preview import preview
 from tests.recommendations.estimation.conftest import OTHER, draft, later, publish
 from tests.recommendations.estimation.shows import clicks_of, show
 from tests.recommendations.pipeline.generated import build_now
@@ -68,12 +68,12 @@ class TestAnEstimate:
         assert made_of.snips.high - made_of.snips.low < truth
         with scope.tenant(tenant.pk):
             place = Placement.objects.select_related("active_build").get(name="home")
-            making = target_lists.making(place, read_rules(OTHER))
+            maker = target_lists.target_list_maker(place, read_rules(OTHER))
             pages = logged_pages.read(
                 tenant_id=tenant.pk, placement="home", since=clock.now(), until=later(), most=10_000
             )
             names = dict(EndUser.objects.values_list("pk", "user_id"))
-        again = making.of(pages, seconds=60)
+        again = maker.make(pages, seconds=60)
         assert {names[person]: list(each.item_ids[:20]) for (person, *_), each in again.items()} == lists
 
     @pytest.mark.slow
@@ -129,7 +129,7 @@ class TestAnEstimate:
         assert arms["b"].stands_for == pytest.approx(2.0)
         assert found.overlap.pages == arms["b"].pages
         assert near(found.estimates.snips, truth)
-        assert any("not used" in line for line in text_report.told(found))
+        assert any("not used" in line for line in text_report.report_lines(found))
 
 
 class TestNotEnoughOverlap:

@@ -45,7 +45,7 @@ def live(tenant, collecting, rates, *, seed=1, kind="click", only=None):
             continue
         arm, at = found, START + timedelta(seconds=number * 20)
         page = make(f"{person}", source="model", placement="home", arm=arm)
-        collecting.collect(
+        collecting.record(
             tenant_id=tenant.pk,
             recommendation_id=page,
             user_id=person,
@@ -63,7 +63,7 @@ def live(tenant, collecting, rates, *, seed=1, kind="click", only=None):
     stream_consumer.flush(now=START + timedelta(days=2))
     for first in range(0, len(events), 1000):
         record(tenant_id=tenant.pk, events=events[first : first + 1000], now=START + timedelta(days=2))
-    attribute_events.settle(now=START + timedelta(days=2))
+    attribute_events.attribute(now=START + timedelta(days=2))
 
 
 def watch(tenant, experiment, days=3):

@@ -11,7 +11,7 @@ from recommendations.api.v1 import fields
 from recommendations.api.v1.serializers.recommendations import Degraded, RecommendedItem, Source
 from recommendations.catalog import schemas
 from recommendations.filter_language.parser import MAX_LENGTH
-from recommendations.serving.ranking.ranking_query import DETAILS, MAX_ITEMS
+from recommendations.serving.ranking.ranking_query import LEFT_OUT_DETAILS, MAX_ITEMS
 
 MAX_BROWSER_ITEMS = 100
 # As many bad ids are told in one answer.
@@ -67,7 +67,7 @@ class RankRequest(StrictBody):
     explain = serializers.BooleanField(default=False)
 
 
-@extend_schema_field(fields.words_known_today(tuple(DETAILS), "Why the item is not ranked."))
+@extend_schema_field(fields.words_known_today(tuple(LEFT_OUT_DETAILS), "Why the item is not ranked."))
 class LeftOutCode(serializers.CharField):
     """Why an item is left out."""
 
@@ -122,8 +122,8 @@ EXAMPLE = OpenApiExample(
             {"item_id": "1196", "rank": 2, "score": 0.41802, "reason": "Popular with everybody", "evidence": []},
         ],
         "left_out": [
-            {"item_id": "260", "code": "consumed", "detail": DETAILS["consumed"]},
-            {"item_id": "no-longer-sold", "code": "withdrawn", "detail": DETAILS["withdrawn"]},
+            {"item_id": "260", "code": "consumed", "detail": LEFT_OUT_DETAILS["consumed"]},
+            {"item_id": "no-longer-sold", "code": "withdrawn", "detail": LEFT_OUT_DETAILS["withdrawn"]},
         ],
     },
     response_only=True,

@@ -66,7 +66,7 @@ TRENDING_WINDOW = OpenApiParameter("window", {"type": "string", "enum": WINDOWS,
 
 @extend_schema_field(fields.words_known_today(SOURCES, "The step that made the list."))
 class Source(serializers.CharField):
-    """A step of the ladder."""
+    """The step that produced a list."""
 
 
 @extend_schema_field(

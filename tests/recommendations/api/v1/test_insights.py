@@ -28,7 +28,7 @@ def shown(acme, collecting):  # noqa: F811
         assert acme.http.post("/api/v1/events", event, format="json").status_code == 201
     collecting.flush()
     stream_consumer.flush(now=clock.now())
-    attribute_events.settle(now=clock.now())
+    attribute_events.attribute(now=clock.now())
     return acme
 
 

@@ -1,4 +1,4 @@
-"""Requests for a ranking: what may be asked, by whom, and what it counts as."""
+"""Requests for a ranking: what may be query, by whom, and what it counts as."""
 
 import json
 
@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import Plan, Tenant
 from accounts.tenancy import scope, tenant_cache
-from recommendations.attribution.impression_buffer import collector
+from recommendations.attribution.impression_buffer import impression_buffer
 from tests.accounts.api.test_end_user_token import ORIGIN, issue
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
 
@@ -154,11 +154,11 @@ class TestCost:
 class TestShown:
     @pytest.fixture
     def pages(self):
-        collector.running = True
-        collector._pages.clear()
-        yield collector._pages
-        collector.running = False
-        collector._pages.clear()
+        impression_buffer.running = True
+        impression_buffer._pages.clear()
+        yield impression_buffer._pages
+        impression_buffer.running = False
+        impression_buffer._pages.clear()
 
     def test_a_page_counts_as_that_person_s_at_the_placement(self, acme, pages):
         answer = ask(acme.http, placement="home", limit=5)

@@ -14,7 +14,7 @@ from recommendations.models import Build, EndUser, Item, Placement
 from recommendations.pipeline.lists import profiles
 from recommendations.placements import versions
 from recommendations.serving.ranking import model_order
-from recommendations.serving.ranking.prepared_cache import shelf
+from recommendations.serving.ranking.prepared_cache import prepared_rankings
 from tests.recommendations.pipeline.generated import build_now, fill, happen, lists_of, stored
 from tests.recommendations.pipeline.ranking.test_variants import started
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
@@ -185,9 +185,9 @@ class TestLeftOut:
         assert left_out(ask(acme.http))["i0001"] == "consumed"
 
     def test_category_filter_and_exclude(self, acme):
-        asked = {"category": "kind 2", "filter": "item_id != 'i0006'", "exclude": ["i0010"], "rank_consumed": True}
+        query = {"category": "kind 2", "filter": "item_id != 'i0006'", "exclude": ["i0010"], "rank_consumed": True}
 
-        answer = ask(acme.http, item_ids=["i0002", "i0006", "i0010", "i0011"], **asked)
+        answer = ask(acme.http, item_ids=["i0002", "i0006", "i0010", "i0011"], **query)
 
         assert ids(answer) == ["i0002"]
         assert left_out(answer) == {"i0006": "filter", "i0010": "excluded", "i0011": "filter"}
@@ -240,7 +240,7 @@ class TestPlacement:
             place = Placement.objects.get(name="home")
             versions_now = {str(place.pk): place.active_version_id}
             Build.objects.filter(tenant=acme.tenant).update(versions=versions_now)
-        shelf.clear()
+        prepared_rankings.clear()
 
         assert "i0002" in ids(ask(acme.http, rank_consumed=True))
         assert left_out(ask(acme.http, placement="home", rank_consumed=True))["i0002"] == "rules"
@@ -349,10 +349,10 @@ class TestWork:
         ask(acme.http)
         round_trips.clear()
 
-        asked: list[str] = []
+        statements: list[str] = []
 
         def noted(execute, sql, *rest):
-            asked.append(sql)
+            statements.append(sql)
             return execute(sql, *rest)
 
         with connection.execute_wrapper(noted):
@@ -360,7 +360,7 @@ class TestWork:
 
         assert len(round_trips) == 1
         # The person, what events mean, names of the history (its COPY is not counted), low ratings, titles, items.
-        assert len([each for each in asked if "SAVEPOINT" not in each and "set_config" not in each]) <= 9
+        assert len([each for each in statements if "SAVEPOINT" not in each and "set_config" not in each]) <= 9
 
     def test_more_than_the_process_scores_at_once_are_ranked_without_the_artefact(self, acme, monkeypatch):
         monkeypatch.setattr(model_order, "TURN_SECONDS", 0.01)

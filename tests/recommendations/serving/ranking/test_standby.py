@@ -11,7 +11,7 @@ from recommendations.cache.list_codec import Entry, Provenance, Voice, encode
 from recommendations.models import Artefact, Build, Placement
 from recommendations.pipeline.artefacts import store as artefacts
 from recommendations.serving.ranking import prepared
-from recommendations.serving.ranking.prepared_cache import Shelf, shelf
+from recommendations.serving.ranking.prepared_cache import PreparedCache, prepared_rankings
 from tests.outages import postgres_away, redis_away
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, ask, ids, left_out, set_up
 
@@ -25,7 +25,7 @@ def acme(committed_db, cast):
 @pytest.fixture
 def running():
     """A shelf whose thread reads."""
-    made = Shelf()
+    made = PreparedCache()
     made.start()
     yield made
     made.stop()
@@ -81,7 +81,7 @@ class TestBounds:
         settings.ARTEFACTS_IN_MEMORY = 1
         set_up(cast.acme.tenant)
         set_up(cast.globex.tenant)
-        kept = Shelf()
+        kept = PreparedCache()
 
         for tenant in (cast.acme.tenant, cast.globex.tenant):
             found = kept.get(tenant.pk, "", seconds=1.0)
@@ -94,7 +94,7 @@ class TestBounds:
     def test_placements_of_one_artefact_are_kept_together(self, cast, settings):
         settings.ARTEFACTS_IN_MEMORY = 1
         set_up(cast.acme.tenant)
-        kept = Shelf()
+        kept = PreparedCache()
 
         for place in ("", "home"):
             kept.get(cast.acme.tenant.pk, place, seconds=1.0)
@@ -155,7 +155,7 @@ class TestLadder:
         assert (response.status_code, "Retry-After" in response) == (503, True)
 
     def test_with_nothing_at_all_the_order_given_stays(self, acme):
-        shelf.clear()
+        prepared_rankings.clear()
         with postgres_away(), redis_away():
             answer = ask(acme.http, item_ids=["i0003", "i0001", "i0002"])
 

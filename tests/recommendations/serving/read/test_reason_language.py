@@ -1,4 +1,4 @@
-"""Whoever reads an answer reads all its reasons in one language, whichever step of the ladder it came from."""
+"""All reasons of an answer are in one language, whichever list it comes from."""
 
 import re
 

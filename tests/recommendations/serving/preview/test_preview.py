@@ -17,7 +17,7 @@ from core import clock, redis
 from core.errors import Conflict, NotFound
 from recommendations.models import EndUser, Item
 from recommendations.placements import versions
-from recommendations.serving.preview import preview
+from recommendations.serving.preview.preview import preview
 from tests.outages import redis_away
 from tests.recommendations.pipeline.conftest import COLD, ITEMS, PEOPLE
 from tests.recommendations.pipeline.generated import build_now, fill, happen

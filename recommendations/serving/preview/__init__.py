@@ -1,0 +1,1 @@
+"""Previews of a placement's rules before they are published."""
