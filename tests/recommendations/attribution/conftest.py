@@ -1,4 +1,4 @@
-"""A tenant with lists, and a collector that sends when a test says so."""
+"""A tenant with lists, and an impression buffer that sends when a test says so."""
 
 import pytest
 from django.test import Client
