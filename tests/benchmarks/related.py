@@ -73,7 +73,7 @@ def main(people: int, items: int, each: int) -> None:
     taken = []
     for name in data.user_ids[:: max(1, people // 300)]:
         begun = time.perf_counter()
-        reading.of_person(tenant_id=tenant.pk, user_id=name)
+        reading.read_similar_users(tenant_id=tenant.pk, user_id=name)
         taken.append((time.perf_counter() - begun) * 1000)
     print(
         json.dumps(

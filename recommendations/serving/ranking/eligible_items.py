@@ -35,7 +35,7 @@ def look(
 ) -> EligibleItems:
     """Return what the catalogue says, as it was read; then what the request leaves out.
 
-    Raises: as serving.matching where the request has a category or filter; without a database, its errors.
+    Raises: as `Matcher.kept` where the request has a category or filter; without a database, its errors.
     """
     looked = _without_catalogue(query, withdrawn, now) if standing is None else _in_catalogue(query, standing)
     excluded = {item_id: EXCLUDED for item_id in looked.facts if item_id in query.options.exclude}

@@ -69,7 +69,7 @@ class Source:
 def source(*, tenant_id: int, placement: str) -> Source:
     """Return what serves at a placement, at none for "". A placement newer than the last build has home's artefact.
 
-    Raises: one of chosen.DATABASE_AWAY.
+    Raises: one of `resolved.DATABASE_AWAY`.
     """
     said = event_weights.of_tenant(tenant_id=tenant_id)
     with scope.tenant(tenant_id):
@@ -90,7 +90,7 @@ def source(*, tenant_id: int, placement: str) -> Source:
 def read(serving: Source, before: PreparedRanking | None = None) -> PreparedRanking:
     """All of it, with the artefact. It may take long where this host has no copy of the artefact yet.
 
-    Raises: one of chosen.DATABASE_AWAY.
+    Raises: one of `resolved.DATABASE_AWAY`.
     """
     if serving.build is None or serving.build.artefact is None:
         return PreparedRanking(serving.rules, lacking=NO_BUILD, said=serving.said)

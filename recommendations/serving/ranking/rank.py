@@ -74,7 +74,7 @@ class _Order:
 def rank(*, query: RankQuery, now: datetime, limiter: Limiter) -> Ranking:
     """The items in the person's order.
 
-    Raises: what `limiter` raises; UnknownPlacement; as serving.matching where the request has a category or filter.
+    Raises: what `limiter` raises; UnknownPlacement; as `Matcher.kept` where the request has a category or filter.
     """
     held = reading.read_cache(query, now=now, limiter=limiter)
     found = prepared_rankings.get(query.tenant_id, query.placement, seconds=deadline.at_most(settings.RANK_SECONDS / 2))
