@@ -88,7 +88,7 @@ def spectacular_settings(*, simulated: bool) -> dict[str, Any]:
         "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH has the fields of PUT's, all optional in both
         "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
         "ENUM_NAME_OVERRIDES": {
-            "ImportKind": "recommendations.api.v1.serializers.imports.KINDS",
+            "ImportKind": "recommendations.api.v1.serializers.import_requests.KINDS",
             "ImportStatus": "recommendations.api.v1.serializers.imports.STATUSES",
             "RowStatus": "recommendations.api.v1.serializers.batches.ROW_STATUSES",
             "QuotaPolicy": "recommendations.api.v1.serializers.usage.QUOTA_POLICIES",

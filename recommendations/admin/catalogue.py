@@ -61,7 +61,7 @@ class EventTypeAdmin(TenantAdmin):
         if row.weight is not None:
             return f"{row.weight:g}"
         default = event_weights.DEFAULTS.get(row.name)
-        return f"{event_weights.UNMAPPED:g} (unmapped)" if default is None else f"{default:g} (default)"
+        return f"{event_weights.DEFAULT_WEIGHT:g} (unmapped)" if default is None else f"{default:g} (default)"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Types come with events."""
@@ -78,7 +78,7 @@ class EventTypeAdmin(TenantAdmin):
         for row in rows.select_related("tenant").order_by("tenant_id", "name")[:200]:
             by_tenant.setdefault((row.tenant_id, str(row.tenant)), []).append(row.name)
         for (tenant_id, tenant), names in by_tenant.items():
-            counts = event_weights.unmapped_counts(tenant_id=tenant_id, names=names)
+            counts = event_weights.count_events_without_weight(tenant_id=tenant_id, names=names)
             arrived = ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
             if arrived:
                 text = f"{tenant}: events of types without a meaning count as views: {arrived}. Give them a weight."
@@ -114,7 +114,7 @@ class ImportAdmin(ReadOnlyTenantAdmin):
     @admin.display(description="What it held")
     def held(self, job: Import) -> str:
         """Its summary in sentences."""
-        return ". ".join(summary.lines(job.summary, dry_run=job.dry_run)) or "-"
+        return ". ".join(summary.summary_lines(job.summary, dry_run=job.dry_run)) or "-"
 
     list_display = [
         "id",

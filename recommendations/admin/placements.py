@@ -45,7 +45,7 @@ class PlacementAdmin(TenantAdmin):
     )
     def roll_back(self, request: HttpRequest, placement: Placement) -> str:
         """Publishes the earlier version, or none; lists follow by a build without training."""
-        version = versions.roll_back(tenant_id=placement.tenant_id, placement=placement.name, now=clock.now())
+        version = versions.roll_back_version(tenant_id=placement.tenant_id, placement=placement.name, now=clock.now())
         placement.refresh_from_db()
         what = f"version {version.number} is published" if version else "no version is published, its rules are empty"
         return f"Placement {placement}: {what}; lists follow by a build."
@@ -64,7 +64,7 @@ class VersionForm(forms.ModelForm):
         """The rules, unchanged."""
         rules = self.cleaned_data["rules"]
         try:
-            versions.checked(rules)
+            versions.check_rules(rules)
         except InvalidInput as refused:
             raise ValidationError([f"{error.pointer}: {error.detail}" for error in refused.errors]) from None
         return rules
@@ -179,7 +179,7 @@ class PlacementVersionAdmin(TenantAdmin):
     )
     def publish(self, request: HttpRequest, version: PlacementVersion) -> str:
         """Publishes the version, also an older one."""
-        published = versions.publish(
+        published = versions.publish_version(
             tenant_id=version.tenant_id,
             placement=version.placement.name,
             number=version.number,

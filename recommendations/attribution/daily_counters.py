@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from recommendations.catalog.bulk_load import staged
+from recommendations.catalog.bulk_load import staged_rows
 
 _IMPRESSIONS = """
     INSERT INTO recommendations_impression
@@ -184,5 +184,5 @@ def _execute(
 ) -> None:
     if not rows:
         return
-    with staged(name=name, columns=columns, rows=rows) as (source, parameters), connection.cursor() as cursor:
+    with staged_rows(name=name, columns=columns, rows=rows) as (source, parameters), connection.cursor() as cursor:
         cursor.execute(statement.format(source=source), {"tenant": tenant_id, **parameters})

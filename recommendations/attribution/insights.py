@@ -124,7 +124,7 @@ def _diversity(
     )
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
-        "without": event_weights.of_tenant(tenant_id=tenant_id).never_positive,
+        "without": event_weights.load_event_weights(tenant_id=tenant_id).never_positive,
         "recent": RECENT_EVENTS,
         "since": since,
         "until": until,

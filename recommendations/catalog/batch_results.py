@@ -1,4 +1,4 @@
-"""What became of each row of a batch, in the words of api.md."""
+"""Results of the rows of a batch."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal
 from core.errors import FieldError
 
 if TYPE_CHECKING:
-    from recommendations.catalog.upsert import Upserted
+    from recommendations.catalog.upsert import UpsertResult
 
 Status = Literal["created", "updated", "unchanged", "duplicate", "rejected"]
-_MERGED = FieldError(
+_SUPERSEDED = FieldError(
     "",
     "superseded",
-    "A later row names the same id; the two were put together, and the later one holds where both say something.",
+    "A later row has the same id; the rows were merged, and fields of the later row take precedence.",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One row's result. `id` is None where the row has none that can be named.
+class RowResult:
+    """The result of one row. `id` is None if the row has no valid id.
 
-    `emptied` names the fields that held something before and hold nothing now.
-    `row` is the primary key of the stored row that a duplicate repeats, where there was one before the batch.
+    `emptied` names the fields that had a value before and have none now. `row` is the primary key of the stored row
+    that a duplicate repeats, if it was stored before the batch.
     """
 
     status: Status
@@ -33,23 +33,23 @@ class Outcome:
     row: int | None = None
 
 
-def summary(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many rows ended how."""
-    return dict(Counter[str](outcome.status for outcome in outcomes))
+def count_by_status(results: Sequence[RowResult]) -> dict[str, int]:
+    """The number of rows by status; statuses without rows are missing."""
+    return dict(Counter[str](result.status for result in results))
 
 
-def of_upsert(rows: Sequence[Mapping[str, Any]], key: str, result: "Upserted") -> list[Outcome]:
-    """One outcome per row; of several rows with one id the last tells what became of all."""
+def upsert_results(rows: Sequence[Mapping[str, Any]], key: str, result: "UpsertResult") -> list[RowResult]:
+    """One result per row; of several rows with the same id, the last carries the result of all."""
     last = {row[key]: position for position, row in enumerate(rows)}
-    return [_outcome(row[key], result, is_last=last[row[key]] == position) for position, row in enumerate(rows)]
+    return [_row_result(row[key], result, is_last=last[row[key]] == position) for position, row in enumerate(rows)]
 
 
-def _outcome(name: str, result: "Upserted", *, is_last: bool) -> Outcome:
-    if errors := result.refused.get(name):
-        return Outcome("rejected", name, errors)
+def _row_result(name: str, result: "UpsertResult", *, is_last: bool) -> RowResult:
+    if errors := result.rejected.get(name):
+        return RowResult("rejected", name, errors)
     if not is_last:
-        return Outcome("duplicate", name, (_MERGED,))
+        return RowResult("duplicate", name, (_SUPERSEDED,))
     written = result.written.get(name)
     if written is None:
-        return Outcome("unchanged", name)
-    return Outcome("created" if written.created else "updated", name, emptied=result.emptied.get(name, ()))
+        return RowResult("unchanged", name)
+    return RowResult("created" if written.created else "updated", name, emptied=result.emptied.get(name, ()))

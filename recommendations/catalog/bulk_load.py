@@ -1,7 +1,7 @@
-"""Rows on their way into one set-based statement.
+"""Passing rows to one set-based statement.
 
-Up to a thousand rows travel as one JSON parameter. More are copied into a temporary table first: COPY is the quickest
-way in, but PostgreSQL refuses it on a table under row-level security.
+Up to a thousand rows are passed as one JSON parameter. More are first copied into a temporary table: COPY is fastest,
+but PostgreSQL does not allow it on tables with row-level security.
 """
 
 import json
@@ -17,17 +17,17 @@ MAX_ROWS_AS_PARAMETER = 1000
 
 
 @contextmanager
-def staged(
+def staged_rows(
     *, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Gives what to write behind FROM, and the parameters that it needs. Inside a transaction only.
+    """Yields the FROM item of the rows and its parameters. Use it inside a transaction.
 
-    `columns` maps names to SQL types, and rows hold their values in that order.
+    `columns` maps names to SQL types; rows hold their values in that order.
     """
     if len(rows) <= MAX_ROWS_AS_PARAMETER:
-        record = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-        plain = [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
-        yield f"ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb) AS ({record}))", {"rows": json.dumps(plain)}
+        record = ", ".join(f"{column} {sql_type}" for column, sql_type in columns.items())
+        records = [dict(zip(columns, map(_json_value, row), strict=True)) for row in rows]
+        yield f"ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb) AS ({record}))", {"rows": json.dumps(records)}
         return
     table = f"staging_{name}"
     with connection.cursor() as cursor:
@@ -37,8 +37,8 @@ def staged(
 
 
 def _copy(cursor: Any, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-    definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-    json_columns = [position for position, kind in enumerate(columns.values()) if kind == "jsonb"]
+    definition = ", ".join(f"{column} {sql_type}" for column, sql_type in columns.items())
+    json_columns = [position for position, sql_type in enumerate(columns.values()) if sql_type == "jsonb"]
     cursor.execute(f"CREATE TEMPORARY TABLE {table} ({definition}) ON COMMIT DROP")
     with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
         for row in rows:
@@ -49,5 +49,5 @@ def _copy(cursor: Any, table: str, columns: Mapping[str, str], rows: Sequence[Se
             copy.write_row(values)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value

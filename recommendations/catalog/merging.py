@@ -1,6 +1,6 @@
-"""Rows that say only some fields: put onto earlier rows of the same id, and onto what is stored.
+"""Merging of partial rows with earlier rows of the same id and with what is stored.
 
-A field that a row does not name stays as it is; one that it names holds, also when it is empty.
+A field that a row does not name stays as it is; a field that it names is set, even to an empty value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,42 +10,42 @@ Row = Mapping[str, Any]
 
 
 class Changes(dict[str, Any]):
-    """Single entries of an object field, such as of `attributes`: the named ones are set, those at None removed."""
+    """Changes of single entries of an object field such as `attributes`; entries set to None are removed."""
 
 
-def merged(earlier: Row, later: Row) -> dict[str, Any]:
-    """Both rows in one; where both name a field, the later one holds."""
-    return {**earlier, **{name: _onto(earlier.get(name), value) for name, value in later.items()}}
+def merge_rows(earlier: Row, later: Row) -> dict[str, Any]:
+    """Merges two rows; fields of the later one take precedence."""
+    return {**earlier, **{name: _merge_value(earlier.get(name), value) for name, value in later.items()}}
 
 
-def completed(stored: Row, row: Row) -> dict[str, Any]:
-    """The stored values with those of the row: nothing is left to be changed."""
-    return {name: _plain(value) for name, value in merged(stored, row).items()}
+def complete_row(stored: Row, row: Row) -> dict[str, Any]:
+    """The full row: stored values, changed as the row says."""
+    return {name: _without_removed(value) for name, value in merge_rows(stored, row).items()}
 
 
-def emptied(before: Row, after: Row) -> tuple[str, ...]:
-    """The fields that held something and hold nothing any more. Of an object, also when a single entry is gone."""
+def emptied_fields(before: Row, after: Row) -> tuple[str, ...]:
+    """Names of fields that had a value and have none now, or that are objects and lost an entry."""
     return tuple(name for name, value in after.items() if _is_emptied(before.get(name), value))
 
 
-def by_key(rows: Iterable[Row], key: str) -> dict[str, dict[str, Any]]:
-    """One row for each id, the later ones put onto the earlier."""
-    found: dict[str, dict[str, Any]] = {}
+def merge_by_key(rows: Iterable[Row], key: str) -> dict[str, dict[str, Any]]:
+    """One row per id; later rows are merged into earlier ones."""
+    by_id: dict[str, dict[str, Any]] = {}
     for row in rows:
-        found[row[key]] = merged(found.get(row[key], {}), row)
-    return found
+        by_id[row[key]] = merge_rows(by_id.get(row[key], {}), row)
+    return by_id
 
 
-def _onto(earlier: Any, value: Any) -> Any:
+def _merge_value(earlier: Any, value: Any) -> Any:
     if not isinstance(value, Changes) or earlier is None:
         return value
     if isinstance(earlier, Changes):
         return Changes(earlier | value)
-    return _plain(earlier | value)
+    return _without_removed(earlier | value)
 
 
-def _plain(value: Any) -> Any:
-    """An object without entries that are to be removed."""
+def _without_removed(value: Any) -> Any:
+    """Drops the entries of an object that are to be removed."""
     return {name: entry for name, entry in value.items() if entry is not None} if isinstance(value, dict) else value
 
 

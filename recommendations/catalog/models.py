@@ -9,7 +9,7 @@ from core import clock, external_ids
 
 
 class Item(models.Model):
-    """A catalogue entry. A deleted one stays as an empty row, so that history keeps its shape; it is never shown."""
+    """A catalogue entry. A deleted one stays as an empty, withdrawn row, so that histories keep their shape."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
@@ -36,10 +36,10 @@ class Item(models.Model):
 
 
 class EndUser(models.Model):
-    """A person who gets recommendations. Staff are `accounts.User`.
+    """A user of a tenant, who gets recommendations. Staff are `accounts.User`.
 
-    `last_event_at` is when the newest event arrived (not when it happened); `dirty_at` is set until near line has
-    taken the news into the person's list.
+    `last_event_at` is the arrival of the newest event (not its time); `dirty_at` is set while new events wait for the
+    near-line rescore of the user's lists.
     """
 
     id = models.BigAutoField(primary_key=True)

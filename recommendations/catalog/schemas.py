@@ -1,4 +1,4 @@
-"""The shapes of items and end users as they arrive (api.md, Shapes): which fields, how each is read."""
+"""Schemas of items and end users as callers send them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from core.errors import FieldError
 from recommendations.catalog import validators
 from recommendations.catalog.validators import FieldRefused, Reader
 
-MAX_ERRORS = 20  # told of one object: a row of thousands of unknown fields makes no answer of megabytes
+MAX_ERRORS = 20  # reported per object: thousands of unknown fields must not make a response of megabytes
 Notes = list[FieldError]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """What an object may hold. `key` is required; a field that is not given reads as null does.
+class ObjectSchema:
+    """The fields of an object. `key` is required; other missing fields are read as null.
 
-    Of the fields in `objects`, single entries may be left out (`fields.flat_object`): `notes` learn which, and why.
+    Invalid entries of the fields in `objects` may be left out (`validators.flat_object`), which `notes` collect.
     """
 
     key: str
@@ -25,9 +25,10 @@ class Shape:
     objects: frozenset[str] = frozenset()
 
     def read(self, raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
-        """Every field of the object, those that were not given at their default.
+        """Reads all fields; missing ones get their defaults.
 
-        Raises: FieldRefused with all that is wrong.
+        Raises:
+            FieldRefused: With all errors.
         """
         given = self.read_given(raw, pointer, required=(self.key,), notes=notes)
         return {name: given[name] if name in given else read(None, "") for name, read in self._ordered(given)}
@@ -35,12 +36,13 @@ class Shape:
     def read_given(
         self, raw: Any, pointer: str = "", *, required: tuple[str, ...] = (), notes: Notes | None = None
     ) -> dict[str, Any]:
-        """Only the fields that were given. Read-only ones (timestamps) are dropped: what was read can be sent.
+        """Reads only the given fields, without read-only ones: callers may send back what they have read.
 
-        Raises: FieldRefused with all that is wrong.
+        Raises:
+            FieldRefused: With all errors.
         """
         if not isinstance(raw, Mapping):
-            raise validators.refuse(pointer, "not_an_object", "Must be a JSON object.")
+            raise validators.refusal(pointer, "not_an_object", "Must be a JSON object.")
         errors = [
             FieldError(f"{pointer}/{name}", "required", "This field is required.")
             for name in required
@@ -50,10 +52,8 @@ class Shape:
         for name, value in raw.items():
             reader = self.readers.get(name) or (validators.moment if name in self.read_only else None)
             if reader is None:
-                known = ", ".join(self.readers)
-                errors.append(
-                    FieldError(validators.child(pointer, str(name)), "unknown_field", f"Unknown; known are {known}.")
-                )
+                detail = f"Unknown field. Allowed: {', '.join(self.readers)}."
+                errors.append(FieldError(validators.child_pointer(pointer, str(name)), "unknown_field", detail))
                 continue
             try:
                 read: Any
@@ -78,13 +78,13 @@ MAX_CATEGORIES = 100
 MAX_CATEGORY = 128
 TIMESTAMPS = frozenset({"created_at", "updated_at"})
 
-ITEM = Shape(
+ITEM = ObjectSchema(
     key="item_id",
     readers={
         "item_id": validators.identifier,
         "title": validators.text(500),
         "description": validators.text(20_000),
-        "categories": validators.words(MAX_CATEGORIES, MAX_CATEGORY),
+        "categories": validators.string_list(MAX_CATEGORIES, MAX_CATEGORY),
         "attributes": validators.flat_object,
         "hidden": validators.boolean,
         "available_from": validators.moment,
@@ -94,12 +94,12 @@ ITEM = Shape(
     objects=frozenset({"attributes"}),
 )
 
-END_USER = Shape(
+END_USER = ObjectSchema(
     key="user_id",
     readers={
         "user_id": validators.identifier,
         "attributes": validators.flat_object,
-        "segments": validators.words(MAX_CATEGORIES, MAX_CATEGORY),
+        "segments": validators.string_list(MAX_CATEGORIES, MAX_CATEGORY),
         "locale": validators.language_tag,
     },
     read_only=TIMESTAMPS,
@@ -108,9 +108,9 @@ END_USER = Shape(
 
 
 def read_item(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
-    """A whole item: fields that are not given are at their defaults.
+    """Reads a whole item; missing fields get their defaults.
 
-    Raises: FieldRefused, also where it would end before it begins.
+    Raises: FieldRefused, also if the item would end before it begins.
     """
     item = ITEM.read(raw, pointer, notes=notes)
     check_window(item, pointer)
@@ -118,9 +118,9 @@ def read_item(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dic
 
 
 def read_item_row(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
-    """An item of a batch: its id and the fields that are given; the others are to stay.
+    """Reads an item of a batch: its id and the given fields.
 
-    Raises: FieldRefused, also where it would end before it begins.
+    Raises: FieldRefused, also if the item would end before it begins.
     """
     item = ITEM.read_given(raw, pointer, required=("item_id",), notes=notes)
     check_window(item, pointer)
@@ -128,7 +128,7 @@ def read_item_row(raw: Any, pointer: str = "", *, notes: Notes | None = None) ->
 
 
 def read_end_user(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
-    """A whole end user: fields that are not given are at their defaults.
+    """Reads a whole user; missing fields get their defaults.
 
     Raises: FieldRefused.
     """
@@ -136,7 +136,7 @@ def read_end_user(raw: Any, pointer: str = "", *, notes: Notes | None = None) ->
 
 
 def read_end_user_row(raw: Any, pointer: str = "", *, notes: Notes | None = None) -> dict[str, Any]:
-    """An end user of a batch: their id and the fields that are given; the others are to stay.
+    """Reads a user of a batch: the id and the given fields.
 
     Raises: FieldRefused.
     """
@@ -144,26 +144,26 @@ def read_end_user_row(raw: Any, pointer: str = "", *, notes: Notes | None = None
 
 
 def check_item(item: Mapping[str, Any]) -> None:
-    """Raises: FieldRefused for an item that may not be stored as a whole, whatever its parts are."""
+    """Raises: FieldRefused if the merged item is invalid although its parts are valid."""
     check_window(item)
     _check_attributes(item)
 
 
 def check_end_user(end_user: Mapping[str, Any]) -> None:
-    """Raises: FieldRefused for an end user who may not be stored as a whole."""
+    """Raises: FieldRefused if the merged user is invalid although its parts are valid."""
     _check_attributes(end_user)
 
 
 def check_window(item: Mapping[str, Any], pointer: str = "") -> None:
-    """Raises: FieldRefused when `available_until` is not after `available_from`."""
+    """Raises: FieldRefused if `available_until` is not after `available_from`."""
     start, end = item.get("available_from"), item.get("available_until")
     if start is not None and end is not None and end <= start:
         detail = "Must be later than available_from."
-        raise validators.refuse(f"{pointer}/available_until", "bad_window", detail)
+        raise validators.refusal(f"{pointer}/available_until", "bad_window", detail)
 
 
 def _check_attributes(row: Mapping[str, Any]) -> None:
-    """Single attributes that came one by one may be too many together."""
+    """Attributes sent one by one may be too many in total."""
     if (count := len(row["attributes"])) > validators.MAX_ATTRIBUTES:
-        detail = f"At most {validators.MAX_ATTRIBUTES} entries; together with those that are stored these are {count}."
-        raise validators.refuse("/attributes", "too_many", detail)
+        detail = f"At most {validators.MAX_ATTRIBUTES} entries; with the stored ones there would be {count}."
+        raise validators.refusal("/attributes", "too_many", detail)

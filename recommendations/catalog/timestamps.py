@@ -1,7 +1,7 @@
-"""When something happened: Unix seconds and RFC 3339 timestamps, and numbers and dates that only look like one.
+"""Parsing of times: Unix seconds, RFC 3339 timestamps, and values that only look like one.
 
-A wrong unit is no slip of one row: a whole history ends up in 1970, without order, and retention may delete it. So what
-is no plausible time is refused, with a word on what it probably is.
+A wrong unit affects more than one row: a whole history ends up in 1970, without order, and retention may delete it. So
+implausible times are rejected, with a guess at what they are.
 """
 
 import re
@@ -15,12 +15,12 @@ MAX_SECONDS = 10**11
 MIN_YEAR = 1900
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})\Z", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_TIME = "means that no time was given: leave it out."
+_NO_TIME = "usually means that there is no time; omit the field."
 UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
 
-class NoMoment(ValueError):
-    """This is no moment; says why. `code` is a stable word for it."""
+class InvalidTime(ValueError):
+    """Not a valid time. `code` is a stable identifier of the reason."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -33,8 +33,8 @@ class _Guess(NamedTuple):
     is_like: str
 
 
-# What a small number probably is: the first that fits. The ranges are those of the years 1950 to 2150.
-_SMALL = (
+# Guesses at small numbers; the first that fits is taken. The ranges cover the years 1950 to 2150.
+_GUESSES = (
     _Guess(1900, 2200, "a year"),
     _Guess(7_000, 66_000, "days since 1970, or an Excel date (days since 1900)"),
     _Guess(66_000, 92_000, "an Excel date (days since 1900)"),
@@ -46,70 +46,70 @@ _SMALL = (
 
 
 def timestamp(value: str) -> datetime:
-    """An RFC 3339 timestamp with its offset, in UTC.
+    """Parses an RFC 3339 timestamp with UTC offset; returns it in UTC.
 
-    Raises: NoMoment.
+    Raises: InvalidTime.
     """
     if not _RFC3339.match(value):
-        raise NoMoment(
-            "not_a_timestamp", "Must be an RFC 3339 timestamp with its offset, such as 2026-03-01T08:30:00Z."
+        raise InvalidTime(
+            "not_a_timestamp", "Must be an RFC 3339 timestamp with UTC offset, such as 2026-03-01T08:30:00Z."
         )
     try:
-        found = datetime.fromisoformat(value.upper()).astimezone(UTC)
+        parsed = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise NoMoment("not_a_timestamp", "There is no such date or time.") from None
-    if found.year < MIN_YEAR:
-        raise NoMoment("no_time", f"A year before {MIN_YEAR} {_NO_TIME}")
-    return found
+        raise InvalidTime("not_a_timestamp", "No such date or time.") from None
+    if parsed.year < MIN_YEAR:
+        raise InvalidTime("no_time", f"A year before {MIN_YEAR} {_NO_TIME}")
+    return parsed
 
 
-def occurrence(value: str) -> datetime:
-    """As `timestamp`; the beginning of Unix time is a missing value that was written out.
+def event_timestamp(value: str) -> datetime:
+    """Parses the time of an event like `timestamp`; the start of Unix time is an exported missing value.
 
-    Raises: NoMoment.
+    Raises: InvalidTime.
     """
-    found = timestamp(value)
-    if found == _EPOCH:
-        raise NoMoment("no_time", f"1970-01-01T00:00:00Z {_NO_TIME}")
-    return found
+    parsed = timestamp(value)
+    if parsed == _EPOCH:
+        raise InvalidTime("no_time", f"1970-01-01T00:00:00Z {_NO_TIME}")
+    return parsed
 
 
 def unix_seconds(seconds: float) -> datetime:
-    """The moment of a plausible Unix time.
+    """Converts a plausible Unix time.
 
-    Raises: NoMoment, saying what the number looks like.
+    Raises: InvalidTime, with a guess at what the number is.
     """
     if seconds < 0:
-        raise NoMoment("too_early", "Unix seconds must not be negative; use RFC 3339 before 1970.")
+        raise InvalidTime("too_early", "Unix seconds must not be negative; use RFC 3339 for times before 1970.")
     if seconds == 0:
-        raise NoMoment("no_time", f"0 {_NO_TIME}")
+        raise InvalidTime("no_time", f"0 {_NO_TIME}")
     if seconds < MIN_SECONDS:
-        raise NoMoment("implausible_time", _small(seconds))
+        raise InvalidTime("implausible_time", _explain_small(seconds))
     if seconds >= MAX_SECONDS:
-        raise NoMoment("in_future", _large(seconds))
+        raise InvalidTime("in_future", _explain_large(seconds))
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def digits_hint(seconds: float) -> str:
-    """What a moment that lies ahead may be if it was meant for another: a date and an hour in ten digits."""
+    """A hint at what a time in the future may have been meant as: a date and hour in ten digits, or milliseconds."""
     if 1_900_010_100 <= seconds <= 2_150_123_123:
         return " It looks like YYYYMMDDhh: write 2026-03-01T08:00:00Z."
     return " Unix time is in seconds, not milliseconds."
 
 
-def _small(seconds: float) -> str:
-    looks = next((guess.is_like for guess in _SMALL if guess.low <= seconds <= guess.high), "no time")
+def _explain_small(seconds: float) -> str:
+    looks = next((guess.is_like for guess in _GUESSES if guess.low <= seconds <= guess.high), "something else")
     return (
-        f"{seconds:.15g} are no plausible Unix seconds, which have ten digits today; it looks like {looks}. "
+        f"{seconds:.15g} is not a plausible Unix time, which has ten digits today; it looks like {looks}. "
         "Write it as 2026-03-01T08:30:00Z."
     )
 
 
-def _large(seconds: float) -> str:
+def _explain_large(seconds: float) -> str:
     text = f"{seconds:.0f}"
     if len(text) in (12, 14, 17) and text[:2] in ("19", "20", "21") and "01" <= text[4:6] <= "12":
-        return f"{text[:20]} looks like a date and a time in digits: write it as 2026-03-01T08:30:00Z."
+        return f"{text[:20]} looks like a date and time in digits: write it as 2026-03-01T08:30:00Z."
     for unit, factor in UNITS.items():
         if MIN_SECONDS <= seconds / factor < MAX_SECONDS:
-            return f"This looks like {unit}: divide by {factor:,}, or say so of a file (--time-unit {unit})."
-    return "There is no such moment. Unix time is in seconds, not milliseconds."
+            return f"This looks like {unit}: divide by {factor:,}, or for a file set --time-unit {unit}."
+    return "No such time. Unix time is in seconds, not milliseconds."

@@ -1,4 +1,4 @@
-"""Many rows at once: created, updated and unchanged told apart, by the database itself."""
+"""Bulk upsert. The database itself tells created, updated and unchanged rows apart."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,16 +10,16 @@ from django.db import connection
 
 from core.errors import FieldError
 from recommendations.catalog import merging
-from recommendations.catalog.bulk_load import staged
+from recommendations.catalog.bulk_load import staged_rows
 from recommendations.catalog.merging import Row
 from recommendations.catalog.validators import FieldRefused
 
-__all__ = ["Check", "Row", "Table", "Upserted", "Version", "Written", "unconditional", "upsert"]
+__all__ = ["Check", "Row", "Table", "UpsertResult", "Version", "WrittenRow", "unconditional", "upsert"]
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which state of which row: a row's `updated_at` grows with every change, and a new row has a new number."""
+    """A row and its state: `updated_at` grows with every change, and a new row has a new key."""
 
     row: int
     updated_at: datetime
@@ -29,15 +29,15 @@ Check = Callable[[Version | None], None]
 
 
 def unconditional(_version: Version | None) -> None:
-    """The check of a write that accepts any state."""
+    """The check of an unconditional write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that is filled by external key. `columns` maps the written ones to their types, the key included.
+    """A table with an external key. `columns` maps the written columns, the key included, to their SQL types.
 
-    `empty` holds what a new row has where nothing is said; `check` refuses a whole row (FieldRefused). With
-    `tombstones`, a deleted row is still there (`deleted_at`); writing it makes it anew.
+    `empty` holds the defaults of a new row; `check` may reject a whole row (FieldRefused). With `tombstones`, deleted
+    rows stay (`deleted_at`), and writing one recreates it.
     """
 
     name: str
@@ -49,66 +49,66 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A row that was changed. `created` also where a deleted one came back, `fresh` only where none was."""
+class WrittenRow:
+    """A changed row. `created` is also set for a recreated row, `is_new` only if there was none."""
 
     values: Row
     created: bool
-    fresh: bool
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Upserted:
-    """What became of the rows, by key: those that changed anything, those that were refused; the others were there.
+class UpsertResult:
+    """Changed and rejected rows, by key; the others were unchanged.
 
-    `emptied` names the fields of rows that held something before and hold nothing now.
+    `emptied` names the fields of a row that had a value before and have none now.
     """
 
-    written: dict[str, Written] = field(default_factory=dict)
-    refused: dict[str, tuple[FieldError, ...]] = field(default_factory=dict)
+    written: dict[str, WrittenRow] = field(default_factory=dict)
+    rejected: dict[str, tuple[FieldError, ...]] = field(default_factory=dict)
     emptied: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def upsert(*, table: Table, tenant_id: int, rows: Sequence[Row], now: datetime) -> Upserted:
-    """Writes the rows; fields that a row does not name stay as they are. Rows of one key are put together, in order.
+def upsert(*, table: Table, tenant_id: int, rows: Sequence[Row], now: datetime) -> UpsertResult:
+    """Writes the rows; fields that a row does not name stay as they are. Rows with the same key are merged, in order.
 
-    New rows are inserted, the others locked, by one statement in the order of the keys: two batches cannot lock each
-    other out, and nothing changes between what is read here and what is written.
+    One statement in key order inserts new rows and locks the others: two batches cannot deadlock, and nothing changes
+    between the read and the write.
     """
-    result = Upserted()
-    wanted = merging.by_key(rows, table.key)
-    fresh = {key: merging.completed(table.empty, row) for key, row in wanted.items()}
-    refused = _check(table, fresh, result)
-    inserted = _insert(table, tenant_id, [row for key, row in fresh.items() if key not in refused], now)
-    result.written.update({key: Written(fresh[key], created=True, fresh=True) for key in inserted})
-    known = [key for key in wanted if key not in inserted and key not in refused]
-    stored = _stored(table, tenant_id, known)
-    full = {key: merging.completed(stored[key], wanted[key]) for key in known}
-    refused = _check(table, full, result)
-    changed = _update(table, tenant_id, [row for key, row in full.items() if key not in refused], now)
+    result = UpsertResult()
+    partial = merging.merge_by_key(rows, table.key)
+    new = {key: merging.complete_row(table.empty, row) for key, row in partial.items()}
+    rejected = _check(table, new, result)
+    inserted = _insert(table, tenant_id, [row for key, row in new.items() if key not in rejected], now)
+    result.written.update({key: WrittenRow(new[key], created=True, is_new=True) for key in inserted})
+    known = [key for key in partial if key not in inserted and key not in rejected]
+    stored = _stored_rows(table, tenant_id, known)
+    full = {key: merging.complete_row(stored[key], partial[key]) for key in known}
+    rejected = _check(table, full, result)
+    changed = _update(table, tenant_id, [row for key, row in full.items() if key not in rejected], now)
     for key, created in changed.items():
-        result.written[key] = Written(full[key], created=created, fresh=False)
-        if gone := merging.emptied(stored[key], full[key]):
-            result.emptied[key] = gone
+        result.written[key] = WrittenRow(full[key], created=created, is_new=False)
+        if emptied := merging.emptied_fields(stored[key], full[key]):
+            result.emptied[key] = emptied
     return result
 
 
-def _check(table: Table, rows: Mapping[str, Row], result: Upserted) -> set[str]:
-    """The keys of rows that may not be written as they would be, noted in the result."""
-    refused = set()
+def _check(table: Table, rows: Mapping[str, Row], result: UpsertResult) -> set[str]:
+    """The keys of invalid rows, whose errors go to the result."""
+    rejected = set()
     for key, row in rows.items():
         try:
             table.check(row)
         except FieldRefused as error:
-            result.refused[key] = error.errors
-            refused.add(key)
-    return refused
+            result.rejected[key] = error.errors
+            rejected.add(key)
+    return rejected
 
 
 def _insert(table: Table, tenant_id: int, rows: Sequence[Row], now: datetime) -> set[str]:
-    """Inserts the rows that are not there, and locks those that are; the keys of the former.
+    """Inserts new rows and locks existing ones; returns the keys of the new rows.
 
-    `WHERE false` leaves the row as it is, and locked (PostgreSQL, INSERT, ON CONFLICT clause).
+    `WHERE false` leaves an existing row unchanged, but locked (PostgreSQL, INSERT, ON CONFLICT clause).
     """
     columns = ", ".join(table.columns)
     statement = f"""
@@ -122,22 +122,23 @@ def _insert(table: Table, tenant_id: int, rows: Sequence[Row], now: datetime) ->
 
 
 def _update(table: Table, tenant_id: int, rows: Sequence[Row], now: datetime) -> dict[str, bool]:
-    """Writes the rows that differ from the stored ones (as the database compares); their keys, True for revived ones.
+    """Writes the rows that differ from the stored ones, as the database compares.
 
-    `created_at = updated_at` marks a row made by this statement.
+    Returns:
+        The changed keys; True for a recreated row, which has `created_at = updated_at`.
     """
-    others = {name: kind for name, kind in table.columns.items() if name != table.key}
-    dead = "t.deleted_at IS NOT NULL" if table.tombstones else "false"
+    others = {name: sql_type for name, sql_type in table.columns.items() if name != table.key}
+    is_deleted = "t.deleted_at IS NOT NULL" if table.tombstones else "false"
     later = "greatest(%(now)s, t.updated_at + interval '1 microsecond')"
-    old, new = (", ".join(f"{row}.{name}::{kind}" for name, kind in others.items()) for row in ("t", "r"))
+    old, new = (", ".join(f"{row}.{name}::{sql_type}" for name, sql_type in others.items()) for row in ("t", "r"))
     statement = f"""
         UPDATE {table.name} AS t SET
             {", ".join(f"{name} = r.{name}" for name in others)}{", deleted_at = NULL" if table.tombstones else ""},
-            created_at = CASE WHEN {dead} THEN {later} ELSE t.created_at END,
+            created_at = CASE WHEN {is_deleted} THEN {later} ELSE t.created_at END,
             updated_at = {later}
         FROM {{source}} AS r
         WHERE t.tenant_id = %(tenant)s AND t.{table.key} = r.{table.key}
-            AND ({dead} OR ({old}) IS DISTINCT FROM ({new}))
+            AND ({is_deleted} OR ({old}) IS DISTINCT FROM ({new}))
         RETURNING t.{table.key}, t.created_at = t.updated_at
     """  # noqa: S608  # only names from Table
     return dict(_run(table, statement, tenant_id, rows, now))
@@ -148,16 +149,16 @@ def _run(table: Table, statement: str, tenant_id: int, rows: Sequence[Row], now:
         return []
     values = [[row[name] for name in table.columns] for row in rows]
     with (
-        staged(name=table.key, columns=table.columns, rows=values) as (source, parameters),
+        staged_rows(name=table.key, columns=table.columns, rows=values) as (source, parameters),
         connection.cursor() as cursor,
     ):
         cursor.execute(statement.format(source=source), {"tenant": tenant_id, "now": now, **parameters})
-        found: list[Any] = cursor.fetchall()
-    return found
+        changed: list[Any] = cursor.fetchall()
+    return changed
 
 
-def _stored(table: Table, tenant_id: int, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The rows of these keys. Call it where they are locked."""
+def _stored_rows(table: Table, tenant_id: int, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rows with these keys, which the caller has locked."""
     if not keys:
         return {}
     names = list(table.columns)
@@ -167,5 +168,5 @@ def _stored(table: Table, tenant_id: int, keys: Sequence[str]) -> dict[str, dict
             [tenant_id, list(keys)],
         )
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    objects = [name for name, kind in table.columns.items() if kind == "jsonb"]
+    objects = [name for name, sql_type in table.columns.items() if sql_type == "jsonb"]
     return {row[table.key]: {**row, **{name: json.loads(row[name]) for name in objects}} for row in rows}

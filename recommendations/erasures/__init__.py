@@ -1,1 +1,1 @@
-"""The log of erased people: who may not come back with an old file or an old dump, without saying who it was."""
+"""The erasure log: keyed digests of users who must not return with an old file or dump."""

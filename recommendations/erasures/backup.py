@@ -1,6 +1,6 @@
-"""The log once more in the storage: a dump that is restored is older than the erasures since, and so is its log.
+"""Copies of the erasure log in the storage: a restored dump lacks the erasures since, and so does its log.
 
-One small file for each entry. Its name says all there is to know, so that reading the log is listing a folder.
+Each entry is one small file with all data in its name, so that reading the log is listing a folder.
 """
 
 import json
@@ -23,8 +23,8 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """An entry as its file's name tells it."""
+class LogCopy:
+    """An entry as encoded in its file name."""
 
     digest: str
     key: str
@@ -32,14 +32,14 @@ class Copy:
 
 
 def folder(tenant_id: int) -> str:
-    """Where a tenant's copies lie in the storage."""
+    """The folder of a tenant's copies in the storage."""
     return f"erasures/{tenant_id}"
 
 
-def write(*, tenant_id: int, now: datetime) -> int:
-    """Copies the entries that have no copy yet to the storage; returns how many. Call it outside any scope.
+def copy_log(*, tenant_id: int, now: datetime) -> int:
+    """Copies entries without a copy to the storage; returns their number. Call it outside any scope.
 
-    Raises: OSError, or what the storage raises when it is away; what was not copied is found by the next call.
+    Raises: OSError, or other errors of the storage; the next call copies the rest.
     """
     copied = 0
     while batch := _uncopied(tenant_id):
@@ -52,29 +52,29 @@ def write(*, tenant_id: int, now: datetime) -> int:
     return copied
 
 
-def write_all(*, now: datetime) -> int:
-    """Copies what has no copy yet, of every tenant; returns how many.
+def copy_all_logs(*, now: datetime) -> int:
+    """Copies entries without a copy of all tenants; returns their number.
 
-    Raises: as `write`.
+    Raises: as `copy_log`.
     """
     with scope.all_tenants("erasures without a copy"):
         waiting = Erasure.objects.filter(copied_at__isnull=True).order_by()
         tenant_ids = sorted(set(waiting.values_list("tenant_id", flat=True)))
-    return sum(write(tenant_id=tenant_id, now=now) for tenant_id in tenant_ids)
+    return sum(copy_log(tenant_id=tenant_id, now=now) for tenant_id in tenant_ids)
 
 
-def take_back(*, tenant_id: int, now: datetime) -> int:
-    """Enters what the storage knows and the table does not, as after a restore; returns how much that was.
+def restore_log(*, tenant_id: int, now: datetime) -> int:
+    """Inserts entries that are in the storage but not in the table, as after a restore; returns their number.
 
     Call it outside any scope.
     """
-    found = list(read(tenant_id))
-    taken = 0
-    for start in range(0, len(found), BATCH):
-        batch = found[start : start + BATCH]
+    copies = list(list_copies(tenant_id))
+    restored = 0
+    for start in range(0, len(copies), BATCH):
+        batch = copies[start : start + BATCH]
         with scope.tenant(tenant_id):
-            there = _there(tenant_id, batch)
-            missing = [copy for copy in batch if (copy.digest, copy.erased_at) not in there]
+            stored = _stored_entries(tenant_id, batch)
+            missing = [copy for copy in batch if (copy.digest, copy.erased_at) not in stored]
             Erasure.objects.bulk_create(
                 (
                     Erasure(
@@ -88,17 +88,17 @@ def take_back(*, tenant_id: int, now: datetime) -> int:
                 ),
                 ignore_conflicts=True,
             )
-        taken += len(missing)
-    return taken
+        restored += len(missing)
+    return restored
 
 
-def read(tenant_id: int) -> Iterator[Copy]:
-    """Every copy of the tenant."""
+def list_copies(tenant_id: int) -> Iterator[LogCopy]:
+    """Yields all copies of the tenant."""
     for day in _listed(folder(tenant_id), folders=True):
         for name in _listed(f"{folder(tenant_id)}/{day}", folders=False):
             if match := _NAME.match(name):
                 stamp, key, digest = match.groups()
-                yield Copy(digest, key, datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC))
+                yield LogCopy(digest, key, datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC))
 
 
 def _uncopied(tenant_id: int) -> list[Erasure]:
@@ -111,18 +111,18 @@ def _write_one(entry: Erasure) -> None:
     at = entry.erased_at.astimezone(UTC)
     name = f"{folder(entry.tenant_id)}/{at:%Y-%m-%d}/{at.strftime(_STAMP)}-{entry.key}-{entry.digest}"
     if not default_storage.exists(name):
-        said = {"digest": entry.digest, "key": entry.key, "erased_at": at.isoformat(), "receipt": str(entry.receipt)}
-        default_storage.save(name, ContentFile(json.dumps(said).encode() + b"\n"))
+        content = {"digest": entry.digest, "key": entry.key, "erased_at": at.isoformat(), "receipt": str(entry.receipt)}
+        default_storage.save(name, ContentFile(json.dumps(content).encode() + b"\n"))
 
 
-def _there(tenant_id: int, batch: Sequence[Copy]) -> set[tuple[str, datetime]]:
-    held = Erasure.objects.filter(tenant_id=tenant_id, digest__in=[copy.digest for copy in batch])
-    return set(held.values_list("digest", "erased_at"))
+def _stored_entries(tenant_id: int, batch: Sequence[LogCopy]) -> set[tuple[str, datetime]]:
+    entries = Erasure.objects.filter(tenant_id=tenant_id, digest__in=[copy.digest for copy in batch])
+    return set(entries.values_list("digest", "erased_at"))
 
 
 def _listed(path: str, *, folders: bool) -> list[str]:
     try:
-        found = default_storage.listdir(path)
+        folder_names, file_names = default_storage.listdir(path)
     except FileNotFoundError:
         return []
-    return sorted(found[0] if folders else found[1])
+    return sorted(folder_names if folders else file_names)

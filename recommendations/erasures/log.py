@@ -1,7 +1,7 @@
-"""Writing the log, and asking it. Each function runs in the tenant's scope that its caller has opened.
+"""Reads and writes of the erasure log. All functions run in the tenant scope opened by the caller.
 
-Whoever brings in rows from elsewhere holds the log shared until its transaction ends, whoever erases holds it alone. So
-rows that were checked before an erasure are committed before it as well, and it finds them.
+Imports hold a shared lock on the log until their transaction ends, erasures an exclusive one. So rows that were checked
+before an erasure are also committed before it, and the erasure finds them.
 """
 
 import uuid
@@ -14,50 +14,52 @@ from django.db.models import Max
 from core.pseudonyms import key_id, pseudonym
 from recommendations.erasures.models import Erasure
 
-# The first half of the advisory lock's number, so that it is nobody else's; the second is the tenant.
+# The first half of the advisory lock's key, unique to this lock; the second half is the tenant.
 _LOCK = 0x45524153
 
 
 def digest(tenant_id: int, user_id: str) -> str:
-    """How the log names a person."""
+    """The pseudonym of a user in the log."""
     return pseudonym("end user", tenant_id, user_id)
 
 
-def hold(tenant_id: int) -> None:
-    """Waits for rows on their way in, and keeps others out until the transaction ends."""
+def lock_exclusively(tenant_id: int) -> None:
+    """Waits for running imports, and blocks new ones until the transaction ends."""
     _lock("pg_advisory_xact_lock", tenant_id)
 
 
-def share(tenant_id: int) -> None:
-    """Waits for an erasure under way, and holds the next one off until the transaction ends."""
+def lock_shared(tenant_id: int) -> None:
+    """Waits for a running erasure, and blocks new ones until the transaction ends."""
     _lock("pg_advisory_xact_lock_shared", tenant_id)
 
 
-def enter(
+def log_erasure(
     *, tenant_id: int, digests: Iterable[str], rows: Mapping[str, int], receipt: uuid.UUID, now: datetime
 ) -> None:
-    """Notes the erasure of one person under all their names; twice at one moment is once."""
+    """Logs the erasure of one user under all their digests; repeated at the same moment, it changes nothing."""
     Erasure.objects.bulk_create(
         (
-            Erasure(tenant_id=tenant_id, digest=name, key=key_id(), erased_at=now, receipt=receipt, rows=dict(rows))
-            for name in sorted(set(digests))
+            Erasure(
+                tenant_id=tenant_id, digest=user_digest, key=key_id(), erased_at=now, receipt=receipt, rows=dict(rows)
+            )
+            for user_digest in sorted(set(digests))
         ),
         ignore_conflicts=True,
     )
 
 
 def erased_among(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, datetime]:
-    """Those of the ids that the log knows, with when they were last erased."""
+    """The ids that are in the log, with the time of their last erasure."""
     entries = Erasure.objects.filter(tenant_id=tenant_id)
     if not entries.order_by().exists():
         return {}
-    names = {digest(tenant_id, user_id): user_id for user_id in user_ids}
-    last = entries.filter(digest__in=list(names)).order_by().values("digest").annotate(at=Max("erased_at"))
-    return {names[name]: at for name, at in last.values_list("digest", "at")}
+    ids = {digest(tenant_id, user_id): user_id for user_id in user_ids}
+    last = entries.filter(digest__in=list(ids)).order_by().values("digest").annotate(at=Max("erased_at"))
+    return {ids[user_digest]: at for user_digest, at in last.values_list("digest", "at")}
 
 
-def latest(tenant_id: int) -> dict[str, datetime]:
-    """Every digest of the log with when its person was last erased."""
+def last_erasures(tenant_id: int) -> dict[str, datetime]:
+    """The time of the last erasure by digest."""
     last = Erasure.objects.filter(tenant_id=tenant_id).order_by().values("digest").annotate(at=Max("erased_at"))
     return dict(last.values_list("digest", "at"))
 

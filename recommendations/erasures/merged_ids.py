@@ -1,4 +1,4 @@
-"""Who somebody is now whose id was merged into another person's."""
+"""Lookup of users by the ids of users that were merged into them."""
 
 from collections.abc import Collection
 
@@ -6,13 +6,13 @@ from recommendations.erasures.log import digest
 from recommendations.erasures.models import FormerId
 
 
-def now_called(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, dict[int, str]]:
-    """Of each id that was merged, the people it became: their primary keys and ids of today. In the caller's scope."""
+def find_merged_users(*, tenant_id: int, user_ids: Collection[str]) -> dict[str, dict[int, str]]:
+    """The users into whom each id was merged: their current ids by primary key. Call it in the tenant's scope."""
     if not user_ids:
         return {}
-    names = {digest(tenant_id, user_id): user_id for user_id in user_ids}
-    merged = FormerId.objects.filter(tenant_id=tenant_id, digest__in=list(names)).order_by()
-    found: dict[str, dict[int, str]] = {}
-    for name, pk, user_id in merged.values_list("digest", "end_user_id", "end_user__user_id"):
-        found.setdefault(names[name], {})[pk] = user_id
-    return found
+    ids = {digest(tenant_id, user_id): user_id for user_id in user_ids}
+    merged = FormerId.objects.filter(tenant_id=tenant_id, digest__in=list(ids)).order_by()
+    users: dict[str, dict[int, str]] = {}
+    for user_digest, pk, user_id in merged.values_list("digest", "end_user_id", "end_user__user_id"):
+        users.setdefault(ids[user_digest], {})[pk] = user_id
+    return users

@@ -1,4 +1,4 @@
-"""Erasures, and the ids that a person had before a merge."""
+"""Erasures, and former ids of merged users."""
 
 import uuid
 from typing import ClassVar
@@ -7,16 +7,16 @@ from django.db import models
 
 
 class Erasure(models.Model):
-    """A person who was erased: when, and a keyed digest by which they are known again. The receipt names the row."""
+    """An erased user, known by a keyed digest. The receipt identifies the row."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     digest = models.CharField(max_length=64, help_text="HMAC-SHA256 of tenant and id under ERASURE_KEY.")
-    key = models.CharField(max_length=16, help_text="Names the key that made the digest.")
+    key = models.CharField(max_length=16, help_text="Id of the key that made the digest.")
     erased_at = models.DateTimeField()
     receipt = models.UUIDField(default=uuid.uuid4)
-    rows = models.JSONField(default=dict, help_text="What was erased, by kind.")
-    copied_at = models.DateTimeField(null=True, blank=True, help_text="When it was copied to the storage.")
-    repeated_at = models.DateTimeField(null=True, blank=True, help_text="When the person last had to be erased again.")
+    rows = models.JSONField(default=dict, help_text="Erased rows by kind.")
+    copied_at = models.DateTimeField(null=True, blank=True, help_text="Time of the copy in the storage.")
+    repeated_at = models.DateTimeField(null=True, blank=True, help_text="Time of the last repeated erasure.")
 
     class Meta:
         constraints: ClassVar = [
@@ -32,7 +32,7 @@ class Erasure(models.Model):
 
 
 class FormerId(models.Model):
-    """An id that a person had before a merge, as the log would know it: who erases the person erases it too."""
+    """The digest of an id that was merged into a user, and is erased with them."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     end_user = models.ForeignKey("recommendations.EndUser", on_delete=models.CASCADE, related_name="former_ids")

@@ -26,7 +26,7 @@ from recommendations.estimation.page_probabilities import Target
 from recommendations.estimation.target_lists import Context
 from recommendations.experiments.models import ExperimentArm
 from recommendations.placements.models import Placement, PlacementVersion
-from recommendations.placements.versions import kept
+from recommendations.placements.versions import stored_rules
 
 DAYS = 28
 PAGES = 10_000
@@ -101,7 +101,7 @@ def estimate(
     since, until = now - timedelta(days=days), now - RIPE
     with scope.tenant(tenant_id):
         place, version = _named(tenant_id, placement, number)
-        maker = target_lists.target_list_maker(place, kept(version.rules))
+        maker = target_lists.target_list_maker(place, stored_rules(version.rules))
         found = logged_pages.read(tenant_id=tenant_id, placement=placement, since=since, until=until, most=pages)
         explicit = Tenant.objects.get(pk=tenant_id).impressions == Tenant.Impressions.EXPLICIT
     targets = maker.make(found, seconds=seconds)

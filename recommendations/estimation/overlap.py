@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from recommendations.algorithms.offpolicy.estimators import Overlap
 from recommendations.placements.models import Placement
-from recommendations.placements.rules import Rules
+from recommendations.placements.rules import PlacementRules
 
 # Of what a version shows so much may have had no chance to be shown; places count by their clicks.
 MOST_UNSUPPORTED = 0.05
@@ -58,7 +58,7 @@ def judge(overlap: Overlap, *, version: int, drawn: bool, arms: int, explicit: b
     return Verdict(enough=True)
 
 
-def notes(rules: Rules, place: Placement) -> tuple[str, ...]:
+def notes(rules: PlacementRules, place: Placement) -> tuple[str, ...]:
     """List what an estimate of these rules does not hold."""
     found = ["It is of the first 20 places, as algorithms and rules fill them, for people with a list of their own."]
     if rules.ai and place.ai:

@@ -22,7 +22,7 @@ from recommendations.pipeline.lists import entries, profiles
 from recommendations.pipeline.models import Artefact
 from recommendations.pipeline.ranking import generate, pins
 from recommendations.placements.models import Placement
-from recommendations.placements.rules import Rules
+from recommendations.placements.rules import PlacementRules
 
 # Lists made at once. Of one person they are made in different turns: a turn has one history of each.
 _AT_ONCE = 256
@@ -38,7 +38,7 @@ class TargetListMaker:
     """The lists of one version of a placement's rules; `artefacts` remembers which can be read."""
 
     place: Placement
-    rules: Rules
+    rules: PlacementRules
     locale: str
     files: Mapping[int, str]
     loaded: dict[int, Loaded | None] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class TargetListMaker:
         return live.with_fresh(alone, tenant_id=self.place.tenant_id, build_id=build.pk)
 
 
-def target_list_maker(place: Placement, rules: Rules) -> TargetListMaker:
+def target_list_maker(place: Placement, rules: PlacementRules) -> TargetListMaker:
     """Return a maker of the placement's lists by these rules. Inside the tenant's scope."""
     files = dict(Artefact.objects.filter(tenant_id=place.tenant_id).values_list("pk", "file"))
     return TargetListMaker(place, rules, entries.tenant_locale(place.tenant_id), files)

@@ -105,7 +105,7 @@ def by_segment(
         "since": since,
         "horizon": horizon,
         "ripe": now - horizon - SETTLING,
-        "without": event_weights.of_tenant(tenant_id=tenant_id).never_positive,
+        "without": event_weights.load_event_weights(tenant_id=tenant_id).never_positive,
         "heavy": HEAVY_FROM,
         "most": MOST_CASES,
     }

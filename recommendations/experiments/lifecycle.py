@@ -174,7 +174,7 @@ def _fix(arm: ExperimentArm, experiment: Experiment) -> None:
         return
     if arm.version.placement_id != experiment.placement_id:
         raise Conflict(f"The version of arm {arm.letter} is another placement's.")
-    versions.checked(arm.version.rules)
+    versions.check_rules(arm.version.rules)
     arm.rules = arm.version.rules
     arm.save(update_fields=["rules"])
 

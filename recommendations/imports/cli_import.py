@@ -9,12 +9,12 @@ from core.leases import Lease, LeaseLost
 from core.queue import enqueue
 from core.quoting import quoted
 from recommendations.imports import lifecycle
-from recommendations.imports.chunks import chunks, take
+from recommendations.imports.chunks import read_chunks, store_chunk
 from recommendations.imports.claims import lease_on
-from recommendations.imports.files import ImportFile, UnreadableFile
-from recommendations.imports.lifecycle import Wanted
+from recommendations.imports.formats.files import ImportFile, UnreadableFile
+from recommendations.imports.lifecycle import ImportOptions
+from recommendations.imports.mapping.row_mapping import RowMapping
 from recommendations.imports.models import Import
-from recommendations.imports.row_mapping import Plan
 from recommendations.imports.seen_ids import SeenIds
 from recommendations.interactions.task_names import PLAN_FIRST
 
@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 def run(
     *,
     tenant_id: int,
-    wanted: Wanted,
+    wanted: ImportOptions,
     path: Path,
     clock: Callable[[], datetime],
     progress: Progress,
@@ -36,14 +36,14 @@ def run(
 
     Raises: UnreadableFile; what stood before the damage is kept. LeaseLost where the job was ended by others.
     """
-    plan = Plan(wanted.kind, wanted.meaning)
-    options = plan.reading(wanted.reading)
-    with ImportFile.open(path, known=plan.column_names, table=plan.table, options=options) as file:
+    plan = RowMapping(wanted.kind, wanted.meaning)
+    read_options = plan.read_options(wanted.reading)
+    with ImportFile.open(path, known=plan.column_names, table=plan.table, options=read_options) as file:
         job, lease = _begin(tenant_id, wanted, path, clock())
         try:
             seen = SeenIds()
-            for chunk in chunks(file, plan, seen=seen):
-                take(job, chunk, now=clock(), lease=lease, seen=seen)
+            for chunk in read_chunks(file, plan, seen=seen):
+                store_chunk(job, chunk, now=clock(), lease=lease, seen=seen)
                 progress(chunk.read_bytes, file.size)
         except LeaseLost:
             raise
@@ -56,7 +56,7 @@ def run(
         return Import.objects.get(tenant_id=tenant_id, pk=job.pk)
 
 
-def _begin(tenant_id: int, wanted: Wanted, path: Path, now: datetime) -> tuple[Import, Lease]:
+def _begin(tenant_id: int, wanted: ImportOptions, path: Path, now: datetime) -> tuple[Import, Lease]:
     with scope.tenant(tenant_id):
         job = Import.objects.create(
             tenant_id=tenant_id,
@@ -75,7 +75,9 @@ def _begin(tenant_id: int, wanted: Wanted, path: Path, now: datetime) -> tuple[I
 
 
 def _end(job: Import, lease: Lease, status: Import.Status, now: datetime, error: str = "") -> None:
-    lifecycle.end(tenant_id=job.tenant_id, import_id=job.pk, status=status, now=now, error=error, token=lease.token)
+    lifecycle.end_import(
+        tenant_id=job.tenant_id, import_id=job.pk, status=status, now=now, error=error, token=lease.token
+    )
 
 
 def plan_first_build(tenant_id: int) -> None:

@@ -1,4 +1,4 @@
-"""An events file as raw rows for an offline evaluation. Needs no database."""
+"""Rows of files for offline evaluation. Needs no database."""
 
 import math
 from collections.abc import Collection, Iterable, Iterator
@@ -17,18 +17,18 @@ from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.validation.splitting import Rows
 from recommendations.catalog import items, merging, schemas
 from recommendations.catalog.validators import FieldRefused
-from recommendations.imports.files import ImportFile
+from recommendations.imports.formats.files import ImportFile
+from recommendations.imports.formats.rows import Line
+from recommendations.imports.mapping.row_mapping import RowMapping
 from recommendations.imports.models import Import
-from recommendations.imports.row_mapping import Plan
-from recommendations.imports.rows import Line
 from recommendations.interactions import event_schema, event_weights
-from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.interactions.event_weights import NEVER_POSITIVE
 from recommendations.interactions.identity import Sender, digest
 
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """The positives of a file in its order, and how many rows were left out."""
+    """The positive events of a file in order, and the numbers of omitted rows."""
 
     rows: Rows
     rejected: int
@@ -36,10 +36,11 @@ class FileRows:
     not_positive: int
 
 
-def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str] = NOT_POSITIVE) -> FileRows:
-    """What an import of the file would store and training would learn from, if no event of these types is a choice.
+def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str] = NEVER_POSITIVE) -> FileRows:
+    """Reads the events that an import would store and a training would learn from.
 
-    Rows without a time have `now`, as an import gives them its own.
+    Events of `not_positive_types` are omitted. Rows without a time get `now`, as in an import.
+
     Raises: UnreadableFile.
     """
     users: list[str] = []
@@ -49,7 +50,7 @@ def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str
     values: list[float] = []
     seen: set[str] = set()
     rejected = duplicate = not_positive = 0
-    plan = Plan(Import.Kind.EVENTS)
+    plan = RowMapping(Import.Kind.EVENTS)
     with ImportFile.open(path, known=plan.column_names, table=plan.table) as file:
         for line in chain.from_iterable(map(plan.rows, file)):
             try:
@@ -72,7 +73,7 @@ def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str
             values.append(math.nan if read.value is None else read.value)
     names, kinds = np.unique(np.array(types, dtype=np.str_), return_inverse=True)
     weights = np.array(
-        [event_weights.DEFAULTS.get(name, event_weights.UNMAPPED) for name in names.tolist()], dtype=np.float32
+        [event_weights.DEFAULTS.get(name, event_weights.DEFAULT_WEIGHT) for name in names.tolist()], dtype=np.float32
     )
     rows = Rows(
         users=np.array(users),
@@ -92,16 +93,16 @@ def _item_rows(lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
 
 
 def read_catalogue(path: Path) -> Catalogue:
-    """The items of a catalogue file by their texts; refused rows are left out, those with one id put together.
+    """Reads the texts of a catalogue file; invalid rows are omitted, rows with the same id merged.
 
     Raises: UnreadableFile.
     """
     documents: dict[str, list[str]] = {}
-    plan = Plan(Import.Kind.ITEMS)
+    plan = RowMapping(Import.Kind.ITEMS)
     with ImportFile.open(path, known=plan.column_names, table=plan.table) as file:
         rows = [*_item_rows(chain.from_iterable(map(plan.rows, file)))]
-    for item_id, row in merging.by_key(rows, "item_id").items():
-        item = merging.completed(items.EMPTIED, row)
+    for item_id, row in merging.merge_by_key(rows, "item_id").items():
+        item = merging.complete_row(items.EMPTY, row)
         documents[item_id] = terms(
             **{name: item[name] for name in ("title", "description", "categories", "attributes")}
         )

@@ -1,4 +1,4 @@
-"""What can happen to a whole import, apart from its chunks: it is accepted, cancelled, resumed, and it ends."""
+"""Lifecycle of imports: accept, cancel, resume, end."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -19,55 +19,55 @@ from core.queue import enqueue
 from core.quoting import quoted
 from core.webhooks.publish import emit
 from recommendations.imports import rejections, storage_quota
-from recommendations.imports.mapping import AS_NAMED, Meaning
+from recommendations.imports.formats.read_options import AS_FOUND, ReadOptions
+from recommendations.imports.mapping.column_mapping import AS_NAMED, ColumnMapping
 from recommendations.imports.models import Import
-from recommendations.imports.read_options import AS_FOUND, ReadOptions
 from recommendations.imports.task_names import RUN
 from recommendations.imports.uploads import Upload
 from recommendations.interactions.task_names import PLAN_FIRST
 
-# Imports of the command line from before these held leases.
+# Imports of commands without a lease.
 ABANDONED_AFTER = timedelta(days=2)
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a caller asks for."""
+class ImportOptions:
+    """The options of an import."""
 
     kind: Import.Kind
     filename: str = ""
     dry_run: bool = False
-    meaning: Meaning = AS_NAMED
+    meaning: ColumnMapping = AS_NAMED
     reading: ReadOptions = AS_FOUND
 
 
 class ImportEnded(Conflict):
-    """There is nothing left to cancel."""
+    """The import has ended, so it cannot be cancelled."""
 
     title = "The import has ended"
 
 
-def accept(*, tenant_id: int, wanted: Wanted, upload: Upload, now: datetime) -> Import:
-    """Makes an import of a spooled file, and asks a worker for it after the commit.
+def accept_upload(*, tenant_id: int, options: ImportOptions, upload: Upload, now: datetime) -> Import:
+    """Creates an import of a spooled file, and enqueues it after the commit.
 
-    Raises: TooManyImports, NoRoom.
+    Raises: TooManyImports, StorageQuotaExceeded.
     """
     with scope.tenant(tenant_id):
-        # One at a time, so that of two at once the second sees the first.
+        # One at a time, so that of two concurrent uploads the second sees the first.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x494D5054, tenant_id % 2**31])
-        storage_quota.check(tenant_id=tenant_id, size=upload.size)
+        storage_quota.check_quota(tenant_id=tenant_id, size=upload.size)
         job = Import.objects.create(
             tenant_id=tenant_id,
-            kind=wanted.kind,
+            kind=options.kind,
             format=upload.format,
-            filename=quoted(wanted.filename, 255),
+            filename=quoted(options.filename, 255),
             file=upload.file,
             size_bytes=upload.size,
-            dry_run=wanted.dry_run,
-            mapping=wanted.meaning.as_json(),
-            reading=replace(wanted.reading, encoding=wanted.reading.encoding or upload.encoding).as_json(),
+            dry_run=options.dry_run,
+            mapping=options.meaning.as_json(),
+            reading=replace(options.reading, encoding=options.reading.encoding or upload.encoding).as_json(),
             status=Import.Status.WAITING,
             created_at=now,
             enqueued_at=now,
@@ -76,22 +76,22 @@ def accept(*, tenant_id: int, wanted: Wanted, upload: Upload, now: datetime) -> 
     return job
 
 
-def cancel(*, tenant_id: int, import_id: int, now: datetime) -> Import:
-    """Stops the import: what was taken in stays, a chunk under way is taken back. Once more does no harm.
+def cancel_import(*, tenant_id: int, import_id: int, now: datetime) -> Import:
+    """Cancels the import: imported rows stay, a running chunk is rolled back. Idempotent.
 
     Raises: NotFound, ImportEnded.
     """
-    ended = end(tenant_id=tenant_id, import_id=import_id, status=Import.Status.CANCELLED, now=now)
+    ended = end_import(tenant_id=tenant_id, import_id=import_id, status=Import.Status.CANCELLED, now=now)
     with scope.tenant(tenant_id):
         job = Import.objects.filter(tenant_id=tenant_id, pk=import_id).exclude(format="").first()
     if job is None:
-        raise NotFound("There is no such import.")
+        raise NotFound("Unknown import.")
     if not ended and job.status != Import.Status.CANCELLED:
-        raise ImportEnded(f"The import is {job.status}; there is nothing left to cancel.")
+        raise ImportEnded(f"The import is {job.status} already, so it cannot be cancelled.")
     return job
 
 
-def end(
+def end_import(
     *,
     tenant_id: int,
     import_id: int,
@@ -100,16 +100,17 @@ def end(
     error: str = "",
     token: uuid.UUID | None = None,
 ) -> bool:
-    """The one place where an import ends; False when it has ended before, or `token` no longer holds it.
+    """Ends an import, and emits its webhook in the same transaction.
 
-    Webhooks hear of it in this transaction.
+    Returns:
+        False if it has ended before, or `token` no longer holds it.
     """
     with scope.tenant(tenant_id):
         unfinished = Import.objects.filter(tenant_id=tenant_id, pk=import_id, status__in=Import.OPEN)
         if token is not None:
             unfinished = unfinished.filter(lease_token=token)
-        if status == Import.Status.DONE and (nothing := _kept_nothing(unfinished.first())):
-            status, error = Import.Status.FAILED, nothing
+        if status == Import.Status.DONE and (failure := _all_rejected(unfinished.first())):
+            status, error = Import.Status.FAILED, failure
         ended = unfinished.update(
             status=status, finished_at=now, error=quoted(error, 2000), lease_token=None, lease_until=None, attempts=0
         )
@@ -118,28 +119,28 @@ def end(
         job = Import.objects.get(tenant_id=tenant_id, pk=import_id)
         if job.kind == Import.Kind.EVENTS and job.created and not job.dry_run and job.file:
             enqueue(PLAN_FIRST, tenant_id=tenant_id)
-        emit(tenant_id=tenant_id, type="import.done", data=_told(job), now=now)
-        transaction.on_commit(lambda: _let_go(job))
+        emit(tenant_id=tenant_id, type="import.done", data=_webhook_data(job), now=now)
+        transaction.on_commit(lambda: _delete_file_unless_retained(job))
     _log.info("import_ended", import_id=import_id, status=status)
     return True
 
 
-def _kept_nothing(job: Import | None) -> str:
-    """Why an import that was read to its end failed all the same: whoever waits for its rows must hear of it."""
+def _all_rejected(job: Import | None) -> str:
+    """The reason why an import failed that was read to its end, but stored no row."""
     if job is None or not job.rejected or any(getattr(job, name) for name in Import.COUNTS if name != "rejected"):
         return ""
-    (first, *_) = [*rejections.of(job, limit=1), None]
-    most = f" Most often: {first.field or 'the row'}: {first.detail} (line {first.lines[0]})" if first else ""
-    return f"No row was kept: {job.rejected:,} of {job.rejected:,} were refused.{most}"
+    (first, *_) = [*rejections.group_rejections(job, limit=1), None]
+    most = f" Most frequent error: {first.field or 'the row'}: {first.detail} (line {first.lines[0]})" if first else ""
+    return f"No row was stored: all {job.rejected:,} rows were rejected.{most}"
 
 
-def _told(job: Import) -> dict[str, Any]:
+def _webhook_data(job: Import) -> dict[str, Any]:
     counts = {name: getattr(job, name) for name in Import.COUNTS}
     return {"import": job.pk, "kind": job.kind, "status": job.status, "dry_run": job.dry_run, **counts}
 
 
 def resume_imports(*, now: datetime) -> int:
-    """Asks again for imports that stand still, and ends those that never get on; returns how many it saw to."""
+    """Re-enqueues stalled imports, and ends those that make no progress; returns the number of imports handled."""
     with scope.all_tenants("resume imports"):
         waiting = Import.objects.filter(leases.free(), status__in=Import.OPEN).exclude(file="")
         found = list(waiting.order_by("pk").values_list("tenant_id", "pk"))
@@ -147,15 +148,15 @@ def resume_imports(*, now: datetime) -> int:
 
 
 def _end_abandoned(now: datetime) -> int:
-    """Ends imports whose command is gone without a word, as by kill -9: nobody else has their files."""
+    """Ends imports whose command was killed: no worker has their files."""
     with scope.all_tenants("end imports of commands that are gone"):
         gone = Q(lease_until__lt=Now()) | Q(lease_until__isnull=True, created_at__lt=now - ABANDONED_AFTER)
         found = list(
             Import.objects.filter(gone, status__in=Import.OPEN, file="").order_by("pk").values_list("tenant_id", "pk")
         )
-    why = "The command that took the file in has gone away. Run it again: what was taken in stays as it is."
+    why = "The import command was killed. Run it again; rows that were imported stay."
     failed = Import.Status.FAILED
-    return sum(end(tenant_id=tenant, import_id=pk, status=failed, now=now, error=why) for tenant, pk in found)
+    return sum(end_import(tenant_id=tenant, import_id=pk, status=failed, now=now, error=why) for tenant, pk in found)
 
 
 def _resume(tenant_id: int, pk: int, now: datetime) -> bool:
@@ -176,11 +177,11 @@ def _resume(tenant_id: int, pk: int, now: datetime) -> bool:
             enqueue(RUN, tenant_id=tenant_id, import_id=pk)
             return True
     why = leases.exhausted("The import", job.error)
-    return end(tenant_id=tenant_id, import_id=pk, status=Import.Status.FAILED, now=now, error=why)
+    return end_import(tenant_id=tenant_id, import_id=pk, status=Import.Status.FAILED, now=now, error=why)
 
 
-def _let_go(job: Import) -> None:
-    """Deletes the file, unless the tenant keeps files for a while."""
+def _delete_file_unless_retained(job: Import) -> None:
+    """Deletes the file, unless the tenant retains import files."""
     if job.file and (job.names_erased or not retention.retention_periods(job.tenant_id).import_files):
         try_to_delete(job)
 
@@ -189,7 +190,7 @@ def try_to_delete(job: Import) -> None:
     """Deletes the import's file from the storage, then from its row. Call it outside any scope."""
     try:
         default_storage.delete(job.file)
-    except Exception as error:  # noqa: BLE001  # whatever a storage raises: retention tries it again
+    except Exception as error:  # noqa: BLE001  # storages raise anything; retention retries it
         _log.warning("import_file_not_deleted", import_id=job.pk, error=str(error))
         return
     with scope.tenant(job.tenant_id):

@@ -1,4 +1,4 @@
-"""Import jobs and the rows they refused."""
+"""Import jobs and rejected rows."""
 
 from typing import ClassVar
 
@@ -8,15 +8,15 @@ from core import clock
 
 
 class Import(models.Model):
-    """One file taken in, with its counts. State rows are the record of work: killed anywhere, it goes on behind `line`.
+    """The import of one file, with its counts. The row records its progress: after a crash it continues after `line`.
 
-    waiting (spooled) -> running (chunk by chunk) -> done, failed or cancelled. From the command line there is no
-    `file`, and nobody resumes it.
+    waiting (spooled) -> running (chunk by chunk) -> done, failed or cancelled. Imports of the command line have no
+    `file` and are not resumed.
     """
 
     class Kind(models.TextChoices):
         ITEMS = "items", "Items"
-        USERS = "users", "People"
+        USERS = "users", "Users"
         EVENTS = "events", "Events"
 
     class Status(models.TextChoices):
@@ -41,40 +41,42 @@ class Import(models.Model):
         blank=True,
         default=dict,
         db_default=models.Value({}, models.JSONField()),
-        help_text="What was said of how the file is to be read.",
+        help_text="Options for reading the file.",
     )
     filename = models.CharField(max_length=255, blank=True)
-    file = models.CharField(max_length=200, blank=True, default="", help_text="In the storage, as long as it is kept.")
+    file = models.CharField(
+        max_length=200, blank=True, default="", help_text="Name in the storage, until it is deleted."
+    )
     size_bytes = models.PositiveBigIntegerField(default=0)
-    dry_run = models.BooleanField(default=False, help_text="Everything is checked and nothing is kept.")
+    dry_run = models.BooleanField(default=False, help_text="Everything is checked and nothing is stored.")
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.RUNNING)
     created = models.PositiveBigIntegerField(default=0)
     updated = models.PositiveBigIntegerField(default=0)
     unchanged = models.PositiveBigIntegerField(default=0)
     duplicate = models.PositiveBigIntegerField(default=0)
     rejected = models.PositiveBigIntegerField(default=0)
-    skipped = models.PositiveBigIntegerField(
-        default=0, db_default=0, help_text="Rows about nothing that is stored, by the preset."
-    )
+    skipped = models.PositiveBigIntegerField(default=0, db_default=0, help_text="Rows skipped by the preset.")
     mapping = models.JSONField(
         blank=True,
         default=dict,
         db_default=models.Value({}, models.JSONField()),
-        help_text="What was said of what its columns mean.",
+        help_text="Mapping of columns to fields.",
     )
     summary = models.JSONField(
         blank=True,
         default=dict,
         db_default=models.Value({}, models.JSONField()),
-        help_text="Types and times of its events, fields that it emptied, what it left out.",
+        help_text="Types and times of events, cleared fields, omitted attributes.",
     )
     error = models.TextField(blank=True, default="")
     read_bytes = models.PositiveBigIntegerField(default=0)
-    line = models.PositiveBigIntegerField(default=0, help_text="Up to here the file was taken in.")
-    names_erased = models.BooleanField(default=False, help_text="Its file may name an erased person: it is not kept.")
-    lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker holds it.")
+    line = models.PositiveBigIntegerField(default=0, help_text="Last imported line.")
+    names_erased = models.BooleanField(
+        default=False, help_text="The file may name an erased user and must not be retained."
+    )
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="End of the worker's lease.")
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was begun without getting on.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Attempts without progress.")
     enqueued_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -93,7 +95,7 @@ class Import(models.Model):
 
 
 class ImportRowError(models.Model):
-    """A refused row: where it stands and what was wrong with it."""
+    """A rejected row: its line and an error."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="errors")

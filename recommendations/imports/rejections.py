@@ -1,4 +1,4 @@
-"""The refusals of an import in groups: ten thousand rows with one fault are one thing to mend."""
+"""Groups of rejected rows: ten thousand rows with the same error are one thing to fix."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ SHOWN_LINES = 5
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A fault and how many rows have it, with the first of their lines. Rows beyond the stored ones are not counted."""
+    """An error, the number of stored rows with it, and their first lines."""
 
     field: str
     code: str
@@ -22,8 +22,8 @@ class Rejection:
     lines: tuple[int, ...]
 
 
-def of(job: Import, *, limit: int = 10) -> list[Rejection]:
-    """The most frequent faults first. Details may differ within a group, as by a position: the first one is told."""
+def group_rejections(job: Import, *, limit: int = 10) -> list[Rejection]:
+    """The most frequent errors first. Details within a group may differ; the first is used."""
     if not job.rejected:
         return []
     with scope.tenant(job.tenant_id):

@@ -1,4 +1,4 @@
-"""How each kind of file is read and written."""
+"""Reading and writing of rows by kind of file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,41 +6,43 @@ from datetime import datetime
 from typing import Any
 
 from recommendations.catalog import end_users, items, schemas
-from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.batch_results import RowResult
 from recommendations.catalog.schemas import Notes
 from recommendations.imports.models import Import
 from recommendations.interactions import event_schema
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """How a kind of file is read and written. `person` says whom a row that was read is about.
+class RowHandler:
+    """Reads and writes the rows of a kind of file. `user_id` returns the user of a row.
 
-    `key` is set where rows with one id are put together.
+    `key` is set if rows with the same id are merged.
     """
 
     read: Callable[[Any, datetime, Notes], Any]
-    write: Callable[[int, Sequence[Any], datetime], list[Outcome]]
-    person: Callable[[Any], str] | None = None
+    write: Callable[[int, Sequence[Any], datetime], list[RowResult]]
+    user_id: Callable[[Any], str] | None = None
     key: str | None = None
 
 
-READERS = {
-    Import.Kind.ITEMS: Reader(
+ROW_HANDLERS = {
+    Import.Kind.ITEMS: RowHandler(
         read=lambda row, _now, notes: schemas.read_item_row(row, notes=notes),
         write=lambda tenant_id, rows, now: items.upsert_items(tenant_id=tenant_id, items=rows, now=now),
         key="item_id",
     ),
-    Import.Kind.USERS: Reader(
+    Import.Kind.USERS: RowHandler(
         read=lambda row, _now, notes: schemas.read_end_user_row(row, notes=notes),
         write=lambda tenant_id, rows, now: end_users.upsert_end_users(tenant_id=tenant_id, end_users=rows, now=now),
-        person=lambda row: str(row["user_id"]),
+        user_id=lambda row: str(row["user_id"]),
         key="user_id",
     ),
-    Import.Kind.EVENTS: Reader(
+    Import.Kind.EVENTS: RowHandler(
         read=lambda row, now, notes: event_schema.read_event(row, now=now, notes=notes),
-        write=lambda tenant_id, rows, now: record(tenant_id=tenant_id, events=rows, now=now, plan_first_build=False),
-        person=lambda row: str(row.user_id),
+        write=lambda tenant_id, rows, now: record_events(
+            tenant_id=tenant_id, events=rows, now=now, plan_first_build=False
+        ),
+        user_id=lambda row: str(row.user_id),
     ),
 }

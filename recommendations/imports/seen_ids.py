@@ -1,4 +1,4 @@
-"""Which ids a file has named already, in eight bytes each: a catalogue may have millions."""
+"""The ids seen in a file, in eight bytes each: a catalogue may have millions."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ _LOOSE = 100_000
 
 
 class SeenIds:
-    """A set of ids that forgets the ids and keeps their 64-bit hashes, which hold for this process only."""
+    """A set of ids that keeps only their 64-bit hashes, which are valid in this process."""
 
     def __init__(self) -> None:
         self._sorted: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -24,7 +24,7 @@ class SeenIds:
         return place < len(self._sorted) and int(self._sorted[place]) == number
 
     def add(self, names: Iterable[str]) -> None:
-        """Remembers these ids."""
+        """Adds ids."""
         self._loose.update(map(hash, names))
         if len(self._loose) >= _LOOSE:
             new = np.fromiter(self._loose, dtype=np.int64, count=len(self._loose))

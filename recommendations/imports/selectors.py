@@ -1,4 +1,4 @@
-"""Reading imports and the rows they refused."""
+"""Reads of imports and rejected rows."""
 
 from django.db.models import Q
 
@@ -10,7 +10,7 @@ Position = tuple[str, ...]
 
 
 def get_import(*, tenant_id: int, import_id: str) -> Import:
-    """An import that came over the API.
+    """An import started over the API.
 
     Raises: NotFound.
     """
@@ -18,12 +18,12 @@ def get_import(*, tenant_id: int, import_id: str) -> Import:
     with scope.tenant(tenant_id):
         job = Import.objects.filter(tenant_id=tenant_id, pk=number).exclude(format="").first()
     if job is None:
-        raise NotFound("There is no such import.")
+        raise NotFound("Unknown import.")
     return job
 
 
 def list_errors(*, job: Import, after: Position | None, limit: int) -> list[ImportRowError]:
-    """At most `limit` refusals behind `after`, by their lines."""
+    """At most `limit` errors after a position, by line."""
     with scope.tenant(job.tenant_id):
         errors = ImportRowError.objects.filter(tenant_id=job.tenant_id, job=job).order_by("line", "id")
         if after is not None:
@@ -33,5 +33,5 @@ def list_errors(*, job: Import, after: Position | None, limit: int) -> list[Impo
 
 
 def position(error: ImportRowError) -> Position:
-    """Where a page ends."""
+    """The position after this error."""
     return str(error.line), str(error.pk)

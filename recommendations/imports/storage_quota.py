@@ -1,4 +1,4 @@
-"""How many import files a tenant may have, and how large together. Asked before a file is written, not after."""
+"""Limits on the number and total size of a tenant's import files, checked before a file is written."""
 
 import threading
 from collections import Counter
@@ -12,59 +12,61 @@ from accounts.tenancy import scope
 from core.errors import Conflict
 from recommendations.imports.models import Import
 
-# As many of a tenant's imports wait or run at once.
+# Waiting and running imports per tenant.
 MAX_OPEN = 10
-# What this process's requests are writing right now, by tenant: no row knows of it yet.
-_coming: Counter[int] = Counter()
+# Bytes reserved by running requests of this process, by tenant: they have no row yet.
+_reserved: Counter[int] = Counter()
 _lock = threading.Lock()
 
 
 class TooManyImports(Conflict):
-    """The tenant has as many unfinished imports as it may have."""
+    """The tenant has the maximum number of unfinished imports."""
 
     title = "Too many imports"
 
 
-class NoRoom(Conflict):
-    """The tenant's import files take up all the room that they may have."""
+class StorageQuotaExceeded(Conflict):
+    """The tenant's import files use up its storage quota."""
 
-    title = "No room for the file"
+    title = "Import storage quota exceeded"
 
 
-def check(*, tenant_id: int, size: int) -> int:
-    """The bytes that a tenant's next file may have, at most IMPORT_MAX_BYTES. Call it in the tenant's scope.
+def check_quota(*, tenant_id: int, size: int) -> int:
+    """The maximum size of the tenant's next file, at most IMPORT_MAX_BYTES. Call it in the tenant's scope.
 
-    Raises: TooManyImports, NoRoom for a file of `size` bytes.
+    Raises: TooManyImports, StorageQuotaExceeded for a file of `size` bytes.
     """
     files = Import.objects.filter(tenant_id=tenant_id).exclude(file="")
     if files.filter(status__in=Import.OPEN).count() >= MAX_OPEN:
-        raise TooManyImports(f"{MAX_OPEN} imports of this tenant wait or run; send it again when one has ended.")
-    held = (files.aggregate(held=Sum("size_bytes"))["held"] or 0) + _coming[tenant_id]
-    most, left = settings.IMPORT_STORAGE_MAX_BYTES, settings.IMPORT_STORAGE_MAX_BYTES - held
+        raise TooManyImports(
+            f"{MAX_OPEN} imports of this tenant are waiting or running; try again when one has finished."
+        )
+    used = (files.aggregate(total=Sum("size_bytes"))["total"] or 0) + _reserved[tenant_id]
+    most, left = settings.IMPORT_STORAGE_MAX_BYTES, settings.IMPORT_STORAGE_MAX_BYTES - used
     if left < max(size, 1):
-        raise NoRoom(
-            f"This tenant's import files may take {most:,} bytes together (IMPORT_STORAGE_MAX_BYTES), and {held:,} are "
-            "taken. Send it again when an import has ended, in smaller parts, or packed with gzip."
+        raise StorageQuotaExceeded(
+            f"This tenant's import files may use {most:,} bytes in total (IMPORT_STORAGE_MAX_BYTES), of which {used:,} "
+            "are used. Try again when an import has finished, split the file, or compress it with gzip."
         )
     return int(min(left, settings.IMPORT_MAX_BYTES))
 
 
 @contextmanager
-def kept_for(*, tenant_id: int, size: int | None) -> Iterator[int]:
-    """Keeps room for a file while it is written, and says how large it may be. `size`: what its sender says of it.
+def reserve(*, tenant_id: int, size: int | None) -> Iterator[int]:
+    """Reserves storage for a file while it is written, and yields its maximum size. `size` is what the sender claims.
 
-    Other processes see it once its import is there: together they can go beyond the bound by what is on its way.
+    Other processes only see it once its import exists: together they may exceed the quota by running uploads.
 
-    Raises: TooManyImports, NoRoom.
+    Raises: TooManyImports, StorageQuotaExceeded.
     """
     with scope.tenant(tenant_id), _lock:
-        most = check(tenant_id=tenant_id, size=min(size or 0, settings.IMPORT_MAX_BYTES))
+        most = check_quota(tenant_id=tenant_id, size=min(size or 0, settings.IMPORT_MAX_BYTES))
         reserved = most if size is None else min(size, most)
-        _coming[tenant_id] += reserved
+        _reserved[tenant_id] += reserved
     try:
         yield most
     finally:
         with _lock:
-            _coming[tenant_id] -= reserved
-            if _coming[tenant_id] <= 0:
-                del _coming[tenant_id]
+            _reserved[tenant_id] -= reserved
+            if _reserved[tenant_id] <= 0:
+                del _reserved[tenant_id]

@@ -1,98 +1,99 @@
-"""What a file held, beside the counts of its rows: what tells a file that was read well from one that was misread."""
+"""Summary of a file's content beside row counts; it shows if the file was read as intended."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from core.errors import FieldError
-from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.batch_results import RowResult
 from recommendations.interactions.event_schema import Event
 from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
 
-# Different names that are counted: a tenant has 200 types, and attributes may be called anything.
+# Distinct names that are counted: a tenant has 200 types, and attributes may have any name.
 MAX_NAMES = 200
 _COUNTED = ("types", "ratings", "emptied", "left_out")
 
 
-def of_chunk(
-    rows: Sequence[Any], outcomes: Sequence[Outcome], notes: Sequence[tuple[int, tuple[FieldError, ...]]]
+def summarize_chunk(
+    rows: Sequence[Any], results: Sequence[RowResult], notes: Sequence[tuple[int, tuple[FieldError, ...]]]
 ) -> dict[str, Any]:
-    """A chunk's part: see `Import.summary`."""
-    kept = [
-        row
-        for row, outcome in zip(rows, outcomes, strict=True)
-        if isinstance(row, Event) and outcome.status != "rejected"
+    """The summary of a chunk: see `Import.summary`."""
+    stored = [
+        row for row, result in zip(rows, results, strict=True) if isinstance(row, Event) and result.status != "rejected"
     ]
-    told: dict[str, Any] = {
-        "types": Counter(event.type for event in kept),
-        "ratings": Counter(f"{event.value:g}" for event in kept if event.type == RATING and event.value is not None),
-        "emptied": Counter(name for outcome in outcomes for name in outcome.emptied),
+    summary: dict[str, Any] = {
+        "types": Counter(event.type for event in stored),
+        "ratings": Counter(f"{event.value:g}" for event in stored if event.type == RATING and event.value is not None),
+        "emptied": Counter(name for result in results for name in result.emptied),
         "left_out": Counter(_name(error) for _, errors in notes for error in errors),
     }
-    if kept:
-        times = [event.occurred_at for event in kept]
-        told |= {"occurred_from": min(times).isoformat(), "occurred_to": max(times).isoformat()}
-        told["untimed"] = sum(not event.timed for event in kept)
-    return {name: value for name, value in told.items() if value}
+    if stored:
+        times = [event.occurred_at for event in stored]
+        summary |= {"occurred_from": min(times).isoformat(), "occurred_to": max(times).isoformat()}
+        summary["untimed"] = sum(not event.timed for event in stored)
+    return {name: value for name, value in summary.items() if value}
 
 
-def added(
-    sofar: Mapping[str, Any],
+def merge_summaries(
+    earlier: Mapping[str, Any],
     part: Mapping[str, Any],
     *,
     weighted: Collection[str] = (),
     negative_below: float | None = None,
 ) -> dict[str, Any]:
-    """Both together. Times are in UTC, so that their texts are in their order.
+    """Merges two summaries. Times are in UTC, so that texts sort like times.
 
-    `weighted` are the types whose weight is known; ratings under `negative_below` count against their items.
+    `weighted` are the types with a weight; ratings below `negative_below` count against their items.
     """
-    told = {**sofar, **part}
-    if negative_below is not None and "ratings" in told:
-        told["negative_below"] = negative_below
+    summary = {**earlier, **part}
+    if negative_below is not None and "ratings" in summary:
+        summary["negative_below"] = negative_below
     for name in _COUNTED:
-        if name in sofar or name in part:
-            counts = Counter(sofar.get(name, {})) + Counter(part.get(name, {}))
-            told[name] = dict(counts.most_common(MAX_NAMES))
-    if untimed := sofar.get("untimed", 0) + part.get("untimed", 0):
-        told["untimed"] = untimed
+        if name in earlier or name in part:
+            counts = Counter(earlier.get(name, {})) + Counter(part.get(name, {}))
+            summary[name] = dict(counts.most_common(MAX_NAMES))
+    if untimed := earlier.get("untimed", 0) + part.get("untimed", 0):
+        summary["untimed"] = untimed
     for name, chosen in (("occurred_from", min), ("occurred_to", max)):
-        if name in sofar and name in part:
-            told[name] = chosen(sofar[name], part[name])
-    if without := {name: count for name, count in told.get("types", {}).items() if name not in weighted}:
-        told["types_without_weight"] = without
-    return told
+        if name in earlier and name in part:
+            summary[name] = chosen(earlier[name], part[name])
+    if without := {name: count for name, count in summary.get("types", {}).items() if name not in weighted}:
+        summary["types_without_weight"] = without
+    return summary
 
 
-def lines(told: Mapping[str, Any], *, dry_run: bool = False) -> list[str]:
-    """The summary in words."""
-    found = []
-    if "occurred_from" in told:
-        found.append(
-            f"events from {told['occurred_from'][:19]}Z to {told['occurred_to'][:19]}Z: {_listed(told['types'])}"
+def summary_lines(summary: Mapping[str, Any], *, dry_run: bool = False) -> list[str]:
+    """The summary in sentences."""
+    sentences = []
+    if "occurred_from" in summary:
+        sentences.append(
+            f"events from {summary['occurred_from'][:19]}Z to {summary['occurred_to'][:19]}Z: "
+            f"{_listed(summary['types'])}"
         )
-    if untimed := told.get("untimed"):
-        found.append(_untimed(untimed, sum(told["types"].values())))
-    if without := told.get("types_without_weight"):
-        found.append(f"types without a weight, which count as a view: {_listed(without)} (set it under Event types)")
-    if ratings := ratings_of(told):
-        found.append(str(ratings))
-    if emptied := told.get("emptied"):
-        found.append(f"fields {'that would be emptied' if dry_run else 'emptied'}: {_listed(emptied)}")
-    if left_out := told.get("left_out"):
-        found.append(f"attributes left out: {_listed(left_out)}")
-    return found
+    if untimed := summary.get("untimed"):
+        sentences.append(_untimed(untimed, sum(summary["types"].values())))
+    if without := summary.get("types_without_weight"):
+        sentences.append(
+            f"types without a weight, which count like a view: {_listed(without)} (set weights under Event types)"
+        )
+    if ratings := ratings_of(summary):
+        sentences.append(str(ratings))
+    if emptied := summary.get("emptied"):
+        sentences.append(f"fields {'that would be cleared' if dry_run else 'cleared'}: {_listed(emptied)}")
+    if left_out := summary.get("left_out"):
+        sentences.append(f"omitted attributes: {_listed(left_out)}")
+    return sentences
 
 
-def ratings_of(told: Mapping[str, Any]) -> LowRatings | None:
-    """Return how many of its ratings are low, and how they count."""
-    counts = {float(value): count for value, count in told.get("ratings", {}).items()}
-    return low_ratings(counts, negative_below=told.get("negative_below"))
+def ratings_of(summary: Mapping[str, Any]) -> LowRatings | None:
+    """The number of low ratings, and how they count."""
+    counts = {float(value): count for value, count in summary.get("ratings", {}).items()}
+    return low_ratings(counts, negative_below=summary.get("negative_below"))
 
 
 def _untimed(untimed: int, events: int) -> str:
-    said = "no event has a time" if untimed == events else f"{untimed:,} of {events:,} events have no time"
-    return f"{said}: they count as of one moment, the import's, and their order in the file says nothing"
+    subject = "no event has a time" if untimed == events else f"{untimed:,} of {events:,} events have no time"
+    return f"{subject}: they all get the time of the import, and their order in the file is ignored"
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -102,10 +103,10 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 def worth_a_line(errors: Sequence[FieldError]) -> tuple[FieldError, ...]:
-    """Those that a reader should find by their line: an export is full of nulls."""
+    """The notes worth listing by line; exports are full of nulls."""
     return tuple(error for error in errors if error.code != "null_attribute")
 
 
 def _name(error: FieldError) -> str:
-    """Such as "price: null_attribute"."""
+    """A label such as "price: null_attribute"."""
     return f"{error.pointer.removeprefix('/').partition('/')[2].partition('/')[0]}: {error.code}"[:200]

@@ -1,4 +1,4 @@
-"""A file on its way into the storage: as it comes, never more of it in memory than a part."""
+"""Streaming of uploads into the storage, one part in memory at a time."""
 
 import errno
 import hashlib
@@ -27,7 +27,7 @@ class UploadTooLarge(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A spooled file: its name in the storage, its size, and the SHA-256 of what was sent."""
+    """A spooled file: its name in the storage, its size, and the SHA-256 of the request body."""
 
     file: str
     size: int
@@ -37,7 +37,7 @@ class Upload:
 
 
 class _Incoming(File):  # type: ignore[type-arg]  # Django's class is generic for the checker only
-    """What a storage reads from: parts of the request, counted and digested on their way."""
+    """The file that the storage reads: parts of the request, counted and hashed."""
 
     def __init__(self, read: Callable[[int], bytes], *, max_bytes: int) -> None:
         super().__init__(file=None, name="upload")
@@ -45,25 +45,25 @@ class _Incoming(File):  # type: ignore[type-arg]  # Django's class is generic fo
         self.count, self.digest, self.begins = 0, hashlib.sha256(), b""
 
     def read(self, num_bytes: int = -1) -> bytes:
-        """The next part, at most PART bytes, whatever is asked for.
+        """The next part of at most PART bytes.
 
         Raises: UploadTooLarge.
         """
         part = self._read(min(num_bytes, PART) if num_bytes > 0 else PART)
         self.count += len(part)
         if self.count > self._max_bytes:
-            raise UploadTooLarge(f"A file may be at most {self._max_bytes:,} bytes; send it in parts or packed.")
+            raise UploadTooLarge(f"A file may have at most {self._max_bytes:,} bytes; split or compress it.")
         self.digest.update(part)
         self.begins = self.begins or part[:100]
         return part
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """All parts."""
+        """Yields all parts."""
         while part := self.read(chunk_size or PART):
             yield part
 
     def seekable(self) -> bool:
-        """It comes once."""
+        """False: the request can be read only once."""
         return False
 
     def __bool__(self) -> bool:
@@ -73,11 +73,11 @@ class _Incoming(File):  # type: ignore[type-arg]  # Django's class is generic fo
         return self.count
 
     def close(self) -> None:
-        """The request is closed by others."""
+        """Does nothing: the server closes the request."""
 
 
 def folder(tenant_id: int) -> str:
-    """Where a tenant's import files lie in the storage."""
+    """The folder of a tenant's import files in the storage."""
     return f"imports/{tenant_id}"
 
 
@@ -89,12 +89,10 @@ def spool(
     max_bytes: int,
     encoding: str | None = None,
 ) -> Upload:
-    """Writes what `read(size)` gives until it gives nothing into the storage. Call it outside any scope.
+    """Writes everything that `read(size)` returns into the storage. Call it outside any scope.
 
-    Without a `form` it is guessed.
-
-    Raises: UploadTooLarge, InvalidInput for an empty file, Unavailable where the storage is full, and what `read`
-    raises; then nothing is left behind.
+    Raises: UploadTooLarge, InvalidInput for an empty file, Unavailable if the storage is full, and what `read`
+    raises; nothing remains in the storage then.
     """
     release()
     incoming = _Incoming(read, max_bytes=max_bytes)
@@ -102,20 +100,20 @@ def spool(
     try:
         name = default_storage.save(name, incoming)
         if not incoming.count:
-            raise invalid("", "required", "The body is the file; it is empty.")
+            raise invalid("", "required", "The body is empty; send the file.")
     except BaseException as error:
         default_storage.delete(name)
         if isinstance(error, OSError) and error.errno in _FULL:
-            raise Unavailable("The storage of the service is full; the file was not taken.") from error
+            raise Unavailable("The storage of the service is full; the file was not stored.") from error
         raise
-    return Upload(name, incoming.count, incoming.digest.digest(), form or _guessed(incoming.begins), encoding)
+    return Upload(name, incoming.count, incoming.digest.digest(), form or _guess_format(incoming.begins), encoding)
 
 
-def _guessed(begins: bytes) -> Import.Format:
-    """What an import is called until a worker has looked into its file."""
+def _guess_format(begins: bytes) -> Import.Format:
+    """The provisional format, until a worker has detected it."""
     return Import.Format.NDJSON if begins.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")) else Import.Format.CSV
 
 
 def discard(upload: Upload) -> None:
-    """Deletes a spooled file that became no import."""
+    """Deletes a spooled file without an import."""
     default_storage.delete(upload.file)

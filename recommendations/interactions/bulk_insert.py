@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from recommendations.catalog.bulk_load import staged
+from recommendations.catalog.bulk_load import staged_rows
 
 COLUMNS = {
     "position": "integer",
@@ -21,9 +21,8 @@ COLUMNS = {
     "recommendation_id": "text",
     "context": "jsonb",
 }
-# Numbers are given in the order of the rows (ties in time are read in that order), rows are written in the order of
-# their digests (two batches cannot lock each other out). An event that names a recommendation leaves a note for
-# attribution.
+# Ids are assigned in the order of the rows, which breaks ties in time. Rows are written in the order of their digests,
+# so that two batches cannot deadlock. An event that names a recommendation is queued for attribution.
 _INSERT = """
     WITH numbered AS MATERIALIZED (
         SELECT nextval(pg_get_serial_sequence('recommendations_interaction', 'id')) AS id, ordered.*
@@ -38,7 +37,7 @@ _INSERT = """
         FROM numbered ORDER BY digest, id
         ON CONFLICT (tenant_id, digest) DO NOTHING
         RETURNING id, digest, end_user_id, recommendation_id
-    ), noted AS (
+    ), queued AS (
         INSERT INTO recommendations_feedback (tenant_id, interaction_id, noted_at, due_at, attempts)
         SELECT %(tenant)s, id, %(now)s, %(now)s, 0 FROM inserted WHERE recommendation_id IS NOT NULL
     )
@@ -46,15 +45,16 @@ _INSERT = """
 """
 
 
-def insert(*, tenant_id: int, rows: Sequence[Sequence[Any]], now: datetime) -> dict[str, int]:
-    """Writes the rows (values in the order of COLUMNS) that are not there yet; of equal ones the first.
+def insert_events(*, tenant_id: int, rows: Sequence[Sequence[Any]], now: datetime) -> dict[str, int]:
+    """Writes the rows (values in the order of COLUMNS) that are not stored yet; of equal ones the first.
 
-    Returns the digests of the new ones with their people.
+    Returns:
+        The primary key of the user by the digest of each new row.
     """
     if not rows:
         return {}
     with (
-        staged(name="interaction", columns=COLUMNS, rows=rows) as (source, parameters),
+        staged_rows(name="interaction", columns=COLUMNS, rows=rows) as (source, parameters),
         connection.cursor() as cursor,
     ):
         cursor.execute(_INSERT.format(source=source), {"tenant": tenant_id, "now": now, **parameters})

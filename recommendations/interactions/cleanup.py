@@ -1,4 +1,4 @@
-"""What people did long ago goes, some at a time."""
+"""Deletion of old events, in batches."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from django.db import connection
 from accounts.tenancy import scope
 
 BATCH = 5000
-# By the index on tenant and time, so that a batch costs the same however much is there.
+# By the index on tenant and time, so that the cost of a batch does not depend on the size of the table.
 _DELETE = """
     DELETE FROM recommendations_interaction WHERE id IN (
         SELECT id FROM recommendations_interaction
@@ -16,8 +16,8 @@ _DELETE = """
 """
 
 
-def prune(*, tenant_id: int, before: datetime, batches: int) -> int:
-    """Deletes events that happened before, each batch in a transaction of its own; returns how many they were."""
+def delete_old_events(*, tenant_id: int, before: datetime, batches: int) -> int:
+    """Deletes events that happened before, each batch in its own transaction; returns the number of deleted events."""
     deleted = 0
     for _ in range(batches):
         with scope.tenant(tenant_id), connection.cursor() as cursor:

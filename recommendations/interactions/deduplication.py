@@ -1,6 +1,6 @@
-"""Which events of a batch are stored already, and which take an id that another event of the same person has.
+"""Finds events of a batch that are stored already, and those that reuse the id of another event of the same user.
 
-Their people are locked (`references.resolve`): nobody else stores events of theirs meanwhile.
+The users are locked (`id_resolution.resolve_ids`), so no one else stores events of theirs at the same time.
 """
 
 import json
@@ -13,16 +13,16 @@ from typing import Any
 from django.db import connection
 
 from core.errors import FieldError, ServiceError
-from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.batch_results import RowResult
 from recommendations.erasures import merged_ids
 from recommendations.interactions import identity
 from recommendations.interactions.event_schema import Event
-from recommendations.interactions.id_resolution import References
+from recommendations.interactions.id_resolution import ResolvedIds
 from recommendations.interactions.identity import Sender
 
 
 class EventIdReused(ServiceError):
-    """Another event of the person has the id already."""
+    """The id belongs to another event of the same user."""
 
     code = "event_id_reused"
     title = "The event_id belongs to another event"
@@ -31,8 +31,8 @@ class EventIdReused(ServiceError):
 _REUSED = FieldError(
     "/event_id",
     EventIdReused.code,
-    "This person has another event with this event_id, which says something else. Give each event an id of its own, "
-    "and each line of an order too (such as order-7-1); an event without event_id is known by what it says.",
+    "This user already has a different event with this event_id. Give each event its own id, and each line of an order "
+    "too (such as order-7-1). Events without event_id are identified by their content.",
 )
 _STORED = """
     SELECT digest, id, end_user_id, item_id, type_id, value, recommendation_id, context, occurred_at,
@@ -42,11 +42,11 @@ _STORED = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """An event that is stored, or stands earlier in the batch: then it has no row yet."""
+class _KnownEvent:
+    """An event that is stored, or precedes in the batch: then it has no row yet."""
 
     row: int | None
-    person: int
+    user: int
     item: int
     type: int
     value: float | None
@@ -57,93 +57,97 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """`digests` of the events that are new, and the outcomes of the others, both by position."""
+class Deduplicated:
+    """Digests of the new events, and results of the others, both by position in the batch."""
 
     digests: Mapping[int, str]
-    outcomes: Mapping[int, Outcome]
+    results: Mapping[int, RowResult]
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
-    """Under which digests an event may be stored: its own, and older ones; and whose it may be then."""
+class _Digests:
+    """Digests under which an event may be stored: its current one, and older ones if they belong to these users."""
 
-    own: str
+    current: str
     older: tuple[str, ...]
-    people: frozenset[int]
+    users: frozenset[int]
 
 
-def sort(
-    *, tenant_id: int, events: Mapping[int, Event], sender: Sender, found: References, types: Mapping[str, int]
-) -> Sorted:
-    """Tells new events, duplicates and reused ids apart; of equal ones in the batch the first is the new one.
+def deduplicate(
+    *, tenant_id: int, events: Mapping[int, Event], sender: Sender, ids: ResolvedIds, types: Mapping[str, int]
+) -> Deduplicated:
+    """Separates new events, duplicates and reused ids; of equal events in the batch the first is the new one.
 
-    Under its own name an event is a duplicate or takes a used id. Under an older one (of before a merge, or of before
-    ids belonged to people) it is a duplicate where it says the same, and otherwise another event.
+    Under its current digest an event is either a duplicate or reuses an id. Under an older digest (from before a merge,
+    or from before event ids were scoped to users) it is a duplicate if its content is the same, otherwise a new event.
     """
-    named = _names(tenant_id, events, sender, found)
-    known = _stored(tenant_id, {name for each in named.values() for name in (each.own, *each.older)})
+    candidates = _candidate_digests(tenant_id, events, sender, ids)
+    known = _stored_events(
+        tenant_id, {digest for each in candidates.values() for digest in (each.current, *each.older)}
+    )
     digests: dict[int, str] = {}
-    outcomes: dict[int, Outcome] = {}
+    results: dict[int, RowResult] = {}
     for position, event in events.items():
-        names = named[position]
-        here = _of(event, found, types)
-        same = partial(_same, event, here)
-        if (stored := known.get(names.own)) is not None:
-            outcomes[position] = _duplicate(event, stored) if same(stored) else _reused(event)
+        candidate = candidates[position]
+        incoming = _incoming(event, ids, types)
+        is_same = partial(_is_same, event, incoming)
+        if (stored := known.get(candidate.current)) is not None:
+            results[position] = _duplicate(event, stored) if is_same(stored) else _reused(event)
             continue
-        repeated = next(
-            (old for each in names.older if (old := known.get(each)) and old.person in names.people and same(old)), None
-        )
+        older = (known[digest] for digest in candidate.older if digest in known)
+        repeated = next((stored for stored in older if stored.user in candidate.users and is_same(stored)), None)
         if repeated is not None:
-            outcomes[position] = _duplicate(event, repeated)
+            results[position] = _duplicate(event, repeated)
             continue
-        digests[position] = names.own
-        known[names.own] = here
-    return Sorted(digests, outcomes)
+        digests[position] = candidate.current
+        known[candidate.current] = incoming
+    return Deduplicated(digests, results)
 
 
-def _names(tenant_id: int, events: Mapping[int, Event], sender: Sender, found: References) -> dict[int, _Names]:
-    with_id = {event.user_id for event in events.values() if event.event_id is not None}
-    merged = merged_ids.now_called(tenant_id=tenant_id, user_ids=with_id)
-    names = {}
+def _candidate_digests(
+    tenant_id: int, events: Mapping[int, Event], sender: Sender, ids: ResolvedIds
+) -> dict[int, _Digests]:
+    users_with_event_ids = {event.user_id for event in events.values() if event.event_id is not None}
+    merged = merged_ids.find_merged_users(tenant_id=tenant_id, user_ids=users_with_event_ids)
+    digests = {}
     for position, event in events.items():
-        into = merged.get(event.user_id, {}) if event.event_id is not None else {}
-        others = (identity.digest(event, sender=sender, user_id=user_id) for user_id in into.values())
-        names[position] = _Names(
+        merged_into = merged.get(event.user_id, {}) if event.event_id is not None else {}
+        of_merged = (identity.digest(event, sender=sender, user_id=user_id) for user_id in merged_into.values())
+        digests[position] = _Digests(
             identity.digest(event, sender=sender),
-            (*others, identity.older_digest(event)),
-            frozenset({found.people[event.user_id], *into}),
+            (*of_merged, identity.older_digest(event)),
+            frozenset({ids.users[event.user_id], *merged_into}),
         )
-    return names
+    return digests
 
 
-def _stored(tenant_id: int, digests: Collection[str]) -> dict[str, _Known]:
+def _stored_events(tenant_id: int, digests: Collection[str]) -> dict[str, _KnownEvent]:
     if not digests:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_STORED, [tenant_id, sorted(digests)])
-        return {digest.hex: _read(*row) for digest, *row in cursor.fetchall()}
+        return {digest.hex: _from_row(*row) for digest, *row in cursor.fetchall()}
 
 
-def _read(
+def _from_row(
     row: int,
-    person: int,
+    user: int,
     item: int,
-    kind: int,
+    type_id: int,
     value: float | None,
     recommendation_id: str | None,
     context: Any,
     *at: Any,
-) -> _Known:
-    return _Known(row, person, item, kind, value, recommendation_id, json.loads(context) if context else None, *at)
+) -> _KnownEvent:
+    parsed = json.loads(context) if context else None
+    return _KnownEvent(row, user, item, type_id, value, recommendation_id, parsed, *at)
 
 
-def _of(event: Event, found: References, types: Mapping[str, int]) -> _Known:
-    return _Known(
+def _incoming(event: Event, ids: ResolvedIds, types: Mapping[str, int]) -> _KnownEvent:
+    return _KnownEvent(
         row=None,
-        person=found.people[event.user_id],
-        item=found.items[event.item_id],
+        user=ids.users[event.user_id],
+        item=ids.items[event.item_id],
         type=types[event.type],
         value=event.value,
         recommendation_id=event.recommendation_id,
@@ -153,8 +157,8 @@ def _of(event: Event, found: References, types: Mapping[str, int]) -> _Known:
     )
 
 
-def _same(event: Event, here: _Known, other: _Known) -> bool:
-    return (here.item, here.type) == (other.item, other.type) and identity.says_the_same(
+def _is_same(event: Event, incoming: _KnownEvent, other: _KnownEvent) -> bool:
+    return (incoming.item, incoming.type) == (other.item, other.type) and identity.is_equal_content(
         event,
         value=other.value,
         recommendation_id=other.recommendation_id,
@@ -164,9 +168,9 @@ def _same(event: Event, here: _Known, other: _Known) -> bool:
     )
 
 
-def _duplicate(event: Event, stored: _Known) -> Outcome:
-    return Outcome("duplicate", event.event_id, row=stored.row)
+def _duplicate(event: Event, stored: _KnownEvent) -> RowResult:
+    return RowResult("duplicate", event.event_id, row=stored.row)
 
 
-def _reused(event: Event) -> Outcome:
-    return Outcome("rejected", event.event_id, (_REUSED,))
+def _reused(event: Event) -> RowResult:
+    return RowResult("rejected", event.event_id, (_REUSED,))

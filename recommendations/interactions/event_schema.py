@@ -1,4 +1,4 @@
-"""One event as it arrives (api.md, Shapes), checked."""
+"""The schema of a single event, and its checked form."""
 
 import re
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recommendations.catalog import timestamps, validators
-from recommendations.catalog.schemas import Notes, Shape
+from recommendations.catalog.schemas import Notes, ObjectSchema
 
-# Clocks differ; a day also forgives a local time that was sent as UTC.
+# Clocks differ; a day also tolerates a local time that was sent as UTC.
 MAX_AHEAD = timedelta(days=1)
-TYPE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
+TYPE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A checked event. `timed`: it says itself when it was; otherwise it was when it came."""
+    """A checked event. `timed` is False if it came without a time: `occurred_at` is then its time of arrival."""
 
     user_id: str
     item_id: str
@@ -29,15 +29,16 @@ class Event:
 
 
 def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | None = None) -> Event:
-    """The event; without `occurred_at` it happens now. Entries of the context may be left out (`notes`), as attributes.
+    """Checks an event; without `occurred_at` it happens now. Context entries that cannot be kept go to `notes`.
 
-    Raises: FieldRefused with all that is wrong.
+    Raises:
+        FieldRefused: With all errors.
     """
-    given = SHAPE.read_given(raw, pointer, required=("user_id", "item_id", "type"), notes=notes)
+    given = EVENT.read_given(raw, pointer, required=("user_id", "item_id", "type"), notes=notes)
     occurred_at = given.get("occurred_at") or now
     if occurred_at > now + MAX_AHEAD:
-        detail = f"Lies more than a day ahead.{timestamps.digits_hint(occurred_at.timestamp())}"
-        raise validators.refuse(f"{pointer}/occurred_at", "in_future", detail)
+        detail = f"More than a day in the future.{timestamps.digits_hint(occurred_at.timestamp())}"
+        raise validators.refusal(f"{pointer}/occurred_at", "in_future", detail)
     return Event(
         user_id=given["user_id"],
         item_id=given["item_id"],
@@ -52,22 +53,22 @@ def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | Non
 
 
 def type_name(value: Any, pointer: str) -> str:
-    """A word for a kind of event."""
-    if not isinstance(value, str) or not TYPE.match(value):
-        detail = "A type is 1 to 64 of a-z 0-9 _ . : - and begins with a letter or digit, such as view or purchase."
-        raise validators.refuse(pointer, "bad_type", detail)
+    """An event type's name."""
+    if not isinstance(value, str) or not TYPE_PATTERN.match(value):
+        detail = "Must be 1 to 64 of a-z 0-9 _ . : - and start with a letter or digit, such as view or purchase."
+        raise validators.refusal(pointer, "bad_type", detail)
     return value
 
 
 def amount(value: Any, pointer: str) -> float | None:
-    """A rating, a price, a duration: a number that adds up with others without loss; or null."""
+    """A rating, price or duration: a number that can be summed without loss; or null."""
     read = validators.optional_number(value, pointer)
     if read is not None and abs(read) > validators.MAX_INTEGER:
-        raise validators.refuse(pointer, "too_large", "A value may be at most 2^53.")
+        raise validators.refusal(pointer, "too_large", "Must be at most 2^53.")
     return read
 
 
-SHAPE = Shape(
+EVENT = ObjectSchema(
     key="user_id",
     readers={
         "event_id": validators.text(128),
@@ -75,7 +76,7 @@ SHAPE = Shape(
         "item_id": validators.identifier,
         "type": type_name,
         "value": amount,
-        "occurred_at": validators.occurrence,
+        "occurred_at": validators.event_time,
         "recommendation_id": validators.text(64),
         "context": validators.flat_object,
     },

@@ -1,95 +1,106 @@
-"""Recording what people did: each event once, however often it is sent."""
+"""Ingestion of events: each is stored once, however often it is sent."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from accounts.tenancy import scope, tenant_cache
 from core.errors import FieldError
-from recommendations.catalog.batch_results import Outcome
-from recommendations.interactions import bulk_insert, deduplication, event_types, id_resolution, triggers
+from recommendations.catalog.batch_results import RowResult
+from recommendations.interactions import bulk_insert, event_weights, id_resolution, triggers
+from recommendations.interactions.deduplication import deduplicate
 from recommendations.interactions.event_schema import Event
-from recommendations.interactions.id_resolution import References
+from recommendations.interactions.id_resolution import ResolvedIds
 from recommendations.interactions.identity import Sender
 
 
-def record(
+def record_events(
     *,
     tenant_id: int,
     events: Sequence[Event],
     now: datetime,
     sender: Sender = Sender.BACKEND,
     plan_first_build: bool = True,
-) -> list[Outcome]:
-    """Stores the events in one transaction; one outcome per event, in order: created, duplicate or rejected.
+) -> list[RowResult]:
+    """Stores the events in one transaction; returns one result per event, in order: created, duplicate or rejected.
 
-    An event that was stored before, or stands earlier in the batch, is a duplicate. One that takes the id of another
-    event of its person is rejected (`event_id_reused`). `sender` says whose ids the events' are (`identity`).
-    Unknown people and items become stubs, or their events are rejected, as the tenant chose. People with new events
-    are marked for near line; a tenant's first events may ask for its first build.
-    Raises: Conflict.
+    An event that is stored already or appears earlier in the batch is a duplicate. One that reuses the id of another
+    event of its user is rejected (`event_id_reused`). Unknown users and items become stubs, or their events are
+    rejected, as the tenant's settings say. Users with new events are marked for a near-line rescore; a tenant's first
+    events may trigger its first build.
+
+    Raises:
+        Conflict: The users are being erased.
     """
-    facts = tenant_cache.tenant(tenant_id)
+    tenant = tenant_cache.tenant(tenant_id)
     with scope.tenant(tenant_id):
-        types = event_types.resolve(tenant_id=tenant_id, names={event.type for event in events})
-        found = id_resolution.resolve(
+        types = event_weights.resolve_event_types(tenant_id=tenant_id, names={event.type for event in events})
+        ids = id_resolution.resolve_ids(
             tenant_id=tenant_id,
             user_ids={event.user_id for event in events},
             item_ids={event.item_id for event in events},
-            create=facts is None or facts.create_unknown,
+            create=tenant is None or tenant.create_unknown,
             now=now,
         )
-        told = {
-            position: Outcome("rejected", event.event_id, errors)
+        rejected = {
+            position: RowResult("rejected", event.event_id, errors)
             for position, event in enumerate(events)
-            if (errors := _refusals(event, types, found))
+            if (errors := _errors(event, types, ids))
         }
-        rest = {position: event for position, event in enumerate(events) if position not in told}
-        judged = deduplication.sort(tenant_id=tenant_id, events=rest, sender=sender, found=found, types=types)
+        accepted = {position: event for position, event in enumerate(events) if position not in rejected}
+        unique = deduplicate(tenant_id=tenant_id, events=accepted, sender=sender, ids=ids, types=types)
         rows = [
-            (
-                position,
-                events[position].occurred_at,
-                _received(events[position], now),
-                found.people[events[position].user_id],
-                found.items[events[position].item_id],
-                digest,
-                types[events[position].type],
-                events[position].value,
-                events[position].event_id,
-                events[position].recommendation_id,
-                events[position].context,
-            )
-            for position, digest in judged.digests.items()
+            _row(position, events[position], digest, types=types, ids=ids, now=now)
+            for position, digest in unique.digests.items()
         ]
-        new = bulk_insert.insert(tenant_id=tenant_id, rows=rows, now=now)
+        new = bulk_insert.insert_events(tenant_id=tenant_id, rows=rows, now=now)
         if new:
-            triggers.mark_dirty(tenant_id=tenant_id, people=set(new.values()), clean=found.clean, now=now)
+            triggers.mark_dirty(tenant_id=tenant_id, users=set(new.values()), clean=ids.clean, now=now)
             if plan_first_build:
                 triggers.plan_first_build(tenant_id=tenant_id, new_events=len(new))
-    return _outcomes(events, {**told, **judged.outcomes}, judged.digests, new)
+    return _results(events, {**rejected, **unique.results}, unique.digests, new)
 
 
-def _received(event: Event, now: datetime) -> datetime:
-    """Return when the event came: one that says no time came when it happened, which tells it from those that do."""
+def _row(
+    position: int, event: Event, digest: str, *, types: Mapping[str, int], ids: ResolvedIds, now: datetime
+) -> tuple[Any, ...]:
+    """Values in the order of `bulk_insert.COLUMNS`."""
+    return (
+        position,
+        event.occurred_at,
+        _received_at(event, now),
+        ids.users[event.user_id],
+        ids.items[event.item_id],
+        digest,
+        types[event.type],
+        event.value,
+        event.event_id,
+        event.recommendation_id,
+        event.context,
+    )
+
+
+def _received_at(event: Event, now: datetime) -> datetime:
+    """The time of arrival. That of an event without a time equals its `occurred_at`, which marks it as untimed."""
     return now if event.timed else min(now, event.occurred_at)
 
 
-def _refusals(event: Event, types: dict[str, int], found: References) -> tuple[FieldError, ...]:
+def _errors(event: Event, types: Mapping[str, int], ids: ResolvedIds) -> tuple[FieldError, ...]:
     errors = []
     if event.type not in types:
-        detail = f"The tenant has {event_types.MAX_TYPES} types already; use one of them."
+        detail = f"The tenant already has {event_weights.MAX_TYPES} event types; use one of them."
         errors.append(FieldError("/type", "too_many_types", detail))
-    if event.user_id not in found.people:
-        errors.append(FieldError("/user_id", "unknown_user", "There is no such end user; create it first."))
-    if event.item_id not in found.items:
-        errors.append(FieldError("/item_id", "unknown_item", "There is no such item; create it first."))
+    if event.user_id not in ids.users:
+        errors.append(FieldError("/user_id", "unknown_user", "Unknown user; create it first."))
+    if event.item_id not in ids.items:
+        errors.append(FieldError("/item_id", "unknown_item", "Unknown item; create it first."))
     return tuple(errors)
 
 
-def _outcomes(
-    events: Sequence[Event], told: Mapping[int, Outcome], digests: Mapping[int, str], new: Mapping[str, int]
-) -> list[Outcome]:
+def _results(
+    events: Sequence[Event], known: Mapping[int, RowResult], digests: Mapping[int, str], new: Mapping[str, int]
+) -> list[RowResult]:
     return [
-        told.get(position) or Outcome("created" if digests[position] in new else "duplicate", event.event_id)
+        known.get(position) or RowResult("created" if digests[position] in new else "duplicate", event.event_id)
         for position, event in enumerate(events)
     ]

@@ -1,15 +1,15 @@
-"""Events of one person that become another's."""
+"""Moving the events of one user to another."""
 
 from django.db import connection
 
 from recommendations.interactions.identity import SQL_DIGEST, Sender
 
-# An event with an id is known by its person and that id, so it gets a new name; sent again under the old id of its
-# person it is found by who that is now (`repeats`). One keeps its old name where the other person has an event of that
-# id already, and so does one that is named in the old way.
+# An event with an id is identified by its user and that id, so it gets a new digest; sent again under the user's old
+# id, it is found through the merge (`deduplication`). It keeps its old digest if the target user has an event with that
+# id already, and so does one with a digest in the old format.
 _RENAMED = " ".join(
-    f"WHEN digest = {SQL_DIGEST.format(sender=f'%({sender})s', person='%(old)s')} "
-    f"THEN {SQL_DIGEST.format(sender=f'%({sender})s', person='%(new)s')}"
+    f"WHEN digest = {SQL_DIGEST.format(sender=f'%({sender})s', user='%(old)s')} "
+    f"THEN {SQL_DIGEST.format(sender=f'%({sender})s', user='%(new)s')}"
     for sender in Sender
 )
 _MOVE = f"""
@@ -27,10 +27,10 @@ _MOVE = f"""
 """  # noqa: S608  # made of constants
 
 
-def move(*, tenant_id: int, source: tuple[int, str], target: tuple[int, str]) -> int:
-    """Gives the events of `source` (primary key, id) to `target`; says how many they were.
+def move_events(*, tenant_id: int, source: tuple[int, str], target: tuple[int, str]) -> int:
+    """Moves the events of `source` (primary key, id) to `target`; returns the number of events.
 
-    Call it in the tenant's scope with both people locked.
+    Call it in the tenant's scope with both users locked.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Interactions: what people did, append-only, one narrow row each (docs/adr/0004)."""
+"""Interactions: append-only, one narrow row each (docs/adr/0004)."""
 
 from typing import ClassVar
 
@@ -8,13 +8,13 @@ from core import clock
 
 
 class EventType(models.Model):
-    """A tenant's word for a kind of event, and what one says. Rows refer to its number: four bytes, not a word."""
+    """A tenant's type of events, and its weight. Interactions refer to its key: four bytes instead of a word."""
 
     class ValueAsStrength(models.TextChoices):
-        AUTO = "auto", "Auto: as each training finds best"
-        NONE = "none", "None: values do not matter"
-        LOG = "log", "Log: more counts more, and less and less so"
-        THRESHOLD = "threshold", "Threshold: below a person's usual value counts half"
+        AUTO = "auto", "Auto: chosen by each training"
+        NONE = "none", "None: ignore values"
+        LOG = "log", "Log: more counts more, with diminishing returns"
+        THRESHOLD = "threshold", "Threshold: values below the user's usual one count half"
 
     id = models.AutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
@@ -22,21 +22,21 @@ class EventType(models.Model):
     weight = models.FloatField(
         null=True,
         blank=True,
-        help_text="What one such event says: 1 as much as a view, 0 nothing, below 0 it speaks against the item. "
-        "Empty: the default of its name, or 1 where the name has none.",
+        help_text="Weight of one event: 1 like a view, 0 to ignore it, negative to count against the item. "
+        "Empty: the default for this name, or 1.",
     )
     negative_below = models.FloatField(
-        null=True, blank=True, help_text="Events with a lower value speak against the item, such as ratings below 3."
+        null=True, blank=True, help_text="Events with a lower value count against the item, such as ratings below 3."
     )
     half_life_days = models.FloatField(
-        null=True, blank=True, help_text="After so many days an event says half as much. Empty: it does not fade."
+        null=True, blank=True, help_text="Days after which an event counts half. Empty: no decay."
     )
     value_as_strength = models.CharField(
         max_length=9,
         choices=ValueAsStrength,
         default=ValueAsStrength.AUTO,
         db_default=ValueAsStrength.AUTO,
-        help_text="How the values of these events (plays, seconds, stars) make them count more or less.",
+        help_text="How values (plays, seconds, stars) scale the weight of events.",
     )
 
     class Meta:
@@ -54,12 +54,11 @@ class EventType(models.Model):
 
 
 class Interaction(models.Model):
-    """One thing one person did with one item.
+    """One event: a user did something with an item.
 
-    `digest` is what makes the same event one event (`identity`): 128 bits over its person and its id, or over what it
-    says.
-    There are no foreign-key constraints on person and item: rows are only written by `record` and `imports`, which
-    resolve both, and a check at each of 100 million inserts buys nothing.
+    `digest` identifies the event (`identity`): 128 bits of its user and event id, or of its content. User and item have
+    no foreign-key constraints: rows are only written by `ingest`, which resolves both, and a check for each of 100
+    million inserts would gain nothing.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -78,7 +77,7 @@ class Interaction(models.Model):
     type = models.ForeignKey(EventType, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     value = models.FloatField(null=True, blank=True)
     event_id = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001  # null costs no byte
-    recommendation_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  # likewise
+    recommendation_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  # null costs no byte
     context = models.JSONField(null=True, blank=True)
 
     class Meta:
@@ -93,7 +92,7 @@ class Interaction(models.Model):
 
 
 class Feedback(models.Model):
-    """A note that an event names a recommendation, written with it; attribution takes it away when it is dealt with."""
+    """An event that names a recommendation and waits for attribution, which deletes the row."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(

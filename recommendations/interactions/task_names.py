@@ -1,4 +1,4 @@
-"""The names of the tasks that interactions and imports ask for; `workers/tasks/` implements each once."""
+"""Names of the tasks that interactions and imports enqueue; `workers/tasks/` implements them."""
 
 PLAN_FIRST = "build.plan_first"
 RESCORE = "nearline.rescore"

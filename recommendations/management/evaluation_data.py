@@ -14,8 +14,8 @@ from recommendations.algorithms.data.timestamp_check import Order, order_of
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.validation.splitting import Rows
 from recommendations.imports.evaluation_rows import read_catalogue, read_events
-from recommendations.interactions import event_weights, training_data
-from recommendations.interactions.event_types import NOT_POSITIVE
+from recommendations.interactions import event_weights, training_window
+from recommendations.interactions.event_weights import NEVER_POSITIVE
 from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
 from recommendations.pipeline.builds import catalogue as contents
 
@@ -45,7 +45,7 @@ def of_file(events: Path, items: Path | None, *, now: datetime, not_positive: Co
 
     Raises: UnreadableFile.
     """
-    read = read_events(events, now=now, not_positive_types={*NOT_POSITIVE, *not_positive})
+    read = read_events(events, now=now, not_positive_types={*NEVER_POSITIVE, *not_positive})
     catalogue = read_catalogue(items) if items else None
     notes: dict[str, Any] = {
         "file": events.name,
@@ -72,13 +72,13 @@ def tenant_of(slug: str) -> int:
 def of_tenant(slug: str) -> EvaluationData:
     """What a build of the tenant would learn from. Raises: NoSuchTenant."""
     tenant_id = tenant_of(slug)
-    window = training_data.read_window(tenant_id=tenant_id)
+    window = training_window.read_window(tenant_id=tenant_id)
     users = np.array(window.user_ids, dtype=np.str_)[window.users]
     items = np.array(window.item_ids, dtype=np.str_)[window.items]
     notes: dict[str, Any] = {"tenant": slug}
-    if window.bound:
-        notes["bound"] = str(window.bound)
-    said = event_weights.of_tenant(tenant_id=tenant_id).described()
+    if window.limit:
+        notes["bound"] = str(window.limit)
+    said = event_weights.load_event_weights(tenant_id=tenant_id).described()
     rows = Rows(users, items, window.order.times, window.weights, window.values)
     rows = _told(rows, window.order, window.ratings, notes)
     return EvaluationData(rows, contents.read(tenant_id=tenant_id), OF_TENANTS.format(said), notes)
@@ -98,6 +98,6 @@ def _told(rows: Rows, order: Order, ratings: LowRatings | None, notes: dict[str,
     if ratings is None:
         return rows
     notes["ratings"] = str(ratings)
-    if ratings.against:  # they are not among the rows
+    if ratings.count_against:  # they are not among the rows
         return rows
     return replace(rows, low=rated & (values.values < ratings.below))

@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
             name='Import',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('items', 'Items'), ('users', 'People'), ('events', 'Events')], max_length=8)),
+                ('kind', models.CharField(choices=[('items', 'Items'), ('users', "Users"), ('events', 'Events')], max_length=8)),
                 ('filename', models.CharField(max_length=255)),
                 ('status', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='running', max_length=8)),
                 ('created', models.PositiveBigIntegerField(default=0)),
@@ -190,8 +190,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.SlugField(default='home', max_length=63)),
-                ('ai', models.BooleanField(default=True, help_text="Whether AI may rerank this placement's lists.")),
-                ('pinned', models.JSONField(blank=True, default=list, help_text='Item ids shown where nothing else can be, best first.')),
+                ('ai', models.BooleanField(default=True, help_text="Let AI rerank this placement's lists.")),
+                ('pinned', models.JSONField(blank=True, default=list, help_text="Item ids shown if there is nothing else, best first.")),
                 ('active_build', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='recommendations.build')),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
             ],

@@ -20,12 +20,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('digest', models.CharField(help_text='HMAC-SHA256 of tenant and id under ERASURE_KEY.', max_length=64)),
-                ('key', models.CharField(help_text='Names the key that made the digest.', max_length=16)),
+                ('key', models.CharField(help_text="Id of the key that made the digest.", max_length=16)),
                 ('erased_at', models.DateTimeField()),
                 ('receipt', models.UUIDField(default=uuid.uuid4)),
-                ('rows', models.JSONField(default=dict, help_text='What was erased, by kind.')),
-                ('copied_at', models.DateTimeField(blank=True, help_text='When it was copied to the storage.', null=True)),
-                ('repeated_at', models.DateTimeField(blank=True, help_text='When the person last had to be erased again.', null=True)),
+                ('rows', models.JSONField(default=dict, help_text="Erased rows by kind.")),
+                ('copied_at', models.DateTimeField(blank=True, help_text="Time of the copy in the storage.", null=True)),
+                ('repeated_at', models.DateTimeField(blank=True, help_text="Time of the last repeated erasure.", null=True)),
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
             ],
             options={

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='placement',
             name='ai_control_percent',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='So many percent of the people never meet AI here, for comparison; empty: AI_CONTROL_PERCENT.', null=True, validators=[django.core.validators.MaxValueValidator(90)]),
+            field=models.PositiveSmallIntegerField(blank=True, help_text="Percentage of users (stable per user) held out from AI. Empty: AI_CONTROL_PERCENT.", null=True, validators=[django.core.validators.MaxValueValidator(90)]),
         ),
         migrations.AddField(
             model_name='userlist',

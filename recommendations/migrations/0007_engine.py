@@ -40,17 +40,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='eventtype',
             name='half_life_days',
-            field=models.FloatField(blank=True, help_text='After so many days an event says half as much. Empty: it does not fade.', null=True),
+            field=models.FloatField(blank=True, help_text="Days after which an event counts half. Empty: no decay.", null=True),
         ),
         migrations.AddField(
             model_name='eventtype',
             name='negative_below',
-            field=models.FloatField(blank=True, help_text='Events with a lower value speak against the item, such as ratings below 3.', null=True),
+            field=models.FloatField(blank=True, help_text="Events with a lower value count against the item, such as ratings below 3.", null=True),
         ),
         migrations.AddField(
             model_name='eventtype',
             name='weight',
-            field=models.FloatField(blank=True, help_text='What one such event says: 1 as much as a view, 0 nothing, below 0 it speaks against the item. Empty: the default of its name, or 1 where the name has none.', null=True),
+            field=models.FloatField(blank=True, help_text="Weight of one event: 1 like a view, 0 to ignore it, negative to count against the item. Empty: the default for this name, or 1.", null=True),
         ),
         migrations.AlterField(
             model_name='build',

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='import',
             name='attempts',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How often it was begun without getting on.'),
+            field=models.PositiveSmallIntegerField(default=0, help_text="Attempts without progress."),
         ),
         migrations.AddField(
             model_name='import',
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='import',
             name='dry_run',
-            field=models.BooleanField(default=False, help_text='Everything is checked and nothing is kept.'),
+            field=models.BooleanField(default=False, help_text="Everything is checked and nothing is stored."),
         ),
         migrations.AddField(
             model_name='import',
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='import',
             name='file',
-            field=models.CharField(blank=True, default='', help_text='In the storage, as long as it is kept.', max_length=200),
+            field=models.CharField(blank=True, default='', help_text="Name in the storage, until it is deleted.", max_length=200),
         ),
         migrations.AddField(
             model_name='import',
@@ -50,17 +50,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='import',
             name='lease_until',
-            field=models.DateTimeField(blank=True, help_text='Until then a worker holds it.', null=True),
+            field=models.DateTimeField(blank=True, help_text="End of the worker's lease.", null=True),
         ),
         migrations.AddField(
             model_name='import',
             name='line',
-            field=models.PositiveBigIntegerField(default=0, help_text='Up to here the file was taken in.'),
+            field=models.PositiveBigIntegerField(default=0, help_text="Last imported line."),
         ),
         migrations.AddField(
             model_name='import',
             name='names_erased',
-            field=models.BooleanField(default=False, help_text='Its file may name an erased person: it is not kept.'),
+            field=models.BooleanField(default=False, help_text="The file may name an erased user and must not be retained."),
         ),
         migrations.AddField(
             model_name='import',

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField(editable=False)),
                 ('rules', models.JSONField(blank=True, default=dict, help_text='See the documentation of placements.')),
-                ('note', models.CharField(blank=True, default='', help_text='What is new in it, for colleagues.', max_length=200)),
+                ('note', models.CharField(blank=True, default='', help_text="What changed, for colleagues.", max_length=200)),
                 ('created_at', models.DateTimeField(default=core.clock.now, editable=False)),
                 ('published_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('placement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='recommendations.placement')),

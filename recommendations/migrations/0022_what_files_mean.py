@@ -13,16 +13,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='import',
             name='mapping',
-            field=models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='What was said of what its columns mean.'),
+            field=models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text="Mapping of columns to fields."),
         ),
         migrations.AddField(
             model_name='import',
             name='skipped',
-            field=models.PositiveBigIntegerField(db_default=0, default=0, help_text='Rows about nothing that is stored, by the preset.'),
+            field=models.PositiveBigIntegerField(db_default=0, default=0, help_text="Rows skipped by the preset."),
         ),
         migrations.AddField(
             model_name='import',
             name='summary',
-            field=models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='Types and times of its events, fields that it emptied, what it left out.'),
+            field=models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text="Types and times of events, cleared fields, omitted attributes."),
         ),
     ]

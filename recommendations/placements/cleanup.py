@@ -1,4 +1,4 @@
-"""What a placement leaves in Redis when it is deleted or gets another name: everybody's lists under the old one."""
+"""Removal of cached lists of placements that were deleted or renamed."""
 
 from typing import Any
 
@@ -10,30 +10,30 @@ from recommendations import cache
 from recommendations.placements import placement_cache
 from recommendations.placements.models import Placement
 from recommendations.placements.task_names import FORGET_PLACES
-from recommendations.placements.versions import names
+from recommendations.placements.versions import placement_names
 
 
 def subscribe() -> None:
-    """Asks for the lists to be forgotten whenever a placement has gone or may have another name."""
-    post_delete.connect(_gone, sender=Placement, dispatch_uid="placement gone")
-    post_save.connect(_saved, sender=Placement, dispatch_uid="placement saved")
+    """Enqueues the removal whenever a placement is deleted or may have been renamed."""
+    post_delete.connect(_on_delete, sender=Placement, dispatch_uid="placement gone")
+    post_save.connect(_on_save, sender=Placement, dispatch_uid="placement saved")
 
 
-def forget(*, tenant_id: int) -> int:
-    """Removes the lists in Redis of all placements that are no more; returns how many lists. Safe at any time.
+def delete_cached_lists(*, tenant_id: int) -> int:
+    """Removes cached lists of placements that no longer exist; returns the number of lists. Safe at any time.
 
     Raises: core.redis.RedisUnavailable.
     """
-    return cache.forget_places(tenant_id, keep=names(tenant_id=tenant_id))
+    return cache.forget_places(tenant_id, keep=placement_names(tenant_id=tenant_id))
 
 
-def _gone(*, instance: Placement, **_: Any) -> None:
+def _on_delete(*, instance: Placement, **_: Any) -> None:
     tenant_id = instance.tenant_id
-    placement_cache.forget()
-    transaction.on_commit(placement_cache.forget)
+    placement_cache.invalidate()
+    transaction.on_commit(placement_cache.invalidate)
     transaction.on_commit(lambda: enqueue(FORGET_PLACES, tenant_id=tenant_id))
 
 
-def _saved(*, instance: Placement, created: bool, update_fields: Any = None, **_: Any) -> None:
+def _on_save(*, instance: Placement, created: bool, update_fields: Any = None, **_: Any) -> None:
     if not created and (update_fields is None or "name" in update_fields):
-        _gone(instance=instance)
+        _on_delete(instance=instance)

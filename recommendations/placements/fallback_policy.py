@@ -73,7 +73,7 @@ class FallbackPolicy:
         return [reference for key in self.order for reference in self.references_of(key)]
 
 
-def subject_of(by: str, segment: str) -> str | None:
+def segment_subject(by: str, segment: str) -> str | None:
     """Return the subject of a segment's list; None if the segment cannot have one."""
     subject = f"{by}={segment}"
     return subject if segment and len(subject) <= MAX_SUBJECT else None
@@ -86,5 +86,5 @@ def segment_subjects(by: str, *, segments: Sequence[str], attributes: Mapping[st
         values = [values]
     if not isinstance(values, (list, tuple)):
         return ()
-    named = (subject_of(by, value) for value in values[:MAX_SEGMENTS] if isinstance(value, str))
+    named = (segment_subject(by, value) for value in values[:MAX_SEGMENTS] if isinstance(value, str))
     return tuple(subject for subject in named if subject is not None)

@@ -1,8 +1,7 @@
-"""Which placements there are, without asking the database each time.
+"""Cache of placement names in each process.
 
-The process's copy (accounts.tenancy.tenant_cache) knows those that were there some seconds ago. One that it does not
-know may have been made since, so the database is asked; one that has gone since has no lists either, for they go with
-it.
+The process's copy (accounts.tenancy.tenant_cache) is some seconds old. An unknown placement may be new, so the database
+is asked; a deleted one has no lists, as they are deleted with it.
 """
 
 from collections.abc import Mapping
@@ -18,22 +17,22 @@ class UnknownPlacement(NotFound):
     """The tenant has no placement of that name."""
 
     def __init__(self, name: str) -> None:
-        detail = f"There is no placement {name!r}."
+        detail = f"Unknown placement {name!r}."
         super().__init__(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
 
 
 def register() -> None:
-    """Lets every copy hold the placements' names. Called once, when the application is ready."""
+    """Adds placement names to the process's copy. Called once, when the application is ready."""
     tenant_cache.keep(_PART, _names)
 
 
-def forget() -> None:
-    """Lets this process ask the database again until the copy is read anew."""
+def invalidate() -> None:
+    """Makes this process ask the database until the copy is refreshed."""
     tenant_cache.drop(_PART)
 
 
-def require(*, tenant_id: int, name: str) -> None:
-    """Lets the name of a placement pass; `home` is there before its row. No SQL for one that has been there a while.
+def require_placement(*, tenant_id: int, name: str) -> None:
+    """Checks that the placement exists; `home` does even without a row. Needs no SQL for cached names.
 
     Raises: UnknownPlacement.
     """
@@ -46,7 +45,7 @@ def require(*, tenant_id: int, name: str) -> None:
 
 
 def _names() -> Mapping[int, frozenset[str]]:
-    found: dict[int, set[str]] = {}
+    by_tenant: dict[int, set[str]] = {}
     for tenant_id, name in Placement.objects.order_by().values_list("tenant_id", "name"):
-        found.setdefault(tenant_id, set()).add(name)
-    return {tenant_id: frozenset(names) for tenant_id, names in found.items()}
+        by_tenant.setdefault(tenant_id, set()).add(name)
+    return {tenant_id: frozenset(names) for tenant_id, names in by_tenant.items()}

@@ -1,4 +1,4 @@
-"""The names of the tasks that placements ask for; `workers/tasks/` implements each once."""
+"""Names of the tasks that placements enqueue; `workers/tasks/` implements them."""
 
 APPLY_RULES = "build.apply_rules"
 FORGET_PLACES = "placements.forget"

@@ -1,6 +1,6 @@
-"""The life of a version: a draft is written, changed, published; publishing an older one again is the way back.
+"""Lifecycle of versions: create a draft, publish it, roll back by publishing an earlier version.
 
-What publishing does to lists is a build's work: it makes them anew with the artefact that serves, without training.
+After publishing, a build recreates the lists with the serving artefact, without training.
 """
 
 from collections.abc import Mapping
@@ -17,44 +17,37 @@ from core.quoting import quoted
 from recommendations.ai.reranking import prompts
 from recommendations.catalog.validators import FieldRefused
 from recommendations.placements.models import HOME, Placement, PlacementVersion
-from recommendations.placements.rules import PLAIN, Rules, read_rules, refuse_costly
+from recommendations.placements.rule_validation import read_rules, refuse_costly
+from recommendations.placements.rules import PLAIN, PlacementRules
 from recommendations.placements.task_names import APPLY_RULES
 
 _log = structlog.get_logger(__name__)
 
-# Of a version, in its table.
 MAX_NOTE = 200
 
 
 class VersionPublished(Conflict):
-    """What was published once stays as it is: lists and comparisons refer to it."""
+    """Published versions cannot change: lists and comparisons refer to them."""
 
     code = "version_published"
     title = "A published version cannot be changed"
 
 
-def create_placement(*, tenant_id: int, name: str) -> Placement:
-    """The placement of that name, made where there is none."""
-    with scope.tenant(tenant_id):
-        placement, _ = Placement.objects.get_or_create(tenant_id=tenant_id, name=name)
-    return placement
-
-
-def names(*, tenant_id: int) -> list[str]:
-    """Of all the tenant's placements; `home` is there before its row."""
+def placement_names(*, tenant_id: int) -> list[str]:
+    """Names of all the tenant's placements; `home` exists even without a row."""
     with scope.tenant(tenant_id):
         rows = Placement.objects.filter(tenant_id=tenant_id).order_by("name")
         return list(dict.fromkeys([HOME, *rows.values_list("name", flat=True)]))
 
 
-def draft(*, tenant_id: int, placement: str, rules: Any, note: str = "", now: datetime) -> PlacementVersion:
-    """A new version under the next number, not published.
+def create_draft(*, tenant_id: int, placement: str, rules: Any, note: str = "", now: datetime) -> PlacementVersion:
+    """Creates an unpublished version under the next number.
 
-    Raises: NotFound, InvalidInput with all that is wrong in the rules.
+    Raises: NotFound, InvalidInput with all errors of the rules.
     """
-    checked(rules)
+    check_rules(rules)
     with scope.tenant(tenant_id):
-        place = _locked(tenant_id, placement)
+        place = _lock_placement(tenant_id, placement)
         return PlacementVersion.objects.create(
             tenant_id=tenant_id,
             placement=place,
@@ -65,28 +58,28 @@ def draft(*, tenant_id: int, placement: str, rules: Any, note: str = "", now: da
         )
 
 
-def change(*, tenant_id: int, placement: str, number: int, rules: Any) -> PlacementVersion:
+def change_draft(*, tenant_id: int, placement: str, number: int, rules: Any) -> PlacementVersion:
     """Replaces a draft's rules.
 
     Raises: NotFound, InvalidInput, VersionPublished.
     """
-    checked(rules)
+    check_rules(rules)
     with scope.tenant(tenant_id):
-        version = _version(_locked(tenant_id, placement), number)
+        version = _version(_lock_placement(tenant_id, placement), number)
         if version.published_at is not None:
-            raise VersionPublished(f"Version {number} was published; write a new draft.")
+            raise VersionPublished(f"Version {number} is published; create a new draft.")
         version.rules = rules
         version.save(update_fields=["rules"])
         return version
 
 
-def publish(*, tenant_id: int, placement: str, number: int, now: datetime) -> PlacementVersion:
-    """Makes the version the one that lists follow, and asks for them to be made anew. Also for an older one.
+def publish_version(*, tenant_id: int, placement: str, number: int, now: datetime) -> PlacementVersion:
+    """Makes the version active, also an earlier one, and enqueues a build that recreates the lists.
 
-    Raises: NotFound, InvalidInput where its rules are not valid any more.
+    Raises: NotFound, InvalidInput if its rules are no longer valid.
     """
     with scope.tenant(tenant_id):
-        place = _locked(tenant_id, placement)
+        place = _lock_placement(tenant_id, placement)
         version = _version(place, number)
         _read(version.rules, new=version.published_at is None)
         if version.published_at is None:
@@ -99,80 +92,80 @@ def publish(*, tenant_id: int, placement: str, number: int, now: datetime) -> Pl
     return version
 
 
-def roll_back(*, tenant_id: int, placement: str, now: datetime) -> PlacementVersion | None:
-    """Publishes the version that was published before the active one; before the first there is none, and no rules.
+def roll_back_version(*, tenant_id: int, placement: str, now: datetime) -> PlacementVersion | None:
+    """Publishes the version before the active one; returns None if that was the first, and clears the rules.
 
-    Raises: NotFound where no version is published.
+    Raises: NotFound if no version is published.
     """
     with scope.tenant(tenant_id):
-        place = _locked(tenant_id, placement)
+        place = _lock_placement(tenant_id, placement)
         active = place.active_version
         if active is None:
-            raise NotFound("No version is published: there is nothing to go back from.")
+            raise NotFound("No version is published, so there is nothing to roll back.")
         earlier = PlacementVersion.objects.filter(tenant_id=tenant_id, placement=place, published_at__isnull=False)
-        found = earlier.filter(number__lt=active.number).order_by("-number").first()
-        if found is None:
+        previous = earlier.filter(number__lt=active.number).order_by("-number").first()
+        if previous is None:
             place.active_version = None
             place.save(update_fields=["active_version"])
             enqueue(APPLY_RULES, tenant_id=tenant_id)
             _log.info("version_withdrawn", placement=placement, number=active.number)
             return None
-    return publish(tenant_id=tenant_id, placement=placement, number=found.number, now=now)
+    return publish_version(tenant_id=tenant_id, placement=placement, number=previous.number, now=now)
 
 
-def rules_of_versions(*, tenant_id: int, versions: Mapping[str, int | None]) -> dict[int, Rules]:
-    """Rules by placement, as a build has noted its versions. Call it in the tenant's scope."""
-    wanted = [number for number in versions.values() if number is not None]
-    found = dict(PlacementVersion.objects.filter(tenant_id=tenant_id, pk__in=wanted).values_list("pk", "rules"))
-    return {int(placement): kept(found[number]) if number in found else PLAIN for placement, number in versions.items()}
+def rules_of_versions(*, tenant_id: int, versions: Mapping[str, int | None]) -> dict[int, PlacementRules]:
+    """Rules by placement, for the versions noted by a build. Call it in the tenant's scope."""
+    pks = [pk for pk in versions.values() if pk is not None]
+    stored = dict(PlacementVersion.objects.filter(tenant_id=tenant_id, pk__in=pks).values_list("pk", "rules"))
+    return {int(placement): stored_rules(stored[pk]) if pk in stored else PLAIN for placement, pk in versions.items()}
 
 
-def checked(rules: Any) -> Rules:
-    """The rules of a draft, read.
+def check_rules(rules: Any) -> PlacementRules:
+    """Parses the rules of a draft.
 
     Raises: InvalidInput.
     """
     return _read(rules, new=True)
 
 
-def _read(rules: Any, *, new: bool) -> Rules:
+def _read(rules: Any, *, new: bool) -> PlacementRules:
     try:
-        found = read_rules(rules, "/rules")
+        parsed = read_rules(rules, "/rules")
         if new:
-            refuse_costly(found, "/rules")
-        return found
+            refuse_costly(parsed, "/rules")
+        return parsed
     except FieldRefused as refused:
         raise InvalidInput(str(refused), errors=refused.errors) from None
 
 
-def kept(rules: Any) -> Rules:
-    """Rules as they were stored. A prompt that this release has no more does not stop the lists: the usual one asks.
+def stored_rules(rules: Any) -> PlacementRules:
+    """Parses stored rules. A prompt that this release no longer has is replaced by the default one.
 
     Raises: InvalidInput.
     """
-    named = rules.get("prompt", "") if isinstance(rules, Mapping) else ""
-    if named and named not in prompts.VERSIONS:
-        _log.warning("prompt_unknown", prompt=named)
+    prompt = rules.get("prompt", "") if isinstance(rules, Mapping) else ""
+    if prompt and prompt not in prompts.VERSIONS:
+        _log.warning("prompt_unknown", prompt=prompt)
         return _read({**rules, "prompt": ""}, new=False)
     return _read(rules, new=False)
 
 
 def next_number(place: Placement) -> int:
-    """The number after the highest; the placement's row is locked by the caller."""
+    """The next version number; the caller has locked the placement's row."""
     highest = PlacementVersion.objects.filter(tenant_id=place.tenant_id, placement=place).aggregate(top=Max("number"))
     return int(highest["top"] or 0) + 1
 
 
-def _locked(tenant_id: int, name: str) -> Placement:
+def _lock_placement(tenant_id: int, name: str) -> Placement:
     rows = Placement.objects.select_for_update(no_key=True, of=("self",)).filter(tenant_id=tenant_id, name=name)
     place = rows.order_by().first()
     if place is None:
-        raise NotFound(f"There is no placement {name!r}.")
+        raise NotFound(f"Unknown placement {name!r}.")
     return place
 
 
 def _version(place: Placement, number: int) -> PlacementVersion:
-    found = PlacementVersion.objects.filter(tenant_id=place.tenant_id, placement=place, number=number).first()
-    if found is None:
+    version = PlacementVersion.objects.filter(tenant_id=place.tenant_id, placement=place, number=number).first()
+    if version is None:
         raise NotFound(f"The placement {place.name!r} has no version {number}.")
-    return found
+    return version

@@ -1,1 +1,1 @@
-"""People across every slice: what the law gives them, and two of them that turn out to be one."""
+"""Data subject rights across all slices: export, erasure, retention; and merging of users."""

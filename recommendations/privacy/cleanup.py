@@ -1,4 +1,4 @@
-"""What is past its time goes: each tenant's events, AI's answers, imports and stored answers."""
+"""Deletion of expired data of each tenant: events, AI records, imports and stored responses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,15 +16,15 @@ from recommendations.imports import file_retention as imports
 from recommendations.interactions import cleanup as events
 from recommendations.privacy.task_names import PRUNE_TENANT
 
-# In one run: 500,000 events. What is more goes in the next hours.
-MOST_BATCHES = 100
-MOST_ANSWERS = 5_000
+# Per run: 500,000 events. The following runs delete the rest.
+MAX_BATCHES = 100
+MAX_ANSWERS = 5_000
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
-    """How much went."""
+class DeletedCounts:
+    """Numbers of deleted rows."""
 
     events: int
     ai_records: int
@@ -32,8 +32,8 @@ class Pruned:
     stored_answers: int
 
 
-def prune_all() -> int:
-    """Asks for every tenant, also those that are no longer active; returns how many."""
+def enqueue_all() -> int:
+    """Enqueues the deletion for every tenant, also inactive ones; returns the number of tenants."""
     with scope.all_tenants("retention: which tenants there are"):
         tenant_ids = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
     for tenant_id in tenant_ids:
@@ -41,18 +41,22 @@ def prune_all() -> int:
     return len(tenant_ids)
 
 
-def prune(*, tenant_id: int, now: datetime) -> Pruned:
-    """Deletes what is past its time, a bounded part of it. Safe at any time, and twice at once."""
+def delete_expired(*, tenant_id: int, now: datetime) -> DeletedCounts:
+    """Deletes a bounded amount of expired data. Safe at any time, also concurrently."""
     kept = retention.retention_periods(tenant_id)
-    pruned = Pruned(
-        events=events.prune(tenant_id=tenant_id, before=now - kept.events, batches=MOST_BATCHES) if kept.events else 0,
+    deleted = DeletedCounts(
+        events=_delete_events(tenant_id, now - kept.events) if kept.events else 0,
         ai_records=_purge_ai(tenant_id, now - kept.ai_records) if kept.ai_records else 0,
-        imports=imports.prune(tenant_id=tenant_id, periods=kept, now=now),
+        imports=imports.delete_expired(tenant_id=tenant_id, periods=kept, now=now),
         stored_answers=_empty_answers(tenant_id, now - kept.answers),
     )
-    if any((pruned.events, pruned.ai_records, pruned.imports, pruned.stored_answers)):
-        _log.info("retention_pruned", **{name: getattr(pruned, name) for name in Pruned.__slots__})
-    return pruned
+    if any((deleted.events, deleted.ai_records, deleted.imports, deleted.stored_answers)):
+        _log.info("retention_pruned", **{name: getattr(deleted, name) for name in DeletedCounts.__slots__})
+    return deleted
+
+
+def _delete_events(tenant_id: int, before: datetime) -> int:
+    return events.delete_old_events(tenant_id=tenant_id, before=before, batches=MAX_BATCHES)
 
 
 def _purge_ai(tenant_id: int, before: datetime) -> int:
@@ -62,10 +66,10 @@ def _purge_ai(tenant_id: int, before: datetime) -> int:
 
 
 def _empty_answers(tenant_id: int, before: datetime) -> int:
-    """Empties answers; their keys stay used for their 24 hours, so that no late repetition runs the write again."""
+    """Empties stored responses; their keys stay used for 24 hours, so that a late retry does not repeat the write."""
     with scope.tenant(tenant_id):
         old = IdempotencyKey.objects.filter(
             tenant_id=tenant_id, state=IdempotencyKey.State.DONE, created_at__lte=before
         )
-        pks = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_ANSWERS])
+        pks = list(old.order_by("pk").values_list("pk", flat=True)[:MAX_ANSWERS])
         return empty(IdempotencyKey.objects.filter(tenant_id=tenant_id, pk__in=pks))

@@ -1,4 +1,4 @@
-"""Everything that is held about a person, as one JSON document that is made while it is sent."""
+"""Export of all data about a user as one JSON document, streamed."""
 
 import json
 from collections.abc import Iterator
@@ -8,43 +8,44 @@ from typing import Any
 from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.catalog.models import EndUser
-from recommendations.privacy.data_registry import HOLDINGS, Subject
+from recommendations.catalog.selectors import UNKNOWN_USER
+from recommendations.privacy.data_registry import DATA_REGISTRY, DataSubject
 
 
 def export_end_user(*, tenant_id: int, user_id: str, now: datetime) -> Iterator[bytes]:
-    """The document in parts, each as it is read: no more than a page is held, and no transaction is open in between.
+    """Yields the document in parts: at most a page is in memory, and no transaction is open in between.
 
     Raises: NotFound, before the first part.
     """
     with scope.tenant(tenant_id):
-        person = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).first()
-    if person is None:
-        raise NotFound("There is no such end user.")
-    return _document(person, now)
+        user = EndUser.objects.filter(tenant_id=tenant_id, user_id=user_id).first()
+    if user is None:
+        raise NotFound(UNKNOWN_USER)
+    return _document(user, now)
 
 
-def _document(person: EndUser, now: datetime) -> Iterator[bytes]:
-    user = {
-        "user_id": person.user_id,
-        "attributes": person.attributes,
-        "segments": person.segments,
-        "locale": person.locale,
-        "created_at": person.created_at,
-        "updated_at": person.updated_at,
-        "last_event_at": person.last_event_at,
+def _document(user: EndUser, now: datetime) -> Iterator[bytes]:
+    document = {
+        "user_id": user.user_id,
+        "attributes": user.attributes,
+        "segments": user.segments,
+        "locale": user.locale,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+        "last_event_at": user.last_event_at,
     }
-    yield b'{"exported_at":' + _json(now) + b',"user":' + _json(user)
-    subject = Subject(person.tenant_id, person.pk, person.user_id)
-    for holding in HOLDINGS:
-        if holding.export:
-            yield b',"' + holding.name.encode() + b'":['
-            yield from _entries(holding.export(subject))
+    yield b'{"exported_at":' + _json(now) + b',"user":' + _json(document)
+    subject = DataSubject(user.tenant_id, user.pk, user.user_id)
+    for data in DATA_REGISTRY:
+        if data.export:
+            yield b',"' + data.name.encode() + b'":['
+            yield from _entries(data.export(subject))
             yield b"]"
     yield b"}"
 
 
 def _entries(entries: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    """The entries with their commas, some at a time: one small part for each would cost more than making it."""
+    """The entries separated by commas, many per part: sending one part per entry costs more than making it."""
     part: list[bytes] = []
     first = True
     for entry in entries:

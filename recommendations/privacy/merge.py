@@ -1,4 +1,4 @@
-"""Two people who turn out to be one: an anonymous person's history becomes that of a known one."""
+"""Merging of users: the history of an anonymous user moves to a known one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,60 +8,64 @@ from django.db import transaction
 from accounts.tenancy import scope, tenant_cache
 from core.errors import FieldError, InvalidInput, NotFound
 from recommendations.catalog.models import EndUser
+from recommendations.catalog.selectors import UNKNOWN_USER
 from recommendations.erasures import log
 from recommendations.erasures.models import FormerId
 from recommendations.interactions import triggers
-from recommendations.privacy.data_registry import HOLDINGS, Subject
-from recommendations.privacy.erase import forget_again
+from recommendations.privacy.data_registry import DATA_REGISTRY, DataSubject
+from recommendations.privacy.erase import remove_cached_lists_again
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What became of it. `rows` moved, or of lists and AI's answers went, by kind."""
+    """The result: numbers of moved or deleted rows by kind."""
 
     merged_at: datetime
     rows: dict[str, int]
 
 
 def merge_end_users(*, tenant_id: int, user_id: str, source_id: str, now: datetime) -> Merged:
-    """Moves the history of `source_id` to `user_id`, marks them for near line, and removes `source_id`.
+    """Moves the history of `source_id` to `user_id`, marks `user_id` for a rescore, and removes `source_id`.
 
-    Call `erase.forget_cached` for `source_id` before. The known person keeps attributes, segments and locale as they
-    are; one who is not there yet is created, where events may do so. Events that name `source_id` later begin a new
-    stub. Who erases the known person later erases what an older dump or file holds under `source_id` too.
-    Raises: NotFound for an unknown `user_id`, InvalidInput for an unknown or the same `source_id`.
+    Call `erase.remove_cached_lists` for `source_id` first. The target keeps its attributes, segments and locale; an
+    unknown target is created if events may create users. Later events of `source_id` create a new stub. Erasing the
+    target later also erases what an older dump or file holds under `source_id`.
+
+    Raises:
+        NotFound: `user_id` is unknown.
+        InvalidInput: `source_id` is unknown or equals `user_id`.
     """
     if source_id == user_id:
-        raise _refused("same_user", "Names the person themselves; a merge needs two.")
+        raise _invalid_source("same_user", "Must differ from the user in the path.")
     with scope.tenant(tenant_id):
-        log.share(tenant_id)
-        source, target = _locked(tenant_id, source_id, user_id, now)
+        log.lock_shared(tenant_id)
+        source, target = _lock_both(tenant_id, source_id, user_id, now)
         if source is None:
-            raise _refused("unknown_user", "There is no such end user.")
+            raise _invalid_source("unknown_user", UNKNOWN_USER)
         if target is None:
-            raise NotFound("There is no such end user.")
-        old, new = (Subject(tenant_id, person.pk, person.user_id) for person in (source, target))
-        rows = {holding.name: holding.merge(old, new) for holding in HOLDINGS if holding.merge}
-        _remember(source, target, now)
+            raise NotFound(UNKNOWN_USER)
+        old, new = (DataSubject(tenant_id, user.pk, user.user_id) for user in (source, target))
+        rows = {data.name: data.merge(old, new) for data in DATA_REGISTRY if data.merge}
+        _remember_former_ids(source, target, now)
         EndUser.objects.filter(tenant_id=tenant_id, pk=source.pk).delete()
         clean = {target.pk} if target.dirty_at is None else set()
-        triggers.mark_dirty(tenant_id=tenant_id, people={target.pk}, clean=clean, now=now)
-        transaction.on_commit(lambda: forget_again(tenant_id, source_id))
+        triggers.mark_dirty(tenant_id=tenant_id, users={target.pk}, clean=clean, now=now)
+        transaction.on_commit(lambda: remove_cached_lists_again(tenant_id, source_id))
     return Merged(now, rows)
 
 
-def _locked(tenant_id: int, source_id: str, user_id: str, now: datetime) -> tuple[EndUser | None, EndUser | None]:
-    """Both rows, locked in the order in which events lock them."""
-    facts = tenant_cache.tenant(tenant_id)
-    if facts is None or facts.create_unknown:
+def _lock_both(tenant_id: int, source_id: str, user_id: str, now: datetime) -> tuple[EndUser | None, EndUser | None]:
+    """Both rows, locked in the same order as events lock them."""
+    tenant = tenant_cache.tenant(tenant_id)
+    if tenant is None or tenant.create_unknown:
         stub = EndUser(tenant_id=tenant_id, user_id=user_id, created_at=now, updated_at=now)
         EndUser.objects.bulk_create([stub], ignore_conflicts=True)
     rows = EndUser.objects.select_for_update().filter(tenant_id=tenant_id, user_id__in=[source_id, user_id])
-    found = {person.user_id: person for person in rows.order_by("pk")}
-    return found.get(source_id), found.get(user_id)
+    users = {user.user_id: user for user in rows.order_by("pk")}
+    return users.get(source_id), users.get(user_id)
 
 
-def _remember(source: EndUser, target: EndUser, now: datetime) -> None:
+def _remember_former_ids(source: EndUser, target: EndUser, now: datetime) -> None:
     former = FormerId.objects.filter(tenant_id=source.tenant_id, end_user_id=source.pk)
     names = {log.digest(source.tenant_id, source.user_id), *former.values_list("digest", flat=True)}
     former.delete()
@@ -74,5 +78,5 @@ def _remember(source: EndUser, target: EndUser, now: datetime) -> None:
     )
 
 
-def _refused(code: str, detail: str) -> InvalidInput:
+def _invalid_source(code: str, detail: str) -> InvalidInput:
     return InvalidInput(f"/from: {detail}", errors=[FieldError("/from", code, detail)])

@@ -1,6 +1,6 @@
-"""The log applied again: whoever came back with an old dump, an old file or an old Redis goes once more.
+"""Reapplies the erasure log to users who returned with an old dump, file or Redis snapshot.
 
-A person is gone for good only as they were: who was created after their last erasure has come back by themselves.
+Users created after their last erasure are not affected: they returned by themselves.
 """
 
 from collections.abc import Iterator
@@ -23,40 +23,42 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What applying the log came to.
+    """The result of reapplying the log.
 
-    `entries` are in the log, of which `taken_back` came from the storage and `foreign` were made with another key, so
-    that nobody can be known by them. `people` were erased again, `lists` removed from Redis.
+    `entries` counts the log, of which `restored` came from the storage and `foreign` were made with another key, so
+    that they match no user. `users` were erased again, `lists` removed from Redis.
     """
 
     entries: int
-    taken_back: int
+    restored: int
     foreign: int
-    people: int
+    users: int
     lists: int = 0
 
 
 def apply_erasures(*, tenant_id: int, now: datetime, cached: bool = False) -> Applied:
-    """Erases whoever is in the log and here all the same. `cached` looks through the tenant's lists in Redis as well.
+    """Erases users who are in the log and exist nevertheless; with `cached`, also searches the lists in Redis.
 
-    Safe at any time, and twice at once. Raises: RedisUnavailable with `cached`; what the storage raises.
+    Safe at any time, also concurrently.
+
+    Raises: RedisUnavailable with `cached`; errors of the storage.
     """
-    taken_back = backup.take_back(tenant_id=tenant_id, now=now)
+    restored = backup.restore_log(tenant_id=tenant_id, now=now)
     with scope.tenant(tenant_id):
         entries = Erasure.objects.filter(tenant_id=tenant_id)
         count, foreign = entries.count(), entries.exclude(key=key_id()).count()
-        known = log.latest(tenant_id) if count else {}
-    people = sum(erase_again(tenant_id=tenant_id, pk=pk, now=now) for pk in _returned(tenant_id, known))
+        known = log.last_erasures(tenant_id) if count else {}
+    users = sum(erase_again(tenant_id=tenant_id, pk=pk, now=now) for pk in _returned(tenant_id, known))
     lists = 0
     if cached and known:
         lists = cache.forget_where(tenant_id, lambda user_id: log.digest(tenant_id, user_id) in known)
-    if people or foreign:
-        _log.warning("erasures_applied", tenant_id=tenant_id, people=people, foreign=foreign)
-    return Applied(count, taken_back, foreign, people, lists)
+    if users or foreign:
+        _log.warning("erasures_applied", tenant_id=tenant_id, people=users, foreign=foreign)
+    return Applied(count, restored, foreign, users, lists)
 
 
 def _returned(tenant_id: int, known: dict[str, datetime]) -> Iterator[int]:
-    """Primary keys of people who are older than their last erasure."""
+    """Primary keys of users created before their last erasure."""
     newest = max(known.values(), default=None)
     last = 0
     while newest is not None:

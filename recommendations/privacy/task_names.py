@@ -1,4 +1,4 @@
-"""The names of the tasks that privacy asks for; `workers/tasks/` implements each once."""
+"""Names of the tasks that privacy enqueues; `workers/tasks/` implements them."""
 
 COPY_LOG = "privacy.copy_log"
 PRUNE = "privacy.prune"

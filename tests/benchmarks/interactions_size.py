@@ -131,15 +131,15 @@ class Product:
             for at, _, moment, user, item, digest, kind, value in batch
         ]  # fmt: skip
         with scope.tenant(tenant):
-            bulk_insert.insert(tenant_id=tenant, rows=rows, now=START)
+            bulk_insert.insert_events(tenant_id=tenant, rows=rows, now=START)
 
     def read_history(self, user: int) -> int:
         """One person's history by the code of near line; returns how many rows it held."""
-        from recommendations.interactions.training_data import histories
+        from recommendations.interactions.user_histories import load_histories
 
         pk = self.people[user]
         tenant = self.tenants[user // (len(self.people) // TENANTS)]
-        found = histories(tenant_id=tenant, user_pks=[pk], per_person=HISTORY_LIMIT)
+        found = load_histories(tenant_id=tenant, user_pks=[pk], per_user=HISTORY_LIMIT)
         return len(found[pk].item_ids) if pk in found else 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.interactions.event_types import resolve
+from recommendations.interactions.event_weights import resolve_event_types
 from recommendations.models import EndUser, Interaction, Item
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "movielens"
@@ -32,7 +32,7 @@ def load(tenant: Tenant, *, people_limit: int | None = None) -> int:
         names = list(dict.fromkeys(row["user_id"] for row in events))[:people_limit]
         people = {name: EndUser(tenant=tenant, user_id=name) for name in names}
         EndUser.objects.bulk_create(people.values())
-        kinds = resolve(tenant_id=tenant.pk, names={row["type"] for row in events})
+        kinds = resolve_event_types(tenant_id=tenant.pk, names={row["type"] for row in events})
         rows = (
             Interaction(
                 tenant=tenant,

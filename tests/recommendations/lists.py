@@ -55,3 +55,10 @@ def publish(tenant: Tenant, *, people, items, popular=(), similar=None, common=N
         placement.active_build = build
         placement.save(update_fields=["active_build"])
     return build
+
+
+def create_placement(*, tenant_id, name):
+    """A placement of the tenant, created if it does not exist."""
+    with scope.tenant(tenant_id):
+        placement, _ = Placement.objects.get_or_create(tenant_id=tenant_id, name=name)
+    return placement

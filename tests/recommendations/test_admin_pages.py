@@ -14,7 +14,7 @@ from accounts.tenancy import scope
 from accounts.tokens import clients
 from core import clock
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
-from recommendations.interactions.event_types import resolve
+from recommendations.interactions.event_weights import resolve_event_types
 from recommendations.models import (
     AICall,
     AISent,
@@ -40,10 +40,10 @@ def root(committed_db, cast):
         with scope.tenant(tenant.pk):
             clients.issue(tenant=tenant, name=f"client {number}", scopes=["catalog:read"])
             Placement.objects.create(tenant=tenant, name=f"shelf-{number}")
-        versions.draft(tenant_id=tenant.pk, placement=f"shelf-{number}", rules={"hide": ["x"]}, now=now)
+        versions.create_draft(tenant_id=tenant.pk, placement=f"shelf-{number}", rules={"hide": ["x"]}, now=now)
         imported(cast.acme, number)
     with scope.tenant(tenant.pk):
-        resolve(tenant_id=tenant.pk, names=[f"type-{number}" for number in range(MANY)])
+        resolve_event_types(tenant_id=tenant.pk, names=[f"type-{number}" for number in range(MANY)])
         happened(tenant, now)
     with scope.tenant(tenant.pk):
         hooked(tenant, now)

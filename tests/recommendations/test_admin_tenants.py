@@ -9,6 +9,7 @@ from core import clock
 from recommendations.models import Artefact, Experiment, ExperimentArm, Placement, PlacementVersion
 from recommendations.placements import versions
 from tests.accounts.admin.people import act, entries, page, staff
+from tests.recommendations.lists import create_placement
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def places(cast):
     """A placement of the same name for either tenant, with a draft and an artefact."""
     found = {}
     for member in (cast.acme, cast.globex):
-        versions.create_placement(tenant_id=member.tenant.pk, name="home")
-        version = versions.draft(tenant_id=member.tenant.pk, placement="home", rules={}, now=clock.now())
+        create_placement(tenant_id=member.tenant.pk, name="home")
+        version = versions.create_draft(tenant_id=member.tenant.pk, placement="home", rules={}, now=clock.now())
         with scope.tenant(member.tenant.pk):
             artefact = Artefact.objects.create(
                 tenant=member.tenant, file="x", items=1, people=1, interactions=1, size_bytes=1, train_seconds=1

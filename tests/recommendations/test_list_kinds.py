@@ -9,7 +9,7 @@ from recommendations import list_kinds
 from recommendations.attribution import recommendation_ids
 from recommendations.explanations.templates import LOCALES, explain
 from recommendations.models import ReferenceList
-from recommendations.placements.rules import read_rules
+from recommendations.placements.rule_validation import read_rules
 
 KINDS = list_kinds.KINDS.values()
 

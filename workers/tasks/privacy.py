@@ -12,16 +12,16 @@ from recommendations.privacy import cleanup, task_names
 @shared_task(name=task_names.COPY_LOG)
 def copy_log(**_: Any) -> None:
     """What the storage did not take at once."""
-    backup.write_all(now=clock.now())
+    backup.copy_all_logs(now=clock.now())
 
 
 @shared_task(name=task_names.PRUNE)
 def prune(**_: Any) -> None:
     """Asks for every tenant."""
-    cleanup.prune_all()
+    cleanup.enqueue_all()
 
 
 @shared_task(name=task_names.PRUNE_TENANT)
 def prune_tenant(*, tenant_id: int, **_: Any) -> None:
     """A bounded part of one tenant's."""
-    cleanup.prune(tenant_id=tenant_id, now=clock.now())
+    cleanup.delete_expired(tenant_id=tenant_id, now=clock.now())

@@ -63,13 +63,13 @@ def path_id(name: str, value: str) -> str:
         refuse(refused)
 
 
-def certain_id(name: str, value: str) -> str:
+def deliberate_id(name: str, value: str) -> str:
     """As `path_id`, for what cannot be undone.
 
     Raises: InvalidInput, also for an id that is most likely a mistake of the caller's program.
     """
     try:
-        return validators.certain_identifier(value, f"/{name}")
+        return validators.deliberate_identifier(value, f"/{name}")
     except FieldRefused as refused:
         refuse(refused)
 

@@ -1,6 +1,7 @@
-"""Batches: many rows in one call, an outcome for each; good rows are kept whatever the others are."""
+"""Batches: many rows in one call, with a result for each; valid rows are stored even if others are rejected."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema
@@ -10,18 +11,17 @@ from rest_framework.response import Response
 from accounts.tokens import browser_tokens
 from accounts.tokens.authentication import caller
 from core import clock, external_ids
-from core.errors import FieldError
 from core.http import pagination
 from core.idempotency.decorator import Write
 from recommendations.api.v1 import base, fields
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import batches as schema
 from recommendations.catalog import end_users, items, schemas
-from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.batch_results import RowResult
 from recommendations.catalog.schemas import Notes
 from recommendations.catalog.validators import FieldRefused
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 
 Row = TypeVar("Row")
 
@@ -41,9 +41,9 @@ class ItemsBatchView(ResourceView):
     )
     @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Creates or changes up to 1,000 items: fields that a row leaves out stay, null or an empty value empties one.
+        """Creates or changes up to 1,000 items. Omitted fields stay; null or an empty value clears a field.
 
-        Rows with the same id are put together; where two give a field, the later one holds. PUT replaces an item.
+        Rows with the same id are merged; fields of later rows take precedence. PUT replaces an item.
         """
         now, tenant_id = clock.now(), caller(request).tenant_id
         return _run(
@@ -71,9 +71,9 @@ class UsersBatchView(ResourceView):
     )
     @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Creates or changes up to 1,000 end users: fields that a row leaves out stay, null empties one.
+        """Creates or changes up to 1,000 users. Omitted fields stay; null clears a field.
 
-        Rows with the same id are put together; where two give a field, the later one holds. PUT replaces an end user.
+        Rows with the same id are merged; fields of later rows take precedence. PUT replaces a user.
         """
         now, tenant_id = clock.now(), caller(request).tenant_id
         return _run(
@@ -102,9 +102,9 @@ class EventsBatchView(ResourceView):
     )
     @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Stores up to 1,000 events; those that are stored already are duplicates.
+        """Stores up to 1,000 events; events that are stored already are duplicates.
 
-        One that takes the `event_id` of another event of its person is rejected as `event_id_reused`.
+        An event that reuses the `event_id` of another event of its user is rejected as `event_id_reused`.
         """
         now, tenant_id, sender = clock.now(), caller(request).tenant_id, fields.sender(caller(request))
         return _run(
@@ -113,7 +113,7 @@ class EventsBatchView(ResourceView):
             name="events",
             key="event_id",
             read=lambda raw, pointer, notes: read_event(raw, pointer, now=now, notes=notes),
-            store=lambda rows: record(tenant_id=tenant_id, events=rows, now=now, sender=sender),
+            store=lambda rows: record_events(tenant_id=tenant_id, events=rows, now=now, sender=sender),
         )
 
 
@@ -124,23 +124,23 @@ def _run(
     name: str,
     key: str,
     read: Callable[[Any, str, Notes], Row],
-    store: Callable[[Sequence[Row]], list[Outcome]],
+    store: Callable[[Sequence[Row]], list[RowResult]],
 ) -> Response:
     raws = _rows(request, name)
-    results: list[Outcome | None] = [None] * len(raws)
-    good: list[tuple[int, Row]] = []
-    left_out: dict[int, Notes] = {}
+    results: list[RowResult | None] = [None] * len(raws)
+    valid: list[tuple[int, Row]] = []
+    omitted: dict[int, Notes] = {}
     for index, raw in enumerate(raws):
         try:
-            good.append((index, read(raw, f"/{name}/{index}", left_out.setdefault(index, []))))
+            valid.append((index, read(raw, f"/{name}/{index}", omitted.setdefault(index, []))))
         except FieldRefused as refused:
-            results[index] = Outcome("rejected", _named(raw, key), refused.errors)
+            results[index] = RowResult("rejected", _valid_id(raw, key), refused.errors)
     with write.effect():
-        for (index, _), outcome in zip(good, store([row for _, row in good]), strict=True):
-            placed = _placed(outcome, f"/{name}/{index}")
-            results[index] = Outcome(placed.status, placed.id, (*placed.errors, *left_out[index]))
-        told = [outcome for outcome in results if outcome is not None]
-        return write.answer(Response(schema.result_body(told)), compact=schema.abridged)
+        for (index, _), result in zip(valid, store([row for _, row in valid]), strict=True):
+            errors = tuple(replace(error, pointer=f"/{name}/{index}{error.pointer}") for error in result.errors)
+            results[index] = RowResult(result.status, result.id, (*errors, *omitted[index]))
+        body = schema.result_body([result for result in results if result is not None])
+        return write.answer(Response(body), compact=schema.abridged)
 
 
 def _rows(request: Request, name: str) -> list[Any]:
@@ -148,20 +148,15 @@ def _rows(request: Request, name: str) -> list[Any]:
     if not isinstance(body, Mapping) or not isinstance(body.get(name), list):
         raise pagination.invalid(f"/{name}", "required", f'The body must be {{"{name}": [...]}}.')
     if len(body) > 1:
-        raise pagination.invalid("", "unknown_field", f"Only {name} may stand here.")
+        raise pagination.invalid("", "unknown_field", f"Only {name} is allowed here.")
     rows: list[Any] = body[name]
     if len(rows) > schema.MAX_ROWS:
-        detail = f"At most {schema.MAX_ROWS} rows; this has {len(rows)}. Send them in parts."
+        detail = f"At most {schema.MAX_ROWS} rows per request; this has {len(rows)}. Split the batch."
         raise pagination.invalid(f"/{name}", "too_many", detail)
     return rows
 
 
-def _named(raw: Any, key: str) -> str | None:
-    """The row's id, as far as it has one that can be shown."""
+def _valid_id(raw: Any, key: str) -> str | None:
+    """The row's id; None if it is missing or invalid."""
     value = raw.get(key) if isinstance(raw, Mapping) else None
     return value if isinstance(value, str) and external_ids.refusal(value, "") is None else None
-
-
-def _placed(outcome: Outcome, pointer: str) -> Outcome:
-    errors = tuple(FieldError(pointer + error.pointer, error.code, error.detail) for error in outcome.errors)
-    return Outcome(outcome.status, outcome.id, errors)

@@ -1,4 +1,4 @@
-"""Events: sending one, and the list."""
+"""Events: send one, list them."""
 
 from typing import Any
 
@@ -19,19 +19,19 @@ from recommendations.api.v1 import fields as wire
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import events as schema
 from recommendations.catalog import validators
-from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.batch_results import RowResult
 from recommendations.catalog.validators import FieldRefused
 from recommendations.interactions import event_schema as events
 from recommendations.interactions import selectors
 from recommendations.interactions.deduplication import EventIdReused
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.interactions.selectors import EventFilter
 
 READ = "events:read"
 
 
 class EventsView(ResourceView):
-    """What people did."""
+    """Events of users."""
 
     scope = base.reading(READ, POST="events:write")
     person = {"POST": browser_tokens.in_body}
@@ -49,15 +49,15 @@ class EventsView(ResourceView):
         examples=[schema.PAGE_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        """Events, newest first. A page that is filtered by `type` may be short, even empty, while `next` goes on."""
+        """Events, newest first. With `type`, a page may be short or even empty although `next` is set."""
         query = pagination.known_parameters(request.query_params, "user_id", "type")
-        wanted = EventFilter(
+        conditions = EventFilter(
             user_id=base.query_value(query, "user_id", validators.identifier),
             type=base.query_value(query, "type", events.type_name),
         )
         tenant_id = caller(request).tenant_id
-        pages = Pages.read(query, binding={"list": "events", "tenant": tenant_id, "filter": str(wanted)})
-        page = selectors.list_events(tenant_id=tenant_id, wanted=wanted, after=pages.after, limit=pages.limit)
+        pages = Pages.read(query, binding={"list": "events", "tenant": tenant_id, "filter": str(conditions)})
+        page = selectors.list_events(tenant_id=tenant_id, conditions=conditions, after=pages.after, limit=pages.limit)
         cursor = pages.cursor(page.after)
         return etags.answer(
             request,
@@ -76,9 +76,9 @@ class EventsView(ResourceView):
     )
     @base.idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
-        """Stores an event (201); one that is stored already answers 200, and is shown where the token may read it.
+        """Stores an event (201). An event that is stored already answers 200, and is shown if the token may read it.
 
-        With the `event_id` of another event of its person it is refused as `event_id_reused`.
+        An event that reuses the `event_id` of another event of its user is rejected as `event_id_reused`.
         """
         now, tenant_id = clock.now(), caller(request).tenant_id
         try:
@@ -86,26 +86,26 @@ class EventsView(ResourceView):
         except FieldRefused as refused:
             base.refuse(refused)
         with write.effect():
-            (outcome,) = record(tenant_id=tenant_id, events=[event], now=now, sender=wire.sender(caller(request)))
-            if outcome.status == "rejected":
-                raise _refusal(outcome)
-            if outcome.status == "created":
+            (result,) = record_events(tenant_id=tenant_id, events=[event], now=now, sender=wire.sender(caller(request)))
+            if result.status == "rejected":
+                raise _refusal(result)
+            if result.status == "created":
                 return write.answer(Response(schema.sent_body(event, now), status=201))
-            shown = _stored(caller(request), outcome)
+            shown = _stored(caller(request), result)
             if shown is None:
                 return write.answer(Response(schema.sent_body(event, now)))
             return write.answer(Response(schema.stored_body(shown)), read_scope=READ)
 
 
-def _refusal(outcome: Outcome) -> ServiceError:
-    first = outcome.errors[0]
+def _refusal(result: RowResult) -> ServiceError:
+    first = result.errors[0]
     kind = EventIdReused if first.code == EventIdReused.code else InvalidInput
-    return kind(first.detail, errors=outcome.errors)
+    return kind(first.detail, errors=result.errors)
 
 
-def _stored(caller: Principal, outcome: Outcome) -> dict[str, Any] | None:
-    """What a duplicate repeats, where the caller may read it."""
-    if outcome.row is None or not caller.may(READ):
+def _stored(caller: Principal, result: RowResult) -> dict[str, Any] | None:
+    """The stored event that a duplicate repeats, if the caller may read it."""
+    if result.row is None or not caller.may(READ):
         return None
-    stored = selectors.find_event(tenant_id=caller.tenant_id, row=outcome.row)
+    stored = selectors.find_event(tenant_id=caller.tenant_id, pk=result.row)
     return stored if stored and caller.user_id in ("", stored["user_id"]) else None

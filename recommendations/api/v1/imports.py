@@ -21,6 +21,7 @@ from core.idempotency.decorator import Write, idempotent
 from core.quoting import quoted
 from recommendations.api.v1 import base
 from recommendations.api.v1.base import ResourceView
+from recommendations.api.v1.serializers import import_requests
 from recommendations.api.v1.serializers import imports as schema
 from recommendations.api.v1.serializers import imports_examples as examples
 from recommendations.imports import lifecycle, selectors, storage_quota, uploads
@@ -62,8 +63,8 @@ def _spooled(request: Request) -> Upload:
     """The file, once it lies in the storage; the query and the headers are looked at before."""
     view = cast(ImportsView, request.parser_context["view"])
     if view.upload is None:
-        schema.read_wanted(request.query_params)
-        form, encoding = schema.read_media_type(request.headers.get("Content-Type"), request.query_params)
+        import_requests.read_wanted(request.query_params)
+        form, encoding = import_requests.read_media_type(request.headers.get("Content-Type"), request.query_params)
         coding = request.headers.get("Content-Encoding", "identity").strip().lower()
         if coding not in {"gzip", "x-gzip", "identity", ""}:
             said = f"The Content-Encoding '{quoted(coding)}' is not unpacked; gzip is, and needs no header."
@@ -71,7 +72,7 @@ def _spooled(request: Request) -> Upload:
         tenant_id, length = caller(request).tenant_id, request.headers.get("Content-Length", "")
         expected = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         try:
-            with storage_quota.kept_for(tenant_id=tenant_id, size=expected) as most:
+            with storage_quota.reserve(tenant_id=tenant_id, size=expected) as most:
                 view.upload = uploads.spool(
                     tenant_id=tenant_id,
                     read=request._request.read,  # noqa: SLF001  # DRF would read it into memory
@@ -111,8 +112,8 @@ class ImportsView(_ImportsView):
         summary="Import a file",
         tags=["imports"],
         auth=_either(_WRITE),
-        parameters=[*schema.PARAMETERS, schema.LOCATION],
-        request=schema.REQUEST,
+        parameters=[*import_requests.PARAMETERS, schema.LOCATION],
+        request=import_requests.REQUEST,
         responses={202: schema.ImportAnswer, **problems(400, 401, 403, 422, 503), **schema.TOO_LARGE},
         examples=[examples.FILE_EXAMPLE, examples.ACCEPTED_EXAMPLE],
     )
@@ -122,9 +123,11 @@ class ImportsView(_ImportsView):
 
         Good rows are kept and bad ones are told; the same file a second time changes nothing.
         """
-        wanted, upload = schema.read_wanted(request.query_params), _spooled(request)
+        wanted, upload = import_requests.read_wanted(request.query_params), _spooled(request)
         with write.effect():
-            job = lifecycle.accept(tenant_id=caller(request).tenant_id, wanted=wanted, upload=upload, now=clock.now())
+            job = lifecycle.accept_upload(
+                tenant_id=caller(request).tenant_id, options=wanted, upload=upload, now=clock.now()
+            )
             headers = {"Location": f"{request.path}/{job.pk}"}
             return write.answer(Response(schema.body(job), status=202, headers=headers))
 
@@ -211,5 +214,5 @@ class ImportCancelView(_ImportsView):
         """
         tenant_id = caller(request).tenant_id
         job = self._demand(request, selectors.get_import(tenant_id=tenant_id, import_id=import_id))
-        job = lifecycle.cancel(tenant_id=tenant_id, import_id=job.pk, now=clock.now())
+        job = lifecycle.cancel_import(tenant_id=tenant_id, import_id=job.pk, now=clock.now())
         return Response(schema.body(job), headers={"Cache-Control": "no-store"})

@@ -62,12 +62,12 @@ class UserMergeView(ResourceView):
         It removes a person, so it needs what erasing one needs. It cannot be undone, so ids that look like a variable
         without a value (`null`, `undefined`) are refused.
         """
-        tenant_id, user_id = caller(request).tenant_id, base.certain_id("user_id", user_id)
+        tenant_id, user_id = caller(request).tenant_id, base.deliberate_id("user_id", user_id)
         try:
             source_id = schema.read_merge(request.data)
         except FieldRefused as refused:
             base.refuse(refused)
-        erase.forget_cached(tenant_id=tenant_id, user_id=source_id)
+        erase.remove_cached_lists(tenant_id=tenant_id, user_id=source_id)
         with write.effect():
             merged = merge_end_users(tenant_id=tenant_id, user_id=user_id, source_id=source_id, now=clock.now())
             return write.answer(Response(schema.merge_body(user_id, merged)))

@@ -1,4 +1,6 @@
-"""End users: one by their id, and their list."""
+"""Users: read, create, replace, change, erase, list."""
+
+from functools import partial
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -7,23 +9,31 @@ from rest_framework.response import Response
 
 from accounts.tokens.authentication import caller
 from core import clock
-from core.http import etags, locations, pagination
+from core.http import pagination
 from core.http.pagination import Pages
 from core.idempotency.decorator import Write
 from recommendations.api.v1 import base
 from recommendations.api.v1.base import READ_CATALOGUE as READ
 from recommendations.api.v1.base import ResourceView
+from recommendations.api.v1.catalog_views import Resource
 from recommendations.api.v1.serializers import users as schema
 from recommendations.catalog import end_users, schemas, selectors, validators
-from recommendations.catalog.models import EndUser
-from recommendations.catalog.validators import FieldRefused
 from recommendations.privacy import erase
 
 _USER_ID = base.path_parameter("user_id")
+_USERS = Resource(
+    "user_id",
+    load=selectors.get_end_user,
+    read=schemas.read_end_user,
+    read_changes=schemas.END_USER.read_given,
+    put=end_users.put_end_user,
+    patch=end_users.patch_end_user,
+    body=schema.end_user_body,
+)
 
 
 class UserView(ResourceView):
-    """One end user."""
+    """One user."""
 
     scope = base.reading(READ, PUT="catalog:write", PATCH="catalog:write", DELETE="privacy:write")
 
@@ -36,9 +46,8 @@ class UserView(ResourceView):
         examples=[schema.READ_EXAMPLE],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        """The end user."""
-        end_user = selectors.get_end_user(tenant_id=caller(request).tenant_id, user_id=base.path_id("user_id", user_id))
-        return etags.answer(request, tag=_tag(end_user), body=lambda: schema.end_user_body(end_user))
+        """The user."""
+        return _USERS.get_response(request, user_id)
 
     @extend_schema(
         operation_id="user_put",
@@ -51,25 +60,11 @@ class UserView(ResourceView):
     )
     @base.idempotent_write
     def put(self, request: Request, user_id: str, *, write: Write) -> Response:
-        """Creates (201) or replaces (200) the end user: fields that are left out are emptied. Events stay.
+        """Creates (201) or replaces (200) the user; omitted fields are cleared. Events stay.
 
-        A token without `catalog:read` is not shown what it replaced (204).
+        Tokens without `catalog:read` get no body when they replace a user (204).
         """
-        try:
-            row = schemas.read_end_user(base.named_body(request, "user_id", user_id))
-        except FieldRefused as refused:
-            base.refuse(refused)
-        with write.effect():
-            end_user, created = end_users.put_end_user(
-                tenant_id=caller(request).tenant_id,
-                end_user=row,
-                now=clock.now(),
-                check=base.precondition(request),
-            )
-            if created:
-                headers = {"ETag": _tag(end_user), "Location": locations.path_of(request)}
-                return write.answer(Response(schema.end_user_body(end_user), status=201, headers=headers))
-            return base.written(request, write, body=schema.end_user_body(end_user), tag=_tag(end_user))
+        return _USERS.put_response(request, user_id, write)
 
     @extend_schema(
         operation_id="user_patch",
@@ -82,23 +77,11 @@ class UserView(ResourceView):
     )
     @base.idempotent_write
     def patch(self, request: Request, user_id: str, *, write: Write) -> Response:
-        """Replaces the given fields, each as a whole; null empties one; the others stay.
+        """Replaces the given fields, each as a whole; null clears a field; the others stay.
 
-        A token without `catalog:read` is not shown them (204).
+        Tokens without `catalog:read` get no body (204).
         """
-        try:
-            changes = schemas.END_USER.read_given(base.named_body(request, "user_id", user_id))
-        except FieldRefused as refused:
-            base.refuse(refused)
-        with write.effect():
-            end_user = end_users.patch_end_user(
-                tenant_id=caller(request).tenant_id,
-                user_id=user_id,
-                changes=changes,
-                now=clock.now(),
-                check=base.precondition(request),
-            )
-            return base.written(request, write, body=schema.end_user_body(end_user), tag=_tag(end_user))
+        return _USERS.patch_response(request, user_id, write)
 
     @extend_schema(
         operation_id="user_erase",
@@ -110,16 +93,16 @@ class UserView(ResourceView):
     )
     @base.idempotent_write
     def delete(self, request: Request, user_id: str, *, write: Write) -> Response:
-        """Erases the person with their events, lists and stored answers.
+        """Erases the user with their events, lists and stored responses.
 
-        The receipt does not repeat who it was: it is kept itself, under the Idempotency-Key. An id that looks like a
-        variable without a value (`null`, `undefined`) is refused, unless `If-Match` names the person's ETag.
+        The receipt does not repeat the id, as it is stored itself under the Idempotency-Key. Ids that look like unset
+        variables (`null`, `undefined`) are rejected, unless `If-Match` names the user's ETag.
         """
-        # Whoever has read the person and names their version means them, whatever their id looks like.
-        meant = request.META.get("HTTP_IF_MATCH", "*").strip() != "*"
+        # A caller that names the user's version means this user, whatever the id looks like.
+        is_deliberate = request.META.get("HTTP_IF_MATCH", "*").strip() != "*"
         tenant_id = caller(request).tenant_id
-        user_id = (base.path_id if meant else base.certain_id)("user_id", user_id)
-        erase.forget_cached(tenant_id=tenant_id, user_id=user_id)
+        user_id = (base.path_id if is_deliberate else base.deliberate_id)("user_id", user_id)
+        erase.remove_cached_lists(tenant_id=tenant_id, user_id=user_id)
         with write.effect():
             receipt = erase.erase_end_user(
                 tenant_id=tenant_id, user_id=user_id, now=clock.now(), check=base.precondition(request)
@@ -128,7 +111,7 @@ class UserView(ResourceView):
 
 
 class UsersView(ResourceView):
-    """The people."""
+    """The users of the tenant."""
 
     scope = base.reading(READ)
 
@@ -138,7 +121,7 @@ class UsersView(ResourceView):
         tags=["users"],
         parameters=[
             OpenApiParameter(
-                "updated_since", OpenApiTypes.DATETIME, description="Changed then or later, in the order of change."
+                "updated_since", OpenApiTypes.DATETIME, description="Only users changed since then, in order of change."
             ),
             *base.PAGE_PARAMETERS,
         ],
@@ -146,24 +129,13 @@ class UsersView(ResourceView):
         examples=[schema.PAGE_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        """End users by id, or in the order of their change with `updated_since`."""
+        """Users by id, or by time of change with `updated_since`."""
         query = pagination.known_parameters(request.query_params, "updated_since")
         since = base.query_value(query, "updated_since", validators.moment)
         tenant_id = caller(request).tenant_id
-        pages = Pages.read(query, binding={"list": "users", "tenant": tenant_id, "since": str(since)})
-        found = selectors.list_end_users(
-            tenant_id=tenant_id, updated_since=since, after=pages.after, limit=pages.limit + 1
-        )
-        rows = found[: pages.limit]
-        more = len(found) > len(rows)
-        cursor = pages.cursor(selectors.position(rows[-1], by_change=since is not None) if more else None)
-        return etags.answer(
+        return _USERS.list_response(
             request,
-            tag=etags.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
-            body=lambda: {"data": [schema.end_user_body(row) for row in rows], "next": cursor},
-            headers=pagination.link(request, cursor),
+            load=partial(selectors.list_end_users, tenant_id=tenant_id, updated_since=since),
+            pages=Pages.read(query, binding={"list": "users", "tenant": tenant_id, "since": str(since)}),
+            by_change=since is not None,
         )
-
-
-def _tag(end_user: EndUser) -> str:
-    return str(base.tag(end_users.version(end_user)))

@@ -40,8 +40,8 @@ class Command(BaseCommand):
                 raise CommandError(f"{slug}: Redis cannot be reached ({error}). Run it again.") from error
             foreign += applied.foreign
             self.stdout.write(
-                f"{slug}: {applied.entries:,} in the log ({applied.taken_back:,} from the storage), "
-                f"{applied.people:,} people erased again, {applied.lists:,} lists removed from Redis"
+                f"{slug}: {applied.entries:,} in the log ({applied.restored:,} from the storage), "
+                f"{applied.users:,} users erased again, {applied.lists:,} lists removed from Redis"
             )
         if foreign:
             raise CommandError(

@@ -22,7 +22,7 @@ from recommendations.algorithms.training.train import NothingToLearn
 from recommendations.algorithms.training_options import RANKERS, VALIDATIONS, Ranking, TrainingOptions
 from recommendations.algorithms.validation.report import asks_otherwise, describe_fold
 from recommendations.algorithms.validation.splitting import PROTOCOLS, InvalidSplit
-from recommendations.imports.files import UnreadableFile
+from recommendations.imports.formats.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, tenant_of
 from recommendations.management.evaluation_data import of_tenant as data_of_tenant
 from recommendations.pipeline.builds.training_options import of_deployment, of_tenant

@@ -12,7 +12,7 @@ from accounts.audit import Target
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
-from recommendations.interactions import event_types, event_weights
+from recommendations.interactions import event_weights
 from recommendations.interactions.models import EventType
 
 DEFAULT = "default"
@@ -56,13 +56,13 @@ class Command(BaseCommand):
             raise CommandError("Name the type that is to change, such as rating.")
         if name is not None and changed:
             self._change(tenant_id, name, changed, options["reason"])
-        for each in event_weights.of_tenant(tenant_id=tenant_id).types:
+        for each in event_weights.load_event_weights(tenant_id=tenant_id).types:
             if name in (None, each.name):
                 self.stdout.write(_said(each))
 
     def _change(self, tenant_id: int, name: str, changed: dict[str, Any], reason: str) -> None:
         try:
-            row, differs = event_types.explain(tenant_id=tenant_id, name=name, changed=changed)
+            row, differs = event_weights.change_event_type(tenant_id=tenant_id, name=name, changed=changed)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         if differs:
@@ -77,8 +77,8 @@ class Command(BaseCommand):
         self.stdout.write("Changed; it holds from the next training on." if differs else "Nothing is different.")
 
 
-def _said(each: event_weights.TypeMeaning) -> str:
-    parts = [f"weight {each.weight:g}" + ("" if each.mapped else " (nobody has said so)")]
+def _said(each: event_weights.EventTypeWeight) -> str:
+    parts = [f"weight {each.weight:g}" + ("" if each.has_weight else " (nobody has said so)")]
     if each.negative_below is not None:
         parts.append(f"below {each.negative_below:g} against the item")
     if each.half_life_days is not None:

@@ -18,13 +18,14 @@ from core.leases import LeaseLost
 from core.quoting import quoted
 from recommendations.catalog.validators import FieldRefused
 from recommendations.imports import cli_import as imports
-from recommendations.imports import mapping, rejections, summary
-from recommendations.imports import option_parsing as reading_options
-from recommendations.imports.files import UnreadableFile
-from recommendations.imports.lifecycle import Wanted
+from recommendations.imports import rejections, summary
+from recommendations.imports.formats import read_options
+from recommendations.imports.formats.files import UnreadableFile
+from recommendations.imports.lifecycle import ImportOptions
+from recommendations.imports.mapping import column_mapping
+from recommendations.imports.mapping.presets import PRESETS
 from recommendations.imports.models import Import
-from recommendations.imports.presets import PRESETS
-from recommendations.imports.row_handlers import READERS
+from recommendations.imports.row_handlers import ROW_HANDLERS
 from recommendations.pipeline.models import Build
 
 SHOWN_GROUPS = 20
@@ -52,20 +53,20 @@ class Bar:
             self.stream.write(f"{self.label}: {share:.0%}", style_func=str)
 
 
-def _wanted(files: Mapping[Import.Kind, Path], options: Mapping[str, Any]) -> dict[Import.Kind, Wanted]:
+def _wanted(files: Mapping[Import.Kind, Path], options: Mapping[str, Any]) -> dict[Import.Kind, ImportOptions]:
     """What is asked for of each file. All of it is checked before anything is read."""
     if len(files) > 1 and (options["map"] or options["default"] or options["columns"]):
         raise CommandError("--map, --default and --columns say something of one file: import one at a time with them.")
     try:
-        read = reading_options.read(
+        read = read_options.parse_read_options(
             columns=options["columns"],
             **{name: options[name] for name in ("delimiter", "encoding", "quote", "escape")},
         )
         return {
-            kind: Wanted(
+            kind: ImportOptions(
                 kind,
                 dry_run=options["dry_run"],
-                meaning=mapping.read(
+                meaning=column_mapping.parse_mapping(
                     kind=kind,
                     columns=options["map"],
                     defaults=options["default"],
@@ -92,7 +93,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The files, one of each kind at most."""
         parser.add_argument("--tenant", required=True, metavar="SLUG")
-        for kind in READERS:
+        for kind in ROW_HANDLERS:
             parser.add_argument(f"--{kind.value}", type=Path, metavar="FILE")
         for name, metavar, text in (
             ("--map", "COLUMN=FIELD", "Which column is which field, such as id=item_id or price=attributes.price."),
@@ -102,13 +103,13 @@ class Command(BaseCommand):
             parser.add_argument(name, action="append", default=[], metavar=metavar, help=f"{text} May be repeated.")
         parser.add_argument("--timezone", metavar="ZONE", help="Of times without a UTC offset, such as Europe/Berlin.")
         parser.add_argument(
-            "--time-unit", choices=mapping.UNITS, help="Of times that are numbers; seconds if not said."
+            "--time-unit", choices=column_mapping.UNITS, help="Of times that are numbers; seconds if not said."
         )
         parser.add_argument("--delimiter", help="Between cells: itself, or tab, comma, semicolon, pipe, space.")
         parser.add_argument("--encoding", help="Of the text, such as windows-1252; UTF-8 and UTF-16 are recognised.")
         parser.add_argument("--quote", metavar="SIGN", help="Around cells; none where quotation marks mean nothing.")
         parser.add_argument("--escape", metavar="SIGN", help="Before a quotation mark in a cell, such as a backslash.")
-        parser.add_argument("--extra", choices=mapping.EXTRA, help="What becomes of columns that are no field.")
+        parser.add_argument("--extra", choices=column_mapping.EXTRA, help="What becomes of columns that are no field.")
         parser.add_argument("--preset", choices=PRESETS, metavar="NAME", help=f"One of {', '.join(PRESETS)}.")
         parser.add_argument("--dry-run", action="store_true", help="Check everything and keep nothing.")
         parser.add_argument("--no-build", action="store_true", help="Do not ask for the tenant's first build.")
@@ -123,7 +124,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Imports the files: items first, then people, then events."""
-        files = {kind: options[kind.value] for kind in READERS if options[kind.value]}
+        files = {kind: options[kind.value] for kind in ROW_HANDLERS if options[kind.value]}
         if not files:
             raise CommandError("Name at least one file: --items, --users or --events.")
         wanted = _wanted(files, options)
@@ -145,7 +146,7 @@ class Command(BaseCommand):
                 self.stdout.write("The first build was asked for; a worker makes it.")
         _check(jobs, options["max_rejected"])
 
-    def _import(self, tenant_id: int, wanted: Wanted, path: Path) -> Import:
+    def _import(self, tenant_id: int, wanted: ImportOptions, path: Path) -> Import:
         started, kind = time.perf_counter(), wanted.kind
         try:
             job = imports.run(
@@ -162,7 +163,7 @@ class Command(BaseCommand):
         counts = ", ".join(f"{getattr(job, name):,} {name}" for name in names if getattr(job, name))
         dry = " (dry run: nothing is kept)" if job.dry_run else ""
         self.stdout.write(f"{kind.value}: {counts or 'no rows'} in {time.perf_counter() - started:.1f} s{dry}")
-        for line in summary.lines(job.summary, dry_run=job.dry_run):
+        for line in summary.summary_lines(job.summary, dry_run=job.dry_run):
             self.stdout.write(f"  {line}")
         return job
 
@@ -170,7 +171,7 @@ class Command(BaseCommand):
         if not job.rejected:
             return
         self.stdout.write(f"\n{job.rejected:,} rows of {job.filename} were rejected:")
-        for group in rejections.of(job, limit=SHOWN_GROUPS):
+        for group in rejections.group_rejections(job, limit=SHOWN_GROUPS):
             more = ", ..." if group.count > len(group.lines) else ""
             lines = ", ".join(map(str, group.lines)) + more
             where = f"line {lines}" if group.count == 1 else f"{group.count:,} rows, lines {lines}"

@@ -18,7 +18,7 @@ from recommendations.algorithms.training.tuning import TooFewPeople, Tuned, tune
 from recommendations.algorithms.training_options import VALIDATIONS, TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.splitting import InvalidSplit
-from recommendations.imports.files import UnreadableFile
+from recommendations.imports.formats.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
 from recommendations.pipeline.artefacts import parameters
 from recommendations.pipeline.builds.training_options import validation_of

@@ -4,7 +4,7 @@ BUILD_KEEP builds stay whole, and the newest ARTEFACT_KEEP artefacts stay for go
 experiment's arms are made with until it has ended.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.conf import settings
@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from accounts.tenancy import scope
+from core.orphan_files import delete_orphans
 from core.redis import RedisUnavailable
 from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.pipeline.artefacts import store
@@ -21,8 +22,6 @@ from recommendations.placements import cleanup
 from recommendations.placements.models import Placement
 
 BATCH = 2000
-# A file is written before its row: younger ones may belong to a training that is going on.
-ORPHAN_AFTER = timedelta(days=1)
 _TABLES = ("userlist", "referencelist", "freshitem", "chunk")
 _DELETE = """
     DELETE FROM recommendations_{table} WHERE id IN (
@@ -49,9 +48,9 @@ def prune(*, tenant_id: int, now: datetime) -> None:
         files = _delete_artefacts(tenant_id)
     for file in files:
         default_storage.delete(file)
-    _remove_orphans(tenant_id, now)
+    delete_orphans(store.folder(tenant_id), used_files=lambda: _used_files(tenant_id), now=now)
     try:
-        cleanup.forget(tenant_id=tenant_id)
+        cleanup.delete_cached_lists(tenant_id=tenant_id)
     except RedisUnavailable:
         _log.info("places_not_forgotten", tenant_id=tenant_id)  # the next build's does
 
@@ -81,17 +80,6 @@ def _delete_some(tenant_id: int, table: str, builds: list[int]) -> int:
         return int(cursor.rowcount)
 
 
-def _remove_orphans(tenant_id: int, now: datetime) -> None:
-    """Files of trainings that were killed between the file and its row."""
-    folder = store.folder(tenant_id)
-    try:
-        _, names = default_storage.listdir(folder)
-    except FileNotFoundError:
-        return
+def _used_files(tenant_id: int) -> set[str]:
     with scope.tenant(tenant_id):
-        used = set(Artefact.objects.filter(tenant_id=tenant_id).values_list("file", flat=True))
-    for name in names:
-        path = f"{folder}/{name}"
-        if path not in used and default_storage.get_modified_time(path) < now - ORPHAN_AFTER:
-            default_storage.delete(path)
-            _log.info("artefact_removed", file=path)
+        return set(Artefact.objects.filter(tenant_id=tenant_id).values_list("file", flat=True))

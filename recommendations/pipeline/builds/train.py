@@ -27,7 +27,7 @@ from recommendations.algorithms.training.train import NothingToLearn, train
 from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.quality_gate import Verdict, judge
 from recommendations.algorithms.validation.report import describe_fold
-from recommendations.interactions.training_data import Window, read_window
+from recommendations.interactions.training_window import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.artefacts.store import Loaded
@@ -190,7 +190,7 @@ def _notes(trained: Trained | None) -> str:
 
 
 def _of_window(window: Window) -> tuple[str, ...]:
-    said = [str(each) for each in (window.bound, window.ratings) if each]
+    said = [str(each) for each in (window.limit, window.ratings) if each]
     return (*said, window.order.why) if window.order.why else tuple(said)
 
 

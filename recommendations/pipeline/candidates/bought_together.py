@@ -12,7 +12,7 @@ from recommendations.algorithms.models.association import together
 from recommendations.cache.list_codec import Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
-from recommendations.interactions.training_data import read_window
+from recommendations.interactions.training_window import read_window
 from recommendations.list_kinds import TOGETHER
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists

@@ -71,7 +71,7 @@ class Popular:
 
 def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit: int = MAX_ITEMS) -> Popular:
     """The tenant's popular list at this moment, from what had arrived by then, without items that may not be shown."""
-    without = event_weights.of_tenant(tenant_id=tenant_id).never_positive
+    without = event_weights.load_event_weights(tenant_id=tenant_id).never_positive
     with scope.tenant(tenant_id):
         recent = _recent(tenant_id, without, now)
         withheld = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))

@@ -17,7 +17,7 @@ from recommendations.pipeline.candidates import popular
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
 from recommendations.pipeline.models import Build, ReferenceList
-from recommendations.placements.fallback_policy import subject_of
+from recommendations.placements.fallback_policy import segment_subject
 from recommendations.placements.rules import SEGMENTS
 from recommendations.placements.versions import rules_of_versions
 
@@ -71,7 +71,7 @@ def counted(
     *, tenant_id: int, by: str, withheld: Collection[str], locale: str, now: datetime
 ) -> dict[str, list[Entry]]:
     """Entries by subject, best first, of what may be shown; for the largest segments of FEWEST people or more."""
-    without = event_weights.of_tenant(tenant_id=tenant_id).never_positive
+    without = event_weights.load_event_weights(tenant_id=tenant_id).never_positive
     own = by == SEGMENTS
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
@@ -95,7 +95,7 @@ def counted(
         said_by = "unnest(p.segments)" if own else _OF_ATTRIBUTE
         cursor.execute(_COUNTED.format(said=said_by, age=age, happened=popular.HAPPENED), parameters)
         for segment, item_id, score in cursor.fetchall():
-            if item_id not in withheld and (subject := subject_of(by, segment)):
+            if item_id not in withheld and (subject := segment_subject(by, segment)):
                 found.setdefault(subject, []).append(Entry(item_id, round(float(score), 6), said, (), SEGMENT.key))
     return found
 

@@ -51,7 +51,7 @@ _COUNTED = f"""
 def make_lists(*, build: Build, loaded: Loaded, version: int, now: datetime, locale: str) -> list[ReferenceList]:
     """The lists of all windows as they are now, not saved yet."""
     tenant_id = build.tenant_id
-    says = [each for each in event_weights.of_tenant(tenant_id=tenant_id).types if each.weight > 0]
+    says = [each for each in event_weights.load_event_weights(tenant_id=tenant_id).types if each.weight > 0]
     provenance = Provenance(build.pk, version, lists.POPULAR, lists.stamp(now), build.artefact_id)
     made = []
     for name, days in WINDOWS.items():
@@ -82,7 +82,7 @@ def make_lists(*, build: Build, loaded: Loaded, version: int, now: datetime, loc
 
 
 def _counted(
-    tenant_id: int, says: list[event_weights.TypeMeaning], days: int, now: datetime
+    tenant_id: int, says: list[event_weights.EventTypeWeight], days: int, now: datetime
 ) -> list[tuple[str, int, float]]:
     as_of = reference_time.as_of(tenant_id=tenant_id, now=now)
     with connection.cursor() as cursor:

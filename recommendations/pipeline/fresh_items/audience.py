@@ -54,7 +54,7 @@ def people(
     `items` hold what is like each item, itself included. With too many, every item's sharpest fits come before any
     item's next ones.
     """
-    says = [said for said in event_weights.of_tenant(tenant_id=tenant_id).types if said.weight > 0]
+    says = [said for said in event_weights.load_event_weights(tenant_id=tenant_id).types if said.weight > 0]
     pairs = [(index, other, score) for index, near in enumerate(items) for other, score in near.items()]
     counts = [0] * len(items)
     if not pairs or most <= 0:

@@ -10,9 +10,9 @@ import numpy as np
 from django.db import connection
 
 from recommendations.interactions import event_weights, reference_time
-from recommendations.interactions.event_weights import Meaning
+from recommendations.interactions.event_strength import event_strengths
+from recommendations.interactions.event_weights import EventWeights
 from recommendations.interactions.low_ratings import RATING
-from recommendations.interactions.strengths import strengths
 from recommendations.pipeline.lists.item_facts import parsed_object
 from recommendations.pipeline.lists.profiles import Person
 
@@ -48,13 +48,13 @@ _READ = """
 """
 
 
-def read(*, tenant_id: int, user_id: str, said: Meaning | None = None) -> Person | None:
+def read(*, tenant_id: int, user_id: str, said: EventWeights | None = None) -> Person | None:
     """One person with their history; None for somebody unknown. Call it in the tenant's scope.
 
     `said` is what the tenant's types mean as somebody read it lately: one statement less. It is read anew where the
     person has an event of a type that is not in it.
     """
-    known = event_weights.of_tenant(tenant_id=tenant_id) if said is None else said
+    known = event_weights.load_event_weights(tenant_id=tenant_id) if said is None else said
     row = _row(tenant_id, user_id, known)
     if row is None:
         return None
@@ -64,12 +64,12 @@ def read(*, tenant_id: int, user_id: str, said: Meaning | None = None) -> Person
         return read(tenant_id=tenant_id, user_id=user_id)
     times = (np.array(moments_, dtype=np.int64) - _POSTGRES_EPOCH * 1_000_000) / 1e6 + _POSTGRES_EPOCH
     counted = np.array(values, dtype=np.float32)
-    weights = strengths(
+    weights = event_strengths(
         known,
         type_ids=np.array(types, dtype=np.int64),
         values=counted,
         times=times,
-        as_of=reference_time.as_of(tenant_id=tenant_id).timestamp() if known.fades else 0.0,
+        as_of=reference_time.as_of(tenant_id=tenant_id).timestamp() if known.decays else 0.0,
     )
     names = {each.type_id: each.name for each in known.types}
     rows = [
@@ -100,7 +100,7 @@ def read(*, tenant_id: int, user_id: str, said: Meaning | None = None) -> Person
     )
 
 
-def _row(tenant_id: int, user_id: str, said: Meaning) -> tuple[Any, ...] | None:
+def _row(tenant_id: int, user_id: str, said: EventWeights) -> tuple[Any, ...] | None:
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
         "user": user_id,

@@ -17,8 +17,8 @@ from django.db.models.expressions import RawSQL
 
 from accounts.tenancy import scope
 from recommendations.catalog.models import EndUser
-from recommendations.interactions.rated_low import lukewarm
-from recommendations.interactions.training_data import PersonalHistory, histories
+from recommendations.interactions.low_ratings import rated_below_mean
+from recommendations.interactions.user_histories import UserHistory, load_histories
 
 # A claimed mark lies this far in the future, and may be claimed again in the second half of the time: clocks that
 # differ by less take no mark for a claim.
@@ -172,8 +172,8 @@ def _read(tenant_id: int, which: Mapping[str, object], untils: Mapping[int, date
         )
         # In a statement of its own, after the rows: an event that comes in between is in the history, and its change
         # of the row keeps the mark, which costs a second scoring and no more.
-        found = histories(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows], untils=untils)
-        disliked = lukewarm(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
+        found = load_histories(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows], untils=untils)
+        disliked = rated_below_mean(tenant_id=tenant_id, user_pks=[pk for pk, *_ in rows])
     return [
         _person(
             Person(
@@ -191,7 +191,7 @@ def _read(tenant_id: int, which: Mapping[str, object], untils: Mapping[int, date
     ]
 
 
-def _person(person: Person, history: PersonalHistory | None) -> Person:
+def _person(person: Person, history: UserHistory | None) -> Person:
     if history is None:
         return person
     rows = list(zip(history.item_ids, history.times, history.weights, strict=True))
@@ -199,6 +199,6 @@ def _person(person: Person, history: PersonalHistory | None) -> Person:
         person,
         events=tuple((item_id, at) for item_id, at, weight in rows if weight > 0),
         weights=tuple(weight for *_, weight in rows if weight > 0),
-        said=tuple(each for each, weight in zip(history.said, history.weights, strict=True) if weight > 0),
+        said=tuple(each for each, weight in zip(history.typed_values, history.weights, strict=True) if weight > 0),
         against=tuple(row for row in rows if row[2] < 0),
     )

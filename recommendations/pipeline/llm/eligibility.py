@@ -48,7 +48,7 @@ class Choice:
             return OFF, ai_holdout.NONE
         if (reason := self._hindrance(each)) is not None:
             return reason, ai_holdout.NONE
-        arm = ai_holdout.arm_of(
+        arm = ai_holdout.holdout_arm(
             tenant_id=self.tenant_id,
             placement=self.placement,
             user_id=user_id,
@@ -81,7 +81,7 @@ class Choice:
         if cold and not self.released.user_attributes_to_share(each.person.attributes):
             return False  # nothing is known of the person that AI could go by
         known = 0 if cold else len({item_id for item_id, _ in each.person.events})
-        return self.gate.is_open_for(known) or ai_holdout.explores(
+        return self.gate.is_open_for(known) or ai_holdout.is_explored(
             tenant_id=self.tenant_id,
             placement=self.placement,
             user_id=each.person.user_id,

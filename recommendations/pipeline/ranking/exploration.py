@@ -11,12 +11,12 @@ from datetime import date
 
 from recommendations.cache.list_codec import CERTAIN, HEAD, Chance, Entry, Exploration
 from recommendations.list_kinds import FOR_YOU
-from recommendations.placements.rules import Rules
+from recommendations.placements.rules import PlacementRules
 
 _UNIT = float(2**64)
 
 
-def told(rules: Rules) -> bool:
+def told(rules: PlacementRules) -> bool:
     """Tell whether a list keeps the places that were drawn; other rules move items by probabilities nobody knows."""
     moving = rules.boosts or rules.pins or rules.diversity or rules.caps or rules.fresh
     return not moving and [kind.kind for kind in rules.kinds] == [FOR_YOU.key]

@@ -29,7 +29,7 @@ from recommendations.pipeline.ranking import exploration
 from recommendations.pipeline.ranking.rules_engine import Source, allowed_by, arrange
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.fallback_policy import segment_subjects
-from recommendations.placements.rules import Kind, Rules, return_moment
+from recommendations.placements.rules import KindShare, PlacementRules, return_moment
 
 # Proposed for a placement whose rules leave items out or move them, so that lists stay full.
 DEEP = 400
@@ -54,7 +54,7 @@ def place(
     tenant_id: int,
     loaded: Loaded,
     people: Sequence[Person],
-    rules: Mapping[Key, Rules],
+    rules: Mapping[Key, PlacementRules],
     texts: bool,
     now: datetime,
     locale: str,
@@ -116,7 +116,9 @@ class _Making:
     locale: str
     trace: Trace | None = None
 
-    def draft(self, rules: Rules, person: Person, own: Proposals, because: Proposals | None, *, is_cold: bool) -> Draft:
+    def draft(
+        self, rules: PlacementRules, person: Person, own: Proposals, because: Proposals | None, *, is_cold: bool
+    ) -> Draft:
         """One person's list at one placement."""
         locale = person.locale or self.locale
         chance = CERTAIN
@@ -132,7 +134,7 @@ class _Making:
             return Draft(person, MODEL, tuple(entries[:MAX_ITEMS]))
         sources = [Source(kind, self._entries(kind, entries, because, locale)) for kind in rules.kinds]
         if all(source.kind.kind != FOR_YOU.key for source in sources):
-            sources.append(Source(Kind(FOR_YOU.key), entries))
+            sources.append(Source(KindShare(FOR_YOU.key), entries))
         made = self._arranged(sources, rules, person)
         if len(made) < HEAD:
             made = self._filled(made, rules, person)
@@ -141,7 +143,7 @@ class _Making:
             source = STATIC if all(entry.part == LATEST.key for entry in made) else POPULAR
         return Draft(person, source, tuple(_told(entry, locale) for entry in made), chance=chance)
 
-    def _arranged(self, sources: Sequence[Source], rules: Rules, person: Person) -> list[Entry]:
+    def _arranged(self, sources: Sequence[Source], rules: PlacementRules, person: Person) -> list[Entry]:
         return arrange(
             sources=sources,
             rules=rules,
@@ -155,15 +157,19 @@ class _Making:
             trace=self.trace,
         )
 
-    def _filled(self, made: list[Entry], rules: Rules, person: Person) -> list[Entry]:
+    def _filled(self, made: list[Entry], rules: PlacementRules, person: Person) -> list[Entry]:
         """A list of which the rules left little, with what is popular and new as far as they let it in."""
         listed = {entry.item_id for entry in made}
         pools = ((kind.key, self.common.of_kind(kind.key)) for kind in (POPULAR_KIND, LATEST))
-        sources = [Source(Kind(kind), [entry for entry in pool if entry.item_id not in listed]) for kind, pool in pools]
+        sources = [
+            Source(KindShare(kind), [entry for entry in pool if entry.item_id not in listed]) for kind, pool in pools
+        ]
         more = self._arranged(sources, replace(rules, diversity=None, caps=(), fresh=None), person)
         return [*made, *more][:MAX_ITEMS]
 
-    def _entries(self, kind: Kind, own: Sequence[Entry], because: Proposals | None, locale: str) -> Sequence[Entry]:
+    def _entries(
+        self, kind: KindShare, own: Sequence[Entry], because: Proposals | None, locale: str
+    ) -> Sequence[Entry]:
         if kind.kind == FOR_YOU.key:
             return own
         if kind.kind == BECAUSE.key:
@@ -174,7 +180,7 @@ class _Making:
             )
         return self.common.of_kind(kind.kind)
 
-    def _for_nobody_known(self, rules: Rules, person: Person) -> tuple[list[Entry], Chance]:
+    def _for_nobody_known(self, rules: PlacementRules, person: Person) -> tuple[list[Entry], Chance]:
         """Of whom nothing is known gets what their segment likes, then everybody, and now and then something new.
 
         What may not be in the list goes before anything is drawn, so that the probabilities are those of its places.
@@ -217,7 +223,7 @@ class _Making:
         return np.asarray(np.clip((unit @ unit.T).toarray(), 0.0, 1.0))
 
 
-def consumed(rules: Rules, person: Person, now: datetime) -> set[str]:
+def consumed(rules: PlacementRules, person: Person, now: datetime) -> set[str]:
     """Return what of the person's own the rules keep out of their lists; nothing where it may always come again."""
     away = return_moment(rules.consumed, now)
     if away == float("inf"):
@@ -241,7 +247,7 @@ def _told(entry: Entry, locale: str) -> Entry:
 def _returning(
     loaded: Loaded,
     people: Sequence[Person],
-    rules: Mapping[Key, Rules],
+    rules: Mapping[Key, PlacementRules],
     whose: Mapping[Key, Sequence[int]],
     withheld: Sequence[str],
     now: datetime,
@@ -272,7 +278,7 @@ def _returning(
 def _because(
     loaded: Loaded,
     people: Sequence[Person],
-    rules: Mapping[Key, Rules],
+    rules: Mapping[Key, PlacementRules],
     whose: Mapping[Key, Sequence[int]],
     withheld: Sequence[str],
 ) -> dict[int, Proposals]:
@@ -302,7 +308,7 @@ def _because(
     return found
 
 
-def _named(rules: Mapping[Key, Rules], common: Pools) -> set[str]:
+def _named(rules: Mapping[Key, PlacementRules], common: Pools) -> set[str]:
     named = {entry.item_id for pool in common.by_kind.values() for entry in pool}
     named |= {entry.item_id for pool in common.segments.values() for entry in pool}
     return named | {pin.item_id for each in rules.values() for pin in each.pins}

@@ -14,10 +14,10 @@ from recommendations.list_kinds import PINNED
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
 from recommendations.placements.pinning import place_pins
-from recommendations.placements.rules import Rules
+from recommendations.placements.rules import PlacementRules
 
 
-def pinned(entries: Sequence[Entry], rules: Rules, shown: Collection[str], locale: str) -> tuple[Entry, ...]:
+def pinned(entries: Sequence[Entry], rules: PlacementRules, shown: Collection[str], locale: str) -> tuple[Entry, ...]:
     """Return the list with its undated pins, as far as their items are available."""
     reason = explain(part=PINNED.key, locale=locale)
     pins = [(pin.position, pin.item_id, reason) for pin in rules.pins if not pin.dated and pin.item_id in shown]
@@ -30,7 +30,7 @@ def pinned(entries: Sequence[Entry], rules: Rules, shown: Collection[str], local
     return tuple(placed[: max(len(entries), len(pins))])
 
 
-def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:
+def travelling(draft: Draft, rules: PlacementRules, shown: Collection[str], locale: str) -> dict[str, Any]:
     """What goes with a list: what its reader has to do or, for an empty one, what stands in for it."""
     if draft.entries:
         return for_reading(rules, shown, locale)
@@ -39,7 +39,7 @@ def travelling(draft: Draft, rules: Rules, shown: Collection[str], locale: str) 
     return FallbackPolicy(rules.fallback, own, tuple(sorted(rules.hide))).to_stored()
 
 
-def for_reading(rules: Rules, shown: Collection[str], locale: str) -> dict[str, Any]:
+def for_reading(rules: PlacementRules, shown: Collection[str], locale: str) -> dict[str, Any]:
     """What the reader of the list has to do; nothing for most lists."""
     found: dict[str, Any] = {}
     said = explain(part=PINNED.key, locale=locale)

@@ -18,7 +18,7 @@ from recommendations.filter_language import Node, Person, bind, holds
 from recommendations.list_kinds import FOR_YOU
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.placements.rules import Boost, Cap, Fresh, Kind, Rules
+from recommendations.placements.rules import Boost, Cap, FreshShare, KindShare, PlacementRules
 
 Facts = Mapping[str, ItemFacts]
 # Similarity of the items at these ids, as a square matrix with values from 0 to 1.
@@ -39,14 +39,14 @@ LEFT_OUT = {
 class Source:
     """What one kind proposes, best first."""
 
-    kind: Kind
+    kind: KindShare
     entries: Sequence[Entry]
 
 
 def arrange(
     *,
     sources: Sequence[Source],
-    rules: Rules,
+    rules: PlacementRules,
     facts: Facts,
     person: Person,
     consumed: Collection[str],
@@ -75,7 +75,13 @@ def arrange(
 
 
 def allowed_by(
-    rules: Rules, *, facts: Facts, person: Person, consumed: Collection[str], now: datetime, trace: Trace | None = None
+    rules: PlacementRules,
+    *,
+    facts: Facts,
+    person: Person,
+    consumed: Collection[str],
+    now: datetime,
+    trace: Trace | None = None,
 ) -> "Allowed":
     """Return a filter of entries: it keeps those that these rules let into the person's list at all."""
     wanted = None if rules.filter is None else bind(rules.filter, person=person, now=now)
@@ -200,7 +206,7 @@ def diverse(entries: list[Entry], relevance: float, likeness: Likeness) -> list[
 
 def freshened(
     entries: list[Entry],
-    fresh: Fresh,
+    fresh: FreshShare,
     latest: list[Entry],
     facts: Facts,
     now: datetime,

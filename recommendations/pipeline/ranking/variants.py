@@ -23,8 +23,8 @@ from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.lists.profiles import Person
 from recommendations.pipeline.models import Artefact
 from recommendations.pipeline.ranking import generate
-from recommendations.placements.rules import PLAIN, Rules
-from recommendations.placements.versions import kept, rules_of_versions
+from recommendations.placements.rules import PLAIN, PlacementRules
+from recommendations.placements.versions import rules_of_versions, stored_rules
 
 Labels = Sequence[str | None]
 _log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 class Way:
     """How lists are made. `ai`: whether AI may work on them, as far as rules and arm say."""
 
-    rules: Rules
+    rules: PlacementRules
     loaded: Loaded
     ai: bool
 
@@ -128,13 +128,15 @@ def make(
     return Made(in_order, facts, shown)
 
 
-def _following(usual: Rules, experiment: Assignment | None, loaded: Loaded, read: Mapping[int, Loaded]) -> Following:
+def _following(
+    usual: PlacementRules, experiment: Assignment | None, loaded: Loaded, read: Mapping[int, Loaded]
+) -> Following:
     arms = {}
     for arm in experiment.arms if experiment else ():
         if (own := read.get(arm.artefact_id or loaded.artefact_id)) is None:
             _log.error("arm_without_artefact", arm=arm.label, artefact=arm.artefact_id)
             continue
-        rules = usual if arm.rules is None else kept(arm.rules)
+        rules = usual if arm.rules is None else stored_rules(arm.rules)
         arms[arm.label] = Way(rules, own, arm.ai and rules.ai)
     return Following(Way(usual, loaded, usual.ai), experiment, arms)
 

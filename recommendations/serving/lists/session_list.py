@@ -24,7 +24,7 @@ from recommendations.cache import keys, list_cache, list_codec
 from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance, StoredList, Voice
 from recommendations.explanations.templates import explain
 from recommendations.interactions import event_weights
-from recommendations.interactions.event_weights import UNMAPPED
+from recommendations.interactions.event_weights import DEFAULT_WEIGHT
 from recommendations.list_kinds import POPULAR, SESSION, SIMILAR, TOGETHER
 from recommendations.serving.lists import shared_lists
 from recommendations.serving.lists.cached import CachedLists
@@ -61,7 +61,7 @@ class Session:
         weights = _weights(tenant_id) if any("type" in event for event in events) else {}
         latest: dict[str, float] = {}
         for event in reversed(events):
-            if weight := weights.get(event["type"], UNMAPPED) if "type" in event else UNMAPPED:
+            if weight := weights.get(event["type"], DEFAULT_WEIGHT) if "type" in event else DEFAULT_WEIGHT:
                 latest.setdefault(event["item_id"], weight)
         chosen = [item_id for item_id, weight in latest.items() if weight > 0]
         rejected = frozenset(item_id for item_id, weight in latest.items() if weight < 0)
@@ -110,7 +110,7 @@ def _weights(tenant_id: int) -> Mapping[str, float]:
     if weights is not None and time.monotonic() - read_at < WEIGHTS_SECONDS:
         return weights
     try:
-        types = event_weights.of_tenant(tenant_id=tenant_id).types
+        types = event_weights.load_event_weights(tenant_id=tenant_id).types
     except DATABASE_AWAY:
         return weights or event_weights.DEFAULTS
     weights = {**event_weights.DEFAULTS, **{each.name: each.weight for each in types}}

@@ -49,7 +49,7 @@ def read_user_lists(
 
     # Admission, with the cache in the same round trip.
     decision = limiter.admit(list_cache.read_commands(tenant_id, wanted))
-    placement_cache.require(tenant_id=tenant_id, name=placement)
+    placement_cache.require_placement(tenant_id=tenant_id, name=placement)
     if decision.static:
         return pages(lists=[shared_lists.over_quota(tenant_id, now, placement)] * len(user_ids))
     cached = CachedLists.from_decision(tenant_id, decision, wanted, now)

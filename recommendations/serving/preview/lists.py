@@ -18,7 +18,7 @@ from recommendations.pipeline.ranking import generate, pins
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.fallback_policy import FallbackPolicy
 from recommendations.placements.models import HOME
-from recommendations.placements.rules import Rules
+from recommendations.placements.rules import PlacementRules
 from recommendations.serving.lists.cached import CachedLists
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.placeholders import encode_placeholders
@@ -34,7 +34,7 @@ class PreviewQuery:
 
     place: Placement
     version: PlacementVersion
-    rules: Rules
+    rules: PlacementRules
     person: Person
     now: datetime
 

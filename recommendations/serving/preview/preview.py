@@ -17,7 +17,7 @@ from recommendations.models import Placement, PlacementVersion
 from recommendations.pipeline.lists import profiles
 from recommendations.pipeline.ranking.trace import Deed, Trace
 from recommendations.placements.rules import Pin
-from recommendations.placements.versions import kept
+from recommendations.placements.versions import stored_rules
 from recommendations.serving.preview.lists import PreviewQuery, made_list, page_entries, served_list
 from recommendations.serving.read import selectors
 from recommendations.serving.read.resolved import ResolvedList
@@ -132,7 +132,7 @@ def _query(tenant_id: int, placement: str, number: int | None, user_id: str, now
     person = profiles.read_named(tenant_id=tenant_id, user_id=user_id)
     if person is None:
         raise NotFound(f"There is no end user {user_id!r}.")
-    return PreviewQuery(place, version, kept(version.rules), person, now)
+    return PreviewQuery(place, version, stored_rules(version.rules), person, now)
 
 
 def _item(entry: Mapping[str, Any], titles: Mapping[str, str]) -> PreviewItem:

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from accounts.tenancy import scope
 from core import deadline
-from recommendations.interactions.event_weights import Meaning
+from recommendations.interactions.event_weights import EventWeights
 from recommendations.pipeline.lists import current_profile, item_facts
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.lists.profiles import Person
@@ -42,7 +42,7 @@ class CatalogueState:
 
 
 def read(
-    query: RankQuery, *, why: str | None, said: Meaning | None, texts: bool, now: datetime
+    query: RankQuery, *, why: str | None, said: EventWeights | None, texts: bool, now: datetime
 ) -> tuple[UserState, CatalogueState | None]:
     """Return the person, unless `why` says why nothing personal may be used, and the items, None where nobody tells.
 
@@ -63,7 +63,7 @@ def read(
         return UserState(why=why), None
 
 
-def _read(query: RankQuery, said: Meaning | None, texts: bool, now: datetime) -> tuple[UserState, CatalogueState]:
+def _read(query: RankQuery, said: EventWeights | None, texts: bool, now: datetime) -> tuple[UserState, CatalogueState]:
     with deadline.within(settings.RANK_SECONDS), scope.tenant(query.tenant_id):
         person = current_profile.read(tenant_id=query.tenant_id, user_id=query.user_id, said=said)
         standing = _standing(query, _latest(person) if person else [], texts, now)

@@ -15,7 +15,7 @@ from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.lists.profiles import Person
-from recommendations.placements.rules import Rules, return_moment
+from recommendations.placements.rules import PlacementRules, return_moment
 from recommendations.serving.ranking.ranking_query import RankQuery
 
 # So long a ranking waits for its turn; then the order is made without the artefact.
@@ -37,7 +37,7 @@ def entries(
     loaded: Loaded,
     withheld: IntArray,
     person: Person,
-    rules: Rules,
+    rules: PlacementRules,
     item_ids: Sequence[str],
     facts: Mapping[str, ItemFacts],
     now: datetime,
@@ -70,7 +70,9 @@ def entries(
     return [*spoken[:against], *silent, *spoken[against:]]
 
 
-def _competing(query: RankQuery, loaded: Loaded, person: Person, rules: Rules, now: datetime) -> tuple[bool, IntArray]:
+def _competing(
+    query: RankQuery, loaded: Loaded, person: Person, rules: PlacementRules, now: datetime
+) -> tuple[bool, IntArray]:
     """Return whether the person's own items compete, and which of them do not, as in their list."""
     away = float("inf") if query.consumed_too else return_moment(rules.consumed, now)
     if away is None:

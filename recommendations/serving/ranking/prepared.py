@@ -12,14 +12,14 @@ from recommendations.algorithms.data.dataset import IntArray
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.catalog import availability
 from recommendations.interactions import event_weights
-from recommendations.interactions.event_weights import Meaning
+from recommendations.interactions.event_weights import EventWeights
 from recommendations.models import Build, Placement
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.ranking import variants
 from recommendations.pipeline.ranking.variants import Following, Way
 from recommendations.placements.models import HOME
-from recommendations.placements.rules import PLAIN, Rules
+from recommendations.placements.rules import PLAIN, PlacementRules
 from recommendations.placements.versions import rules_of_versions
 
 # The items that may not be shown compete with nobody in a second stage; which those are may be known so late.
@@ -38,12 +38,12 @@ class PreparedRanking:
     when it is met (pipeline.lists.current_profile): an event counts with the next request.
     """
 
-    rules: Rules = PLAIN
+    rules: PlacementRules = PLAIN
     following: Following | None = None
     lacking: str | None = None
     withheld: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     withheld_at: float = float("-inf")
-    said: Meaning | None = None
+    said: EventWeights | None = None
 
     @property
     def artefacts(self) -> frozenset[int]:
@@ -62,8 +62,8 @@ class Source:
     placement_id: int
     build: Build | None
     versions: dict[str, int | None]
-    rules: Rules
-    said: Meaning
+    rules: PlacementRules
+    said: EventWeights
 
 
 def source(*, tenant_id: int, placement: str) -> Source:
@@ -71,7 +71,7 @@ def source(*, tenant_id: int, placement: str) -> Source:
 
     Raises: one of `resolved.DATABASE_AWAY`.
     """
-    said = event_weights.of_tenant(tenant_id=tenant_id)
+    said = event_weights.load_event_weights(tenant_id=tenant_id)
     with scope.tenant(tenant_id):
         wanted = {HOME, placement} if placement else {HOME}
         rows = Placement.objects.select_related("active_build__artefact")

@@ -25,7 +25,7 @@ from recommendations.pipeline.ranking.rules_engine import Source, arrange, categ
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.pipeline.ranking.variants import Way
 from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
-from recommendations.placements.rules import Kind, Rules
+from recommendations.placements.rules import KindShare, PlacementRules
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.limiter import Limiter
 from recommendations.serving.ranking import database, eligible_items, fallback_order, model_order, prepared, reading
@@ -51,7 +51,7 @@ class _Context:
     ready: PreparedRanking
     arm: str
     way: Way | None
-    rules: Rules
+    rules: PlacementRules
     looked: EligibleItems
     known: UserState
     titles: Mapping[str, ItemFacts]
@@ -101,7 +101,7 @@ def _why(case: _Context) -> str | None:
     return lacking if lacking == prepared.NO_BUILD and known == database.UNKNOWN_USER else known or lacking
 
 
-def _without_person(rules: Rules) -> Rules:
+def _without_person(rules: PlacementRules) -> PlacementRules:
     """The rules without what they ask of the person."""
     wanted = rules.filter if rules.filter is not None and not names_person(rules.filter) else None
     return replace(rules, filter=wanted, boosts=tuple(each for each in rules.boosts if not names_person(each.when)))
@@ -156,7 +156,7 @@ def _ruled(case: _Context, made: _Order) -> Ranking:
     """Without what the rules leave out, in the order that their boosts make of it."""
     query, trace = case.query, Trace()
     entries = arrange(
-        sources=[Source(Kind(FOR_YOU.key), made.entries)],
+        sources=[Source(KindShare(FOR_YOU.key), made.entries)],
         rules=replace(case.rules, diversity=None, caps=(), fresh=None),
         facts=case.looked.facts,
         person=_who(case),

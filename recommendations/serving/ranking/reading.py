@@ -41,7 +41,7 @@ def read_cache(query: RankQuery, *, now: datetime, limiter: Limiter) -> RankInpu
         wanted.append(keys.user_list(query.tenant_id, query.list_at, query.user_id))
     decision = limiter.admit(list_cache.read_commands(query.tenant_id, wanted))
     if query.placement:
-        placement_cache.require(tenant_id=query.tenant_id, name=query.placement)
+        placement_cache.require_placement(tenant_id=query.tenant_id, name=query.placement)
     if decision.static:
         cached = CachedLists.fetch(query.tenant_id, wanted, now)
     else:

@@ -15,6 +15,7 @@ from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.models import Artefact, EndUser, Experiment, Placement, PlacementVersion
 from recommendations.placements import versions
 from tests.accounts.admin.people import REASON, act, entries, page, staff
+from tests.recommendations.lists import create_placement
 
 
 @pytest.fixture
@@ -161,12 +162,12 @@ class TestActions:
         self.version(cast)
         with scope.tenant(cast.acme.tenant.pk):
             place = Placement.objects.get()
-        versions.publish(tenant_id=cast.acme.tenant.pk, placement="home", number=1, now=clock.now())
+        versions.publish_version(tenant_id=cast.acme.tenant.pk, placement="home", number=1, now=clock.now())
         return Placement, place.pk
 
     def version(self, cast):
-        versions.create_placement(tenant_id=cast.acme.tenant.pk, name="home")
-        row = versions.draft(tenant_id=cast.acme.tenant.pk, placement="home", rules={}, now=clock.now())
+        create_placement(tenant_id=cast.acme.tenant.pk, name="home")
+        row = versions.create_draft(tenant_id=cast.acme.tenant.pk, placement="home", rules={}, now=clock.now())
         return PlacementVersion, row.pk
 
     def experiment(self, cast):

@@ -12,7 +12,7 @@ from recommendations.attribution.served_pages import Page, Rotation
 from recommendations.cache.list_codec import Chance, Entry, Exploration, Provenance, decode, encode
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.models import Impression, Item, UserList
 from recommendations.serving.page import render as pages_served
 from recommendations.serving.read.list_query import Options, Subject
@@ -143,7 +143,7 @@ class TestClicks:
             read_event({"user_id": user_id, "item_id": item_id, "type": "click", "recommendation_id": page}, now=at)
             for item_id in item_ids
         ]
-        record(tenant_id=acme.tenant.pk, events=events, now=at)
+        record_events(tenant_id=acme.tenant.pk, events=events, now=at)
         attribute_events.attribute(now=at + timedelta(minutes=5))
 
     def test_stand_with_the_page_that_they_came_of_each_item_once(self, acme, collecting):

@@ -11,7 +11,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from recommendations.attribution import attribute_events, insights, stream_consumer
 from recommendations.interactions.event_schema import Event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.models import EndUser, Item, Placement
 from tests.recommendations.attribution.conftest import ITEMS
 
@@ -120,7 +120,7 @@ def deliver(tenant, collecting, events):
     """In pieces, some of them before what they belong to, with runs of the job in between."""
     now = START + timedelta(hours=9)
     for start in range(0, len(events), 100):
-        record(tenant_id=tenant.pk, events=events[start : start + 100], now=now)
+        record_events(tenant_id=tenant.pk, events=events[start : start + 100], now=now)
         attribute_events.attribute(now=now)
         if start == 100:
             collecting.flush()

@@ -8,7 +8,7 @@ from accounts.tenancy import scope
 from recommendations.ai.models import AICall, AIGate
 from recommendations.experiments import experiment_metrics
 from recommendations.interactions.event_schema import Event, read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.models import EndUser, EventType, ExperimentArm, Exposure
 from recommendations.pipeline.builds import ai_uplift
 from tests.recommendations.attribution.trials import START, draft, populate
@@ -41,7 +41,7 @@ class TestUplift:
         # One person has a history before, and another a first event only after the page.
         for name, moment in (("p0", START - timedelta(days=1)), ("p1", START + timedelta(hours=2))):
             known = Event(name, "i", "view", None, moment, None, None, None, timed=True)
-            record(tenant_id=tenant.pk, events=[known], now=START + timedelta(hours=3))
+            record_events(tenant_id=tenant.pk, events=[known], now=START + timedelta(hours=3))
 
         ai_uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
 
@@ -71,7 +71,7 @@ class TestUplift:
         for name in ("p0", "p1"):
             event = {"user_id": name, "item_id": "i", "type": "skip"}
             read = read_event(event, now=START - timedelta(days=1))
-            record(tenant_id=tenant.pk, events=[read], now=START)
+            record_events(tenant_id=tenant.pk, events=[read], now=START)
 
         with scope.tenant(tenant.pk):
             found = experiment_metrics.by_segment(

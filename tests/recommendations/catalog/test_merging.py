@@ -8,7 +8,7 @@ from django.db import connection
 from accounts.tenancy import scope
 from core import clock
 from recommendations.catalog import items
-from recommendations.catalog.merging import Changes, completed, emptied, merged
+from recommendations.catalog.merging import Changes, complete_row, emptied_fields, merge_rows
 from recommendations.catalog.models import Item
 from recommendations.catalog.schemas import read_item_row
 
@@ -161,15 +161,15 @@ class TestMerged:
 
         row = {"attributes": Changes(price=19, colour=None, size="L")}
 
-        assert completed(stored, row) == {"attributes": {"price": 19, "size": "L"}}
+        assert complete_row(stored, row) == {"attributes": {"price": 19, "size": "L"}}
 
     def test_single_entries_add_up_over_rows(self):
-        row = merged({"attributes": Changes(a=1, b=1)}, {"attributes": Changes(b=None)})
+        row = merge_rows({"attributes": Changes(a=1, b=1)}, {"attributes": Changes(b=None)})
 
-        assert completed({"attributes": {"b": 5, "c": 5}}, row) == {"attributes": {"a": 1, "c": 5}}
+        assert complete_row({"attributes": {"b": 5, "c": 5}}, row) == {"attributes": {"a": 1, "c": 5}}
 
     def test_emptied_is_what_held_something_before(self):
         before = {"title": "a", "description": "", "hidden": True, "attributes": {"a": 1, "b": 2}, "segments": ["x"]}
         after = {"title": "", "description": "", "hidden": False, "attributes": {"a": 1}, "segments": ["y"]}
 
-        assert emptied(before, after) == ("title", "attributes")
+        assert emptied_fields(before, after) == ("title", "attributes")

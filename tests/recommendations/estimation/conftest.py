@@ -9,6 +9,7 @@ from core import clock
 from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.models import EndUser
 from recommendations.placements import versions
+from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.generated import build_now, fill
 
 PEOPLE, ITEMS = 60, 60
@@ -44,13 +45,13 @@ def made(committed_db, cast, collecting):
 
 
 def publish(tenant, rules, placement="home"):
-    versions.create_placement(tenant_id=tenant.pk, name=placement)
+    create_placement(tenant_id=tenant.pk, name=placement)
     found = draft(tenant, rules, placement)
-    versions.publish(tenant_id=tenant.pk, placement=placement, number=found.number, now=clock.now())
+    versions.publish_version(tenant_id=tenant.pk, placement=placement, number=found.number, now=clock.now())
 
 
 def draft(tenant, rules, placement="home"):
-    return versions.draft(tenant_id=tenant.pk, placement=placement, rules=rules, now=clock.now())
+    return versions.create_draft(tenant_id=tenant.pk, placement=placement, rules=rules, now=clock.now())
 
 
 def later(hours=30):

@@ -9,7 +9,7 @@ from recommendations.attribution import attribute_events, stream_consumer
 from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.cache.list_codec import decode
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.models import UserList
 from recommendations.serving.page import render
 from recommendations.serving.read.list_query import Options, Subject
@@ -70,5 +70,5 @@ def count(tenant, events, now):
     stream_consumer.flush(now=now + timedelta(seconds=10))
     for start in range(0, len(events), 500):
         batch = [read_event(said, now=at) for at, said in events[start : start + 500]]
-        record(tenant_id=tenant.pk, events=batch, now=now + timedelta(seconds=20))
+        record_events(tenant_id=tenant.pk, events=batch, now=now + timedelta(seconds=20))
     attribute_events.attribute(now=now + timedelta(minutes=10))

@@ -13,7 +13,7 @@ from recommendations.estimation.estimate import NO_ARTEFACT, NOT_MADE, estimate
 from recommendations.experiments import lifecycle
 from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.models import Artefact, EndUser, Placement
-from recommendations.placements.rules import read_rules
+from recommendations.placements.rule_validation import read_rules
 from recommendations.privacy.erase import erase_end_user
 from recommendations.serving.preview.preview import preview
 from tests.recommendations.estimation.conftest import OTHER, draft, later, publish

@@ -14,6 +14,7 @@ from core import clock
 from tests.recommendations.estimation.conftest import OTHER, draft
 from tests.recommendations.estimation.shows import show
 from tests.recommendations.estimation.test_estimate import HOUR, ROTATING
+from tests.recommendations.lists import create_placement
 
 
 def run(*arguments):
@@ -73,9 +74,8 @@ class TestWhatCannotBeDone:
             run(*arguments)
 
     def test_of_a_version_names_those_there_are(self, cast):
-        from recommendations.placements import versions
 
-        versions.create_placement(tenant_id=cast.acme.tenant.pk, name="home")
+        create_placement(tenant_id=cast.acme.tenant.pk, name="home")
         draft(cast.acme.tenant, OTHER)
 
         with pytest.raises(CommandError, match=r"no version 4\. Its versions are: 1\."):

@@ -12,7 +12,7 @@ from recommendations.attribution import attribute_events, stream_consumer
 from recommendations.attribution.recommendation_ids import make
 from recommendations.experiments import experiment_metrics, lifecycle
 from recommendations.interactions.event_schema import Event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.models import (
     Artefact,
     EndUser,
@@ -62,7 +62,7 @@ def live(tenant, collecting, rates, *, seed=1, kind="click", only=None):
     collecting.flush()
     stream_consumer.flush(now=START + timedelta(days=2))
     for first in range(0, len(events), 1000):
-        record(tenant_id=tenant.pk, events=events[first : first + 1000], now=START + timedelta(days=2))
+        record_events(tenant_id=tenant.pk, events=events[first : first + 1000], now=START + timedelta(days=2))
     attribute_events.attribute(now=START + timedelta(days=2))
 
 

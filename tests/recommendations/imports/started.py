@@ -5,7 +5,7 @@ from io import BytesIO
 from accounts.tenancy import scope
 from core import clock
 from recommendations.imports import lifecycle, uploads, worker
-from recommendations.imports.lifecycle import Wanted
+from recommendations.imports.lifecycle import ImportOptions
 from recommendations.imports.models import Import
 
 COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
@@ -14,8 +14,8 @@ COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
 def start(tenant_id, text, kind="events", form="csv", **wanted):
     raw = BytesIO(text if isinstance(text, bytes) else text.encode())
     upload = uploads.spool(tenant_id=tenant_id, read=raw.read, form=Import.Format(form), max_bytes=10**8)
-    return lifecycle.accept(
-        tenant_id=tenant_id, wanted=Wanted(Import.Kind(kind), **wanted), upload=upload, now=clock.now()
+    return lifecycle.accept_upload(
+        tenant_id=tenant_id, options=ImportOptions(Import.Kind(kind), **wanted), upload=upload, now=clock.now()
     )
 
 

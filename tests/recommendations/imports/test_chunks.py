@@ -9,9 +9,9 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.erasures import log
-from recommendations.imports.chunks import Chunk, take
+from recommendations.imports.chunks import Chunk, store_chunk
+from recommendations.imports.formats.rows import Line
 from recommendations.imports.models import Import, ImportRowError
-from recommendations.imports.rows import Line
 from recommendations.models import EndUser, Interaction, Item
 from recommendations.privacy.erase import erase_end_user
 
@@ -32,7 +32,7 @@ def job_of(tenant_id, kind, **options):
 def took(tenant_id, kind, *rows, now=AFTER, **options):
     """The job after it took these rows."""
     job = job_of(tenant_id, kind, **options)
-    take(job, Chunk([Line(number, row) for number, row in enumerate(rows, start=2)], len(rows) + 1, 9), now=now)
+    store_chunk(job, Chunk([Line(number, row) for number, row in enumerate(rows, start=2)], len(rows) + 1, 9), now=now)
     with scope.tenant(tenant_id):
         return Import.objects.get(pk=job.pk)
 
@@ -112,7 +112,7 @@ class TestErasedPeople:
         with scope.tenant(acme):
             assert not EndUser.objects.exists()
             assert not Interaction.objects.exists()
-            assert set(log.latest(acme).values()) == {NOW}
+            assert set(log.last_erasures(acme).values()) == {NOW}
 
 
 class TestDryRun:

@@ -11,8 +11,8 @@ from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.catalog.models import EndUser, Item
 from recommendations.imports import chunks
 from recommendations.imports import cli_import as imports
-from recommendations.imports.files import UnreadableFile
-from recommendations.imports.lifecycle import Wanted
+from recommendations.imports.formats.files import UnreadableFile
+from recommendations.imports.lifecycle import ImportOptions
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions.models import Interaction
 
@@ -37,7 +37,11 @@ def run(acme, tmp_path):
 
 def _import(tenant_id, kind, path, progress=lambda done, total: None):
     return imports.run(
-        tenant_id=tenant_id, wanted=Wanted(Import.Kind(kind)), path=Path(path), clock=lambda: NOW, progress=progress
+        tenant_id=tenant_id,
+        wanted=ImportOptions(Import.Kind(kind)),
+        path=Path(path),
+        clock=lambda: NOW,
+        progress=progress,
     )
 
 

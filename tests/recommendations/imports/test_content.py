@@ -6,14 +6,14 @@ from io import BytesIO
 
 import pytest
 
-from recommendations.imports import csv_records, gzip_stream, lines
-from recommendations.imports.files import ImportFile, UnreadableFile
-from recommendations.imports.mapping import Meaning
+from recommendations.imports.formats import csv_records, gzip_stream, lines
+from recommendations.imports.formats.files import ImportFile, UnreadableFile
+from recommendations.imports.formats.read_options import AS_FOUND, ReadOptions, parse_delimiter, parse_encoding
+from recommendations.imports.mapping.column_mapping import ColumnMapping
+from recommendations.imports.mapping.row_mapping import RowMapping
 from recommendations.imports.models import Import
-from recommendations.imports.read_options import AS_FOUND, ReadOptions, delimiter, encoding
-from recommendations.imports.row_mapping import Plan
 
-PLAN = Plan(Import.Kind.ITEMS, Meaning())
+PLAN = RowMapping(Import.Kind.ITEMS, ColumnMapping())
 TABLE = "item_id,title\na,Ä\nb,B\n"
 ROWS = [{"item_id": "a", "title": "Ä"}, {"item_id": "b", "title": "B"}]
 JSON = [json.dumps(row, ensure_ascii=False) for row in ROWS]
@@ -82,14 +82,14 @@ def test_the_same_rows_are_read_however_they_are_written(content):
     [
         (b"PK\x03\x04" + b"\0" * 60, "a ZIP archive. Unpack it"),
         (b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "an Excel workbook"),
-        (b"\x28\xb5\x2f\xfd" + b"x" * 90, "packed with zstd"),
-        (b"BZh91AY", "packed with bzip2"),
-        (b"\xfd7zXZ\0", "packed with xz"),
+        (b"\x28\xb5\x2f\xfd" + b"x" * 90, "compressed with zstd"),
+        (b"BZh91AY", "compressed with bzip2"),
+        (b"\xfd7zXZ\0", "compressed with xz"),
         (b"PAR1\x15\x04", "Parquet"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel"),
         (b"SQLite format 3\0", "an SQLite database"),
         (b"x" * 257 + b"ustar\0", "a tar archive"),
-        (gzip.compress(gzip.compress(TABLE.encode(), mtime=0), mtime=0), "packed with gzip twice"),
+        (gzip.compress(gzip.compress(TABLE.encode(), mtime=0), mtime=0), "compressed with gzip twice"),
         (gzip.compress(b"PK\x03\x04", mtime=0), "a ZIP archive"),
         ("<!DOCTYPE html>\n<html>", "an HTML page"),
         ('<?xml version="1.0"?><rss/>', "XML or HTML"),
@@ -104,9 +104,9 @@ def test_the_same_rows_are_read_however_they_are_written(content):
         ("item_id,item_id\n", "stands twice"),
         ("item_id,title\na,A\ntitle,item_id\nB,b\n", "Line 3 is a header with the columns in another order"),
         ("item_id,t\0tle\n", "t\\x00tle"),
-        ('[{"item_id": "a"}, {"item_id": "b"', "breaks off"),
-        (gzip.compress(b"a" * 500, mtime=0)[:-9], "breaks off"),
-        (gzip.compress(TABLE.encode(), mtime=0) + b"<html>", "other bytes"),
+        ('[{"item_id": "a"}, {"item_id": "b"', "truncated"),
+        (gzip.compress(b"a" * 500, mtime=0)[:-9], "truncated"),
+        (gzip.compress(TABLE.encode(), mtime=0) + b"<html>", "Other bytes follow"),
     ],
 )
 def test_one_message_says_what_it_is_instead(content, said):
@@ -120,8 +120,8 @@ class TestWhatIsSaid:
         assert [(row["item_id"], row["title"]) for row in found] == [("1", "Heat, The"), ("2", "Up")]
 
     def test_decodes(self):
-        assert rows(TABLE.encode("cp1252"), ReadOptions(encoding=encoding("ISO-8859-1"))) == ROWS
-        assert rows(TABLE.encode("utf-16-be"), ReadOptions(encoding=encoding("utf-16"))) == ROWS
+        assert rows(TABLE.encode("cp1252"), ReadOptions(encoding=parse_encoding("ISO-8859-1"))) == ROWS
+        assert rows(TABLE.encode("utf-16-be"), ReadOptions(encoding=parse_encoding("utf-16"))) == ROWS
 
     def test_escapes_quotation_marks(self):
         text = 'item_id,title\na,"say \\"hi\\", you"\n'
@@ -135,22 +135,22 @@ class TestWhatIsSaid:
 
     @pytest.mark.parametrize(("said", "meant"), [("tab", "\t"), ("\\t", "\t"), ("::", "::"), ("Pipe", "|")])
     def test_names_delimiters(self, said, meant):
-        assert delimiter(said) == meant
+        assert parse_delimiter(said) == meant
 
     @pytest.mark.parametrize("said", ["", '"', "\n", "abcde", "é"])
     def test_is_refused_where_it_is_no_delimiter(self, said):
         with pytest.raises(Exception, match="ASCII characters"):
-            delimiter(said)
+            parse_delimiter(said)
 
     @pytest.mark.parametrize("said", ["idna", "utf-7", "rot13", "base64", "x", "", "a\0b", "undefined"])
     def test_is_refused_where_it_is_no_encoding(self, said):
-        with pytest.raises(Exception, match="none that is read"):
-            encoding(said)
+        with pytest.raises(Exception, match="Unsupported encoding"):
+            parse_encoding(said)
 
     def test_survives_being_stored(self):
         options = ReadOptions(delimiter="::", columns=("a", "b"), escape="\\")
 
-        assert ReadOptions.of_json(json.loads(json.dumps(options.as_json()))) == options
+        assert ReadOptions.from_json(json.loads(json.dumps(options.as_json()))) == options
 
 
 class TestDamage:
@@ -172,7 +172,7 @@ class TestDamage:
 
     def test_marks_without_end_cost_no_more_work_than_the_file_is_long(self, monkeypatch):
         """Each line opens a cell that no line closes: read again behind each, it would take hours."""
-        monkeypatch.setattr(csv_records, "AGAIN", 100_000)
+        monkeypatch.setattr(csv_records, "MAX_REREAD", 100_000)
         monkeypatch.setattr(lines, "MAX_LINE", 50_000)
         found = rows("item_id,title\n" + 'a","\n' * 60_000)
 
@@ -190,15 +190,15 @@ class TestPacked:
 
     def test_with_too_many_rows_for_its_bytes_is_refused(self, monkeypatch):
         monkeypatch.setattr(gzip_stream, "RATIO_FROM", 10**9)
-        assert "5 lines in each of its bytes" in refusal(gzip.compress(b"item_id\n" + b"a\n" * 500_000, mtime=0))
+        assert "5 lines per compressed byte" in refusal(gzip.compress(b"item_id\n" + b"a\n" * 500_000, mtime=0))
 
     def test_with_an_endless_header_is_refused(self):
         head = b"\x1f\x8b\x08\x08\0\0\0\0\0\xff"
 
-        assert "nothing in them" in refusal(head + b"n" * 20_000_000)
+        assert "bytes without content" in refusal(head + b"n" * 20_000_000)
 
     def test_with_empty_parts_only_is_refused(self):
-        assert "empty gzip parts" in refusal(gzip.compress(b"", mtime=0) * 300_000)
+        assert "consecutive gzip members are empty" in refusal(gzip.compress(b"", mtime=0) * 300_000)
 
     def test_in_many_small_parts_is_read(self):
         raw = b"".join(

@@ -28,17 +28,17 @@ class TestCancel:
     def test_stops_a_waiting_one_and_lets_the_file_go(self, acme, django_capture_on_commit_callbacks):
         job = start(acme, EVENTS)
         with django_capture_on_commit_callbacks(execute=True):
-            lifecycle.cancel(tenant_id=acme, import_id=job.pk, now=clock.now())
+            lifecycle.cancel_import(tenant_id=acme, import_id=job.pk, now=clock.now())
 
         assert run(job).status == "cancelled"
         assert not default_storage.exists(job.file)
 
     def test_stops_a_running_one_before_its_next_chunk(self, acme, monkeypatch):
-        job, original = start(acme, EVENTS), chunks.take
+        job, original = start(acme, EVENTS), chunks.store_chunk
 
         def cancelled(*args, **options):
             if reread(job).created:
-                lifecycle.cancel(tenant_id=acme, import_id=job.pk, now=clock.now())
+                lifecycle.cancel_import(tenant_id=acme, import_id=job.pk, now=clock.now())
             original(*args, **options)
 
         monkeypatch.setattr(worker, "take", cancelled)
@@ -52,7 +52,7 @@ class TestCancel:
         job = run(start(acme, EVENTS))
 
         with pytest.raises(ImportEnded, match="done"):
-            lifecycle.cancel(tenant_id=acme, import_id=job.pk, now=clock.now())
+            lifecycle.cancel_import(tenant_id=acme, import_id=job.pk, now=clock.now())
 
 
 class TestAccept:

@@ -11,8 +11,8 @@ import pytest
 from django.core.management import call_command, load_command_class
 
 from accounts.tenancy import scope
+from recommendations.imports.mapping.presets import PRESETS
 from recommendations.imports.models import Import
-from recommendations.imports.presets import PRESETS
 from recommendations.models import EndUser, Interaction, Item
 
 SAMPLES = Path("docs/samples")

@@ -13,10 +13,11 @@ from accounts.tenancy import scope
 from core import clock
 from core.leases import MAX_ATTEMPTS, Lease, LeaseLost
 from recommendations.catalog import validators
-from recommendations.imports import chunks, lifecycle, lines, storage_quota, summary, worker
+from recommendations.imports import chunks, lifecycle, storage_quota, summary, worker
 from recommendations.imports.claims import claim_import
+from recommendations.imports.formats import lines
+from recommendations.imports.formats.rows import Line
 from recommendations.imports.models import Import, ImportRowError
-from recommendations.imports.rows import Line
 from recommendations.models import Interaction, Item
 from tests.recommendations.imports.started import change, counts, reread, run, start
 from tests.recommendations.pipeline.queue import sent
@@ -57,7 +58,7 @@ class TestRun:
 
     def test_rows_that_are_long_make_short_chunks(self, acme, monkeypatch):
         monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
-        taken, original = [], chunks.take
+        taken, original = [], chunks.store_chunk
 
         def counted(job, chunk, **options):
             taken.append(len(chunk.lines))
@@ -84,7 +85,7 @@ class TestRun:
         """Killed after the second chunk: its lease runs out, and the next one goes on behind that chunk."""
         job = start(acme, EVENTS)
         taken: list[int] = []
-        original = chunks.take
+        original = chunks.store_chunk
 
         def dies(*args, **options):
             if len(taken) == 2:
@@ -116,13 +117,13 @@ class TestRun:
             moments = set(Interaction.objects.values_list("occurred_at", "received_at"))
         assert moments == {(job.created_at, job.created_at)}
         assert job.summary["untimed"] == 100
-        assert "no event has a time: they count as of one moment" in " ".join(summary.lines(job.summary))
+        assert "no event has a time: they count as of one moment" in " ".join(summary.summary_lines(job.summary))
 
     def test_says_how_many_rows_have_no_time(self, acme):
         job = run(start(acme, "user_id,item_id,type,occurred_at\nu,a,view,\nu,b,view,964982703\n"))
 
         assert job.summary["untimed"] == 1
-        assert any(line.startswith("1 of 2 events have no time") for line in summary.lines(job.summary))
+        assert any(line.startswith("1 of 2 events have no time") for line in summary.summary_lines(job.summary))
         with scope.tenant(acme):
             timed = Interaction.objects.get(item__item_id="b")
             assert timed.received_at > job.created_at
@@ -160,7 +161,7 @@ class TestRun:
         (line,) = [Line(2, {"user_id": "u", "item_id": "i", "type": "view"})]
 
         with pytest.raises(LeaseLost):
-            chunks.take(job, chunks.Chunk([line], 2, 9), now=clock.now(), lease=late)
+            chunks.store_chunk(job, chunks.Chunk([line], 2, 9), now=clock.now(), lease=late)
         with scope.tenant(acme):
             assert not Interaction.objects.exists()
 
@@ -170,7 +171,7 @@ class TestRun:
             ("user_id,colour\nu,red\n", "colour"),
             (gzip.compress(b"", mtime=0), "empty"),
             (",".join(f"c{number}" for number in range(5000)) + "\n", "5,000 columns"),
-            (gzip.compress(EVENTS.encode(), mtime=0)[:-20], "breaks off"),
+            (gzip.compress(EVENTS.encode(), mtime=0)[:-20], "truncated"),
             (b"\xff\xfe\x00", "utf-16-le"),
         ],
         ids=["unknown column", "empty", "too many columns", "cut short", "no text"],
@@ -279,7 +280,9 @@ class TestKeptNothing:
         job = run(start(acme, "item_id\n" + "x" * 200 + "\n" + "y" * 200 + "\n", "items"))
 
         assert job.status == "failed"
-        assert job.error.startswith("No row was kept: 2 of 2 were refused. Most often: item_id: An id has at most")
+        assert job.error.startswith(
+            "No row was stored: all 2 rows were rejected. Most frequent error: item_id: An id has at most"
+        )
 
     def test_is_none_where_nothing_was_refused(self, acme):
         assert run(start(acme, "item_id\n", "items")).status == "done"
@@ -349,7 +352,7 @@ class TestResume:
 
         assert lifecycle.resume_imports(now=now) == 2
         assert [reread(job).status for job in (alive, killed, old)] == ["running", "failed", "failed"]
-        assert "gone away" in reread(killed).error
+        assert "was killed" in reread(killed).error
 
 
 class TestRoom:
@@ -357,20 +360,20 @@ class TestRoom:
         settings.IMPORT_STORAGE_MAX_BYTES = len(EVENTS) + 100
         first = start(acme, EVENTS)
 
-        with pytest.raises(storage_quota.NoRoom, match="IMPORT_STORAGE_MAX_BYTES"):
+        with pytest.raises(storage_quota.StorageQuotaExceeded, match="IMPORT_STORAGE_MAX_BYTES"):
             start(acme, EVENTS)
         assert start(cast.globex.tenant.pk, EVENTS)
         run(first)
 
     def test_counts_what_is_on_its_way(self, acme, settings):
         settings.IMPORT_STORAGE_MAX_BYTES = 1000
-        with storage_quota.kept_for(tenant_id=acme, size=600) as most:
+        with storage_quota.reserve(tenant_id=acme, size=600) as most:
             assert most == 1000
-            with pytest.raises(storage_quota.NoRoom), storage_quota.kept_for(tenant_id=acme, size=600):
+            with pytest.raises(storage_quota.StorageQuotaExceeded), storage_quota.reserve(tenant_id=acme, size=600):
                 pass
-            with storage_quota.kept_for(tenant_id=acme, size=None) as left:
+            with storage_quota.reserve(tenant_id=acme, size=None) as left:
                 assert left == 400
-        with storage_quota.kept_for(tenant_id=acme, size=600):
+        with storage_quota.reserve(tenant_id=acme, size=600):
             pass
 
     def test_files_are_for_the_service_alone(self, acme):

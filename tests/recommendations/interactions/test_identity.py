@@ -7,7 +7,7 @@ import pytest
 from accounts.tenancy import scope
 from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.identity import Sender, digest, older_digest
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.interactions.models import Interaction
 from recommendations.privacy.merge import merge_end_users
 
@@ -37,7 +37,7 @@ def _read(*, now=NOW, **changes):
 def _send(tenant_id, *events, sender=BACKEND, now=NOW):
     return [
         outcome.status if outcome.status != "rejected" else outcome.errors[0].code
-        for outcome in record(tenant_id=tenant_id, events=events, sender=sender, now=now)
+        for outcome in record_events(tenant_id=tenant_id, events=events, sender=sender, now=now)
     ]
 
 
@@ -137,7 +137,7 @@ class TestAnEventWithAnId:
     def test_on_each_line_of_an_order_is_told(self, acme):
         lines = [_read(item_id=item) for item in ("a", "b", "c")]
 
-        outcomes = record(tenant_id=acme, events=lines, now=NOW)
+        outcomes = record_events(tenant_id=acme, events=lines, now=NOW)
 
         assert [outcome.status for outcome in outcomes] == ["created", "rejected", "rejected"]
         assert {(error.pointer, error.code) for each in outcomes[1:] for error in each.errors} == {

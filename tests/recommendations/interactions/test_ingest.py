@@ -12,9 +12,9 @@ from core import redis
 from recommendations.catalog import items
 from recommendations.catalog.models import EndUser, Item
 from recommendations.catalog.schemas import read_item
-from recommendations.interactions import event_types, task_names, triggers
+from recommendations.interactions import event_weights, task_names, triggers
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.interactions.models import EventType, Interaction
 from tests.recommendations.pipeline.queue import sent
 from workers.queues import NEARLINE, QUICK
@@ -40,7 +40,7 @@ def acme(cast):
 
 
 def _record(tenant_id, events, now=NOW):
-    return record(tenant_id=tenant_id, events=events, now=now)
+    return record_events(tenant_id=tenant_id, events=events, now=now)
 
 
 class TestRecord:
@@ -106,7 +106,7 @@ class TestRecord:
     def test_bounds_the_types_of_a_tenant(self, acme):
         with scope.tenant(acme):
             EventType.objects.bulk_create(
-                EventType(tenant_id=acme, name=f"t{number}") for number in range(event_types.MAX_TYPES)
+                EventType(tenant_id=acme, name=f"t{number}") for number in range(event_weights.MAX_TYPES)
             )
 
         outcomes = _record(acme, [_event(kind="t7"), _event(kind="another")])
@@ -159,7 +159,7 @@ class TestAftermath:
         asked = []
         for moment in [100.0, 100.1, 100.25, 100.3, 100.5]:
             with django_capture_on_commit_callbacks(execute=True):
-                triggers._ask(acme, [1], timer=iter([moment]).__next__)
+                triggers._enqueue_rescore(acme, [1], timer=iter([moment]).__next__)
             asked.append(len(_tasks(NEARLINE)))
         assert asked == [1, 1, 2, 2, 3]
 

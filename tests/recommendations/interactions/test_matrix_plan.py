@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 
 from accounts.tenancy import scope
-from recommendations.interactions import training_data
+from recommendations.interactions import training_window
 from tests.conftest import owner_url
 
 
@@ -13,7 +13,7 @@ from tests.conftest import owner_url
 def test_a_window_is_read_without_a_join_when_the_tables_were_analyzed_empty(cast):
     with psycopg.connect(owner_url(), autocommit=True) as owner:
         owner.execute("ANALYZE")
-    statement = training_data._WINDOW.replace("COPY (", "EXPLAIN (FORMAT TEXT)").replace(
+    statement = training_window._WINDOW.replace("COPY (", "EXPLAIN (FORMAT TEXT)").replace(
         ") TO STDOUT (FORMAT BINARY)", ""
     )
     parameters = {"tenant": cast.acme.tenant.pk, "without": [1], "until": None, "limit": 10}

@@ -6,8 +6,8 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
-from recommendations.interactions.rated_low import lukewarm
+from recommendations.interactions.ingest import record_events
+from recommendations.interactions.low_ratings import rated_below_mean
 
 
 def send(tenant, *rows):
@@ -18,7 +18,7 @@ def send(tenant, *rows):
         )
         for user, item, kind, value in rows
     ]
-    record(tenant_id=tenant.pk, events=events, now=now)
+    record_events(tenant_id=tenant.pk, events=events, now=now)
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def pks(cast):
 
 class TestLukewarm:
     def test_is_what_somebody_rated_below_their_own_mean(self, cast, pks):
-        assert lukewarm(tenant_id=cast.acme.tenant.pk, user_pks=[pks["ann"]]) == {pks["ann"]: {"poor"}}
+        assert rated_below_mean(tenant_id=cast.acme.tenant.pk, user_pks=[pks["ann"]]) == {pks["ann"]: {"poor"}}
 
     def test_is_nothing_for_those_who_rate_all_alike(self, cast, pks):
-        assert lukewarm(tenant_id=cast.acme.tenant.pk, user_pks=[pks["bob"]]) == {}
+        assert rated_below_mean(tenant_id=cast.acme.tenant.pk, user_pks=[pks["bob"]]) == {}
 
     def test_another_tenants_ratings_are_not_seen(self, cast, pks):
-        assert lukewarm(tenant_id=cast.globex.tenant.pk, user_pks=list(pks.values())) == {}
+        assert rated_below_mean(tenant_id=cast.globex.tenant.pk, user_pks=list(pks.values())) == {}

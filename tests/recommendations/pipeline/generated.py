@@ -8,8 +8,8 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.cache import list_codec
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.event_types import resolve
-from recommendations.interactions.ingest import record
+from recommendations.interactions.event_weights import resolve_event_types
+from recommendations.interactions.ingest import record_events
 from recommendations.models import Artefact, Build, EndUser, Interaction, Item, ReferenceList, UserList
 from recommendations.pipeline.builds import lifecycle, publish, score, train
 
@@ -36,7 +36,7 @@ def fill(tenant: Tenant, *, people: int, items: int, events_each: int = 12, seed
             EndUser(tenant=tenant, user_id=f"u{number:04d}", last_event_at=arrived if number < people else None)
             for number in range(people + cold)
         )
-        view = resolve(tenant_id=tenant.pk, names=["view"])["view"]
+        view = resolve_event_types(tenant_id=tenant.pk, names=["view"])["view"]
         rows = []
         for number, person in enumerate(everybody[:people]):
             mine = [item for place, item in enumerate(catalogue) if place % KINDS == number % KINDS]
@@ -102,7 +102,7 @@ def happen(tenant: Tenant, user_id: str, *item_ids: str, at: datetime | None = N
     events = [
         read_event({"user_id": user_id, "item_id": item_id, "type": "view"}, now=at or now) for item_id in item_ids
     ]
-    record(tenant_id=tenant.pk, events=events, now=now)
+    record_events(tenant_id=tenant.pk, events=events, now=now)
     with scope.tenant(tenant.pk):
         return EndUser.objects.get(user_id=user_id)
 

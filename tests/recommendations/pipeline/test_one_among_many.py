@@ -10,8 +10,8 @@ from core import clock
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.models.association import together
 from recommendations.algorithms.models.recent_popularity import RecentPopularity
-from recommendations.interactions import reference_time, training_data
-from recommendations.interactions.event_types import resolve
+from recommendations.interactions import reference_time, training_window
+from recommendations.interactions.event_weights import resolve_event_types
 from recommendations.models import EndUser, EventType, Interaction, Item, ReferenceList
 from recommendations.pipeline.builds import refresh_popular
 from recommendations.pipeline.candidates import segment_popular
@@ -43,7 +43,7 @@ def events(tenant, user_id, item_id, times):
     with scope.tenant(tenant.pk):
         person, _ = EndUser.objects.get_or_create(tenant=tenant, user_id=user_id, defaults={"segments": ["all"]})
         item = Item.objects.get(item_id=item_id)
-        view = resolve(tenant_id=tenant.pk, names=["view"])["view"]
+        view = resolve_event_types(tenant_id=tenant.pk, names=["view"])["view"]
         rows = [interaction(tenant, person, item, view, moment) for moment in times]
         for number, row in enumerate(rows):
             row.received_at = min(row.occurred_at, clock.now())
@@ -124,10 +124,10 @@ class TestClocks:
     def test_somebody_in_the_far_future_does_not_make_others_fade(self, tenant):
         with scope.tenant(tenant.pk):
             EventType.objects.filter(name="view").update(half_life_days=2.0)
-        weights = np.sort(training_data.read_window(tenant_id=tenant.pk).weights)
+        weights = np.sort(training_window.read_window(tenant_id=tenant.pk).weights)
         events(tenant, "ahead", "i0001", [FAR])
 
-        window = training_data.read_window(tenant_id=tenant.pk)
+        window = training_window.read_window(tenant_id=tenant.pk)
 
         assert np.median(window.weights) == pytest.approx(np.median(weights), rel=0.05)
         assert window.weights.max() == 1.0
@@ -157,7 +157,7 @@ class TestClocks:
             moment = reference_time.as_of(tenant_id=tenant.pk, now=clock.now())
 
         assert moment == now - timedelta(days=place - 1)
-        assert training_data.read_window(tenant_id=tenant.pk).interactions().end() == moment.timestamp()
+        assert training_window.read_window(tenant_id=tenant.pk).interactions().end() == moment.timestamp()
 
     def test_data_that_ended_long_ago_has_lists_too(self, tenant):
         with scope.tenant(tenant.pk):

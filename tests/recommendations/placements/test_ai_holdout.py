@@ -1,12 +1,14 @@
 """Somebody's arm is the same one always, drawn apart for each placement, in the share that was asked for."""
 
-from recommendations.placements.ai_holdout import AI, CONTROL, arm_of, explores
+from recommendations.placements.ai_holdout import AI, CONTROL, holdout_arm, is_explored
 
 PEOPLE = [f"person-{number}" for number in range(2000)]
 
 
 def arms(placement="home", percent=10, tenant_id=1):
-    return [arm_of(tenant_id=tenant_id, placement=placement, user_id=each, control_percent=percent) for each in PEOPLE]
+    return [
+        holdout_arm(tenant_id=tenant_id, placement=placement, user_id=each, control_percent=percent) for each in PEOPLE
+    ]
 
 
 class TestArmOf:
@@ -32,11 +34,11 @@ class TestArmOf:
 
 class TestExplores:
     def test_is_independent_of_the_arm(self):
-        explorers = [each for each in PEOPLE if explores(tenant_id=1, placement="home", user_id=each, percent=50)]
+        explorers = [each for each in PEOPLE if is_explored(tenant_id=1, placement="home", user_id=each, percent=50)]
         controls = [
             each
             for each in explorers
-            if arm_of(tenant_id=1, placement="home", user_id=each, control_percent=50) == CONTROL
+            if holdout_arm(tenant_id=1, placement="home", user_id=each, control_percent=50) == CONTROL
         ]
 
         assert len(explorers) == 1000

@@ -8,8 +8,10 @@ from core.errors import InvalidInput, NotFound
 from recommendations.catalog.validators import FieldRefused
 from recommendations.models import Placement, PlacementVersion
 from recommendations.placements import versions
-from recommendations.placements.rules import PLAIN, read_rules
+from recommendations.placements.rule_validation import read_rules
+from recommendations.placements.rules import PLAIN
 from recommendations.placements.task_names import APPLY_RULES
+from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.queue import sent
 
 WHOLE = {
@@ -65,13 +67,13 @@ class TestReadRules:
 class TestVersions:
     @pytest.fixture
     def acme(self, cast):
-        versions.create_placement(tenant_id=cast.acme.tenant.pk, name="home")
+        create_placement(tenant_id=cast.acme.tenant.pk, name="home")
         return cast.acme.tenant
 
     def of(self, acme, rules, *, publish=True):
-        version = versions.draft(tenant_id=acme.pk, placement="home", rules=rules, now=clock.now())
+        version = versions.create_draft(tenant_id=acme.pk, placement="home", rules=rules, now=clock.now())
         if publish:
-            versions.publish(tenant_id=acme.pk, placement="home", number=version.number, now=clock.now())
+            versions.publish_version(tenant_id=acme.pk, placement="home", number=version.number, now=clock.now())
         return version
 
     def active(self, acme):
@@ -85,32 +87,32 @@ class TestVersions:
 
     def test_a_draft_can_be_changed_and_a_published_version_cannot(self, acme):
         self.of(acme, {}, publish=False)
-        versions.change(tenant_id=acme.pk, placement="home", number=1, rules={"hide": ["a"]})
-        versions.publish(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
+        versions.change_draft(tenant_id=acme.pk, placement="home", number=1, rules={"hide": ["a"]})
+        versions.publish_version(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
 
         with pytest.raises(versions.VersionPublished):
-            versions.change(tenant_id=acme.pk, placement="home", number=1, rules={})
+            versions.change_draft(tenant_id=acme.pk, placement="home", number=1, rules={})
         assert self.active(acme).rules == {"hide": ["a"]}
 
     def test_rolling_back_publishes_the_version_before(self, acme):
         self.of(acme, {"hide": ["a"]})
         self.of(acme, {"hide": ["b"]})
 
-        versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now())
+        versions.roll_back_version(tenant_id=acme.pk, placement="home", now=clock.now())
 
         assert self.active(acme).number == 1
 
     def test_rolling_back_the_first_version_leaves_none_published(self, acme):
         self.of(acme, {"hide": ["a"]})
 
-        assert versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now()) is None
+        assert versions.roll_back_version(tenant_id=acme.pk, placement="home", now=clock.now()) is None
 
         assert self.active(acme) is None
         with pytest.raises(NotFound):
-            versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now())
+            versions.roll_back_version(tenant_id=acme.pk, placement="home", now=clock.now())
 
     def test_publishing_asks_for_the_lists_to_be_made_anew(self, committed_db, cast):
-        versions.create_placement(tenant_id=cast.acme.tenant.pk, name="home")
+        create_placement(tenant_id=cast.acme.tenant.pk, name="home")
 
         self.of(cast.acme.tenant, {})
 
@@ -128,7 +130,7 @@ class TestVersions:
             PlacementVersion.objects.filter(pk=version.pk).update(rules={"hide": ["a"], "prompt": "rerank-0"})
 
         with pytest.raises(InvalidInput, match="rerank-1"):
-            versions.publish(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
+            versions.publish_version(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
         with scope.tenant(acme.pk):
             (rules,) = versions.rules_of_versions(tenant_id=acme.pk, versions={"1": version.pk}).values()
         assert (rules.hide, rules.prompt) == (frozenset({"a"}), "")
@@ -137,4 +139,4 @@ class TestVersions:
         self.of(acme, {}, publish=False)
 
         with pytest.raises(NotFound):
-            versions.publish(tenant_id=cast.globex.tenant.pk, placement="home", number=1, now=clock.now())
+            versions.publish_version(tenant_id=cast.globex.tenant.pk, placement="home", number=1, now=clock.now())

@@ -10,11 +10,11 @@ from django.core.files.storage import default_storage
 
 from accounts.models import Retention
 from accounts.tenancy import scope
-from core import clock
+from core import clock, orphan_files
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai.models import AIAnswer, AISent
-from recommendations.imports import file_retention, lifecycle, uploads, worker
-from recommendations.imports.lifecycle import Wanted
+from recommendations.imports import lifecycle, uploads, worker
+from recommendations.imports.lifecycle import ImportOptions
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions import cleanup as events
 from recommendations.models import Interaction
@@ -53,15 +53,15 @@ def imported(member, days_ago, text="user_id\nada\na\x7fb\n"):
     upload = uploads.spool(
         tenant_id=member.tenant.pk, read=BytesIO(text.encode()).read, form=Import.Format.CSV, max_bytes=1000
     )
-    job = lifecycle.accept(
-        tenant_id=member.tenant.pk, wanted=Wanted(Import.Kind.USERS, "u.csv"), upload=upload, now=NOW
+    job = lifecycle.accept_upload(
+        tenant_id=member.tenant.pk, wanted=ImportOptions(Import.Kind.USERS, "u.csv"), upload=upload, now=NOW
     )
     worker.run_import(tenant_id=job.tenant_id, import_id=job.pk, clock=lambda: NOW - timedelta(days=days_ago))
     return job
 
 
 def prune(member):
-    return cleanup.prune(tenant_id=member.tenant.pk, now=NOW)
+    return cleanup.delete_expired(tenant_id=member.tenant.pk, now=NOW)
 
 
 class TestEvents:
@@ -178,7 +178,7 @@ class TestImports:
         prune(acme)
         assert default_storage.exists(orphan)
 
-        monkeypatch.setattr(file_retention, "ORPHAN_AFTER", timedelta(days=-1))
+        monkeypatch.setattr(orphan_files, "MIN_AGE", timedelta(days=-1))
         prune(acme)
 
         assert not default_storage.exists(orphan)
@@ -188,7 +188,7 @@ class TestImports:
 class TestSchedule:
     def test_every_tenant_is_asked_for(self, cast, django_capture_on_commit_callbacks):
         with django_capture_on_commit_callbacks(execute=True):
-            assert cleanup.prune_all() == 2
+            assert cleanup.enqueue_all() == 2
 
         assert sorted(each["tenant_id"] for each in sent("privacy.prune_tenant")) == sorted(
             [cast.acme.tenant.pk, cast.globex.tenant.pk]

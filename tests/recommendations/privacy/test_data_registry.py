@@ -3,7 +3,7 @@
 from django.apps import apps
 
 from recommendations.models import EndUser
-from recommendations.privacy.data_registry import HOLDINGS
+from recommendations.privacy.data_registry import DATA_REGISTRY
 
 # By table: the holding that erases its rows about a person. Whoever adds a table about people adds it here, and to
 # HOLDINGS, and to what `known.py` knows of ADA.
@@ -40,12 +40,12 @@ class TestTables:
         assert about_people() == set(ERASED_BY)
 
     def test_are_erased_by_what_there_is(self):
-        names = {holding.name for holding in HOLDINGS}
+        names = {holding.name for holding in DATA_REGISTRY}
 
         assert {name for name in ERASED_BY.values() if " " not in name} <= names
 
     def test_have_names_of_their_own(self):
-        names = [holding.name for holding in HOLDINGS]
+        names = [holding.name for holding in DATA_REGISTRY]
 
         assert len(names) == len(set(names))
         assert "end_users" not in names

@@ -17,7 +17,7 @@ from recommendations.ai.reranking.rerank import subject_digest
 from recommendations.catalog import end_users
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.interactions.models import Interaction
 from recommendations.privacy.erase import erase_end_user
 
@@ -33,7 +33,7 @@ class TestRace:
             try:
                 for number in range(40):
                     event = read_event({"user_id": "u", "item_id": "i", "type": "view", "value": number}, now=NOW)
-                    record(tenant_id=acme, events=[event], now=NOW)
+                    record_events(tenant_id=acme, events=[event], now=NOW)
             except Exception as error:  # noqa: BLE001  # shown below
                 errors.append(error)
             finally:

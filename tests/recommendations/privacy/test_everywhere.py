@@ -7,7 +7,7 @@ from core import clock, redis
 from recommendations.cache import keys, list_cache
 from recommendations.models import EndUser, UserList
 from recommendations.pipeline.nearline import rescore
-from recommendations.privacy.erase import erase_end_user, forget_cached
+from recommendations.privacy.erase import erase_end_user, remove_cached_lists
 from tests.recommendations.pipeline.generated import build_now, happen
 from tests.recommendations.privacy import everywhere
 from tests.recommendations.privacy.known import ADA, known
@@ -69,7 +69,7 @@ class TestErased:
 
         def erase_first(pairs, **options):
             monkeypatch.setattr(list_cache, "set_many", put)
-            forget_cached(tenant_id=acme.tenant.pk, user_id=ADA)
+            remove_cached_lists(tenant_id=acme.tenant.pk, user_id=ADA)
             erase_end_user(tenant_id=acme.tenant.pk, user_id=ADA, now=clock.now())
             return put(pairs, **options)
 

@@ -13,7 +13,7 @@ from recommendations.cache import keys, list_cache
 from recommendations.models import Placement
 from recommendations.placements import cleanup
 from recommendations.placements.task_names import FORGET_PLACES
-from recommendations.privacy.erase import erase_end_user, forget_cached
+from recommendations.privacy.erase import erase_end_user, remove_cached_lists
 from tests.recommendations.lists import body
 from tests.recommendations.pipeline.generated import build_now, fill
 from tests.recommendations.pipeline.queue import sent
@@ -86,7 +86,7 @@ class TestErasure:
         tenant_id = acme.tenant.pk
         name = keys.user_list(tenant_id, "home", ADA)
         held = redis.client().get(name)
-        forget_cached(tenant_id=tenant_id, user_id=ADA)
+        remove_cached_lists(tenant_id=tenant_id, user_id=ADA)
         erase_end_user(tenant_id=tenant_id, user_id=ADA, now=clock.now())
 
         assert list_cache.set_many([(name, held)]) == 0
@@ -116,22 +116,22 @@ class TestPlacementsThatGo:
         change(acme)
 
         assert sent(FORGET_PLACES)[before:] == [{"tenant_id": acme.tenant.pk}]
-        assert cleanup.forget(tenant_id=acme.tenant.pk) == 21
+        assert cleanup.delete_cached_lists(tenant_id=acme.tenant.pk) == 21
         assert list(redis.client().scan_iter(match="*:l:promo:*")) == []
         assert redis.client().exists(keys.user_list(acme.tenant.pk, "home", ADA))
-        assert cleanup.forget(tenant_id=acme.tenant.pk) == 0
+        assert cleanup.delete_cached_lists(tenant_id=acme.tenant.pk) == 0
 
     def test_do_so_also_where_nobody_was_told(self, acme):
         rename_past_the_model(acme)
 
-        assert cleanup.forget(tenant_id=acme.tenant.pk) == 21
+        assert cleanup.delete_cached_lists(tenant_id=acme.tenant.pk) == 21
 
     def test_leave_other_tenants_alone(self, acme, cast):
         other = keys.user_list(cast.globex.tenant.pk, "promo", "bob")
         list_cache.set_many([(other, body("bob", ["a"]))])
         delete(acme)
 
-        cleanup.forget(tenant_id=acme.tenant.pk)
+        cleanup.delete_cached_lists(tenant_id=acme.tenant.pk)
 
         assert redis.client().exists(other)
 
@@ -172,7 +172,7 @@ class TestUnknownPlacement:
 
 
 def test_a_tombstone_is_gone_after_a_while(acme):
-    forget_cached(tenant_id=acme.tenant.pk, user_id=ADA)
+    remove_cached_lists(tenant_id=acme.tenant.pk, user_id=ADA)
 
     left = redis.client().ttl(keys.tombstone(acme.tenant.pk, ADA))
 

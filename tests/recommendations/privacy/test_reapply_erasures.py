@@ -45,17 +45,17 @@ class TestApply:
 
         applied = apply(acme)
 
-        assert (applied.entries, applied.people, applied.foreign) == (1, 1, 0)
+        assert (applied.entries, applied.users, applied.foreign) == (1, 1, 0)
         assert acme.http.get(URL).status_code == 404
         with scope.tenant(acme.tenant.pk):
             assert Erasure.objects.get().repeated_at is not None
-        assert apply(acme).people == 0
+        assert apply(acme).users == 0
 
     def test_leaves_who_came_back_by_themselves(self, acme):
         acme.http.delete(URL)
         acme.http.put(URL, {}, format="json")
 
-        assert apply(acme).people == 0
+        assert apply(acme).users == 0
         assert acme.http.get(URL).status_code == 200
 
     def test_leaves_others_of_the_same_name_in_other_tenants(self, cast, acme):
@@ -75,17 +75,17 @@ class TestApply:
 
         applied = apply(acme)
 
-        assert (applied.taken_back, applied.people) == (1, 1)
-        assert apply(acme).taken_back == 0
+        assert (applied.restored, applied.users) == (1, 1)
+        assert apply(acme).restored == 0
 
     def test_copies_to_the_storage_what_it_did_not_take_at_once(self, acme):
         acme.http.delete(URL)
-        assert list(backup.read(acme.tenant.pk)) == []
+        assert list(backup.list_copies(acme.tenant.pk)) == []
 
         copy_log.run()
         copy_log.run()
 
-        (copy,) = backup.read(acme.tenant.pk)
+        (copy,) = backup.list_copies(acme.tenant.pk)
         with scope.tenant(acme.tenant.pk):
             entry = Erasure.objects.get()
         assert (copy.digest, copy.key, copy.erased_at) == (entry.digest, entry.key, entry.erased_at)

@@ -18,7 +18,7 @@ from recommendations.api.v1.serializers.user_privacy import EndUserExport
 from recommendations.attribution.models import Exposure, Impression
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.models import EndUser, FormerId
-from recommendations.privacy.data_registry import HOLDINGS
+from recommendations.privacy.data_registry import DATA_REGISTRY
 from recommendations.privacy.erase import erase_end_user
 from tests.recommendations.privacy import everywhere
 from tests.recommendations.privacy.known import ADA, known
@@ -127,7 +127,7 @@ class TestExport:
         document = json.loads(b"".join(acme.http.get(f"{USERS}{ADA}/export").streaming_content))
 
         assert document.keys() == EndUserExport().fields.keys()
-        kinds = {holding.name for holding in HOLDINGS if holding.export}
+        kinds = {holding.name for holding in DATA_REGISTRY if holding.export}
         assert {kind for kind in kinds if document[kind]} == kinds
         for kind in kinds:
             entry = EndUserExport().fields[kind].child  # type: ignore[attr-defined]

@@ -1,10 +1,10 @@
-"""The shape of batches on the wire."""
+"""Batches: request and response bodies."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from core.http.serializers import FieldErrorSerializer
@@ -13,7 +13,7 @@ from recommendations.api.v1.serializers import events as events_schema
 from recommendations.api.v1.serializers import items as items_schema
 from recommendations.api.v1.serializers import users as users_schema
 from recommendations.catalog import batch_results
-from recommendations.catalog.batch_results import Outcome
+from recommendations.catalog.batch_results import RowResult
 
 MAX_ROWS = 1000
 ROW_STATUSES = ("created", "updated", "unchanged", "duplicate", "rejected")
@@ -38,8 +38,9 @@ class EventsBatch(serializers.Serializer[Any]):
     events = serializers.ListField(child=events_schema.EventFields(), max_length=MAX_ROWS)
 
 
-class RowResult(serializers.Serializer[Any]):
-    """What became of one row."""
+@extend_schema_serializer(component_name="RowResult")
+class RowAnswer(serializers.Serializer[Any]):
+    """The result of one row."""
 
     index = serializers.IntegerField(help_text="Position in the request, from 0")
     id = serializers.CharField(allow_null=True, help_text="item_id, user_id or event_id")
@@ -48,7 +49,7 @@ class RowResult(serializers.Serializer[Any]):
 
 
 class BatchSummary(serializers.Serializer[Any]):
-    """Rows by status. A status that no row has is left out."""
+    """Number of rows by status; statuses without rows are omitted."""
 
     created = serializers.IntegerField(required=False)
     updated = serializers.IntegerField(required=False)
@@ -58,35 +59,35 @@ class BatchSummary(serializers.Serializer[Any]):
 
 
 class BatchResult(serializers.Serializer[Any]):
-    """What became of every row: `results`, or `ids` in a replay of a result that was larger than 64 KiB."""
+    """Results of all rows: `results`, or `ids` when a result above 64 KiB is replayed."""
 
-    results = RowResult(many=True, required=False, help_text="One for each row, in their order")
+    results = RowAnswer(many=True, required=False, help_text="One per row, in order")
     ids = serializers.ListField(
         child=serializers.CharField(allow_null=True),
         required=False,
         allow_null=True,
-        help_text="Only with `Idempotent-Abridged: true`: each row's item_id, user_id or event_id, in their order; "
-        "null where even they were too large",
+        help_text="Only with `Idempotent-Abridged: true`: item_id, user_id or event_id of each row, in order; "
+        "null if even these were too large",
     )
     summary = BatchSummary()
 
 
-def result_body(told: Sequence[Outcome]) -> dict[str, Any]:
-    """What became of every row, as the API shows it."""
+def result_body(results: Sequence[RowResult]) -> dict[str, Any]:
+    """Row results as the API shows them."""
     rows = [
         {
             "index": index,
-            "id": outcome.id,
-            "status": outcome.status,
-            "errors": [error.as_dict() for error in outcome.errors],
+            "id": result.id,
+            "status": result.status,
+            "errors": [error.as_dict() for error in result.errors],
         }
-        for index, outcome in enumerate(told)
+        for index, result in enumerate(results)
     ]
-    return {"results": rows, "summary": batch_results.summary(told)}
+    return {"results": rows, "summary": batch_results.count_by_status(results)}
 
 
 def abridged(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a result that is too large to be kept whole: the summary, and the ids if they fit."""
+    """The stored form of a result that is too large: its summary, and the ids if they fit."""
     ids = [row["id"] for row in body["results"]]
     return {"ids": ids if len(json.dumps(ids)) <= MAX_IDS else None, "summary": body["summary"]}
 
@@ -113,11 +114,11 @@ ITEMS_EXAMPLE = OpenApiExample(
     request_only=True,
 )
 USERS_EXAMPLE = OpenApiExample(
-    "Two people", value={"users": [{"user_id": "42", "locale": "de-AT"}, {"user_id": "43"}]}, request_only=True
+    "Two users", value={"users": [{"user_id": "42", "locale": "de-AT"}, {"user_id": "43"}]}, request_only=True
 )
 EVENTS_EXAMPLE = OpenApiExample("A purchase", value={"events": [events_schema.SENT]}, request_only=True)
 RESULT_EXAMPLE = OpenApiExample(
-    "One good, one bad row",
+    "One valid and one rejected row",
     value={
         "results": [
             {"index": 0, "id": "movie-1", "status": "created", "errors": []},

@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import OpenApiExample
 
-from recommendations.api.v1.serializers.imports import BYTES
+from recommendations.api.v1.serializers.import_requests import BYTES
 from recommendations.imports.models import Import
 
 SHOWN = {

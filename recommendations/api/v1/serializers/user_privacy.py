@@ -169,13 +169,13 @@ def read_merge(raw: Any) -> str:
     Raises: FieldRefused.
     """
     if not isinstance(raw, Mapping):
-        raise validators.refuse("", "not_an_object", "The body must be a JSON object.")
+        raise validators.refusal("", "not_an_object", "The body must be a JSON object.")
     for name in raw:
         if name != "from":
-            raise validators.refuse(f"/{name}"[:200], "unknown_field", "Unknown field; known is from.")
+            raise validators.refusal(f"/{name}"[:200], "unknown_field", "Unknown field; known is from.")
     if "from" not in raw:
-        raise validators.refuse("/from", "required", "Name the person whose history moves.")
-    return validators.certain_identifier(raw["from"], "/from")
+        raise validators.refusal("/from", "required", "Name the person whose history moves.")
+    return validators.deliberate_identifier(raw["from"], "/from")
 
 
 def merge_body(user_id: str, merged: Merged) -> dict[str, Any]:

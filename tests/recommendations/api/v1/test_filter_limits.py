@@ -204,13 +204,13 @@ class TestRules:
             {"filter": PERSONAL.replace("contains", "in") + f" or {VALUES}"},
         ):
             with pytest.raises(InvalidInput, match="at most 400") as refusal:
-                versions.checked(rules)
+                versions.check_rules(rules)
             found.append(refusal.value.errors[0].code)
 
         assert found == ["too_costly", "too_costly"]
 
     def test_what_serves_already_goes_on(self, acme):
-        assert versions.kept({"filter": " or ".join([VALUES] * 5)}).filter is not None
+        assert versions.stored_rules({"filter": " or ".join([VALUES] * 5)}).filter is not None
 
 
 def test_an_empty_answer_over_the_whole_catalogue_stays_quick(acme):

@@ -151,7 +151,7 @@ class TestStart:
         assert cast.acme.http.get("/api/v1/items/a").json()["attributes"] == {"n": 1}
         (told,) = cast.acme.http.get(f"{URL}/{done['import_id']}/errors").json()["data"]
         assert (told["field"], told["code"]) == ("attributes/y", "too_long")
-        assert "left out" in told["detail"]
+        assert "omitted" in told["detail"]
 
     def test_a_dry_run_keeps_nothing(self, cast):
         done = run(cast.acme, send(cast.acme.http, query="kind=items&dry_run=true")).json()
@@ -288,7 +288,7 @@ class TestStart:
         done = run(cast.acme, send(cast.acme.http, "item_id\n" + ("x" * 200 + "\n") * 300)).json()
 
         assert done["status"] == "failed"
-        assert "No row was kept: 300 of 300" in done["error"]
+        assert "No row was stored: all 300 rows" in done["error"]
         (group,) = done["rejections"]
         assert (group["field"], group["code"], group["count"]) == ("item_id", "too_long", 300)
         assert group["lines"] == [2, 3, 4, 5, 6]

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.interactions.training_data import read_window
+from recommendations.interactions.training_window import read_window
 from recommendations.models import RelatedPeople
 from recommendations.pipeline.builds import similar_users
 from tests.recommendations.pipeline.generated import build_now, fill, happen

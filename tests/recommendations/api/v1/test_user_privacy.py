@@ -176,7 +176,7 @@ class TestMerge:
             for name in ("anon-1", "anon-2", "ada", "bob"):
                 EndUser.objects.create(tenant=tenant, user_id=name, created_at=created_at)
 
-        assert apply_erasures(tenant_id=tenant.pk, now=clock.now()).people == 3
+        assert apply_erasures(tenant_id=tenant.pk, now=clock.now()).users == 3
         with scope.tenant(tenant.pk):
             assert list(EndUser.objects.values_list("user_id", flat=True)) == ["bob"]
 

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from accounts.models import Tenant
 from accounts.tenancy import scope
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 METRICS = {"ndcg@10", "recall@10", "recall@20", "hit_rate@10", "coverage@10"}
@@ -70,7 +70,7 @@ class TestEvaluate:
     @pytest.mark.slow
     def test_a_tenant_gives_what_its_file_gives(self, cast, events_file):
         events = [read_event(raw, now=NOW) for raw in _events()]
-        record(tenant_id=cast.acme.tenant.pk, events=events, now=NOW)
+        record_events(tenant_id=cast.acme.tenant.pk, events=events, now=NOW)
 
         of_file, of_tenant = _json(events=events_file), _json(tenant="acme")
 
@@ -161,7 +161,7 @@ class TestValidation:
     @pytest.mark.slow
     def test_the_fold_is_that_of_the_tenants_next_build_unless_asked_for(self, cast):
         events = [read_event(raw, now=NOW) for raw in _events()]
-        record(tenant_id=cast.acme.tenant.pk, events=events, now=NOW)
+        record_events(tenant_id=cast.acme.tenant.pk, events=events, now=NOW)
         with scope.all_tenants("test"):
             Tenant.objects.filter(pk=cast.acme.tenant.pk).update(validation="random")
 

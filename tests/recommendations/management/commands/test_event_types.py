@@ -56,7 +56,7 @@ class TestEventTypes:
             call_command("event_types", tenant="nobody")
         with pytest.raises(CommandError, match="Name the type"):
             run(weight=1.0)
-        with pytest.raises(CommandError, match="is no type"):
+        with pytest.raises(CommandError, match="is not a valid type"):
             run("Not A Type", weight=1.0)
         with pytest.raises(CommandError, match="half"):
             run("gift", half_life_days=-1.0)

@@ -12,7 +12,7 @@ from core import redis
 from recommendations.catalog.models import EndUser, Item
 from recommendations.imports import chunks
 from recommendations.imports.models import Import
-from recommendations.interactions import task_names, training_data
+from recommendations.interactions import task_names, training_window
 from recommendations.interactions.models import Interaction
 from recommendations.management.commands import import_data
 from workers.queues import QUICK
@@ -50,7 +50,7 @@ class TestImportData:
             assert not Item.objects.filter(title="").exists()
             last = Interaction.objects.select_related("end_user", "item").latest("id")
         assert (last.end_user.user_id, last.item.item_id, last.value) == ("610", "170875", 3.0)
-        window = training_data.training_window(tenant_id=cast.acme.tenant.pk)
+        window = training_window.read_window(tenant_id=cast.acme.tenant.pk).interactions()
         assert (window.row_count, window.user_count, window.item_count) == (100_836, 610, 9724)
 
     def test_reports_rejected_rows_and_asks_for_the_first_build(self, run, tmp_path):

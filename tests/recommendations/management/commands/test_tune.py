@@ -12,7 +12,7 @@ from accounts.tenancy import scope
 from recommendations.algorithms.metrics.bootstrap import Interval
 from recommendations.algorithms.training import tuning
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.management.commands import tune as command
 from recommendations.models import Tuning
 from recommendations.pipeline.artefacts import parameters as tuned
@@ -31,7 +31,7 @@ def events_file(tmp_path):
 @pytest.fixture
 def acme(cast):
     """A tenant with the events of the file."""
-    record(tenant_id=cast.acme.tenant.pk, events=[read_event(raw, now=NOW) for raw in _events()], now=NOW)
+    record_events(tenant_id=cast.acme.tenant.pk, events=[read_event(raw, now=NOW) for raw in _events()], now=NOW)
     return cast.acme.tenant
 
 

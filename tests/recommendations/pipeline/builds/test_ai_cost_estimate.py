@@ -75,9 +75,11 @@ def test_says_why_there_is_nothing_to_ask(acme, simulated_ai, settings):
 def test_tells_calls_and_money_and_goes_by_rules_and_arms(acme, simulated_ai, settings):
     build_now(acme)
     settings.AI_CALLS_PER_BUILD = 2
-    version = versions.draft(tenant_id=acme.pk, placement="home", rules={"prompt": "rerank-variety-1"}, now=clock.now())
+    version = versions.create_draft(
+        tenant_id=acme.pk, placement="home", rules={"prompt": "rerank-variety-1"}, now=clock.now()
+    )
     usual = told()
-    versions.publish(tenant_id=acme.pk, placement="home", number=version.number, now=clock.now())
+    versions.publish_version(tenant_id=acme.pk, placement="home", number=version.number, now=clock.now())
     longer = told()
     with scope.tenant(acme.pk):
         experiment = Experiment.objects.create(tenant=acme, placement=version.placement, name="AI?")

@@ -5,7 +5,7 @@ from datetime import timedelta
 from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys, list_codec
-from recommendations.interactions.event_types import resolve
+from recommendations.interactions.event_weights import resolve_event_types
 from recommendations.models import EndUser, Interaction, Item, ReferenceList
 from recommendations.pipeline.builds import refresh_popular
 from recommendations.pipeline.task_names import REFRESH_TENANT_POPULAR
@@ -24,7 +24,7 @@ def chosen_by_many(tenant, item_id, *, times, at):
         item = Item.objects.get(item_id=item_id)
         new = (EndUser(tenant=tenant, user_id=f"many {number}") for number in range(times))
         people = EndUser.objects.bulk_create(new)
-        view = resolve(tenant_id=tenant.pk, names=["view"])["view"]
+        view = resolve_event_types(tenant_id=tenant.pk, names=["view"])["view"]
         Interaction.objects.bulk_create(
             interaction(tenant, person, item, view, at + timedelta(seconds=number))
             for number, person in enumerate(people)

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import scope
-from recommendations.interactions import event_types, event_weights
+from recommendations.interactions import event_weights
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from recommendations.models import EndUser, Item
 from recommendations.pipeline.lists import current_profile, profiles
 
@@ -40,7 +40,7 @@ def happened(tenant, *rows):
         )
         for user, item, kind, value, at in rows
     ]
-    record(tenant_id=tenant.pk, events=events, now=NOW)
+    record_events(tenant_id=tenant.pk, events=events, now=NOW)
 
 
 @pytest.fixture
@@ -98,13 +98,13 @@ def test_holds_what_was_chosen_and_turned_down_and_rated_low(acme):
 )
 def test_follows_what_the_tenant_says_of_types(acme, kind, changed):
     before = told(now(acme, "ann"))
-    event_types.explain(tenant_id=acme.pk, name=kind, changed=changed)
+    event_weights.change_event_type(tenant_id=acme.pk, name=kind, changed=changed)
 
     assert told(now(acme, "ann")) == told(as_one_of_many(acme, "ann")) != before
 
 
 def test_a_type_that_appeared_since_its_meaning_was_read_counts_as_it_should(acme):
-    said = event_weights.of_tenant(tenant_id=acme.pk)
+    said = event_weights.load_event_weights(tenant_id=acme.pk)
     happened(
         acme, ("ann", "good", "like", None, 80), ("bob", "good", "cart", None, 9_001), ("bob", "x", "cart", None, 9_002)
     )
@@ -114,7 +114,7 @@ def test_a_type_that_appeared_since_its_meaning_was_read_counts_as_it_should(acm
 
 
 def test_takes_one_statement_where_the_meaning_is_known(acme):
-    said = event_weights.of_tenant(tenant_id=acme.pk)
+    said = event_weights.load_event_weights(tenant_id=acme.pk)
     with scope.tenant(acme.pk), CaptureQueriesContext(connection) as queries:
         current_profile.read(tenant_id=acme.pk, user_id="ann", said=said)
 

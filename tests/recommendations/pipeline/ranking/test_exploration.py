@@ -8,7 +8,7 @@ import pytest
 from recommendations.algorithms.offpolicy import exploration
 from recommendations.cache.list_codec import CERTAIN, HEAD, Entry
 from recommendations.pipeline.ranking import exploration as exploring
-from recommendations.placements.rules import read_rules
+from recommendations.placements.rule_validation import read_rules
 
 DAY = date(2026, 11, 30)
 

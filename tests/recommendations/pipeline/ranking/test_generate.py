@@ -10,6 +10,7 @@ from recommendations.models import Build, EndUser, Item, Placement, UserList
 from recommendations.pipeline.builds import publish, republish, score, train
 from recommendations.pipeline.nearline import rescore
 from recommendations.placements import versions
+from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.generated import build_now, happen, stored
 
 ONLY_ONE = "categories contains 'kind 1'"
@@ -21,9 +22,9 @@ def http(acme, cast):
 
 
 def publish_rules(tenant, placement, rules):
-    versions.create_placement(tenant_id=tenant.pk, name=placement)
-    version = versions.draft(tenant_id=tenant.pk, placement=placement, rules=rules, now=clock.now())
-    versions.publish(tenant_id=tenant.pk, placement=placement, number=version.number, now=clock.now())
+    create_placement(tenant_id=tenant.pk, name=placement)
+    version = versions.create_draft(tenant_id=tenant.pk, placement=placement, rules=rules, now=clock.now())
+    versions.publish_version(tenant_id=tenant.pk, placement=placement, number=version.number, now=clock.now())
 
 
 def shown(http, user_id, placement, **query):
@@ -80,7 +81,7 @@ class TestPlacements:
         run_due(acme)
         assert shown(http, "u0000", "home")[0] == pinned
 
-        assert versions.roll_back(tenant_id=acme.pk, placement="home", now=clock.now()) is None
+        assert versions.roll_back_version(tenant_id=acme.pk, placement="home", now=clock.now()) is None
 
         run_due(acme)
         assert shown(http, "u0000", "home")[0] != pinned

@@ -11,7 +11,8 @@ from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.ranking.pins import for_reading, pinned
 from recommendations.pipeline.ranking.rules_engine import Source, arrange
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.placements.rules import Kind, read_rules
+from recommendations.placements.rule_validation import read_rules
+from recommendations.placements.rules import KindShare
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ITEMS = [f"i{n}" for n in range(40)]
@@ -188,4 +189,4 @@ def test_a_trace_tells_what_each_rule_did_and_changes_nothing():
 
 
 def test_kinds_have_names_and_shares():
-    assert read_rules({"kinds": [{"kind": "trending", "take": 2}]}).kinds == (Kind("trending", 2),)
+    assert read_rules({"kinds": [{"kind": "trending", "take": 2}]}).kinds == (KindShare("trending", 2),)

@@ -16,6 +16,7 @@ from recommendations.pipeline.artefacts import experiment_start
 from recommendations.pipeline.builds import cleanup
 from recommendations.pipeline.nearline import rescore
 from recommendations.placements import versions
+from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.generated import build_now, happen, lists_of, stored
 
 FIRST = ("i0059", "i0058", "i0057")
@@ -24,12 +25,12 @@ PIN = {"pins": [{"item_id": item_id, "position": place} for place, item_id in en
 
 def draft_of(tenant, *arms, placement="home", percent=45):
     """An experiment whose arms have these fields and so many percent each; `rules` becomes a draft of the placement."""
-    place = versions.create_placement(tenant_id=tenant.pk, name=placement)
+    place = create_placement(tenant_id=tenant.pk, name=placement)
     made = []
     for fields in arms:
         made.append({name: value for name, value in fields.items() if name != "rules"})
         if (rules := fields.get("rules")) is not None:
-            version = versions.draft(tenant_id=tenant.pk, placement=placement, rules=rules, now=clock.now())
+            version = versions.create_draft(tenant_id=tenant.pk, placement=placement, rules=rules, now=clock.now())
             made[-1]["version"] = version
     with scope.tenant(tenant.pk):
         home = Placement.objects.get(tenant=tenant, name="home") if placement != "home" else place
@@ -52,7 +53,9 @@ def heads(lists, label):
 class TestRules:
     def test_lists_follow_their_arm_and_keep_to_it_near_line(self, acme):
         experiment = started(acme, {}, {"rules": PIN | {"rotate_minutes": 60}})
-        versions.change(tenant_id=acme.pk, placement="home", number=1, rules={})  # the rules were copied at the start
+        versions.change_draft(
+            tenant_id=acme.pk, placement="home", number=1, rules={}
+        )  # the rules were copied at the start
 
         build = build_now(acme)
 
@@ -83,7 +86,7 @@ class TestRules:
 
     def test_a_version_of_another_placement_is_refused(self, cast):
         tenant = cast.acme.tenant
-        versions.create_placement(tenant_id=tenant.pk, name="home")
+        create_placement(tenant_id=tenant.pk, name="home")
         experiment = draft_of(tenant, {"rules": {}}, {"rules": {}}, placement="cart")
 
         with pytest.raises(Conflict, match="another placement"):

@@ -19,6 +19,7 @@ from recommendations.models import EndUser, Item
 from recommendations.placements import versions
 from recommendations.serving.preview.preview import preview
 from tests.outages import redis_away
+from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.conftest import COLD, ITEMS, PEOPLE
 from tests.recommendations.pipeline.generated import build_now, fill, happen
 
@@ -42,7 +43,7 @@ def acme(committed_db, cast):
 
 
 def draft(tenant, rules):
-    return versions.draft(tenant_id=tenant.pk, placement="home", rules=rules, now=clock.now())
+    return versions.create_draft(tenant_id=tenant.pk, placement="home", rules=rules, now=clock.now())
 
 
 def seen(tenant, user_id="u0001", *, number=None, limit=20, now=None):
@@ -82,7 +83,7 @@ class TestPreview:
             assert item.was == (served.index(item.item_id) + 1 if item.item_id in served else None)
         assert "AI was not asked" in found.notes[0]
 
-        versions.publish(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
+        versions.publish_version(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
         build_now(acme)
         after = [each["item_id"] for each in http.get("/api/v1/users/u0001/recommendations").json()["items"]]
         assert after == ids(found.would)
@@ -143,12 +144,12 @@ class TestPreview:
             seen(acme, number=7)
         with pytest.raises(NotFound, match="no end user"):
             seen(acme, "stranger")
-        versions.create_placement(tenant_id=acme.pk, name="shelf")  # newer than the build: as `home` will be
-        versions.draft(tenant_id=acme.pk, placement="shelf", rules={"hide": ["i0001"]}, now=clock.now())
+        create_placement(tenant_id=acme.pk, name="shelf")  # newer than the build: as `home` will be
+        versions.create_draft(tenant_id=acme.pk, placement="shelf", rules={"hide": ["i0001"]}, now=clock.now())
         shelf = preview(tenant_id=acme.pk, placement="shelf", number=1, user_id="u0001", now=clock.now())
         assert (shelf.served.degraded, len(shelf.would.items)) == ("no_build", 20)
         stranger = cast.globex.tenant
-        versions.create_placement(tenant_id=stranger.pk, name="home")
+        create_placement(tenant_id=stranger.pk, name="home")
         draft(stranger, {})
         with scope.tenant(stranger.pk):
             EndUser.objects.create(tenant=stranger, user_id="u0001")

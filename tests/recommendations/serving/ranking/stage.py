@@ -10,7 +10,7 @@ from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
-from recommendations.interactions.training_data import training_window
+from recommendations.interactions.training_window import read_window
 from recommendations.models import Artefact, Build, Placement
 from recommendations.pipeline.artefacts import store
 from tests.recommendations.pipeline.generated import fill
@@ -64,6 +64,6 @@ def _bytes():
 def _trained(tenant_id):
     if not _bytes():
         file = io.BytesIO()
-        train(training_window(tenant_id=tenant_id), TrainingOptions(threads=1)).save(file)
+        train(read_window(tenant_id=tenant_id).interactions(), TrainingOptions(threads=1)).save(file)
         _bytes().append(file.getvalue())
     return _bytes()[0]

@@ -15,6 +15,7 @@ from recommendations.pipeline.lists import profiles
 from recommendations.placements import versions
 from recommendations.serving.ranking import model_order
 from recommendations.serving.ranking.prepared_cache import prepared_rankings
+from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.generated import build_now, fill, happen, lists_of, stored
 from tests.recommendations.pipeline.ranking.test_variants import started
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
@@ -39,9 +40,9 @@ def change(acme, item_id, **fields):
 
 def ruled(acme, rules, name="search"):
     """A placement with these rules, newer than the last build."""
-    versions.create_placement(tenant_id=acme.tenant.pk, name=name)
-    made = versions.draft(tenant_id=acme.tenant.pk, placement=name, rules=rules, now=clock.now())
-    versions.publish(tenant_id=acme.tenant.pk, placement=name, number=made.number, now=clock.now())
+    create_placement(tenant_id=acme.tenant.pk, name=name)
+    made = versions.create_draft(tenant_id=acme.tenant.pk, placement=name, rules=rules, now=clock.now())
+    versions.publish_version(tenant_id=acme.tenant.pk, placement=name, number=made.number, now=clock.now())
 
 
 class TestOrder:

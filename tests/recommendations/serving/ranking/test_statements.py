@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core import clock
 from recommendations.interactions.event_schema import read_event
-from recommendations.interactions.ingest import record
+from recommendations.interactions.ingest import record_events
 from tests.outages import table_locked
 from tests.recommendations.serving.ranking.stage import ITEM_IDS, ask, ids, left_out, set_up
 
@@ -40,7 +40,7 @@ def test_an_event_of_a_type_that_is_new_counts_at_once(acme):
     first = ids(ask(acme.http))[0]
     now = clock.now()
     disliked = read_event({"user_id": "u0000", "item_id": first, "type": "dislike"}, now=now)
-    record(tenant_id=acme.tenant.pk, events=[disliked], now=now)
+    record_events(tenant_id=acme.tenant.pk, events=[disliked], now=now)
 
     assert left_out(ask(acme.http))[first] == "consumed"
     with CaptureQueriesContext(connection) as queries:

@@ -1,0 +1,347 @@
+"""From a file's rows to ours: cells, names, mapping, and what is said of columns that nobody knows."""
+
+import math
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import clock
+from recommendations.catalog.merging import Changes
+from recommendations.catalog.validators import FieldRefused
+from recommendations.imports.formats.files import UnreadableFile
+from recommendations.imports.formats.rows import Line, Record
+from recommendations.imports.mapping import column_mapping
+from recommendations.imports.mapping.column_mapping import ColumnMapping
+from recommendations.imports.mapping.presets import PRESETS
+from recommendations.imports.mapping.row_mapping import RowMapping
+from recommendations.imports.models import Import
+from recommendations.imports.row_handlers import ROW_HANDLERS
+
+
+def plan(kind="items", **said):
+    return RowMapping(Import.Kind(kind), column_mapping.parse_mapping(kind=Import.Kind(kind), **said))
+
+
+def rows_of(which, *cells):
+    """The rows of one record of a table."""
+    names = list(cells[0])
+    return which.rows(which.table(names)(Record(2, list(cells[0].values()))))
+
+
+def row_of(which, cells):
+    (line,) = rows_of(which, cells)
+    return line
+
+
+def codes(line):
+    return [(error.pointer, error.code) for error in line.errors]
+
+
+class TestCells:
+    @pytest.mark.parametrize(
+        ("kind", "column", "cell", "value"),
+        [
+            ("items", "categories", "Drama | Comedy|", ["Drama", "Comedy"]),
+            ("items", "categories", '["Drama","Comedy"]', ["Drama", "Comedy"]),
+            ("items", "categories", "[]", []),
+            ("items", "categories", "Drama|nan", ["Drama"]),
+            ("items", "attributes", '{"year": 1985}', {"year": 1985}),
+            ("items", "hidden", "TRUE", True),
+            ("items", "hidden", "0", False),
+            ("users", "segments", '["a"]', ["a"]),
+            ("events", "value", "-1e3", -1000.0),
+            ("events", "occurred_at", "964982703", 964982703.0),
+            ("events", "occurred_at", "2026-03-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+            ("events", "occurred_at", "2026-03-01 08:30+01", "2026-03-01T08:30:00+01:00"),
+            ("events", "occurred_at", "2026-03-01 08:30:00 +0000 UTC", "2026-03-01T08:30:00+00:00"),
+            ("events", "occurred_at", "2026-03-01 08:30:00.5 UTC", "2026-03-01T08:30:00.5Z"),
+            ("events", "type", "Purchase", "purchase"),
+        ],
+    )
+    def test_are_read_by_their_field(self, kind, column, cell, value):
+        required = {"item_id": "a", "user_id": "u", "type": "view"} if kind == "events" else {f"{kind[:-1]}_id": "a"}
+
+        assert row_of(plan(kind), {**required, column: cell}).row[column] == value
+
+    @pytest.mark.parametrize(
+        ("column", "cell", "code", "said"),
+        [
+            ("attributes", "{year}", "bad_cell", "attributes.price"),
+            ("attributes", "[" * 5000, "bad_cell", "JSON object"),
+            ("hidden", "maybe", "bad_cell", "true or false"),
+            ("categories", "['Drama', 'Comedy']", "bad_cell", r"separate entries by |"),
+            ("categories", "{Drama,Comedy}", "bad_cell", r"separate entries by |"),
+            ("available_from", "45352.35", "implausible_time", "Excel"),
+            ("available_from", "2026-03-01 08:30:00", "naive_time", "--timezone"),
+            ("available_from", "2026-03-01", "naive_time", "timezone="),
+            ("available_from", "01.03.2026", "not_a_timestamp", "day"),
+        ],
+    )
+    def test_that_cannot_be_read_say_why(self, column, cell, code, said):
+        line = row_of(plan(), {"item_id": "a", column: cell})
+
+        assert codes(line) == [(f"/{column}", code)]
+        assert said in line.errors[0].detail
+
+    @pytest.mark.parametrize("cell", ["four", "1_0", "inf", "Infinity", "1e999", "4,5"])
+    def test_a_value_is_a_number(self, cell):
+        line = row_of(plan("events"), {"item_id": "a", "user_id": "u", "type": "view", "value": cell})
+
+        assert codes(line) == [("/value", "bad_cell")]
+
+    @pytest.mark.parametrize("cell", ["", "  ", "nan", "NaN", "None", "null", "NULL", "\\N", "<NA>"])
+    def test_that_say_nothing_are_blank(self, cell):
+        line = row_of(plan(), {"item_id": "a", "title": cell, "categories": cell, "attributes.price": cell})
+
+        assert line.row == {"item_id": "a"}
+        assert line.blank == {"title", "categories", "attributes.price"}
+        assert line.clearing_blanks().row == {
+            "item_id": "a",
+            "title": None,
+            "categories": None,
+            "attributes": Changes(price=None),
+        }
+
+    def test_an_id_that_says_nothing_is_missing(self):
+        assert "item_id" not in row_of(plan(), {"item_id": "nan", "title": "x"}).row
+
+    @pytest.mark.parametrize(
+        ("cell", "value"),
+        [
+            ("12", 12),
+            ("12.50", 12.5),
+            ("-3", -3),
+            ("007", "007"),
+            ("1e5", "1e5"),
+            ("12345678901234567890", "12345678901234567890"),
+            ("true", True),
+            ("No", "No"),
+            ('["a"]', ["a"]),
+            ("[a]", "[a]"),
+            ("a|b", "a|b"),
+        ],
+    )
+    def test_an_attribute_is_what_it_looks_like(self, cell, value):
+        line = row_of(plan(), {"item_id": "a", "attributes.x": cell})
+
+        assert line.row["attributes"] == {"x": value}
+        assert type(line.row["attributes"]["x"]) is type(value)
+
+
+class TestJson:
+    def test_numbers_in_texts_are_numbers(self):
+        raw = {"user_id": "u", "item_id": "i", "type": "View", "value": "4.5", "occurred_at": "1709283000"}
+
+        (line,) = plan("events").rows(Line(1, raw))
+
+        assert (line.row["value"], line.row["occurred_at"], line.row["type"]) == (4.5, 1709283000.0, "view")
+
+    def test_null_empties_and_a_key_that_is_not_there_does_not(self):
+        (line,) = plan().rows(Line(1, {"item_id": "a", "title": None, "attributes.price": 3}))
+
+        assert line.row == {"item_id": "a", "title": None, "attributes": Changes(price=3)}
+
+    def test_a_whole_number_beyond_every_double_is_no_time(self):
+        (line,) = plan("events").rows(Line(1, {"user_id": "u", "item_id": "i", "type": "view", "occurred_at": 10**400}))
+
+        with pytest.raises(FieldRefused):
+            ROW_HANDLERS[Import.Kind.EVENTS].read(line.row, clock.now(), [])
+
+    def test_an_unknown_key_is_told_with_what_it_may_be(self):
+        (line,) = plan().rows(Line(1, {"item_id": "a", "name": "x"}))
+
+        assert codes(line) == [("/name", "unknown_field")]
+        assert "Did you mean title?" in line.errors[0].detail
+
+
+class TestMapping:
+    def test_renames_columns(self):
+        which = plan(columns=["id=item_id", "name=title", "price=attributes.price"])
+
+        line = row_of(which, {"id": "a", "name": "Kettle", "price": "39.9"})
+
+        assert line.row == {"item_id": "a", "title": "Kettle", "attributes": {"price": 39.9}}
+
+    def test_one_column_may_be_two_fields(self):
+        which = plan(columns=["name=title", "name=attributes.name"])
+
+        assert row_of(which, {"item_id": "a", "name": "x"}).row == {
+            "item_id": "a",
+            "title": "x",
+            "attributes": {"name": "x"},
+        }
+
+    def test_a_column_may_be_mapped_away_from_its_own_name(self):
+        which = plan(columns=["title=description", "name=title"])
+
+        assert row_of(which, {"item_id": "a", "title": "long", "name": "short"}).row == {
+            "item_id": "a",
+            "title": "short",
+            "description": "long",
+        }
+
+    def test_paths_reach_into_objects(self):
+        which = plan(columns=["product.id=item_id", "product.name=title"], extra="ignore")
+
+        (line,) = which.rows(Line(1, {"product": {"id": 7, "name": "x"}, "other": 1}))
+
+        assert line.row == {"item_id": "7", "title": "x"}
+
+    def test_a_default_is_for_rows_that_say_nothing(self):
+        which = plan("events", defaults=["type=purchase", "value=1"])
+
+        assert row_of(which, {"user_id": "u", "item_id": "i", "value": ""}).row == {
+            "user_id": "u",
+            "item_id": "i",
+            "type": "purchase",
+            "value": 1.0,
+        }
+        assert row_of(which, {"user_id": "u", "item_id": "i", "type": "view"}).row["type"] == "view"
+
+    @pytest.mark.parametrize(
+        ("cell", "utc"),
+        [
+            ("2026-03-01 08:30:00", "2026-03-01T07:30:00+00:00"),
+            ("2026-07-01T08:30", "2026-07-01T06:30:00+00:00"),
+            ("2026-07-01", "2026-06-30T22:00:00+00:00"),
+            ("2026/07/01 08:30:00.25", "2026-07-01T06:30:00.250000+00:00"),
+            ("2026-07-01T08:30:00Z", "2026-07-01T08:30:00Z"),
+        ],
+    )
+    def test_the_time_zone_is_of_times_without_an_offset(self, cell, utc):
+        which = plan("events", timezone="Europe/Berlin")
+
+        assert (
+            row_of(which, {"user_id": "u", "item_id": "i", "type": "view", "occurred_at": cell}).row["occurred_at"]
+            == utc
+        )
+
+    @pytest.mark.parametrize(
+        ("unit", "number"), [("milliseconds", "1709283000250"), ("microseconds", "1709283000250000")]
+    )
+    def test_the_unit_is_of_times_that_are_numbers(self, unit, number):
+        which = plan("events", time_unit=unit)
+
+        row = row_of(which, {"user_id": "u", "item_id": "i", "type": "view", "occurred_at": number}).row
+
+        assert row["occurred_at"] == 1709283000.25
+
+    def test_other_columns_become_attributes_or_are_ignored(self):
+        cells = {"item_id": "a", "colour": "red", "stock": "3", "empty": ""}
+
+        assert row_of(plan(extra="attributes"), cells).row["attributes"] == {"colour": "red", "stock": 3}
+        assert row_of(plan(extra="ignore"), cells).row == {"item_id": "a"}
+        row = row_of(plan("events", extra="attributes"), {"user_id": "u", "item_id": "i", "type": "v", "page": "7"}).row
+        assert row["context"] == {"page": 7}
+
+    def test_a_value_that_no_attribute_can_hold_is_left_out_and_its_row_kept(self):
+        raw = {"item_id": "a", "nested": {"a": 1}, "nan": math.nan, "ids": [1, 2], "big": 2**60, "mixed": [{}]}
+
+        (line,) = plan(extra="attributes").rows(Line(1, raw))
+
+        assert line.row["attributes"] == {"ids": ["1", "2"], "big": str(2**60)}
+        assert [note.pointer for note in line.notes] == ["/attributes/nested", "/attributes/nan", "/attributes/mixed"]
+
+    @pytest.mark.parametrize(
+        ("said", "pointer", "code"),
+        [
+            ({"columns": ["id"]}, "/map", "bad_pair"),
+            ({"columns": ["=title"]}, "/map", "bad_pair"),
+            ({"columns": ["id=itemid"]}, "/map", "no_such_field"),
+            ({"columns": ["id=attributes."]}, "/map", "no_such_field"),
+            ({"columns": ["a=title", "b=title"]}, "/map", "mapped_twice"),
+            ({"columns": ["a=title\x00"]}, "/map", "bad_pair"),
+            ({"columns": ["a=title"] * 513}, "/map", "too_many"),
+            ({"defaults": ["type"]}, "/default", "bad_pair"),
+            ({"defaults": ["type=a", "type=b"]}, "/default", "mapped_twice"),
+            ({"defaults": ["hidden=maybe"]}, "/default", "bad_default"),
+            ({"defaults": ["item_id=a"]}, "/default", "bad_pair"),
+            ({"timezone": "Mars/Olympus"}, "/timezone", "unknown_timezone"),
+            ({"timezone": "../../etc/passwd"}, "/timezone", "unknown_timezone"),
+            ({"timezone": ""}, "/timezone", "unknown_timezone"),
+            ({"time_unit": "days"}, "/time_unit", "unknown_value"),
+            ({"extra": "keep"}, "/extra", "unknown_value"),
+            ({"preset": "shopfy"}, "/preset", "unknown_preset"),
+            ({"preset": "ga4"}, "/preset", "unknown_preset"),
+        ],
+    )
+    def test_nonsense_is_told_before_anything_is_read(self, said, pointer, code):
+        said = {"defaults": [], **said}
+        kind = Import.Kind.EVENTS if any("type" in pair for pair in said["defaults"]) else Import.Kind.ITEMS
+        with pytest.raises(FieldRefused) as caught:
+            column_mapping.parse_mapping(kind=kind, **said)
+
+        assert [(error.pointer, error.code) for error in caught.value.errors] == [(pointer, code)]
+
+    def test_survives_being_stored(self):
+        said = column_mapping.parse_mapping(
+            kind=Import.Kind.EVENTS,
+            columns=["sku=item_id", "a=b=user_id"],
+            defaults=["type=purchase"],
+            timezone="UTC",
+            time_unit="milliseconds",
+            extra="ignore",
+            preset="gorse",
+        )
+
+        assert ColumnMapping.from_json(said.as_json()) == said
+        assert said.columns[1] == ("a=b", "user_id")
+
+
+class TestHeader:
+    @pytest.mark.parametrize(
+        ("kind", "names", "said", "why"),
+        [
+            ("items", ["item_id", "tittle"], {}, r"tittle \(did you mean title\?\)"),
+            ("items", ["id", "title"], {}, r"id \(did you mean item_id\?\)"),
+            ("items", ["sku", "price"], {}, r"price \(did you mean attributes.price\?\)"),
+            ("items", ["title"], {}, "lacks the columns item_id"),
+            ("items", ["sku"], {"extra": "ignore"}, "--map sku=item_id"),
+            ("events", ["user_id", "item_id"], {}, "default type=view"),
+            ("items", ["item_id"], {"columns": ["name=title"]}, "a column 'name', which is not in the header"),
+            ("items", [f"c{n}" for n in range(5000)], {}, "5,000 columns"),
+            ("events", ["user_id", "item_id", "type"], {"preset": "amazon-personalize"}, r"USER_ID \(user_id\)"),
+        ],
+    )
+    def test_that_does_not_do_says_what_to_do(self, kind, names, said, why):
+        with pytest.raises(UnreadableFile, match=why) as caught:
+            plan(kind, **said).table(names)
+
+        assert len(str(caught.value)) < 700
+
+    def test_may_hold_what_the_service_exports(self):
+        assert row_of(plan(), {"item_id": "a", "created_at": "yesterday", "updated_at": ""}).row == {"item_id": "a"}
+
+
+VALUES: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _names(file):
+    found = {"items", "productDetails", "objectIDs", "eventSubtype", *file.unused}
+    for source in file.fields.values():
+        found |= set() if callable(source) else {source} if isinstance(source, str) else set(source)
+    return sorted(found | {name.partition(".")[0] for name in found})
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize(
+    ("name", "kind"), [(preset.name, kind) for preset in PRESETS.values() for kind in preset.files]
+)
+def test_whatever_a_row_holds_a_preset_reads_or_refuses_it(name, kind, data):
+    """Of presets and readers together: no exception but a refusal, and nothing that cannot be stored."""
+    which, reader = plan(kind, preset=name), ROW_HANDLERS[Import.Kind(kind)]
+    names = st.sampled_from(_names(which.preset)) | st.text(max_size=4)
+    for line in which.rows(
+        Line(1, data.draw(st.dictionaries(names, VALUES, max_size=6)), cells=data.draw(st.booleans()))
+    ):
+        if line.row is not None:
+            with suppress(FieldRefused):
+                reader.read(line.clearing_blanks().row, clock.now(), [])
