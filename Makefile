@@ -40,7 +40,7 @@ test: .venv/dev ## Every check, then every test, against servers of its own
 
 suite: .venv/dev
 	@echo "Tests"
-	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not drill and not slow"
+	@$(SERVERS) --ephemeral test -- $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not drill and not slow"
 
 check: .venv/dev ## Lint, format, conventions, imports, migrations and types, side by side
 	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) types $(QUICK_CHECKS)
@@ -52,7 +52,7 @@ bench: .venv/dev ## The benchmarks, with their figures
 	done
 
 slow: .venv/dev ## The tests that `make test` leaves out for their length
-	@$(SERVERS) --ephemeral slow -- $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m slow
+	@$(SERVERS) --ephemeral slow -- $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m slow
 
 drills: .venv/dev ## Break things on purpose, at full length (.ci/run has the short form)
 	@DRILLS=long $(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m "drill or slow" tests

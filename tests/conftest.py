@@ -1,11 +1,10 @@
 """Fixtures for all tests: a migrated database for each test process, the cast, and an empty Redis."""
 
 import contextlib
-import json
+import gc
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, LiteralString
 
@@ -16,6 +15,7 @@ from django.db import connections
 from psycopg import sql
 
 from core import process_caches
+from tests.database import empty_database, remember_sequences, storage_folder
 from tests.size import LONG
 
 # Several test processes share the machine's cores: none spreads its arithmetic over all of them, busy waiting.
@@ -23,12 +23,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # The first process names the run; those that it starts inherit the name.
 TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
-# What migrations fill.
-MIGRATED = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
-_MIGRATED_SEQUENCES = [f"{name}_id_seq" for name in MIGRATED]
-_USED = "schemaname = 'public' AND last_value IS NOT NULL AND sequencename <> ALL(%s)"
-# The keys that belong to the cast (tests.cast), by sequence: the last of each.
-_taken: dict[str, int] = {}
 pytest_plugins = ["tests.fakes.openai_fixture"]
 
 
@@ -50,9 +44,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         from tests.cast import remember_cast
 
         remember_cast()
-        with connections["owner"].cursor() as cursor:
-            cursor.execute(f"SELECT sequencename, last_value FROM pg_sequences WHERE {_USED}", [_MIGRATED_SEQUENCES])
-            _taken.update(cursor.fetchall())
+        remember_sequences()
     yield
     with django_db_blocker.unblock():
         connections.close_all()
@@ -65,6 +57,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     out = [] if LONG else [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector of garbage need not walk over it again and again."""
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile` the contract tests run in one process too: they share a running service."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            shared = "tests/contracts/"
+            return shared if nodeid.startswith(shared) else str(super()._split_scope(nodeid))
+
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish() -> None:
@@ -112,6 +122,16 @@ def _clean_process_state() -> None:
     process_caches.forget_all()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What equal builds learn is learnt once for all processes of the run (tests.trainings)."""
+    from tests import trainings
+
+    base = tmp_path_factory.getbasetemp()
+    with trainings.shared((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trainings"):
+        yield
+
+
 @pytest.fixture
 def redis_server() -> Iterator[Any]:
     """The real server, emptied. Each xdist process has a Redis database of its own (config.settings.test)."""
@@ -150,41 +170,6 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
         for connection in connections.all():
             connection.close()
         empty_database()
-
-
-def storage_folder() -> Path:
-    """Where this test process's stored files lie."""
-    return Path(settings.STORAGE_DIR)
-
-
-def empty_database() -> None:
-    """Takes every row away, as the owner, and every stored file; the next rows get the first keys again.
-
-    Row by row from the tables that have any: to truncate all of them takes ten times as long.
-    """
-    shutil.rmtree(storage_folder(), ignore_errors=True)
-    with psycopg.connect(owner_url()) as owner:
-        owner.execute("SELECT set_config('docent.scope', 'all', true)")
-        tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        looks = [
-            sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(name, sql.Identifier(name))
-            for (name,) in tables
-            if name not in MIGRATED
-        ]
-        filled = owner.execute(sql.SQL(" UNION ALL ").join(looks)).fetchall()
-        deletions = [_statement("DELETE FROM {}", name) for (name,) in filled]
-        owner.execute(sql.SQL(";").join(deletions))
-        owner.execute(
-            "SELECT setval(format('%%I', sequencename)::regclass, coalesce((taken ->> sequencename)::bigint, 1),"
-            " taken ? sequencename)"
-            f" FROM pg_sequences, (SELECT %s::jsonb AS taken) t WHERE {_USED}",
-            [json.dumps(_taken), _MIGRATED_SEQUENCES],
-        )
-
-
-def owner_url() -> str:
-    base = settings.DATABASE_OWNER_URL.rpartition("/")[0]
-    return f"{base}/{settings.DATABASES['owner']['NAME']}"
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ def test_what_was_tuned_is_read_back_until_the_rows_are_others(tmp_path, monkeyp
         cached.baselines_of(case, case.make(4), seed=0, people=50, cached=True)
 
 
+@pytest.mark.slow
 def test_the_product_is_judged_on_the_very_people(monkeypatch):
     """A person without anything to find, and a list that finds: the order of people must be the same on both sides."""
     case = Case("small", lambda seed: simulate(SMALL, seed), "last10")

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +11,9 @@ from django.conf import settings
 from django.db import connections
 
 from tests.cast import make_cast
-from tests.conftest import empty_database
 from tests.core.web_process import WebProcess, serving
+from tests.database import empty_database
 from tests.workers.processes import CeleryProcess
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -78,10 +75,3 @@ def _wait_until_known(web: WebProcess, cast: SimpleNamespace) -> None:
     while any(web.ask("GET", "/api/v1/items", token=token).status != 200 for token in tokens):
         assert time.monotonic() < deadline, "the web process does not see the cast"
         time.sleep(0.05)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that need the service run in one process, so that it is started once."""
-    for item in items:
-        if "service" in getattr(item, "fixturenames", ()) and HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("contracts"))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import logging, django
@@ -64,6 +66,7 @@ class TestOnATerminal:
         assert "{" not in written
         assert "done" not in written
 
+    @pytest.mark.slow
     def test_a_setting_brings_everything_back_as_json(self):
         done, odd = [json.loads(line) for line in self.on_a_terminal(LOG_JSON="true", LOG_LEVEL="INFO").splitlines()]
 

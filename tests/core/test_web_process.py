@@ -169,6 +169,7 @@ def _connections_stay_within_the_pools(web):
 
 
 class TestRefusalToStart:
+    @pytest.mark.slow
     def test_production_without_its_secrets_serves_nothing(self, tmp_path):
         port = 1  # never reached
         environment = web_process.environment(tmp_path, port, DJANGO_SETTINGS_MODULE="config.settings.base")

@@ -21,8 +21,8 @@ from accounts.tenancy import scope
 from config.devservers.ports import LOOPBACK
 from core.idempotency.models import IdempotencyKey
 from recommendations.imports.models import Import
-from tests.conftest import owner_url
 from tests.core import web_process
+from tests.database import owner_url
 from tests.drills.idempotent_operations import JSON, Operation, operations
 from tests.size import sized
 

@@ -18,7 +18,7 @@ from accounts.tenancy import scope
 from config.devservers.binaries import find_postgres
 from core import clock, redis
 from recommendations.models import EndUser, Interaction
-from tests.conftest import owner_url
+from tests.database import owner_url
 from tests.recommendations.pipeline.generated import build_now
 from tests.recommendations.privacy import everywhere
 from tests.recommendations.privacy.known import ADA, introduce, known

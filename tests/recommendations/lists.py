@@ -27,17 +27,19 @@ def publish(tenant: Tenant, *, people, items, popular=(), similar=None, common=N
         Item.objects.bulk_create(Item(tenant=tenant, item_id=item_id, title=f"Title {item_id}") for item_id in items)
         placement, _ = Placement.objects.get_or_create(tenant=tenant, name="home")
         build = Build.objects.create(tenant=tenant, status="published", reason="test", cutoff=NOW, started_at=NOW)
-        for user_id, item_ids in people.items():
-            person = EndUser.objects.create(tenant=tenant, user_id=user_id)
-            UserList.objects.create(
+        persons = EndUser.objects.bulk_create(EndUser(tenant=tenant, user_id=user_id) for user_id in people)
+        UserList.objects.bulk_create(
+            UserList(
                 tenant=tenant,
                 build=build,
                 placement=placement,
                 end_user=person,
                 source="model",
-                body=body(user_id, item_ids, build=build.pk),
+                body=body(person.user_id, people[person.user_id], build=build.pk),
                 generated_at=NOW,
             )
+            for person in persons
+        )
         for kind, subject, item_ids in [
             ("popular", "", popular),
             *(("similar", key, ids) for key, ids in (similar or {}).items()),

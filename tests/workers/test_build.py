@@ -43,6 +43,7 @@ def acme(cast):
 
 
 class TestBuildOnRealWorkers:
+    @pytest.mark.slow
     def test_gives_everybody_exactly_one_list_and_near_line_follows(self, acme):
         with processes.worker(BUILD_CHUNK_SIZE="20"):
             build = lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now())

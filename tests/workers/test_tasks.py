@@ -93,6 +93,7 @@ class TestLimits:
         assert app.conf.worker_prefetch_multiplier == 1
 
 
+@pytest.mark.slow
 def test_a_web_process_loads_neither_numpy_nor_the_vendors_sdk():
     code = (
         "import django; django.setup(); import workers.celery, recommendations.pipeline.builds.schedule; import sys;"

@@ -26,6 +26,7 @@ class TestRun:
         assert processes_of(tmp_path) == []
         assert not (tmp_path / "run.json").exists()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_passes_a_signal_on_and_stops_everything(self, tmp_path, number):
         run = start("config.devservers", "run", "--ephemeral", "tried", "--var", tmp_path, "--", "sleep", "60")
@@ -39,6 +40,7 @@ class TestRun:
         assert processes_of(tmp_path) == []
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.slow
     def test_leaves_no_process_and_all_data_when_it_is_killed(self, tmp_path):
         code = (
             "import os, psycopg, redis, time; "
@@ -61,6 +63,7 @@ class TestRun:
             assert connection.execute("SELECT id FROM kept").fetchone() == (42,)
         first.communicate()
 
+    @pytest.mark.slow
     def test_starts_again_at_once_after_it_was_killed(self, tmp_path):
         first = start("config.devservers", "run", "--var", tmp_path, "--", "sleep", "60")
         wait_for((tmp_path / "run.json").exists)
@@ -72,6 +75,7 @@ class TestRun:
 
         assert second.returncode == 0, errors
 
+    @pytest.mark.slow
     def test_removes_what_a_killed_ephemeral_run_left(self, tmp_path):
         first = start("config.devservers", "run", "--ephemeral", "tried", "--var", tmp_path, "--", "sleep", "60")
         published = wait_for(lambda: run_json(tmp_path))
@@ -86,6 +90,7 @@ class TestRun:
 
         assert folders == [tmp_path / f"tried-{os.getpid()}"]
 
+    @pytest.mark.slow
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
     def test_serves_an_ordinary_user_and_dies_with_it(self, tmp_path):
         """The interpreter may lie below a folder that only root enters: read access is lent, root's name is not."""

@@ -36,6 +36,7 @@ class TestServer:
         assert port != taken
         assert not server.alive
 
+    @pytest.mark.slow
     def test_starts_although_the_lock_file_names_a_live_process(self, tmp_path):
         server = make_server("postgres", tmp_path)
         server.launch()
@@ -52,6 +53,7 @@ class TestServer:
 
         assert not (server.data / "postmaster.pid").exists()
 
+    @pytest.mark.slow
     @pytest.mark.skipif(not OLDER, reason="this machine has no PostgreSQL 15 or 16 of its own")
     def test_runs_the_older_postgresql_of_the_machine(self, tmp_path):
         """Before 17 there is no built-in locale: UTF-8 comes from the operating system's."""
@@ -82,6 +84,7 @@ class TestServer:
         assert owner == AS_NOBODY.uid
         assert server.data.stat().st_uid == AS_NOBODY.uid
 
+    @pytest.mark.slow
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
     def test_dies_with_root_where_user_namespaces_are_forbidden(self, tmp_path):
         code = (

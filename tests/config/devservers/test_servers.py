@@ -130,6 +130,7 @@ class TestStack:
         with pytest.raises(AlreadyRunning), running_stack(var=stack.var, environment={}):
             pass
 
+    @pytest.mark.slow
     def test_stands_beside_one_of_another_folder(self, stack, tmp_path):
         with ephemeral_stack(name="other", var=tmp_path, environment={}) as other:
             with psycopg.connect(other.environment()["DATABASE_URL"]) as connection:

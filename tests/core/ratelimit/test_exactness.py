@@ -14,6 +14,7 @@ def _ready(redis_server):
     know_revocations()
 
 
+@pytest.mark.slow
 def test_eight_clients_on_two_processes_get_exactly_the_limit(hammer):
     started = time.monotonic()
     reports = hammer(processes=2, threads=4, calls=400, count=100, window=3600)

@@ -10,10 +10,11 @@ from core import redis
 from core.redis import RedisUnavailable
 from tests.core.redis.servers import server, wait_until
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("failover")]
+pytestmark = pytest.mark.journey
 
 
 class TestSentinel:
+    @pytest.mark.slow
     def test_a_killed_master_is_replaced_without_a_restart(self, tmp_path, redis_at):
         with contextlib.ExitStack() as stack:
             port, master = stack.enter_context(server(tmp_path / "master"))

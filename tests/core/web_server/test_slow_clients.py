@@ -32,6 +32,7 @@ def web(cast, committed_db, tmp_path):
         yield running
 
 
+@pytest.mark.slow
 def test_the_whole_of_it(web, cast):
     """One server for all that follows: to start one takes longer than each of these looks."""
     token = cast.acme.admin.token

@@ -21,6 +21,7 @@ def web(cast, committed_db, tmp_path):
         yield running
 
 
+@pytest.mark.slow
 def test_no_request_is_lost(web):
     stopping, lost, answered = threading.Event(), [], []
 

@@ -28,7 +28,7 @@ QUICK = {"minimum_calls": THRESHOLD, "open_seconds": 0.2, "cap_seconds": 0.6}
 DEADLINE_SECONDS = 0.4
 OUTAGE_SECONDS, RECOVERY_SECONDS = 2.4, 1.8
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("ai processes")]
+pytestmark = pytest.mark.drill
 
 
 class Caller:

@@ -76,6 +76,7 @@ class TestKinds:
         with scope.tenant(acme.tenant.pk):
             assert Interaction.objects.count() == before
 
+    @pytest.mark.slow
     def test_the_hourly_refresh_takes_in_what_is_new(self, acme):
         for person in range(20):
             happen(acme.tenant, f"u{person:04d}", "i0015", "i0015")

@@ -24,10 +24,11 @@ def acme(cast):
         similar={"i001": ITEMS[2:12]},
     )
     with scope.tenant(cast.acme.tenant.pk):
-        for number, item in enumerate(Item.objects.order_by("item_id")):
+        catalogue = list(Item.objects.order_by("item_id"))
+        for number, item in enumerate(catalogue):
             item.attributes = {"price": number, "even": number % 2 == 0, "third": number % 3}
             item.categories = ["Drama"] if number % 10 == 0 else []
-            item.save(update_fields=["attributes", "categories"])
+        Item.objects.bulk_update(catalogue, ["attributes", "categories"])
     return cast.acme
 
 

@@ -75,6 +75,7 @@ class TestTiny:
 
         check(ask(acme), shown=item_ids, alone=len(item_ids) == 1)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("item_ids", ["a", "abc"])
     def test_a_few_items_and_one_person_who_has_chosen_all_of_them(self, acme, item_ids):
         fill(acme, *item_ids)
@@ -122,6 +123,7 @@ class TestTiny:
 
         check(ask(acme), shown="abc")
 
+    @pytest.mark.slow
     def test_all_that_a_build_found_is_hidden_since_and_something_else_is_there(self, acme):
         fill(acme, "a", "b", "c")
         for user_id in ("ann", "bob"):

@@ -9,6 +9,7 @@ from core import clock
 from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.models import EndUser
 from recommendations.placements import versions
+from tests import worlds
 from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.generated import build_now, fill
 
@@ -34,11 +35,18 @@ def made(committed_db, cast, collecting):
 
     def make(rules, tenant=None, cold=0, people=PEOPLE):
         tenant = tenant or cast.acme.tenant
-        fill(tenant, people=people, items=ITEMS, cold=cold)
-        with scope.tenant(tenant.pk):  # pages may be shown before the lists were made
-            EndUser.objects.update(created_at=clock.now() - timedelta(days=9))
-        publish(tenant, rules)
-        build_now(tenant)
+
+        def build():
+            fill(tenant, people=people, items=ITEMS, cold=cold)
+            with scope.tenant(tenant.pk):  # pages may be shown before the lists were made
+                EndUser.objects.update(created_at=clock.now() - timedelta(days=9))
+            publish(tenant, rules)
+            build_now(tenant)
+
+        if tenant == cast.acme.tenant:
+            worlds.begin_with(("estimation", repr(rules), cold, people), build)
+        else:  # beside what is there
+            build()
         return tenant
 
     return make

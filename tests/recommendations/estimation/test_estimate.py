@@ -49,6 +49,7 @@ def would(tenant, number):
 
 
 class TestAnEstimate:
+    @pytest.mark.slow
     def test_holds_the_truth_and_is_made_of_lists_as_they_would_have_been(self, made):
         tenant = made(ROTATING)
         number = draft(tenant, OTHER).number
@@ -189,6 +190,7 @@ class TestNotEnoughOverlap:
 
 
 class TestWhosePages:
+    @pytest.mark.slow
     def test_erased_peoples_and_strangers_pages_are_not_used(self, made, cast):
         tenant = made(ROTATING)
         other = made(ROTATING, tenant=cast.globex.tenant)

@@ -99,6 +99,7 @@ class TestRun:
 
         assert _counts(run("events", rows, "file.ndjson")) == {"duplicate": 1}
 
+    @pytest.mark.slow
     def test_numbers_events_in_the_order_of_the_file(self, acme, run, monkeypatch):
         monkeypatch.setattr(chunks, "CHUNK_ROWS", 1500)
         rows = "".join(f"u{number % 3},i{number},view,964982703\n" for number in range(4000))

@@ -6,7 +6,7 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.interactions import training_window
-from tests.conftest import owner_url
+from tests.database import owner_url
 
 
 @pytest.mark.usefixtures("committed_db")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from recommendations.pipeline.llm import rerank
+from tests import worlds
 from tests.fakes.openai_fixture import SimulatorControl, openai_server, openai_simulator
 from tests.recommendations.pipeline.generated import fill
 
@@ -16,12 +17,13 @@ PEOPLE, COLD, ITEMS = 40, 3, 60
 @pytest.fixture
 def acme(committed_db: None, cast: Any) -> Any:
     """A tenant with 40 people, three more without history, and 60 items. With real commits."""
-    fill(cast.acme.tenant, people=PEOPLE, items=ITEMS, cold=COLD)
-    return cast.acme.tenant
+    tenant = cast.acme.tenant
+    worlds.begin_with("acme", lambda: fill(tenant, people=PEOPLE, items=ITEMS, cold=COLD))
+    return tenant
 
 
 @pytest.fixture
-def globex(committed_db: None, cast: Any) -> Any:
+def globex(acme: Any, cast: Any) -> Any:
     """The other tenant, with as much. With real commits."""
     fill(cast.globex.tenant, people=PEOPLE, items=ITEMS)
     return cast.globex.tenant

@@ -12,6 +12,7 @@ from recommendations.interactions.event_weights import resolve_event_types
 from recommendations.interactions.ingest import record_events
 from recommendations.models import Artefact, Build, EndUser, Interaction, Item, ReferenceList, UserList
 from recommendations.pipeline.builds import lifecycle, publish, score, train
+from tests import worlds
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = 4
@@ -81,6 +82,12 @@ def build_now(tenant: Tenant, *, ai: bool = False, until: str = "published", val
     if until == "published":
         publish.publish_step(tenant_id=tenant.pk, build_id=build.pk)
     return reread(build)
+
+
+def first_build(tenant: Tenant) -> Build:
+    """As `build_now`, of a tenant that is as its fixture left it, in a deployment as it is by default."""
+    made = worlds.begin_with(("built", tenant.slug), lambda: build_now(tenant))
+    return reread(made)
 
 
 def reread(build: Build) -> Build:

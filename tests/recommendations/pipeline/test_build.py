@@ -24,7 +24,7 @@ from recommendations.pipeline.builds import lifecycle, publish, score, train
 from recommendations.pipeline.builds.lifecycle import BuildRunning
 from recommendations.pipeline.builds.progress import progress
 from tests.recommendations.pipeline.conftest import COLD, ITEMS, PEOPLE
-from tests.recommendations.pipeline.generated import build_now, lists_of, reread, stored
+from tests.recommendations.pipeline.generated import build_now, first_build, lists_of, reread, stored
 
 
 class TestBuild:
@@ -111,7 +111,7 @@ class TestBuild:
         }
 
     def test_items_get_their_neighbours(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
 
         with scope.tenant(acme.pk):
             row = ReferenceList.objects.get(build=build, kind="similar", subject="i0000")
@@ -121,7 +121,7 @@ class TestBuild:
         assert "i0000" not in {entry["item_id"] for entry in listed.entries()}
 
     def test_redis_holds_every_list_afterwards(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
 
         for user_id, row in lists_of(acme, build).items():
             assert redis.client().get(keys.user_list(acme.pk, "home", user_id)) == bytes(row.body)
@@ -131,7 +131,7 @@ class TestBuild:
         assert stored(popular).total == ITEMS
 
     def test_redis_holds_no_more_than_is_allowed_and_nothing_old(self, acme, settings):
-        build_now(acme)
+        first_build(acme)
         settings.CACHE_WARM_LISTS = 10
 
         build = build_now(acme)
@@ -147,7 +147,7 @@ class TestBuild:
         assert [list_codec.decode(body).provenance.build for body in similar] == [build.pk] * 3
 
     def test_progress_counts_chunks_and_lists(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
 
         standing = progress(tenant_id=acme.pk, build_id=build.pk)
 
@@ -159,7 +159,7 @@ class TestBuild:
 
 class TestDuplicates:
     def test_a_step_that_is_delivered_twice_has_one_effect(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
         with scope.tenant(acme.pk):
             before = list(UserList.objects.order_by("pk").values_list("pk", "version", "body"))
 
@@ -205,7 +205,7 @@ class TestStart:
         assert "no interactions" in build.error
 
     def test_builds_of_two_tenants_do_not_meet(self, acme, cast):
-        mine = build_now(acme)
+        mine = first_build(acme)
         lifecycle.start(tenant_id=cast.globex.tenant.pk, reason="test", now=clock.now())
 
         assert reread(mine).status == "published"

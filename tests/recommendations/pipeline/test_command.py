@@ -42,6 +42,7 @@ def test_says_that_one_runs_already(acme):
         run("--tenant", "acme")
 
 
+@pytest.mark.slow
 def test_waits_for_one_that_runs_already_and_starts_then(acme):
     run("--tenant", "acme")
 

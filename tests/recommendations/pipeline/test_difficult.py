@@ -57,7 +57,9 @@ def alike(person, items):
 
 
 class TestDifficult:
-    @pytest.mark.parametrize("time", ["none", "equal", "some"])
+    @pytest.mark.parametrize(
+        "time", [pytest.param("none", marks=pytest.mark.slow), pytest.param("equal", marks=pytest.mark.slow), "some"]
+    )
     def test_fifty_people_whatever_is_known_of_time(self, acme, time):
         said = {
             "none": lambda n: "",
@@ -93,6 +95,7 @@ class TestDifficult:
         assert len(listed(acme, "u")) >= 10
         assert len(listed(acme, "stranger")) >= 10
 
+    @pytest.mark.slow
     def test_a_third_of_the_people_have_one_event(self, acme):
         rows = [f"u{person},i{item},view" for person, item in choices(people=60)]
         rows += [f"once{person},i{person % 40},view" for person in range(30)]
@@ -121,7 +124,10 @@ def plays(people=120):
 
 
 class TestValues:
-    @pytest.mark.parametrize("setting", ["log", "threshold", "none"])
+    @pytest.mark.parametrize(
+        "setting",
+        ["log", pytest.param("threshold", marks=pytest.mark.slow), pytest.param("none", marks=pytest.mark.slow)],
+    )
     def test_histories_weigh_as_the_training_did(self, acme, setting):
         """Lists are made from what was learnt from: in a build, near line, and in `evaluate`."""
         load_events(acme, plays(), "user_id,item_id,type,value")
@@ -142,6 +148,7 @@ class TestValues:
         apart = {"log": MOST / np.log2(1 + own[weakest] / usual), "threshold": 2.0, "none": 1.0}[setting]
         assert weights[strongest] / weights[weakest] == pytest.approx(apart, rel=0.01)
 
+    @pytest.mark.slow
     def test_the_build_says_what_was_chosen(self, acme):
         load_events(acme, plays(), "user_id,item_id,type,value")
 

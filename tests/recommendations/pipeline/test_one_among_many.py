@@ -82,6 +82,7 @@ class TestRobot:
         for which, item_ids in found.items():
             assert rare.item_id not in item_ids[:10], which
 
+    @pytest.mark.slow
     def test_does_not_become_the_person_whom_everything_fits(self, tenant):
         start = clock.now() - timedelta(hours=1)
         events(tenant, "robot", "i0002", [start + timedelta(seconds=number) for number in range(3000)])
@@ -121,6 +122,7 @@ class TestClocks:
             assert same >= 18, which
             assert len(after[which]) >= len(item_ids), which
 
+    @pytest.mark.slow
     def test_somebody_in_the_far_future_does_not_make_others_fade(self, tenant):
         with scope.tenant(tenant.pk):
             EventType.objects.filter(name="view").update(half_life_days=2.0)
@@ -132,6 +134,7 @@ class TestClocks:
         assert np.median(window.weights) == pytest.approx(np.median(weights), rel=0.05)
         assert window.weights.max() == 1.0
 
+    @pytest.mark.slow
     def test_the_moment_is_as_far_as_several_people_came(self, tenant):
         now = clock.now()
         with scope.tenant(tenant.pk):
@@ -159,6 +162,7 @@ class TestClocks:
         assert moment == now - timedelta(days=place - 1)
         assert training_window.read_window(tenant_id=tenant.pk).interactions().end() == moment.timestamp()
 
+    @pytest.mark.slow
     def test_data_that_ended_long_ago_has_lists_too(self, tenant):
         with scope.tenant(tenant.pk):
             for row in (rows := list(Interaction.objects.all())):

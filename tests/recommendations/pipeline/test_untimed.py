@@ -66,6 +66,7 @@ class TestUntimed:
 
         assert lists[0] == lists[1]
 
+    @pytest.mark.slow
     def test_what_was_once_imported_with_an_instant_for_each_chunk_has_no_order_either(self, acme):
         load(acme, rows())
         with scope.tenant(acme.pk):
@@ -82,6 +83,7 @@ class TestUntimed:
         assert "720 events were loaded at once" in build.notes
         assert artefact_of(build).chosen["order"]["known"] is False
 
+    @pytest.mark.slow
     def test_evaluate_treats_the_file_as_it_treats_the_tenant(self, acme, tmp_path):
         load(acme, rows())
         path = tmp_path / "events.csv"

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from core import redis
 from recommendations.cache.list_codec import Corrupt, decode
-from tests.conftest import owner_url, storage_folder
+from tests.database import owner_url, storage_folder
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 _COLUMNS = """

@@ -19,7 +19,7 @@ from recommendations.imports.models import Import, ImportRowError
 from recommendations.interactions import cleanup as events
 from recommendations.models import Interaction
 from recommendations.privacy import cleanup
-from tests.conftest import storage_folder
+from tests.database import storage_folder
 from tests.recommendations.pipeline.queue import sent
 
 NOW = clock.now()

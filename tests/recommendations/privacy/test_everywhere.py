@@ -62,6 +62,7 @@ class TestErased:
         with scope.tenant(acme.tenant.pk):
             assert UserList.objects.filter(build=build).count() == EndUser.objects.count() == 20
 
+    @pytest.mark.slow
     def test_does_not_come_back_with_near_line(self, acme, monkeypatch):
         """Near line has written the row when the person is erased, and tells Redis afterwards."""
         person = happen(acme.tenant, ADA, "i0001")

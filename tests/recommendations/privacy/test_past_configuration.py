@@ -14,6 +14,7 @@ from recommendations.models import Placement
 from recommendations.placements import cleanup
 from recommendations.placements.task_names import FORGET_PLACES
 from recommendations.privacy.erase import erase_end_user, remove_cached_lists
+from tests import worlds
 from tests.recommendations.lists import body
 from tests.recommendations.pipeline.generated import build_now, fill
 from tests.recommendations.pipeline.queue import sent
@@ -28,13 +29,17 @@ URL = f"/api/v1/users/{SEGMENT}"
 def acme(cast, committed_db, redis_server):
     """Twenty people with lists at `home` and `promo`, in both servers, and Ada among them."""
     tenant = cast.acme.tenant
-    fill(tenant, people=20, items=40)
-    with scope.tenant(tenant.pk):
-        Placement.objects.create(tenant=tenant, name="promo")
-    for number in range(4):
-        event = {"user_id": ADA, "item_id": f"i{number * 4:04d}", "type": "view"}
-        assert cast.acme.http.post("/api/v1/events", event, format="json").status_code == 201
-    build_now(tenant)
+
+    def make():
+        fill(tenant, people=20, items=40)
+        with scope.tenant(tenant.pk):
+            Placement.objects.create(tenant=tenant, name="promo")
+        for number in range(4):
+            event = {"user_id": ADA, "item_id": f"i{number * 4:04d}", "type": "view"}
+            assert cast.acme.http.post("/api/v1/events", event, format="json").status_code == 201
+        build_now(tenant)
+
+    worlds.begin_with("past configuration", make)
     tenant_cache.load()
     assert redis.client().exists(keys.user_list(tenant.pk, "promo", ADA))
     return cast.acme

@@ -13,7 +13,7 @@ from recommendations.cache import keys
 from recommendations.erasures import backup
 from recommendations.models import EndUser, Erasure, Interaction
 from recommendations.privacy.reapply_erasures import apply_erasures
-from tests.conftest import storage_folder
+from tests.database import storage_folder
 from tests.recommendations.privacy.known import ADA, introduce
 from workers.tasks.builds import train
 from workers.tasks.privacy import copy_log

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.isolation import database, rules
-from tests.conftest import owner_url
+from tests.database import owner_url
 
 ITEMS = "recommendations_item"
 

@@ -10,6 +10,7 @@ from recommendations.ai.resilience.circuit_state import BreakerPolicy
 from recommendations.ai.resilience.rate_limiter import RateLimits
 from tests.recommendations.ai.asking import metric, reason, rerank, spent, time_for
 from tests.recommendations.ai.films import films
+from tests.size import slow
 
 
 class TestReasons:
@@ -81,7 +82,8 @@ class TestBreaker:
         assert openai_simulator.calls() == 1
 
     @pytest.mark.parametrize(
-        "kind", ["server_error", "throttled", "garbage", "hallucinated", "connection_reset", "black_hole"]
+        "kind",
+        ["server_error", "black_hole", *slow("throttled", "garbage", "hallucinated", "connection_reset")],
     )
     def test_stops_calls_at_its_threshold_and_closes_after_the_recovery(
         self, make_gateway, tenant_id, openai_simulator, kind

@@ -136,6 +136,7 @@ class TestItemsThatNobodyEverChooses:
         assert asked.chosen["cold"]["why"] == "It was asked for."
         assert max(len(each) for each in places) == 2
 
+    @pytest.mark.slow
     def test_are_given_none_where_that_is_asked_for(self):
         artefact = trained(new=False, options={"cold_every": 0})
         recommender = Recommender(artefact)
@@ -194,6 +195,7 @@ class TestWhatIsLikeEverybody:
         assert sum(1 for each in places if each) <= REACH * len(places) + 1
 
 
+@pytest.mark.slow
 def test_an_artefact_without_texts_has_no_places_for_them_and_an_old_one_explores():
     artefact = train(interactions(rows(new=False)), TrainingOptions(threads=1))
 

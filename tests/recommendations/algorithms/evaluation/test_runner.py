@@ -42,6 +42,7 @@ class TestReport:
         assert data["test_rows"] == parts.test.sum()
         assert data["train_items"] == 60
 
+    @pytest.mark.slow
     def test_serves_what_production_would(self, report):
         """Written out by hand: split, train, recommend, count hits."""
         rows = raw(walks())

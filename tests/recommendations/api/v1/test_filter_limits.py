@@ -31,9 +31,10 @@ def acme(cast):
     publish(tenant, people=PEOPLE, items=ITEMS, popular=ITEMS)
     words = [f"word {number}" for number in range(90)]
     with scope.tenant(tenant.pk):
-        for user_id in PEOPLE:
-            told = {"l": words, "few": [user_id, "x"]}
-            EndUser.objects.update_or_create(tenant=tenant, user_id=user_id, defaults={"attributes": told})
+        people = list(EndUser.objects.all())
+        for person in people:
+            person.attributes = {"l": words, "few": [person.user_id, "x"]}
+        EndUser.objects.bulk_update(people, ["attributes"])
         Item.objects.filter(item_id__in=ITEMS[::2]).update(attributes={"year": "1950-01-01", "t1": "p01 likes it"})
     return cast.acme
 

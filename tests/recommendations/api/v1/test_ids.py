@@ -232,6 +232,7 @@ class TestIrreversible:
 
 @pytest.mark.journey
 class TestWebProcess:
+    @pytest.mark.slow
     def test_ids_travel_percent_encoded(self, cast, committed_db, tmp_path):
         token = cast.acme.admin.token
         with web_process.serving(tmp_path, WEB_CONCURRENCY="1") as web:

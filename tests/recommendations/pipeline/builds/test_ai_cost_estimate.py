@@ -56,6 +56,7 @@ def test_counts_what_the_next_build_asks(acme, simulated_ai, settings):
     assert (after.calls, after.total) == (before.calls, 0)
 
 
+@pytest.mark.slow
 def test_stands_for_people_who_are_not_looked_at(acme, simulated_ai, settings, monkeypatch):
     build_now(acme)
     monkeypatch.setattr(ai_cost_estimate, "EXAMINED", 22)
@@ -72,6 +73,7 @@ def test_says_why_there_is_nothing_to_ask(acme, simulated_ai, settings):
         seen(acme, settings)
 
 
+@pytest.mark.slow
 def test_tells_calls_and_money_and_goes_by_rules_and_arms(acme, simulated_ai, settings):
     build_now(acme)
     settings.AI_CALLS_PER_BUILD = 2

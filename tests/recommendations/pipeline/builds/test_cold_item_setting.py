@@ -70,6 +70,7 @@ class TestATenantsOwnNumber:
         assert len(fitting) > PEOPLE
         assert {(int(name[1:]) - int(item_id[3:])) % KINDS for name, item_id in fitting} == {0}
 
+    @pytest.mark.slow
     def test_may_be_none(self, acme):
         asked_for(acme, 0)
 
@@ -77,6 +78,7 @@ class TestATenantsOwnNumber:
 
         assert not any(places_of_new(acme, build).values())
 
+    @pytest.mark.slow
     def test_holds_for_items_that_came_after_the_training(self, acme):
         with scope.tenant(acme.pk):
             Item.objects.filter(item_id__startswith="new").delete()

@@ -14,7 +14,7 @@ from recommendations.cache import keys, publish_availability, withdrawn_items
 from recommendations.models import Artefact, EndUser, Item, Placement, UserList
 from recommendations.pipeline.builds import lifecycle, publish
 from recommendations.pipeline.nearline import rescore
-from tests.recommendations.pipeline.generated import build_now, happen, lists_of, reread, stored
+from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, reread, stored
 
 
 def waiting(tenant):
@@ -36,6 +36,7 @@ class TestSwap:
         with scope.tenant(acme.pk):
             assert Placement.objects.get().active_build is None
 
+    @pytest.mark.slow
     def test_is_told_to_who_listens_once(self, acme):
         with scope.tenant(acme.pk):
             url = "https://hooks.example.org/"
@@ -70,7 +71,7 @@ class TestSwap:
         assert waiting(acme) == {"u0000", "u0001"}
 
     def test_carries_over_what_near_line_made_meanwhile(self, acme):
-        build_now(acme)
+        first_build(acme)
         build = build_now(acme, until="scored")
         person = happen(acme, "u0000", "i0001")
         assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
@@ -87,8 +88,9 @@ class TestSwap:
         assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
         assert lists_of(acme, build)["u0000"].version == 4
 
+    @pytest.mark.slow
     def test_replaces_what_near_line_made_before(self, acme):
-        build_now(acme)
+        first_build(acme)
         person = happen(acme, "u0000", "i0001")
         rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
 
@@ -100,7 +102,7 @@ class TestSwap:
         assert waiting(acme) == set()
 
     def test_gives_a_list_to_those_who_came_while_it_was_built(self, acme):
-        build_now(acme)
+        first_build(acme)
         build = build_now(acme, until="scored")
         person = happen(acme, "newcomer", "i0001")
         rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
@@ -110,7 +112,7 @@ class TestSwap:
         assert "newcomer" in lists_of(acme, build)
 
     def test_near_line_never_writes_into_a_snapshot_that_was_swapped_away(self, acme, monkeypatch):
-        old = build_now(acme)
+        old = first_build(acme)
         build = build_now(acme, until="scored")
         person = happen(acme, "u0000", "i0001")
         really = rescore._write
@@ -154,7 +156,7 @@ class TestRedisAway:
 class TestWithdrawnItems:
     @pytest.mark.slow
     def test_are_forgotten_when_no_list_can_hold_them_any_more(self, acme):
-        build_now(acme)
+        first_build(acme)
         with scope.tenant(acme.pk):
             Item.objects.filter(item_id="i0000").update(hidden=True, updated_at=clock.now())
         withdrawn_items.load(acme.pk, {})
@@ -168,6 +170,7 @@ class TestWithdrawnItems:
         build_now(acme)
         assert withdrawn_items.parse(withdrawn_items.snapshot(acme.pk)) == {}
 
+    @pytest.mark.slow
     def test_withdrawn_while_it_is_built_stay_withdrawn(self, acme):
         build = build_now(acme, until="scored")
         with scope.tenant(acme.pk):

@@ -9,7 +9,7 @@ from core import clock, redis
 from recommendations.models import Build, Chunk, Placement
 from recommendations.pipeline.builds import claims, lifecycle, publish, resume, score
 from recommendations.pipeline.task_names import PUBLISH, SCORE_CHUNK, TRAIN
-from tests.recommendations.pipeline.generated import build_now, reread
+from tests.recommendations.pipeline.generated import build_now, first_build, reread
 from tests.recommendations.pipeline.queue import sent
 
 
@@ -127,7 +127,7 @@ class TestScoring:
 
 class TestPublishing:
     def test_is_brought_to_its_end_however_often_it_takes(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
         change(build, status="publishing", attempts=50, error="RedisUnavailable: away")
         lose_all_messages()
 
@@ -139,6 +139,6 @@ class TestPublishing:
 
 
 def test_builds_that_have_ended_are_left_alone(acme):
-    build_now(acme)
+    first_build(acme)
 
     assert resume.resume_builds() == 0

@@ -65,6 +65,7 @@ def test_without_the_vendor_a_build_is_whole_all_the_same(acme, simulated_ai):
     assert all(set(each.parts) == {"text"} for each in similar(acme, build).values())
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_for_a_tenant_that_switched_ai_off(acme, simulated_ai):
     with scope.tenant(acme.pk):
         AIRelease.objects.create(tenant=acme, enabled=False)

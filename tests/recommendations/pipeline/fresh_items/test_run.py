@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+import pytest
 
 from accounts.tenancy import scope
 from core import clock, redis
@@ -17,32 +16,8 @@ from recommendations.pipeline.candidates import pools
 from recommendations.pipeline.fresh_items import audience, ingest, run
 from recommendations.pipeline.lists import writer
 from recommendations.pipeline.nearline import rescore
-from tests.recommendations.pipeline.generated import build_now, happen, lists_of, reread, stored
+from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, reread, stored
 from tests.recommendations.pipeline.queue import sent
-
-_trained: list[bytes] = []
-
-
-def built(tenant, until="published"):
-    """As `build_now`; but the training, which comes to the same each time, is done once for all tests."""
-    if not _trained:
-        build_now(tenant)
-        with scope.tenant(tenant.pk):
-            file = Artefact.objects.get().file
-        with default_storage.open(file) as stored_file:
-            _trained.append(stored_file.read())
-    with scope.tenant(tenant.pk):
-        artefact = Artefact.objects.create(
-            tenant=tenant,
-            file=default_storage.save(f"{store.folder(tenant.pk)}/trained.npz", ContentFile(_trained[0])),
-            items=60,
-            people=40,
-            interactions=480,
-            size_bytes=len(_trained[0]),
-            train_seconds=0.0,
-            catalogue_at=clock.now(),
-        )
-    return built_with(tenant, artefact.pk, until)
 
 
 def built_with(tenant, artefact_id, until="published"):
@@ -87,7 +62,7 @@ def fresh_rows(tenant, **of):
 
 class TestTakeIn:
     def test_brings_a_new_item_into_similar_lists_and_to_whom_it_fits(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         put(acme, "new", kind=1)
         assert not similar_of(acme, "new")
 
@@ -109,7 +84,7 @@ class TestTakeIn:
         assert row.people >= len(fans)
 
     def test_finds_nothing_to_do_a_second_time(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         put(acme, "new")
         take_in(acme)
         versions = {name: row.version for name, row in lists_of(acme, build).items()}
@@ -119,7 +94,7 @@ class TestTakeIn:
         assert {name: row.version for name, row in lists_of(acme, build).items()} == versions
 
     def test_another_process_knows_what_one_has_taken_in(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         put(acme, "new", kind=2)
         take_in(acme)
         live.forget()  # what another process knows
@@ -132,7 +107,7 @@ class TestTakeIn:
         assert "new" in ids(lists_of(acme, build)["u0002"])
 
     def test_an_event_with_a_fresh_item_is_part_of_the_history(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         put(acme, "new", kind=3)
         take_in(acme)
 
@@ -142,8 +117,9 @@ class TestTakeIn:
         made = stored(lists_of(acme, build)["newcomer"])
         assert made.provenance.source == "model"
 
+    @pytest.mark.slow
     def test_who_chose_an_item_before_it_had_a_text_gets_a_personal_list_then(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         person = happen(acme, "newcomer", "stub")
         take_in(acme)
         rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
@@ -155,7 +131,7 @@ class TestTakeIn:
         assert stored(lists_of(acme, build)["newcomer"]).provenance.source == "model"
 
     def test_a_changed_item_goes_to_others(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         put(acme, "new", kind=1)
         take_in(acme)
 
@@ -167,7 +143,7 @@ class TestTakeIn:
         assert not any("new" in similar_of(acme, f"i{number:04d}") for number in range(1, 60, 4))
 
     def test_a_change_that_says_nothing_new_tells_nobody(self, acme):
-        built(acme)
+        first_build(acme)
         put(acme, "i0007", kind=3, attributes={"price": 7})
 
         assert take_in(acme) == 0
@@ -176,7 +152,7 @@ class TestTakeIn:
 
     def test_an_item_that_was_hidden_when_the_lists_were_made_comes_back(self, acme):
         put(acme, "i0005", kind=1, hidden=True)
-        build = built(acme)
+        build = build_now(acme)
         assert not who_has(acme, build, "i0005")
 
         put(acme, "i0005", kind=1)
@@ -185,9 +161,10 @@ class TestTakeIn:
         assert who_has(acme, build, "i0005")
         assert any("i0005" in similar_of(acme, f"i{number:04d}") for number in range(60))
 
+    @pytest.mark.slow
     def test_an_item_comes_when_its_time_comes(self, acme):
         put(acme, "later", kind=1, available_from=(clock.now() + timedelta(hours=1)).isoformat())
-        build = built(acme)
+        build = build_now(acme)
         assert take_in(acme) == 0
 
         run.take_in(tenant_id=acme.pk, now=clock.now() + timedelta(hours=1))
@@ -197,7 +174,7 @@ class TestTakeIn:
         assert build.pk
 
     def test_a_hidden_item_comes_into_no_list(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         put(acme, "new", hidden=True)
         take_in(acme)
 
@@ -206,7 +183,7 @@ class TestTakeIn:
 
     def test_people_beyond_the_bounds_are_left_alone(self, acme, settings):
         settings.FRESH_PEOPLE_PER_ITEM, settings.FRESH_PEOPLE_PER_MINUTE = 3, 4
-        build = built(acme)
+        build = build_now(acme)
         put(acme, "new", kind=1)
         put(acme, "newer", kind=2)
         take_in(acme)
@@ -220,7 +197,7 @@ class TestTakeIn:
 
     def test_the_sharpest_fits_come_first(self, acme, settings):
         settings.FRESH_PEOPLE_PER_ITEM = 5
-        built(acme)
+        build_now(acme)
 
         pks, _ = audience.people(
             tenant_id=acme.pk,
@@ -235,7 +212,7 @@ class TestTakeIn:
         assert {int(name[1:]) % 4 for name in names} == {2}
 
     def test_what_one_has_written_meanwhile_is_known_to_the_other(self, acme, monkeypatch):
-        build = built(acme)
+        build = first_build(acme)
         put(acme, "one", kind=1)
         put(acme, "two", kind=1)
         really = ingest._near
@@ -255,7 +232,7 @@ class TestTakeIn:
         assert who_has(acme, build, "one")
 
     def test_the_newest_items_are_in_the_pool_at_once(self, acme):
-        build = built(acme)
+        build = first_build(acme)
         with scope.tenant(acme.pk):
             artefact = Artefact.objects.get()
         alone = store.load(artefact_id=artefact.pk, file=artefact.file)
@@ -276,8 +253,9 @@ class TestTakeIn:
 
 
 class TestBuilds:
+    @pytest.mark.slow
     def test_a_build_knows_what_came_since_the_training_of_its_artefact(self, acme):
-        first = built(acme)
+        first = first_build(acme)
         put(acme, "new", kind=1)
         take_in(acme)
 
@@ -287,8 +265,9 @@ class TestBuilds:
         assert similar_of(acme, "new")
         assert not fresh_rows(acme, build=again)["new"].waiting
 
+    @pytest.mark.slow
     def test_the_next_training_absorbs_them(self, acme):
-        built(acme)
+        first_build(acme)
         put(acme, "new", kind=1)
         take_in(acme)
 
@@ -299,8 +278,8 @@ class TestBuilds:
         assert who_has(acme, again, "new")
 
     def test_what_comes_while_a_build_is_scored_is_in_its_lists_once_it_serves(self, acme):
-        built(acme)
-        coming = built(acme, until="scoring")
+        first_build(acme)
+        coming = build_now(acme, until="scoring")
         while score.score_chunk(tenant_id=acme.pk, build_id=coming.pk):
             put(acme, "new", kind=1)
             take_in(acme)
@@ -316,7 +295,7 @@ class TestBuilds:
 
 class TestSweep:
     def test_asks_for_tenants_where_something_waits(self, acme, cast):
-        built(acme)
+        first_build(acme)
         assert run.sweep(now=clock.now()) == 0
 
         put(acme, "new")
@@ -359,7 +338,7 @@ class TestWhoWins:
 
     def test_in_a_build_the_model_does_whichever_chunk_comes_first(self, acme):
         put(acme, "cold", kind=1)
-        build = built(acme, until="scoring")
+        build = build_now(acme, until="scoring")
         self.model_made(acme, build, "cold", "i0002")
 
         while score.score_chunk(tenant_id=acme.pk, build_id=build.pk):
@@ -369,7 +348,7 @@ class TestWhoWins:
 
     def test_a_neighbour_does_not_replace_it(self, acme):
         put(acme, "cold", kind=1)
-        build = built(acme)
+        build = build_now(acme)
         self.model_made(acme, build, "cold", "i0002")
 
         put(acme, "new", kind=1)
@@ -379,7 +358,7 @@ class TestWhoWins:
 
     def test_another_text_does(self, acme):
         put(acme, "cold", kind=1)
-        build = built(acme)
+        build = build_now(acme)
         self.model_made(acme, build, "cold", "i0002", at=clock.now() - timedelta(minutes=1))
 
         put(acme, "cold", kind=2)

@@ -78,6 +78,7 @@ class TestWithAI:
         assert cited
         assert all(item_id in titles for _, item_id in cited)
 
+    @pytest.mark.slow
     def test_the_cap_of_the_build_is_never_exceeded(self, acme, simulated_ai, settings):
         settings.AI_CALLS_PER_BUILD = 7
 
@@ -176,9 +177,11 @@ class TestSkipped:
         yield lambda **wanted: build_now(acme, **{"ai": True} | wanted)
         assert simulated_ai.calls() == 0
 
+    @pytest.mark.slow
     def test_where_the_build_is_to_make_no_calls(self, build):
         assert build(ai=False).outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
 
+    @pytest.mark.slow
     def test_where_the_placement_is_off(self, build, acme):
         with scope.tenant(acme.pk):
             Placement.objects.create(tenant=acme, name="home", ai=False)
@@ -192,6 +195,7 @@ class TestSkipped:
 
         assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
 
+    @pytest.mark.slow
     def test_where_no_key_is_set(self, acme, settings):
         settings.OPENAI_API_KEY = ""
         rerank.gateway.cache_clear()

@@ -12,7 +12,7 @@ from recommendations.interactions.task_names import RESCORE
 from recommendations.models import EndUser, Item, UserList
 from recommendations.pipeline.lists import profiles
 from recommendations.pipeline.nearline import rescore, sweep
-from tests.recommendations.pipeline.generated import build_now, happen, lists_of, stored
+from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, stored
 from tests.recommendations.pipeline.queue import sent
 
 
@@ -23,7 +23,7 @@ def is_waiting(tenant, user_id):
 
 class TestRescore:
     def test_replaces_the_list_in_postgres_and_redis(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
         before = stored(lists_of(acme, build)["u0000"])
         chosen = before.entries()[0]["item_id"]
         person = happen(acme, "u0000", chosen)
@@ -38,7 +38,7 @@ class TestRescore:
         assert not is_waiting(acme, "u0000")
 
     def test_gives_a_new_person_a_list(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
         person = happen(acme, "newcomer", "i0001", "i0005")
 
         rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
@@ -46,7 +46,7 @@ class TestRescore:
         assert stored(lists_of(acme, build)["newcomer"]).provenance.source == "model"
 
     def test_does_nothing_for_those_who_do_not_wait(self, acme):
-        build = build_now(acme)
+        build = first_build(acme)
         person = happen(acme, "u0000", "i0001")
 
         assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
@@ -62,7 +62,7 @@ class TestRescore:
         assert is_waiting(acme, "u0000")
 
     def test_news_during_the_scoring_keep_the_mark_and_are_asked_for_again(self, acme, monkeypatch):
-        build_now(acme)
+        first_build(acme)
         person = happen(acme, "u0000", "i0001")
         really = rescore._write
 
@@ -79,7 +79,7 @@ class TestRescore:
         assert {"tenant_id": acme.pk, "user_pks": [person.pk]} in sent(RESCORE)
 
     def test_of_two_at_once_one_has_the_person(self, acme, monkeypatch):
-        build = build_now(acme)
+        build = first_build(acme)
         person = happen(acme, "u0000", "i0001")
         really = rescore._write
 
@@ -95,7 +95,7 @@ class TestRescore:
         assert not is_waiting(acme, "u0000")
 
     def test_whose_claim_ran_out_writes_nothing_over_what_another_wrote(self, acme, monkeypatch):
-        build = build_now(acme)
+        build = first_build(acme)
         person = happen(acme, "u0000", "i0001")
         really = rescore._write
 
@@ -121,7 +121,7 @@ class TestRescore:
         assert not any(is_waiting(acme, name) for name in ("u0000", "u0001", "u0002"))
 
     def test_redis_away_leaves_the_mark(self, acme, settings):
-        build_now(acme)
+        first_build(acme)
         person = happen(acme, "u0000", "i0001")
         url, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
         redis.client.cache_clear()
@@ -135,6 +135,7 @@ class TestRescore:
 
         assert is_waiting(acme, "u0000")
 
+    @pytest.mark.slow
     def test_keeps_the_words_of_ai_for_the_items_that_stay(self, acme, simulated_ai):
         build = build_now(acme, ai=True)
         before = stored(lists_of(acme, build)["u0000"])
@@ -157,7 +158,7 @@ class TestRescore:
 
 class TestSweep:
     def test_finds_those_whose_message_was_lost(self, acme, settings):
-        build_now(acme)
+        first_build(acme)
         happen(acme, "u0000", "i0001")
         redis.client().delete("docent.nearline")
         settings.NEARLINE_DEBOUNCE_SECONDS = 0.0
@@ -166,6 +167,7 @@ class TestSweep:
 
         assert sent(RESCORE) == [{"tenant_id": acme.pk, "user_pks": []}]
 
+    @pytest.mark.slow
     def test_sends_a_tenant_with_many_waiting_people_one_message_like_any_other(self, acme, globex, settings):
         for tenant, names in ((acme, [f"u{number:04d}" for number in range(40)]), (globex, ["u0000"])):
             build_now(tenant)
@@ -204,7 +206,7 @@ class TestSweep:
 
 
 def test_an_older_body_does_not_replace_a_newer_one_in_redis(acme):
-    build = build_now(acme)
+    build = first_build(acme)
     with scope.tenant(acme.pk):
         old = bytes(UserList.objects.get(build=build, end_user__user_id="u0000").body)
     person = happen(acme, "u0000", "i0001")

@@ -8,7 +8,7 @@ from recommendations.cache import keys
 from recommendations.interactions.task_names import RESCORE
 from recommendations.models import EndUser
 from recommendations.pipeline.nearline import rescore, round_robin, tenant_limit
-from tests.recommendations.pipeline.generated import build_now, happen
+from tests.recommendations.pipeline.generated import build_now, first_build, happen
 from tests.recommendations.pipeline.queue import sent
 
 
@@ -34,7 +34,7 @@ def taken(tenant):
 
 class TestTake:
     def test_makes_the_lists_and_leaves_no_lane(self, acme):
-        build_now(acme)
+        first_build(acme)
         person, *_ = wait(acme, 3)
 
         assert round_robin.take(tenant_id=acme.pk, user_pks=[person.pk]) == 3
@@ -42,7 +42,7 @@ class TestTake:
         assert (waiting(acme), taken(acme), sent(RESCORE)) == (0, 0, [])
 
     def test_goes_on_at_the_end_of_the_queue_until_nobody_waits(self, acme):
-        build_now(acme)
+        first_build(acme)
         wait(acme, 70)
 
         assert round_robin.take(tenant_id=acme.pk, user_pks=[]) == rescore.TOGETHER
@@ -56,6 +56,7 @@ class TestTake:
             redis.client().delete("docent.nearline")
         assert (waiting(acme), taken(acme)) == (0, 0)
 
+    @pytest.mark.slow
     def test_a_backlog_has_as_many_messages_as_lanes_however_many_ask(self, acme, settings):
         settings.NEARLINE_LANES = 2
         build_now(acme)
@@ -89,6 +90,7 @@ class TestTake:
         assert round_robin.take(**again) == 1
         assert (waiting(acme), taken(acme), sent(RESCORE)) == (0, 0, [])
 
+    @pytest.mark.slow
     def test_one_tenant_s_lanes_are_not_another_s(self, acme, globex, settings):
         settings.NEARLINE_LANES = 1
         build_now(globex)
@@ -98,7 +100,7 @@ class TestTake:
         assert round_robin.take(tenant_id=globex.pk, user_pks=[]) == 1
 
     def test_a_turn_that_fails_gives_its_lane_back(self, acme, monkeypatch):
-        build_now(acme)
+        first_build(acme)
         wait(acme, 1)
 
         def broken(**_):

@@ -11,7 +11,7 @@ from recommendations.pipeline.builds import publish, republish, score, train
 from recommendations.pipeline.nearline import rescore
 from recommendations.placements import versions
 from tests.recommendations.lists import create_placement
-from tests.recommendations.pipeline.generated import build_now, happen, stored
+from tests.recommendations.pipeline.generated import build_now, first_build, happen, stored
 
 ONLY_ONE = "categories contains 'kind 1'"
 
@@ -57,14 +57,14 @@ class TestPlacements:
         assert home != shelf
 
     def test_an_unknown_one_is_named(self, acme, http):
-        build_now(acme)
+        first_build(acme)
 
         response = http.get("/api/v1/users/u0000/recommendations?placement=nowhere")
 
         assert (response.status_code, response.json()["errors"][0]["code"]) == (404, "unknown_placement")
 
     def test_a_published_version_is_applied_without_training(self, acme, http):
-        first = build_now(acme)
+        first = first_build(acme)
         hidden = shown(http, "u0000", "home")[0]
         publish_rules(acme, "home", {"hide": [hidden]})
 
@@ -74,8 +74,9 @@ class TestPlacements:
         assert hidden not in shown(http, "u0000", "home", limit=100)
         assert not republish.apply(tenant_id=acme.pk, now=clock.now())
 
+    @pytest.mark.slow
     def test_rolling_the_first_version_back_takes_its_rules_out_of_the_lists(self, acme, http):
-        build_now(acme)
+        first_build(acme)
         pinned = shown(http, "u0000", "home", limit=100)[-1]
         publish_rules(acme, "home", {"pins": [{"item_id": pinned, "position": 1}]})
         run_due(acme)
@@ -138,6 +139,7 @@ class TestPlacements:
         assert {"i0004", "i0008"} <= set(always)
         assert not {"i0004", "i0008"} & set(shown(http, "u0000", "home", limit=100))
 
+    @pytest.mark.slow
     def test_because_names_the_item_it_rests_on(self, acme, http):
         publish_rules(acme, "because", {"kinds": [{"kind": "because"}]})
         happen(acme, "u0000", "i0004")
@@ -148,6 +150,7 @@ class TestPlacements:
         assert first["evidence"] == [{"item_id": "i0004"}]
         assert first["reason"] == "Because you liked Title 4"
 
+    @pytest.mark.slow
     def test_somebody_unknown_gets_their_segment_and_something_new(self, acme, http):
         with scope.tenant(acme.pk):
             children = [f"u{number:04d}" for number in range(1, 21, 4)]

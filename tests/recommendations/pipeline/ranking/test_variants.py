@@ -17,7 +17,7 @@ from recommendations.pipeline.builds import cleanup
 from recommendations.pipeline.nearline import rescore
 from recommendations.placements import versions
 from tests.recommendations.lists import create_placement
-from tests.recommendations.pipeline.generated import build_now, happen, lists_of, stored
+from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, stored
 
 FIRST = ("i0059", "i0058", "i0057")
 PIN = {"pins": [{"item_id": item_id, "position": place} for place, item_id in enumerate(FIRST, start=1)]}
@@ -51,6 +51,7 @@ def heads(lists, label):
 
 
 class TestRules:
+    @pytest.mark.slow
     def test_lists_follow_their_arm_and_keep_to_it_near_line(self, acme):
         experiment = started(acme, {}, {"rules": PIN | {"rotate_minutes": 60}})
         versions.change_draft(
@@ -140,7 +141,7 @@ class TestArtefacts:
 
     @pytest.mark.slow
     def test_make_the_lists_of_their_arm_while_they_can_be_read(self, acme):
-        first = build_now(acme)
+        first = first_build(acme)
         happen(acme, "u0000", *(f"i{number:04d}" for number in range(20)))
         experiment = started(acme, {}, {"artefact_id": first.artefact_id})
         label = f"x{experiment.pk}b"

@@ -18,6 +18,7 @@ from core.errors import Conflict, NotFound
 from recommendations.models import EndUser, Item
 from recommendations.placements import versions
 from recommendations.serving.preview.preview import preview
+from tests import worlds
 from tests.outages import redis_away
 from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.conftest import COLD, ITEMS, PEOPLE
@@ -37,9 +38,14 @@ RULES = {
 @pytest.fixture
 def acme(committed_db, cast):
     """A tenant with people, whose lists have been built without any rules."""
-    fill(cast.acme.tenant, people=PEOPLE, items=ITEMS, cold=COLD)
-    build_now(cast.acme.tenant)
-    return cast.acme.tenant
+    tenant = cast.acme.tenant
+
+    def make():
+        fill(tenant, people=PEOPLE, items=ITEMS, cold=COLD)
+        build_now(tenant)
+
+    worlds.begin_with("preview", make)
+    return tenant
 
 
 def draft(tenant, rules):

@@ -7,6 +7,7 @@ import pytest
 from accounts.tenancy import scope
 from recommendations.explanations import templates
 from recommendations.models import Build, EndUser, Placement, PlacementVersion
+from tests import worlds
 from tests.outages import redis_away
 from tests.recommendations.pipeline.generated import build_now, fill
 
@@ -59,9 +60,12 @@ def acme(committed_db, cast):
 
 @pytest.fixture
 def built(acme):
-    build_now(acme.tenant)
-    with scope.tenant(acme.tenant.pk):
-        EndUser.objects.create(tenant=acme.tenant, user_id="uta", locale="de-CH")
+    def make():
+        build_now(acme.tenant)
+        with scope.tenant(acme.tenant.pk):
+            EndUser.objects.create(tenant=acme.tenant, user_id="uta", locale="de-CH")
+
+    worlds.begin_with("hans and uta", make)
     return acme
 
 
