@@ -60,7 +60,9 @@ def _read(result: Any) -> _World:
         for table, copy in copies.items():
             owner.execute(sql.SQL("CREATE UNLOGGED TABLE {} AS SELECT * FROM {}").format(_copy(copy), _name(table)))
         sequences = used_sequences(owner)
-    files = Path(mkdtemp(prefix="world_", dir=storage_folder().parent))
+    beside = storage_folder().parent
+    beside.mkdir(parents=True, exist_ok=True)
+    files = Path(mkdtemp(prefix="world_", dir=beside))
     if storage_folder().exists():
         shutil.copytree(storage_folder(), files / "storage")
     return _World(result, copies, sequences, _keys(), files / "storage")
