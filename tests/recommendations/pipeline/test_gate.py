@@ -24,7 +24,7 @@ from recommendations.pipeline.lists import entries, profiles
 from recommendations.pipeline.nearline import rescore
 from tests import trainings
 from tests.accounts.admin.people import CONFIRMED
-from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, reread, stored
+from tests.recommendations.pipeline.generated import build_now, happen, lists_of, reread, stored
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("committed_db")]
 
@@ -56,7 +56,7 @@ def artefacts_of(tenant):
 
 class TestGate:
     def test_what_was_trained_on_shuffled_data_does_not_serve_and_staff_see_why(self, acme, admin_of_all):
-        good = first_build(acme)
+        good = build_now(acme)
 
         shuffle_what_was_chosen(acme)
         bad = build_now(acme)
@@ -72,7 +72,7 @@ class TestGate:
         assert "refused" in page
 
     def test_more_of_the_same_is_published(self, acme):
-        first = first_build(acme)
+        first = build_now(acme)
 
         second = build_now(acme)
 
@@ -81,7 +81,7 @@ class TestGate:
         assert second.notes == ""
 
     def test_staff_may_publish_it_all_the_same(self, acme):
-        first_build(acme)
+        build_now(acme)
         shuffle_what_was_chosen(acme)
 
         build = finish(lifecycle.start(tenant_id=acme.pk, reason="test", now=clock.now(), ai=False, gated=False))
@@ -90,7 +90,7 @@ class TestGate:
         assert artefacts_of(acme)[1].verdict.startswith("Published on request. Worse")
 
     def test_an_active_artefact_that_is_gone_keeps_nothing_back(self, acme, settings):
-        good = first_build(acme)
+        good = build_now(acme)
         default_storage.delete(artefacts_of(acme)[0].file)
         shutil.rmtree(settings.ARTEFACT_CACHE_DIR)  # the host's copy as well
         store._loaded.clear()
@@ -111,7 +111,7 @@ class TestGate:
 
 class TestSecondStage:
     def test_that_is_left_out_is_said_by_the_artefact(self, acme):
-        build = first_build(acme)
+        build = build_now(acme)
 
         (row,) = artefacts_of(acme)
         assert row.chosen["second_stage"] == {"used": False, "why": "40 people judge, and it takes 500"}
@@ -190,7 +190,7 @@ class TestRollBack:
             call_command("rollback", tenant="acme", artefact=first.artefact_id)
 
     def test_says_what_cannot_be_done(self, acme):
-        first_build(acme)
+        build_now(acme)
 
         with pytest.raises(CommandError, match="No artefact from before"):
             call_command("rollback", tenant="acme")

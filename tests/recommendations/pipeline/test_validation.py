@@ -9,7 +9,7 @@ from accounts.tenancy import scope
 from recommendations.algorithms.training_options import VALIDATIONS
 from recommendations.models import Artefact, Build
 from recommendations.pipeline.builds import training_options
-from tests.recommendations.pipeline.generated import build_now, first_build
+from tests.recommendations.pipeline.generated import build_now
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -47,7 +47,7 @@ class TestSetting:
 
     @pytest.mark.slow
     def test_holds_from_the_next_build_on(self, acme):
-        first_build(acme)
+        build_now(acme)
         choose(acme, "random")
         build_now(acme)
 
@@ -65,7 +65,7 @@ class TestBuild:
         assert folds(acme) == ["random", "last"]
 
     def test_says_that_it_was_not_compared_with_what_another_fold_judged(self, acme):
-        first = first_build(acme)
+        first = build_now(acme)
         second = build_now(acme, validation="random")
         third = build_now(acme, validation="random")
 
@@ -74,7 +74,7 @@ class TestBuild:
         assert "random: random events of each person; 40 people judge." in second.notes
 
     def test_its_page_and_its_artefacts_say_what_chose_the_weights_and_why(self, acme, admin_of_all):
-        build = first_build(acme)
+        build = build_now(acme)
         with scope.tenant(acme.pk):
             assert build.artefact is not None
             why = build.artefact.chosen["validation"]["why"]
