@@ -1,4 +1,4 @@
-"""AI in the admin: what it cost, what it may cost, the ledger, fallbacks, and the breaker with its switch."""
+"""AI in the admin: budgets, ledger, fallbacks, consent, batches, the uplift gate and the circuit breaker."""
 
 from datetime import UTC, datetime
 from math import isfinite
@@ -38,18 +38,18 @@ class _Money:
 
     @admin.display(description="Spent")
     def spent(self, row: Any) -> str:
-        """What was spent."""
+        """Money spent."""
         return _usd(row.spent_nano_usd)
 
     @admin.display(description="Reserved")
     def reserved(self, row: Any) -> str:
-        """What calls under way may cost."""
+        """Money reserved by calls in progress."""
         return _usd(row.reserved_nano_usd)
 
 
 @admin.register(AILimit)
 class AILimitAdmin(GivenByDeployment):
-    """What single tenants may spend; holds from the next call on. A limit is given, not taken."""
+    """Spending limits of single tenants, effective from the next call. Granted by staff of the deployment only."""
 
     list_display = ["tenant", "day_usd", "month_usd", "day_tokens", "month_tokens"]
 
@@ -108,7 +108,7 @@ class AIGlobalBudgetAdmin(_Money, ReadOnlyTenantAdmin):
             return
         breaker = instrumented_breaker(config)
         changes = {"state": {"from": breaker.state().mode, "to": _SWITCHED[wanted]}}
-        # Redis takes nothing back: the entry comes first, so that nothing is switched that nobody knows of.
+        # Redis has no rollback: the audit entry is written first, so that no switch goes unrecorded.
         self.record(request, f"breaker_{wanted}", changes=changes)
         if wanted == "open":
             breaker.open(note=f"opened by {request.user.get_username()}")
@@ -159,7 +159,7 @@ class AICallAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(AIFallbackStat)
 class AIFallbackStatAdmin(ReadOnlyTenantAdmin):
-    """Lists meant for AI, those that went without it, and those not meant for it."""
+    """Lists by AI outcome: meant for AI, fallback, skipped."""
 
     list_display = ["slot", "tenant", "kind", "reason", "lists"]
     list_filter = ["kind", "reason"]
@@ -168,14 +168,14 @@ class AIFallbackStatAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(AIRelease)
 class AIReleaseAdmin(TenantAdmin):
-    """What of single tenants may be sent; holds from the next call on."""
+    """Sharing consent of single tenants, effective from the next call."""
 
     list_display = ["tenant", "enabled", "item_attributes", "person_attributes"]
 
 
 @admin.register(AISent)
 class AISentAdmin(ReadOnlyTenantAdmin):
-    """What was sent to the provider, redacted."""
+    """The redacted log of requests to the provider."""
 
     personal = True
     list_display = ["at", "tenant", "origin", "model", "purpose", "prompt_version", "size_bytes", "contents"]
@@ -185,7 +185,7 @@ class AISentAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(AIBatch)
 class AIBatchAdmin(ReadOnlyTenantAdmin):
-    """Questions asked together at the batch price, and how far they are."""
+    """Batches of questions and their progress."""
 
     list_display = [
         "id",
@@ -207,14 +207,14 @@ class AIBatchAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(AIGate)
 class AIGateAdmin(ReadOnlyTenantAdmin):
-    """What was measured of AI by segment, and what follows from it."""
+    """Uplift of AI by segment, and the decisions based on it."""
 
     list_display = ["tenant", "placement", "segment", "decision", "why", "with_ai", "control", "gain", "per_usd"]
     list_filter = ["placement", "segment", "why"]
 
     @admin.display(description="AI runs")
     def decision(self, row: AIGate) -> str:
-        """Whether the measurement decides, and how."""
+        """The measurement's decision, if it is conclusive."""
         return "as configured" if row.open is None else "yes" if row.open else "no"
 
     @admin.display(description="Uplift (95 %)")

@@ -1,7 +1,6 @@
 """AI at a glance in the admin: spend by prompt version, budgets, fallbacks by hour, and what a build would cost.
 
-Which tenants exist is decided by the scope of the staff user's request; staff of one tenant see that one, and nothing
-of the deployment's own budget.
+The scope of the request limits the tenants: staff of one tenant see that one, and nothing of the deployment's budget.
 """
 
 from dataclasses import dataclass
@@ -31,13 +30,13 @@ DAYS, HOURS = 30, 24
 MOST_TENANTS = 50
 PERMISSION = "recommendations.view_aicall"
 GLOBAL = "global_month"
-# By name: posing questions needs numpy, which a web process loads when somebody asks for a preview, and not before.
+# By name: an estimate needs numpy, which a web process must not load before the first estimate is requested.
 PREVIEW = "recommendations.pipeline.builds.ai_cost_estimate.preview"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One tenant, in texts."""
+class TenantOverview:
+    """One tenant's figures, formatted."""
 
     slug: str
     spend: list[dict[str, Any]]
@@ -71,7 +70,9 @@ def overview(request: HttpRequest, site: AdminSite) -> HttpResponse:
     return TemplateResponse(request, "admin/recommendations/ai_overview.html", context)
 
 
-def _standing(tenant: Tenant, config: AIConfiguration, now: datetime, *, confined: bool, previewed: bool) -> Standing:
+def _standing(
+    tenant: Tenant, config: AIConfiguration, now: datetime, *, confined: bool, previewed: bool
+) -> TenantOverview:
     spend = [{"row": row, "cost": _usd(row.nano_usd)} for row in reports.spend(now=now, days=DAYS, tenant_id=tenant.pk)]
     caps = [
         {
@@ -84,22 +85,22 @@ def _standing(tenant: Tenant, config: AIConfiguration, now: datetime, *, confine
         for cap in reports.cap_usage(tenant_id=tenant.pk, limits=config.budget, now=now)
         if not (confined and cap.cap == GLOBAL)
     ]
-    found = fallback_stats.load_counts(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
-    ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without it"
-    said = f"{found.meant} lists meant for AI, {ratio}"
-    return Standing(tenant.slug, spend, caps, said, _build(tenant, config, now) if previewed else "")
+    counts = fallback_stats.load_counts(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
+    ratio = "too few to tell a rate" if counts.ratio is None else f"{counts.ratio:.1%} without it"
+    fallbacks = f"{counts.meant} lists meant for AI, {ratio}"
+    return TenantOverview(tenant.slug, spend, caps, fallbacks, _build(tenant, config, now) if previewed else "")
 
 
 def _build(tenant: Tenant, config: AIConfiguration, now: datetime) -> str:
     if not config.in_use:
         return "AI is off: OPENAI_API_KEY is not set."
     try:
-        seen = import_string(PREVIEW)(tenant=tenant, config=config, now=now)
+        estimate = import_string(PREVIEW)(tenant=tenant, config=config, now=now)
     except NothingToEstimate as error:
         return str(error)
     return (
-        f"{seen.calls} of {seen.wanted} lists, {seen.answered} of them answered before,"
-        f" about {_usd(seen.total)}, at most {_usd(seen.total_most)}"
+        f"{estimate.calls} of {estimate.wanted} lists, {estimate.answered} of them answered before,"
+        f" about {_usd(estimate.total)}, at most {_usd(estimate.total_most)}"
     )
 
 

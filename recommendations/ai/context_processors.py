@@ -1,4 +1,4 @@
-"""What every page must say about AI: whether a simulator answers in its place."""
+"""Template context of every admin page: labels simulated AI."""
 
 from django.conf import settings
 from django.http import HttpRequest

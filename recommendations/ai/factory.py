@@ -1,4 +1,4 @@
-"""Chooses the provider that the configuration asks for, and builds the gateway around it.
+"""Builds the configured provider and the gateway around it.
 
 Importing this module imports the vendor's SDK: workers do, the read path must not.
 """
@@ -25,7 +25,7 @@ from recommendations.ai.resilience.rate_limiter import RateLimiter
 
 
 def build_batch_context(config: AIConfiguration, *, today: date) -> BatchContext:
-    """Return what handling batches takes. Close its parts when the work is done.
+    """Return the clients and limits for handling batches. Close it after use.
 
     Raises:
         UnknownModel: the model has no price.
@@ -44,7 +44,7 @@ def build_batch_context(config: AIConfiguration, *, today: date) -> BatchContext
 
 
 def build_embedder(config: AIConfiguration, *, today: date) -> AIGateway:
-    """Return the gateway to the model that makes vectors, with a breaker and a rate limiter of its own.
+    """Return the gateway to the embedding model, with a breaker and a rate limiter of its own.
 
     Raises:
         ImproperlyConfigured: there is no key or no such model, or it has no price.
@@ -57,7 +57,7 @@ def build_embedder(config: AIConfiguration, *, today: date) -> AIGateway:
 
 
 def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy | None = None) -> AIGateway:
-    """Return the gateway with everything that stands before the provider. Build it once per process and share it.
+    """Return the gateway with all its guards. Build it once per process and share it.
 
     Raises:
         ImproperlyConfigured: a key is set and the model has no price.

@@ -1,4 +1,4 @@
-"""What has to happen to AI's records every few minutes; safe to run at any time and twice at once."""
+"""Periodic maintenance of AI's records. Safe to run at any time, also twice at once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from recommendations.ai.uplift import fallback_stats
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceReport:
-    """How many rows came back or went."""
+    """Numbers of released reservations and deleted rows."""
 
     reservations: int
     calls: int
@@ -26,7 +26,7 @@ class MaintenanceReport:
 
 
 def run_maintenance(config: AIConfiguration, *, now: datetime) -> MaintenanceReport:
-    """Give back what dead processes reserved, delete what is too old, and renew the gauges."""
+    """Release reservations of dead processes, delete expired rows, and update the gauges."""
     released = release_expired(limits=config.budget, now=now)
     fallback_stats.update_gauges(now=now)
     if config.in_use:

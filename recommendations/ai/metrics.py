@@ -1,4 +1,4 @@
-"""What AI does and costs, for Prometheus. Labels are bounded: outcomes, kinds, models of the configuration."""
+"""Prometheus metrics of AI. Labels are bounded: outcomes, kinds, configured models."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,16 +1,16 @@
-"""What the rest of the service knows about a language model: a protocol, its data and its one error."""
+"""Protocol of a language model provider, with its data and its one error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Reason = Literal["breaker", "budget", "timeout", "throttled", "error", "invalid"]
-"""What a fallback is counted under. ``breaker`` and ``budget`` mean that no call was made."""
+"""Reasons of a fallback. `breaker` and `budget` mean that no call was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn of the conversation; only the ``system`` turn carries instructions."""
+    """One turn of the conversation; only the `system` turn carries instructions."""
 
     role: Literal["system", "user"]
     content: str
@@ -18,10 +18,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRequest:
-    """One question whose answer must be a JSON object that satisfies ``schema``."""
+    """One question whose answer must be a JSON object that satisfies `schema`."""
 
     purpose: str
-    """What the call is for ("rerank"): the label of its ledger row and metrics."""
+    """Purpose of the call ("rerank"), for the ledger and metrics."""
     messages: tuple[Message, ...]
     schema_name: str
     schema: Mapping[str, Any]
@@ -31,14 +31,14 @@ class CompletionRequest:
     prompt_version: str = ""
     """For the ledger; results and costs are compared by it."""
     subject: str = ""
-    """Digest of the key of the person it is about, for the log of what was sent; it is not sent itself."""
+    """Digest of the user's key, for the request log; it is not sent."""
     contents: Mapping[str, Any] = field(default_factory=dict)
-    """What the messages hold, without any text: for the same log."""
+    """Summary of the messages without any text, for the request log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one call. ``cached`` is part of ``input``, ``reasoning`` is part of ``output``."""
+    """Tokens of one call. `cached_tokens` are part of `input_tokens`, `reasoning_tokens` of `output_tokens`."""
 
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -64,11 +64,13 @@ class Completion:
 class ProviderError(Exception):
     """The provider gave no usable answer; the caller goes on without AI.
 
-    ``reason`` is what a fallback is counted under. ``permanent`` means that the same call cannot succeed until
-    somebody changes something (key, quota, request). ``retry_after`` is the vendor's wish in seconds.
-    ``usage`` is there when an unusable answer was paid for; ``spend_unknown`` says that the request may have reached
-    the model and nobody knows what was spent. ``refused`` means that the key or the account is not accepted: so will
-    be every other call.
+    Attributes:
+        reason: the reason under which the fallback is counted.
+        permanent: the same call cannot succeed until the key, the quota or the request changes.
+        retry_after: the wait that the vendor asks for, in seconds.
+        usage: given when an unusable answer was paid for.
+        spend_unknown: the request may have reached the model, and its cost is unknown.
+        refused: the key or the account is not accepted, so every other call will fail too.
     """
 
     def __init__(
@@ -99,38 +101,38 @@ class ProviderError(Exception):
 class Provider(Protocol):
     """A language model behind a deadline. Implementations may be called from many threads at once.
 
-    Wrappers (retries, the gates of one call) implement the same protocol, so they stack in any number.
+    Wrappers (retries, guards) implement the same protocol, so they can be nested.
     """
 
     @property
     def configured(self) -> bool:
-        """Tell whether there is anything to call; False means that lists were never meant for AI."""
+        """True where there is a model to call; without one no list is meant for AI."""
 
     @property
     def simulated(self) -> bool:
-        """Tell whether answers come from the bundled simulator and must be labelled so."""
+        """True where answers come from the bundled simulator and must be labelled."""
 
     @property
     def model(self) -> str:
-        """Name the model that is asked, or the empty string."""
+        """Name of the requested model, or an empty string."""
 
     @property
     def max_output_tokens(self) -> int:
-        """Bound of every answer in tokens: what a budget has to reserve."""
+        """Bound of every answer in tokens, which a budget reserves."""
 
     def complete(self, request: CompletionRequest, *, deadline_seconds: float) -> Completion:
-        """Answer within ``deadline_seconds`` in total, whatever the other side does.
+        """Answer within `deadline_seconds` in total, whatever the other side does.
 
         Raises:
             ProviderError: there is no usable answer.
         """
 
     def close(self) -> None:
-        """Give connections and threads back; the provider stays usable and opens new ones at the next call."""
+        """Close connections and threads; the next call opens new ones."""
 
 
 class NullProvider:
-    """Stands where no key is configured: nothing to call, and says so."""
+    """The provider without a key: refuses every call."""
 
     configured = False
     simulated = False

@@ -1,6 +1,6 @@
 """Template reasons: true by construction, in the reader's language, never empty.
 
-Each part of the model (a named algorithm) has one kind of reason; reasons that rest on what somebody liked quote at
+Each part of the model (a named algorithm) has one kind of reason; reasons based on liked items quote at
 most two titles. A reason says only what the part really used: without evidence it names none.
 """
 
@@ -126,10 +126,10 @@ _MARKUP = re.compile(r"<|>|\]\(")
 
 
 def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_LOCALE) -> str:
-    """Return the sentence for an item that ``part`` proposed because of the titles in ``evidence``.
+    """Return the sentence for an item that `part` proposed because of the titles in `evidence`.
 
-    ``part`` is a name from ``PARTS``, optionally with a variant ("trending:7d"); ``locale`` a language tag
-    (RFC 5646), of which the language counts; unknown ones are answered in English. ``part`` may be empty where
+    `part` is a name from `PARTS`, optionally with a variant ("trending:7d"); `locale` a language tag
+    (RFC 5646), of which the language counts; unknown ones are answered in English. `part` may be empty where
     nothing is known: then the sentence claims nothing.
     """
     kind: Reason = PARTS.get(part.split(":", 1)[0], "liked") if part else "general"
@@ -138,13 +138,13 @@ def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_L
 
 
 def language(locale: str) -> str:
-    """Return the language that texts are written in for a language tag."""
+    """Return the supported language for a language tag, English by default."""
     primary = _primary(locale)
     return primary if primary in LOCALES else FALLBACK_LOCALE
 
 
 def speaks(locale: str) -> bool:
-    """Return whether there are texts in the language of a tag."""
+    """Return whether the language of a tag is supported."""
     return _primary(locale) in LOCALES
 
 

@@ -43,7 +43,7 @@ class DataSubject:
     @property
     def key(self) -> str:
         """The pseudonym of the user in AI records."""
-        return response_cache.user_key(tenant_id=self.tenant_id, person=self.pk)
+        return response_cache.user_key(tenant_id=self.tenant_id, user_pk=self.pk)
 
 
 @dataclass(frozen=True, slots=True)

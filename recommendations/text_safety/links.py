@@ -1,4 +1,4 @@
-"""Recognises what people would read as an address: in a model's own words strictly, in quoted titles by known forms.
+"""Detects links: strictly in a model's own words, by known forms in quoted titles.
 
 A model's sentence has no need of a dot inside a word or of a slash, so any is refused; there is no list of top-level
 domains that a new one could be missing from. Titles have both ("Face/Off", "S.W.A.T."), so for them an address is a
@@ -8,7 +8,7 @@ word, a dot and an ending of letters, or one of the disguises.
 import re
 import unicodedata
 
-# What stands for a dot: NFKC already turns full-width and one-dot-leader forms into it.
+# Characters read as a dot: NFKC already turns full-width and one-dot-leader forms into it.
 _DOTS = str.maketrans(dict.fromkeys("\u3002\uff61\u00b7\u2027\u2219\u22c5\u30fb\u2022\u0589\u06d4\u0701\u0702", "."))
 _SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8\u2571\\", "/"))
 _SCHEME = r"\b(?:https?|hxxps?|ftp|mailto|javascript|data|tel):|://|\bwww\d?\b|\b(?:https?|hxxps?)\b"
@@ -39,12 +39,12 @@ _IN_TITLE = re.compile(
 
 
 def reads_as_link(words: str) -> bool:
-    """Tell whether a sentence of a model's own, quoted titles and facts taken out, holds anything like an address."""
+    """Return whether a model's own sentence, without quoted titles and facts, contains anything like an address."""
     return _IN_WORDS.search(_plain(words)) is not None
 
 
 def holds_address(title: str) -> bool:
-    """Tell whether a text of the catalogue's holds an address that quoting it would pass on."""
+    """Return whether a catalogue text contains an address that quoting it would pass on."""
     return _IN_TITLE.search(_plain(title)) is not None
 
 

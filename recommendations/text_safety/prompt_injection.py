@@ -1,6 +1,6 @@
-"""Recognises texts that talk to the model instead of describing something.
+"""Detects texts that instruct the model instead of describing something.
 
-A catalogue is written by many hands. A text that gives orders is withheld from the prompt and its item keeps the
+A catalogue has many authors. A text that contains instructions is withheld from the prompt and its item keeps the
 place that the algorithm gave it, so that there is nothing to obey. This is a screen for the known phrases
 (English and German), not a proof: other words and languages pass it, and then meet the answer's guards, which bound how
 far an item can rise and show no sentence that names nothing it rests on.
@@ -46,7 +46,7 @@ _SPACED = re.compile(r"\b(?:\w[ .\-_*]){4,}\w\b")
 
 
 def gives_orders(text: str) -> bool:
-    """Tell whether ``text`` reads like an instruction to a model, disguises undone.
+    """Return whether `text` reads like an instruction to a model, disguises undone.
 
     Undone are case, accents, full-width forms, invisible characters, look-alike letters and l e t t e r s
     written apart.

@@ -10,7 +10,7 @@ _BLANKS = re.compile(r"\s+")
 
 
 def clean_text(text: str, *, limit: int) -> str:
-    """Return ``text`` as one line of at most ``limit`` characters.
+    """Return `text` as one line of at most `limit` characters.
 
     Control, format (bidi overrides, tag characters), private and unassigned characters are removed; blanks of any
     kind become one space; what is cut off is marked by an ellipsis.
@@ -23,7 +23,7 @@ def clean_text(text: str, *, limit: int) -> str:
 
 
 def fold(text: str) -> str:
-    """Return ``text`` as it reads: compatibility forms, case, accents and invisible characters evened out."""
+    """Return `text` as it reads: compatibility forms, case, accents and invisible characters evened out."""
     decomposed = unicodedata.normalize("NFKD", text)
     kept = (each for each in decomposed if unicodedata.category(each)[0] not in "CM" or each.isspace())
     return _BLANKS.sub(" ", "".join(kept).casefold()).strip()

@@ -1,4 +1,4 @@
-"""The caps that one call stands under, in the fixed order in which they are taken: tenant day, month, deployment."""
+"""Budget caps that apply to a call, in the fixed order in which they are reserved: tenant day, month, deployment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Cap:
     key: dict[str, Any]
 
     def room_for(self, amount: Amount) -> Q:
-        """Return the condition under which the row can take so much more."""
+        """Return the condition under which `amount` still fits."""
         room = Q()
         if self.limit.tokens is not None:
             room &= Q(spent_tokens__lte=self.limit.tokens - amount.tokens - F("reserved_tokens"))
@@ -33,7 +33,7 @@ class Cap:
         return room
 
     def spent_at_least(self, share: float, *, more: Amount) -> Q:
-        """Return the condition that what was spent, and ``more``, comes to a share of a limit."""
+        """Return the condition that spending plus `more` reaches a share of a limit."""
         reached = Q(pk__in=[])
         if self.limit.tokens is not None:
             reached |= Q(spent_tokens__gte=int(self.limit.tokens * share) - more.tokens)
@@ -42,16 +42,18 @@ class Cap:
         return reached
 
     def create(self) -> None:
-        """Make the row unless somebody else did."""
+        """Create the row; another process may have done so already."""
         self.rows.model.objects.bulk_create([self.rows.model(**self.key)], ignore_conflicts=True)
 
 
 def caps_for_call(*, tenant_id: int, day: date, limits: BudgetLimits) -> Iterator[Cap]:
-    """Yield the caps in their fixed order; within the tenant's scope."""
-    own = AILimit.objects.filter(tenant_id=tenant_id).first()
+    """Yield the caps in their fixed order. Call it in the tenant's scope."""
+    override = AILimit.objects.filter(tenant_id=tenant_id).first()
     month = day.replace(day=1)
-    yield _tenant_cap("tenant_day", tenant_id, Period.DAY, day, _own_limit(limits.tenant_day, own, "day"))
-    yield _tenant_cap("tenant_month", tenant_id, Period.MONTH, month, _own_limit(limits.tenant_month, own, "month"))
+    yield _tenant_cap("tenant_day", tenant_id, Period.DAY, day, _with_override(limits.tenant_day, override, "day"))
+    yield _tenant_cap(
+        "tenant_month", tenant_id, Period.MONTH, month, _with_override(limits.tenant_month, override, "month")
+    )
     key: dict[str, Any] = {"period": Period.MONTH, "starts_on": month}
     rows = AIGlobalBudget.objects.filter(**key)
     yield Cap(name="global_month", limit=limits.global_month, rows=rows, key=key)
@@ -62,8 +64,8 @@ def _tenant_cap(name: CapName, tenant_id: int, period: Period, starts_on: date, 
     return Cap(name=name, limit=limit, rows=AIBudget.objects.filter(**key), key=key)
 
 
-def _own_limit(limit: BudgetLimit, own: AILimit | None, period: str) -> BudgetLimit:
-    usd, tokens = getattr(own, f"{period}_usd", None), getattr(own, f"{period}_tokens", None)
+def _with_override(limit: BudgetLimit, override: AILimit | None, period: str) -> BudgetLimit:
+    usd, tokens = getattr(override, f"{period}_usd", None), getattr(override, f"{period}_tokens", None)
     if usd is not None:
         limit = replace(limit, nano_usd=int(usd * NANO_PER_USD))
     return limit if tokens is None else replace(limit, tokens=tokens)

@@ -1,4 +1,4 @@
-"""The ledger against the budgets, and how long it is kept."""
+"""Reconciliation of the ledger with the budgets, and its retention."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Difference:
 
 
 def reconcile(*, since: date) -> list[Difference]:
-    """Return the periods from ``since`` on whose budget differs from the sum of its calls: none, unless a defect.
+    """Return the periods from `since` on whose budget differs from the sum of its calls; any is a defect.
 
-    Reads one snapshot of the database, so calls under way do not disturb it.
+    Reads one snapshot of the database, so calls in progress do not disturb it.
     """
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
@@ -43,16 +43,16 @@ def reconcile(*, since: date) -> list[Difference]:
                 *((row, row.tenant_id) for row in AIBudget.objects.filter(starts_on__gte=since)),
                 *((row, None) for row in AIGlobalBudget.objects.filter(starts_on__gte=since)),
             ]
-    found = [_difference(row, tenant_id, sums.pop(_key(row, tenant_id), Amount())) for row, tenant_id in budgets]
+    differences = [_difference(row, tenant_id, sums.pop(_key(row, tenant_id), Amount())) for row, tenant_id in budgets]
     missing = [
         Difference(tenant_id=tenant_id, period=period, starts_on=starts_on, budget=Amount(), ledger=amount)
         for (tenant_id, period, starts_on), amount in sums.items()
     ]
-    return [each for each in (*found, *missing) if each.budget != each.ledger]
+    return [each for each in (*differences, *missing) if each.budget != each.ledger]
 
 
 def purge(*, now: datetime, keep_days: int) -> int:
-    """Delete ledger rows older than ``keep_days`` in batches; returns how many.
+    """Delete ledger rows older than `keep_days` in batches; return their number.
 
     Raises:
         ValueError: less than MINIMUM_LEDGER_DAYS.
@@ -65,7 +65,7 @@ def purge(*, now: datetime, keep_days: int) -> int:
 
 
 def _sums(since: date) -> dict[Key, Amount]:
-    """Sum the ledger for every period that lies in it completely."""
+    """Sum the ledger for every period that it covers completely."""
     tokens: Counter[Key] = Counter()
     money: Counter[Key] = Counter()
     days = (

@@ -1,4 +1,4 @@
-"""What AI did and cost, read from the ledger and the budgets, for staff."""
+"""Spending reports from the ledger and the budgets, for staff."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ from recommendations.ai.money import Amount, BudgetLimit, BudgetLimits
 
 
 class NothingToEstimate(Exception):
-    """There is no list to look at, or no price; says what to do."""
+    """No cost can be estimated: there is no list or no price. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """Calls of one kind in some days."""
+    """Calls of one purpose, model and prompt version in a number of days."""
 
     purpose: str
     model: str
@@ -35,7 +35,7 @@ class Spend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapUsage:
-    """How much of a cap is used now."""
+    """Current use of a cap."""
 
     cap: str
     starts_on: date
@@ -46,14 +46,14 @@ class CapUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypicalCall:
-    """What a call of a tenant usually comes to."""
+    """Averages of a tenant's calls."""
 
     calls: int
     output_tokens: int
 
 
 def spend(*, now: datetime, days: int, tenant_id: int | None = None) -> list[Spend]:
-    """Return the calls of the last ``days`` (today included) by purpose, model and prompt version, dearest first."""
+    """Return the calls of the last `days` days, today included, the most expensive group first."""
     rows = AICall.objects.filter(day__gt=now.astimezone(UTC).date() - timedelta(days=days))
     with _rows_of(tenant_id, "AI report"):
         groups = rows.values("purpose", "model", "prompt_version", "simulated").annotate(
@@ -67,12 +67,12 @@ def spend(*, now: datetime, days: int, tenant_id: int | None = None) -> list[Spe
 
 
 def cap_usage(*, tenant_id: int, limits: BudgetLimits, now: datetime) -> list[CapUsage]:
-    """Return the caps that a call of this tenant would stand under now."""
-    found = []
+    """Return the current use of the caps that apply to the tenant."""
+    usage = []
     with scope.tenant(tenant_id):
         for cap in caps_for_call(tenant_id=tenant_id, day=now.astimezone(UTC).date(), limits=limits):
             row = cap.rows.first() or cap.rows.model(**cap.key)
-            found.append(
+            usage.append(
                 CapUsage(
                     cap=cap.name,
                     starts_on=row.starts_on,
@@ -81,11 +81,11 @@ def cap_usage(*, tenant_id: int, limits: BudgetLimits, now: datetime) -> list[Ca
                     limit=cap.limit,
                 )
             )
-    return found
+    return usage
 
 
 def typical_call(*, tenant_id: int, now: datetime, days: int = 30) -> TypicalCall | None:
-    """Return how long answered calls of the last ``days`` were on average, or None where there was none."""
+    """Return the averages of the answered calls of the last `days` days, or None where there are none."""
     since = now.astimezone(UTC).date() - timedelta(days=days)
     with scope.tenant(tenant_id):
         answered = AICall.objects.filter(

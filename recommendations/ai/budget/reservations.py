@@ -3,8 +3,8 @@
 1. Reserve the most that the call can cost: one conditional UPDATE for each cap, in fixed order, in one transaction
    that ends before the call. PostgreSQL checks the condition again under the row's lock, so no number of callers
    together takes more than there is.
-2. Settle what was really spent, together with the ledger row, or release what was not.
-3. What a dead process left comes back once its moment has passed: by the job, or when somebody is refused.
+2. Settle the actual spending together with the ledger row, or release the reservation.
+3. Release the reservations of dead processes once they expire: periodically, or before a call is refused.
 """
 
 import uuid
@@ -37,7 +37,7 @@ class BudgetExhausted(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetAlert:
-    """A cap came to 80 % (soft) or refused a call for good (hard); told once per period."""
+    """A cap reached 80 % (soft) or is exhausted (hard); raised once per period."""
 
     level: Literal["soft", "hard"]
     cap: CapName
@@ -49,7 +49,7 @@ class BudgetAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """What one call holds of its caps."""
+    """The amount that one call has reserved of its caps."""
 
     id: uuid.UUID
     tenant_id: int
@@ -65,23 +65,23 @@ class Budget:
         self._hooks = hooks
 
     def reserve(self, *, tenant_id: int, amount: Amount, now: datetime, deadline_seconds: float) -> Reservation:
-        """Hold ``amount`` of every cap until it is settled or released, at most a little beyond the deadline.
+        """Reserve `amount` of every cap until it is settled, released, or a little beyond the deadline.
 
         Raises:
-            BudgetExhausted: a cap has no room; nothing is held.
-            RuntimeError: a transaction is open: it would hold the rows, and the reservation would not be seen.
+            BudgetExhausted: a cap has no room; nothing is reserved.
+            RuntimeError: a transaction is open: it would lock the rows and hide the reservation from other processes.
         """
         expires_at = now + timedelta(seconds=deadline_seconds + GRACE_SECONDS)
         try:
             return self._reserve(tenant_id, amount, now, expires_at)
         except BudgetExhausted as refusal:
             if not release_expired(limits=self.limits, now=now):
-                self._tell_exhausted(tenant_id, amount, refusal.cap, now)
+                self._alert_exhausted(tenant_id, amount, refusal.cap, now)
                 raise
         return self._reserve(tenant_id, amount, now, expires_at)
 
     def settle(self, reservation: Reservation, *, spent: Amount, call: AICall) -> None:
-        """Write the ledger row and turn the reservation into what was really spent, in one transaction."""
+        """Replace the reservation by the actual spending and write the ledger row, in one transaction."""
         self.settle_batch(reservation, spent=spent, calls=[call], now=call.at)
 
     def settle_batch(
@@ -98,39 +98,39 @@ class Budget:
         with transaction.atomic(durable=True), scope.tenant(reservation.tenant_id):
             if not close():
                 return False
-            held = _delete(reservation)
+            reserved = _delete(reservation)
             for cap in caps_for_call(tenant_id=reservation.tenant_id, day=reservation.day, limits=self.limits):
                 cap.rows.update(
-                    reserved_tokens=F("reserved_tokens") - held.tokens,
-                    reserved_nano_usd=F("reserved_nano_usd") - held.nano_usd,
+                    reserved_tokens=F("reserved_tokens") - reserved.tokens,
+                    reserved_nano_usd=F("reserved_nano_usd") - reserved.nano_usd,
                     spent_tokens=F("spent_tokens") + spent.tokens,
                     spent_nano_usd=F("spent_nano_usd") + spent.nano_usd,
                 )
                 near = cap.rows.filter(cap.spent_at_least(SOFT_SHARE, more=Amount()), warned_at__isnull=True)
                 if near.update(warned_at=now):
                     alerts.append(_alert("soft", cap))
-                    announce(alerts[-1], now=now)
+                    publish_alert(alerts[-1], now=now)
             AICall.objects.bulk_create(calls, batch_size=500)
-        self._tell(alerts)
+        self._notify(alerts)
         return True
 
     def release(self, reservation: Reservation) -> bool:
-        """Give the reservation back: nothing was spent. False when it was settled or had expired."""
+        """Release the reservation: nothing was spent. Return False if it was settled or had expired."""
         return _release(reservation, self.limits)
 
     def _reserve(self, tenant_id: int, amount: Amount, now: datetime, expires_at: datetime) -> Reservation:
         day = now.astimezone(UTC).date()
         with transaction.atomic(durable=True), scope.tenant(tenant_id):
             for cap in caps_for_call(tenant_id=tenant_id, day=day, limits=self.limits):
-                if not _take(cap, amount):
+                if not _reserve_from(cap, amount):
                     raise BudgetExhausted(cap.name)
             row = AIReservation.objects.create(
                 tenant_id=tenant_id, day=day, tokens=amount.tokens, nano_usd=amount.nano_usd, expires_at=expires_at
             )
         return Reservation(id=row.pk, tenant_id=tenant_id, day=day, amount=amount)
 
-    def _tell_exhausted(self, tenant_id: int, amount: Amount, name: CapName, now: datetime) -> None:
-        """Alert where the refusal is for good, and not because of calls under way."""
+    def _alert_exhausted(self, tenant_id: int, amount: Amount, name: CapName, now: datetime) -> None:
+        """Alert where the cap is spent, not merely reserved by calls in progress."""
         day = now.astimezone(UTC).date()
         alerts = []
         with transaction.atomic(durable=True), scope.tenant(tenant_id):
@@ -142,17 +142,17 @@ class Budget:
                 full = cap.rows.filter(cap.spent_at_least(1.0, more=beyond), exhausted_at__isnull=True)
                 if full.update(exhausted_at=now):
                     alerts.append(_alert("hard", cap))
-                    announce(alerts[-1], now=now)
-        self._tell(alerts)
+                    publish_alert(alerts[-1], now=now)
+        self._notify(alerts)
 
-    def _tell(self, alerts: Sequence[BudgetAlert]) -> None:
+    def _notify(self, alerts: Sequence[BudgetAlert]) -> None:
         for alert in alerts:
             for hook in self._hooks:
                 hook(alert)
 
 
-def announce(alert: BudgetAlert, *, now: datetime) -> None:
-    """Tell the tenant's webhooks, in the transaction that notes the alert; the deployment's cap is nobody's."""
+def publish_alert(alert: BudgetAlert, *, now: datetime) -> None:
+    """Publish a tenant's alert to its webhooks, in the transaction that records the alert."""
     if alert.tenant_id is None:
         return
     data = {
@@ -169,7 +169,7 @@ def announce(alert: BudgetAlert, *, now: datetime) -> None:
 
 
 def release_expired(*, limits: BudgetLimits, now: datetime) -> int:
-    """Give back what dead processes hold; returns how many reservations came back. Safe to run at any time."""
+    """Release the reservations of dead processes; return their number. Safe to run at any time."""
     with scope.all_tenants("AI reservations that have expired"):
         rows = list(AIReservation.objects.filter(expires_at__lte=now).order_by("expires_at")[:1000])
     return sum(
@@ -186,7 +186,7 @@ def release_expired(*, limits: BudgetLimits, now: datetime) -> int:
     )
 
 
-def _take(cap: Cap, amount: Amount) -> bool:
+def _reserve_from(cap: Cap, amount: Amount) -> bool:
     def update() -> int:
         return cap.rows.filter(cap.room_for(amount)).update(
             reserved_tokens=F("reserved_tokens") + amount.tokens,
@@ -197,25 +197,25 @@ def _take(cap: Cap, amount: Amount) -> bool:
         return True
     if not cap.rows.exists():
         cap.create()
-    # Again in any case: another caller may have made the row since the first attempt.
+    # Retry in any case: another caller may have created the row since the first attempt.
     return bool(update())
 
 
 def _release(reservation: Reservation, limits: BudgetLimits) -> bool:
     with transaction.atomic(durable=True), scope.tenant(reservation.tenant_id):
-        held = _delete(reservation)
-        if held == Amount():
+        reserved = _delete(reservation)
+        if reserved == Amount():
             return False
         for cap in caps_for_call(tenant_id=reservation.tenant_id, day=reservation.day, limits=limits):
             cap.rows.update(
-                reserved_tokens=F("reserved_tokens") - held.tokens,
-                reserved_nano_usd=F("reserved_nano_usd") - held.nano_usd,
+                reserved_tokens=F("reserved_tokens") - reserved.tokens,
+                reserved_nano_usd=F("reserved_nano_usd") - reserved.nano_usd,
             )
     return True
 
 
 def _delete(reservation: Reservation) -> Amount:
-    """Return what was held: nothing where somebody else gave it back before."""
+    """Return the reserved amount, or nothing where the reservation was released before."""
     deleted, _ = AIReservation.objects.filter(tenant_id=reservation.tenant_id, pk=reservation.id).delete()
     return reservation.amount if deleted else Amount()
 

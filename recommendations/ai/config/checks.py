@@ -16,18 +16,18 @@ NO_PRICE = "recommendations.E002"
 
 @register()
 def check_ai_configuration(**_: Any) -> list[CheckMessage]:
-    """Where a key is set, everything else must be right, and the model must have a price."""
+    """Require a valid configuration and a price for every model where a key is set."""
     try:
         config = AIConfiguration.from_settings(settings)
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="See docs/operations/config.md, AI.", id=BAD_CONFIGURATION)]
     if not config.in_use:
         return []
-    found: list[CheckMessage] = []
+    errors: list[CheckMessage] = []
     for name, model in (("OPENAI_MODEL", config.model), ("AI_EMBEDDING_MODEL", config.embedding_model)):
         try:
             if model:
                 config.prices.price(model, on=clock.now().date())
         except UnknownModel as error:
-            found.append(Error(f"{name} has no price.", hint=str(error), id=NO_PRICE))
-    return found
+            errors.append(Error(f"{name} has no price.", hint=str(error), id=NO_PRICE))
+    return errors

@@ -1,7 +1,7 @@
-"""Which fields a server's chat completions take: OpenAI's own, or what compatible servers have in common.
+"""Request bodies in a server's dialect: OpenAI's own fields, or the ones that compatible servers share.
 
-Strict servers (Mistral, vLLM behind a validating gateway) refuse fields that they do not know, so what only OpenAI
-knows is sent to OpenAI only.
+Strict servers (Mistral, vLLM behind a validating gateway) refuse unknown fields, so OpenAI's own are sent to OpenAI
+only.
 """
 
 import json
@@ -19,7 +19,7 @@ _OWN_HOSTS = (".openai.com", ".openai.azure.com", ".services.ai.azure.com")
 
 
 def detect_dialect(base_url: str) -> Dialect:
-    """Return what a base URL's server speaks: OpenAI's own hosts know OpenAI's own fields."""
+    """Return the dialect of a base URL's host."""
     host = urlsplit(base_url).hostname or ""
     return "openai" if f".{host}".endswith(_OWN_HOSTS) else "compatible"
 
@@ -35,7 +35,7 @@ def request_body(
     elif output == "json_object":
         body["response_format"] = {"type": "json_object"}
     if dialect == "openai":
-        # What people liked is not to be kept by the vendor.
+        # The vendor must not store users' histories.
         body |= {"max_completion_tokens": bound, "store": False}
     else:
         body["max_tokens"] = bound
@@ -47,10 +47,10 @@ def request_body(
 def _messages(request: CompletionRequest, output: Output) -> list[dict[str, str]]:
     messages = [{"role": each.role, "content": each.content} for each in request.messages]
     if output != "json_schema":
-        messages[0]["content"] += "\n\n" + _in_words(request.schema)
+        messages[0]["content"] += "\n\n" + _schema_instruction(request.schema)
     return messages
 
 
-def _in_words(schema: Mapping[str, Any]) -> str:
-    """The schema for servers that cannot be held to one; the answer is held to it here in any case."""
+def _schema_instruction(schema: Mapping[str, Any]) -> str:
+    """Describe the schema to servers that cannot enforce one; answers are validated here in any case."""
     return f"Answer with one JSON object and nothing else. It satisfies this JSON schema: {json.dumps(dict(schema))}"

@@ -1,7 +1,7 @@
 """Reads the settings that bound AI: the breaker's policy, the vendor's limits, budgets, prices, the gate.
 
-Each may be absent and then has the default that stands here or in the type that is returned; the environment's readers
-(config.settings) have the same ones. Amounts and shares may be texts.
+An absent setting has the default given here or in the returned type, the same as in `config.settings`. Amounts and
+shares may be strings.
 """
 
 from decimal import Decimal, InvalidOperation

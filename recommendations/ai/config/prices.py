@@ -1,4 +1,4 @@
-"""The dated price table: what a call costs, and what it can cost at most.
+"""The dated price table: actual and maximum cost of a call.
 
 Amounts are whole nano-dollars: a price in dollars per million tokens is a whole number of them per token for every
 price in use, so costs are exact and no rounding adds up.
@@ -20,11 +20,11 @@ _NANO_PER_TOKEN = 1000
 
 
 class UnknownModel(LookupError):
-    """No price is known for a model, so it is not asked."""
+    """The model has no price, so it is not called."""
 
 
 class BadPriceTable(ValueError):
-    """The price table cannot be read; says which entry and what is wrong."""
+    """The price table cannot be read; the message names the entry and the problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +37,19 @@ class Price:
     cached_input: int
     output: int
     batch_percent: int = 100
-    """What a call in a batch costs, of these."""
+    """Price of a batched call, in percent of these."""
 
     def cost(self, usage: Usage) -> int:
-        """Return what a call cost, in nano-dollars; reasoning tokens are output tokens."""
+        """Return the cost of a call in nano-dollars; reasoning tokens are output tokens."""
         fresh = usage.input_tokens - usage.cached_tokens
         return fresh * self.input + usage.cached_tokens * self.cached_input + usage.output_tokens * self.output
 
     def batch_cost(self, usage: Usage) -> int:
-        """Return what a call in a batch cost, in nano-dollars, rounded up."""
+        """Return the cost of a batched call in nano-dollars, rounded up."""
         return -(-self.cost(usage) * self.batch_percent // 100)
 
     def bound(self, *, input_tokens: int, output_tokens: int) -> int:
-        """Return what a call of so many tokens can cost at most, in nano-dollars."""
+        """Return the maximum cost of a call with these numbers of tokens, in nano-dollars."""
         return input_tokens * max(self.input, self.cached_input) + output_tokens * self.output
 
 
@@ -100,7 +100,7 @@ def shipped_table() -> PriceTable:
     """Return the table that comes with this version.
 
     Raises:
-        BadPriceTable: somebody edited it into something else.
+        BadPriceTable: the shipped file was edited and is invalid.
     """
     return read_table(TABLE.read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""What the operator set about AI; the one place of this package that reads Django's settings."""
+"""The AI configuration: the only place of this package that reads Django's settings."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,11 +21,11 @@ MINIMUM_LEDGER_DAYS = 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AIConfiguration:
-    """Everything a provider needs to know; an empty ``api_key`` means that this process makes no calls."""
+    """All AI settings; with an empty `api_key` this process makes no calls."""
 
     api_key: str = field(default="", repr=False)
     key_in_workers: bool = False
-    """True where this process has no key and the workers have one: what it shows of AI is theirs."""
+    """True where only the workers have a key; this process then shows their state."""
     base_url: str = OPENAI_API
     """Root of an OpenAI-compatible API, ``/v1`` included."""
     model: str = ""
@@ -34,9 +34,9 @@ class AIConfiguration:
     max_output_tokens: int = 2048
     """Hard bound on what one answer may cost, reasoning tokens included."""
     dialect: Dialect | None = None
-    """Which fields the server takes; None: as its host says."""
+    """Request fields that the server accepts; None detects them from its host."""
     output: Output = "json_schema"
-    """How the server is held to the answer's form."""
+    """Mechanism that makes the server return the required JSON."""
     reasoning_effort: str = ""
     """Sent as it is where set ("minimal", "low"); models that do not reason refuse it, so it is empty by default."""
     simulated: bool = False
@@ -44,21 +44,21 @@ class AIConfiguration:
     calls_per_build: int = 200
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     limits: RateLimits = field(default_factory=RateLimits)
-    """What the vendor allows in a minute and at once; the default here is no limit, the settings' is not."""
+    """The vendor's limits. Unlimited by default here; the settings have their own defaults."""
     budget: BudgetLimits = field(default_factory=BudgetLimits)
     ledger_days: int = 90
     answer_days: int = 30
-    """How long ledger rows and stored answers are kept."""
+    """Retention of cached answers; ledger rows have `ledger_days`."""
     sent_days: int = 30
-    """How long the log of what was sent is kept."""
+    """Retention of the request log."""
     control_percent: int = 10
-    """Of the people at a placement never meet AI, so that what it brings can be measured."""
+    """Share of a placement's users in the AI holdout, against which uplift is measured."""
     gate: UpliftPolicy = field(default_factory=UpliftPolicy)
     embedding_model: str = ""
-    """Makes vectors of item texts; empty: none are made."""
+    """Model for item embeddings; empty disables them."""
     embedding_dimensions: int = 256
     batch: bool = False
-    """Nightly builds ask through the vendor's batch interface."""
+    """Nightly builds use the vendor's batch interface."""
     prices: PriceTable = field(default_factory=shipped_table, compare=False)
 
     def __post_init__(self) -> None:
@@ -91,22 +91,22 @@ class AIConfiguration:
 
     @property
     def configured(self) -> bool:
-        """Tell whether this process can make calls."""
+        """True where this process can make calls."""
         return bool(self.api_key)
 
     @property
     def in_use(self) -> bool:
-        """Tell whether any process of this deployment makes calls."""
+        """True where any process of this deployment makes calls."""
         return self.configured or self.key_in_workers
 
     @property
     def effective_dialect(self) -> Dialect:
-        """Name the fields that the server takes."""
+        """The configured dialect, or the one detected from the host."""
         return self.dialect or ("openai" if self.simulated else detect_dialect(self.base_url))
 
     @property
     def origin(self) -> str:
-        """Name where answers come from: the provider of breaker, rate limiter and stored answers."""
+        """The source of answers, by which breaker, rate limiter and cached answers are keyed."""
         parts = urlsplit(self.base_url)
         return f"simulator@{parts.netloc}" if self.simulated else parts.netloc
 

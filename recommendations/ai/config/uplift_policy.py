@@ -1,4 +1,4 @@
-"""What the operator set about the segments of people by history."""
+"""The operator's policy for the uplift gate."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from recommendations.history_segments import COLD, REGULAR, SEGMENTS, SPARSE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpliftPolicy:
-    """The configuration: which segments are open until measured, and what decides a measurement."""
+    """Segments that are open until measured, and the thresholds of a measurement."""
 
     open_segments: frozenset[str] = frozenset({COLD, SPARSE, REGULAR})
     explore_percent: int = 5
-    """Of the people behind a closed gate get AI all the same."""
+    """Share of users behind a closed gate who get AI anyway, to keep measuring."""
     minimum_cases: int = 1000
-    """In each arm; fewer decide nothing."""
+    """Minimum per arm for a decision."""
     minimum_per_usd: float = 0.0
-    """So many successes more per dollar must be possible at the upper end of the interval, else it is switched off."""
+    """Additional successes per dollar that the interval's upper end must reach, or AI is switched off."""
 
     def __post_init__(self) -> None:
         unknown = self.open_segments - set(SEGMENTS)

@@ -1,7 +1,7 @@
-"""The one way to the language model: stored answer, else retries over the gates (budget, breaker, rate limiter, call).
+"""The only entry to the language model: cached answer, else retries over a guarded provider.
 
-Whatever happens, the caller gets a list or a `ProviderError` whose reason is what the fallback is counted under:
-breaker, budget, timeout, throttled, error, invalid.
+The caller gets a list, or a `ProviderError` whose reason its fallback is counted under: breaker, budget, timeout,
+throttled, error, invalid.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 class AIGateway:
-    """Shared by all threads of a process; make one with `factory.build_gateway` after the fork."""
+    """Shared by all threads of a process; build it with `factory.build_gateway` after the fork."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class AIGateway:
         self._retries = retries
 
     def with_provider(self, provider: Provider) -> "AIGateway":
-        """Return a gateway with the same gates before another provider."""
+        """Return a gateway with the same guards around another provider."""
         dependencies = replace(self._dependencies, provider=provider)
         return AIGateway(
             dependencies, origin=self._origin, timeout_seconds=self._timeout_seconds, retries=self._retries
@@ -56,22 +56,22 @@ class AIGateway:
 
     @property
     def configured(self) -> bool:
-        """Tell whether there is anything to call; False means that lists were never meant for AI."""
+        """True where there is a provider to call; without one no list is meant for AI."""
         return self._dependencies.provider.configured
 
     @property
     def simulated(self) -> bool:
-        """Tell whether answers come from the bundled simulator and must be labelled so."""
+        """True where answers come from the bundled simulator and must be labelled."""
         return self._dependencies.provider.simulated
 
     @property
     def model(self) -> str:
-        """Name the model, or the empty string."""
+        """Name of the model, or an empty string."""
         return self._dependencies.provider.model
 
     @property
     def breaker(self) -> CircuitBreaker:
-        """The breaker, to be read, opened and reset by an operator."""
+        """The circuit breaker, for operators to inspect, open and reset."""
         return self._dependencies.breaker
 
     def rerank(
@@ -84,22 +84,21 @@ class AIGateway:
         build_id: int | None = None,
         purpose: str = "rerank",
     ) -> RerankResult:
-        """Return all candidates in a new order, each with a reason; what was asked before costs nothing.
+        """Return all candidates in a new order, each with a reason; a cached answer costs nothing.
 
-        No transaction may be open: the budget's would not be its own. ``deadline_seconds`` is AI_TIMEOUT_SECONDS
-        unless it is given.
+        No transaction may be open, because budgets commit their own. `deadline_seconds` defaults to AI_TIMEOUT_SECONDS.
 
         Raises:
             ProviderError: there is no usable answer; the caller keeps the model's list.
         """
         question = _for_purpose(build_question(request), purpose)
-        with self._counted(), closing_new_connection():
+        with self._counting_outcome(), closing_new_connection():
             digest = response_cache.request_digest(question.completion_request, model=self.model, origin=self._origin)
-            stored = self._stored(tenant_id, digest, question)
-            if stored is not None:
+            cached = self._cached(tenant_id, digest, question)
+            if cached is not None:
                 AI_REQUESTS.labels("cached").inc()
-                return stored
-            completion = self._ask(
+                return cached
+            completion = self._call(
                 tenant_id=tenant_id,
                 request=question.completion_request,
                 now=now,
@@ -107,7 +106,7 @@ class AIGateway:
                 build_id=build_id,
                 check=lambda answer: parse_answer(question, answer, simulated=self.simulated),
             )
-            self._keep(tenant_id, digest, question, completion, now)
+            self._cache(tenant_id, digest, question, completion, now)
             AI_REQUESTS.labels("ok").inc()
             return parse_answer(question, completion, simulated=self.simulated)
 
@@ -120,13 +119,13 @@ class AIGateway:
         deadline_seconds: float | None = None,
         build_id: int | None = None,
     ) -> Completion:
-        """Answer one question under the same gates; nothing is stored.
+        """Answer one question under the same guards; nothing is cached.
 
         Raises:
             ProviderError: there is no usable answer.
         """
-        with self._counted(), closing_new_connection():
-            completion = self._ask(
+        with self._counting_outcome(), closing_new_connection():
+            completion = self._call(
                 tenant_id=tenant_id,
                 request=request,
                 now=now,
@@ -138,16 +137,16 @@ class AIGateway:
             return completion
 
     def for_batch(self, *, tenant_id: int, request: RerankRequest) -> tuple[str, CompletionRequest] | None:
-        """Return a question with its digest, to be asked later; None where it was answered before."""
+        """Return a question and its digest for a batch, or None where the answer is cached."""
         question = build_question(request).completion_request
         digest = response_cache.request_digest(question, model=self.model, origin=self._origin)
         return None if response_cache.load(tenant_id=tenant_id, digest=digest) else (digest, question)
 
     def close(self) -> None:
-        """Give connections and threads back; the next call opens new ones."""
+        """Close connections and threads; the next call opens new ones."""
         self._dependencies.provider.close()
 
-    def _ask(
+    def _call(
         self,
         *,
         tenant_id: int,
@@ -161,11 +160,11 @@ class AIGateway:
             raise ProviderError("error", permanent=True, detail="AI is off: OPENAI_API_KEY is not set")
         if not sharing_consent(tenant_id).enabled:
             raise ProviderError("error", permanent=True, detail="the tenant has switched AI off")
-        gates = GuardedProvider(self._dependencies, tenant_id=tenant_id, build_id=build_id, now=now, check=check)
+        guarded = GuardedProvider(self._dependencies, tenant_id=tenant_id, build_id=build_id, now=now, check=check)
         deadline = self._timeout_seconds if deadline_seconds is None else deadline_seconds
-        return RetryingProvider(gates, policy=self._retries).complete(request, deadline_seconds=deadline)
+        return RetryingProvider(guarded, policy=self._retries).complete(request, deadline_seconds=deadline)
 
-    def _stored(self, tenant_id: int, digest: str, question: RerankQuestion) -> RerankResult | None:
+    def _cached(self, tenant_id: int, digest: str, question: RerankQuestion) -> RerankResult | None:
         content = response_cache.load(tenant_id=tenant_id, digest=digest)
         if content is None:
             return None
@@ -173,9 +172,9 @@ class AIGateway:
         try:
             return replace(parse_answer(question, answer, simulated=self.simulated), cached=True)
         except ProviderError:
-            return None  # the guards are stricter than when it was stored: ask again
+            return None  # validation is stricter than when it was cached: ask again
 
-    def _keep(
+    def _cache(
         self, tenant_id: int, digest: str, question: RerankQuestion, completion: Completion, now: datetime
     ) -> None:
         try:
@@ -192,7 +191,7 @@ class AIGateway:
             _log.warning("ai_answer_not_kept", error=str(error))
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counting_outcome(self) -> Iterator[None]:
         try:
             yield
         except ProviderError as error:
@@ -208,15 +207,15 @@ class AIGateway:
 
 @contextmanager
 def closing_new_connection() -> Iterator[None]:
-    """Close the thread's database connection at the end, if it had none before.
+    """Close the thread's database connection at the end if it was opened inside.
 
-    A thread of a pool would otherwise leave one open when it ends.
+    A pool's thread would otherwise leave it open when it ends.
     """
-    had = connection.connection is not None
+    was_open = connection.connection is not None
     try:
         yield
     finally:
-        if not had:
+        if not was_open:
             connection.close()
 
 

@@ -1,7 +1,7 @@
-"""The gates of one request to the provider: price and budget, breaker, rate limiter; then the call and its account.
+"""The guards of one request to the provider: price and budget, circuit breaker, rate limiter, request log, ledger.
 
-They stand inside the retries, not around them: each attempt is reserved, may be refused, is counted by the breaker
-and has a ledger row of its own. So what was spent on failed attempts counts, and an open breaker stops retries too.
+They apply inside the retries: every attempt has its own reservation, breaker outcome and ledger row. So failed attempts
+are accounted for, and an open breaker stops retries.
 """
 
 import time
@@ -25,16 +25,16 @@ from recommendations.ai.resilience.circuit_breaker import CircuitBreaker, call_o
 from recommendations.ai.resilience.rate_limiter import RateLimiter
 
 CALL_SHARE = 0.5
-"""Of the time must be left when the gates have let a call pass. One with less would likely be cut off: paid for, and
-held against the provider."""
+"""Share of the deadline that must remain once the guards have let a call pass. A shorter call would likely be cut off,
+paid for, and counted as the provider's failure."""
 LATE_SECONDS = 0.05
-"""A sleeper may wake up this much later than it wished."""
+"""Tolerance for a sleep that wakes up late."""
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDependencies:
-    """What all calls of a process share."""
+    """Objects that all calls of a process share."""
 
     provider: Provider
     prices: PriceTable
@@ -42,22 +42,22 @@ class GatewayDependencies:
     breaker: CircuitBreaker
     rate_limiter: RateLimiter
     origin: str = ""
-    """To whom requests go, for the log of what was sent."""
+    """The requests' destination, for the request log."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """How the request to the provider ended."""
+    """Outcome of the request to the provider."""
 
     completion: Completion | None
     error: ProviderError | None
     seconds: float
     interruption: BaseException | None = None
-    """What ended it from outside, a task's time limit for example."""
+    """The exception that interrupted it from outside, such as a task's time limit."""
 
 
 class GuardedProvider:
-    """A provider for one call of one tenant; `check` refuses answers that are well formed but useless."""
+    """A provider for one call of one tenant; `check` raises for answers that are well formed but useless."""
 
     configured = True
 
@@ -83,10 +83,10 @@ class GuardedProvider:
         self._started = timer()
 
     def complete(self, request: CompletionRequest, *, deadline_seconds: float) -> Completion:
-        """Make one request, if every gate lets it pass, and write what it cost.
+        """Make one request if every guard lets it pass, and write its cost to the ledger.
 
         Raises:
-            ProviderError: a gate refused (``budget``, ``breaker``, ``throttled``; permanent, no call was made), or
+            ProviderError: a guard refused (`budget`, `breaker`, `throttled`; permanent, no call was made), or
                 the provider failed.
         """
         ends = self._timer() + deadline_seconds
@@ -176,7 +176,7 @@ class GuardedProvider:
         return _Attempt(completion, None, self._timer() - started)
 
     def _log_sent(self, request: CompletionRequest) -> None:
-        """What cannot be logged is not sent."""
+        """Log the request before it is sent: no unlogged request leaves."""
         try:
             request_log.record_request(
                 tenant_id=self._tenant_id,
@@ -222,13 +222,13 @@ class GuardedProvider:
         try:
             self._dependencies.budget.settle(reservation, spent=spent, call=call)
         except DatabaseError:
-            # The money is spent: once more over a new connection before the account is wrong.
+            # The money is spent: retry over a new connection before the ledger is wrong.
             connection.close()
             self._dependencies.budget.settle(reservation, spent=spent, call=call)
         count_call(call)
 
     def _usage(self, request: CompletionRequest, attempt: _Attempt) -> Usage:
-        """Return what was used; the upper bounds where nobody knows, nothing where the server refused."""
+        """Return the usage: upper bounds where it is unknown, nothing where the server refused."""
         if attempt.completion is not None:
             return attempt.completion.usage
         error = attempt.error

@@ -1,4 +1,4 @@
-"""Counts and logs what breaker and budget report; they themselves know neither metrics nor logs."""
+"""Metrics and logs for breaker, budget and calls; the domain objects only call hooks."""
 
 import structlog
 
@@ -15,7 +15,7 @@ _LEVELS: dict[BreakerMode, int] = {"closed": 0, "half_open": 1, "open": 2}
 
 
 def instrumented_breaker(config: AIConfiguration) -> CircuitBreaker:
-    """Return the breaker of the configured model; staff read and switch the same one that calls ask."""
+    """Return the circuit breaker of the configured model, shared by calls and staff."""
     return CircuitBreaker(
         provider=config.origin,
         model=config.model,
@@ -26,12 +26,12 @@ def instrumented_breaker(config: AIConfiguration) -> CircuitBreaker:
 
 
 def set_breaker_gauge(model: str, mode: BreakerMode) -> None:
-    """Keep the gauge at the state that was seen last."""
+    """Set the gauge to the state seen last."""
     AI_BREAKER_STATE.labels(model).set(_LEVELS[mode])
 
 
 def log_breaker(event: BreakerEvent) -> None:
-    """Say that the breaker changed its state."""
+    """Log a change of the breaker's state."""
     log = _log.warning if event.after == "open" else _log.info
     log(
         "ai_breaker",
@@ -45,12 +45,12 @@ def log_breaker(event: BreakerEvent) -> None:
 
 
 def count_alert(alert: BudgetAlert) -> None:
-    """Count a budget that is nearly or wholly spent."""
+    """Count a budget alert."""
     AI_BUDGET_ALERTS.labels(alert.level, alert.cap).inc()
 
 
 def log_alert(alert: BudgetAlert) -> None:
-    """Say which budget it is."""
+    """Log a budget alert."""
     _log.warning(
         "ai_budget",
         level=alert.level,

@@ -1,4 +1,4 @@
-"""What AI may cost and did cost, what may leave the house and did, and for whom it runs."""
+"""Tables of AI: budgets and ledger, sharing consent and request log, uplift gate, batches, embeddings."""
 
 from recommendations.ai.models.batch import AIBatch, AIBatchQuestion
 from recommendations.ai.models.gate import AIGate

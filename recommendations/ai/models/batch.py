@@ -1,4 +1,4 @@
-"""Questions that wait for the vendor's batch interface, and the batches that they are asked in."""
+"""Questions queued for the vendor's batch interface, and the batches that they are sent in."""
 
 import uuid
 from typing import ClassVar
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class AIBatch(models.Model):
-    """Some questions of one tenant, asked together at the batch price.
+    """Questions of one tenant, sent together at the batch price.
 
     waiting -> submitted -> done. Whatever happens, it ends: with answers, or without (`result` says why).
     """
@@ -59,7 +59,7 @@ class AIBatch(models.Model):
 
 
 class AIBatchQuestion(models.Model):
-    """One question; it goes with the end of its batch, or when the person is erased."""
+    """One question; deleted when its batch ends or the user is erased."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     batch = models.ForeignKey(AIBatch, on_delete=models.CASCADE, null=True, blank=True, related_name="+")

@@ -1,4 +1,4 @@
-"""For which people AI runs, as the last measurement decided."""
+"""The uplift gate: segments of users for which AI runs, by the last measurement."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class AIGate(models.Model):
-    """One segment of one placement: whether AI runs for it, and what was measured."""
+    """Measurement of and decision about one segment of one placement."""
 
     class Segment(models.TextChoices):
         COLD = "cold", "Cold: no history"

@@ -1,4 +1,4 @@
-"""What AI may cost, what it did cost, and what it answered. Money is whole nano-dollars.
+"""Budgets, reservations, ledger, cached answers and fallback statistics. Money is whole nano-dollars.
 
 Budgets and reservations are counters: only `recommendations.ai.budget.reservations` writes them. Days and months end in
 UTC.
@@ -12,7 +12,7 @@ from django.db import models
 
 
 class AILimit(models.Model):
-    """What one tenant may spend, where it differs from the deployment's settings. Empty: the settings hold."""
+    """A tenant's own spending limits; empty fields use the deployment's settings."""
 
     tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     day_usd = models.DecimalField(
@@ -32,14 +32,14 @@ class AILimit(models.Model):
 
 
 class Period(models.TextChoices):
-    """How long a budget lasts."""
+    """Period of a budget."""
 
     DAY = "day", "Day"
     MONTH = "month", "Month"
 
 
 class BudgetCounters(models.Model):
-    """What was spent in a period, and what calls under way may still cost."""
+    """Spending of a period, and reservations of calls in progress."""
 
     period = models.CharField(max_length=5, choices=Period.choices)
     starts_on = models.DateField()
@@ -77,7 +77,7 @@ class AIBudget(BudgetCounters):
 
 
 class AIGlobalBudget(BudgetCounters):
-    """The deployment's month. It belongs to no tenant and holds nothing of one: every scope may see it."""
+    """The deployment's month. It holds no tenant's data, so every scope may read it."""
 
     class Meta:
         verbose_name = "AI budget of the deployment"
@@ -95,7 +95,7 @@ class AIGlobalBudget(BudgetCounters):
 
 
 class AIReservation(models.Model):
-    """What a call under way may cost; a row that outlives its moment was left by a process that died."""
+    """The maximum cost of a call in progress; an expired row was left by a process that died."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -112,7 +112,7 @@ class AIReservation(models.Model):
 
 
 class AICall(models.Model):
-    """The ledger: one row for each request to the provider, with what it cost."""
+    """The ledger: one row per request to the provider, with its cost."""
 
     class Outcome(models.TextChoices):
         OK = "ok", "Answered"
@@ -151,7 +151,7 @@ class AICall(models.Model):
 
 
 class AIAnswer(models.Model):
-    """A checked answer of the model, kept by the digest of the question, so that it is paid for once."""
+    """A valid answer of the model, cached under the question's digest."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     digest = models.CharField(max_length=64)
@@ -171,7 +171,7 @@ class AIAnswer(models.Model):
 
 
 class AIFallbackStat(models.Model):
-    """How many lists of five minutes were meant for AI, and why others went without it."""
+    """Lists of five minutes by AI outcome: meant for AI, fallback, or skipped, with the reason."""
 
     class Kind(models.TextChoices):
         MEANT = "meant", "Meant for AI"

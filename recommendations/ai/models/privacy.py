@@ -1,4 +1,4 @@
-"""What of a tenant may be sent to the provider, and what was sent."""
+"""A tenant's sharing consent, and the log of requests to the provider."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class AIRelease(models.Model):
-    """What a tenant has released. Without a row: AI may run, and no attribute leaves."""
+    """A tenant's sharing consent. Without a row AI may run, and no attribute is sent."""
 
     tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     enabled = models.BooleanField(default=True, help_text="Off: nothing of this tenant is sent, whatever else is set.")

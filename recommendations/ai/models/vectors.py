@@ -1,4 +1,4 @@
-"""Vectors of item texts: paid for once per content."""
+"""Stored embeddings of item texts."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class AIVector(models.Model):
-    """The vector of one text, as little-endian float16 of length one; found by what it was made from."""
+    """The unit vector of one text, as little-endian float16, keyed by a digest of its source."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     digest = models.CharField(max_length=64, help_text="Of the text, the model and the number of dimensions.")

@@ -1,4 +1,4 @@
-"""What of a tenant may leave the house: the switch, and the attributes that it has released."""
+"""A tenant's sharing consent: the AI opt-out, and the attributes that may be sent to the provider."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from recommendations.ai.models import AIRelease
 
 @dataclass(frozen=True, slots=True)
 class SharingConsent:
-    """A tenant's choice; by default AI may run and no attribute leaves."""
+    """A tenant's consent; by default AI may run and no attribute is sent."""
 
     enabled: bool = True
     item_attributes: tuple[str, ...] = ()
     person_attributes: tuple[str, ...] = ()
 
     def of_item(self, attributes: Mapping[str, Any]) -> dict[str, str]:
-        """Return the attributes of an item that may be sent, as texts."""
-        return _chosen(self.item_attributes, attributes)
+        """Return an item's attributes that may be sent, as strings."""
+        return _shareable(self.item_attributes, attributes)
 
     def user_attributes_to_share(self, attributes: Mapping[str, Any]) -> dict[str, str]:
-        """Return the attributes of a person that may be sent, as texts."""
-        return _chosen(self.person_attributes, attributes)
+        """Return a user's attributes that may be sent, as strings."""
+        return _shareable(self.person_attributes, attributes)
 
 
 def sharing_consent(tenant_id: int) -> SharingConsent:
-    """Return what a tenant has released."""
+    """Return a tenant's consent."""
     with scope.tenant(tenant_id):
         row = AIRelease.objects.filter(tenant_id=tenant_id).first()
     return (
@@ -36,7 +36,7 @@ def sharing_consent(tenant_id: int) -> SharingConsent:
     )
 
 
-def _chosen(names: Iterable[str], attributes: Mapping[str, Any]) -> dict[str, str]:
+def _shareable(names: Iterable[str], attributes: Mapping[str, Any]) -> dict[str, str]:
     texts = ((name, _text(attributes[name])) for name in names if name in attributes)
     return {name: text for name, text in texts if text}
 

@@ -1,4 +1,4 @@
-"""The log of what was sent to the provider: written before the request leaves, redacted, kept for some days."""
+"""Redacted log of requests to the provider, written before each request is sent."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ PURGE_BATCH = 5000
 
 
 def record_request(*, tenant_id: int, request: CompletionRequest, model: str, origin: str, now: datetime) -> None:
-    """Write the row of one request."""
+    """Log one request."""
     text = "\0".join(each.content for each in request.messages).encode()
     row = AISent(
         tenant_id=tenant_id,
@@ -32,19 +32,19 @@ def record_request(*, tenant_id: int, request: CompletionRequest, model: str, or
 
 
 def delete_for_user(*, tenant_id: int, subject: str) -> int:
-    """Delete the rows about a person; returns how many."""
+    """Delete the log rows about a user; return their number."""
     with scope.tenant(tenant_id):
         deleted, _ = AISent.objects.filter(tenant_id=tenant_id, subject=subject).delete()
     return deleted
 
 
 def purge_tenant(*, tenant_id: int, before: datetime) -> int:
-    """Delete a tenant's rows from before a moment, at most a batch; returns how many."""
+    """Delete at most one batch of a tenant's rows from before a moment; return their number."""
     old = AISent.objects.filter(tenant_id=tenant_id, at__lt=before).order_by("pk")
     return delete_in_batches(old, scope=partial(scope.tenant, tenant_id), batch_rows=PURGE_BATCH, max_batches=1)
 
 
 def purge(*, now: datetime, keep_days: int) -> int:
-    """Delete rows older than ``keep_days`` in batches; returns how many."""
+    """Delete rows older than `keep_days` in batches; return their number."""
     old = AISent.objects.filter(at__lt=now - timedelta(days=keep_days)).order_by("pk")
     return delete_in_batches(old, scope=partial(scope.all_tenants, "AI requests sent: retention"))

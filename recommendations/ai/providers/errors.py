@@ -1,8 +1,8 @@
-"""Reads how an OpenAI-compatible server says no, in whichever form: a status, an error in a 200, another code.
+"""Maps refusals of OpenAI-compatible servers to `ProviderError`: a status, an error in a 200, another code.
 
 The same fact comes in many forms: a spent account is 429 `insufficient_quota` with OpenAI, 402 with others; a content
-filter answers 400, or 200 with a `finish_reason`. What is told of it is the vendor's own sentence, without anything of
-the prompt (some servers repeat the whole request) and without keys.
+filter answers 400, or 200 with a `finish_reason`. Error details quote the vendor, without keys and without anything of
+the prompt (some servers repeat the whole request).
 """
 
 import json
@@ -16,7 +16,7 @@ from recommendations.text_safety.sanitize import clean_text
 
 WORDS_LIMIT = 300
 _SHINGLE = 12
-"""So many letters and digits in a row that also stand in the prompt are taken to be of it."""
+"""A run of this many letters and digits that also occurs in the prompt is taken to be quoted from it."""
 
 _SPENT = frozenset(
     (
@@ -76,15 +76,15 @@ _SECRET = re.compile(r"\b(?:sk|pk|key|gsk|xai|or)-[\w*.-]{3,}|\bBearer\s+\S+", r
 def error_from_response(
     *, status: int, body: object, headers: Mapping[str, str], prompt: Sequence[str] = (), key: str = ""
 ) -> ProviderError:
-    """Return what an HTTP status outside 2xx means; ``body`` as parsed from JSON, or the text.
+    """Return the error for an HTTP status outside 2xx; `body` is parsed JSON, or text.
 
     A spent account arrives as a throttle does, but no waiting helps: it is permanent, as are refused keys, unknown
-    models and malformed requests. Nothing was used, except that nobody knows after a time-out.
+    models and malformed requests. Nothing was charged, except that the cost of a time-out is unknown.
     """
     codes, words = _codes(body), _words(body)
-    said = f": {redact(words, prompt=prompt, key=key)}" if words else ""
+    quote = f": {redact(words, prompt=prompt, key=key)}" if words else ""
     named = next(iter(codes), "")
-    detail = f"HTTP {status}" + (f" {clean_text(named, limit=60)}" if named else "") + said
+    detail = f"HTTP {status}" + (f" {clean_text(named, limit=60)}" if named else "") + quote
     wait = retry_after(headers)
     if _is_spent(status, codes, words, wait):
         return ProviderError("throttled", permanent=True, detail=detail, refused=True)
@@ -106,7 +106,7 @@ def error_from_response(
 def error_in_completion(
     envelope: Mapping[str, Any], *, prompt: Sequence[str] = (), key: str = ""
 ) -> ProviderError | None:
-    """Return the error that stands in an answer of status 200, of the whole or of its first choice; None without."""
+    """Return the error inside an answer of status 200, or inside its first choice; None without one."""
     choices = envelope.get("choices")
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
     error = envelope.get("error") or first.get("error")
@@ -120,7 +120,7 @@ def error_in_completion(
 
 
 def redact(text: str, *, prompt: Sequence[str] = (), key: str = "") -> str:
-    """Return a vendor's or model's words as they may be logged: one line, bounded, nothing of the prompt, no keys."""
+    """Return a vendor's or model's text for logs: one line, bounded, nothing of the prompt, no keys."""
     if key:
         text = text.replace(key, "[key]")
     text = _SECRET.sub("[key]", text[: WORDS_LIMIT * 8])
@@ -189,16 +189,16 @@ def _words(body: object) -> str:
     if not isinstance(error, Mapping):
         return ""
     for name in ("message", "detail", "error", "title", "errors", "object"):
-        said = error.get(name)
-        if isinstance(said, str) and said:
-            return said
-        if isinstance(said, list):
-            return "; ".join(_item(each) for each in said[:5])
+        value = error.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, list):
+            return "; ".join(_item(each) for each in value[:5])
     return ""
 
 
 def _item(each: object) -> str:
-    """One entry of a validator's list: where and what, not the input that it repeats."""
+    """Return one entry of a validator's list: location and message, not the input that it repeats."""
     if not isinstance(each, Mapping):
         return str(each) if isinstance(each, str) else ""
     place = each.get("loc")
@@ -208,7 +208,7 @@ def _item(each: object) -> str:
 
 
 def _without_prompt(text: str, prompt: Sequence[str]) -> str:
-    """Letters and digits alone are compared: quoting and escaping change everything else."""
+    """Compare letters and digits only: quoting and escaping change everything else."""
     sent = "".join(each for part in prompt for each in part if each.isalnum()).casefold()
     if len(sent) < _SHINGLE:
         return text

@@ -1,4 +1,4 @@
-"""Reads what an OpenAI-compatible server sends: answers, usage, refusals; trusts none of it."""
+"""Parses untrusted responses of OpenAI-compatible servers: answers, usage, refusals."""
 
 import math
 import re
@@ -23,11 +23,11 @@ FILTERED = frozenset(
 def read_completion(
     body: bytes, *, request: CompletionRequest, bound: int, latency_seconds: float, request_id: str
 ) -> Completion:
-    """Parse a chat completion whose content must be one JSON object, wrapped or not (see `content`).
+    """Parse a chat completion whose content must be one JSON object, wrapped or not (see `unwrapping`).
 
     Raises:
-        ProviderError: ``invalid``, with the usage where one was paid for; what the vendor says where the answer is an
-        error in spite of its status.
+        ProviderError: `invalid`, with the usage where the answer was paid for; the vendor's error where the answer is
+            one in spite of its status.
     """
     prompt = [each.content for each in request.messages]
     envelope = errors.parse_body(body)
@@ -46,8 +46,8 @@ def read_completion(
         raise ProviderError("invalid", detail="the answer holds no message", usage=usage) from None
     finish = finish.lower() if isinstance(finish, str) else ""
     if refusal or (refusal := unwrapping.find_refusal(text)):
-        said = errors.redact(str(refusal), prompt=prompt)
-        raise ProviderError("invalid", detail=f"the model refused: {said}", usage=usage)
+        quote = errors.redact(str(refusal), prompt=prompt)
+        raise ProviderError("invalid", detail=f"the model refused: {quote}", usage=usage)
     if finish in FILTERED:
         raise ProviderError("invalid", detail=f"a content filter stopped the answer ({finish})", usage=usage)
     if finish in CUT_OFF:

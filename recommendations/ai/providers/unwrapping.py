@@ -1,6 +1,6 @@
-"""Takes the wrapping off a model's answer: content parts, a byte order mark, thinking, a code fence.
+"""Unwraps a model's answer: content parts, byte order mark, thinking, code fence.
 
-What is left must still be one JSON object, and is held against everything that an answer without wrapping is.
+The rest must still be one JSON object and is validated like an answer without wrapping.
 """
 
 import json
@@ -40,8 +40,8 @@ def find_refusal(content: object) -> str:
     """Return the refusal among a content's parts, or nothing."""
     if not isinstance(content, list):
         return ""
-    said = (part.get("refusal") for part in content if isinstance(part, Mapping) and part.get("type") == "refusal")
-    return next((each for each in said if isinstance(each, str)), "")
+    refusals = (part.get("refusal") for part in content if isinstance(part, Mapping) and part.get("type") == "refusal")
+    return next((each for each in refusals if isinstance(each, str)), "")
 
 
 def json_object(content: object) -> dict[str, Any] | None:
@@ -60,7 +60,7 @@ def json_object(content: object) -> dict[str, Any] | None:
 
 
 def _unwrapped(text: str) -> list[str]:
-    """The forms to try: as it is, without thinking, and what stands in its only fence."""
+    """Return the forms to try: as it is, without thinking, and the content of its only fence."""
     plain = text.strip().removeprefix("\ufeff").strip()
     thought = _THINKING.sub("", plain)
     if thought == plain and not plain.startswith(("{", "[")):

@@ -1,6 +1,6 @@
-"""The facts that one rerank may rest on: cleaned, capped, screened and numbered.
+"""The facts of one rerank: cleaned, capped, screened and numbered.
 
-Prompt and guards read the same sheet, so a reason can be held against exactly what the model was told.
+Prompt and validation read the same sheet, so a reason is checked against exactly the facts that the model saw.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryItem:
-    """Something that the person chose; texts as they stand in the catalogue."""
+    """An item of the user's history; texts as in the catalogue."""
 
     title: str
     categories: Sequence[str] = ()
@@ -32,13 +32,13 @@ class HistoryItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An item that the algorithms propose; texts as they stand in the catalogue. ``item_id`` never leaves."""
+    """An item proposed by the algorithms; texts as in the catalogue. `item_id` is never sent."""
 
     item_id: ItemId
     title: str = ""
     categories: Sequence[str] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """Only what the tenant has released for AI."""
+    """Only attributes that the tenant allows to be sent."""
     description: str = ""
     part: str = ""
     """The part of the model that proposed it, for the template reason."""
@@ -63,7 +63,7 @@ class CandidateFacts:
     facts: Mapping[str, str]
     about: str
     withheld: bool
-    """A text of it gave orders: its texts stay here and it keeps its place."""
+    """One of its texts contains instructions: none is sent, and the candidate keeps its rank."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,37 +71,37 @@ class FactSheet:
     """All facts of one call. ``candidates`` is in the order that the model sees; the position is the number."""
 
     history: Mapping[str, HistoryFacts]
-    person: Mapping[str, str]
+    user_attributes: Mapping[str, str]
     candidates: tuple[CandidateFacts, ...]
 
 
 def fact_sheet(
     *,
     history: Sequence[HistoryItem],
-    person: Mapping[str, str],
+    user_attributes: Mapping[str, str],
     candidates: Sequence[tuple[int, Candidate]],
 ) -> FactSheet:
-    """Number the facts; ``history`` is latest first, ``candidates`` holds (rank, candidate) as they are to be shown.
+    """Number the facts; `history` is latest first, `candidates` holds (rank, candidate) in the order of the prompt.
 
-    History entries and attributes of the person that give orders are left out. Only the first ``MAX_HISTORY``
-    entries are used.
+    History entries and user attributes that contain instructions are left out. Only the first `MAX_HISTORY` entries
+    are used.
     """
     entries = (_history(each) for each in history[:MAX_HISTORY])
-    attributes = (_attribute(name, value) for name, value in list(person.items())[:MAX_ATTRIBUTES])
+    attributes = (_attribute(name, value) for name, value in list(user_attributes.items())[:MAX_ATTRIBUTES])
     return FactSheet(
         history=_numbered("h", [each for each in entries if each is not None]),
-        person=_numbered("p", [each for each in attributes if each]),
+        user_attributes=_numbered("p", [each for each in attributes if each]),
         candidates=tuple(_candidate(rank, each) for rank, each in candidates),
     )
 
 
 def content_summary(sheet: FactSheet) -> dict[str, Any]:
-    """Return what a sheet holds without its texts: numbers, lengths, and the names of released attributes."""
+    """Return a sheet's summary without texts: numbers, lengths and names of attributes."""
     texts = [each.title for each in sheet.candidates] + [each.about for each in sheet.candidates]
     return {
         "history": len(sheet.history),
         "history_characters": sum(len(each.title) for each in sheet.history.values()),
-        "person": [fact.partition(":")[0] for fact in sheet.person.values()],
+        "person": [fact.partition(":")[0] for fact in sheet.user_attributes.values()],
         "candidates": len(sheet.candidates),
         "candidate_characters": sum(len(each) for each in texts),
         "facts": sum(len(each.facts) for each in sheet.candidates),

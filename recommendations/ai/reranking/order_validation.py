@@ -24,10 +24,10 @@ class RepairedOrder:
 
 
 def repair_order(answered: Sequence[object], *, sheet: FactSheet, max_rise: int) -> RepairedOrder:
-    """Return a permutation of the candidates' numbers that keeps as much of ``answered`` as is allowed.
+    """Return a permutation of the candidates' numbers that keeps as much of `answered` as is allowed.
 
     Raises:
-        ProviderError: ``invalid``, when less than half of the candidates was named.
+        ProviderError: `invalid`, when less than half of the candidates was named.
     """
     count = len(sheet.candidates)
     valid: list[int] = []
@@ -47,7 +47,7 @@ def repair_order(answered: Sequence[object], *, sheet: FactSheet, max_rise: int)
 
 
 def is_candidate_number(number: object, *, count: int) -> TypeGuard[int]:
-    """Tell whether ``number`` names one of ``count`` candidates; True and 1.0 do not."""
+    """Return whether `number` is an index of one of `count` candidates; True and 1.0 are not."""
     return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < count
 
 

@@ -12,7 +12,7 @@ from recommendations.ai.protocol import Message
 from recommendations.ai.reranking.fact_sheet import FactSheet
 
 PROMPT_VERSION = "rerank-1"
-"""The usual one, for placements that name none."""
+"""The default, for placements that name none."""
 SCHEMA_NAME = "rerank"
 DATA_BEGIN = "<<<DATA"
 DATA_END = "DATA>>>"
@@ -72,22 +72,22 @@ name every candidate's number exactly once, best first. The rank is good evidenc
 nearly equal rank prefer the one that differs most, by its facts, from those that you have placed already, so that the
 first places show the breadth of what the person may like; never move one up that history and facts speak against.""",
 }
-"""What is said of the order, by version. All else is the same: the guards rely on it."""
+"""Instructions about the order, by version. All else is the same, which validation relies on."""
 
 VERSIONS: tuple[str, ...] = tuple(_RANKING)
-"""The prompts there are, the usual one first."""
+"""All prompts, the default first."""
 
 
 def known(version: str) -> str:
-    """Return the version, or the usual one for none and for one that there is no more."""
+    """Return the version, or the default for an empty or removed one."""
     return version if version in _RANKING else PROMPT_VERSION
 
 
 def rerank_messages(sheet: FactSheet, *, locale: str, version: str = PROMPT_VERSION) -> tuple[Message, ...]:
-    """Return the conversation for one person's candidates, by one of VERSIONS."""
+    """Return the messages for one user's candidates, in one of VERSIONS."""
     document = {
         "locale": locale,
-        "person": [{"p": ref, "fact": text} for ref, text in sheet.person.items()],
+        "person": [{"p": ref, "fact": text} for ref, text in sheet.user_attributes.items()],
         "history": [
             {"h": ref, "title": entry.title, "categories": list(entry.categories)}
             for ref, entry in sheet.history.items()

@@ -1,4 +1,4 @@
-"""Checks one reason against the facts it cites; a reason that fails is replaced, never mended.
+"""Validates one reason against the facts it cites; a failing reason is replaced, never repaired.
 
 The rules are strict on purpose: a good reason dropped costs a plainer sentence, a bad one shown costs trust.
 """
@@ -63,7 +63,7 @@ _ARTICLE_LAST = re.compile(r"^(.*), (The|A|An|Der|Die|Das|Le|La|Les|El|Il)$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Evidence:
-    """What the cited references stand for."""
+    """Titles and facts behind the cited references."""
 
     titles: tuple[str, ...]
     facts: tuple[str, ...]
@@ -76,9 +76,9 @@ class _Evidence:
 def check_reason(
     text: object, evidence: object, *, sheet: FactSheet, candidate: CandidateFacts, language: str
 ) -> Violation | None:
-    """Return the first rule that a reason for ``candidate`` breaks, or None where it may be shown.
+    """Return the first rule that a reason for `candidate` breaks, or None where it may be shown.
 
-    ``text`` and ``evidence`` are as the model gave them, of any type.
+    `text` and `evidence` are as the model gave them, of any type.
     """
     if not isinstance(text, str) or not text.strip():
         return "empty"
@@ -90,14 +90,14 @@ def check_reason(
     if cited is None:
         return "evidence"
     own = _own_words(text, cited=cited, candidate=candidate)
-    return _forbidden(text, own) or _untrue(text, cited=cited, sheet=sheet, candidate=candidate, language=language)
+    return _forbidden(text, own) or _unsupported(text, cited=cited, sheet=sheet, candidate=candidate, language=language)
 
 
 def evidence_texts(evidence: object, *, sheet: FactSheet, candidate: CandidateFacts) -> tuple[str, ...]:
-    """Return what checked references stand for, readable: a title or a fact each, without repeats."""
+    """Return the titles and facts behind valid references, without repeats."""
     refs = evidence if isinstance(evidence, list) else []
     texts = (
-        entry.title if (entry := sheet.history.get(ref)) else candidate.facts.get(ref) or sheet.person[ref]
+        entry.title if (entry := sheet.history.get(ref)) else candidate.facts.get(ref) or sheet.user_attributes[ref]
         for ref in refs
     )
     return tuple(dict.fromkeys(texts))
@@ -115,7 +115,7 @@ def _cited(evidence: object, *, sheet: FactSheet, candidate: CandidateFacts) -> 
         if entry := sheet.history.get(ref):
             titles.append(entry.title)
             facts.extend(entry.categories)
-        elif fact := candidate.facts.get(ref) or sheet.person.get(ref):
+        elif fact := candidate.facts.get(ref) or sheet.user_attributes.get(ref):
             facts.append(fact)
         else:
             return None
@@ -148,22 +148,22 @@ def _forbidden(text: str, own: str) -> Violation | None:
     return "instruction" if gives_orders(text) else None
 
 
-def _untrue(
+def _unsupported(
     text: str, *, cited: _Evidence, sheet: FactSheet, candidate: CandidateFacts, language: str
 ) -> Violation | None:
     allowed = [form for title in (*cited.titles, candidate.title) for form in _title_forms(title)]
     rest = _without(text, allowed)
     others = {entry.title for entry in sheet.history.values()} | {each.title for each in sheet.candidates}
-    if any(_names(rest, form) for title in others for form in _title_forms(title)):
+    if any(_mentions(rest, form) for title in others for form in _title_forms(title)):
         return "other_title"
     supported = (*cited.texts, *candidate.facts.values(), *allowed)
-    if not _grounded(text, cited) or _strange_names(rest, supported=supported, language=language):
+    if not _grounded(text, cited) or _has_unsupported_names(rest, supported=supported, language=language):
         return "unsupported"
     return None
 
 
 def _title_forms(title: str) -> list[str]:
-    """Return how people write a title: as it is, without a bracketed ending, with its article in front."""
+    """Return the usual spellings of a title: as it is, without a bracketed ending, with its article in front."""
     bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", title).strip()
     forms = [title, bare]
     if turned := _ARTICLE_LAST.match(bare):
@@ -177,33 +177,33 @@ def _without(text: str, titles: Sequence[str], mark: str = " · ") -> str:
     return text
 
 
-def _names(text: str, title: str) -> bool:
+def _mentions(text: str, title: str) -> bool:
     flags = re.IGNORECASE if len(title) >= SHORT_TITLE else re.NOFLAG
     return re.search(rf"(?<!\w){re.escape(title)}(?!\w)", text, flags) is not None
 
 
 def _grounded(text: str, cited: _Evidence) -> bool:
-    """Tell whether at least one thing it cites is really named."""
+    """Return whether the text names at least one cited title or fact."""
     forms = [form for title in cited.titles for form in _title_forms(title)]
     forms += [part for fact in cited.facts for part in (fact, fact.rpartition(": ")[2])]
     folded = fold(text)
     return any(re.search(rf"(?<!\w){re.escape(fold(form))}(?!\w)", folded) for form in forms if form)
 
 
-def _strange_names(rest: str, *, supported: Sequence[str], language: str) -> bool:
-    """Tell whether quotations, numbers or names occur that no fact holds.
+def _has_unsupported_names(rest: str, *, supported: Sequence[str], language: str) -> bool:
+    """Return whether the text quotes or names something that no fact supports.
 
     A name is a capitalised word after the first one; in German, where every noun has a capital, only two in a row.
     """
     known = _ADDRESSING | set(_WORD.findall(fold(" · ".join(supported))))
     if any(not set(_WORD.findall(fold(quote))) <= known for quote in _QUOTED.findall(rest)):
         return True
-    strange: list[bool] = []
+    unsupported: list[bool] = []
     for sentence in re.split(r"[.!?:]\s+", rest):
         for position, word in enumerate(_WORD.findall(sentence)):
             new = fold(word) not in known and word != "I"
             if new and (word[0].isdigit() or (len(word) >= 3 and word.isupper())):
                 return True
-            strange.append(new and position > 0 and word[0].isupper())
+            unsupported.append(new and position > 0 and word[0].isupper())
     needed = 2 if language == "de" else 1
-    return any(all(strange[start : start + needed]) for start in range(len(strange) - needed + 1))
+    return any(all(unsupported[start : start + needed]) for start in range(len(unsupported) - needed + 1))

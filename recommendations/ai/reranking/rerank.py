@@ -1,6 +1,6 @@
-"""Reorders a short list for one person and gives each item a reason, with a provider's help.
+"""Builds a rerank question for one user and parses its answer: a new order with a reason for each item.
 
-1. Shuffle the candidates by a seed drawn from the person's key: language models favour what stands first
+1. Shuffle the candidates, seeded by the user's key: language models favour the first positions
    (Hou et al., "Large Language Models are Zero-Shot Rankers for Recommender Systems", ECIR 2024).
 2. Ask, with every text as data and items named by short numbers only.
 3. Repair the order and bound how far anything rises; refuse an answer that names less than half.
@@ -30,25 +30,25 @@ from recommendations.explanations.templates import explain, language, quotable
 MIN_CANDIDATES = 2
 MAX_CANDIDATES = 30
 MAX_RISE = 5
-"""Small, because the model's order is good evidence and a text that gets around the screen gains no more than this."""
+"""Small, because the model's order is good evidence and a text that evades the screen gains no more than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankRequest:
-    """One person's short list. ``candidates`` is in the model's order, best first, at most 30."""
+    """One user's short list. `candidates` is in the model's order, best first, at most 30."""
 
     user_key: str
-    """Pseudonymous and stable; it seeds the shuffle and does not leave the house."""
+    """Pseudonymous and stable; it seeds the shuffle and is never sent."""
     candidates: Sequence[Candidate]
     history: Sequence[HistoryItem] = ()
     """Latest first."""
-    person: Mapping[str, str] = field(default_factory=dict)
-    """Attributes of the person that the tenant has released."""
+    user_attributes: Mapping[str, str] = field(default_factory=dict)
+    """The user's attributes that may be sent."""
     locale: str = "en"
     max_rise: int = MAX_RISE
-    """How many places a candidate may gain; 0 keeps the order and asks for reasons only."""
+    """Maximum number of places that a candidate may gain; 0 keeps the order and asks for reasons only."""
     prompt: str = PROMPT_VERSION
-    """Which of the prompts' versions asks."""
+    """Version of the prompt."""
 
     def __post_init__(self) -> None:
         if not MIN_CANDIDATES <= len(self.candidates) <= MAX_CANDIDATES:
@@ -65,34 +65,34 @@ class RerankRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankedItem:
-    """One item in its new place, with the sentence to show."""
+    """One item in its new position, with the sentence to show."""
 
     item_id: ItemId
     reason: str
     evidence: tuple[str, ...]
-    """What the reason rests on, as readable texts: titles from the history or facts."""
+    """Titles from the history or facts that support the reason."""
     written_by: str
-    """``ai``, or ``template`` where the model gave none or a bad one."""
+    """`ai`, or `template` where the model gave none or a bad one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankResult:
-    """A complete list, what it cost and what the guards did."""
+    """A complete list, its cost, and the repairs that validation made."""
 
     items: tuple[RerankedItem, ...]
     order: RepairedOrder
     violations: Mapping[str, int]
-    """Dropped reasons by rule."""
+    """Number of dropped reasons by rule."""
     completion: Completion
     prompt_version: str
     simulated: bool
     cached: bool = False
-    """The answer was paid for before."""
+    """True for an answer from the cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankQuestion:
-    """A request as the provider is asked it, with what is needed to read the answer."""
+    """A request as sent to the provider, with the data needed to parse its answer."""
 
     request: RerankRequest
     shuffled: Sequence[tuple[int, Candidate]]
@@ -101,9 +101,9 @@ class RerankQuestion:
 
 
 def build_question(request: RerankRequest) -> RerankQuestion:
-    """Return the question; the same request makes the same question."""
+    """Return the question, a pure function of the request."""
     shuffled = _shuffled(request)
-    sheet = fact_sheet(history=request.history, person=request.person, candidates=shuffled)
+    sheet = fact_sheet(history=request.history, user_attributes=request.user_attributes, candidates=shuffled)
     return RerankQuestion(
         request=request,
         shuffled=shuffled,
@@ -116,10 +116,10 @@ def build_question(request: RerankRequest) -> RerankQuestion:
 
 
 def parse_answer(question: RerankQuestion, completion: Completion, *, simulated: bool) -> RerankResult:
-    """Return the list that an answer makes, guarded; the same answer makes the same list.
+    """Return the validated list of an answer, a pure function of the two.
 
     Raises:
-        ProviderError: ``invalid``, with the usage: the answer names less than half of the candidates.
+        ProviderError: `invalid`, with the usage: the answer names less than half of the candidates.
     """
     request, shuffled, sheet = question.request, question.shuffled, question.sheet
     try:
@@ -128,10 +128,10 @@ def parse_answer(question: RerankQuestion, completion: Completion, *, simulated:
     except ProviderError as error:
         error.usage = completion.usage
         raise
-    said = {each["c"]: each for each in reversed(entries) if is_candidate_number(each.get("c"), count=len(shuffled))}
+    answers = {each["c"]: each for each in reversed(entries) if is_candidate_number(each.get("c"), count=len(shuffled))}
     violations: Counter[str] = Counter()
     items = tuple(
-        _item(shuffled[number][1], said.get(number), number, request=request, sheet=sheet, violations=violations)
+        _item(shuffled[number][1], answers.get(number), number, request=request, sheet=sheet, violations=violations)
         for number in order.numbers
     )
     return RerankResult(
@@ -145,7 +145,7 @@ def parse_answer(question: RerankQuestion, completion: Completion, *, simulated:
 
 
 def completion_request(sheet: FactSheet, *, locale: str, prompt: str = PROMPT_VERSION) -> CompletionRequest:
-    """Return the question for a sheet of facts: what a preview of costs counts and a cache digests."""
+    """Return the provider's request for a fact sheet."""
     return CompletionRequest(
         purpose="rerank",
         messages=rerank_messages(sheet, locale=language(locale), version=prompt),
@@ -157,12 +157,12 @@ def completion_request(sheet: FactSheet, *, locale: str, prompt: str = PROMPT_VE
 
 
 def subject_digest(user_key: str) -> str:
-    """Return how answers and the log name the person they are about."""
+    """Return the digest by which cached answers and the request log name a user."""
     return hashlib.sha256(user_key.encode()).hexdigest()
 
 
 def _shuffled(request: RerankRequest) -> list[tuple[int, Candidate]]:
-    """Return (rank, candidate) pairs in an order that is the same for the same person."""
+    """Return (rank, candidate) pairs in an order that is stable per user."""
     ranked = list(enumerate(request.candidates, start=1))
     seed = hashlib.sha256(request.user_key.encode()).digest()
     random.Random(seed).shuffle(ranked)  # noqa: S311 - no secret: it must be repeatable
@@ -178,7 +178,7 @@ def _entries(completion: Completion) -> list[Mapping[str, object]]:
 
 def _item(
     candidate: Candidate,
-    said: Mapping[str, object] | None,
+    answer: Mapping[str, object] | None,
     number: int,
     *,
     request: RerankRequest,
@@ -186,8 +186,8 @@ def _item(
     violations: Counter[str],
 ) -> RerankedItem:
     facts = sheet.candidates[number]
-    if said is not None and not facts.withheld:
-        text, refs = said.get("reason"), said.get("evidence")
+    if answer is not None and not facts.withheld:
+        text, refs = answer.get("reason"), answer.get("evidence")
         broken = check_reason(text, refs, sheet=sheet, candidate=facts, language=language(request.locale))
         if broken is None:
             return RerankedItem(

@@ -1,7 +1,11 @@
 """The circuit breaker in front of one provider's model, shared by all processes.
 
-Redis holds its state (`shared_state`), `breaker_rules` decide. While Redis is away every process has a breaker of its
-own, so then up to one probe in each process.
+Its state lives in Redis (`shared_state`), its rules are pure functions (`circuit_state`). While Redis is away every
+process has a breaker of its own, so each may probe.
+
+`core.circuit_breaker` is another thing on purpose: it counts consecutive failures in one process, guards Redis and
+PostgreSQL themselves, and so can neither share state nor afford to; this one measures shares of slow, throttled and
+failed calls in a window, leases its probes, and is switched by staff.
 """
 
 import random
@@ -41,7 +45,7 @@ class BreakerEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerStatus:
-    """What an operator sees; moments in seconds since the epoch."""
+    """State for operators; moments in seconds since the epoch."""
 
     mode: BreakerMode
     why: OpenReason
@@ -50,12 +54,12 @@ class BreakerStatus:
     error: str
     error_at: float
     shared: bool
-    """False where Redis is away and this is the process's own breaker."""
+    """False while Redis is away: this is then the process's own breaker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """The right to make one call; it is given back by `record` or `return_permit`."""
+    """The right to make one call; it ends with `record` or `return_permit`."""
 
     token: str
     generation: int
@@ -63,7 +67,7 @@ class Permit:
 
 
 class CircuitBreaker:
-    """Asks before each call, and is told how it ended. Safe among threads and processes."""
+    """Admits calls and records their outcomes. Safe among threads and processes."""
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class CircuitBreaker:
         self._jitter = jitter
 
     def acquire(self, *, deadline_seconds: float) -> Permit:
-        """Return the right to make one call that takes at most so long.
+        """Return the right to make one call of at most `deadline_seconds`.
 
         Raises:
             ProviderError: ``breaker``; nothing may be called now.
@@ -97,28 +101,28 @@ class CircuitBreaker:
             after, admitted = rules.admit(state, now=view.now, token=token, lease_seconds=lease)
             return _stored(after), (after or state, state.mode(view.now), admitted)
 
-        state, mode, admitted = self._state.change(admit)
+        state, mode, admitted = self._state.update(admit)
         self._observe(self.model, mode)
         if not admitted:
             raise ProviderError("breaker", permanent=True, detail=f"{mode} since {state.why}: {state.error}")
         return Permit(token=token, generation=state.generation, probe=mode != "closed")
 
     def acquire_without_probe(self) -> Permit:
-        """Return the right to make one call that is no probe: while half open it passes, and its end says nothing.
+        """Return the right to make one call that never probes; while half open it passes and its outcome is ignored.
 
-        For calls other than those that the breaker stands for, whose recovery they could not prove.
+        For calls of another kind than the guarded ones, whose recovery they cannot prove.
 
         Raises:
             ProviderError: ``breaker``; it is open.
         """
-        reading, generation = self._state.change(lambda view: (None, _read(view)))
+        reading, generation = self._state.update(lambda view: (None, _read(view)))
         self._observe(self.model, reading.mode)
         if reading.mode == "open":
             raise ProviderError("breaker", permanent=True, detail=f"open since {reading.why}: {reading.error}")
         return Permit(token=uuid.uuid4().hex, generation=generation, probe=False)
 
     def record(self, permit: Permit, outcome: CallOutcome) -> None:
-        """Tell how the permitted call ended."""
+        """Record the outcome of a permitted call."""
         jitter = self._jitter()
         self._transition(
             lambda state, now: rules.record(
@@ -133,22 +137,22 @@ class CircuitBreaker:
         )
 
     def return_permit(self, permit: Permit) -> None:
-        """Return a permit for which no call was made: the next caller may probe."""
+        """Return a permit without a call, so that the next caller may probe."""
         if permit.probe:
-            self._transition(lambda state, _now: rules.return_permit(state, token=permit.token))
+            self._transition(lambda state, _now: rules.without_lease(state, token=permit.token))
 
     def state(self) -> BreakerStatus:
-        """Return the present state, the last error and the next probe."""
-        reading, _ = self._state.change(lambda view: (None, _read(view)))
+        """Return the current state, the last error and the next probe."""
+        reading, _ = self._state.update(lambda view: (None, _read(view)))
         self._observe(self.model, reading.mode)
         return reading
 
     def open(self, *, seconds: float = float("inf"), note: str = "opened by hand") -> None:
-        """Stop all calls for so long; without ``seconds`` until `reset`, or until Redis is emptied."""
-        self._transition(lambda state, now: rules.opened_by_hand(state, now=now, seconds=seconds, note=note))
+        """Stop all calls for `seconds`; by default until `reset`, or until Redis is emptied."""
+        self._transition(lambda state, now: rules.opened_manually(state, now=now, seconds=seconds, note=note))
 
     def reset(self) -> None:
-        """Close it and forget the window."""
+        """Close it with an empty window."""
         self._transition(lambda state, now: rules.closed(state, now=now))
 
     def _transition(self, rule: Callable[[BreakerState, float], BreakerState | None]) -> None:
@@ -166,7 +170,7 @@ class CircuitBreaker:
             )
             return _stored(after), event
 
-        event = self._state.change(apply)
+        event = self._state.update(apply)
         self._observe(self.model, event.after)
         if event.before != event.after:
             for hook in self._hooks:
@@ -174,7 +178,7 @@ class CircuitBreaker:
 
 
 def call_outcome(error: ProviderError | None, *, slow: bool) -> CallOutcome:
-    """Return how a call ended, as the breaker counts it."""
+    """Return a call's outcome as the breaker counts it."""
     if error is None:
         return CallOutcome(slow=slow)
     throttled = error.reason == "throttled" and not error.refused
@@ -193,7 +197,7 @@ def _stored(state: BreakerState | None) -> Value | None:
 
 
 def _read(view: StateView) -> tuple[BreakerStatus, int]:
-    """Return what an operator sees, and the generation."""
+    """Return the status for operators, and the generation."""
     state = BreakerState.load(view.value)
     reading = BreakerStatus(
         mode=state.mode(view.now),

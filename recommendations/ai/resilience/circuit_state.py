@@ -21,10 +21,10 @@ ERROR_LIMIT = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
-    """When it opens and for how long; times in seconds, shares of the calls in the window.
+    """Thresholds and durations; times in seconds, shares of the calls in the window.
 
     The defaults close it again within 30 s of a recovery: a probe that hangs takes the call's deadline of 20 s at
-    most, and the next one follows after at most ``cap_seconds``.
+    most, and the next one follows after at most `cap_seconds`.
     """
 
     window_seconds: float = 30.0
@@ -49,7 +49,7 @@ class BreakerPolicy:
         """Return the seconds to stay open: doubling with each opening in a row, the upper half by chance.
 
         What the vendor asks for is honoured up to the cap: a single probe after that does no harm, and the
-        recovery is not missed for minutes. ``jitter`` is in [0, 1).
+        recovery is not missed for minutes. `jitter` is in [0, 1).
         """
         growing: float = min(self.cap_seconds, self.open_seconds * 2.0 ** min(openings - 1, 30))
         return max(growing * (0.5 + jitter / 2), min(retry_after, self.cap_seconds))
@@ -69,7 +69,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerState:
-    """Everything there is to know; moments in seconds since the epoch."""
+    """The breaker's whole state; moments in seconds since the epoch."""
 
     is_open: bool = False
     generation: int = 0
@@ -79,12 +79,12 @@ class BreakerState:
     """In a row, without a success between."""
     changed_at: float = 0.0
     probe_at: float = 0.0
-    """From then on one caller may try; infinite where somebody opened it by hand for good."""
+    """One caller at a time may probe from then on; infinite after a manual opening without an end."""
     lease: str = ""
     lease_until: float = 0.0
     why: OpenReason = ""
     error: str = ""
-    """What went wrong last, and when."""
+    """The last error and its time."""
     error_at: float = 0.0
 
     def mode(self, now: float) -> BreakerMode:
@@ -106,7 +106,7 @@ class BreakerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOutcome:
-    """How one call ended."""
+    """Outcome of one call."""
 
     failed: bool = False
     slow: bool = False
@@ -118,7 +118,7 @@ class CallOutcome:
 
     @property
     def bad(self) -> bool:
-        """Tell whether the call brought nothing."""
+        """True where the call brought no answer."""
         return self.failed or self.throttled or self.refused
 
 
@@ -132,8 +132,8 @@ def admit(state: BreakerState, *, now: float, token: str, lease_seconds: float) 
     return replace(state, lease=token, lease_until=now + lease_seconds), True
 
 
-def return_permit(state: BreakerState, *, token: str) -> BreakerState | None:
-    """Return the state without the lease of a prober who made no call."""
+def without_lease(state: BreakerState, *, token: str) -> BreakerState | None:
+    """Return the state without the lease of a prober that made no call."""
     return replace(state, lease="", lease_until=0.0) if state.lease == token else None
 
 
@@ -157,8 +157,8 @@ def record(
     return _opened(noted, why, outcome, now, policy, jitter) if why else noted
 
 
-def opened_by_hand(state: BreakerState, *, now: float, seconds: float, note: str) -> BreakerState:
-    """Return it open for so many seconds (infinite is allowed), whatever happens."""
+def opened_manually(state: BreakerState, *, now: float, seconds: float, note: str) -> BreakerState:
+    """Return the state opened manually for `seconds`, which may be infinite."""
     return replace(
         state,
         is_open=True,
@@ -174,7 +174,7 @@ def opened_by_hand(state: BreakerState, *, now: float, seconds: float, note: str
 
 
 def closed(state: BreakerState, *, now: float) -> BreakerState:
-    """Return it closed with an empty window; the last error stays to be read."""
+    """Return the state closed with an empty window; the last error is kept for display."""
     return BreakerState(
         generation=state.generation + 1, changed_at=now, error=state.error, error_at=state.error_at, why=""
     )

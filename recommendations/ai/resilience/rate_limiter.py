@@ -1,8 +1,8 @@
-"""Keeps calls under the vendor's limits instead of discovering them: requests and tokens a minute, calls at once.
+"""Keeps calls under the vendor's limits: requests and tokens per minute, and concurrent calls.
 
-Rates by the generic cell rate algorithm (ITU-T I.371): one moment per limit, before which nothing further fits. A
-caller whose turn comes later books it and sleeps until then, so nobody polls for a rate. Calls at once are leases,
-which end by themselves when their holder dies. While Redis is away each process keeps to a share of the limits.
+Rates follow the generic cell rate algorithm (`core.ratelimit.gcra`). A caller whose slot lies in the future books it
+and sleeps until then, so rates are never polled. Concurrent calls are leases, which expire when their holder dies.
+While Redis is away each process keeps to a share of the limits.
 """
 
 import random
@@ -17,7 +17,7 @@ from recommendations.ai.protocol import ProviderError
 from recommendations.ai.resilience.shared_state import SharedState, StateView, Value
 
 BURST_SHARE = 0.2
-"""Of a minute's limit may come at once; the rest is spread, so that no window of 60 s holds more than the limit."""
+"""Share of a minute's limit allowed at once; the rest is spread, so that no 60 s window exceeds the limit."""
 PROCESS_SHARE = 0.25
 LEASE_GRACE_SECONDS = 1.0
 POLL_SECONDS = 0.02
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """What the vendor allows; 0 is no limit."""
+    """The vendor's limits; 0 is unlimited."""
 
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
@@ -34,14 +34,14 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """A booked turn: seconds to wait for it, or None where it would come too late; ``full`` asks to try again."""
+    """A booked slot: seconds until it, or None where it would come too late; `full` asks to retry."""
 
     wait: float | None
     full: bool = False
 
 
 class RateLimiter:
-    """Lets calls pass one by one. Safe among threads and processes."""
+    """Books slots for calls. Safe among threads and processes."""
 
     def __init__(
         self,
@@ -60,12 +60,12 @@ class RateLimiter:
 
     @contextmanager
     def slot(self, *, tokens: int, wait_seconds: float, call_seconds: float) -> Iterator[None]:
-        """Wait for a turn, at most ``wait_seconds``, and hold it for the body, at most ``call_seconds``.
+        """Wait for a slot, at most `wait_seconds`, and hold it for the body, at most `call_seconds`.
 
-        ``tokens`` is what the vendor is going to count: the prompt, and the bound of the answer.
+        `tokens` is the vendor's count: the prompt plus the bound of the answer.
 
         Raises:
-            ProviderError: ``throttled``; the turn would come too late, or the call is larger than a minute's limit.
+            ProviderError: `throttled`; the slot would come too late, or the call is larger than a minute's limit.
         """
         if self.limits == RateLimits():
             yield
@@ -77,13 +77,13 @@ class RateLimiter:
             yield
         finally:
             if self.limits.concurrency:
-                self._state.change(lambda view: _without_lease(view, token))
+                self._state.update(lambda view: _without_lease(view, token))
 
     def _wait(self, token: str, *, tokens: int, wait_seconds: float, call_seconds: float) -> None:
         started = self._timer()
         while True:
             left = wait_seconds - (self._timer() - started)
-            booking = self._state.change(
+            booking = self._state.update(
                 lambda view, left=left: _book(  # type: ignore[misc]
                     view, limits=self.limits, token=token, tokens=tokens, patience=left, call_seconds=call_seconds
                 )
@@ -110,7 +110,7 @@ class RateLimiter:
 def _book(
     view: StateView, *, limits: RateLimits, token: str, tokens: int, patience: float, call_seconds: float
 ) -> tuple[Value | None, Booking]:
-    """Take a lease and the next free moment of both rates, or nothing at all."""
+    """Take a lease and the next slot of both rates, or nothing at all."""
     share = 1.0 if view.shared else PROCESS_SHARE
     leases = {name: until for name, until in view.value.get("leases", {}).items() if until > view.now}
     if limits.concurrency and len(leases) >= max(1, int(limits.concurrency * share)):
@@ -126,7 +126,7 @@ def _book(
 
 
 def _charge(view: StateView, name: str, per_minute: float, amount: int) -> tuple[float, float]:
-    """Return the theoretical arrival time after ``amount`` more, and the seconds until they may come."""
+    """Return the theoretical arrival time after `amount` more, and the seconds until they fit."""
     if not per_minute:
         return view.now, 0.0
     return next_arrival(

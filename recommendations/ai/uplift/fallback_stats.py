@@ -1,4 +1,4 @@
-"""How often lists meant for AI go without it, by tenant and reason: counted where the lists are saved.
+"""Fallback statistics by tenant and reason, counted where the lists are saved.
 
 The rate is fallbacks / lists meant for AI. Lists not meant for AI (off, no key, gate, control) count apart.
 """
@@ -17,14 +17,14 @@ from recommendations.ai.models import AIFallbackStat
 
 SLOT = timedelta(minutes=5)
 MINIMUM_LISTS = 20
-"""A rate of fewer lists says nothing."""
+"""Minimum for a meaningful rate."""
 WINDOWS: Mapping[str, timedelta] = {"5m": SLOT, "24h": timedelta(hours=24)}
 _Kind = AIFallbackStat.Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackCounts:
-    """What became of the lists of some time."""
+    """Lists of a period by AI outcome."""
 
     meant: int
     fallbacks: Mapping[str, int]
@@ -52,7 +52,7 @@ def record_lists(
 
 
 def load_counts(*, now: datetime, window: timedelta, tenant_id: int | None = None) -> FallbackCounts:
-    """Return the counts of the last ``window``, of one tenant or of all; the five minutes under way count with it."""
+    """Return the counts of the last `window`, of one tenant or of all; the current five minutes are included."""
     rows = AIFallbackStat.objects.filter(slot__gt=_slot_of(now - window), slot__lte=now)
     if tenant_id is None:
         with scope.all_tenants("AI fallback statistics"):
@@ -69,13 +69,13 @@ def load_counts(*, now: datetime, window: timedelta, tenant_id: int | None = Non
 
 
 def update_gauges(*, now: datetime) -> None:
-    """Set the gauges that alerts watch."""
+    """Update the gauges that alerts watch."""
     for name, window in WINDOWS.items():
         AI_FALLBACK_RATIO.labels(name).set(load_counts(now=now, window=window).ratio or 0.0)
 
 
 def purge(*, now: datetime, keep_days: int) -> int:
-    """Delete what is older than ``keep_days``; returns how many rows."""
+    """Delete rows older than `keep_days`; return their number."""
     old = AIFallbackStat.objects.filter(slot__lt=now - timedelta(days=keep_days))
     return delete_in_batches(old, scope=partial(scope.all_tenants, "AI fallback statistics: retention"))
 

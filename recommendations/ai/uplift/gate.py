@@ -1,6 +1,6 @@
-"""For whom AI is worth its money: by segment of history, from measured uplift where there is some.
+"""The uplift gate: segments of users for which AI pays, from measured uplift where there is some.
 
-Reranking by a language model helps people with little history and seldom those with much. So the configuration opens
+Reranking by a language model helps users with little history and seldom those with much. So the configuration opens
 the gate for some segments; measured uplift overrules it where its confidence interval is sure, in either direction.
 The difference of two shares has the interval of Agresti and Caffo ("Simple and effective confidence intervals for
 proportions and differences of proportions", The American Statistician 54, 2000): one success and one failure are added
@@ -23,7 +23,7 @@ Z95 = 1.959964
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpliftMeasurement:
-    """What was measured of one segment of a placement since some time: cases and successes by arm, and AI's cost.
+    """A measurement of one segment of a placement: cases and successes by arm, and AI's cost.
 
     A case is a list that was shown (an impression), a success one that led to something (a click).
     """
@@ -38,7 +38,7 @@ class UpliftMeasurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateDecision:
-    """What a measurement says; ``open`` is None where the configuration decides."""
+    """The decision of a measurement; `open` is None where the configuration decides."""
 
     open: bool | None
     why: str
@@ -54,19 +54,19 @@ class UpliftGate:
 
     policy: UpliftPolicy
     measured: Mapping[str, bool] = field(default_factory=dict)
-    """Segments of which a measurement was sure."""
+    """Segments with a conclusive measurement."""
 
     def is_open(self, segment: str) -> bool:
-        """Tell whether AI runs for a segment."""
+        """Return whether AI runs for a segment."""
         return self.measured.get(segment, segment in self.policy.open_segments)
 
     def is_open_for(self, known_items: int) -> bool:
-        """Tell whether AI runs for somebody whose history holds so many different items."""
+        """Return whether AI runs for a user with this number of different items in the history."""
         return self.is_open(segment_of(known_items))
 
 
 def decide(row: UpliftMeasurement, *, policy: UpliftPolicy) -> GateDecision:
-    """Return what a measurement decides."""
+    """Return the decision of a measurement."""
     uplift, half = _difference(row)
     low, high = uplift - half, uplift + half
     per_usd = uplift * row.ai_cases * NANO_PER_USD / row.cost_nano_usd if row.cost_nano_usd else None
@@ -85,7 +85,7 @@ def decide(row: UpliftMeasurement, *, policy: UpliftPolicy) -> GateDecision:
 def record_measurements(
     *, tenant_id: int, placement: str, rows: Iterable[UpliftMeasurement], policy: UpliftPolicy, now: datetime
 ) -> dict[str, GateDecision]:
-    """Judge what was measured and keep the decisions; the next build goes by them.
+    """Decide on measurements and store the decisions for the next build.
 
     Raises:
         ValueError: a segment is unknown.
@@ -117,7 +117,7 @@ def record_measurements(
 
 
 def load_gate(*, tenant_id: int, placement: str, policy: UpliftPolicy) -> UpliftGate:
-    """Return a placement's gate as it is now."""
+    """Return a placement's current gate."""
     with scope.tenant(tenant_id):
         rows = AIGate.objects.filter(tenant_id=tenant_id, placement=placement, open__isnull=False)
         return UpliftGate(policy, {segment: bool(opened) for segment, opened in rows.values_list("segment", "open")})

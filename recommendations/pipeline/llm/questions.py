@@ -30,13 +30,13 @@ class Asking:
         liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
         seen = dict.fromkeys(liked)
         return RerankRequest(
-            user_key=response_cache.user_key(tenant_id=self.tenant_id, person=each.person.pk),
+            user_key=response_cache.user_key(tenant_id=self.tenant_id, user_pk=each.person.pk),
             candidates=[_candidate(entry, facts, lukewarm, self.released) for entry in each.entries[:HEAD]],
             history=[
                 HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
                 for item_id in list(seen)[:MAX_HISTORY]
             ],
-            person=self.released.user_attributes_to_share(each.person.attributes),
+            user_attributes=self.released.user_attributes_to_share(each.person.attributes),
             locale=each.person.locale or self.tenant_locale,
             prompt=prompts.known(self.following.way(each.arm).rules.prompt),
         )

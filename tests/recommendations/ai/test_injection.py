@@ -104,7 +104,7 @@ def _request(*, attack: str = "", place: str = "") -> RerankRequest:
     if place == "history":
         history.append(HistoryItem(title=attack, categories=["Horror"]))
     person = {"nickname": attack} if place == "person" else {}
-    return RerankRequest(user_key="p", candidates=[*ordinary, last], history=history, person=person)
+    return RerankRequest(user_key="p", candidates=[*ordinary, last], history=history, user_attributes=person)
 
 
 class TestObedientModel:
@@ -122,7 +122,7 @@ class TestObedientModel:
 
 def _unscreened(attack: str) -> FactSheet:
     plain = [(n + 1, Candidate(item_id=n, title=f"Film {n}", categories=["Horror"])) for n in range(3)]
-    sheet = fact_sheet(history=[], person={}, candidates=plain)
+    sheet = fact_sheet(history=[], user_attributes={}, candidates=plain)
     hostile = dataclasses.replace(sheet.candidates[2], title=attack)
     return dataclasses.replace(sheet, candidates=(*sheet.candidates[:2], hostile))
 

@@ -40,7 +40,7 @@ def answered_by_ai(tenant: Tenant, now: datetime, user_id: str = ADA) -> None:
     """An answer of AI about the person, which names them as no real prompt would, and the log's row of the question."""
     with scope.tenant(tenant.pk):
         person = EndUser.objects.get(user_id=user_id)
-        subject = subject_digest(response_cache.user_key(tenant_id=tenant.pk, person=person.pk))
+        subject = subject_digest(response_cache.user_key(tenant_id=tenant.pk, user_pk=person.pk))
         AIAnswer.objects.create(
             tenant=tenant,
             digest=subject,

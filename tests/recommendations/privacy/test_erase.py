@@ -130,7 +130,7 @@ class TestAIAnswers:
         assert [answer.status_code for answer in people] == [201, 201]
         with scope.tenant(acme):
             for user in EndUser.objects.all():
-                subject = subject_digest(response_cache.user_key(tenant_id=acme, person=user.pk))
+                subject = subject_digest(response_cache.user_key(tenant_id=acme, user_pk=user.pk))
                 AIAnswer.objects.create(
                     tenant_id=acme, digest=subject, subject=subject, model="m", content={}, created_at=NOW
                 )

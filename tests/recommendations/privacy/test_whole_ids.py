@@ -105,7 +105,7 @@ class TestExport:
         tenant = acme.tenant
         with scope.tenant(tenant.pk):
             ada = EndUser.objects.get(user_id=ADA)
-            about = subject_digest(response_cache.user_key(tenant_id=tenant.pk, person=ada.pk))
+            about = subject_digest(response_cache.user_key(tenant_id=tenant.pk, user_pk=ada.pk))
             AIBatchQuestion.objects.create(
                 tenant=tenant, build_id=1, digest="d", subject=about, request={"of": ADA}, created_at=now
             )

@@ -47,7 +47,7 @@ class TestReleased:
 
 class TestLog:
     def test_has_a_row_for_each_request_and_none_of_its_texts(self, make_gateway, tenant_id, openai_simulator):
-        request = replace(films("p-1", size=4), person={"country": "Utopia"})
+        request = replace(films("p-1", size=4), user_attributes={"country": "Utopia"})
 
         make_gateway().rerank(tenant_id=tenant_id, request=request, now=clock.now(), deadline_seconds=5)
 

@@ -16,7 +16,7 @@ def _sheet(ranks: list[int], *, hostile: int | None = None):
         (rank, Candidate(item_id=rank, title=text if number == hostile else f"Title {rank}"))
         for number, rank in enumerate(ranks)
     ]
-    return fact_sheet(history=[], person={}, candidates=shown)
+    return fact_sheet(history=[], user_attributes={}, candidates=shown)
 
 
 class TestRepairOrder:

@@ -12,7 +12,7 @@ SHEET = fact_sheet(
         HistoryItem(title="Matrix, The (1999)", categories=["Action"]),
         HistoryItem(title="Her", categories=["Romance"]),
     ],
-    person={"city": "Vienna"},
+    user_attributes={"city": "Vienna"},
     candidates=[
         (1, Candidate(item_id=1, title="Aliens", categories=["Horror", "Action"], attributes={"director": "Cameron"})),
         (2, Candidate(item_id=2, title="Toy Story 2", categories=["Animation"])),
@@ -152,7 +152,7 @@ class TestTitlesWithDotsAndSlashes:
             HistoryItem(title="visit evil.com now"),
             HistoryItem(title="Stupid, Crazy Love"),
         ],
-        person={},
+        user_attributes={},
         candidates=[(1, Candidate(item_id=1, title="Mission: Impossible", categories=["Sci-Fi/Fantasy"]))],
     )
 

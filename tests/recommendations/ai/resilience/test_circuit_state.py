@@ -138,16 +138,16 @@ class TestProbing:
     def test_gives_the_lease_back_where_no_call_was_made(self):
         held = _held(_after([FAILED] * 4), token="a", now=200)
 
-        free = rules.return_permit(held, token="a")
+        free = rules.without_lease(held, token="a")
 
         assert free is not None
         assert _held(free, token="b", now=200).lease == "b"
-        assert rules.return_permit(held, token="stranger") is None
+        assert rules.without_lease(held, token="stranger") is None
 
 
 class TestByHand:
     def test_stays_open_until_it_is_closed(self):
-        state = rules.opened_by_hand(BreakerState(), now=100, seconds=float("inf"), note="vendor's maintenance")
+        state = rules.opened_manually(BreakerState(), now=100, seconds=float("inf"), note="vendor's maintenance")
 
         assert state.mode(10**12) == "open"
         assert rules.closed(state, now=101).mode(101) == "closed"
