@@ -41,7 +41,7 @@ class TestCancel:
                 lifecycle.cancel_import(tenant_id=acme, import_id=job.pk, now=clock.now())
             original(*args, **options)
 
-        monkeypatch.setattr(worker, "take", cancelled)
+        monkeypatch.setattr(worker, "store_chunk", cancelled)
         after = run(job)
 
         assert (after.status, after.created) == ("cancelled", 30)

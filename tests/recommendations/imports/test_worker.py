@@ -64,7 +64,7 @@ class TestRun:
             taken.append(len(chunk.lines))
             original(job, chunk, **options)
 
-        monkeypatch.setattr(worker, "take", counted)
+        monkeypatch.setattr(worker, "store_chunk", counted)
         rows = "".join(f"i{number},{'x' * 300}\n" for number in range(10))
 
         assert counts(run(start(acme, "item_id,title\n" + rows, "items"))) == {"created": 10}
@@ -93,10 +93,10 @@ class TestRun:
             taken.append(1)
             original(*args, **options)
 
-        monkeypatch.setattr(worker, "take", dies)
+        monkeypatch.setattr(worker, "store_chunk", dies)
         with pytest.raises(KeyboardInterrupt):
             run(job)
-        monkeypatch.setattr(worker, "take", original)
+        monkeypatch.setattr(worker, "store_chunk", original)
         assert reread(job).created == 60
 
         job = run(job)

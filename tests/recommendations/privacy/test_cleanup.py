@@ -54,7 +54,7 @@ def imported(member, days_ago, text="user_id\nada\na\x7fb\n"):
         tenant_id=member.tenant.pk, read=BytesIO(text.encode()).read, form=Import.Format.CSV, max_bytes=1000
     )
     job = lifecycle.accept_upload(
-        tenant_id=member.tenant.pk, wanted=ImportOptions(Import.Kind.USERS, "u.csv"), upload=upload, now=NOW
+        tenant_id=member.tenant.pk, options=ImportOptions(Import.Kind.USERS, "u.csv"), upload=upload, now=NOW
     )
     worker.run_import(tenant_id=job.tenant_id, import_id=job.pk, clock=lambda: NOW - timedelta(days=days_ago))
     return job
@@ -73,7 +73,7 @@ class TestEvents:
 
     def test_go_by_when_they_happened_batch_by_batch(self, cast, acme, monkeypatch):
         monkeypatch.setattr(events, "BATCH", 2)
-        monkeypatch.setattr(cleanup, "MOST_BATCHES", 2)
+        monkeypatch.setattr(cleanup, "MAX_BATCHES", 2)
         keep(acme, event_days=30)
         happened(acme, 1, 29, 31, 32, 33, 34, 35)
         happened(cast.globex, 35)
