@@ -42,7 +42,7 @@ _WRAPPED = re.compile(rf'\{{(?:{_PLAIN})*+\s*+"([^"\\]{{1,100}})"\s*+:\s*+\[\s*+
 
 @dataclass(frozen=True, slots=True)
 class DetectedFormat:
-    """How to read a file. `begins` is the line after a `sep=` line, or 1; `array` is set for a JSON array."""
+    """The format of a file. `begins` is the line after a `sep=` line, or 1; `array` is set for a JSON array."""
 
     form: Form
     encoding: str

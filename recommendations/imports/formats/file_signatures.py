@@ -58,7 +58,7 @@ _TAR = (257, b"ustar")
 
 
 def describe_bytes(head: bytes) -> str | None:
-    """What the file is and what to do, by its first bytes; None if they may be text."""
+    """Describes the file and what to do, by its first bytes; None if they may be text."""
     if head.startswith(b"PK\x03\x04") and any(name in head for name in _XLSX):
         return f"The file is an Excel workbook (.xlsx) or another Office file. {_SAVE}"
     if head[_TAR[0] :].startswith(_TAR[1]):
@@ -70,7 +70,7 @@ def describe_bytes(head: bytes) -> str | None:
 
 
 def describe_text(text: str) -> str | None:
-    """What the file is and what to do, by its first characters; None if they may be data."""
+    """Describes the file and what to do, by its first characters; None if they may be data."""
     begins = text.lstrip("\ufeff \t\r\n\0")[:400].lower()
     if begins.startswith("--") and _FORM[0] in begins.partition("\n")[2][:60]:
         return f"The file is {_FORM[1]}. {_FORM[2]}"

@@ -1,4 +1,4 @@
-"""How to read a file, as far as the caller says. The content decides the rest."""
+"""Options for reading a file, as far as the caller gives them. The content decides the rest."""
 
 import codecs
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class UnreadableFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read a file; None and () are detected from its content.
+    """Options for reading a file; None and () are detected from its content.
 
     Attributes:
         form: csv, ndjson (one object per line) or json (an array).

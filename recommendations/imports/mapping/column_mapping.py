@@ -79,7 +79,7 @@ def parse_mapping(
 
 
 def times_of(meaning: ColumnMapping, kind: Import.Kind) -> TimeFormat:
-    """How to read times: as the caller says, else as the preset does."""
+    """The format of times: as the caller says, else as the preset does."""
     preset = PRESETS[meaning.preset].files[kind] if meaning.preset else None
     zone = meaning.timezone or (preset.zone if preset else None)
     return TimeFormat(
