@@ -180,7 +180,7 @@ def _notes(query: PreviewQuery) -> Iterator[str]:
     rules = query.rules
     if rules.ai and query.place.ai:
         prompt = prompts.known(rules.prompt)
-        yield f"AI was not query: a build may let it reorder the first {HEAD} and write reasons (prompt {prompt})."
+        yield f"AI was not asked: a build may let it reorder the first {HEAD} and write reasons (prompt {prompt})."
     else:
         yield "AI is left out."
     if rules.rotate_minutes:
