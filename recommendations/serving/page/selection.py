@@ -54,7 +54,7 @@ def select(
     room = min(options.limit, MAX_ITEMS - len(options.shown))
     if matcher.narrows:
         remaining = _kept(remaining, matcher, user_id)
-    # A page that is not narrowed is filled where nothing is remaining to show: all of the list was withdrawn since.
+    # A page that is not narrowed is filled if the whole list has been withdrawn since.
     blank = not remaining and not options.shown
     if resolved.refills and (blank or (options.narrows and len(remaining) <= room)):
         remaining += _spare(resolved, walk, matcher, user_id, language)

@@ -114,7 +114,7 @@ def _resolved(query: PreviewQuery, stored: StoredList) -> ResolvedList:
 
 
 def _cached(query: PreviewQuery) -> CachedLists:
-    """Return an empty cache: Redis is not query."""
+    """Return an empty cache: Redis is not asked."""
     return CachedLists(query.tenant_id, query.now)
 
 
