@@ -1,8 +1,8 @@
-"""Whether a second stage is worth having, judged on people it was not taught by, and the one that all of them teach.
+"""Trains a second stage, keeps it only if it wins on held-out users, then refits it on all users.
 
-The fold's people are dealt into groups; each group is ranked by a stage that the others taught (cross-fitting,
-Stone 1974), and so judged as strangers will be. Only where that is better than the blend alone beyond noise (paired
-bootstrap, 95 %) is a stage taught by all of them and kept.
+The fold's users are dealt into groups; each group is ranked by a stage trained on the others (cross-fitting,
+Stone 1974). The stage is kept where its mean NDCG@10 exceeds the blend's by a standard error of the difference within
+users: a wrong yes and a wrong no cost the same.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def learn(
             judged[place] = choices.ndcg_of(int(place), _ranked(stage, pupils[place]))
     lead = paired(judged, alone)
     said = {"lead": round(lead.mean, 6), "lead_95": [round(lead.low, 6), round(lead.high, 6)]}
-    if lead.low <= 0:
-        return SecondStage("", alone, {"used": False, "why": "not better than the blend beyond noise", **said})
+    difference = judged - alone
+    if lead.mean <= difference.std(ddof=1) / np.sqrt(len(difference)):
+        return SecondStage("", alone, {"used": False, "why": "not better than the blend by a standard error", **said})
     return SecondStage(_taught_by(pupils, options), judged, {"used": True, **said})
 
 
