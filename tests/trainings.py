@@ -15,7 +15,7 @@ from typing import Any
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.models.content import Catalogue
-from recommendations.algorithms.training.parameter_search import FittedParameters
+from recommendations.algorithms.training.parameter_search import SelectedHyperparameters
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.pipeline.builds import train as step
 
@@ -53,7 +53,7 @@ def _once(
     progress: Callable[[str, float], None] | None = None,
     *,
     catalogue: Catalogue | None = None,
-    known: FittedParameters | None = None,
+    known: SelectedHyperparameters | None = None,
 ) -> Artefact:
     file = folder / _digest(interactions, options, catalogue, known)
     if file.exists():
@@ -72,7 +72,7 @@ def _digest(
     interactions: Interactions,
     options: TrainingOptions,
     catalogue: Catalogue | None,
-    known: FittedParameters | None,
+    known: SelectedHyperparameters | None,
 ) -> str:
     digest = hashlib.sha256(repr((options, known, interactions.user_ids, interactions.item_ids)).encode())
     for column in (interactions.users, interactions.items, interactions.times, interactions.strengths):

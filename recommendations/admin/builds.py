@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from accounts.admin.actions import staff_action
 from accounts.admin.base import ReadOnlyTenantAdmin
 from core import clock
-from recommendations.algorithms.validation.report import describe_fold, fold_of
+from recommendations.algorithms.validation.report import describe_fold, fold_kind
 from recommendations.cache.list_codec import Corrupt, decode
 from recommendations.models import (
     Artefact,
@@ -64,7 +64,7 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
     @admin.display(description="Fold", empty_value="-")
     def fold(self, artefact: Artefact) -> str:
         """The kind of the validation fold that chose its weights."""
-        return fold_of(artefact.chosen)
+        return fold_kind(artefact.chosen)
 
     @admin.display(description="Weights chosen by", empty_value="-")
     def chosen_by(self, artefact: Artefact) -> str:
@@ -135,7 +135,7 @@ class BuildAdmin(ReadOnlyTenantAdmin):
     @admin.display(description="Fold", empty_value="-")
     def fold(self, build: Build) -> str:
         """The kind of the validation fold that chose the weights of its lists."""
-        return fold_of(build.artefact.chosen) if build.artefact else ""
+        return fold_kind(build.artefact.chosen) if build.artefact else ""
 
     @admin.display(description="Weights chosen by", empty_value="-")
     def chosen_by(self, build: Build) -> str:

@@ -16,8 +16,8 @@ from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.algorithms.offpolicy import estimators
 from recommendations.algorithms.offpolicy.estimators import Estimates, Overlap
-from recommendations.algorithms.offpolicy.law import overlap as overlap_of
-from recommendations.algorithms.offpolicy.log import LoggedPage, gather
+from recommendations.algorithms.offpolicy.law import importance_weights
+from recommendations.algorithms.offpolicy.log import LoggedPage, build_log
 from recommendations.estimation import logged_pages, page_probabilities, target_lists
 from recommendations.estimation import overlap as verdict
 from recommendations.estimation.logged_pages import LoggedImpression
@@ -113,8 +113,8 @@ def estimate(
         for each in read
         if (each.arm, each.share) in standing
     ]
-    log = gather(used or [each.page for each in read])
-    overlap = estimators.overlap(log)
+    log = build_log(used or [each.page for each in read])
+    overlap = estimators.measure_overlap(log)
     judged = verdict.judge(
         overlap, version=version.number, drawn=any(each.drawn for each in read), arms=len(arms), explicit=explicit
     )
@@ -171,7 +171,7 @@ def _read(
         if both is None:
             left_out[NOT_TOLD] += 1
             continue
-        said = overlap_of(logged=both.logged, target=both.target, shown=both.shown)
+        said = importance_weights(logged=both.logged, target=both.target, shown=both.shown)
         clicked = np.array([item_id in each.clicked for item_id in each.page.item_ids], dtype=bool)
         page = LoggedPage(each.person, both.shown, clicked, said.weights, said.unsupported, both.base, both.target)
         drawn = each.page.rotation is not None or each.page.chance.exploration is not None
@@ -186,7 +186,7 @@ def _arms(read: Sequence[_ReadPage]) -> tuple[Arm, ...]:
         pages[each.arm, each.share].append(each.page)
     found = []
     for (arm, share), own in pages.items():
-        said = estimators.overlap(gather(own))
+        said = estimators.measure_overlap(build_log(own))
         used = said.unsupported <= verdict.MOST_UNSUPPORTED
         found.append(Arm(arm, share, len(own), said.effective, said.unsupported, used))
     in_all: dict[str, float] = defaultdict(float)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.algorithms.offpolicy import exploration, law
-from recommendations.algorithms.offpolicy.law import Law
+from recommendations.algorithms.offpolicy.law import PagePropensities
 from recommendations.attribution.served_pages import Page
 from recommendations.cache.list_codec import CERTAIN, HEAD, Chance, Exploration
 from recommendations.serving.page.read_time_rules import ROTATED, pins_at, rotation_weight
@@ -40,8 +40,8 @@ class Target:
 class Pair:
     """The law that a page came of, the other one, what was shown in their words, and what it was drawn from."""
 
-    logged: Law
-    target: Law
+    logged: PagePropensities
+    target: PagePropensities
     shown: tuple[str, ...]
     base: tuple[str, ...]
 
@@ -56,7 +56,7 @@ def pair(page: Page, target: Target, at: datetime) -> Pair | None:
         return None
     drawn = page.chance.exploration
     if drawn is None:
-        return Pair(law.certain(page.item_ids, places), other, page.item_ids, page.item_ids)
+        return Pair(law.deterministic(page.item_ids, places), other, page.item_ids, page.item_ids)
     also = target.chance.exploration
     if also is not None and not target.rotates:
         shown = tuple(NEW if place in drawn.drawn else item_id for place, item_id in enumerate(page.item_ids))
@@ -64,16 +64,16 @@ def pair(page: Page, target: Target, at: datetime) -> Pair | None:
         return Pair(_explored(page.item_ids, drawn, places), of_target, shown, _known(page.item_ids, drawn))
     if target.chance.exploration is not None or not target.chance.told:
         # It hangs on the same draw as the page does: given that, nothing of the page was drawn.
-        other = Law((_NOWHERE,), np.ones((1, places)))
+        other = PagePropensities((_NOWHERE,), np.ones((1, places)))
     return Pair(_explored(page.item_ids, drawn, places, named=True), other, page.item_ids, _known(page.item_ids, drawn))
 
 
-def _rotated(page: Page) -> Law:
+def _rotated(page: Page) -> PagePropensities:
     assert page.rotation is not None
     drawn = page.rotation
     pinned = {place: page.item_ids[place] for place in drawn.pinned if place < len(page.item_ids)}
     rest = {*drawn.item_ids, *pinned.values()}
-    return law.drawn(
+    return law.sampled(
         drawn.item_ids,
         [rotation_weight(place) for place in drawn.places],
         len(page.item_ids),
@@ -82,7 +82,7 @@ def _rotated(page: Page) -> Law:
     )
 
 
-def _read(target: Target, at: datetime, places: int) -> Law:
+def _read(target: Target, at: datetime, places: int) -> PagePropensities:
     """The law of a list's first places as it would have been read at this moment."""
     valid = sorted(pins_at(target.reading or {}, at.timestamp()))
     fixed = {item_id for _, item_id, _ in valid}
@@ -91,9 +91,9 @@ def _read(target: Target, at: datetime, places: int) -> Law:
     for position, item_id, _ in valid:
         pinned[min(position - 1, len(listed) + len(pinned))] = item_id
     if not target.rotates:
-        return law.drawn((), (), places, behind=[item_id for _, item_id in listed], pinned=pinned)
+        return law.sampled((), (), places, behind=[item_id for _, item_id in listed], pinned=pinned)
     head = [(place, item_id) for place, item_id in listed if place < ROTATED]
-    return law.drawn(
+    return law.sampled(
         [item_id for _, item_id in head],
         [rotation_weight(place) for place, _ in head],
         places,
@@ -108,7 +108,7 @@ def _known(item_ids: Sequence[str], drawn: Exploration) -> tuple[str, ...]:
     return (*placed, *drawn.further)
 
 
-def _explored(item_ids: Sequence[str], drawn: Exploration, places: int, *, named: bool = False) -> Law:
+def _explored(item_ids: Sequence[str], drawn: Exploration, places: int, *, named: bool = False) -> PagePropensities:
     """The law of a list with explored places. A new item is any of them, or, if `named`, itself."""
     of_known, of_new = exploration.chances(drawn.share, drawn.known, drawn.new, places)
     known = _known(item_ids[:HEAD], drawn)[: len(of_known)]
@@ -119,4 +119,4 @@ def _explored(item_ids: Sequence[str], drawn: Exploration, places: int, *, named
     rows = [of_known[: len(known)], np.tile(of_each, (len(new), 1))]
     if behind:
         rows.append(np.eye(len(behind), places, k=drawn.known + drawn.new))
-    return Law((*known, *new, *behind), np.vstack(rows))
+    return PagePropensities((*known, *new, *behind), np.vstack(rows))

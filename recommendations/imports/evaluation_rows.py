@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.data.event_values import Values
+from recommendations.algorithms.data.event_values import EventValues
 from recommendations.algorithms.data.tokenize import terms
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.validation.splitting import Rows
@@ -80,7 +80,7 @@ def read_events(path: Path, *, now: datetime, not_positive_types: Collection[str
         items=np.array(items),
         times=np.array(times, dtype=np.float64),
         strengths=np.abs(weights[kinds]),
-        said=Values(kinds, np.array(values, dtype=np.float32), tuple(names.tolist()), {}),
+        values=EventValues(kinds, np.array(values, dtype=np.float32), tuple(names.tolist()), {}),
     )
     return FileRows(rows, rejected, duplicate, not_positive)
 

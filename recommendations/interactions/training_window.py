@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from accounts.tenancy import scope
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.algorithms.data.event_values import RATING, Values
-from recommendations.algorithms.data.timestamp_check import Order, order_of
-from recommendations.algorithms.training.event_strength import FoldMaker, Weighed, weigh
+from recommendations.algorithms.data.event_values import RATING, EventValues
+from recommendations.algorithms.data.timestamp_check import EventOrder, detect_order
+from recommendations.algorithms.training.event_strength import FoldMaker, WeightedInteractions, weight_interactions
 from recommendations.interactions import event_weights, id_resolution, reference_time
 from recommendations.interactions.binary_copy import SELECTED, Columns, copy_out
 from recommendations.interactions.event_strength import column_strengths, type_names
@@ -92,14 +92,14 @@ class Window:
     weights: NDArray[np.float32]
     user_ids: list[str]
     item_ids: list[str]
-    values: Values
+    values: EventValues
     limit: WindowLimit | None = None
     ratings: LowRatings | None = None
 
     @cached_property
-    def order(self) -> Order:
+    def order(self) -> EventOrder:
         """The order of the rows in time, as far as it is known."""
-        return order_of(self.users, self.times)
+        return detect_order(self.users, self.times)
 
     def interactions(self, weights: NDArray[np.float32] | None = None) -> Interactions:
         """The window as algorithms take it; without times if the rows have no order.
@@ -109,9 +109,9 @@ class Window:
         columns = (self.users, self.items, self.order.times, self.user_ids, self.item_ids)
         return Interactions.from_codes(*columns, strengths=self.weights if weights is None else weights)
 
-    def weighed(self, fold_maker: FoldMaker) -> Weighed:
+    def weighed(self, fold_maker: FoldMaker) -> WeightedInteractions:
         """The window with values turned into strengths, as the types' settings or the fold decide."""
-        return weigh(
+        return weight_interactions(
             self.interactions,
             users=self.users,
             items=self.items,
@@ -181,11 +181,11 @@ def _rows_per_user(parameters: dict[str, Any], max_rows: int) -> tuple[int, int]
     return low, int(counts @ users)
 
 
-def _values(event_types: EventWeights, rows: Columns) -> Values:
+def _values(event_types: EventWeights, rows: Columns) -> EventValues:
     names = type_names(event_types)
     kinds = np.where(rows.types < 0, len(names) - 1, rows.types)
     settings_by_type = {event_type.name: event_type.value_as_strength for event_type in event_types.types}
-    return Values(kinds, rows.values, names, settings_by_type)
+    return EventValues(kinds, rows.values, names, settings_by_type)
 
 
 def _low_ratings(event_types: EventWeights, rows: Columns) -> LowRatings | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from accounts.models import Tenant
 from accounts.tenancy import scope
-from recommendations.algorithms.data.timestamp_check import Order, order_of
+from recommendations.algorithms.data.timestamp_check import EventOrder, detect_order
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.validation.splitting import Rows
 from recommendations.imports.evaluation_rows import read_catalogue, read_events
@@ -55,7 +55,7 @@ def of_file(events: Path, items: Path | None, *, now: datetime, not_positive: Co
     }
     if catalogue is not None:
         notes["catalogue_items"] = len(catalogue.item_ids)
-    order = order_of(read.rows.users, read.rows.times)
+    order = detect_order(read.rows.users, read.rows.times)
     rows = _told(replace(read.rows, times=order.times), order, None, notes)
     return EvaluationData(rows, catalogue, OF_FILES, notes)
 
@@ -84,11 +84,11 @@ def of_tenant(slug: str) -> EvaluationData:
     return EvaluationData(rows, contents.read(tenant_id=tenant_id), OF_TENANTS.format(said), notes)
 
 
-def _told(rows: Rows, order: Order, ratings: LowRatings | None, notes: dict[str, Any]) -> Rows:
+def _told(rows: Rows, order: EventOrder, ratings: LowRatings | None, notes: dict[str, Any]) -> Rows:
     """The rows, of which those that were rated low are marked; `notes` say what is missing in them."""
     if order.why:
         notes["order"] = order.why
-    values = rows.said
+    values = rows.values
     if values is None or RATING not in values.names:
         return rows
     rated = (values.kinds == values.names.index(RATING)) & np.isfinite(values.values)

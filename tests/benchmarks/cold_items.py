@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from recommendations.algorithms.data.tokenize import terms
-from recommendations.algorithms.evaluation.heldout_users import Judges, over_items
+from recommendations.algorithms.evaluation.heldout_users import HeldOutUsers, expand_to_items
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.inference.recommender import Recommender
-from recommendations.algorithms.metrics.ranking import person_metrics
+from recommendations.algorithms.metrics.ranking import user_metrics
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions, Validation
@@ -52,9 +52,11 @@ def main() -> None:
     found: dict[str, list[tuple[float, ...]]] = {}
     for seed in range(arguments.seeds):
         parts = split(rows, protocol=arguments.protocol, seed=seed)
-        interactions = Judges.interactions_of(rows, parts.train)
+        interactions = HeldOutUsers.interactions_of(rows, parts.train)
         artefact = train(interactions, TrainingOptions(validation=VALIDATIONS[arguments.protocol]), catalogue=catalogue)
-        judges = Judges.of(rows, parts.test, over_items(interactions, artefact.item_ids), most=None, seed=seed)
+        judges = HeldOutUsers.from_rows(
+            rows, parts.test, expand_to_items(interactions, artefact.item_ids), most=None, seed=seed
+        )
         chosen = artefact.chosen["cold"]
         print(f"seed {seed}: {len(artefact.cold)} items nobody has chosen; {chosen['why']}", flush=True)
         for name, said in {"as the training decided": chosen, **VARIANTS}.items():
@@ -86,11 +88,11 @@ def generated() -> tuple[Rows, Catalogue]:
     return made.rows, Catalogue(tuple(told), [terms(title=title, categories=[kind]) for title, kind in told.values()])
 
 
-def measured(artefact: Artefact, judges: Judges) -> tuple[float, ...]:
+def measured(artefact: Artefact, judges: HeldOutUsers) -> tuple[float, ...]:
     """The columns' values."""
     recommender = Recommender(artefact)
     lists = [each.items.tolist() for each in recommender.recommend(judges.histories, 100)]
-    people = [person_metrics(np.array(each), wanted) for each, wanted in zip(lists, judges.relevant, strict=True)]
+    people = [user_metrics(np.array(each), wanted) for each, wanted in zip(lists, judges.relevant, strict=True)]
     pairs = zip(lists, judges.relevant, strict=True)
     return (
         float(np.mean([person["ndcg@10"] for person in people])),

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.data.event_values import Values
-from recommendations.algorithms.evaluation.heldout_users import Judges
+from recommendations.algorithms.data.event_values import EventValues
+from recommendations.algorithms.evaluation.heldout_users import HeldOutUsers
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions, Validation
 from recommendations.algorithms.validation.splitting import Rows, split
@@ -67,9 +67,9 @@ def serve(ask: Ask) -> Served:
     parts = split(rows, protocol=case.protocol, seed=ask.seed)
     options = replace(TrainingOptions(validation=ask.validation), **dict(ask.options))
     begun = time.monotonic()
-    data = Judges.weighed(_said(rows), parts.train, options).interactions
+    data = HeldOutUsers.weighed(_said(rows), parts.train, options).interactions
     choosing = time.monotonic() - begun
-    judges = _of(Judges.of(rows, parts.test, data, most=None, seed=0), data.user_ids, rows, ask)
+    judges = _of(HeldOutUsers.from_rows(rows, parts.test, data, most=None, seed=0), data.user_ids, rows, ask)
     before = _memory_mb("VmRSS")
     # Linux then forgets the peak that reading the rows left.
     Path("/proc/self/clear_refs").write_text("5")
@@ -86,10 +86,12 @@ def _said(rows: Log) -> Rows:
     if rows.amounts is None:
         return rows
     kinds = np.zeros(len(rows.users), dtype=np.int64)
-    return Rows(rows.users, rows.items, rows.times, said=Values(kinds, rows.amounts.astype(np.float32), ("play",), {}))
+    return Rows(
+        rows.users, rows.items, rows.times, values=EventValues(kinds, rows.amounts.astype(np.float32), ("play",), {})
+    )
 
 
-def _of(judges: Judges, user_ids: tuple[str, ...], rows: Log, ask: Ask) -> Judges:
+def _of(judges: HeldOutUsers, user_ids: tuple[str, ...], rows: Log, ask: Ask) -> HeldOutUsers:
     """Return the judges in the order of the baselines' people."""
     parts = split(rows, protocol=CASES[ask.case].protocol, seed=ask.seed)
     place = {user_ids[person]: index for index, person in enumerate(judges.people) if person >= 0}

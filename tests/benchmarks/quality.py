@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.evaluation.runner import Report, evaluate
-from recommendations.algorithms.metrics.bootstrap import Interval, interval, paired
+from recommendations.algorithms.metrics.bootstrap import Interval, bootstrap_interval, paired_interval
 from recommendations.algorithms.metrics.ranking import METRICS
 from recommendations.algorithms.training_options import RANKERS, VALIDATIONS, TrainingOptions, Validation
 from recommendations.algorithms.validation.splitting import PROTOCOLS, Rows
@@ -80,7 +80,7 @@ def _quality(rows: Rows, protocol: str, seeds: int, options: TrainingOptions) ->
     print(_row("**served**", reports, "served"))
     best = max((name for name in names if name in reports[0].models), key=lambda name: _of_people(reports, name).mean())
     for other in [best, *(name for name in names if name in reports[0].stages)]:
-        lead = paired(_of_people(reports, "served"), _of_people(reports, other))
+        lead = paired_interval(_of_people(reports, "served"), _of_people(reports, other))
         print(f"\nserved against {other}: {_said(lead, signed=True)}")
 
 
@@ -97,7 +97,7 @@ def _said(found: Interval, *, signed: bool = False) -> str:
 def _row(title: str, reports: list[Report], name: str) -> str:
     summaries = [report.measured[name].summary() for report in reports]
     means = [np.mean([one[column] for one in summaries]) for column in COLUMNS]
-    spread = interval(_of_people(reports, name))
+    spread = bootstrap_interval(_of_people(reports, name))
     cells = " | ".join(f"{mean:.4f}" for mean in means)
     return f"| {title} | {cells} | {spread.low:.4f} to {spread.high:.4f} |"
 

@@ -26,7 +26,7 @@ from accounts.models import Plan, Tenant  # noqa: E402
 from accounts.tenancy import scope  # noqa: E402
 from core import clock  # noqa: E402
 from recommendations.algorithms.data.dataset import Interactions  # noqa: E402
-from recommendations.algorithms.models.user_knn import people_alike  # noqa: E402
+from recommendations.algorithms.models.user_knn import similar_users  # noqa: E402
 from recommendations.models import EndUser  # noqa: E402
 from recommendations.pipeline.builds import similar_users as writing  # noqa: E402
 from recommendations.serving.lists import similar_users as reading  # noqa: E402
@@ -48,8 +48,8 @@ def generated(people: int, items: int, each: int) -> Interactions:
 
 def exactness(data: Interactions) -> float:
     """The share of the first ten that exact cosines over all items name as well, over the first people."""
-    exact = people_alike(data, keep=FIRST, features=data.item_count, postings=data.user_count)
-    both = islice(zip(exact, people_alike(data, keep=FIRST), strict=True), SAMPLE)
+    exact = similar_users(data, keep=FIRST, features=data.item_count, postings=data.user_count)
+    both = islice(zip(exact, similar_users(data, keep=FIRST), strict=True), SAMPLE)
     found = [(len(set(a.others.tolist()) & set(b.others.tolist())), len(a.others)) for a, b in both]
     return sum(same for same, _ in found) / sum(total for _, total in found)
 

@@ -47,7 +47,7 @@ class Division:
     parts: Split
 
     @classmethod
-    def of(cls, protocol: str, seed: int) -> Division:
+    def from_protocol(cls, protocol: str, seed: int) -> Division:
         rows = read_events(EVENTS)
         if protocol == "rand10":
             rows = Rows(rows.users, rows.items)
@@ -122,7 +122,7 @@ def main() -> None:
         f"{protocol}, seed {seed}"
         for protocol in asked.protocols
         for seed in range(asked.seeds)
-        if not _run(Division.of(protocol, seed), compare=asked.evaluate)
+        if not _run(Division.from_protocol(protocol, seed), compare=asked.evaluate)
     ]
     if apart:
         sys.exit(f"evaluate and the API differ by more than {TOLERANCE}: {'; '.join(apart)}.")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.algorithms.metrics.ranking import person_metrics
+from recommendations.algorithms.metrics.ranking import user_metrics
 from recommendations.algorithms.validation.splitting import split
 from tests.benchmarks import cached
 from tests.benchmarks.baselines.linear import EASE
@@ -67,7 +67,7 @@ def test_ndcg_is_that_of_the_metrics_and_nobody_gets_what_they_have():
         own = set(rows.items[parts.train & (rows.users == name)])
         wanted = set(rows.items[parts.test & (rows.users == name)])
         ranked = [item for item in item_ids[np.argsort(-scores[judged.people[place]])] if item not in own]
-        assert found[place] == pytest.approx(person_metrics(np.array(ranked), wanted)["ndcg@10"])
+        assert found[place] == pytest.approx(user_metrics(np.array(ranked), wanted)["ndcg@10"])
 
 
 def test_every_family_is_tuned_and_those_that_need_times_stay_away_without():

@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
-from recommendations.algorithms.data.event_values import RATING, WAYS, Values
-from recommendations.algorithms.evaluation.heldout_users import Judges
+from recommendations.algorithms.data.event_values import METHODS, RATING, EventValues
+from recommendations.algorithms.evaluation.heldout_users import HeldOutUsers
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.splitting import Rows, split
 from tests.benchmarks.cases import CASES
@@ -26,16 +26,16 @@ def ratings(*, timed: bool) -> Rows:
     with gzip.open(EVENTS, "rt", newline="") as file:
         rows = [(row["user_id"], row["item_id"], row["occurred_at"], row["value"]) for row in csv.DictReader(file)]
     users, items, times, stars = (np.array(column) for column in zip(*rows, strict=True))
-    said = Values(np.zeros(len(users), dtype=np.int64), stars.astype(np.float32), (RATING,), {})
-    return Rows(users, items, times.astype(np.float64) if timed else None, said=said)
+    said = EventValues(np.zeros(len(users), dtype=np.int64), stars.astype(np.float32), (RATING,), {})
+    return Rows(users, items, times.astype(np.float64) if timed else None, values=said)
 
 
 def plays(name: str) -> Rows:
     """A generated set with what each row is worth."""
     log = CASES[name].make(0)
     assert log.amounts is not None
-    said = Values(np.zeros(len(log.users), dtype=np.int64), log.amounts.astype(np.float32), ("play",), {})
-    return Rows(log.users, log.items, log.times, said=said)
+    said = EventValues(np.zeros(len(log.users), dtype=np.int64), log.amounts.astype(np.float32), ("play",), {})
+    return Rows(log.users, log.items, log.times, values=said)
 
 
 def main() -> None:
@@ -45,12 +45,12 @@ def main() -> None:
         "movielens, rand10": (ratings(timed=False), "rand10"),
         **{name: (plays(name), CASES[name].protocol) for name in ("plays", "music")},
     }
-    print("| set | " + " | ".join(WAYS) + " | chosen | processor s |\n|---|" + "---|" * (len(WAYS) + 2))
+    print("| set | " + " | ".join(METHODS) + " | chosen | processor s |\n|---|" + "---|" * (len(METHODS) + 2))
     for name, (rows, protocol) in sets.items():
         begun = time.process_time()
-        chosen = Judges.weighed(rows, split(rows, protocol=protocol, seed=0).train, TrainingOptions()).as_json()
+        chosen = HeldOutUsers.weighed(rows, split(rows, protocol=protocol, seed=0).train, TrainingOptions()).as_json()
         (found,) = chosen.values()
-        measured = " | ".join(f"{found['ndcg@10'][way]:.4f}" for way in WAYS)
+        measured = " | ".join(f"{found['ndcg@10'][way]:.4f}" for way in METHODS)
         print(f"| {name} | {measured} | {found['way']} | {time.process_time() - begun:.1f} |")
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.metrics.bootstrap import Interval, interval
+from recommendations.algorithms.metrics.bootstrap import Interval, bootstrap_interval
 from recommendations.algorithms.training_options import RANKERS, VALIDATIONS
 from tests.benchmarks.baselines.tuning import Tuned
 from tests.benchmarks.cached import baselines_of
@@ -67,7 +67,7 @@ class Outcome:
             for served, tuned in zip(self.served, self.baselines, strict=True)
         ]
         same = len({len(each) for each in differences}) == 1 and self.case.name.startswith("ml_")
-        return interval(np.mean(differences, axis=0) if same else np.concatenate(differences))
+        return bootstrap_interval(np.mean(differences, axis=0) if same else np.concatenate(differences))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ METRICS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10")
 @pytest.mark.usefixtures("committed_db")
 @pytest.mark.parametrize("protocol", SETTING)
 def test_the_lists_of_the_api_have_the_metrics_that_evaluate_reports(cast, tmp_path, protocol):
-    division = Division.of(protocol, seed=0)
+    division = Division.from_protocol(protocol, seed=0)
     train_file = tmp_path / "train.csv"
     division.write_train(train_file)
 

@@ -14,98 +14,102 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending.weights import Choices
+from recommendations.algorithms.blending.weights import CandidateSets
 from recommendations.algorithms.data.dataset import Array, FloatArray
 from recommendations.algorithms.inference import lightgbm_ranker
-from recommendations.algorithms.metrics.bootstrap import paired
+from recommendations.algorithms.metrics.bootstrap import paired_interval
 from recommendations.algorithms.training_options import TrainingOptions
 
-# Fewer people cannot teach it more than the blend knows.
-FEWEST_PEOPLE = 500
+# Fewer users cannot teach the stage more than the blend knows.
+MIN_USERS = 500
 GROUPS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class SecondStage:
-    """What came of it.
+    """A trained second stage, or the reason why there is none.
 
     Attributes:
-        text: the stage (recommendations.algorithms.inference.lightgbm_ranker), empty for none.
-        ndcg: (people,) NDCG@10 of each as judged; the blend's where there is no stage.
-        said: why it is there or not, as JSON values.
+        text: the model (`lightgbm_ranker`), empty for none.
+        ndcg: (users,) cross-fitted NDCG@10; the blend's where there is no stage.
+        report: JSON values for the artefact.
     """
 
     text: str
     ndcg: Array
-    said: dict[str, Any]
+    report: dict[str, Any]
 
     @classmethod
     def none(cls, why: str = "") -> SecondStage:
-        """No stage, and why not where one was asked for."""
+        """Return no stage, with the reason where one was asked for."""
         return cls("", np.empty(0), {"used": False, "why": why} if why else {})
 
 
 @dataclass(frozen=True, eq=False)
-class Pupil:
-    """One person's best candidates by the blend, and which of them were chosen."""
+class TrainingExample:
+    """One user's best candidates by the blend, with the labels."""
 
-    said: Array
+    scores: Array
     blended: Array
     popularity: Array
-    known: int
+    history_size: int
     chosen: Array
     candidates: NDArray[np.int64]
 
     @property
     def features(self) -> Array:
-        """What the stage sees."""
-        return lightgbm_ranker.features(self.said, self.blended, self.popularity, self.known)
+        """Return the model's input."""
+        return lightgbm_ranker.features(self.scores, self.blended, self.popularity, self.history_size)
 
 
-def learn(
-    choices: Choices,
+def train_ranker(
+    sets: CandidateSets,
     columns: Sequence[int],
     weights: Array,
     popularity: FloatArray,
-    alone: Array,
+    blend_ndcg: Array,
     options: TrainingOptions,
 ) -> SecondStage:
-    """Judge a second stage over the blend of these columns against the blend `alone` (people,), and teach it."""
-    pupils = _pupils(choices, columns, weights, popularity)
-    group = np.arange(len(pupils)) % GROUPS
-    judged = np.empty(len(pupils))
-    for each in range(GROUPS):
-        others = [pupil for pupil, own in zip(pupils, group, strict=True) if own != each]
-        stage = lightgbm_ranker.Ranker(_taught_by(others, options))
-        for place in np.flatnonzero(group == each):
-            judged[place] = choices.ndcg_of(int(place), _ranked(stage, pupils[place]))
-    lead = paired(judged, alone)
-    said = {"lead": round(lead.mean, 6), "lead_95": [round(lead.low, 6), round(lead.high, 6)]}
-    difference = judged - alone
+    """Train a second stage over the blend of these columns, and compare it with `blend_ndcg` (users,)."""
+    examples = _examples(sets, columns, weights, popularity)
+    groups = np.arange(len(examples)) % GROUPS
+    ndcg = np.empty(len(examples))
+    for group in range(GROUPS):
+        others = [example for example, own in zip(examples, groups, strict=True) if own != group]
+        ranker = lightgbm_ranker.Ranker(_fit(others, options))
+        for place in np.flatnonzero(groups == group):
+            ndcg[place] = sets.ndcg_of_user(int(place), _rank(ranker, examples[place]))
+    lead = paired_interval(ndcg, blend_ndcg)
+    report = {"lead": round(lead.mean, 6), "lead_95": [round(lead.low, 6), round(lead.high, 6)]}
+    difference = ndcg - blend_ndcg
     if lead.mean <= difference.std(ddof=1) / np.sqrt(len(difference)):
-        return SecondStage("", alone, {"used": False, "why": "not better than the blend by a standard error", **said})
-    return SecondStage(_taught_by(pupils, options), judged, {"used": True, **said})
+        why = "not better than the blend by a standard error"
+        return SecondStage("", blend_ndcg, {"used": False, "why": why, **report})
+    return SecondStage(_fit(examples, options), ndcg, {"used": True, **report})
 
 
-def _pupils(choices: Choices, columns: Sequence[int], weights: Array, popularity: FloatArray) -> list[Pupil]:
-    pupils = []
-    for start, end, known in zip(choices.starts, choices.ends, choices.known, strict=True):
-        said = choices.features[start:end][:, columns]
-        blended = said @ weights
+def _examples(
+    sets: CandidateSets, columns: Sequence[int], weights: Array, popularity: FloatArray
+) -> list[TrainingExample]:
+    examples = []
+    for start, end, history_size in zip(sets.starts, sets.ends, sets.history_sizes, strict=True):
+        scores = sets.features[start:end][:, columns]
+        blended = scores @ weights
         best = np.argsort(-blended, kind="stable")[: lightgbm_ranker.CANDIDATES]
-        counts = popularity[choices.items[start:end][best]].astype(np.float64)
-        pupils.append(Pupil(said[best], blended[best], counts, known, choices.chosen[start:end][best], best))
-    return pupils
+        counts = popularity[sets.items[start:end][best]].astype(np.float64)
+        labels = sets.chosen[start:end][best]
+        examples.append(TrainingExample(scores[best], blended[best], counts, history_size, labels, best))
+    return examples
 
 
-def _taught_by(pupils: Sequence[Pupil], options: TrainingOptions) -> str:
+def _fit(examples: Sequence[TrainingExample], options: TrainingOptions) -> str:
     return lightgbm_ranker.fit(
-        [pupil.features for pupil in pupils],
-        [pupil.chosen for pupil in pupils],
+        [example.features for example in examples],
+        [example.chosen for example in examples],
         seed=options.seed,
     )
 
 
-def _ranked(stage: lightgbm_ranker.Ranker, pupil: Pupil) -> NDArray[np.int64]:
-    scores = stage.scores(pupil.said, pupil.blended, pupil.popularity, pupil.known)
-    return pupil.candidates[lightgbm_ranker.order(scores)[:10]]
+def _rank(ranker: lightgbm_ranker.Ranker, example: TrainingExample) -> NDArray[np.int64]:
+    scores = ranker.scores(example.scores, example.blended, example.popularity, example.history_size)
+    return example.candidates[lightgbm_ranker.order(scores)[:10]]

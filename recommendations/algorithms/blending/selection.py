@@ -1,4 +1,4 @@
-"""Choose the blend on a fold cut out of the training data itself; test data never comes here."""
+"""Selects the blend on a fold inside the training data; test data is never part of it."""
 
 from __future__ import annotations
 
@@ -8,181 +8,190 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending.weights import Choices, fit_weights
+from recommendations.algorithms.blending.weights import CandidateSets, fit_weights
 from recommendations.algorithms.data.dataset import Array
 from recommendations.algorithms.data.history import RankedHistory, histories_of
-from recommendations.algorithms.inference.scoring import Read, candidates
+from recommendations.algorithms.inference.scoring import ScorerConfig, iter_candidates
 from recommendations.algorithms.models.protocol import Fitted
 from recommendations.algorithms.training_options import TrainingOptions
-from recommendations.algorithms.validation.folds import Fold, Part, judges_of
-from recommendations.algorithms.validation.quality_gate import Judgement
+from recommendations.algorithms.validation.folds import Fold, FoldPart, select_validation_users
+from recommendations.algorithms.validation.quality_gate import ValidationScores
 
-# The strongest items of each read that become a person's candidates.
-CANDIDATES_PER_READ = 60
-# Fewer people than this cannot tell good weights from lucky ones.
-FEWEST_PEOPLE = 20
-# How much of the fitted blend there is in what is tried, the rest being the best single read; the first of equals wins.
-SHARES_OF_BLEND = (1.0, 0.75, 0.5, 0.25, 0.0)
+# The strongest items of each scorer that become a user's candidates.
+CANDIDATES_PER_SCORER = 60
+# Fewer users cannot tell good weights from lucky ones.
+MIN_USERS = 20
+# The shares of the fitted blend that are tried, the rest being the best single scorer; the first of equals wins.
+BLEND_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
-    """Candidates of those judges that any read could hit.
+class ValidationCandidates:
+    """The validation users, and candidates of those that any scorer has a hit for.
 
     Attributes:
-        judges: for each part of the fold the codes of those who judge there.
-        names: (judges,) ids of all judges.
-        hit: (people of the choices,) which of the judges they are.
-        alone: (reads, people of the choices) NDCG@10 of each read.
-        together: (people of the choices,) the same of the blend; empty when undecided.
+        user_codes: for each part of the fold the codes of its validation users.
+        user_names: (users,) ids of all of them.
+        users_with_hits: (users of the sets,) their positions among all.
+        scorer_ndcg: (scorers, users of the sets) NDCG@10 of each scorer alone.
+        blend_ndcg: (users of the sets,) NDCG@10 of the blend; empty when undecided.
     """
 
     protocol: str
-    judges: tuple[NDArray[np.int64], ...]
-    names: tuple[str, ...]
-    choices: Choices
-    hit: list[int]
-    alone: Array
-    together: Array
+    user_codes: tuple[NDArray[np.int64], ...]
+    user_names: tuple[str, ...]
+    sets: CandidateSets
+    users_with_hits: list[int]
+    scorer_ndcg: Array
+    blend_ndcg: Array
 
-    def each(self, values: Array) -> Array:
-        """Return (judges,) values: people whom no read could hit count as zero."""
-        spread = np.zeros(len(self.names))
-        spread[self.hit] = values
-        return spread
+    def for_all_users(self, values: Array) -> Array:
+        """Return (users,) values; users without hits have 0."""
+        all_values = np.zeros(len(self.user_names))
+        all_values[self.users_with_hits] = values
+        return all_values
 
-    def judgement(self, values: Array) -> Judgement:
-        """Return what these values of the people of the choices say to the gate."""
-        return Judgement.of(self.names, self.each(values), self.protocol)
+    def validation_scores(self, values: Array) -> ValidationScores:
+        """Return these values of the users with hits as scores for the quality gate."""
+        return ValidationScores.from_users(self.user_names, self.for_all_users(values), self.protocol)
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
-    """What the fold decided.
+class BlendSelection:
+    """The blend that the fold selected.
 
     Attributes:
-        weights: (reads,) of the blend, sum 1; zeros when the fold is too small to decide.
-        ndcg: (reads,) mean NDCG@10 of each read alone, ranking the candidates of all reads.
-        blend_ndcg: the same for the blend; 0 when undecided.
-        people: how many people judged.
-        judgement: what the blend was worth to each of them.
-        basis: what it was decided on.
+        weights: (scorers,) sum 1; zeros when the fold is too small to decide.
+        ndcg: (scorers,) mean NDCG@10 of each scorer alone on the candidates of all.
+        blend_ndcg: mean NDCG@10 of the blend; 0 when undecided.
+        users: the number of validation users.
+        validation_scores: NDCG@10 of the blend for each user.
     """
 
     weights: Array
     ndcg: Array
     blend_ndcg: float
-    people: int
-    judgement: Judgement
-    basis: Basis
+    users: int
+    validation_scores: ValidationScores
+    candidates: ValidationCandidates
 
 
-def choose(fold: Fold, fitted: Sequence[dict[str, Fitted]], reads: Sequence[Read], options: TrainingOptions) -> Choice:
-    """Fit blend weights to the fold, from the best single read alone to the blend of all.
+def select_blend(
+    fold: Fold, fitted: Sequence[dict[str, Fitted]], scorers: Sequence[ScorerConfig], options: TrainingOptions
+) -> BlendSelection:
+    """Fit blend weights to the fold, between the best scorer alone and the blend of all.
 
     `fitted` holds, for each part of the fold, what was fitted on its past.
     """
-    judges = [judges_of(part, options) for part in fold.parts]
-    choices, hit = _choices_of_all(fold, fitted, reads, judges)
-    people = sum(len(each) for each in judges)
-    names = _names(fold, judges)
-    none = np.empty(0)
-    if len(hit) < FEWEST_PEOPLE:
-        basis = Basis(fold.protocol, tuple(judges), names, choices, hit, np.zeros((len(reads), len(hit))), none)
-        return Choice(np.zeros(len(reads)), np.zeros(len(reads)), 0.0, people, Judgement.none(), basis)
-    weights, alone, together = _weigh(choices, options)
-    basis = Basis(fold.protocol, tuple(judges), names, choices, hit, alone, together)
-    mean = float(basis.each(together).mean())
-    return Choice(weights, alone.sum(axis=1) / people, mean, people, basis.judgement(together), basis)
-
-
-def cross_fitted(
-    fold: Fold, fitted: Sequence[dict[str, Fitted]], reads: Sequence[Read], options: TrainingOptions
-) -> Array | None:
-    """Return (judges,) NDCG@10 of each judge with weights that the other half of them gave; None with too few."""
-    judges = [judges_of(part, options) for part in fold.parts]
-    choices, hit = _choices_of_all(fold, fitted, reads, judges)
-    half = np.array(hit, dtype=np.int64) % 2
-    halves = [np.flatnonzero(half == each) for each in (0, 1)]
-    if min(len(each) for each in halves) < FEWEST_PEOPLE:
-        return None
-    found = np.zeros(sum(len(each) for each in judges))
-    for own, others in (halves, halves[::-1]):
-        weights, *_ = _weigh(choices.of_people(others), options)
-        judged = choices.of_people(own)
-        found[np.array(hit)[own]] = judged.ndcg(judged.features @ weights)
-    return found
-
-
-def _names(fold: Fold, judges: Sequence[NDArray[np.int64]]) -> tuple[str, ...]:
-    """Return a name for each judge: somebody who judges at several cuts is somebody else at each of them."""
-    return tuple(
-        fold.parts[place].past.user_ids[person] + (f"\0{place}" if place else "")
-        for place, people in enumerate(judges)
-        for person in people
+    user_codes = tuple(select_validation_users(part, options) for part in fold.parts)
+    sets, with_hits = _all_candidate_sets(fold, fitted, scorers, user_codes)
+    users = sum(len(codes) for codes in user_codes)
+    names = _user_names(fold, user_codes)
+    none, zeros = np.empty(0), np.zeros(len(scorers))
+    if len(with_hits) < MIN_USERS:
+        undecided = np.zeros((len(scorers), len(with_hits)))
+        candidates = ValidationCandidates(fold.protocol, user_codes, names, sets, with_hits, undecided, none)
+        return BlendSelection(zeros, zeros, 0.0, users, ValidationScores.none(), candidates)
+    weights, scorer_ndcg, blend_ndcg = _select_weights(sets, options)
+    candidates = ValidationCandidates(fold.protocol, user_codes, names, sets, with_hits, scorer_ndcg, blend_ndcg)
+    return BlendSelection(
+        weights=weights,
+        ndcg=scorer_ndcg.sum(axis=1) / users,
+        blend_ndcg=float(candidates.for_all_users(blend_ndcg).mean()),
+        users=users,
+        validation_scores=candidates.validation_scores(blend_ndcg),
+        candidates=candidates,
     )
 
 
-def _choices_of_all(
-    fold: Fold, fitted: Sequence[dict[str, Fitted]], reads: Sequence[Read], judges: Sequence[NDArray[np.int64]]
-) -> tuple[Choices, list[int]]:
-    found, hits, first = [], [], 0
-    for part, own, people in zip(fold.parts, fitted, judges, strict=True):
-        choices, hit = _choices(part, own, reads, people)
-        found.append(choices)
-        hits += [first + place for place in hit]
-        first += len(people)
-    return Choices.together(found), hits
+def cross_fitted_ndcg(
+    fold: Fold, fitted: Sequence[dict[str, Fitted]], scorers: Sequence[ScorerConfig], options: TrainingOptions
+) -> Array | None:
+    """Return (users,) NDCG@10 of each user with weights fitted on the other half of them; None with too few users."""
+    user_codes = [select_validation_users(part, options) for part in fold.parts]
+    sets, with_hits = _all_candidate_sets(fold, fitted, scorers, user_codes)
+    half = np.array(with_hits, dtype=np.int64) % 2
+    halves = [np.flatnonzero(half == parity) for parity in (0, 1)]
+    if min(len(users) for users in halves) < MIN_USERS:
+        return None
+    ndcg = np.zeros(sum(len(codes) for codes in user_codes))
+    for own, others in (halves, halves[::-1]):
+        weights, *_ = _select_weights(sets.for_users(others), options)
+        own_sets = sets.for_users(own)
+        ndcg[np.array(with_hits)[own]] = own_sets.ndcg(own_sets.features @ weights)
+    return ndcg
 
 
-def _weigh(choices: Choices, options: TrainingOptions) -> tuple[Array, Array, Array]:
-    """Return (reads,) weights, and (reads, people) and (people,) what each read alone and all together reach.
+def _user_names(fold: Fold, user_codes: Sequence[NDArray[np.int64]]) -> tuple[str, ...]:
+    """Return a name for each validation user; one in several parts of the fold has a name of its own in each."""
+    return tuple(
+        fold.parts[place].past.user_ids[user] + (f"\0{place}" if place else "")
+        for place, users in enumerate(user_codes)
+        for user in users
+    )
 
-    The loss that weights are fitted to looks at whole lists and NDCG at their heads, and the two can disagree about
-    how far to trust the best read: of the steps between it and the fitted blend the one with the highest NDCG is taken.
+
+def _all_candidate_sets(
+    fold: Fold,
+    fitted: Sequence[dict[str, Fitted]],
+    scorers: Sequence[ScorerConfig],
+    user_codes: Sequence[NDArray[np.int64]],
+) -> tuple[CandidateSets, list[int]]:
+    all_sets, with_hits, first = [], [], 0
+    for part, fitted_on_part, users in zip(fold.parts, fitted, user_codes, strict=True):
+        sets, own = _candidate_sets(part, fitted_on_part, scorers, users)
+        all_sets.append(sets)
+        with_hits += [first + place for place in own]
+        first += len(users)
+    return CandidateSets.concatenate(all_sets), with_hits
+
+
+def _select_weights(sets: CandidateSets, options: TrainingOptions) -> tuple[Array, Array, Array]:
+    """Return (scorers,) weights, and NDCG@10 of each scorer alone (scorers, users) and of the blend (users,).
+
+    The loss that weights are fitted to covers whole lists and NDCG their heads, so the two can disagree about the
+    weight of the best scorer: of the steps between it and the fitted blend the one with the highest NDCG is taken.
     """
-    alone = np.stack([choices.ndcg(features) for features in choices.features.T])
-    blend = fit_weights(choices, l1=options.l1, smallest_weight=options.smallest_weight)
-    single = np.zeros(len(alone))
-    single[int(alone.mean(axis=1).argmax())] = 1.0
-    steps = [share * blend + (1.0 - share) * single for share in SHARES_OF_BLEND if blend.any() or not share]
-    reached = [choices.ndcg(choices.features @ weights) for weights in steps]
-    best = int(np.argmax([each.mean() for each in reached]))
+    scorer_ndcg = np.stack([sets.ndcg(features) for features in sets.features.T])
+    blend = fit_weights(sets, l1=options.l1, smallest_weight=options.smallest_weight)
+    single = np.zeros(len(scorer_ndcg))
+    single[int(scorer_ndcg.mean(axis=1).argmax())] = 1.0
+    steps = [share * blend + (1.0 - share) * single for share in BLEND_SHARES if blend.any() or not share]
+    ndcg = [sets.ndcg(sets.features @ weights) for weights in steps]
+    best = int(np.argmax([values.mean() for values in ndcg]))
     kept = np.where(steps[best] >= options.smallest_weight, steps[best], 0.0)
-    return kept / kept.sum(), alone, reached[best]
+    return kept / kept.sum(), scorer_ndcg, ndcg[best]
 
 
-def _choices(
-    part: Part, fitted: dict[str, Fitted], reads: Sequence[Read], judges: NDArray[np.int64]
-) -> tuple[Choices, list[int]]:
-    """Return candidates of the judges that have any hit among them, and which of the judges they are."""
+def _candidate_sets(
+    part: FoldPart, fitted: dict[str, Fitted], scorers: Sequence[ScorerConfig], users: NDArray[np.int64]
+) -> tuple[CandidateSets, list[int]]:
+    """Return candidates of the users that have a hit among them, and the positions of these users."""
     item_count = part.past.item_count
     past, future = histories_of(part.past), histories_of(part.future)
-    histories = [RankedHistory.of(past[person], item_count) for person in judges]
+    histories = [RankedHistory.from_history(past[user], item_count) for user in users]
     features: list[Array] = []
     chosen: list[Array] = []
     items: list[NDArray[np.int64]] = []
-    wanted: list[int] = []
-    hits: list[int] = []
-    found = candidates(fitted, reads, histories, item_count, each=CANDIDATES_PER_READ)
-    for place, (person, each) in enumerate(zip(judges, found, strict=True)):
-        hit = np.isin(each.items, future[person].items).astype(np.float64)
-        if not hit.any():
+    relevant: list[int] = []
+    with_hits: list[int] = []
+    candidates = iter_candidates(fitted, scorers, histories, item_count, per_scorer=CANDIDATES_PER_SCORER)
+    for place, (user, own) in enumerate(zip(users, candidates, strict=True)):
+        hits = np.isin(own.items, future[user].items).astype(np.float64)
+        if not hits.any():
             continue
-        features.append(each.features)
-        chosen.append(hit)
-        hits.append(place)
-        items.append(each.items)
-        wanted.append(len(future[person].items))
-    sizes = np.array([len(part) for part in chosen], dtype=np.int64)
-    return (
-        Choices(
-            features=np.concatenate([*features, np.empty((0, len(reads)))]),
-            chosen=np.concatenate([*chosen, np.empty(0)]),
-            starts=np.cumsum(sizes) - sizes,
-            items=np.concatenate([*items, np.empty(0, dtype=np.int64)]),
-            known=tuple(len(histories[place].items) for place in hits),
-            wanted=tuple(wanted),
-        ),
-        hits,
+        features.append(own.features)
+        chosen.append(hits)
+        with_hits.append(place)
+        items.append(own.items)
+        relevant.append(len(future[user].items))
+    sizes = np.array([len(hits) for hits in chosen], dtype=np.int64)
+    sets = CandidateSets(
+        features=np.concatenate([*features, np.empty((0, len(scorers)))]),
+        chosen=np.concatenate([*chosen, np.empty(0)]),
+        starts=np.cumsum(sizes) - sizes,
+        items=np.concatenate([*items, np.empty(0, dtype=np.int64)]),
+        history_sizes=tuple(len(histories[place].items) for place in with_hits),
+        relevant=tuple(relevant),
     )
+    return sets, with_hits

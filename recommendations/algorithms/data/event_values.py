@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 from recommendations.algorithms.data.dataset import FloatArray
 
 NONE, LOG, THRESHOLD = "none", "log", "threshold"
-WAYS = (NONE, LOG, THRESHOLD)
+METHODS = (NONE, LOG, THRESHOLD)
 # A setting beside the ways: the training decides on its fold.
 AUTO = "auto"
 # The type whose values do not add up.
 RATING = "rating"
-LEAST, MOST = 0.5, 2.0
+MIN_FACTOR, MAX_FACTOR = 0.5, 2.0
 HALF = 0.5
-OWN = 5
+MIN_USER_PAIRS = 5
 
 
 @dataclass(frozen=True)
-class Rule:
+class ValueWeighting:
     """A way for one type, with the median of its pairs' amounts, and what an event without a value counts."""
 
     way: str = NONE
@@ -44,7 +44,7 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class Values:
+class EventValues:
     """Values of rows beside what `dataset.Interactions` holds.
 
     Attributes:
@@ -59,19 +59,19 @@ class Values:
     names: tuple[str, ...]
     settings: Mapping[str, str]
 
-    def of(self, rows: NDArray[Any]) -> Values:
+    def select(self, rows: NDArray[Any]) -> EventValues:
         """Return those of the rows that a mask or places pick."""
-        return Values(self.kinds[rows], self.values[rows], self.names, self.settings)
+        return EventValues(self.kinds[rows], self.values[rows], self.names, self.settings)
 
 
-def rules_of(kept: Any) -> dict[str, Rule]:
+def weightings_from_json(kept: Any) -> dict[str, ValueWeighting]:
     """Return the rules of what an artefact kept (`Rule.as_json` by type); none for anything else."""
     if not isinstance(kept, dict):
         return {}
-    return {name: Rule(each["way"], each["median"], each["missing"]) for name, each in kept.items()}
+    return {name: ValueWeighting(each["way"], each["median"], each["missing"]) for name, each in kept.items()}
 
 
-def rule(values: Values, users: NDArray[Any], items: NDArray[Any], kind: int, way: str) -> Rule:
+def fit_weighting(values: EventValues, users: NDArray[Any], items: NDArray[Any], kind: int, way: str) -> ValueWeighting:
     """Return the rule of this way for the rows of one type, as their amounts are."""
     rows = np.flatnonzero(values.kinds == kind)
     given = values.values[rows][np.isfinite(values.values[rows])]
@@ -79,14 +79,16 @@ def rule(values: Values, users: NDArray[Any], items: NDArray[Any], kind: int, wa
     name = values.names[kind]
     _, _, amounts = _amounts(users[rows], items[rows], values.values[rows], missing, adds_up=name != RATING)
     positive = amounts[amounts > 0]
-    return Rule(way, float(np.median(positive)) if len(positive) else 1.0, missing)
+    return ValueWeighting(way, float(np.median(positive)) if len(positive) else 1.0, missing)
 
 
-def factors(rules: Mapping[str, Rule], values: Values, users: NDArray[Any], items: NDArray[Any]) -> FloatArray:
+def strength_factors(
+    rules: Mapping[str, ValueWeighting], values: EventValues, users: NDArray[Any], items: NDArray[Any]
+) -> FloatArray:
     """Return (rows,) by what each row's strength is multiplied; `users` and `items` are whole numbers."""
     found = np.ones(len(values.kinds), dtype=np.float32)
     for kind, name in enumerate(values.names):
-        how = rules.get(name, Rule())
+        how = rules.get(name, ValueWeighting())
         rows = np.flatnonzero(values.kinds == kind) if how.way != NONE else ()
         if len(rows):
             columns = (users[rows], items[rows], values.values[rows])
@@ -111,16 +113,16 @@ def _amounts(
     return users[order][first], pair_of, amounts
 
 
-def _of_pairs(how: Rule, owners: NDArray[Any], amounts: NDArray[np.float64]) -> FloatArray:
+def _of_pairs(how: ValueWeighting, owners: NDArray[Any], amounts: NDArray[np.float64]) -> FloatArray:
     if how.way == LOG:
-        return np.clip(np.log2(1.0 + amounts / how.median), LEAST, MOST).astype(np.float32)
+        return np.clip(np.log2(1.0 + amounts / how.median), MIN_FACTOR, MAX_FACTOR).astype(np.float32)
     return np.where(amounts < _cuts(how, owners, amounts), HALF, 1.0).astype(np.float32)
 
 
-def _cuts(how: Rule, owners: NDArray[Any], amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cuts(how: ValueWeighting, owners: NDArray[Any], amounts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (pairs,) the median of the owner's amounts; `owners` ascend."""
     starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1]))
     sizes = np.diff(np.append(starts, len(owners)))
     ordered = amounts[np.lexsort((amounts, owners))]
     lower, upper = ordered[starts + (sizes - 1) // 2], ordered[starts + sizes // 2]
-    return np.repeat(np.where(sizes >= OWN, (lower + upper) / 2, how.median), sizes)
+    return np.repeat(np.where(sizes >= MIN_USER_PAIRS, (lower + upper) / 2, how.median), sizes)

@@ -47,7 +47,7 @@ class RankedHistory:
     weights: FloatArray
 
     @classmethod
-    def of(cls, history: History, item_count: int) -> RankedHistory:
+    def from_history(cls, history: History, item_count: int) -> RankedHistory:
         """Keep the latest row of each item and rank the rows.
 
         Raises:

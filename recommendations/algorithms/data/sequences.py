@@ -29,7 +29,7 @@ class Steps:
     users: NDArray[np.int32]
 
     @classmethod
-    def of(cls, interactions: Interactions) -> Steps:
+    def from_interactions(cls, interactions: Interactions) -> Steps:
         """Cut the interactions into steps.
 
         Raises:
@@ -53,7 +53,7 @@ class Steps:
             users=users[first],
         )
 
-    def of_items(self, items: IntArray) -> Steps:
+    def select_items(self, items: IntArray) -> Steps:
         """Return the same steps with the columns of these items only."""
         return Steps(contents=self.contents[:, items], shares=self.shares[:, items], users=self.users)
 

@@ -33,7 +33,7 @@ _MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class BulkLoad:
     """Rows from `first` to `last` (Unix seconds) count as of the moment `counts_as`."""
 
     first: float
@@ -42,7 +42,7 @@ class Load:
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class EventOrder:
     """The order of rows, as far as it is known.
 
     Attributes:
@@ -52,7 +52,7 @@ class Order:
     """
 
     times: TimeArray | None
-    loads: tuple[Load, ...]
+    loads: tuple[BulkLoad, ...]
     why: str
 
     def as_json(self) -> dict[str, Any]:
@@ -64,23 +64,25 @@ class Order:
         }
 
 
-def order_of(users: NDArray[Any], times: TimeArray | None) -> Order:
+def detect_order(users: NDArray[Any], times: TimeArray | None) -> EventOrder:
     """Return the order that these rows have. `users` are any sortable labels."""
     if times is None:
-        return Order(None, (), "No event has a time, so there is no order.")
+        return EventOrder(None, (), "No event has a time, so there is no order.")
     if not len(times):
-        return Order(times, (), "")
+        return EventOrder(times, (), "")
     _, people = np.unique(users, return_inverse=True)
     instants, place, counts = np.unique(times, return_inverse=True, return_counts=True)
     if len(instants) == 1:
-        return Order(None, (), f"All {len(times):,} events have one time, {_said(times[0])}, so there is no order.")
+        return EventOrder(
+            None, (), f"All {len(times):,} events have one time, {_said(times[0])}, so there is no order."
+        )
     loads = _loads(people, instants, place, counts)
-    merged = as_counted(times, loads)
+    merged = effective_times(times, loads)
     why = _nothing(people, merged, loads) or _partly(times, loads)
-    return Order(None if _has_no_order(people, merged) else merged, loads, why)
+    return EventOrder(None if _has_no_order(people, merged) else merged, loads, why)
 
 
-def as_counted(times: TimeArray, loads: Sequence[Load]) -> TimeArray:
+def effective_times(times: TimeArray, loads: Sequence[BulkLoad]) -> TimeArray:
     """Return the times, those within a load as its one moment."""
     counted = times
     for load in loads:
@@ -88,14 +90,14 @@ def as_counted(times: TimeArray, loads: Sequence[Load]) -> TimeArray:
     return counted
 
 
-def loads_of(kept: Any) -> tuple[Load, ...]:
+def loads_from_json(kept: Any) -> tuple[BulkLoad, ...]:
     """Return the loads of what `Order.as_json` gave; none for anything else."""
-    return tuple(Load(*each) for each in kept.get("loads", ())) if isinstance(kept, dict) else ()
+    return tuple(BulkLoad(*each) for each in kept.get("loads", ())) if isinstance(kept, dict) else ()
 
 
 def _loads(
     people: NDArray[np.int64], instants: TimeArray, place: NDArray[np.int64], counts: NDArray[np.int64]
-) -> tuple[Load, ...]:
+) -> tuple[BulkLoad, ...]:
     fractional = instants != np.floor(instants)
     dense = np.flatnonzero(counts >= np.where(fractional, FRACTIONAL_ROWS, WHOLE_ROWS))
     if not len(dense):
@@ -107,8 +109,8 @@ def _loads(
         first, last = found[0]
         # One load is what was there before: where others' times lie before it, it came late and is old all the same.
         moment = instants[0] - 1.0 if first > 0 else instants[0]
-        return (Load(float(instants[first]), float(instants[last]), float(moment)),)
-    return tuple(Load(*(float(instants[at]) for at in (first, last, first))) for first, last in found)
+        return (BulkLoad(float(instants[first]), float(instants[last]), float(moment)),)
+    return tuple(BulkLoad(*(float(instants[at]) for at in (first, last, first))) for first, last in found)
 
 
 def _end(last: int, instants: TimeArray, counts: NDArray[np.int64]) -> int:
@@ -167,7 +169,7 @@ def _has_no_order(people: NDArray[np.int64], times: TimeArray) -> bool:
     return moving < ENOUGH_PEOPLE and moving < ENOUGH_SHARE * several
 
 
-def _nothing(people: NDArray[np.int64], times: TimeArray, loads: Sequence[Load]) -> str:
+def _nothing(people: NDArray[np.int64], times: TimeArray, loads: Sequence[BulkLoad]) -> str:
     if not _has_no_order(people, times):
         return ""
     if times.min() == times.max():
@@ -183,7 +185,7 @@ def _nothing(people: NDArray[np.int64], times: TimeArray, loads: Sequence[Load])
     )
 
 
-def _partly(times: TimeArray, loads: Sequence[Load]) -> str:
+def _partly(times: TimeArray, loads: Sequence[BulkLoad]) -> str:
     rows = sum(int(((times >= load.first) & (times <= load.last)).sum()) for load in loads)
     if not rows:
         return ""

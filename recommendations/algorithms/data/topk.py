@@ -72,7 +72,7 @@ def stored_form(matrix: Matrix) -> Matrix:
     return result
 
 
-def spread(matrix: Matrix, places: IntArray, count: int) -> Matrix:
+def scatter(matrix: Matrix, places: IntArray, count: int) -> Matrix:
     """Return (count, count): the matrix over items that now stand at these places; other items are nobody's."""
     entries = matrix.tocoo()
     spreaded = sparse.csr_array((entries.data, (places[entries.row], places[entries.col])), shape=(count, count))

@@ -13,11 +13,11 @@ from recommendations.algorithms.data.dataset import FloatArray, Interactions
 from recommendations.algorithms.data.history import History, histories_of
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.inference.recommender import Recommender
-from recommendations.algorithms.metrics.beyond_accuracy import Breadth
-from recommendations.algorithms.metrics.bootstrap import interval
-from recommendations.algorithms.metrics.ranking import METRICS, person_metrics
-from recommendations.algorithms.metrics.user_segments import by_segment
-from recommendations.algorithms.training.event_strength import Weighed, weigh
+from recommendations.algorithms.metrics.beyond_accuracy import BeyondAccuracy
+from recommendations.algorithms.metrics.bootstrap import bootstrap_interval
+from recommendations.algorithms.metrics.ranking import METRICS, user_metrics
+from recommendations.algorithms.metrics.user_segments import summarise_by_segment
+from recommendations.algorithms.training.event_strength import WeightedInteractions, weight_interactions
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.splitting import Rows
@@ -30,7 +30,7 @@ _CHUNK = 1_000
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Measurements:
     """One value per person and metric, how many rows were known of each, and what only exists over all of them."""
 
     values: dict[str, NDArray[np.float64]]
@@ -43,23 +43,23 @@ class Measured:
         for metric, each in self.values.items():
             found[metric] = float(each.mean()) if len(each) else 0.0
             found[f"{metric}_se"] = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else 0.0
-        spread = interval(self.values["ndcg@10"])
+        spread = bootstrap_interval(self.values["ndcg@10"])
         return {
             **found,
             "ndcg@10_ci": [spread.low, spread.high],
             **self.overall,
-            "segments": by_segment(self.known, self.values),
+            "segments": summarise_by_segment(self.known, self.values),
         }
 
 
 @dataclass(frozen=True, eq=False)
-class Judges:
+class HeldOutUsers:
     """People of the train part (code, or -1 for strangers) with what they chose afterwards."""
 
     people: tuple[int, ...]
     relevant: tuple[frozenset[int], ...]
     histories: tuple[History, ...]
-    breadth: Breadth
+    breadth: BeyondAccuracy
     seen: NDArray[np.bool_]
     disliked: tuple[frozenset[int], ...] = ()
 
@@ -73,10 +73,10 @@ class Judges:
         return Interactions.from_codes(users, items, times, user_ids.tolist(), item_ids.tolist(), strengths=strengths)
 
     @staticmethod
-    def weighed(rows: Rows, chosen: NDArray[np.bool_], options: TrainingOptions) -> Weighed:
+    def weighed(rows: Rows, chosen: NDArray[np.bool_], options: TrainingOptions) -> WeightedInteractions:
         """Return the same with values as strength, chosen on a fold inside these rows where that is left open."""
-        if rows.said is None:
-            return Weighed(Judges.interactions_of(rows, chosen), {}, {})
+        if rows.values is None:
+            return WeightedInteractions(HeldOutUsers.interactions_of(rows, chosen), {}, {})
         _, users = np.unique(rows.users[chosen].astype(str), return_inverse=True)
         _, items = np.unique(rows.items[chosen].astype(str), return_inverse=True)
         strengths = np.ones(len(users), dtype=np.float32) if rows.strengths is None else rows.strengths[chosen]
@@ -84,21 +84,21 @@ class Judges:
         def make(said: FloatArray) -> Interactions:
             everybody = np.ones(len(rows.users), dtype=np.float32)
             everybody[chosen] = said
-            return Judges.interactions_of(replace(rows, strengths=everybody), chosen)
+            return HeldOutUsers.interactions_of(replace(rows, strengths=everybody), chosen)
 
-        return weigh(
+        return weight_interactions(
             make,
             users=users,
             items=items,
             strengths=strengths,
-            values=rows.said.of(chosen),
+            values=rows.values.select(chosen),
             fold_maker=lambda interactions: make_fold(interactions, options),
         )
 
     @classmethod
-    def of(
+    def from_rows(
         cls, rows: Rows, test: NDArray[np.bool_], interactions: Interactions, *, most: int | None, seed: int
-    ) -> Judges:
+    ) -> HeldOutUsers:
         """Gather the people of the test rows; of more than `most` as many are drawn."""
         people, relevant = _relevant(rows, test, interactions)
         low = test & rows.low if rows.low is not None else np.zeros(len(test), dtype=bool)
@@ -111,7 +111,7 @@ class Judges:
             people=tuple(people),
             relevant=tuple(relevant),
             histories=tuple(everybody[person] if person >= 0 else History.empty() for person in people),
-            breadth=Breadth(interactions),
+            breadth=BeyondAccuracy(interactions),
             seen=interactions.item_counts() > 0,
             disliked=tuple(disliked.get(person, frozenset()) for person in people) if rows.low is not None else (),
         )
@@ -121,16 +121,16 @@ class Judges:
         """How many test items the train part never saw."""
         return sum(1 for wanted in self.relevant for item in wanted if item <= UNSEEN or not self.seen[item])
 
-    def measure(self, artefact: Artefact) -> Measured:
+    def measure(self, artefact: Artefact) -> Measurements:
         """Make everybody's list and compare it with what they chose."""
         recommender = Recommender(artefact)
         lists: list[NDArray[Any]] = []
         for start in range(0, len(self.histories), _CHUNK):
             part = self.histories[start : start + _CHUNK]
             lists += [each.items[:20].copy() for each in recommender.recommend(part, LIST_LENGTH)]
-        people = [person_metrics(ranked, wanted) for ranked, wanted in zip(lists, self.relevant, strict=True)]
+        people = [user_metrics(ranked, wanted) for ranked, wanted in zip(lists, self.relevant, strict=True)]
         shown = {item for ranked in lists for item in ranked[:10].tolist()}
-        return Measured(
+        return Measurements(
             values={metric: np.array([person[metric] for person in people]) for metric in METRICS},
             known=tuple(len(history.items) for history in self.histories),
             overall={
@@ -151,7 +151,7 @@ class Judges:
         return {"disliked_hits@10": low / hits if hits else 0.0}
 
 
-def over_items(interactions: Interactions, item_ids: Sequence[str]) -> Interactions:
+def expand_to_items(interactions: Interactions, item_ids: Sequence[str]) -> Interactions:
     """Return the same rows over these items, sorted, of which the interactions' own are some."""
     if len(item_ids) == interactions.item_count:
         return interactions

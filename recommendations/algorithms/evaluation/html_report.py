@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from recommendations.algorithms.metrics.beyond_accuracy import BREADTH
+from recommendations.algorithms.metrics.beyond_accuracy import BEYOND_ACCURACY
 from recommendations.algorithms.metrics.ranking import METRICS
-from recommendations.algorithms.validation.report import asks_otherwise, describe_fold
+from recommendations.algorithms.validation.report import describe_fold, protocol_mismatch_hint
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2733 }
@@ -23,7 +23,7 @@ _WIDTH, _BAR, _LABELS = 720, 24, 170
 _COLOUR, _SERVED = "#7f9bb8", "#1f5f99"
 
 
-def page(document: Mapping[str, Any]) -> str:
+def render_page(document: Mapping[str, Any]) -> str:
     """Return the whole file for what `evaluate --json` prints."""
     served = document["served"]
     rows = sorted(document["models"].items(), key=lambda entry: -entry[1]["ndcg@10"])
@@ -39,7 +39,7 @@ def page(document: Mapping[str, Any]) -> str:
         f"{high:.4f} (bootstrap over people)."
     )
     judged = f"Chosen on a validation fold inside the train part, {describe_fold(chosen)}"
-    hint = asks_otherwise(document["protocol"], chosen)
+    hint = protocol_mismatch_hint(document["protocol"], chosen)
     parts = [
         f"<h1>Evaluation: {escape(document['protocol'])}, seed {document['seed']}</h1>",
         f"<p>{escape(document['meaning'])}</p><p class=note>{escape(facts)}</p>",
@@ -48,7 +48,7 @@ def page(document: Mapping[str, Any]) -> str:
         *(f"<p>{escape(_lead(name, lead, alone=name not in stages))}</p>" for name, lead in document["leads"].items()),
         "<h2>NDCG@10 by model</h2>",
         bars([(name, each["ndcg@10"], each.get("ndcg@10_ci")) for name, each in rows]),
-        table(("model", *METRICS, "coverage@10", *BREADTH), rows),
+        table(("model", *METRICS, "coverage@10", *BEYOND_ACCURACY), rows),
         "<h2>By what was known of people</h2>",
         "<p class=note>Rows known: cold below 5, sparse below 20, regular below 100, heavy from there on.</p>",
         bars([(name, each["ndcg@10"], each["ndcg@10_ci"]) for name, each in segments]),

@@ -10,17 +10,18 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.algorithms.evaluation.heldout_users import Judges, Measured, over_items
+from recommendations.algorithms.evaluation.heldout_users import HeldOutUsers, Measurements, expand_to_items
 from recommendations.algorithms.inference.artefact import Artefact
-from recommendations.algorithms.inference.scoring import Read
-from recommendations.algorithms.metrics.bootstrap import CONFIDENCE, paired
+from recommendations.algorithms.inference.scoring import ScorerConfig
+from recommendations.algorithms.metrics.bootstrap import CONFIDENCE, paired_interval
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.models.registry import ALGORITHMS
-from recommendations.algorithms.training.hyperparameters import algorithms
-from recommendations.algorithms.training.train import content_reads, reads_of, train
+from recommendations.algorithms.training.hyperparameters import configured_algorithms
+from recommendations.algorithms.training.scorers import content_scorer_configs, scorer_configs
+from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
-from recommendations.algorithms.validation.report import LIKE
+from recommendations.algorithms.validation.report import EQUIVALENT_PROTOCOL
 from recommendations.algorithms.validation.splitting import Protocol, Rows, split
 
 # What the lists would be without the second stage that reorders them.
@@ -44,7 +45,7 @@ class Report:
     leads: dict[str, dict[str, Any]]
     chosen: dict[str, Any]
     data: dict[str, int]
-    measured: dict[str, Measured] = field(repr=False)
+    measured: dict[str, Measurements] = field(repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -84,52 +85,52 @@ def evaluate(
     """
     options = options or TrainingOptions()
     parts = split(rows, protocol=protocol, seed=seed)
-    weighed = Judges.weighed(rows, parts.train, options)
+    weighed = HeldOutUsers.weighed(rows, parts.train, options)
     interactions = weighed.interactions
     artefact = train(interactions, options, progress, catalogue=catalogue)
     artefact = replace(artefact, chosen=artefact.chosen | {"values": weighed.as_json()})
-    interactions = over_items(interactions, artefact.item_ids)
-    judges = Judges.of(rows, parts.test, interactions, most=most_people, seed=seed)
-    measured = {"served": judges.measure(artefact)}
+    interactions = expand_to_items(interactions, artefact.item_ids)
+    heldout = HeldOutUsers.from_rows(rows, parts.test, interactions, most=most_people, seed=seed)
+    measured = {"served": heldout.measure(artefact)}
     if artefact.ranker:
-        measured[BLEND] = judges.measure(replace(artefact, ranker=""))
-    reads = {} if with_models is False else best_reads(artefact, options)
+        measured[BLEND] = heldout.measure(replace(artefact, ranker=""))
+    scorers = {} if with_models is False else best_scorers(artefact, options)
     with threadpool_limits(limits=options.threads):
-        for name, read in reads.items():
+        for name, scorer in scorers.items():
             if with_models is True or name in with_models:  # type: ignore[operator]
-                measured[name] = judges.measure(_alone(read, interactions, artefact, options))
+                measured[name] = heldout.measure(_alone(scorer, interactions, artefact, options))
     return Report(
         protocol=protocol,
         seed=seed,
         models={
-            name: {**each.summary(), "read": reads[name].label} for name, each in measured.items() if name in reads
+            name: {**each.summary(), "read": scorers[name].label} for name, each in measured.items() if name in scorers
         },
         stages={name: each.summary() for name, each in measured.items() if name == BLEND},
         served=measured["served"].summary(),
-        leads=_leads(measured, reads),
+        leads=_leads(measured, scorers),
         chosen=artefact.chosen,
         data={
             "train_rows": int(parts.train.sum()),
             "test_rows": int(parts.test.sum()),
-            "test_people": len(judges.people),
+            "test_people": len(heldout.people),
             "train_people": interactions.user_count,
             "train_items": int((interactions.item_counts() > 0).sum()),
             "cold_items": len(artefact.cold),
-            "unseen_test_items": judges.unseen,
+            "unseen_test_items": heldout.unseen,
         },
         measured=measured,
     )
 
 
-def protocol_like(rows: Rows, options: TrainingOptions) -> Protocol:
+def protocol_for_fold(rows: Rows, options: TrainingOptions) -> Protocol:
     """Return the protocol that tests what production chooses by: the kind of the fold of a training on all rows."""
     if not len(rows.users):
         return "rand10"
-    everything = Judges.interactions_of(rows, np.ones(len(rows.users), dtype=bool))
-    return LIKE[make_fold(everything, options).protocol]
+    everything = HeldOutUsers.interactions_of(rows, np.ones(len(rows.users), dtype=bool))
+    return EQUIVALENT_PROTOCOL[make_fold(everything, options).protocol]
 
 
-def _leads(measured: dict[str, Measured], models: Collection[str]) -> dict[str, dict[str, Any]]:
+def _leads(measured: dict[str, Measurements], models: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return the difference of NDCG@10 to the best single model and to what else could be served, with 95 % intervals.
 
     The best model is picked by the very people that it is compared on, so some model looks good by luck: `worse` is
@@ -142,9 +143,9 @@ def _leads(measured: dict[str, Measured], models: Collection[str]) -> dict[str, 
     leads = {}
     for name in compared:
         ours, theirs = measured["served"].values["ndcg@10"], measured[name].values["ndcg@10"]
-        found = paired(ours, theirs)
+        found = paired_interval(ours, theirs)
         picked_of = len(alone) if name in models else 1
-        wide = paired(ours, theirs, confidence=1 - (1 - CONFIDENCE) / picked_of)
+        wide = paired_interval(ours, theirs, confidence=1 - (1 - CONFIDENCE) / picked_of)
         leads[name] = {
             "ndcg@10": found.mean,
             "ci": [found.low, found.high],
@@ -154,25 +155,28 @@ def _leads(measured: dict[str, Measured], models: Collection[str]) -> dict[str, 
     return leads
 
 
-def best_reads(artefact: Artefact, options: TrainingOptions) -> dict[str, Read]:
+def best_scorers(artefact: Artefact, options: TrainingOptions) -> dict[str, ScorerConfig]:
     """Return each kind of algorithm with the read that did best on the validation fold."""
     validated = artefact.chosen["validation_ndcg@10"]
-    best: dict[str, Read] = {}
-    reads = [read for algorithm in algorithms(options) for read in reads_of(algorithm)]
-    reads += [
-        read for name in artefact.fitted if name not in ALGORITHMS for read in content_reads(name, with_times=True)
+    best: dict[str, ScorerConfig] = {}
+    scorers = [scorer for algorithm in configured_algorithms(options) for scorer in scorer_configs(algorithm)]
+    scorers += [
+        scorer
+        for name in artefact.fitted
+        if name not in ALGORITHMS
+        for scorer in content_scorer_configs(name, with_times=True)
     ]
-    for read in reads:
-        kind = read.algorithm.partition("@")[0]
-        if read.label in validated and (kind not in best or validated[read.label] > validated[best[kind].label]):
-            best[kind] = read
+    for scorer in scorers:
+        kind = scorer.algorithm.partition("@")[0]
+        if scorer.label in validated and (kind not in best or validated[scorer.label] > validated[best[kind].label]):
+            best[kind] = scorer
     return best
 
 
-def _alone(read: Read, interactions: Interactions, artefact: Artefact, options: TrainingOptions) -> Artefact:
+def _alone(scorer: ScorerConfig, interactions: Interactions, artefact: Artefact, options: TrainingOptions) -> Artefact:
     """Return an artefact in which one read is the whole blend."""
     fitted = dict(artefact.fitted)
-    if read.algorithm not in fitted:
-        (algorithm,) = (each for each in algorithms(options) if each.name == read.algorithm)
-        fitted[read.algorithm] = algorithm.fit(interactions, options)
-    return replace(artefact, fitted=fitted, reads=(read,), weights=np.ones(1), ranker="")
+    if scorer.algorithm not in fitted:
+        (algorithm,) = (each for each in configured_algorithms(options) if each.name == scorer.algorithm)
+        fitted[scorer.algorithm] = algorithm.fit(interactions, options)
+    return replace(artefact, fitted=fitted, scorers=(scorer,), weights=np.ones(1), ranker="")

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray
-from recommendations.algorithms.inference.scoring import Read
+from recommendations.algorithms.inference.scoring import ScorerConfig
 from recommendations.algorithms.models.protocol import FactorMatrix, Fitted, ItemMatrix, ItemVector, PairMatrix
 from recommendations.algorithms.models.tfidf_index import TextIndex
-from recommendations.algorithms.validation.quality_gate import Judgement
+from recommendations.algorithms.validation.quality_gate import ValidationScores
 
 FORMAT_VERSION = 3
 # Up to this many items a column index fits into 16 bits.
@@ -44,7 +44,7 @@ class Artefact:
         reads: the reads of the blend.
         weights: (reads,) positive, sum 1.
         cold: indices of the items that nobody has chosen yet and of which something else is known.
-        fit_from: (items,) the likeness above which an item that nobody has chosen fits somebody
+        similarity_thresholds: (items,) the likeness above which an item that nobody has chosen fits somebody
             (recommendations.algorithms.inference.cold_items); empty where there is no content, and in older artefacts.
         chosen: everything that training decided and what it saw, as JSON values.
         ranker: the second stage as text (recommendations.algorithms.inference.lightgbm_ranker); empty for none.
@@ -55,12 +55,12 @@ class Artefact:
 
     item_ids: tuple[str, ...]
     fitted: Mapping[str, Fitted]
-    reads: tuple[Read, ...]
+    scorers: tuple[ScorerConfig, ...]
     weights: NDArray[np.float64]
     chosen: dict[str, Any]
-    judgement: Judgement = field(default_factory=Judgement.none)
+    validation_scores: ValidationScores = field(default_factory=ValidationScores.none)
     cold: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
-    fit_from: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    similarity_thresholds: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
     ranker: str = ""
     texts: TextIndex | None = None
 
@@ -73,9 +73,9 @@ class Artefact:
         header = {
             "format_version": FORMAT_VERSION,
             "item_ids": self.item_ids,
-            "reads": [[read.algorithm, _finite(read.half_life)] for read in self.reads],
+            "reads": [[scorer.algorithm, _finite(scorer.half_life)] for scorer in self.scorers],
             "chosen": self.chosen,
-            "judged_by": self.judgement.protocol,
+            "judged_by": self.validation_scores.protocol,
             "ranker": self.ranker,
             "vectors": [name for name, part in self.fitted.items() if isinstance(part, ItemVector)],
             "matrices": [name for name, part in self.fitted.items() if isinstance(part, ItemMatrix)],
@@ -85,9 +85,9 @@ class Artefact:
             "header": np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8),
             "weights": self.weights,
             "cold": self.cold.astype(np.int32),
-            "fit_from": self.fit_from,
-            "judged/people": self.judgement.people,
-            "judged/ndcg": self.judgement.ndcg,
+            "fit_from": self.similarity_thresholds,
+            "judged/people": self.validation_scores.people,
+            "judged/ndcg": self.validation_scores.ndcg,
         }
         index_type = np.uint16 if self.item_count <= SMALL_CATALOGUE else np.int32
         for name, part in self.fitted.items():
@@ -185,14 +185,15 @@ class Artefact:
         return cls(
             item_ids=tuple(header["item_ids"]),
             fitted=fitted,
-            reads=tuple(
-                Read(algorithm, np.inf if half_life == "inf" else half_life) for algorithm, half_life in header["reads"]
+            scorers=tuple(
+                ScorerConfig(algorithm, np.inf if half_life == "inf" else half_life)
+                for algorithm, half_life in header["reads"]
             ),
             weights=arrays["weights"],
             chosen=header["chosen"],
-            judgement=Judgement(arrays["judged/people"], arrays["judged/ndcg"], header["judged_by"]),
+            validation_scores=ValidationScores(arrays["judged/people"], arrays["judged/ndcg"], header["judged_by"]),
             cold=arrays["cold"],
-            fit_from=arrays["fit_from"] if "fit_from" in arrays else np.empty(0, dtype=np.float32),
+            similarity_thresholds=arrays["fit_from"] if "fit_from" in arrays else np.empty(0, dtype=np.float32),
             ranker=header.get("ranker", ""),
             texts=_texts({name: arrays[f"texts/{name}"] for name in _TEXTS}, count) if "texts/data" in arrays else None,
         )

@@ -1,4 +1,4 @@
-"""The people whom items fit that nobody has chosen yet (cold items), and the places of such items in a list."""
+"""Items without interactions (cold items): the users they match, and their slots in a list."""
 
 from __future__ import annotations
 
@@ -11,152 +11,161 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.data.dataset import Array, FloatArray, IntArray, Interactions, Matrix
 from recommendations.algorithms.data.history import History, RankedHistory, histories_of
-from recommendations.algorithms.inference.scoring import Read, Scores, read_scores
+from recommendations.algorithms.inference.scoring import ScorerConfig, Scores, score_histories
 from recommendations.algorithms.models.protocol import Fitted, ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
-# Deviations by which an item must be more like somebody's history than the mean item: one that shares no more with them
-# than three of ten items do is not.
-LEAST_LIKENESS = 1.5
-# An item fits at most this share of people: those whose histories are most like it.
-REACH = 1 / 3
-# People whose histories say what likeness an item has for whom.
-MOST_SAMPLED = 500
-
-
-# One place in so many, without a sign that more of them pay. The first twenty places, which most pages end with, are
-# untouched.
-EXPLORING = 50
+# Standard deviations by which an item must be more similar to a history than the mean item: sharing no more with it
+# than three of ten items do is not enough.
+MIN_SIMILARITY = 1.5
+# An item matches at most this share of users: those with the most similar histories.
+MAX_USER_SHARE = 1 / 3
+# Users whose histories set the thresholds.
+MAX_SAMPLED_USERS = 500
+# One slot in this many positions, without a sign that more pay off: the first twenty, where most pages end, have none.
+EXPLORATION_INTERVAL = 50
 
 
 @dataclass(frozen=True, eq=False)
-class ColdSlots:
-    """A training's decision about places for cold items.
+class ColdItemSlots:
+    """A training's decision about slots for cold items.
 
     Attributes:
-        every: one place in so many is for a cold item, 0 for none.
-        compete: whether cold items may stand wherever the blend puts them; else these places are all that they have
+        every: one slot in this many positions, 0 for none.
+        compete: whether cold items may stand wherever the blend ranks them; else the slots are all that they have
             before everything better known.
         why: a sentence for staff.
-        measured: what the decision rests on, as JSON values.
-        fit_from: (items,) the likeness above which an item fits somebody, see `cold_fit`.
+        measured: the evidence of the decision, as JSON values.
+        similarity_thresholds: (items,) the similarity above which an item matches a user.
     """
 
     every: int
     compete: bool
     why: str
     measured: dict[str, Any] = field(default_factory=dict)
-    fit_from: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    similarity_thresholds: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
 
-    @property
-    def said(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the part that an artefact keeps in `chosen`."""
         return {"every": self.every, "compete": self.compete, "why": self.why, **self.measured}
 
     @classmethod
-    def of(cls, chosen: Mapping[str, Any]) -> ColdSlots:
-        """Return what is told by everything that a training chose; older trainings chose nothing."""
-        said = chosen.get("cold", {})
-        return cls(int(said.get("every", EXPLORING)), bool(said.get("compete", True)), said.get("why", ""))
+    def from_chosen(cls, chosen: Mapping[str, Any]) -> ColdItemSlots:
+        """Return the decision in an artefact's `chosen`, or the defaults for an artefact from before there was one."""
+        stored = chosen.get("cold", {})
+        every, compete = int(stored.get("every", EXPLORATION_INTERVAL)), bool(stored.get("compete", True))
+        return cls(every, compete, stored.get("why", ""))
 
 
 @dataclass(frozen=True, eq=False)
-class World:
-    """All items of the catalogue, and what is known of them besides who chose them.
+class ContentIndex:
+    """All items, and the content that is known of them.
 
     Attributes:
-        places: where the items of the interactions stand among all.
-        content: by name, (items, items) over all.
-        reads: how content is read.
+        places: indices of the interactions' items among all.
+        content: by name, (items, items) over all items.
+        scorers: of the content in the blend.
     """
 
     places: IntArray
     content: Mapping[str, Matrix]
-    reads: Sequence[Read]
+    scorers: Sequence[ScorerConfig]
 
     @property
     def item_count(self) -> int:
-        """Return how many items there are."""
         return int(next(iter(self.content.values())).shape[0])
 
-    def known(self) -> NDArray[np.bool_]:
-        """Return (items,) marks at those that content can propose."""
-        found = np.zeros(self.item_count, dtype=bool)
-        for read in self.reads:
-            found[self.content[read.algorithm].indices] = True
-        return found
+    def items_with_content(self) -> NDArray[np.bool_]:
+        """Return (items,) marks at those that content can recommend."""
+        marks = np.zeros(self.item_count, dtype=bool)
+        for scorer in self.scorers:
+            marks[self.content[scorer.algorithm].indices] = True
+        return marks
 
-    def histories(self, people: Interactions, chosen: Sequence[int]) -> list[RankedHistory]:
-        """Return the histories of these people, over all items."""
-        everybody = histories_of(people)
-        moved = [(everybody[person], self.places[everybody[person].items]) for person in chosen]
-        return [RankedHistory.of(History(items, of.times, of.weights), self.item_count) for of, items in moved]
+    def histories(self, interactions: Interactions, users: Sequence[int]) -> list[RankedHistory]:
+        """Return the histories of these users, over all items."""
+        histories = histories_of(interactions)
+        return [
+            RankedHistory.from_history(
+                History(self.places[histories[user].items], histories[user].times, histories[user].weights),
+                self.item_count,
+            )
+            for user in users
+        ]
 
-    def alike(self, histories: Sequence[RankedHistory]) -> Iterator[Array]:
-        """Yield (items,) likeness for each history, nothing for its own items."""
-        fitted: dict[str, Fitted] = {read.algorithm: ItemMatrix(self.content[read.algorithm]) for read in self.reads}
-        scored = read_scores(fitted, self.reads, histories, self.item_count)
-        for history, scores in zip(histories, scored, strict=True):
-            found = likeness(scores, self.item_count)
-            found[history.items] = 0.0
-            yield found
+    def similarities(self, histories: Sequence[RankedHistory]) -> Iterator[Array]:
+        """Yield (items,) content similarity to each history, 0 for its own items."""
+        fitted: dict[str, Fitted] = {
+            scorer.algorithm: ItemMatrix(self.content[scorer.algorithm]) for scorer in self.scorers
+        }
+        all_scores = score_histories(fitted, self.scorers, histories, self.item_count)
+        for history, scores in zip(histories, all_scores, strict=True):
+            similarity = content_similarity(scores, self.item_count)
+            similarity[history.items] = 0.0
+            yield similarity
 
-    def fit_from(self, interactions: Interactions, options: TrainingOptions) -> FloatArray:
-        """Return (items,) the likeness that all but REACH of the people have for each item at most."""
-        people = np.unique(interactions.users)
-        if len(people) > MOST_SAMPLED:
+    def similarity_thresholds(self, interactions: Interactions, options: TrainingOptions) -> FloatArray:
+        """Return (items,) the similarity that at most MAX_USER_SHARE of the users exceed for each item."""
+        users = np.unique(interactions.users)
+        if len(users) > MAX_SAMPLED_USERS:
             draw = np.random.default_rng(options.seed)
-            people = np.sort(draw.choice(people, MOST_SAMPLED, replace=False))
+            users = np.sort(draw.choice(users, MAX_SAMPLED_USERS, replace=False))
         items, values = [np.empty(0, dtype=np.int64)], [np.empty(0)]
-        for alike in self.alike(self.histories(interactions, people.tolist())):
-            high = np.flatnonzero(alike > LEAST_LIKENESS)
+        for similarity in self.similarities(self.histories(interactions, users.tolist())):
+            high = np.flatnonzero(similarity > MIN_SIMILARITY)
             items.append(high)
-            values.append(alike[high])
+            values.append(similarity[high])
         all_items, all_values = np.concatenate(items), np.concatenate(values)
         order = np.lexsort((-all_values, all_items))
         starts = np.searchsorted(all_items[order], np.arange(self.item_count + 1))
-        reached = max(1, int(REACH * len(people)))
-        found = np.zeros(self.item_count, dtype=np.float32)
-        wide = np.flatnonzero(np.diff(starts) > reached)
-        found[wide] = all_values[order][starts[wide] + reached]
-        return found
+        rank = max(1, int(MAX_USER_SHARE * len(users)))
+        thresholds = np.zeros(self.item_count, dtype=np.float32)
+        common = np.flatnonzero(np.diff(starts) > rank)
+        thresholds[common] = all_values[order][starts[common] + rank]
+        return thresholds
 
 
-def likeness(scores: Sequence[Scores], item_count: int) -> Array:
-    """Return (items,) by how many deviations each item is more like a history than the mean item is.
+def content_similarity(scores: Sequence[Scores], item_count: int) -> Array:
+    """Return (items,) by how many standard deviations each item is more similar to a history than the mean item.
 
-    The mean over those reads of content that say anything; zeros where none does.
+    The mean over the content scorers that are not constant; zeros where all are.
     """
-    found = np.zeros(item_count)
-    speaking = [read for read in scores if read.deviation > 0]
-    for read in speaking:
-        read.add_to(found, 1.0 / len(speaking))
-        found -= read.mean / read.deviation / len(speaking)
-    return found
+    similarity = np.zeros(item_count)
+    informative = [own for own in scores if own.deviation > 0]
+    for own in informative:
+        own.add_to(similarity, 1.0 / len(informative))
+        similarity -= own.mean / own.deviation / len(informative)
+    return similarity
 
 
-def least_of(fit_from: FloatArray) -> Array:
-    """Return (items,), or one value for all where none are given: what `fitting` compares likeness with."""
-    return np.maximum(fit_from.astype(np.float64), LEAST_LIKENESS) if len(fit_from) else np.array(LEAST_LIKENESS)
+def match_thresholds(similarity_thresholds: FloatArray) -> Array:
+    """Return the (items,) thresholds of `matching_items`, or one for all items where an artefact has none."""
+    if not len(similarity_thresholds):
+        return np.array(MIN_SIMILARITY)
+    return np.maximum(similarity_thresholds.astype(np.float64), MIN_SIMILARITY)
 
 
-def fitting(alike: Array, candidates: NDArray[np.bool_], least: Array | float, most: int) -> list[int]:
-    """Return those of the candidates that are more `alike` somebody's history than the least, best first."""
-    found = np.flatnonzero(candidates & (alike > least))
-    return [int(place) for place in found[np.argsort(-alike[found], kind="stable")[:most]]]
+def matching_items(
+    similarity: Array, candidates: NDArray[np.bool_], thresholds: Array | float, limit: int
+) -> list[int]:
+    """Return the candidates whose similarity exceeds their threshold, best first."""
+    items = np.flatnonzero(candidates & (similarity > thresholds))
+    return [int(item) for item in items[np.argsort(-similarity[items], kind="stable")[:limit]]]
 
 
-def put(ranked: IntArray, fits: Sequence[int], is_cold: NDArray[np.bool_], *, every: int, limit: int) -> IntArray:
-    """Put an item that fits on each so-manieth place before which too few cold items are; `every` 0 puts none."""
-    found = ranked.tolist()
+def insert_cold_items(
+    ranked: IntArray, matches: Sequence[int], is_cold: NDArray[np.bool_], *, every: int, limit: int
+) -> IntArray:
+    """Insert a matching item at each `every`-th position that has too few cold items up to it; 0 inserts none."""
+    items = ranked.tolist()
     for end in range(every, limit + 1, every) if every else ():
-        before = set(found[: end - 1])
-        if int(is_cold[found[:end]].sum()) >= end // every:
+        before = set(items[: end - 1])
+        if int(is_cold[items[:end]].sum()) >= end // every:
             continue
-        item = next((each for each in fits if each not in before), None)
+        item = next((match for match in matches if match not in before), None)
         if item is None:
             break
-        if item in found:
-            found.remove(item)
-        found.insert(min(end - 1, len(found)), item)
-    return np.array(found[:limit], dtype=np.int32)
+        if item in items:
+            items.remove(item)
+        items.insert(min(end - 1, len(items)), item)
+    return np.array(items[:limit], dtype=np.int32)

@@ -33,7 +33,7 @@ def evidence(artefact: Artefact, history: RankedHistory, scores: list[Scores], p
     for algorithm, share in _shares(artefact, scores, ranks, history.weights[latest]).items():
         part = artefact.fitted[algorithm]
         assert not isinstance(part, ItemVector)
-        table += (part.between(items, proposed) * share[:, None]).T
+        table += (part.submatrix(items, proposed) * share[:, None]).T
     best = np.argsort(-table, axis=1, kind="stable")[:, :PER_PROPOSAL]
     spoke = np.take_along_axis(table, best, axis=1) > 0
     found[:, : best.shape[1]] = np.where(spoke, items[best], -1)
@@ -44,8 +44,8 @@ def families(artefact: Artefact, scores: list[Scores], proposed: IntArray) -> tu
     """Return, per proposal, the family with the largest sum of weight * z; "popularity" where none is positive."""
     totals: dict[str, NDArray[np.float64]] = {"popularity": np.zeros(len(proposed))}
     scratch = np.zeros(artefact.item_count)
-    for read, weight, score in zip(artefact.reads, artefact.weights, scores, strict=True):
-        family = family_of(read.algorithm)
+    for scorer, weight, score in zip(artefact.scorers, artefact.weights, scores, strict=True):
+        family = family_of(scorer.algorithm)
         spoken = weight * score.standardised(scratch, proposed)
         totals[family] = totals.get(family, np.zeros(len(proposed))) + spoken
     names = list(totals)
@@ -59,9 +59,9 @@ def _shares(
 ) -> dict[str, NDArray[np.float64]]:
     """Return, for each matrix, what each row is multiplied with, summed over the reads of that matrix."""
     shares: dict[str, NDArray[np.float64]] = {}
-    for read, weight, score in zip(artefact.reads, artefact.weights, scores, strict=True):
-        if read.half_life is None or score.deviation == 0.0:
+    for scorer, weight, score in zip(artefact.scorers, artefact.weights, scores, strict=True):
+        if scorer.half_life is None or score.deviation == 0.0:
             continue
-        share = recency_weights.weights(ranks, read.half_life) * weights * (weight / score.deviation)
-        shares[read.algorithm] = shares.get(read.algorithm, np.zeros(len(ranks))) + share
+        share = recency_weights.weights(ranks, scorer.half_life) * weights * (weight / score.deviation)
+        shares[scorer.algorithm] = shares.get(scorer.algorithm, np.zeros(len(ranks))) + share
     return shares

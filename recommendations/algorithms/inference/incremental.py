@@ -14,17 +14,17 @@ from scipy import sparse
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray, Matrix
 from recommendations.algorithms.inference.artefact import Artefact
-from recommendations.algorithms.models.content import LEAST_LIKENESS, MOST_NEIGHBOURS, TEXT
-from recommendations.algorithms.models.protocol import Changes, FactorMatrix, Fitted, ItemMatrix, ItemVector
+from recommendations.algorithms.models.content import MAX_NEIGHBOURS, MIN_SIMILARITY, TEXT
+from recommendations.algorithms.models.protocol import FactorMatrix, Fitted, ItemMatrix, ItemVector, MatrixUpdate
 from recommendations.algorithms.models.tfidf_index import TextIndex
 
-# Of what is like a text, so much is looked at: the first MOST_NEIGHBOURS are its neighbours, and it may be among the
+# Of what is like a text, so much is looked at: the first MAX_NEIGHBOURS are its neighbours, and it may be among the
 # neighbours of each.
 MOST_ALIKE = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Near:
+class SimilarTexts:
     """What is like one fresh item, most alike first.
 
     Attributes:
@@ -41,7 +41,7 @@ class Near:
 
 
 @dataclass(frozen=True, eq=False)
-class Fresh:
+class IncrementalItems:
     """Items beside an artefact's.
 
     Attributes:
@@ -54,11 +54,11 @@ class Fresh:
 
     item_ids: tuple[str, ...]
     places: IntArray
-    near: Sequence[Near]
+    near: Sequence[SimilarTexts]
     ages: NDArray[np.int64]
 
 
-def extended(artefact: Artefact, fresh: Fresh) -> Artefact:
+def extend_artefact(artefact: Artefact, fresh: IncrementalItems) -> Artefact:
     """Return the artefact over all these items. Its matrices are shared, not copied."""
     count = artefact.item_count + len(fresh.item_ids)
     fitted = {name: _wider(part, count) for name, part in artefact.fitted.items()}
@@ -69,7 +69,7 @@ def extended(artefact: Artefact, fresh: Fresh) -> Artefact:
     if isinstance(text, ItemMatrix):
         replaced = np.zeros(count, dtype=bool)
         replaced[fresh.places[fresh.places < artefact.item_count]] = True
-        fitted[TEXT] = ItemMatrix(text.values, Changes(replaced, added))
+        fitted[TEXT] = ItemMatrix(text.values, MatrixUpdate(replaced, added))
         known[added.indices] = True
     assert isinstance(popularity, ItemVector)
     cold = np.flatnonzero(known & (popularity.values == 0)).astype(np.int32)
@@ -78,25 +78,27 @@ def extended(artefact: Artefact, fresh: Fresh) -> Artefact:
         item_ids=(*artefact.item_ids, *fresh.item_ids),
         fitted=fitted,
         cold=cold,
-        fit_from=_fit_from(artefact, fresh, count),
+        similarity_thresholds=_fit_from(artefact, fresh, count),
     )
 
 
-def _fit_from(artefact: Artefact, fresh: Fresh, count: int) -> FloatArray:
+def _fit_from(artefact: Artefact, fresh: IncrementalItems, count: int) -> FloatArray:
     """The same with an estimate for the fresh items: what holds for those of the training that are like them."""
-    if not len(artefact.fit_from):
-        return artefact.fit_from
-    found = np.append(artefact.fit_from, np.zeros(count - artefact.item_count, dtype=np.float32))
+    if not len(artefact.similarity_thresholds):
+        return artefact.similarity_thresholds
+    found = np.append(artefact.similarity_thresholds, np.zeros(count - artefact.item_count, dtype=np.float32))
     for place, near in zip(fresh.places.tolist(), fresh.near, strict=True):
         trained = near.places < artefact.item_count
         if near.scores[trained].sum() > 0:
-            found[place] = np.average(artefact.fit_from[near.places[trained]], weights=near.scores[trained])
+            found[place] = np.average(
+                artefact.similarity_thresholds[near.places[trained]], weights=near.scores[trained]
+            )
     return found
 
 
-def find_near(
+def find_similar_texts(
     texts: TextIndex, alike: Matrix, *, vectors: Matrix, places: IntArray, others: Matrix, other_places: IntArray
-) -> list[Near]:
+) -> list[SimilarTexts]:
     """Return what is like each of these texts.
 
     `alike` is the artefact's matrix of texts. `others` are vectors that hold besides the artefact's or instead of
@@ -109,7 +111,7 @@ def find_near(
     rows = np.concatenate([first.row[valid], other_places[second.row]])
     columns = np.concatenate([first.col[valid], second.col])
     cosines = np.concatenate([first.data[valid], second.data]).astype(np.float32)
-    kept = (cosines >= LEAST_LIKENESS) & (rows != places[columns])
+    kept = (cosines >= MIN_SIMILARITY) & (rows != places[columns])
     rows, columns, cosines = rows[kept], columns[kept], cosines[kept]
     order = np.lexsort((rows, -cosines, columns))
     rows, columns, cosines = rows[order], columns[order], cosines[order]
@@ -124,7 +126,7 @@ def find_near(
             dtype=bool,
         )
         welcome |= np.isin(own, other_places)
-        found.append(Near(own, scores, np.arange(len(own)) < MOST_NEIGHBOURS, welcome))
+        found.append(SimilarTexts(own, scores, np.arange(len(own)) < MAX_NEIGHBOURS, welcome))
     return found
 
 
@@ -133,10 +135,10 @@ def _welcomes(alike: Matrix, place: int, score: float) -> bool:
     if place >= alike.shape[0]:
         return True
     start, end = alike.indptr[place], alike.indptr[place + 1]
-    return bool(end - start < MOST_NEIGHBOURS or score > alike.data[start:end].min())
+    return bool(end - start < MAX_NEIGHBOURS or score > alike.data[start:end].min())
 
 
-def _links(fresh: Fresh, count: int) -> Matrix:
+def _links(fresh: IncrementalItems, count: int) -> Matrix:
     age = np.zeros(count, dtype=np.int64)
     age[fresh.places] = fresh.ages
     rows, columns, values = [], [], []
@@ -159,7 +161,7 @@ def _wider(part: Fitted, count: int) -> Fitted:
     if isinstance(part, ItemVector):
         return ItemVector(np.append(part.values, np.zeros(count - len(part.values), dtype=part.values.dtype)))
     if isinstance(part, FactorMatrix):
-        return part.wider(count)
+        return part.extend(count)
     values = part.values
     ends = np.append(values.indptr, np.full(count - values.shape[0], values.indptr[-1], dtype=values.indptr.dtype))
     return ItemMatrix(sparse.csr_array((values.data, values.indices, ends), shape=(count, count), copy=False))

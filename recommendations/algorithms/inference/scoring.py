@@ -1,7 +1,7 @@
-"""Read fitted algorithms for people: every score, standardised so that different algorithms can be added.
+"""Scores items for users, standardised so that the scores of different algorithms can be added.
 
-A read is one fitted algorithm together with one half-life. A read's score of an item for a person is standardised
-over all items (mean 0, deviation 1): z = (score - mean) / deviation.
+A scorer is one fitted algorithm with one half-life. Its scores for a user are standardised over all items (mean 0,
+deviation 1): z = (score - mean) / deviation.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from recommendations.algorithms.data.dataset import FloatArray, IntArray, Matrix
 from recommendations.algorithms.data.history import RankedHistory, weighted_matrix
 from recommendations.algorithms.models.protocol import FactorMatrix, Fitted, ItemVector
 
-# People whose scores are made by one sparse product.
+# Users scored by one sparse product.
 CHUNK = 128
-# Scores that are held at once while candidates are looked for: 64 MB.
-_MOST_SCORES = 16_000_000
-# Below this share of the mean's square a variance is rounding, and the scores are all alike.
+# Scores in memory at once while candidates are collected: 64 MB.
+_MAX_SCORES = 16_000_000
+# A variance below this share of the squared mean is rounding: the scores are constant.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Read:
-    """An algorithm's name and the half-life, in rows, its matrix is read with; None for a vector."""
+class ScorerConfig:
+    """An algorithm's name and the half-life, in rows, of the histories it scores; None for a vector."""
 
     algorithm: str
     half_life: float | None
 
     @property
     def label(self) -> str:
-        """Return a name such as "ease@5" for reports."""
+        """Return a name for reports, such as "ease/5"."""
         return self.algorithm if self.half_life is None else f"{self.algorithm}/{self.half_life:g}"
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """One read for one person: `values` at `items`, 0 elsewhere, and the moments over all items.
+    """One scorer's scores for one user: `values` at `items`, 0 elsewhere, and the moments over all items.
 
     `items` is None where `values` covers every item.
     """
@@ -50,7 +50,7 @@ class Scores:
     deviation: float
 
     def add_to(self, total: NDArray[np.float64], weight: float) -> None:
-        """Add weight * z, short of a constant, to `total` (items,)."""
+        """Add weight * z, up to a constant, to `total` (items,)."""
         if self.deviation == 0.0:
             return
         scaled = self.values.astype(np.float64) * (weight / self.deviation)
@@ -79,109 +79,111 @@ def _moments(values: FloatArray, item_count: int) -> tuple[float, float]:
     return mean, float(np.sqrt(variance)) if variance > _ROUNDING * max(1.0, mean * mean) else 0.0
 
 
-def vector_scores(vector: ItemVector) -> Scores:
-    """Standardise a vector, which reads alike for everybody."""
+def standardise_vector(vector: ItemVector) -> Scores:
+    """Return the scores of a vector, which are the same for all users."""
     mean, deviation = _moments(vector.values, len(vector.values))
     return Scores(items=None, values=vector.values, mean=mean, deviation=deviation)
 
 
-def read_scores(
-    fitted: dict[str, Fitted], reads: Sequence[Read], histories: Sequence[RankedHistory], item_count: int
+def score_histories(
+    fitted: dict[str, Fitted], scorers: Sequence[ScorerConfig], histories: Sequence[RankedHistory], item_count: int
 ) -> Iterator[list[Scores]]:
-    """Yield, for each history, the scores of every read.
+    """Yield the scores of every scorer for each history.
 
-    What is yielded for a history does not depend on the others: each row of a sparse product is summed alone.
+    The scores of a history do not depend on the others: each row of a sparse product is summed alone.
     """
-    static = {read: vector_scores(part) for read in reads if isinstance(part := fitted[read.algorithm], ItemVector)}
+    constant = {
+        scorer: standardise_vector(part)
+        for scorer in scorers
+        if isinstance(part := fitted[scorer.algorithm], ItemVector)
+    }
     for start in range(0, len(histories), CHUNK):
         chunk = histories[start : start + CHUNK]
         products = {}
         weights: dict[float, Matrix] = {}
-        for read in reads:
-            part = fitted[read.algorithm]
+        for scorer in scorers:
+            part = fitted[scorer.algorithm]
             if not isinstance(part, ItemVector):
-                assert read.half_life is not None
-                if read.half_life not in weights:
-                    weights[read.half_life] = weighted_matrix(chunk, half_life=read.half_life, item_count=item_count)
-                products[read] = part.spoken(weights[read.half_life])
-        for person in range(len(chunk)):
-            yield [static[read] if read in static else _row(products[read], person, item_count) for read in reads]
+                assert scorer.half_life is not None
+                if scorer.half_life not in weights:
+                    weights[scorer.half_life] = weighted_matrix(
+                        chunk, half_life=scorer.half_life, item_count=item_count
+                    )
+                products[scorer] = part.score(weights[scorer.half_life])
+        for row in range(len(chunk)):
+            yield [
+                constant[scorer] if scorer in constant else _scores_of_row(products[scorer], row, item_count)
+                for scorer in scorers
+            ]
 
 
-def _row(product: Matrix | FloatArray, person: int, item_count: int) -> Scores:
+def _scores_of_row(product: Matrix | FloatArray, row: int, item_count: int) -> Scores:
     if isinstance(product, np.ndarray):
-        mean, deviation = _moments(product[person], item_count)
-        return Scores(items=None, values=product[person], mean=mean, deviation=deviation)
-    start, end = product.indptr[person], product.indptr[person + 1]
+        mean, deviation = _moments(product[row], item_count)
+        return Scores(items=None, values=product[row], mean=mean, deviation=deviation)
+    start, end = product.indptr[row], product.indptr[row + 1]
     values = product.data[start:end]
     mean, deviation = _moments(values, item_count)
-    return Scores(
-        items=product.indices[start:end],
-        values=values,
-        mean=mean,
-        deviation=deviation,
-    )
+    return Scores(items=product.indices[start:end], values=values, mean=mean, deviation=deviation)
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """One person's candidates.
+    """One user's candidates.
 
     Attributes:
-        items: (n,) the strongest items of each read, ascending.
-        features: (n, reads) their standardised scores.
+        items: (n,) the strongest items of each scorer, ascending.
+        features: (n, scorers) their standardised scores.
     """
 
     items: NDArray[np.int64]
     features: NDArray[np.float64]
 
 
-def candidates(
+def iter_candidates(
     fitted: dict[str, Fitted],
-    reads: Sequence[Read],
+    scorers: Sequence[ScorerConfig],
     histories: Sequence[RankedHistory],
     item_count: int,
     *,
-    each: int,
+    per_scorer: int,
 ) -> Iterator[Candidates]:
-    """Yield, for each history, the `each` highest positive scores of every read, and what all reads say of them.
+    """Yield, for each history, the `per_scorer` highest positive scores of every scorer, with all scorers' scores.
 
-    A person's own items are no candidates.
+    Items of the history are no candidates.
     """
-    for _, part, scores in tables(fitted, reads, histories, item_count):
-        whose = np.repeat(np.arange(len(part)), [len(one.items) for one in part])
-        own = (whose, np.concatenate([one.items for one in part]))
-        wanted = np.zeros((len(part), item_count), dtype=bool)
-        for table in scores:
-            _mark_strongest(wanted, table, own, min(each, item_count))
-        moments = [_moments_of_rows(table) for table in scores]
-        for person in range(len(part)):
-            items = np.flatnonzero(wanted[person])
-            features = np.empty((len(items), len(reads)))
-            for place, (table, (mean, inverse)) in enumerate(zip(scores, moments, strict=True)):
-                features[:, place] = (table[person, items] - mean[person]) * inverse[person]
+    for _, chunk, tables in score_tables(fitted, scorers, histories, item_count):
+        rows = np.repeat(np.arange(len(chunk)), [len(history.items) for history in chunk])
+        own = (rows, np.concatenate([history.items for history in chunk]))
+        wanted = np.zeros((len(chunk), item_count), dtype=bool)
+        for table in tables:
+            _mark_strongest(wanted, table, own, min(per_scorer, item_count))
+        moments = [_moments_of_rows(table) for table in tables]
+        for row in range(len(chunk)):
+            items = np.flatnonzero(wanted[row])
+            features = np.empty((len(items), len(scorers)))
+            for place, (table, (mean, inverse)) in enumerate(zip(tables, moments, strict=True)):
+                features[:, place] = (table[row, items] - mean[row]) * inverse[row]
             yield Candidates(items, features)
 
 
-def tables(
-    fitted: dict[str, Fitted], reads: Sequence[Read], histories: Sequence[RankedHistory], item_count: int
+def score_tables(
+    fitted: dict[str, Fitted], scorers: Sequence[ScorerConfig], histories: Sequence[RankedHistory], item_count: int
 ) -> Iterator[tuple[int, Sequence[RankedHistory], list[FloatArray]]]:
-    """Yield groups of people: the place of the first, their histories, and (people, items) raw scores of each read."""
-    at_once = max(1, min(CHUNK, _MOST_SCORES // max(1, len(reads) * item_count)))
+    """Yield chunks: the position of the first history, the histories, and (users, items) raw scores of each scorer."""
+    at_once = max(1, min(CHUNK, _MAX_SCORES // max(1, len(scorers) * item_count)))
     for start in range(0, len(histories), at_once):
-        part = histories[start : start + at_once]
-        yield start, part, [_table(fitted[read.algorithm], read, part, item_count) for read in reads]
+        chunk = histories[start : start + at_once]
+        yield start, chunk, [_table(fitted[scorer.algorithm], scorer, chunk, item_count) for scorer in scorers]
 
 
-def _table(part: Fitted, read: Read, histories: Sequence[RankedHistory], item_count: int) -> FloatArray:
-    """Return (people, items) raw scores."""
+def _table(part: Fitted, scorer: ScorerConfig, histories: Sequence[RankedHistory], item_count: int) -> FloatArray:
+    """Return (users, items) raw scores."""
     if isinstance(part, ItemVector):
         return np.broadcast_to(part.values, (len(histories), item_count))
-    assert read.half_life is not None
-    weights = weighted_matrix(histories, half_life=read.half_life, item_count=item_count)
-    return (
-        part.spoken_at_once(weights) if isinstance(part, FactorMatrix) else np.asarray(part.spoken(weights).toarray())
-    )
+    assert scorer.half_life is not None
+    weights = weighted_matrix(histories, half_life=scorer.half_life, item_count=item_count)
+    return part.score_batch(weights) if isinstance(part, FactorMatrix) else np.asarray(part.score(weights).toarray())
 
 
 def _mark_strongest(
@@ -196,8 +198,8 @@ def _mark_strongest(
 
 
 def _moments_of_rows(table: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (people,) means and inverse deviations, 0 where the scores are all alike."""
+    """Return (users,) means and inverse deviations, 0 where the scores are constant."""
     mean = table.mean(axis=1, dtype=np.float64)
     variance = np.einsum("pi,pi->p", table, table, dtype=np.float64) / table.shape[1] - mean * mean
-    alike = variance <= _ROUNDING * np.maximum(1.0, mean * mean)
-    return mean, np.where(alike, 0.0, 1.0 / np.sqrt(np.where(alike, 1.0, variance)))
+    constant = variance <= _ROUNDING * np.maximum(1.0, mean * mean)
+    return mean, np.where(constant, 0.0, 1.0 / np.sqrt(np.where(constant, 1.0, variance)))

@@ -13,10 +13,10 @@ from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.data.history import History
 from recommendations.algorithms.data.topk import inverse_power
 
-BREADTH = ("novelty@10", "diversity@10", "popularity_bias@10")
+BEYOND_ACCURACY = ("novelty@10", "diversity@10", "popularity_bias@10")
 
 
-class Breadth:
+class BeyondAccuracy:
     """Measures lists against the interactions that were learnt from.
 
     - novelty@10: mean of -log2 of the share of people who chose the item (Castells et al. 2015); an item that nobody
@@ -45,7 +45,7 @@ class Breadth:
                 variety.append(self._variety(first))
             if len(history.items) and (own := self._counts[history.items].mean()) > 0:
                 bias.append(float(self._counts[first].mean() / own))
-        found = zip(BREADTH, (rarity, variety, bias), strict=True)
+        found = zip(BEYOND_ACCURACY, (rarity, variety, bias), strict=True)
         return {name: float(np.mean(values)) if values else 0.0 for name, values in found}
 
     def _variety(self, first: NDArray[Any]) -> float:

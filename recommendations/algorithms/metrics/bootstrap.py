@@ -22,7 +22,7 @@ class Interval:
     high: float
 
 
-def interval(values: Values, *, seed: int = 0, confidence: float = CONFIDENCE) -> Interval:
+def bootstrap_interval(values: Values, *, seed: int = 0, confidence: float = CONFIDENCE) -> Interval:
     """Percentile bootstrap (Efron and Tibshirani 1993) of the mean over people; nobody gives zeros."""
     if not len(values):
         return Interval(0.0, 0.0, 0.0)
@@ -37,7 +37,7 @@ def interval(values: Values, *, seed: int = 0, confidence: float = CONFIDENCE) -
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def paired(ours: Values, theirs: Values, *, seed: int = 0, confidence: float = CONFIDENCE) -> Interval:
+def paired_interval(ours: Values, theirs: Values, *, seed: int = 0, confidence: float = CONFIDENCE) -> Interval:
     """The interval of ours - theirs, both of the same people in the same order.
 
     Raises:
@@ -45,4 +45,4 @@ def paired(ours: Values, theirs: Values, *, seed: int = 0, confidence: float = C
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} people against {len(theirs)}: compare the same people")
-    return interval(ours - theirs, seed=seed, confidence=confidence)
+    return bootstrap_interval(ours - theirs, seed=seed, confidence=confidence)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 METRICS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10")
 
 
-def person_metrics(ranked: NDArray[Any], relevant: set[Any] | frozenset[Any]) -> dict[str, float]:
+def user_metrics(ranked: NDArray[Any], relevant: set[Any] | frozenset[Any]) -> dict[str, float]:
     """Score one ranked list against the set of relevant items.
 
     NDCG's ideal holds min(10, number of relevant items) hits; recall divides by the number of relevant items,
@@ -42,7 +42,7 @@ def summarise(
 
     coverage@10 is the share of the catalogue (`item_count` items) that stands in anybody's first ten.
     """
-    people = [person_metrics(ranked, wanted) for ranked, wanted in zip(lists, relevant, strict=True)]
+    people = [user_metrics(ranked, wanted) for ranked, wanted in zip(lists, relevant, strict=True)]
     summary: dict[str, float] = {}
     for metric in METRICS:
         values = np.array([person[metric] for person in people])

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.metrics.bootstrap import interval
+from recommendations.algorithms.metrics.bootstrap import bootstrap_interval
 from recommendations.history_segments import SEGMENTS, segment_of
 
 
-def by_segment(known: Sequence[int], values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, Any]]:
+def summarise_by_segment(known: Sequence[int], values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, Any]]:
     """Return each segment's number of people, means, and the interval of NDCG@10; empty segments are left out."""
     segments = np.array([segment_of(number) for number in known])
     found: dict[str, dict[str, Any]] = {}
     for name in SEGMENTS:
         chosen = segments == name
         if chosen.any():
-            spread = interval(values["ndcg@10"][chosen])
+            spread = bootstrap_interval(values["ndcg@10"][chosen])
             found[name] = {
                 "people": int(chosen.sum()),
                 **{metric: float(each[chosen].mean()) for metric, each in values.items()},

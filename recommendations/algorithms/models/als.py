@@ -28,7 +28,7 @@ def _solver() -> Any:
 
 
 @dataclass(frozen=True)
-class AlternatingFactors:
+class ALS:
     """M = Y (Y'Y + l2 I)^-1 Y', Y the items' factors: the linear fold-in of each row of a history.
 
     Hu, Koren and Volinsky 2008, "Collaborative filtering for implicit feedback datasets", as `implicit` computes it.
@@ -59,7 +59,7 @@ class AlternatingFactors:
         # gram = L L', so Y gram^-1 Y' = (L^-1 Y')' (L^-1 Y').
         vectors = linalg.solve_triangular(linalg.cholesky(gram, lower=True), factors.T, lower=True).T
         ones = np.ones(len(vectors), dtype=np.float32)
-        return FactorMatrix.of(vectors, ones, ones)
+        return FactorMatrix.from_factors(vectors, ones, ones)
 
     def _factorise(self, matrix: Matrix, start: FloatArray, options: TrainingOptions) -> FloatArray:
         """Return (items, factors); people's factors are solved from the items' first, so only these need a start."""

@@ -12,7 +12,7 @@ PAUSE_SECONDS = 24 * 3600.0
 MAX_BASKET = 50
 
 
-def together(
+def basket_associations(
     users: NDArray[np.int64], items: NDArray[np.int64], times: NDArray[np.float64], *, item_count: int, neighbours: int
 ) -> sparse.csr_array:
     """Return (items, items): b_ij / sqrt(b_i b_j), the largest of each row; no diagonal.

@@ -34,7 +34,7 @@ class CoOccurrence:
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
         """Count pairs in both directions, keeping the top entries of each row."""
-        steps = Steps.of(interactions)
+        steps = Steps.from_interactions(interactions)
         window = window_within(self.window, interactions, options.max_pairs)
         decay = np.exp2(-np.arange(1, window + 1) / 2).astype(np.float32)
         later = steps.later(decay)

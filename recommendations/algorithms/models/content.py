@@ -22,9 +22,9 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 TEXT = "text"
 # Cosines below this are a shared word, not a likeness.
-LEAST_LIKENESS = 0.05
+MIN_SIMILARITY = 0.05
 # Kept of each text.
-MOST_NEIGHBOURS = 50
+MAX_NEIGHBOURS = 50
 # A term in more than this share of the texts tells nothing apart.
 TOO_COMMON = 0.4
 # Bound on the pairs of texts that share a term; on a large catalogue it leaves out more of the common terms.
@@ -76,7 +76,9 @@ class Catalogue:
         one = int(np.searchsorted(alike.indptr, strongest, side="right")) - 1
         other = int(alike.indices[strongest])
         likeness = float((vectors[[one]] @ vectors[[other]].T).sum())
-        return TextIndex.of(self._weighed.terms, self._weighed.rarity, vectors, float(alike.data[strongest]) / likeness)
+        return TextIndex.from_vectors(
+            self._weighed.terms, self._weighed.rarity, vectors, float(alike.data[strongest]) / likeness
+        )
 
     @cached_property
     def _weighed(self) -> _Weighed:
@@ -120,14 +122,14 @@ def _alike(vectors: Matrix, options: TrainingOptions) -> Matrix:
     product = sp_matmul_topn(
         unit,
         sparse.csr_matrix(unit.T),
-        top_n=min(MOST_NEIGHBOURS, options.neighbours_for(count)) + 1,
-        threshold=LEAST_LIKENESS,
+        top_n=min(MAX_NEIGHBOURS, options.neighbours_for(count)) + 1,
+        threshold=MIN_SIMILARITY,
         n_threads=options.threads,
     )
     return stored_form(product)
 
 
-def block_of(matrix: Matrix, chosen: IntArray) -> Matrix:
+def select_block(matrix: Matrix, chosen: IntArray) -> Matrix:
     """Return the block of `matrix` over the chosen places only."""
     return stored_form(sparse.csr_array(matrix)[chosen][:, chosen])
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray, Interactions, Matrix
-from recommendations.algorithms.data.topk import blocks, prune_dense, spread, stack
+from recommendations.algorithms.data.topk import blocks, prune_dense, scatter, stack
 from recommendations.algorithms.models.protocol import FactorMatrix, ItemMatrix, PairMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
@@ -17,7 +17,7 @@ InverseRows = Callable[[slice], FloatArray]
 
 
 @dataclass(frozen=True)
-class Ease:
+class EASE:
     """B[i, j] = -P[i, j] / P[j, j] with P = (X'X + l2 I)^-1 and a zero diagonal; X is people x items.
 
     Steck 2019, "Embarrassingly shallow autoencoders for sparse data". Where people are fewer than items,
@@ -55,14 +55,14 @@ class Ease:
             weights /= -diagonal[None, :]
             weights[np.arange(len(weights)), np.arange(block.start, block.stop)] = 0.0
             parts.append(prune_dense(weights, keep))
-        return ItemMatrix(spread(stack(parts, len(usable)), usable, interactions.item_count))
+        return ItemMatrix(scatter(stack(parts, len(usable)), usable, interactions.item_count))
 
     def _factored(self, matrix: Matrix, usable: IntArray, item_count: int) -> FactorMatrix:
         half = self._half(matrix)
         vectors = np.zeros((item_count, len(half)), dtype=np.float32)
         vectors[usable] = half.T
         # What half precision loses comes back through the diagonal, which must be that of the vectors as they are kept.
-        kept = FactorMatrix.of(vectors, np.ones(item_count), np.ones(item_count))
+        kept = FactorMatrix.from_factors(vectors, np.ones(item_count), np.ones(item_count))
         scale = np.square(np.abs(vectors).max(initial=0.0)) or 1.0
         column_scale = 1.0 / np.maximum(1.0 - scale * np.einsum("ik,ik->i", kept.vectors, kept.vectors), 1e-6)
         return replace(kept, column_scale=column_scale.astype(np.float32))

@@ -15,7 +15,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
-class GraphFilter:
+class GFCF:
     """M = D^-1/2 V V' D^1/2, V the `rank` leading right singular vectors of the degree-normalised matrix.
 
     D holds the items' degrees. Shen et al. 2021, "How powerful is graph convolution for recommendation?" (GF-CF).
@@ -41,4 +41,4 @@ class GraphFilter:
             @ sparse.diags_array(inverse_power(degrees, 0.5))
         )
         vectors = leading_vectors(normalised, self.rank, options)
-        return FactorMatrix.of(vectors, inverse_power(degrees, 0.5), np.sqrt(degrees))
+        return FactorMatrix.from_factors(vectors, inverse_power(degrees, 0.5), np.sqrt(degrees))

@@ -15,7 +15,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
-class ItemItem:
+class ItemKNN:
     """M[i, j] = |people with i and j| / sqrt(|people with i| |people with j|), the largest per row.
 
     Sarwar et al. 2001, "Item-based collaborative filtering recommendation algorithms".

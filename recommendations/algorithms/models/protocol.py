@@ -22,7 +22,7 @@ class ItemVector:
 
 
 @dataclass(frozen=True, eq=False)
-class Changes:
+class MatrixUpdate:
     """What has become of a matrix since it was fitted.
 
     Attributes:
@@ -43,13 +43,13 @@ class ItemMatrix:
     """
 
     values: Matrix
-    changes: Changes | None = None
+    changes: MatrixUpdate | None = None
 
     @property
     def item_count(self) -> int:
         return int(self.values.shape[0])
 
-    def spoken(self, weights: Matrix) -> Matrix:
+    def score(self, weights: Matrix) -> Matrix:
         """Return weights (people, items) times this matrix."""
         if self.changes is None:
             return weights @ self.values
@@ -65,9 +65,9 @@ class ItemMatrix:
             return self.values[items]
         shape = (len(items), self.values.shape[0])
         ones = np.ones(len(items), dtype=np.float32)
-        return self.spoken(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
+        return self.score(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
 
-    def between(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
+    def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return (items, others): what having each of these speaks for each of the others."""
         rows, at, row = self._entries(items)
         column_of = np.full(self.item_count, -1, dtype=np.int32)
@@ -109,18 +109,18 @@ class FactorMatrix:
     item_count: int
 
     @classmethod
-    def of(cls, vectors: NDArray[Any], row_scale: NDArray[Any], column_scale: NDArray[Any]) -> FactorMatrix:
+    def from_factors(cls, vectors: NDArray[Any], row_scale: NDArray[Any], column_scale: NDArray[Any]) -> FactorMatrix:
         """Bring the factors into the form that saving and loading preserve."""
         largest = float(np.abs(vectors).max(initial=0.0)) or 1.0
         rounded = (vectors / largest).astype(np.float16).astype(np.float32)
         rows, columns = (np.ascontiguousarray(each, dtype=np.float32) for each in (row_scale, column_scale))
         return cls(np.ascontiguousarray(rounded), rows, columns, len(vectors))
 
-    def wider(self, item_count: int) -> FactorMatrix:
+    def extend(self, item_count: int) -> FactorMatrix:
         """Return the same over more items; shares the factors."""
         return replace(self, item_count=item_count)
 
-    def spread(self, places: NDArray[np.integer], count: int) -> FactorMatrix:
+    def scatter(self, places: NDArray[np.integer], count: int) -> FactorMatrix:
         """Return the same over `count` items, of which those at these places are the present ones, in their order."""
         vectors = np.zeros((count, self.vectors.shape[1]), dtype=np.float32)
         scales = np.zeros((2, count), dtype=np.float32)
@@ -128,7 +128,7 @@ class FactorMatrix:
         scales[:, places] = self.row_scale, self.column_scale
         return FactorMatrix(vectors, scales[0], scales[1], count)
 
-    def spoken(self, weights: Matrix) -> FloatArray:
+    def score(self, weights: Matrix) -> FloatArray:
         """Return weights (people, items) times this matrix: (people, items), dense.
 
         A person's row does not depend on the others: each is a product of its own, for one of another shape would add
@@ -140,7 +140,7 @@ class FactorMatrix:
             found[person, : len(self.vectors)] = (self.vectors @ each) * self.column_scale
         return self._without_diagonal(found, known)
 
-    def spoken_at_once(self, weights: Matrix) -> FloatArray:
+    def score_batch(self, weights: Matrix) -> FloatArray:
         """Return the same by one product: much quicker for many people, equal but for rounding."""
         known, folded = self._folded(weights)
         found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
@@ -162,7 +162,7 @@ class FactorMatrix:
         found[person, known.indices] -= known.data * self._diagonal[known.indices]
         return found
 
-    def between(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
+    def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return (items, others): what having each of these speaks for each of the others."""
         found = np.zeros((len(items), len(others)))
         rows, columns = np.flatnonzero(items < len(self.vectors)), np.flatnonzero(others < len(self.vectors))

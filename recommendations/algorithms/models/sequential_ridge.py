@@ -9,13 +9,13 @@ from scipy import linalg
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray, Interactions, Matrix
 from recommendations.algorithms.data.sequences import Steps, window_within
-from recommendations.algorithms.data.topk import prune_dense, spread, stored_form
+from recommendations.algorithms.data.topk import prune_dense, scatter, stored_form
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
-class PastToNext:
+class SequentialRidge:
     """M = (Z'Z + l2 I)^-1 Z'Y over the steps of all people, for the `items` most chosen items.
 
     A row of Z is what came up to `past` steps before a step, weighing 2 ** (-(d - 1) / half_life) at distance d; the
@@ -47,13 +47,13 @@ class PastToNext:
         weights = linalg.cho_solve(factor, target, overwrite_b=True)
         np.fill_diagonal(weights, 0.0)
         pruned = stored_form(prune_dense(weights, options.neighbours_for(interactions.item_count)))
-        return ItemMatrix(spread(pruned, usable, interactions.item_count))
+        return ItemMatrix(scatter(pruned, usable, interactions.item_count))
 
     def _past_and_next(
         self, interactions: Interactions, options: TrainingOptions, usable: IntArray
     ) -> tuple[Matrix, Matrix]:
         """Return Z and Y, (steps, usable items) each."""
-        steps = Steps.of(interactions).of_items(usable)
+        steps = Steps.from_interactions(interactions).select_items(usable)
         window = window_within(self.past, interactions, options.max_pairs)
         before = steps.earlier(np.exp2(-np.arange(window) / self.half_life).astype(np.float32))
         after = steps.shares + steps.later((1 / np.arange(2, self.ahead + 2)).astype(np.float32))

@@ -16,7 +16,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
-class NextItem:
+class SequentialRules:
     """M[i, j] = |people with i| ** -1/2 * sum over "j came d steps after i" of 1 / d, d up to `window`.
 
     A step is everything of one moment; its items share one count, so ties count alike in any order.
@@ -37,7 +37,7 @@ class NextItem:
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
         """Count pairs of steps, keeping the top entries of each row."""
-        steps = Steps.of(interactions)
+        steps = Steps.from_interactions(interactions)
         window = window_within(self.window, interactions, options.max_pairs)
         decay = (1.0 / np.arange(1, window + 1)).astype(np.float32)
         scale = sparse.diags_array(inverse_power(interactions.item_counts(), 0.5))

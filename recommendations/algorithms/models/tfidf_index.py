@@ -33,7 +33,9 @@ class TextIndex:
     scale: float
 
     @classmethod
-    def of(cls, terms: Sequence[str], rarity: NDArray[np.float64], vectors: Matrix, scale: float) -> TextIndex:
+    def from_vectors(
+        cls, terms: Sequence[str], rarity: NDArray[np.float64], vectors: Matrix, scale: float
+    ) -> TextIndex:
         """Return the index of these vectors."""
         raw = np.frombuffer(json.dumps(terms, ensure_ascii=False).encode(), dtype=np.uint8)
         return cls(raw, rarity, vectors, scale)

@@ -25,11 +25,11 @@ FEATURES = 50
 POSTINGS = 500
 HALF_LIFE = 20.0
 # Two people are alike from here on; below it is what one popular item in common amounts to.
-LEAST = 0.01
+MIN_SIMILARITY = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Alike:
+class SimilarUsers:
     """Who is like one person, most alike first: codes into the interactions' people, and cosines in (0, 1]."""
 
     person: int
@@ -37,9 +37,9 @@ class Alike:
     scores: FloatArray
 
 
-def people_alike(
+def similar_users(
     interactions: Interactions, *, keep: int, features: int = FEATURES, postings: int = POSTINGS
-) -> Iterator[Alike]:
+) -> Iterator[SimilarUsers]:
     """Yield each person who chose anything, in the order of their codes, with at most `keep` others.
 
     Memory: two sparse matrices of at most people x features entries, and one block of a product.
@@ -55,14 +55,14 @@ def people_alike(
                 yield _nearest(person, product.indices[span], product.data[span], keep)
 
 
-def _nearest(person: int, others: IntArray, scores: FloatArray, keep: int) -> Alike:
-    wanted = (others != person) & (scores >= LEAST)
+def _nearest(person: int, others: IntArray, scores: FloatArray, keep: int) -> SimilarUsers:
+    wanted = (others != person) & (scores >= MIN_SIMILARITY)
     others, scores = others[wanted], np.minimum(scores[wanted], 1.0)
     if len(others) > keep:  # with all who tie with the last, so that the order of a tie is always the same
         last = np.partition(scores, len(scores) - keep)[len(scores) - keep]
         others, scores = others[scores >= last], scores[scores >= last]
     order = np.lexsort((others, -scores))[:keep]
-    return Alike(person, others[order].astype(np.int32), scores[order].astype(np.float32))
+    return SimilarUsers(person, others[order].astype(np.int32), scores[order].astype(np.float32))
 
 
 def _described(interactions: Interactions, features: int) -> Matrix:

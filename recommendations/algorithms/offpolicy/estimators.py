@@ -63,7 +63,7 @@ class Estimates:
     doubly_robust_change: Interval
 
 
-def overlap(log: Log) -> Overlap:
+def measure_overlap(log: Log) -> Overlap:
     """Tell how much a log says of the other law, before anything is estimated."""
     standing = log.stands_for[:, None]
     by_place, clicks = log.there.sum(axis=0), log.clicked.sum(axis=0)

@@ -17,7 +17,7 @@ _NOTHING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Law:
+class PagePropensities:
     """`chances[i, k]` is the probability of item i at place k. Columns add up to 1, to less where a list ends early."""
 
     items: tuple[str, ...]
@@ -29,7 +29,7 @@ class Law:
 
 
 @dataclass(frozen=True, eq=False)
-class Overlap:
+class ImportanceWeights:
     """One page against another law. `weights[k]` is how much more likely that law shows at place k what was shown;
     `unsupported[k]` the probability with which it shows there what could not have been shown.
     """
@@ -38,20 +38,20 @@ class Overlap:
     unsupported: Chances
 
 
-def certain(items: Sequence[str], places: int) -> Law:
+def deterministic(items: Sequence[str], places: int) -> PagePropensities:
     """Each item at its place."""
     listed = tuple(items[:places])
-    return Law(listed, _identity(len(listed), places))
+    return PagePropensities(listed, _identity(len(listed), places))
 
 
-def drawn(
+def sampled(
     items: Sequence[str],
     weights: Sequence[float],
     places: int,
     *,
     behind: Sequence[str] = (),
     pinned: Mapping[int, str] | None = None,
-) -> Law:
+) -> PagePropensities:
     """Items in an order of Plackett and Luce with these weights, then those `behind` in theirs.
 
     `pinned` (place to item) stand where they stand; the others take the places that are left, in order.
@@ -67,10 +67,12 @@ def drawn(
     for row, place in enumerate(fixed, start=len(items) + len(tail)):
         found[row, place] = 1.0
     found.flags.writeable = False
-    return Law((*items, *tail, *fixed.values()), found)
+    return PagePropensities((*items, *tail, *fixed.values()), found)
 
 
-def overlap(*, logged: Law, target: Law, shown: Sequence[str]) -> Overlap:
+def importance_weights(
+    *, logged: PagePropensities, target: PagePropensities, shown: Sequence[str]
+) -> ImportanceWeights:
     """The page's places against another law. What was shown has a probability above 0 in the logged one."""
     places = len(shown)
     weights = np.zeros(places)
@@ -84,7 +86,7 @@ def overlap(*, logged: Law, target: Law, shown: Sequence[str]) -> Overlap:
     possible = np.zeros(wanted.shape, dtype=bool)
     known = [row for row, other in enumerate(there) if other >= 0]
     possible[known] = logged.chances[[there[row] for row in known], :places] > _NOTHING
-    return Overlap(weights, np.where(possible, 0.0, wanted).sum(axis=0))
+    return ImportanceWeights(weights, np.where(possible, 0.0, wanted).sum(axis=0))
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.offpolicy.law import Law
+from recommendations.algorithms.offpolicy.law import PagePropensities
 
 Grid = NDArray[np.float64]
 # Where an item stood in the list before anything was drawn, in stretches within which clicks are alike.
@@ -30,7 +30,7 @@ class LoggedPage:
     weights: Grid
     unsupported: Grid
     base: tuple[str, ...]
-    target: Law
+    target: PagePropensities
     stands_for: float = 1.0
 
 
@@ -57,7 +57,7 @@ class Log:
         return len(self.people)
 
 
-def gather(pages: Sequence[LoggedPage]) -> Log:
+def build_log(pages: Sequence[LoggedPage]) -> Log:
     """The pages as arrays. Memory: some kilobytes a page."""
     codes: dict[str, int] = {}
     depth = max((len(page.shown) for page in pages), default=0)

@@ -17,12 +17,21 @@ from numpy.typing import NDArray
 from scipy import linalg
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recommendations.algorithms.blending.selection import FEWEST_PEOPLE
+from recommendations.algorithms.blending.selection import MIN_USERS
 from recommendations.algorithms.data.dataset import FloatArray, Interactions, Matrix
-from recommendations.algorithms.data.event_values import AUTO, LOG, NONE, THRESHOLD, Rule, Values, factors, rule
+from recommendations.algorithms.data.event_values import (
+    AUTO,
+    LOG,
+    NONE,
+    THRESHOLD,
+    EventValues,
+    ValueWeighting,
+    fit_weighting,
+    strength_factors,
+)
 from recommendations.algorithms.data.history import RankedHistory, histories_of, weighted_matrix
-from recommendations.algorithms.metrics.bootstrap import paired
-from recommendations.algorithms.validation.folds import Fold, Part
+from recommendations.algorithms.metrics.bootstrap import paired_interval
+from recommendations.algorithms.validation.folds import Fold, FoldPart
 
 FoldMaker = Callable[[Interactions], Fold]
 # Types that are chosen for, those with the most rows first; the others' values count nothing.
@@ -36,7 +45,7 @@ _TOP = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Weighed:
+class WeightedInteractions:
     """Interactions whose strengths count values.
 
     Attributes:
@@ -45,7 +54,7 @@ class Weighed:
     """
 
     interactions: Interactions
-    rules: dict[str, Rule]
+    rules: dict[str, ValueWeighting]
     measured: dict[str, dict[str, float]]
 
     def as_json(self) -> dict[str, Any]:
@@ -56,34 +65,34 @@ class Weighed:
         }
 
 
-def weigh(
+def weight_interactions(
     make: Callable[[FloatArray], Interactions],
     *,
     users: NDArray[Any],
     items: NDArray[Any],
     strengths: FloatArray,
-    values: Values,
+    values: EventValues,
     fold_maker: FoldMaker,
-) -> Weighed:
+) -> WeightedInteractions:
     """Return what `make` makes of the rows' strengths, by what is set and what the fold says of the rest.
 
     `users` and `items` are the rows' codes, `strengths` what each says by its type alone.
     """
 
-    def made(rules: Mapping[str, Rule]) -> Interactions:
-        return make((strengths * factors(rules, values, users, items)).astype(np.float32))
+    def made(rules: Mapping[str, ValueWeighting]) -> Interactions:
+        return make((strengths * strength_factors(rules, values, users, items)).astype(np.float32))
 
-    rules: dict[str, Rule] = {}
+    rules: dict[str, ValueWeighting] = {}
     measured: dict[str, dict[str, float]] = {}
     kinds = np.bincount(values.kinds, minlength=len(values.names))
     by_rows = [int(kind) for kind in np.argsort(-kinds, kind="stable") if kinds[kind]]
     for kind in by_rows:
         way = values.settings.get(values.names[kind], AUTO)
         if way not in (AUTO, NONE):
-            rules[values.names[kind]] = rule(values, users, items, kind, way)
+            rules[values.names[kind]] = fit_weighting(values, users, items, kind, way)
     for kind in [each for each in by_rows if values.settings.get(values.names[each], AUTO) == AUTO][:MOST_TYPES]:
         name = values.names[kind]
-        ways = {way: {**rules, name: rule(values, users, items, kind, way)} for way in (NONE, LOG, THRESHOLD)}
+        ways = {way: {**rules, name: fit_weighting(values, users, items, kind, way)} for way in (NONE, LOG, THRESHOLD)}
         candidates = {
             way: partial(made, of_way)
             for way, of_way in ways.items()
@@ -92,13 +101,13 @@ def weigh(
         if len(candidates) > 1:
             way, measured[name] = choose_strength(candidates, fold_maker)
             rules[name] = ways[way][name]
-    return Weighed(made(rules), rules, measured)
+    return WeightedInteractions(made(rules), rules, measured)
 
 
-def _differs(how: Rule, kind: int, values: Values, users: NDArray[Any], items: NDArray[Any]) -> bool:
+def _differs(how: ValueWeighting, kind: int, values: EventValues, users: NDArray[Any], items: NDArray[Any]) -> bool:
     """Tell whether the rule says different things of different pairs."""
     rows = np.flatnonzero(values.kinds == kind)
-    found = factors({values.names[kind]: how}, values.of(rows), users[rows], items[rows])
+    found = strength_factors({values.names[kind]: how}, values.select(rows), users[rows], items[rows])
     return bool(found.min() < found.max())
 
 
@@ -114,11 +123,11 @@ def choose_strength(
     (first, *others) = candidates
     with threadpool_limits(limits=1):  # so small, threads would mostly wait for each other
         judged = {name: _judged(make(), fold_maker) for name, make in candidates.items()}
-    if len(judged[first]) < FEWEST_PEOPLE:
+    if len(judged[first]) < MIN_USERS:
         return first, {}
     means = {name: round(float(each.mean()), 6) for name, each in judged.items()}
     confidence = 1 - 0.05 / max(1, len(others))
-    better = [name for name in others if paired(judged[name], judged[first], confidence=confidence).low > 0]
+    better = [name for name in others if paired_interval(judged[name], judged[first], confidence=confidence).low > 0]
     return max(better, key=lambda name: means[name], default=first), means
 
 
@@ -127,23 +136,23 @@ def _judged(interactions: Interactions, fold_maker: FoldMaker) -> NDArray[np.flo
     return np.concatenate([_judged_by(part) for part in fold_maker(_bounded(interactions)).parts])
 
 
-def _judged_by(part: Part) -> NDArray[np.float64]:
+def _judged_by(part: FoldPart) -> NDArray[np.float64]:
     past, future = part.past.matrix(), part.future.matrix()
-    judges = np.flatnonzero((np.diff(past.indptr) > 0) & (np.diff(future.indptr) > 0))
-    judges = judges[:: 1 + len(judges) // PEOPLE]
-    if not len(judges):
+    validation_users = np.flatnonzero((np.diff(past.indptr) > 0) & (np.diff(future.indptr) > 0))
+    validation_users = validation_users[:: 1 + len(validation_users) // PEOPLE]
+    if not len(validation_users):
         return np.empty(0)
     head = _head(past)
-    known, wanted = past[judges][:, head], future[judges][:, head]
-    scores = _read(part.past, judges)[:, head] @ _autoencoder(past[:, head])
+    known, wanted = past[validation_users][:, head], future[validation_users][:, head]
+    scores = _read(part.past, validation_users)[:, head] @ _autoencoder(past[:, head])
     scores[known.nonzero()] = -np.inf
-    return _ndcg(scores, wanted, np.diff(future.indptr)[judges])
+    return _ndcg(scores, wanted, np.diff(future.indptr)[validation_users])
 
 
-def _read(past: Interactions, judges: NDArray[np.int64]) -> Matrix:
+def _read(past: Interactions, validation_users: NDArray[np.int64]) -> Matrix:
     """Return (judges, items) histories as lists are made from them: what came last counts more, where that is known."""
     everybody = histories_of(past)
-    ranked = [RankedHistory.of(everybody[person], past.item_count) for person in judges.tolist()]
+    ranked = [RankedHistory.from_history(everybody[person], past.item_count) for person in validation_users.tolist()]
     half_life = np.inf if past.times is None else HALF_LIFE
     return weighted_matrix(ranked, half_life=half_life, item_count=past.item_count)
 

@@ -38,7 +38,7 @@ class UnknownParameter(ValueError):
 
 
 @dataclass(frozen=True)
-class Parameter:
+class Hyperparameter:
     """One thing to choose, its default, and the values that are tried, ascending; others between them are fine."""
 
     name: str
@@ -50,7 +50,7 @@ class Parameter:
         """Whether it counts something."""
         return isinstance(self.default, int)
 
-    def checked(self, value: Any) -> float:
+    def validate(self, value: Any) -> float:
         """Return the value in its type.
 
         Raises:
@@ -67,16 +67,16 @@ class Parameter:
         return number
 
 
-def _of(algorithm: str, field: str, *values: float) -> Parameter:
-    return Parameter(f"{algorithm}.{field}", getattr(ALGORITHMS[algorithm], field), values)
+def _of(algorithm: str, field: str, *values: float) -> Hyperparameter:
+    return Hyperparameter(f"{algorithm}.{field}", getattr(ALGORITHMS[algorithm], field), values)
 
 
 # In the order in which they are worth a try.
-PARAMETERS: MappingProxyType[str, Parameter] = MappingProxyType(
+PARAMETERS: MappingProxyType[str, Hyperparameter] = MappingProxyType(
     {
         each.name: each
         for each in (
-            Parameter(HALF_LIVES, 1.0, (0.25, 0.5, 1.0, 2.0, 4.0)),
+            Hyperparameter(HALF_LIVES, 1.0, (0.25, 0.5, 1.0, 2.0, 4.0)),
             _of("ease", "l2", 30.0, 100.0, 300.0, 1_000.0, 3_000.0),
             _of("past_to_next", "l2", 10.0, 30.0, 100.0, 300.0, 1_000.0),
             _of("als", "factors", 32, 64, 96, 144, 208),
@@ -84,7 +84,7 @@ PARAMETERS: MappingProxyType[str, Parameter] = MappingProxyType(
             _of("als", "alpha", 1.0, 3.0, 10.0, 30.0),
             _of("item_item", "shrinkage", 0.0, 10.0, 30.0, 100.0),
             _of("graph_filter", "rank", 16, 32, 64, 128, 256),
-            Parameter(L1, TrainingOptions().l1, (0.0001, 0.0003, 0.001, 0.003, 0.01)),
+            Hyperparameter(L1, TrainingOptions().l1, (0.0001, 0.0003, 0.001, 0.003, 0.01)),
             _of("past_to_next", "half_life", 2.0, 5.0, 10.0),
             _of("co_occurrence", "window", 2, 5, 10),
         )
@@ -92,7 +92,7 @@ PARAMETERS: MappingProxyType[str, Parameter] = MappingProxyType(
 )
 
 
-def checked(parameters: Mapping[str, Any]) -> dict[str, float]:
+def validate_parameters(parameters: Mapping[str, Any]) -> dict[str, float]:
     """Return the parameters that differ from their defaults, in their types.
 
     Raises:
@@ -101,11 +101,11 @@ def checked(parameters: Mapping[str, Any]) -> dict[str, float]:
     unknown = sorted(parameters.keys() - PARAMETERS.keys())
     if unknown:
         raise UnknownParameter(f"there is no parameter {unknown[0]!r}: choose from {', '.join(PARAMETERS)}")
-    found = {name: PARAMETERS[name].checked(value) for name, value in sorted(parameters.items())}
+    found = {name: PARAMETERS[name].validate(value) for name, value in sorted(parameters.items())}
     return {name: value for name, value in found.items() if value != PARAMETERS[name].default}
 
 
-def algorithms(options: TrainingOptions) -> list[Algorithm]:
+def configured_algorithms(options: TrainingOptions) -> list[Algorithm]:
     """Return every algorithm as these options want it."""
     scale = options.parameters.get(HALF_LIVES, 1.0)
     found: list[Algorithm] = []
@@ -127,5 +127,5 @@ def with_parameters(options: TrainingOptions, parameters: Mapping[str, Any]) -> 
     Raises:
         UnknownParameter: a name or a value that is none.
     """
-    own = checked(parameters)
+    own = validate_parameters(parameters)
     return replace(options, parameters=own, l1=own.get(L1, PARAMETERS[L1].default))

@@ -22,14 +22,14 @@ CUTS = (0.8, 0.7, 0.6, 0.5)
 # Rows after a cut that judge, as a share of those before it.
 AHEAD = 0.25
 # With so many judges one more cut, which costs as much as the first, adds little.
-ENOUGH_JUDGES = 300
+SUFFICIENT_USERS = 300
 # Fewer over all cuts, or fewer different people, cannot tell good weights from lucky ones.
-FEWEST_JUDGES = 40
-FEWEST_PEOPLE = 20
+MIN_JUDGEMENTS = 40
+MIN_USERS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class FoldPart:
     """One division of interactions: `past` trains, `future` judges. Ids and codes are those of the whole."""
 
     past: Interactions
@@ -47,7 +47,7 @@ class Fold:
     """
 
     protocol: Validation
-    parts: tuple[Part, ...]
+    parts: tuple[FoldPart, ...]
     why: str
 
     @property
@@ -67,18 +67,18 @@ def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
         return _one("random", "rand10", interactions, options, asked)
     if options.validation == "last":
         return _one("last", "last10", interactions, options, asked)
-    parts, judges, people = _in_time(interactions, options)
-    if judges < FEWEST_JUDGES or people < FEWEST_PEOPLE:
+    parts, validation_users, people = _in_time(interactions, options)
+    if validation_users < MIN_JUDGEMENTS or people < MIN_USERS:
         why = (
-            f"{people} people have a history before and rows after a cut in time, {judges} times over all cuts; "
-            f"it takes {FEWEST_PEOPLE}, {FEWEST_JUDGES} times."
+            f"{people} people have a history before and rows after a cut in time, "
+            f"{validation_users} times over all cuts; it takes {MIN_USERS}, {MIN_JUDGEMENTS} times."
         )
         return _one("last", "last10", interactions, options, why)
     found = f"{people} people have a history before and rows after {len(parts)} cut{'s' * (len(parts) > 1)} in time."
     return Fold("time", parts, found if options.validation == "auto" else asked)
 
 
-def judges_of(part: Part, options: TrainingOptions) -> NDArray[np.int64]:
+def select_validation_users(part: FoldPart, options: TrainingOptions) -> NDArray[np.int64]:
     """Return the people with something to predict and something to predict it from, at most as many as allowed.
 
     Of more, those with the smallest digests are taken: the same ones in the next training, which the gate compares.
@@ -94,25 +94,25 @@ def _one(kind: Validation, protocol: Protocol, interactions: Interactions, optio
     times = None if kind == "random" else interactions.times
     rows = Rows(users=interactions.users, items=interactions.items, times=times)
     parts = split(rows, protocol=protocol, seed=options.seed)
-    return Fold(kind, (Part(interactions.select(parts.train), interactions.select(parts.test)),), why)
+    return Fold(kind, (FoldPart(interactions.select(parts.train), interactions.select(parts.test)),), why)
 
 
-def _in_time(interactions: Interactions, options: TrainingOptions) -> tuple[tuple[Part, ...], int, int]:
+def _in_time(interactions: Interactions, options: TrainingOptions) -> tuple[tuple[FoldPart, ...], int, int]:
     """Return as many cuts as it takes for enough judges, how many judges they have, and how many people these are."""
     assert interactions.times is not None
     moments = np.sort(interactions.times)
-    parts: list[Part] = []
-    judges, people = 0, set[int]()
+    parts: list[FoldPart] = []
+    validation_users, people = 0, set[int]()
     for share in CUTS:
         moment = moments[min(len(moments) - 1, int(share * len(moments)))]
         before = interactions.times < moment
         until = moments[min(len(moments) - 1, int((1.0 + AHEAD) * share * len(moments)))]
-        part = Part(interactions.select(before), interactions.select(~before & (interactions.times <= until)))
-        own = judges_of(part, options)
+        part = FoldPart(interactions.select(before), interactions.select(~before & (interactions.times <= until)))
+        own = select_validation_users(part, options)
         if len(own):
             parts.append(part)
-            judges += len(own)
+            validation_users += len(own)
             people.update(own.tolist())
-        if judges >= min(ENOUGH_JUDGES, options.validation_people):
+        if validation_users >= min(SUFFICIENT_USERS, options.validation_people):
             break
-    return tuple(parts), judges, len(people)
+    return tuple(parts), validation_users, len(people)

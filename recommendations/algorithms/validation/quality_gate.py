@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.metrics.bootstrap import Interval, paired
+from recommendations.algorithms.metrics.bootstrap import Interval, paired_interval
 
 # Fewer people in both judgements cannot tell worse from unlucky.
-FEWEST_PEOPLE = 20
+MIN_USERS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class ValidationScores:
     """NDCG@10 of the blend for each person of the validation fold, by a digest of the person's id, ascending."""
 
     people: NDArray[np.uint64]
@@ -30,20 +30,20 @@ class Judgement:
     protocol: str = ""
 
     @classmethod
-    def of(cls, user_ids: Iterable[str], ndcg: NDArray[np.float64], protocol: str) -> Judgement:
+    def from_users(cls, user_ids: Iterable[str], ndcg: NDArray[np.float64], protocol: str) -> ValidationScores:
         """Put people in the order of their digests."""
         people = np.array([digest(user_id) for user_id in user_ids], dtype=np.uint64)
         order = np.argsort(people, kind="stable")
         return cls(people[order], ndcg[order].astype(np.float32), protocol)
 
     @classmethod
-    def none(cls) -> Judgement:
+    def none(cls) -> ValidationScores:
         """The judgement of a training that had nobody to judge by."""
         return cls(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.float32))
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateDecision:
     """The decision whether the new artefact may serve, with the reason in a sentence for staff.
 
     `other_fold`: the two were judged by folds of different kinds, whose figures have nothing to do with each other.
@@ -61,23 +61,23 @@ def digest(user_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(user_id.encode(), digest_size=8).digest(), "big")
 
 
-def judge(new: Judgement, active: Judgement) -> Verdict:
+def compare(new: ValidationScores, active: ValidationScores) -> GateDecision:
     """Refuse the new artefact if its mean is lower within people by more than luck: paired bootstrap, 95 %."""
     if new.protocol != active.protocol:
         reason = f"Not compared: judged by {new.protocol or 'nobody'}, the active one by {active.protocol or 'nobody'}."
-        return Verdict(publish=True, reason=reason, other_fold=bool(new.protocol and active.protocol))
+        return GateDecision(publish=True, reason=reason, other_fold=bool(new.protocol and active.protocol))
     _, ours, theirs = np.intersect1d(new.people, active.people, return_indices=True)
     people = len(ours)
-    if people < FEWEST_PEOPLE:
-        return Verdict(
+    if people < MIN_USERS:
+        return GateDecision(
             publish=True, reason=f"Not compared: only {people} people were judged both times.", people=people
         )
     before, now = active.ndcg[theirs].astype(np.float64), new.ndcg[ours].astype(np.float64)
-    difference = paired(now, before)
+    difference = paired_interval(now, before)
     worse = difference.high < 0
     reason = (
         f"{'Worse' if worse else 'Not worse'} than the active artefact beyond noise: ndcg@10 {now.mean():.4f} against "
         f"{before.mean():.4f} for the same {people} people, {difference.mean:+.4f} with a 95 % interval of "
         f"{difference.low:+.4f} to {difference.high:+.4f}."
     )
-    return Verdict(publish=not worse, reason=reason, people=people, difference=difference)
+    return GateDecision(publish=not worse, reason=reason, people=people, difference=difference)

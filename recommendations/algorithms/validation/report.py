@@ -10,7 +10,9 @@ if TYPE_CHECKING:  # the module loads numpy, which a web process does without
     from recommendations.algorithms.validation.splitting import Protocol
 
 # The split whose test part asks what each kind of fold asks.
-LIKE: Mapping[str, Protocol] = MappingProxyType({"time": "global80", "last": "last10", "random": "rand10"})
+EQUIVALENT_PROTOCOL: Mapping[str, Protocol] = MappingProxyType(
+    {"time": "global80", "last": "last10", "random": "rand10"}
+)
 _ASKS = {
     "time": "what returning people did after {moments}",
     "last": "each person's last events",
@@ -18,7 +20,7 @@ _ASKS = {
 }
 
 
-def fold_of(chosen: Mapping[str, Any]) -> str:
+def fold_kind(chosen: Mapping[str, Any]) -> str:
     """Return the kind of the fold that chose, time, last or random; empty where an older artefact does not say."""
     kind: str = chosen.get("validation", {}).get("fold", "")
     return kind
@@ -26,7 +28,7 @@ def fold_of(chosen: Mapping[str, Any]) -> str:
 
 def describe_fold(chosen: Mapping[str, Any]) -> str:
     """Say which events were held back, how many people judged by them, and why it were these; empty as above."""
-    kind = fold_of(chosen)
+    kind = fold_kind(chosen)
     if not kind:
         return ""
     said = chosen["validation"]
@@ -37,10 +39,10 @@ def describe_fold(chosen: Mapping[str, Any]) -> str:
     return f"{kind}: {asks}; {judged}.{undecided} {said['why']}"
 
 
-def asks_otherwise(protocol: str, chosen: Mapping[str, Any]) -> str:
+def protocol_mismatch_hint(protocol: str, chosen: Mapping[str, Any]) -> str:
     """Return a hint where weights were chosen for something else than what this protocol tests; else nothing."""
-    kind = fold_of(chosen)
-    wanted = next((each for each, like in LIKE.items() if like == protocol), "")
+    kind = fold_kind(chosen)
+    wanted = next((each for each, like in EQUIVALENT_PROTOCOL.items() if like == protocol), "")
     if not kind or kind == wanted:
         return ""
     return (

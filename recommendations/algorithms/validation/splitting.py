@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.data.event_values import Values
+from recommendations.algorithms.data.event_values import EventValues
 
 Protocol = Literal["last10", "rand10", "global80"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
@@ -31,7 +31,7 @@ class Rows:
     items: NDArray[Any]
     times: NDArray[np.float64] | None = None
     strengths: NDArray[np.float32] | None = None
-    said: Values | None = None
+    values: EventValues | None = None
     low: NDArray[np.bool_] | None = None
 
 

@@ -13,21 +13,21 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from recommendations.algorithms.data.dataset import InvalidInteractions
-from recommendations.algorithms.evaluation.html_report import page
-from recommendations.algorithms.evaluation.runner import Report, evaluate, protocol_like
-from recommendations.algorithms.metrics.beyond_accuracy import BREADTH
+from recommendations.algorithms.evaluation.html_report import render_page
+from recommendations.algorithms.evaluation.runner import Report, evaluate, protocol_for_fold
+from recommendations.algorithms.metrics.beyond_accuracy import BEYOND_ACCURACY
 from recommendations.algorithms.models.registry import ALGORITHMS
 from recommendations.algorithms.training.hyperparameters import UnknownParameter, with_parameters
-from recommendations.algorithms.training.train import NothingToLearn
+from recommendations.algorithms.training.train import NoInteractions
 from recommendations.algorithms.training_options import RANKERS, VALIDATIONS, Ranking, TrainingOptions
-from recommendations.algorithms.validation.report import asks_otherwise, describe_fold
+from recommendations.algorithms.validation.report import describe_fold, protocol_mismatch_hint
 from recommendations.algorithms.validation.splitting import PROTOCOLS, InvalidSplit
 from recommendations.imports.formats.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, tenant_of
 from recommendations.management.evaluation_data import of_tenant as data_of_tenant
 from recommendations.pipeline.builds.training_options import of_deployment, of_tenant
 
-COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BREADTH)
+COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BEYOND_ACCURACY)
 KINDS = (*sorted({name.partition("@")[0] for name in ALGORITHMS}), "text")
 
 
@@ -95,7 +95,7 @@ class Command(BaseCommand):
             training = replace(self._training(options), ranker=ranker)
             report = evaluate(
                 data.rows,
-                options["protocol"] or protocol_like(data.rows, training),
+                options["protocol"] or protocol_for_fold(data.rows, training),
                 options["seed"],
                 training,
                 catalogue=data.catalogue,
@@ -107,14 +107,14 @@ class Command(BaseCommand):
             UnreadableFile,
             NoSuchTenant,
             InvalidSplit,
-            NothingToLearn,
+            NoInteractions,
             InvalidInteractions,
             UnknownParameter,
         ) as error:
             raise CommandError(str(error)) from error
         document = {**report.as_dict(), "meaning": data.meaning, "source": data.notes}
         if options["html"]:
-            options["html"].write_text(page(document), encoding="utf-8")
+            options["html"].write_text(render_page(document), encoding="utf-8")
         if options["json"]:
             self.stdout.write(json.dumps(document, indent=2, default=_plain))
         else:
@@ -144,7 +144,7 @@ class Command(BaseCommand):
         write(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in report.data.items()))
         write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()))
         write(f"Validation fold, inside the train part: {describe_fold(report.chosen)}")
-        if hint := asks_otherwise(report.protocol, report.chosen):
+        if hint := protocol_mismatch_hint(report.protocol, report.chosen):
             write(f"Mind that {hint}")
         write("")
         width = max(len(name) for name in (*report.models, "served: second stage"))

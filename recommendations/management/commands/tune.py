@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from recommendations.algorithms.data.dataset import InvalidInteractions
-from recommendations.algorithms.evaluation.heldout_users import Judges
+from recommendations.algorithms.evaluation.heldout_users import HeldOutUsers
 from recommendations.algorithms.training.hyperparameters import UnknownParameter
-from recommendations.algorithms.training.train import NothingToLearn
-from recommendations.algorithms.training.tuning import TooFewPeople, Tuned, tune
+from recommendations.algorithms.training.train import NoInteractions
+from recommendations.algorithms.training.tuning import TooFewUsers, TuningResult, tune
 from recommendations.algorithms.training_options import VALIDATIONS, TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.splitting import InvalidSplit
@@ -67,7 +67,8 @@ class Command(BaseCommand):
             present = {} if tenant_id is None else parameters.of_tenant(tenant_id=tenant_id)
             asked = options["validation"] or (validation_of(tenant_id=tenant_id) if tenant_id else "auto")
             choosing = TrainingOptions(validation=asked, seed=options["seed"], validation_people=options["people"])
-            interactions = Judges.weighed(data.rows, np.ones(len(data.rows.users), dtype=bool), choosing).interactions
+            every_row = np.ones(len(data.rows.users), dtype=bool)
+            interactions = HeldOutUsers.weighed(data.rows, every_row, choosing).interactions
             found = tune(
                 interactions,
                 choosing,
@@ -80,9 +81,9 @@ class Command(BaseCommand):
             UnreadableFile,
             NoSuchTenant,
             InvalidSplit,
-            NothingToLearn,
+            NoInteractions,
             InvalidInteractions,
-            TooFewPeople,
+            TooFewUsers,
             UnknownParameter,
         ) as error:
             raise CommandError(str(error)) from error
@@ -116,15 +117,15 @@ class Command(BaseCommand):
             "Back to the defaults from the next training on." if changed else "The defaults hold already."
         )
 
-    def _save(self, found: Tuned, tenant_id: int | None) -> bool:
+    def _save(self, found: TuningResult, tenant_id: int | None) -> bool:
         if tenant_id is None or not found.changed or found.worse:
             return False
         parameters.store(found, tenant_id=tenant_id, now=clock.now())
         return True
 
-    def _table(self, found: Tuned, data: EvaluationData, *, why: str, saved: bool, save: bool) -> None:
+    def _table(self, found: TuningResult, data: EvaluationData, *, why: str, saved: bool, save: bool) -> None:
         write = self.stdout.write
-        write(f"Folds by {found.protocol}, {found.people:,} people judge. {why}")
+        write(f"Folds by {found.protocol}, {found.users:,} users judge. {why}")
         write(data.meaning)
         write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()) + "\n")
         write(f"{'tried on the inner fold':28}  {'value':>8}  {'gain in ndcg@10':>24}")
@@ -134,7 +135,7 @@ class Command(BaseCommand):
             write(f"{trial.parameter:28}  {trial.value:8g}  {gain:>24}  {mark}")
         ended = "nothing more to try" if found.complete else "the time was over"
         write(f"{len(found.trials)} trials in {found.seconds:.0f} s; {ended}.\n")
-        write(f"Present choice: {parameters.described(found.present)}")
+        write(f"Present choice: {parameters.described(found.current)}")
         write(f"Found:          {parameters.described(found.found)}")
         write(f"On the outer fold, which the search did not see: {found.verdict}")
         if saved:

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from accounts.tenancy import scope
 from core import process_caches
-from recommendations.algorithms.inference.incremental import Fresh, Near, extended
+from recommendations.algorithms.inference.incremental import IncrementalItems, SimilarTexts, extend_artefact
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.models import FreshItem
@@ -77,7 +77,7 @@ def forget(build_id: int | None = None) -> None:
         _held.pop(build_id, None)
 
 
-def packed_near(near: Near) -> bytes:
+def packed_near(near: SimilarTexts) -> bytes:
     """What is like an item, as it is stored."""
     rows = np.empty(len(near.places), dtype=_NEAR)
     rows["place"], rows["score"] = near.places, near.scores
@@ -85,12 +85,12 @@ def packed_near(near: Near) -> bytes:
     return rows.tobytes()
 
 
-def unpacked_near(raw: bytes) -> Near:
+def unpacked_near(raw: bytes) -> SimilarTexts:
     """What `packed_near` wrote."""
     rows = np.frombuffer(raw, dtype=_NEAR)
     ways = rows["ways"]
     places, scores = rows["place"].astype(np.int32), rows["score"].astype(np.float32)
-    return Near(places, scores, (ways & _FORWARD) > 0, (ways & _BACKWARD) > 0)
+    return SimilarTexts(places, scores, (ways & _FORWARD) > 0, (ways & _BACKWARD) > 0)
 
 
 def packed_terms(vectors: Any, row: int) -> bytes:
@@ -132,12 +132,12 @@ def _extended(loaded: Loaded, known: Known) -> Loaded:
     trained = len(loaded.item_ids)
     rows = list(known.rows.values())
     new = {row.place: row.item_id for row in rows if row.place >= trained}
-    fresh = Fresh(
+    fresh = IncrementalItems(
         item_ids=tuple(new[place] for place in sorted(new)),
         places=np.array([row.place for row in rows], dtype=np.int32),
         near=[unpacked_near(row.near) for row in rows],
         ages=np.array([row.revision for row in rows], dtype=np.int64),
     )
     places = {item_id: place for place, item_id in new.items()}
-    recommender = Recommender(extended(loaded.recommender.artefact, fresh))
+    recommender = Recommender(extend_artefact(loaded.recommender.artefact, fresh))
     return Loaded(loaded.artefact_id, recommender, places, known.revision)

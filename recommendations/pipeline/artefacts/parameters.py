@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 
 from accounts.tenancy import scope
-from recommendations.algorithms.training.hyperparameters import PARAMETERS, UnknownParameter, checked
-from recommendations.algorithms.training.tuning import Tuned
+from recommendations.algorithms.training.hyperparameters import PARAMETERS, UnknownParameter, validate_parameters
+from recommendations.algorithms.training.tuning import TuningResult
 from recommendations.pipeline.models import Tuning
 
 _log = structlog.get_logger(__name__)
@@ -23,14 +23,14 @@ def of_tenant(*, tenant_id: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in stored.items():
         try:
-            found |= checked({name: value})
+            found |= validate_parameters({name: value})
         except UnknownParameter as error:
             # A training with the default is better than none.
             _log.warning("tuning_ignored", tenant_id=tenant_id, parameter=name, error=str(error))
     return found
 
 
-def store(found: Tuned, *, tenant_id: int, now: datetime) -> None:
+def store(found: TuningResult, *, tenant_id: int, now: datetime) -> None:
     """Makes it the tenant's choice from the next training on."""
     with scope.tenant(tenant_id):
         Tuning.objects.update_or_create(
@@ -39,7 +39,7 @@ def store(found: Tuned, *, tenant_id: int, now: datetime) -> None:
                 "parameters": found.found,
                 "verdict": found.verdict,
                 "ndcg": found.ndcg_found.mean,
-                "ndcg_before": found.ndcg_present.mean,
+                "ndcg_before": found.ndcg_current.mean,
                 "stored_at": now,
             },
         )

@@ -22,9 +22,9 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from core import process_caches
-from recommendations.algorithms.data.event_values import Values, factors, rules_of
+from recommendations.algorithms.data.event_values import EventValues, strength_factors, weightings_from_json
 from recommendations.algorithms.data.history import History
-from recommendations.algorithms.data.timestamp_check import as_counted, loads_of
+from recommendations.algorithms.data.timestamp_check import effective_times, loads_from_json
 from recommendations.algorithms.inference.artefact import Artefact as Fitted
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.algorithms.inference.recommender import Recommender
@@ -88,8 +88,8 @@ class Loaded:
         items, times, said = zip(*known, strict=True)
         return History(
             items=np.array(items, dtype=np.int32),
-            times=as_counted(
-                np.array(times, dtype=np.float64), loads_of(self.recommender.artefact.chosen.get("order"))
+            times=effective_times(
+                np.array(times, dtype=np.float64), loads_from_json(self.recommender.artefact.chosen.get("order"))
             ),
             weights=np.array(said, dtype=np.float32),
         )
@@ -97,18 +97,18 @@ class Loaded:
     def _weights(
         self, events: Sequence[tuple[str, float]], weights: Sequence[float], said: Sequence[tuple[str, float]]
     ) -> Sequence[float]:
-        rules = rules_of(self.recommender.artefact.chosen.get("values"))
+        rules = weightings_from_json(self.recommender.artefact.chosen.get("values"))
         if not said or not rules:
             return weights
         names = tuple(sorted({name for name, _ in said}))
-        values = Values(
+        values = EventValues(
             np.array([names.index(name) for name, _ in said]),
             np.array([value for _, value in said], dtype=np.float32),
             names,
             {},
         )
         _, items = np.unique(np.array([item_id for item_id, _ in events]), return_inverse=True)
-        counted = factors(rules, values, np.zeros(len(items), dtype=np.int64), items)
+        counted = strength_factors(rules, values, np.zeros(len(items), dtype=np.int64), items)
         return [weight * factor for weight, factor in zip(weights, counted.tolist(), strict=True)]
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.algorithms.models.user_knn import Alike, people_alike
+from recommendations.algorithms.models.user_knn import SimilarUsers, similar_users
 from recommendations.catalog.models import EndUser
 from recommendations.pipeline.models import RelatedPeople
 
@@ -42,7 +42,7 @@ def write(*, tenant_id: int, interactions: Interactions, now: datetime, between:
     `between` is called between batches and may raise to stop the work; doing it again does no harm.
     """
     keep = settings.RELATED_PEOPLE
-    made = people_alike(interactions, keep=keep) if keep else iter(())
+    made = similar_users(interactions, keep=keep) if keep else iter(())
     keys = _keys(tenant_id, interactions)
     written = 0
     while batch := list(islice(made, BATCH)):
@@ -63,7 +63,7 @@ def _keys(tenant_id: int, interactions: Interactions) -> np.ndarray[tuple[int], 
     return np.array([known.get(user_id, 0) for user_id in interactions.user_ids], dtype=np.int64)
 
 
-def _columns(batch: list[Alike], keys: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Mapping[str, list[object]]:
+def _columns(batch: list[SimilarUsers], keys: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Mapping[str, list[object]]:
     persons: list[object] = []
     people: list[object] = []
     scores: list[object] = []

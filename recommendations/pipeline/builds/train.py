@@ -22,10 +22,10 @@ from core.queue import enqueue
 from recommendations.algorithms.inference.artefact import Artefact as Fitted
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.algorithms.inference.recommender import Recommender
-from recommendations.algorithms.training.parameter_search import FittedParameters
-from recommendations.algorithms.training.train import NothingToLearn, train
+from recommendations.algorithms.training.parameter_search import SelectedHyperparameters
+from recommendations.algorithms.training.train import NoInteractions, train
 from recommendations.algorithms.validation.folds import make_fold
-from recommendations.algorithms.validation.quality_gate import Verdict, judge
+from recommendations.algorithms.validation.quality_gate import GateDecision, compare
 from recommendations.algorithms.validation.report import describe_fold
 from recommendations.interactions.training_window import Window, read_window
 from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
@@ -63,7 +63,7 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
             active = active_artefact(tenant_id=tenant_id)
         try:
             trained = None if build.artefact else _train(build, active, heartbeat)
-        except NothingToLearn as nothing:
+        except NoInteractions as nothing:
             lifecycle.fail(tenant_id=tenant_id, build_id=build_id, error=str(nothing))
             return
         ai_uplift.hand_over(tenant_id=tenant_id, now=clock.database_now())
@@ -99,12 +99,12 @@ class Trained:
 
     row: Artefact
     fitted: Fitted
-    verdict: Verdict
+    verdict: GateDecision
     notes: tuple[str, ...]
 
 
 def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Trained:
-    """Raises: NothingToLearn."""
+    """Raises: NoInteractions."""
     started = time.monotonic()
     window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
     heartbeat.check()
@@ -117,7 +117,7 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     weighed = window.weighed(lambda interactions: make_fold(interactions, options))
     heartbeat.check()
     interactions = weighed.interactions
-    known = FittedParameters.of(active.chosen) if active else None
+    known = SelectedHyperparameters.from_chosen(active.chosen) if active else None
     fitted = train(interactions, options, lambda _message, _share: heartbeat.check(), catalogue=catalogue, known=known)
     fitted = replace(fitted, chosen=fitted.chosen | {"order": window.order.as_json(), "values": weighed.as_json()})
     verdict = _judge(build, fitted, active)
@@ -135,22 +135,22 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
         chosen=fitted.chosen,
         train_seconds=time.monotonic() - started,
         catalogue_at=catalogue_at,
-        ndcg=float(fitted.judgement.ndcg.mean()) if len(fitted.judgement.ndcg) else None,
+        ndcg=float(fitted.validation_scores.ndcg.mean()) if len(fitted.validation_scores.ndcg) else None,
         refused=not verdict.publish,
         verdict=verdict.reason,
     )
     return Trained(row, fitted, verdict, _of_window(window))
 
 
-def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> Verdict:
+def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> GateDecision:
     """The gate's word; an active artefact that cannot be read is no reason to keep the new one back."""
     if active is None:
-        return Verdict(publish=True, reason="The first artefact.")
+        return GateDecision(publish=True, reason="The first artefact.")
     try:
         before = store.load(artefact_id=active.pk, file=active.file).recommender.artefact
     except (OSError, UnreadableArtefact) as error:
-        return Verdict(publish=True, reason=f"Not compared: artefact #{active.pk} cannot be read ({error}).")
-    verdict = judge(fitted.judgement, before.judgement)
+        return GateDecision(publish=True, reason=f"Not compared: artefact #{active.pk} cannot be read ({error}).")
+    verdict = compare(fitted.validation_scores, before.validation_scores)
     if not verdict.publish and not build.gated:
         return replace(verdict, publish=True, reason=f"Published on request. {verdict.reason}")
     return verdict

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from accounts.tenancy import scope
 from core import process_caches
-from recommendations.algorithms.models.association import together
+from recommendations.algorithms.models.association import basket_associations
 from recommendations.cache.list_codec import Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.explanations.templates import explain
@@ -88,7 +88,7 @@ def _of_build(build: Build) -> Together:
         window = read_window(tenant_id=build.tenant_id, until=build.cutoff)
         bought = window.weights >= BOUGHT
         rows = np.flatnonzero(bought) if bought.any() else np.flatnonzero(window.weights > 0)
-        matrix = together(
+        matrix = basket_associations(
             window.users[rows],
             window.items[rows],
             window.times[rows],

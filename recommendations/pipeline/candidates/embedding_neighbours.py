@@ -21,8 +21,8 @@ from recommendations.ai.factory import build_embedder
 from recommendations.ai.gateway.gateway import AIGateway
 from recommendations.ai.privacy.consent import SharingConsent, sharing_consent
 from recommendations.algorithms.data.dataset import Matrix
-from recommendations.algorithms.data.topk import LARGEST_ENTRY, spread
-from recommendations.algorithms.models.embedding_knn import neighbours
+from recommendations.algorithms.data.topk import LARGEST_ENTRY, scatter
+from recommendations.algorithms.models.embedding_knn import cosine_neighbours
 from recommendations.cache.list_codec import Entry, Provenance
 from recommendations.catalog import availability
 from recommendations.catalog.models import Item
@@ -80,7 +80,7 @@ def of_cold_items(
     if not found:
         return []
     ids = sorted(found)
-    matrix = neighbours(np.stack([found[each] for each in ids]), LIMIT)
+    matrix = cosine_neighbours(np.stack([found[each] for each in ids]), LIMIT)
     with scope.tenant(build.tenant_id):
         facts = item_facts.facts(tenant_id=build.tenant_id, item_ids=ids)
     provenance = Provenance(build.pk, 1, lists.MODEL, lists.stamp(now), build.artefact_id)
@@ -124,8 +124,8 @@ def known_neighbours(*, tenant_id: int, item_ids: Sequence[str], now: datetime) 
     ids = sorted(item_id for item_id in found if item_id in place)
     if len(ids) < 2:
         return None
-    near = neighbours(np.stack([found[each] for each in ids]), LIMIT)
-    return spread(near, np.array([place[each] for each in ids], dtype=np.int32), len(item_ids))
+    near = cosine_neighbours(np.stack([found[each] for each in ids]), LIMIT)
+    return scatter(near, np.array([place[each] for each in ids], dtype=np.int32), len(item_ids))
 
 
 def _texts(items: Mapping[str, Mapping[str, Any]], choice: SharingConsent) -> dict[str, str]:

@@ -78,7 +78,7 @@ def compute(*, tenant_id: int, loaded: Loaded, now: datetime, locale: str, limit
         counts = loaded.recommender.artefact.fitted["popularity"]
         assert isinstance(counts, ItemVector)
         total = max(1.0, float(counts.values.sum()))
-        ever = loaded.recommender.popular(_CANDIDATES)
+        ever = loaded.recommender.popular_items(_CANDIDATES)
         known = {
             item_id: PRIOR * float(counts.values[place]) / total
             for item_id in {*recent, *(loaded.item_ids[each] for each in ever.items.tolist())}

@@ -37,7 +37,9 @@ def of_places(
     """
     with scope.tenant(build.tenant_id):
         withheld = loaded.indices(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
-    found = [(place, loaded.recommender.similar(place, LIMIT + lists.SPARE, exclude=withheld)) for place in places]
+    found = [
+        (place, loaded.recommender.similar_items(place, LIMIT + lists.SPARE, filter_items=withheld)) for place in places
+    ]
     named = lists.mentioned(loaded, (proposals for _, proposals in found))
     with scope.tenant(build.tenant_id):
         facts = item_facts.facts(tenant_id=build.tenant_id, item_ids=named)

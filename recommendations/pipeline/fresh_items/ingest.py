@@ -18,7 +18,7 @@ from scipy import sparse
 
 from accounts.tenancy import scope
 from recommendations.algorithms.data.tokenize import terms
-from recommendations.algorithms.inference.incremental import find_near
+from recommendations.algorithms.inference.incremental import find_similar_texts
 from recommendations.algorithms.models.content import TEXT
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.catalog import availability
@@ -258,7 +258,7 @@ def _near(loaded: Loaded, held: Mapping[int, Row], items: Sequence[Pending]) -> 
     own = vectors[[index for index, *_ in changed]]
     others = sparse.vstack([own, live.unpacked_terms([row.terms for row in kept], own.shape[1])], format="csr")
     other_places = np.concatenate([places, np.array([row.place for row in kept], dtype=np.int32)])
-    near = find_near(texts, alike.values, vectors=own, places=places, others=others, other_places=other_places)
+    near = find_similar_texts(texts, alike.values, vectors=own, places=places, others=others, other_places=other_places)
     return {
         item.item_id: Found(place, said, live.packed_near(each), other)
         for (_, item, place, said, other), each in zip(changed, near, strict=True)

@@ -129,7 +129,7 @@ def _neighbours(loaded: Loaded, news: Sequence[News]) -> list[int]:
             near = live.unpacked_near(each.near)
             places = near.places[near.backward & (near.places < len(loaded.item_ids))][:NEIGHBOURS].tolist()
         else:  # it is back, and the artefact knows it
-            places = loaded.recommender.similar(each.place, NEIGHBOURS).items.tolist()
+            places = loaded.recommender.similar_items(each.place, NEIGHBOURS).items.tolist()
         left = np.frombuffer(each.left, dtype="<i4")
         found += enumerate(places)
         found += enumerate(left[left < len(loaded.item_ids)].tolist())
@@ -191,7 +191,7 @@ def _likeness(loaded: Loaded, each: News) -> Mapping[str, float]:
     """What is like an item, from 0 to 1, itself included."""
     if each.place is None:
         return {each.item_id: 1.0}
-    near = loaded.recommender.similar(each.place, _FOR_FITTING)
+    near = loaded.recommender.similar_items(each.place, _FOR_FITTING)
     best = float(np.max(near.scores, initial=0.0)) or 1.0
     scores = {
         loaded.item_ids[place]: score / best

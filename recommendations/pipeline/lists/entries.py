@@ -10,7 +10,7 @@ from typing import Any
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts.tenancy import tenant_cache
-from recommendations.algorithms.inference.recommender import Proposals
+from recommendations.algorithms.inference.recommender import Recommendations
 from recommendations.cache.list_codec import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
 from recommendations.explanations.templates import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.pipeline.artefacts.store import Loaded
@@ -62,14 +62,14 @@ def _controller() -> ThreadpoolController:
 
 def propose(
     *, loaded: Loaded, people: Sequence[Person], withheld: Collection[str], limit: int = MAX_ITEMS + SPARE
-) -> list[Proposals]:
+) -> list[Recommendations]:
     """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
     known = [loaded.history(person.events, person.weights, person.against, person.said) for person in people]
     with one_thread():
-        return loaded.recommender.recommend(known, limit, exclude=loaded.indices(list(withheld)))
+        return loaded.recommender.recommend(known, limit, filter_items=loaded.indices(list(withheld)))
 
 
-def mentioned(loaded: Loaded, proposals: Iterable[Proposals]) -> set[str]:
+def mentioned(loaded: Loaded, proposals: Iterable[Recommendations]) -> set[str]:
     """The ids of all items that these lists hold or give as evidence."""
     places = {place for each in proposals for place in (*each.items.tolist(), *each.evidence.ravel().tolist())}
     return {loaded.item_ids[place] for place in places if place >= 0}
@@ -78,7 +78,7 @@ def mentioned(loaded: Loaded, proposals: Iterable[Proposals]) -> set[str]:
 def entries_of(
     *,
     loaded: Loaded,
-    proposals: Proposals,
+    proposals: Recommendations,
     facts: Mapping[str, ItemFacts],
     locale: str,
     spoken: str = "",
@@ -90,7 +90,7 @@ def entries_of(
     says that the item is similar.
     """
     entries, item_ids = [], loaded.item_ids
-    columns = (proposals.items.tolist(), proposals.scores.tolist(), proposals.evidence.tolist(), proposals.parts)
+    columns = (proposals.items.tolist(), proposals.scores.tolist(), proposals.evidence.tolist(), proposals.families)
     for place, score, places, part in zip(*columns, strict=True):
         item_id = item_ids[place]
         if item_id not in facts:

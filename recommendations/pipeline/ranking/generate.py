@@ -11,7 +11,7 @@ from scipy import sparse
 
 from accounts.tenancy import scope
 from recommendations import filter_language
-from recommendations.algorithms.inference.recommender import Proposals
+from recommendations.algorithms.inference.recommender import Recommendations
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.cache.list_codec import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
 from recommendations.catalog import availability
@@ -117,7 +117,7 @@ class _Making:
     trace: Trace | None = None
 
     def draft(
-        self, rules: PlacementRules, person: Person, own: Proposals, because: Proposals | None, *, is_cold: bool
+        self, rules: PlacementRules, person: Person, own: Recommendations, because: Recommendations | None, *, is_cold: bool
     ) -> Draft:
         """One person's list at one placement."""
         locale = person.locale or self.locale
@@ -168,7 +168,7 @@ class _Making:
         return [*made, *more][:MAX_ITEMS]
 
     def _entries(
-        self, kind: KindShare, own: Sequence[Entry], because: Proposals | None, locale: str
+        self, kind: KindShare, own: Sequence[Entry], because: Recommendations | None, locale: str
     ) -> Sequence[Entry]:
         if kind.kind == FOR_YOU.key:
             return own
@@ -251,9 +251,9 @@ def _returning(
     whose: Mapping[Key, Sequence[int]],
     withheld: Sequence[str],
     now: datetime,
-) -> dict[Key, dict[int, Proposals]]:
+) -> dict[Key, dict[int, Recommendations]]:
     """Proposals by the rules under which consumed items may come again."""
-    found: dict[Key, dict[int, Proposals]] = {}
+    found: dict[Key, dict[int, Recommendations]] = {}
     with lists.one_thread():
         for key, each in rules.items():
             away = return_moment(each.consumed, now)
@@ -269,7 +269,11 @@ def _returning(
                 for person in asked
             ]
             proposed = loaded.recommender.recommend(
-                known, DEEP, exclude=loaded.indices(list(withheld)), exclude_each=barred, own_too=True
+                known,
+                DEEP,
+                filter_items=loaded.indices(list(withheld)),
+                filter_user_items=barred,
+                filter_already_liked_items=False,
             )
             found[key] = dict(zip(whose[key], proposed, strict=True))
     return found
@@ -281,7 +285,7 @@ def _because(
     rules: Mapping[Key, PlacementRules],
     whose: Mapping[Key, Sequence[int]],
     withheld: Sequence[str],
-) -> dict[int, Proposals]:
+) -> dict[int, Recommendations]:
     """Neighbours of the newest choice that has some, by the person's place."""
     wanted = {
         index
@@ -292,7 +296,7 @@ def _because(
     if not wanted:
         return {}
     barred = loaded.indices(list(withheld))
-    found: dict[int, Proposals] = {}
+    found: dict[int, Recommendations] = {}
     for index in sorted(wanted):
         person = people[index]
         own = loaded.indices([item_id for item_id, _ in person.events])
@@ -301,7 +305,7 @@ def _because(
             place = loaded.index(item_id)
             if place is None:
                 continue
-            near = loaded.recommender.similar(place, MAX_ITEMS, exclude=np.concatenate([barred, own]))
+            near = loaded.recommender.similar_items(place, MAX_ITEMS, filter_items=np.concatenate([barred, own]))
             if len(near.items):
                 found[index] = near
                 break

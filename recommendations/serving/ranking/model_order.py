@@ -51,13 +51,16 @@ def entries(
     Raises: Busy.
     """
     history = loaded.history(person.events, person.weights, person.against, person.said)
-    own_too, barred = _competing(query, loaded, person, rules, now)
+    filter_own, barred = _competing(query, loaded, person, rules, now)
     turns = _turns()
     if not turns.acquire(timeout=deadline.at_most(TURN_SECONDS)):
         raise Busy
     try:
         proposals = loaded.recommender.rank(
-            history, loaded.indices(item_ids), exclude=np.concatenate([withheld, barred]), own_too=own_too
+            history,
+            loaded.indices(item_ids),
+            filter_already_liked_items=filter_own,
+            filter_items=np.concatenate([withheld, barred]),
         )
     finally:
         turns.release()
@@ -73,12 +76,12 @@ def entries(
 def _competing(
     query: RankQuery, loaded: Loaded, person: Person, rules: PlacementRules, now: datetime
 ) -> tuple[bool, IntArray]:
-    """Return whether the person's own items compete, and which of them do not, as in their list."""
+    """Return whether to filter all of the user's own items, and the ones to filter otherwise, as in their list."""
     away = float("inf") if query.consumed_too else return_moment(rules.consumed, now)
     if away is None:
-        return False, np.empty(0, dtype=np.int32)
+        return True, np.empty(0, dtype=np.int32)
     recent = [item_id for item_id, at in person.events if at > away]
-    return True, loaded.indices([*recent, *(item_id for item_id, *_ in person.against)])
+    return False, loaded.indices([*recent, *(item_id for item_id, *_ in person.against)])
 
 
 @process_caches.clearable

@@ -11,9 +11,9 @@ from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.data.history import RankedHistory, histories_of
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.inference.recommender import History, Recommender
-from recommendations.algorithms.inference.scoring import read_scores
+from recommendations.algorithms.inference.scoring import score_histories
 from recommendations.algorithms.models.protocol import Algorithm, Fitted, ItemMatrix, ItemVector, PairMatrix
-from recommendations.algorithms.training.train import reads_of
+from recommendations.algorithms.training.scorers import scorer_configs
 from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import checkerboard, interactions, random_rows
 
@@ -33,7 +33,7 @@ def artefact_of(algorithm: Algorithm, data: Interactions) -> Artefact:
     return Artefact(
         item_ids=data.item_ids,
         fitted=fitted,
-        reads=(reads_of(algorithm)[-1],),
+        scorers=(scorer_configs(algorithm)[-1],),
         weights=np.ones(1),
         chosen={"similar_from": algorithm.name},
     )
@@ -48,7 +48,7 @@ def dense(fitted: Fitted) -> np.ndarray:
 def table(matrix: PairMatrix) -> np.ndarray:
     """Return (items, items) what each item speaks for."""
     every = np.arange(matrix.item_count, dtype=np.int32)
-    return np.asarray(matrix.between(every, every))
+    return np.asarray(matrix.submatrix(every, every))
 
 
 def in_order_of(item_ids: list[str], fitted: Fitted, data: Interactions) -> np.ndarray:
@@ -128,7 +128,7 @@ class AlgorithmSuite:
 
         assert len(proposals.items) == 10
         if algorithm.half_lives:
-            assert proposals.items.tolist() == recommender.popular(10).items.tolist()
+            assert proposals.items.tolist() == recommender.popular_items(10).items.tolist()
 
     def test_one_at_a_time_equals_all_at_once(self, algorithm):
         data = interactions(random_rows())
@@ -142,7 +142,7 @@ class AlgorithmSuite:
             assert np.array_equal(alone.items, expected.items)
             assert np.array_equal(alone.scores, expected.scores)
             assert np.array_equal(alone.evidence, expected.evidence)
-            assert alone.parts == expected.parts
+            assert alone.families == expected.families
 
     def test_survives_saving_and_loading(self, algorithm):
         data = interactions(random_rows())
@@ -168,12 +168,12 @@ class MatrixSuite:
     def test_separates_the_two_colours_of_a_checkerboard(self, algorithm):
         data, held_out = checkerboard()
         fitted = {algorithm.name: algorithm.fit(data, OPTIONS)}
-        histories = [RankedHistory.of(history, data.item_count) for history in histories_of(data)]
+        histories = [RankedHistory.from_history(history, data.item_count) for history in histories_of(data)]
 
-        for read in reads_of(algorithm):
+        for read in scorer_configs(algorithm):
             scratch = np.zeros(data.item_count)
             every = np.arange(data.item_count)
-            for person, (scores,) in enumerate(read_scores(fitted, [read], histories, data.item_count)):
+            for person, (scores,) in enumerate(score_histories(fitted, [read], histories, data.item_count)):
                 z = scores.standardised(scratch, every)
                 other_colour = every[every % 2 != held_out[person] % 2]
 

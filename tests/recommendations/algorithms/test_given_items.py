@@ -37,7 +37,7 @@ def artefact():
 def trained(request, artefact):
     if request.param == "blend":
         return Recommender(artefact)
-    draw, count = np.random.default_rng(1), len(artefact.reads)
+    draw, count = np.random.default_rng(1), len(artefact.scorers)
     people = [
         lightgbm_ranker.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)
     ]
@@ -54,7 +54,7 @@ def test_the_items_of_a_list_stand_as_in_the_list_with_its_scores_and_reasons(tr
     assert ranked.items.tolist() == listed.items.tolist()
     assert ranked.scores == pytest.approx(listed.scores)
     assert ranked.evidence.tolist() == listed.evidence.tolist()
-    assert ranked.parts == listed.parts
+    assert ranked.families == listed.families
 
 
 @settings(max_examples=40, deadline=None)
@@ -68,7 +68,7 @@ def test_the_order_in_which_they_come_changes_nothing(artefact, items, seed):
 
     assert sorted(first.items.tolist()) == sorted(items)
     assert second.items.tolist() == first.items.tolist()
-    assert second.parts == first.parts
+    assert second.families == first.families
     assert second.evidence.tolist() == first.evidence.tolist()
     assert (np.diff(first.scores) <= 0).all()
 
@@ -96,7 +96,7 @@ def test_nothing_is_said_of_what_nobody_knows():
     ranked = BLEND.rank(History.empty(), np.array([UNSOLD, NEW, BREAD], dtype=np.int32))
 
     assert ranked.items.tolist() == [BREAD, NEW, UNSOLD]
-    assert ranked.parts == ("popularity", "popularity", "")
+    assert ranked.families == ("popularity", "popularity", "")
 
 
 def test_no_items_are_no_error(trained):

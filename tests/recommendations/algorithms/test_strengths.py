@@ -55,7 +55,7 @@ class TestHistories:
         """As in a training: a purchase stays one when its item is viewed again."""
         rows = History(np.array([4, 2, 4]), np.array([1.0, 2.0, 3.0]), np.array([3.0, 1.0, 1.0]))
 
-        history = RankedHistory.of(rows, 5)
+        history = RankedHistory.from_history(rows, 5)
 
         assert history.items.tolist() == [2, 4]
         assert history.weights.tolist() == [1.0, 3.0]
@@ -64,7 +64,9 @@ class TestHistories:
 
 class TestNegatives:
     def test_the_latest_row_of_an_item_says_what_counts(self):
-        history = RankedHistory.of(History(np.array([4, 4, 2]), np.array([1.0, 2.0, 3.0]), np.array([1, -2, 1.0])), 5)
+        history = RankedHistory.from_history(
+            History(np.array([4, 4, 2]), np.array([1.0, 2.0, 3.0]), np.array([1, -2, 1.0])), 5
+        )
 
         assert history.items.tolist() == [2, 4]
         assert history.weights.tolist() == [1.0, -2.0]
@@ -88,4 +90,4 @@ class TestNegatives:
 
     def test_refuses_weights_of_another_length(self):
         with pytest.raises(ValueError, match="2 items and 1 weights"):
-            RankedHistory.of(History(np.array([1, 2]), None, np.array([1.0], dtype=np.float32)), 5)
+            RankedHistory.from_history(History(np.array([1, 2]), None, np.array([1.0], dtype=np.float32)), 5)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.algorithms.models.association import together
+from recommendations.algorithms.models.association import basket_associations
 from recommendations.models import Interaction, Item
 from recommendations.pipeline.builds import refresh_popular
 from tests.recommendations.pipeline.generated import build_now, fill, happen
@@ -125,7 +125,7 @@ def test_baskets_end_with_a_pause():
     users, bought = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 0, 1, 2])
     times = np.array([0.0, 10.0, 10.0 + 2 * 86_400, 0.0, 5.0, 0.0])
 
-    found = together(users, bought, times, item_count=3, neighbours=2).toarray()
+    found = basket_associations(users, bought, times, item_count=3, neighbours=2).toarray()
 
     assert found[0, 1] == pytest.approx(1.0)
     assert found[2].sum() == 0

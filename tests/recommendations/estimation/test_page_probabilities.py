@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.offpolicy import exploration, plackett_luce
-from recommendations.algorithms.offpolicy.law import overlap
+from recommendations.algorithms.offpolicy.law import importance_weights
 from recommendations.attribution.served_pages import Page, Rotation
 from recommendations.cache.list_codec import Chance, Exploration
 from recommendations.estimation.page_probabilities import NEW, Target, pair
@@ -21,7 +21,7 @@ def said(page, target):
     both = pair(page, target, AT)
     assert both is not None
     assert set(both.shown) <= set(both.logged.items)
-    return overlap(logged=both.logged, target=both.target, shown=both.shown)
+    return importance_weights(logged=both.logged, target=both.target, shown=both.shown)
 
 
 class TestARotatingPage:

@@ -18,8 +18,13 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = 4
 
 
-def fill(tenant: Tenant, *, people: int, items: int, events_each: int = 12, seed: int = 1, cold: int = 0) -> None:
-    """A catalogue, people with histories, and `cold` people without; all of it arrived an hour ago."""
+def fill(
+    tenant: Tenant, *, people: int, items: int, events_each: int = 12, seed: int = 1, cold: int = 0, noise: int = 2
+) -> None:
+    """A catalogue, users with histories, and `cold` users without; all of it arrived an hour ago.
+
+    The last `noise` events of each user are of items at random.
+    """
     draw = Random(seed)
     arrived = clock.now() - timedelta(hours=1)
     with scope.tenant(tenant.pk):
@@ -41,7 +46,7 @@ def fill(tenant: Tenant, *, people: int, items: int, events_each: int = 12, seed
         rows = []
         for number, person in enumerate(everybody[:people]):
             mine = [item for place, item in enumerate(catalogue) if place % KINDS == number % KINDS]
-            others = draw.sample(catalogue, 2)
+            others = draw.sample(catalogue, noise)
             chosen = dict.fromkeys(draw.sample(mine, min(len(mine), events_each - 2)) + others)
             for place, item in enumerate(chosen):
                 rows.append(interaction(tenant, person, item, view, START + timedelta(hours=number, minutes=place)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from recommendations.algorithms.data.event_values import MOST
+from recommendations.algorithms.data.event_values import MAX_FACTOR
 from recommendations.pipeline.artefacts.store import load
 from recommendations.pipeline.lists import profiles
 from tests.recommendations.imports.started import run, start
@@ -145,7 +145,7 @@ class TestValues:
         own = {item_id: value for (item_id, _), (_, value) in zip(person.events, person.said, strict=True)}
         strongest, weakest = max(own, key=own.__getitem__), min(own, key=own.__getitem__)
         usual = artefact_of(build).chosen["values"].get("play", {}).get("median", 1.0)
-        apart = {"log": MOST / np.log2(1 + own[weakest] / usual), "threshold": 2.0, "none": 1.0}[setting]
+        apart = {"log": MAX_FACTOR / np.log2(1 + own[weakest] / usual), "threshold": 2.0, "none": 1.0}[setting]
         assert weights[strongest] / weights[weakest] == pytest.approx(apart, rel=0.01)
 
     @pytest.mark.slow

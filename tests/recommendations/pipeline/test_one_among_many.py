@@ -8,7 +8,7 @@ import pytest
 from accounts.tenancy import scope
 from core import clock
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.algorithms.models.association import together
+from recommendations.algorithms.models.association import basket_associations
 from recommendations.algorithms.models.recent_popularity import RecentPopularity
 from recommendations.interactions import reference_time, training_window
 from recommendations.interactions.event_weights import resolve_event_types
@@ -102,7 +102,7 @@ class TestRobot:
         items = np.concatenate([items, np.tile([0, 2], 100)])
         times = np.concatenate([np.zeros(20), days])
 
-        found = together(users, items, times, item_count=3, neighbours=2).toarray()
+        found = basket_associations(users, items, times, item_count=3, neighbours=2).toarray()
 
         assert found[0, 1] == pytest.approx(10 / np.sqrt(11 * 10))
         assert found[0, 2] == pytest.approx(1 / np.sqrt(11))

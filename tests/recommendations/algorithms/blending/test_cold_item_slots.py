@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.blending.cold_item_slots import decide
-from recommendations.algorithms.blending.cold_item_trials import Trial
+from recommendations.algorithms.blending.cold_item_slots import decide_slots
+from recommendations.algorithms.blending.cold_item_trials import SlotTrial
 from recommendations.algorithms.data.history import History, histories_of
 from recommendations.algorithms.data.tokenize import terms
 from recommendations.algorithms.inference.cold_items import (
-    EXPLORING,
-    LEAST_LIKENESS,
-    REACH,
-    ColdSlots,
-    fitting,
-    least_of,
-    put,
+    EXPLORATION_INTERVAL,
+    MAX_USER_SHARE,
+    MIN_SIMILARITY,
+    ColdItemSlots,
+    insert_cold_items,
+    match_thresholds,
+    matching_items,
 )
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.algorithms.models.content import Catalogue
@@ -75,7 +75,7 @@ class TestPut:
     COLD = np.arange(200) >= 100
 
     def test_one_on_each_so_manieth_place(self):
-        found = put(np.arange(40, dtype=np.int32), [101, 102, 103], self.COLD, every=10, limit=40)
+        found = insert_cold_items(np.arange(40, dtype=np.int32), [101, 102, 103], self.COLD, every=10, limit=40)
 
         assert [place for place, item in enumerate(found) if item >= 100] == [9, 19, 29]
         assert found[[9, 19, 29]].tolist() == [101, 102, 103]
@@ -85,12 +85,12 @@ class TestPut:
     def test_none_where_one_is_already(self):
         ranked = np.array([0, 1, 150, *range(3, 20)], dtype=np.int32)
 
-        assert put(ranked, [101], self.COLD, every=20, limit=20).tolist() == ranked.tolist()
+        assert insert_cold_items(ranked, [101], self.COLD, every=20, limit=20).tolist() == ranked.tolist()
 
     def test_one_further_down_moves_up(self):
         ranked = np.array([*range(30), 101], dtype=np.int32)
 
-        found = put(ranked, [101, 102], self.COLD, every=20, limit=31).tolist()
+        found = insert_cold_items(ranked, [101, 102], self.COLD, every=20, limit=31).tolist()
 
         assert found.index(101) == 19
         assert 102 not in found
@@ -99,7 +99,7 @@ class TestPut:
     def test_none_at_all(self):
         ranked = np.arange(40, dtype=np.int32)
 
-        assert put(ranked, [101], self.COLD, every=0, limit=40).tolist() == ranked.tolist()
+        assert insert_cold_items(ranked, [101], self.COLD, every=0, limit=40).tolist() == ranked.tolist()
 
 
 class TestFitting:
@@ -107,12 +107,15 @@ class TestFitting:
         alike = np.array([9.0, 3.0, 5.0, 1.0])
         everybody = np.ones(4, dtype=bool)
 
-        assert fitting(alike, everybody, least_of(np.array([9.5, 0, 0, 0], dtype=np.float32)), 10) == [2, 1]
+        assert matching_items(alike, everybody, match_thresholds(np.array([9.5, 0, 0, 0], dtype=np.float32)), 10) == [
+            2,
+            1,
+        ]
 
     def test_has_a_floor_for_artefacts_that_tell_nothing_of_people(self):
-        alike = np.array([LEAST_LIKENESS + 1, LEAST_LIKENESS])
+        alike = np.array([MIN_SIMILARITY + 1, MIN_SIMILARITY])
 
-        assert fitting(alike, np.ones(2, dtype=bool), least_of(np.empty(0, dtype=np.float32)), 10) == [0]
+        assert matching_items(alike, np.ones(2, dtype=bool), match_thresholds(np.empty(0, dtype=np.float32)), 10) == [0]
 
 
 class TestItemsThatNobodyEverChooses:
@@ -121,7 +124,7 @@ class TestItemsThatNobodyEverChooses:
     def test_get_no_place_among_the_first_twenty_and_some_behind(self, artefact):
         places = cold_places(artefact, interactions(rows(new=False)))
 
-        assert artefact.chosen["cold"]["every"] == EXPLORING
+        assert artefact.chosen["cold"]["every"] == EXPLORATION_INTERVAL
         assert "brought no more" in artefact.chosen["cold"]["why"]
         found = [place for each in places for place in each]
         assert found
@@ -163,20 +166,20 @@ class TestTheFold:
     def test_gives_as_many_places_as_bring_most(self):
         tried = [trial(0, 0.0), trial(50, 0.001), trial(20, 0.01), trial(10, 0.005)]
 
-        decided = decide(tried, None)
+        decided = decide_slots(tried, None)
 
         assert (decided.every, decided.compete) == (20, True)
         assert "one place in 20" in decided.why
 
     def test_gives_none_of_the_first_places_for_a_gain_that_may_be_luck_or_costs_the_first_twenty(self):
         for tried in ([trial(20, 0.01, error=0.006)], [trial(20, 0.01, recall_20=-0.001)]):
-            decided = decide(tried, None)
+            decided = decide_slots(tried, None)
 
-            assert (decided.every, decided.compete) == (EXPLORING, False)
+            assert (decided.every, decided.compete) == (EXPLORATION_INTERVAL, False)
 
 
 def trial(every, gain, *, error=0.0001, recall_20=0.0):
-    return Trial(every, gain, error, recall_20, 0.0, 100, 10)
+    return SlotTrial(every, gain, error, recall_20, 0.0, 100, 10)
 
 
 class TestWhatIsLikeEverybody:
@@ -192,15 +195,15 @@ class TestWhatIsLikeEverybody:
 
         places = cold_places(artefact, data, limit=40)
 
-        assert sum(1 for each in places if each) <= REACH * len(places) + 1
+        assert sum(1 for each in places if each) <= MAX_USER_SHARE * len(places) + 1
 
 
 @pytest.mark.slow
 def test_an_artefact_without_texts_has_no_places_for_them_and_an_old_one_explores():
     artefact = train(interactions(rows(new=False)), TrainingOptions(threads=1))
 
-    assert ColdSlots.of(artefact.chosen).every == 0
-    assert ColdSlots.of({}).every == EXPLORING
+    assert ColdItemSlots.from_chosen(artefact.chosen).every == 0
+    assert ColdItemSlots.from_chosen({}).every == EXPLORATION_INTERVAL
 
 
 @pytest.mark.parametrize("wrong", [-1, 101])

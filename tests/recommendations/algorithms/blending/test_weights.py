@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.blending.weights import Choices, fit_weights
+from recommendations.algorithms.blending.weights import CandidateSets, fit_weights
 
 
 def choices_of(features, chosen, starts):
     """Candidates that are items 0, 1, ... for everybody, each having chosen one."""
     people = len(starts)
-    return Choices(
+    return CandidateSets(
         features, chosen, starts, np.arange(len(chosen)) % (len(chosen) // people), (5,) * people, (1,) * people
     )
 
@@ -69,6 +69,6 @@ class TestNdcg:
 
     def test_counts_what_was_chosen_and_nobody_proposed(self):
         data = choices_of(np.zeros((2, 1)), np.array([1.0, 0]), np.array([0]))
-        missed = Choices(data.features, data.chosen, data.starts, data.items, data.known, (2,))
+        missed = CandidateSets(data.features, data.chosen, data.starts, data.items, data.history_sizes, (2,))
 
         assert missed.ndcg(np.array([1.0, 0]))[0] == pytest.approx(1 / (1 + 1 / np.log2(3)))

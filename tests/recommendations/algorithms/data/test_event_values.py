@@ -2,8 +2,17 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.algorithms.data.event_values import HALF, LEAST, MOST, Rule, Values, factors, rule, rules_of
-from recommendations.algorithms.training.event_strength import choose_strength, weigh
+from recommendations.algorithms.data.event_values import (
+    HALF,
+    MAX_FACTOR,
+    MIN_FACTOR,
+    EventValues,
+    ValueWeighting,
+    fit_weighting,
+    strength_factors,
+    weightings_from_json,
+)
+from recommendations.algorithms.training.event_strength import choose_strength, weight_interactions
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
 
@@ -13,7 +22,7 @@ NAN = np.nan
 def values(*rows, names=("play",), settings=None):
     """Rows of (user, item, type, value)."""
     users, items, kinds, amounts = zip(*rows, strict=True)
-    said = Values(
+    said = EventValues(
         np.array([names.index(kind) for kind in kinds]), np.array(amounts, dtype=np.float32), names, settings or {}
     )
     return said, np.array(users), np.array(items)
@@ -23,61 +32,67 @@ class TestFactors:
     def test_none_is_one_for_all(self):
         said, users, items = values((0, 0, "play", 1), (0, 1, "play", 13_883))
 
-        assert factors({"play": Rule()}, said, users, items).tolist() == [1, 1]
+        assert strength_factors({"play": ValueWeighting()}, said, users, items).tolist() == [1, 1]
 
     def test_log_grows_from_least_to_most_and_is_one_at_the_median(self):
         said, users, items = values(*((0, item, "play", plays) for item, plays in enumerate([1, 10, 20, 45, 13_883])))
-        how = rule(said, users, items, 0, "log")
+        how = fit_weighting(said, users, items, 0, "log")
 
-        found = factors({"play": how}, said, users, items)
+        found = strength_factors({"play": how}, said, users, items)
 
         assert how.median == 20
-        assert (found[0], found[2], found[4]) == (LEAST, 1.0, MOST)
+        assert (found[0], found[2], found[4]) == (MIN_FACTOR, 1.0, MAX_FACTOR)
         assert (np.diff(found) > 0).all()
 
     def test_repeated_events_add_up_with_and_without_values(self):
         rows = [*((0, 0, "play", NAN) for _ in range(3)), (0, 1, "play", NAN), (1, 0, "play", NAN)]
         said, users, items = values(*rows)
 
-        found = factors({"play": rule(said, users, items, 0, "log")}, said, users, items)
+        found = strength_factors({"play": fit_weighting(said, users, items, 0, "log")}, said, users, items)
 
         assert found.tolist() == [2, 2, 2, 1, 1]
 
     def test_an_event_without_a_value_counts_as_a_usual_one(self):
         said, users, items = values((0, 0, "play", 8), (0, 1, "play", NAN), (0, 2, "play", 8))
 
-        assert factors({"play": rule(said, users, items, 0, "log")}, said, users, items).tolist() == [1, 1, 1]
+        assert strength_factors({"play": fit_weighting(said, users, items, 0, "log")}, said, users, items).tolist() == [
+            1,
+            1,
+            1,
+        ]
 
     def test_ratings_do_not_add_up(self):
         said, users, items = values((0, 0, "rating", 2), (0, 0, "rating", 2), (0, 1, "rating", 4), names=("rating",))
-        how = Rule("threshold", median=3.0)
+        how = ValueWeighting("threshold", median=3.0)
 
-        assert factors({"rating": how}, said, users, items).tolist() == [HALF, HALF, 1]
+        assert strength_factors({"rating": how}, said, users, items).tolist() == [HALF, HALF, 1]
 
     def test_a_threshold_is_the_persons_own_where_they_have_enough(self):
         mine = [(0, item, "play", amount) for item, amount in enumerate([10, 20, 30, 40, 50])]
         said, users, items = values(*mine, (1, 0, "play", 1), (1, 1, "play", 3))
-        how = Rule("threshold", median=2.0)
+        how = ValueWeighting("threshold", median=2.0)
 
-        found = factors({"play": how}, said, users, items)
+        found = strength_factors({"play": how}, said, users, items)
 
         assert found.tolist() == [HALF, HALF, 1, 1, 1, HALF, 1]
 
     def test_types_count_apart(self):
         said, users, items = values((0, 0, "play", 1), (0, 0, "view", 99), names=("play", "view"))
 
-        assert factors({"view": Rule("log", median=33.0)}, said, users, items).tolist() == [1, 2]
+        assert strength_factors({"view": ValueWeighting("log", median=33.0)}, said, users, items).tolist() == [1, 2]
 
     def test_refunds_take_nothing_away_below_the_least(self):
         said, users, items = values((0, 0, "play", -50), (0, 1, "play", 10), (0, 2, "play", 10))
 
-        assert factors({"play": rule(said, users, items, 0, "log")}, said, users, items)[0] == LEAST
+        assert (
+            strength_factors({"play": fit_weighting(said, users, items, 0, "log")}, said, users, items)[0] == MIN_FACTOR
+        )
 
     def test_rules_come_back_from_what_an_artefact_keeps(self):
-        how = Rule("log", median=3.5, missing=2.0)
+        how = ValueWeighting("log", median=3.5, missing=2.0)
 
-        assert rules_of({"play": how.as_json() | {"ndcg@10": {"none": 0.1}}}) == {"play": how}
-        assert rules_of(None) == {}
+        assert weightings_from_json({"play": how.as_json() | {"ndcg@10": {"none": 0.1}}}) == {"play": how}
+        assert weightings_from_json(None) == {}
 
 
 def tastes(people=400, items=120, each=16, seed=5, telling=True):
@@ -101,12 +116,12 @@ def tastes(people=400, items=120, each=16, seed=5, telling=True):
 def weighed(users, items, plays, *, setting="auto"):
     ids = [f"{number:04d}" for number in range(1 + max(users.max(), items.max()))]
     options = TrainingOptions(threads=1)
-    return weigh(
+    return weight_interactions(
         lambda said: Interactions.from_codes(users, items, None, ids, ids, strengths=said),
         users=users,
         items=items,
         strengths=np.ones(len(users), dtype=np.float32),
-        values=Values(np.zeros(len(users), dtype=int), plays, ("play",), {"play": setting}),
+        values=EventValues(np.zeros(len(users), dtype=int), plays, ("play",), {"play": setting}),
         fold_maker=lambda interactions: make_fold(interactions, options),
     )
 
@@ -154,9 +169,9 @@ class TestChoice:
 
     def test_no_rows_are_no_trouble(self):
         nothing = np.empty(0, dtype=int)
-        said = Values(nothing, np.empty(0, dtype=np.float32), ("play", ""), {})
+        said = EventValues(nothing, np.empty(0, dtype=np.float32), ("play", ""), {})
 
-        found = weigh(
+        found = weight_interactions(
             lambda said: Interactions.from_codes(nothing, nothing, None, [], [], strengths=said),
             users=nothing,
             items=nothing,

@@ -5,7 +5,7 @@ from recommendations.algorithms.data.history import History, RankedHistory, weig
 
 
 def ranked(items, times=None):
-    return RankedHistory.of(History(np.array(items, dtype=np.int32), times), item_count=10)
+    return RankedHistory.from_history(History(np.array(items, dtype=np.int32), times), item_count=10)
 
 
 class TestRankedHistory:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.data.timestamp_check import as_counted, loads_of, order_of
+from recommendations.algorithms.data.timestamp_check import detect_order, effective_times, loads_from_json
 
 CLOCK = 1_760_000_000.123456
 DAY = 86_400.0
@@ -20,13 +20,13 @@ def in_parts(rows, part=5_000, step=3.7):
 
 class TestNoOrder:
     def test_without_a_column(self):
-        order = order_of(many(), None)
+        order = detect_order(many(), None)
 
         assert order.times is None
         assert "No event has a time" in order.why
 
     def test_with_one_time_for_all(self):
-        order = order_of(many(), np.full(20_000, CLOCK))
+        order = detect_order(many(), np.full(20_000, CLOCK))
 
         assert order.times is None
         assert "All 20,000 events have one time, 2025-10-09 08:53:20Z" in order.why
@@ -37,7 +37,7 @@ class TestNoOrder:
         times = in_parts(len(users), part) - CLOCK + start
         times = np.rint(times) if start == np.floor(start) else times
 
-        order = order_of(users, times)
+        order = detect_order(users, times)
 
         assert order.times is None
         assert "loaded at once" in order.why
@@ -45,14 +45,14 @@ class TestNoOrder:
     def test_with_a_small_last_part(self):
         users = many()
 
-        assert order_of(users, in_parts(len(users), part=4_990)).times is None
+        assert detect_order(users, in_parts(len(users), part=4_990)).times is None
 
     def test_where_hardly_anybody_has_two_moments(self):
         users = np.repeat(np.arange(900), 5)
         times = np.repeat(DAY * (20_000 + np.arange(900) % 300), 5)
         times[::500] += DAY
 
-        order = order_of(users, times)
+        order = detect_order(users, times)
 
         assert order.times is None
         assert "Of 900 people with two events or more, 9 have events at different times" in order.why
@@ -64,7 +64,7 @@ class TestOrder:
         users = many()
         times = np.floor((1.7e9 + np.random.default_rng(1).uniform(0, 90 * DAY, len(users))) / unit) * unit
 
-        order = order_of(users, times)
+        order = detect_order(users, times)
 
         assert order.times is times
         assert order.why == ""
@@ -73,22 +73,22 @@ class TestOrder:
         users = np.tile(np.arange(1_000), 40)
         times = 1_760_000_007.0 + np.repeat(np.arange(40.0), 1_000)
 
-        assert order_of(users, times).times is times
+        assert detect_order(users, times).times is times
 
     def test_of_events_that_a_client_sends_in_batches(self):
         rows = 100_000
         users = np.random.default_rng(2).integers(0, 1_000, rows)
         times = (CLOCK + 67.1 * (np.arange(rows) // 25)).astype(np.float64)
 
-        assert order_of(users, times).why == ""
+        assert detect_order(users, times).why == ""
 
     def test_of_people_with_a_row_each(self):
         times = (1.7e9 + 1000.5 * np.arange(300)).astype(np.float64)
 
-        assert order_of(np.arange(300), times).times is times
+        assert detect_order(np.arange(300), times).times is times
 
     def test_of_nothing(self):
-        assert order_of(np.array([], dtype=int), np.array([])).why == ""
+        assert detect_order(np.array([], dtype=int), np.array([])).why == ""
 
 
 class TestMixture:
@@ -101,7 +101,7 @@ class TestMixture:
     def test_ties_what_was_loaded_and_orders_the_rest(self):
         users, times, loaded = self._mixed(1.0)
 
-        order = order_of(users, times)
+        order = detect_order(users, times)
 
         assert order.times is not None
         assert set(order.times[:loaded]) == {CLOCK}
@@ -111,7 +111,7 @@ class TestMixture:
     def test_a_load_that_came_late_is_history_all_the_same(self):
         users, times, loaded = self._mixed(-1.0)
 
-        order = order_of(users, times)
+        order = detect_order(users, times)
 
         assert order.times is not None
         assert order.times[:loaded].max() < order.times[loaded:].min()
@@ -121,7 +121,7 @@ class TestMixture:
         users = np.append(many(), many(seed=1))
         times = np.append(in_parts(20_000), in_parts(20_000) + 14 * DAY)
 
-        order = order_of(users, times)
+        order = detect_order(users, times)
 
         assert order.times is not None
         assert set(order.times) == {CLOCK, CLOCK + 14 * DAY}
@@ -129,10 +129,10 @@ class TestMixture:
 
     def test_histories_are_read_as_they_were_learnt_from(self):
         users, times, _ = self._mixed(-1.0)
-        order = order_of(users, times)
+        order = detect_order(users, times)
         assert order.times is not None
 
-        assert np.array_equal(as_counted(times, loads_of(order.as_json())), order.times)
+        assert np.array_equal(effective_times(times, loads_from_json(order.as_json())), order.times)
 
     def test_what_an_older_artefact_says_holds_no_loads(self):
-        assert loads_of(None) == ()
+        assert loads_from_json(None) == ()

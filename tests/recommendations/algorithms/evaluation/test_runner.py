@@ -7,8 +7,8 @@ import pytest
 
 from recommendations.algorithms.blending import selection
 from recommendations.algorithms.data.history import histories_of
-from recommendations.algorithms.evaluation.heldout_users import Judges
-from recommendations.algorithms.evaluation.runner import evaluate, protocol_like
+from recommendations.algorithms.evaluation.heldout_users import HeldOutUsers
+from recommendations.algorithms.evaluation.runner import evaluate, protocol_for_fold
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.algorithms.metrics.ranking import METRICS
 from recommendations.algorithms.training.train import train
@@ -47,7 +47,7 @@ class TestReport:
         """Written out by hand: split, train, recommend, count hits."""
         rows = raw(walks())
         parts = split(rows, protocol="last10", seed=0)
-        data = Judges.interactions_of(rows, parts.train)
+        data = HeldOutUsers.interactions_of(rows, parts.train)
         lists = Recommender(train(data, OPTIONS)).recommend(histories_of(data))
         wanted: dict[str, set[int]] = {user: set() for user in data.user_ids}
         for user, item in zip(rows.users[parts.test], rows.items[parts.test], strict=True):
@@ -88,10 +88,10 @@ class TestValidation:
         ids=["times", "no times", "nothing"],
     )
     def test_a_test_part_like_the_fold(self, rows, expected):
-        assert protocol_like(rows, OPTIONS) == expected
+        assert protocol_for_fold(rows, OPTIONS) == expected
 
     def test_a_test_part_like_the_fold_that_is_asked_for(self):
-        assert protocol_like(raw(fashions()), replace(OPTIONS, validation="time")) == "global80"
+        assert protocol_for_fold(raw(fashions()), replace(OPTIONS, validation="time")) == "global80"
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.inference.artefact import Artefact, UnreadableArtefact
-from recommendations.algorithms.training.train import TrainingOptions, train
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, random_rows
 
 
@@ -35,7 +36,7 @@ class TestLoad:
         loaded = Artefact.load(io.BytesIO(content))
 
         assert loaded.item_ids == artefact.item_ids
-        assert loaded.reads == artefact.reads
+        assert loaded.scorers == artefact.scorers
         assert loaded.chosen == artefact.chosen
         assert np.array_equal(loaded.weights, artefact.weights)
         assert loaded.fitted.keys() == artefact.fitted.keys()

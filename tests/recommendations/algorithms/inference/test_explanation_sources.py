@@ -6,7 +6,8 @@ from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.data.history import RankedHistory, histories_of
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.algorithms.models.protocol import ItemMatrix
-from recommendations.algorithms.training.train import TrainingOptions, train
+from recommendations.algorithms.training.train import train
+from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, random_rows
 
 
@@ -25,7 +26,7 @@ def contributions(recommender, history):
     artefact = recommender.artefact
     by_row = np.zeros((len(history.items), artefact.item_count))
     by_read = []
-    for read, weight in zip(artefact.reads, artefact.weights, strict=True):
+    for read, weight in zip(artefact.scorers, artefact.weights, strict=True):
         part = artefact.fitted[read.algorithm]
         if isinstance(part, ItemMatrix):
             rows = part.values.toarray()[history.items].astype(np.float64)
@@ -41,7 +42,7 @@ def contributions(recommender, history):
 
 def test_names_the_history_items_that_contributed_most(data, recommender):
     for plain in histories_of(data)[:30]:
-        history = RankedHistory.of(plain, data.item_count)
+        history = RankedHistory.from_history(plain, data.item_count)
         by_row, _ = contributions(recommender, history)
 
         (proposals,) = recommender.recommend([plain], 10)
@@ -56,9 +57,9 @@ def test_names_the_history_items_that_contributed_most(data, recommender):
 def test_names_the_family_that_contributed_most_and_ranks_by_the_sum(data, recommender):
     from recommendations.algorithms.models.registry import ALGORITHMS
 
-    families = [ALGORITHMS[read.algorithm].family for read in recommender.artefact.reads]
+    families = [ALGORITHMS[read.algorithm].family for read in recommender.artefact.scorers]
     for plain in histories_of(data)[:30]:
-        _, by_read = contributions(recommender, RankedHistory.of(plain, data.item_count))
+        _, by_read = contributions(recommender, RankedHistory.from_history(plain, data.item_count))
 
         (proposals,) = recommender.recommend([plain], 10)
 
@@ -66,7 +67,7 @@ def test_names_the_family_that_contributed_most_and_ranks_by_the_sum(data, recom
         barred = set(plain.items.tolist())
         best = max(value for item, value in enumerate(total) if item not in barred)
         assert total[proposals.items[0]] == pytest.approx(best, abs=1e-4)
-        for item, part in zip(proposals.items, proposals.parts, strict=True):
+        for item, part in zip(proposals.items, proposals.families, strict=True):
             sums = dict.fromkeys(families, 0.0)
             for family, value in zip(families, by_read[:, item], strict=True):
                 sums[family] += value

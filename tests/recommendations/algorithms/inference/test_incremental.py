@@ -9,7 +9,7 @@ import pytest
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.data.history import History
 from recommendations.algorithms.inference.artefact import Artefact
-from recommendations.algorithms.inference.incremental import Fresh, extended, find_near
+from recommendations.algorithms.inference.incremental import IncrementalItems, extend_artefact, find_similar_texts
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.algorithms.models.content import TEXT, Catalogue
 from recommendations.algorithms.models.protocol import FactorMatrix, ItemMatrix
@@ -40,7 +40,7 @@ def beside(artefact, documents, *, places=None, item_ids=()):
     """The artefact with these texts at these places, behind all others if none are given."""
     vectors = artefact.texts.vectors_of(documents)
     where = np.array(places or range(18, 18 + len(documents)), dtype=np.int32)
-    near = find_near(
+    near = find_similar_texts(
         artefact.texts,
         artefact.fitted[TEXT].values,
         vectors=vectors,
@@ -48,15 +48,15 @@ def beside(artefact, documents, *, places=None, item_ids=()):
         others=vectors,
         other_places=where,
     )
-    fresh = Fresh(tuple(item_ids), where, near, np.arange(1, len(documents) + 1))
-    return Recommender(extended(artefact, fresh))
+    fresh = IncrementalItems(tuple(item_ids), where, near, np.arange(1, len(documents) + 1))
+    return Recommender(extend_artefact(artefact, fresh))
 
 
 class TestExtended:
     def test_a_fresh_item_has_the_neighbours_of_one_with_its_text(self, artefact):
         recommender = beside(artefact, [document(17)], item_ids=["new"])
 
-        fresh, known = recommender.similar(18, 20), recommender.similar(17, 20)
+        fresh, known = recommender.similar_items(18, 20), recommender.similar_items(17, 20)
 
         assert set(fresh.items.tolist()) - {17} == set(known.items.tolist()) - {18}
         assert set(fresh.items.tolist()) >= set(range(2, 15, 3))
@@ -74,15 +74,15 @@ class TestExtended:
     def test_it_stands_in_the_lists_of_its_neighbours(self, artefact):
         recommender = beside(artefact, [document(15)], item_ids=["new"])
 
-        assert 18 in recommender.similar(0, 20).items
-        assert 18 not in recommender.similar(1, 20).items
+        assert 18 in recommender.similar_items(0, 20).items
+        assert 18 not in recommender.similar_items(1, 20).items
 
     def test_two_fresh_items_know_each_other_once(self, artefact):
         recommender = beside(artefact, [document(15), document(15)], item_ids=["new", "newer"])
         text = recommender.artefact.fitted[TEXT]
 
-        assert 19 in recommender.similar(18, 20).items
-        assert 18 in recommender.similar(19, 20).items
+        assert 19 in recommender.similar_items(18, 20).items
+        assert 18 in recommender.similar_items(19, 20).items
         links = text.rows(np.array([18, 19]))
         assert links[[0], [19]] == pytest.approx(artefact.texts.scale, rel=0.01)
         assert links[[1], [18]] == pytest.approx(artefact.texts.scale, rel=0.01)
@@ -90,9 +90,9 @@ class TestExtended:
     def test_a_changed_item_loses_its_old_neighbours(self, artefact):
         recommender = beside(artefact, [document(2)], places=[15])
 
-        assert 15 not in recommender.similar(0, 20).items
-        assert 15 in recommender.similar(2, 20).items
-        assert set(recommender.similar(15, 20).items.tolist()) <= {2, 5, 8, 11, 14, 17}
+        assert 15 not in recommender.similar_items(0, 20).items
+        assert 15 in recommender.similar_items(2, 20).items
+        assert set(recommender.similar_items(15, 20).items.tolist()) <= {2, 5, 8, 11, 14, 17}
 
     def test_a_text_that_did_not_change_changes_nothing(self, artefact):
         recommender = beside(artefact, [document(number) for number in (3, 16)], places=[3, 16])
@@ -112,11 +112,11 @@ class TestExtended:
                 assert np.shares_memory(part.vectors, wider.fitted[name].vectors)
 
     def test_without_fresh_items_it_is_the_same(self, artefact):
-        none = Fresh((), np.empty(0, np.int32), [], np.empty(0, np.int64))
+        none = IncrementalItems((), np.empty(0, np.int32), [], np.empty(0, np.int64))
         history = [History(np.array([0, 3]))]
 
         assert (
-            Recommender(extended(artefact, none)).recommend(history)[0].items.tolist()
+            Recommender(extend_artefact(artefact, none)).recommend(history)[0].items.tolist()
             == Recommender(artefact).recommend(history)[0].items.tolist()
         )
 

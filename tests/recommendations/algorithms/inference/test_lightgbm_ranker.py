@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.algorithms.blending.ranker_training import FEWEST_PEOPLE, learn
-from recommendations.algorithms.blending.weights import Choices
+from recommendations.algorithms.blending.ranker_training import MIN_USERS, train_ranker
+from recommendations.algorithms.blending.weights import CandidateSets
 from recommendations.algorithms.data.history import histories_of
 from recommendations.algorithms.evaluation.runner import evaluate
 from recommendations.algorithms.inference import lightgbm_ranker
@@ -31,7 +31,7 @@ def choices(*, by_chance=False):
     gap = np.abs(said[:, 0] - said[:, 1]).reshape(PEOPLE, EACH)
     chosen = np.zeros((PEOPLE, EACH))
     chosen[np.arange(PEOPLE), draw.integers(0, EACH, PEOPLE) if by_chance else gap.argmin(axis=1)] = 1.0
-    return Choices(
+    return CandidateSets(
         features=said,
         chosen=chosen.ravel(),
         starts=np.arange(PEOPLE) * EACH,
@@ -42,7 +42,7 @@ def choices(*, by_chance=False):
 
 
 def learnt(told):
-    return learn(told, [0, 1], WEIGHTS, POPULARITY, told.ndcg(told.features @ WEIGHTS), OPTIONS)
+    return train_ranker(told, [0, 1], WEIGHTS, POPULARITY, told.ndcg(told.features @ WEIGHTS), OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def trained():
     data = interactions(tastes(people=60, items=96, per_person=8))
     artefact = train(data, TrainingOptions(threads=1))
     draw = np.random.default_rng(1)
-    count = len(artefact.reads)
+    count = len(artefact.scorers)
     people = [
         lightgbm_ranker.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)
     ]
@@ -67,7 +67,7 @@ class TestLearn:
         stage = learnt(told)
 
         assert stage.text
-        assert stage.said["used"] is True
+        assert stage.report["used"] is True
         assert stage.ndcg.mean() > alone.mean() + 0.1
 
     @pytest.mark.slow
@@ -82,8 +82,8 @@ class TestLearn:
         stage = learnt(told)
 
         assert stage.text == ""
-        assert stage.said["why"] == "not better than the blend beyond noise"
-        assert stage.said["lead"] < 0.05
+        assert stage.report["why"] == "not better than the blend by a standard error"
+        assert stage.report["lead"] < 0.05
         assert stage.ndcg.tolist() == alone.tolist()
 
 
@@ -94,7 +94,7 @@ class TestTraining:
         assert artefact.ranker == ""
         assert artefact.chosen["second_stage"] == {
             "used": False,
-            "why": f"200 people judge, and it takes {FEWEST_PEOPLE}",
+            "why": f"200 people judge, and it takes {MIN_USERS}",
         }
 
     @pytest.mark.slow
@@ -112,18 +112,18 @@ class TestTraining:
     @pytest.mark.slow
     def test_what_it_is_worth_is_what_the_gate_hears_of(self, monkeypatch):
         """The judgement is that of the lists that would be served, of people who taught nothing to who ranks them."""
-        monkeypatch.setattr("recommendations.algorithms.blending.ranker_training.paired", _always_better)
+        monkeypatch.setattr("recommendations.algorithms.blending.ranker_training.paired_interval", _always_better)
         data = interactions(walks(people=600, items=60, length=8))
 
         plain, staged = train(data, replace(OPTIONS, ranker="none")), train(data, OPTIONS)
 
         assert staged.ranker
-        assert staged.judgement.people.tolist() == plain.judgement.people.tolist()
-        assert staged.judgement.ndcg.tolist() != plain.judgement.ndcg.tolist()
+        assert staged.validation_scores.people.tolist() == plain.validation_scores.people.tolist()
+        assert staged.validation_scores.ndcg.tolist() != plain.validation_scores.ndcg.tolist()
 
     @pytest.mark.slow
     def test_evaluate_shows_what_it_adds(self, monkeypatch):
-        monkeypatch.setattr("recommendations.algorithms.blending.ranker_training.paired", _always_better)
+        monkeypatch.setattr("recommendations.algorithms.blending.ranker_training.paired_interval", _always_better)
 
         report = evaluate(raw(walks(people=600, items=60, length=8)), "last10", 0, OPTIONS, with_models=False)
 
@@ -155,7 +155,7 @@ class TestRecommender:
         staged = Recommender(artefact).recommend(history, limit=96)[0]
 
         def reasons(made):
-            return dict(zip(made.items.tolist(), zip(made.evidence.tolist(), made.parts, strict=True), strict=True))
+            return dict(zip(made.items.tolist(), zip(made.evidence.tolist(), made.families, strict=True), strict=True))
 
         assert reasons(staged) == reasons(blended)
 

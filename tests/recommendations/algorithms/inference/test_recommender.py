@@ -3,8 +3,8 @@ import pytest
 
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.inference.recommender import History, Recommender, UnknownItem
-from recommendations.algorithms.inference.scoring import Read
-from recommendations.algorithms.models.item_knn import ItemItem
+from recommendations.algorithms.inference.scoring import ScorerConfig
+from recommendations.algorithms.models.item_knn import ItemKNN
 from recommendations.algorithms.models.popularity import Popularity
 from recommendations.algorithms.models.protocol import Algorithm, Fitted
 from recommendations.algorithms.models.recent_popularity import RecentPopularity
@@ -28,20 +28,20 @@ LATELY = interactions([*ROWS, *((f"l{n}", "new", 300 * DAY) for n in range(5))],
 
 
 def recommender(weights, data=DATA):
-    algorithms: list[Algorithm] = [Popularity(), RecentPopularity(days=7), ItemItem()]
+    algorithms: list[Algorithm] = [Popularity(), RecentPopularity(days=7), ItemKNN()]
     fitted: dict[str, Fitted] = {a.name: a.fit(data, OPTIONS) for a in algorithms}
     return Recommender(
         Artefact(
             item_ids=DATA.item_ids,
             fitted=fitted,
-            reads=tuple(weights),
+            scorers=tuple(weights),
             weights=np.array(list(weights.values())),
             chosen={"similar_from": "item_item"},
         )
     )
 
 
-BLEND = recommender({Read("item_item", np.inf): 0.7, Read("popularity", None): 0.3})
+BLEND = recommender({ScorerConfig("item_item", np.inf): 0.7, ScorerConfig("popularity", None): 0.3})
 
 
 def history(*items):
@@ -59,7 +59,7 @@ class TestRecommend:
         (proposals,) = BLEND.recommend([history(NAILS, TEA)])
 
         of = dict(zip(proposals.items.tolist(), proposals.evidence.tolist(), strict=True))
-        part = dict(zip(proposals.items.tolist(), proposals.parts, strict=True))
+        part = dict(zip(proposals.items.tolist(), proposals.families, strict=True))
         assert of[CAKE] == [TEA, -1]
         assert of[HAMMER] == [NAILS, -1]
         assert of[BREAD] == [-1, -1]
@@ -67,17 +67,17 @@ class TestRecommend:
         assert part[BREAD] == "popularity"
 
     def test_names_recent_popularity(self):
-        weights = {Read("recent_popularity@7d", None): 1.0}
+        weights = {ScorerConfig("recent_popularity@7d", None): 1.0}
         (proposals,) = recommender(weights, LATELY).recommend([history(TEA)], 1)
 
         assert proposals.items.tolist() == [NEW]
-        assert proposals.parts == ("recent_popularity",)
+        assert proposals.families == ("recent_popularity",)
 
     def test_an_empty_history_gets_popularity(self):
         (proposals,) = BLEND.recommend([History.empty()])
 
         assert proposals.items.tolist() == [BREAD, CAKE, TEA, HAMMER, NAILS, NEW, UNSOLD]
-        assert set(proposals.parts) == {"popularity"}
+        assert set(proposals.families) == {"popularity"}
         assert (proposals.evidence == -1).all()
 
     def test_respects_the_limit(self):
@@ -87,8 +87,8 @@ class TestRecommend:
     def test_leaves_out_what_is_excluded(self):
         lists = BLEND.recommend(
             [history(TEA), history(NAILS)],
-            exclude=np.array([BREAD], dtype=np.int32),
-            exclude_each=[np.array([CAKE], dtype=np.int32), np.empty(0, np.int32)],
+            filter_items=np.array([BREAD], dtype=np.int32),
+            filter_user_items=[np.array([CAKE], dtype=np.int32), np.empty(0, np.int32)],
         )
 
         assert CAKE not in lists[0].items
@@ -97,19 +97,19 @@ class TestRecommend:
 
     def test_refuses_exclusions_of_another_number(self):
         with pytest.raises(ValueError, match="1 histories and 0 exclusions"):
-            BLEND.recommend([history(TEA)], exclude_each=[])
+            BLEND.recommend([history(TEA)], filter_user_items=[])
 
     def test_somebody_who_has_everything_gets_nothing(self):
         (proposals,) = BLEND.recommend([history(*range(7))])
 
         assert len(proposals.items) == 0
-        assert proposals.parts == ()
+        assert proposals.families == ()
 
     def test_nobody_gets_no_lists(self):
         assert BLEND.recommend([]) == []
 
     def test_recency_decides_which_neighbour_comes_first(self):
-        recent = recommender({Read("item_item", 1.0): 1.0})
+        recent = recommender({ScorerConfig("item_item", 1.0): 1.0})
 
         first = recent.recommend([history(NAILS, TEA), history(TEA, NAILS)], 1)
 
@@ -118,31 +118,19 @@ class TestRecommend:
 
 class TestSimilar:
     def test_lists_neighbours_only(self):
-        proposals = BLEND.similar(TEA)
+        proposals = BLEND.similar_items(TEA)
 
         assert proposals.items.tolist() == [CAKE]
         assert proposals.evidence.tolist() == [[TEA, -1]]
 
     def test_is_empty_for_an_item_nobody_chose(self):
-        assert BLEND.similar(UNSOLD).items.tolist() == []
+        assert BLEND.similar_items(UNSOLD).items.tolist() == []
 
     def test_refuses_unknown_items(self):
         with pytest.raises(UnknownItem):
-            BLEND.similar(7)
+            BLEND.similar_items(7)
 
 
 class TestPopular:
     def test_ranks_by_people_and_equal_counts_by_index(self):
-        assert BLEND.popular(4).items.tolist() == [BREAD, CAKE, TEA, HAMMER]
-
-    def test_recent_popularity_favours_the_last_days(self):
-        weights = {Read("item_item", np.inf): 0.7, Read("popularity", None): 0.3}
-        proposals = recommender(weights, LATELY).popular(1, days=7)
-
-        assert proposals.items.tolist() == [NEW]
-        assert proposals.parts == ("recent_popularity",)
-
-    def test_knows_its_half_lives(self):
-        assert BLEND.recent_days == (7,)
-        with pytest.raises(ValueError, match="choose from"):
-            BLEND.popular(days=8)
+        assert BLEND.popular_items(4).items.tolist() == [BREAD, CAKE, TEA, HAMMER]

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from recommendations.algorithms.metrics.ranking import person_metrics, summarise
+from recommendations.algorithms.metrics.ranking import summarise, user_metrics
 
 
 class TestPersonMetrics:
@@ -11,7 +11,7 @@ class TestPersonMetrics:
         """Hits on ranks 2 and 12; three relevant items, one of which cannot be proposed."""
         ranked = np.array([90, 1, *range(91, 100), 2, 80])
 
-        found = person_metrics(ranked, {1, 2, -1})
+        found = user_metrics(ranked, {1, 2, -1})
 
         ideal = 1 + 1 / math.log2(3) + 1 / 2
         assert found == pytest.approx(
@@ -25,17 +25,17 @@ class TestPersonMetrics:
         )
 
     def test_a_perfect_list_scores_one(self):
-        assert person_metrics(np.arange(30), set(range(12)))["ndcg@10"] == pytest.approx(1.0)
+        assert user_metrics(np.arange(30), set(range(12)))["ndcg@10"] == pytest.approx(1.0)
 
     def test_a_short_list_is_not_an_error(self):
-        assert person_metrics(np.array([5]), {5, 6})["recall@20"] == 0.5
+        assert user_metrics(np.array([5]), {5, 6})["recall@20"] == 0.5
 
     def test_no_hit_scores_zero(self):
-        assert set(person_metrics(np.array([1, 2]), {3}).values()) == {0.0}
+        assert set(user_metrics(np.array([1, 2]), {3}).values()) == {0.0}
 
     def test_nothing_relevant_is_refused(self):
         with pytest.raises(ValueError, match="relevant is empty"):
-            person_metrics(np.array([1]), set())
+            user_metrics(np.array([1]), set())
 
 
 class TestSummarise:

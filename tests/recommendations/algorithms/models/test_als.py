@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.models import als
-from recommendations.algorithms.models.als import AlternatingFactors
+from recommendations.algorithms.models.als import ALS
 from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, tastes
 from tests.recommendations.algorithms.suite import table
@@ -18,7 +18,7 @@ GROUPS = interactions(
 def test_items_speak_alike_for_their_group_and_for_nothing_else(max_dense_people):
     options = TrainingOptions(threads=1, max_dense_people=max_dense_people)
 
-    found = table(AlternatingFactors(factors=2, l2=1.0).fit(GROUPS, options))
+    found = table(ALS(factors=2, l2=1.0).fit(GROUPS, options))
 
     expected = np.kron(np.eye(2), np.ones((3, 3)) - np.eye(3))
     assert found / found.max() == pytest.approx(expected, abs=2e-3)
@@ -27,13 +27,13 @@ def test_items_speak_alike_for_their_group_and_for_nothing_else(max_dense_people
 def test_steps_aside_where_the_product_of_all_pairs_costs_too_much():
     data = interactions(tastes())
 
-    assert AlternatingFactors().applies_to(data, TrainingOptions())
-    assert not AlternatingFactors().applies_to(data, TrainingOptions(max_blocked_items=10))
+    assert ALS().applies_to(data, TrainingOptions())
+    assert not ALS().applies_to(data, TrainingOptions(max_blocked_items=10))
 
 
 def test_without_the_shared_library_it_does_not_apply(monkeypatch):
     monkeypatch.setattr(als, "_solver", lambda: None)
 
-    assert not AlternatingFactors().applies_to(interactions(tastes()), TrainingOptions())
+    assert not ALS().applies_to(interactions(tastes()), TrainingOptions())
     with pytest.raises(ValueError, match=r"libgomp\.so\.1"):
-        AlternatingFactors().fit(interactions(tastes()), TrainingOptions())
+        ALS().fit(interactions(tastes()), TrainingOptions())

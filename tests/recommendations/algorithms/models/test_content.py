@@ -12,7 +12,8 @@ from recommendations.algorithms.data.tokenize import terms
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.algorithms.models.content import Catalogue, text_neighbours
-from recommendations.algorithms.training.train import WHISPER, train
+from recommendations.algorithms.training.blend import CONTENT_MIN_WEIGHT
+from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, tastes
 
@@ -89,22 +90,22 @@ class TestColdItems:
         assert proposals.items.tolist().index(cold[0]) < EVERY
         place = proposals.items.tolist().index(cold[0])
         assert proposals.evidence[place, 0] in history.items
-        assert proposals.parts[place] == "text"
+        assert proposals.families[place] == "text"
         assert (np.diff(proposals.scores) <= 0).all()
         assert len(set(proposals.items.tolist())) == 60
 
     def test_are_not_proposed_where_they_are_excluded(self, recommender):
         cold = recommender.artefact.cold
 
-        (proposals,) = recommender.recommend([History(np.array([0, 1, 2]))], limit=60, exclude=cold)
+        (proposals,) = recommender.recommend([History(np.array([0, 1, 2]))], limit=60, filter_items=cold)
 
         assert not set(proposals.items.tolist()) & set(cold.tolist())
 
     def test_have_similar_items_and_are_similar_items(self, recommender):
         ids = {item: place for place, item in enumerate(recommender.artefact.item_ids)}
 
-        of_cold = names(recommender, recommender.similar(ids["i1002"], 20).items)
-        of_warm = names(recommender, recommender.similar(ids["i2"], 20).items)
+        of_cold = names(recommender, recommender.similar_items(ids["i1002"], 20).items)
+        of_warm = names(recommender, recommender.similar_items(ids["i2"], 20).items)
 
         kind = 1002 % GROUPS
         assert len(of_cold) >= 15
@@ -164,14 +165,14 @@ class TestGivenNeighbours:
 
         artefact = train(interactions(tastes()), OPTIONS, catalogue=noise)
 
-        assert min(artefact.weights) == WHISPER or artefact.chosen["weights"].get("text/inf", 0) < 0.2
+        assert min(artefact.weights) == CONTENT_MIN_WEIGHT or artefact.chosen["weights"].get("text/inf", 0) < 0.2
 
 
 @pytest.fixture(scope="module")
 def whispering():
     """Too few people to weigh anything: the blend is neighbours, and popularity a fifth."""
     made = Recommender(train(interactions(tastes(people=15)), OPTIONS, catalogue=catalogue()))
-    assert made.artefact.weights.tolist() == [0.8, 0.2, WHISPER]
+    assert made.artefact.weights.tolist() == [0.8, 0.2, CONTENT_MIN_WEIGHT]
     return made
 
 
@@ -184,13 +185,13 @@ class TestPeopleOfNewItemsOnly:
         made = whispering.recommend([History(np.array([new], dtype=np.int32))], limit=10)[0]
 
         assert {int(name[1:]) % GROUPS for name in names(whispering, made.items)} == {1000 % GROUPS}
-        assert set(made.parts) == {"text"}
+        assert set(made.families) == {"text"}
         assert set(made.evidence[:, 0].tolist()) == {new}
 
     def test_are_served_by_the_blend_from_the_first_known_item_on(self, whispering):
-        new, known = whispering.artefact.item_ids.index("i1000"), int(whispering.popular(1).items[0])
+        new, known = whispering.artefact.item_ids.index("i1000"), int(whispering.popular_items(1).items[0])
         history = History(np.array([new, known], dtype=np.int32))
 
         made = whispering.recommend([history], limit=10)[0]
 
-        assert "item_item" in made.parts
+        assert "item_item" in made.families

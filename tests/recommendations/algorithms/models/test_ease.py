@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.models.ease import Ease
+from recommendations.algorithms.models.ease import EASE
 from recommendations.algorithms.models.protocol import FactorMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, random_rows
@@ -27,7 +27,7 @@ def test_both_ways_equal_the_definition(people, max_dense_people):
     data = interactions(random_rows(people=people, items=50))
     expected = by_definition(data, 20.0)
 
-    found = table(Ease(l2=20.0).fit(data, TrainingOptions(max_rank=1, max_dense_people=max_dense_people)))
+    found = table(EASE(l2=20.0).fit(data, TrainingOptions(max_rank=1, max_dense_people=max_dense_people)))
 
     assert found / found.max() == pytest.approx(expected / expected.max(), abs=2e-3)
 
@@ -37,7 +37,7 @@ def test_few_people_leave_factors_that_equal_the_definition(stranger):
     data = interactions(random_rows(people=20, items=50), extra_users=["nobody"] if stranger else ())
     expected = by_definition(data, 20.0)
 
-    found = Ease(l2=20.0).fit(data, TrainingOptions())
+    found = EASE(l2=20.0).fit(data, TrainingOptions())
 
     assert isinstance(found, FactorMatrix)
     assert table(found) / table(found).max() == pytest.approx(expected / expected.max(), abs=3e-3)
@@ -46,7 +46,7 @@ def test_few_people_leave_factors_that_equal_the_definition(stranger):
 def test_pruning_keeps_the_strongest_of_each_row_with_their_signs(data):
     whole = by_definition(data, 5.0)
 
-    pruned = table(Ease(l2=5.0).fit(data, TrainingOptions(neighbours=5, max_rank=1)))
+    pruned = table(EASE(l2=5.0).fit(data, TrainingOptions(neighbours=5, max_rank=1)))
 
     assert (pruned < 0).any()
     scale = np.abs(pruned).max() / np.abs(whole).max()
@@ -66,7 +66,7 @@ def test_pruning_keeps_the_strongest_of_each_row_with_their_signs(data):
 def test_of_a_large_catalogue_the_most_chosen_items_take_part(options):
     data = interactions(random_rows(people=40, items=50))
 
-    found = table(Ease().fit(data, options))
+    found = table(EASE().fit(data, options))
 
     takes_part = np.flatnonzero(np.abs(found).sum(axis=1))
     assert 0 < len(takes_part) <= 15

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.models.gf_cf import GraphFilter
+from recommendations.algorithms.models.gf_cf import GFCF
 from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, random_rows
 from tests.recommendations.algorithms.suite import table
@@ -18,7 +18,7 @@ class TestGraphFilter:
     def test_spreads_evenly_within_complete_groups(self, max_dense_people):
         options = TrainingOptions(max_dense_people=max_dense_people)
 
-        found = table(GraphFilter(rank=2).fit(BLOCKS, options))
+        found = table(GFCF(rank=2).fit(BLOCKS, options))
 
         third, half = np.full((3, 3), 1 / 3), np.full((2, 2), 1 / 2)
         expected = np.block([[third, np.zeros((3, 2))], [np.zeros((2, 3)), half]])
@@ -34,7 +34,7 @@ class TestGraphFilter:
         expected = vectors[:4].T @ vectors[:4] * np.sqrt(degrees)[None, :] / np.sqrt(degrees)[:, None]
         np.fill_diagonal(expected, 0)
 
-        found = GraphFilter(rank=4).fit(data, TrainingOptions(max_dense_people=max_dense_people))
+        found = GFCF(rank=4).fit(data, TrainingOptions(max_dense_people=max_dense_people))
 
         dense_found = table(found)
         assert dense_found / dense_found.max() == pytest.approx(expected / expected.max(), abs=2e-3)
@@ -43,4 +43,4 @@ class TestGraphFilter:
 def test_does_not_apply_to_two_people():
     data = interactions([("a", "x", 0.0), ("b", "y", 0.0), ("b", "z", 0.0)])
 
-    assert not GraphFilter().applies_to(data, TrainingOptions())
+    assert not GFCF().applies_to(data, TrainingOptions())

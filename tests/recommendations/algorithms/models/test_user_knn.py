@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.data.recency_weights import ranks_from_the_end
-from recommendations.algorithms.models.user_knn import HALF_LIFE, LEAST, people_alike
+from recommendations.algorithms.models.user_knn import HALF_LIFE, MIN_SIMILARITY, similar_users
 from tests.recommendations.algorithms.generated import DAY, checkerboard, interactions, random_rows
 
 
@@ -17,7 +17,7 @@ def found(data, **options):
         data.user_ids[alike.person]: [
             (data.user_ids[other], score) for other, score in zip(alike.others.tolist(), alike.scores, strict=True)
         ]
-        for alike in people_alike(data, **{"keep": 50, **options})
+        for alike in similar_users(data, **{"keep": 50, **options})
     }
 
 
@@ -52,9 +52,9 @@ def test_scores_are_the_cosines_of_what_people_chose(drawn):
         others = dict(alike.get(user_id, ()))
         assert user_id not in others
         for other, other_id in enumerate(data.user_ids):
-            if other != person and expected[person, other] >= LEAST + 1e-4:
+            if other != person and expected[person, other] >= MIN_SIMILARITY + 1e-4:
                 assert others[other_id] == pytest.approx(expected[person, other], abs=1e-4)
-            elif other != person and expected[person, other] < LEAST - 1e-4:
+            elif other != person and expected[person, other] < MIN_SIMILARITY - 1e-4:
                 assert other_id not in others
 
 

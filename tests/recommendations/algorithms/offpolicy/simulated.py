@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.offpolicy import law
-from recommendations.algorithms.offpolicy.log import Log, LoggedPage, gather
+from recommendations.algorithms.offpolicy.log import Log, LoggedPage, build_log
 
 ITEMS, LISTED, PLACES = 120, 30, 10
 NAMES = tuple(f"i{number}" for number in range(ITEMS))
@@ -39,7 +39,7 @@ def reordered(person: Taste) -> NDArray[np.int64]:
 def chances(*, rotating: bool) -> NDArray[np.float64]:
     """Of the reordered list, by its ranks."""
     ids = [str(rank) for rank in range(LISTED)]
-    found = law.drawn(ids, WEIGHTS, PLACES) if rotating else law.certain(ids, PLACES)
+    found = law.sampled(ids, WEIGHTS, PLACES) if rotating else law.deterministic(ids, PLACES)
     return np.vstack([found.chances, np.zeros((LISTED - len(found.items), PLACES))])
 
 
@@ -60,13 +60,13 @@ def log(seed: int, *, rotating: bool, people: int) -> Log:
     for number in range(people):
         person = taste(draw)
         base = tuple(NAMES[item] for item in person.listed)
-        logged = law.drawn(base, WEIGHTS, PLACES)
+        logged = law.sampled(base, WEIGHTS, PLACES)
         others = tuple(base[rank] for rank in reordered(person))
-        target = law.drawn(others, WEIGHTS, PLACES) if rotating else law.certain(others, PLACES)
+        target = law.sampled(others, WEIGHTS, PLACES) if rotating else law.deterministic(others, PLACES)
         for _ in range(draw.geometric(0.4)):
             order = np.argsort(draw.exponential(size=LISTED) / WEIGHTS)[:PLACES]
             clicked = draw.random(PLACES) < np.minimum(1.0, person.liked[order] * EXAMINED)
             shown = tuple(base[rank] for rank in order)
-            said = law.overlap(logged=logged, target=target, shown=shown)
+            said = law.importance_weights(logged=logged, target=target, shown=shown)
             pages.append(LoggedPage(number, shown, clicked, said.weights, said.unsupported, base, target))
-    return gather(pages)
+    return build_log(pages)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.offpolicy import estimators, law
-from recommendations.algorithms.offpolicy.log import LoggedPage, gather
+from recommendations.algorithms.offpolicy.log import LoggedPage, build_log
 from tests.recommendations.algorithms.offpolicy import simulated
 
 
@@ -42,12 +42,12 @@ def test_the_measured_clicks_would_be_wrong_where_the_estimate_is_not():
 def test_the_law_that_logged_is_estimated_as_measured():
     draw, pages = np.random.default_rng(3), []
     for person in range(200):
-        same = law.drawn(("a", "b", "c"), (3.0, 2.0, 1.0), 3)
+        same = law.sampled(("a", "b", "c"), (3.0, 2.0, 1.0), 3)
         clicked = draw.random(3) < 0.3
         pages.append(LoggedPage(person, ("b", "a", "c"), clicked, np.ones(3), np.zeros(3), ("a", "b", "c"), same))
 
-    log = gather(pages)
-    found, seen = estimators.estimate(log), estimators.overlap(log)
+    log = build_log(pages)
+    found, seen = estimators.estimate(log), estimators.measure_overlap(log)
 
     assert found.snips.value == pytest.approx(found.logged.value)
     assert (found.snips_change.low, found.snips_change.high) == pytest.approx((0, 0))
@@ -81,16 +81,18 @@ def test_a_page_that_stands_for_two_counts_twice():
 
 
 def test_what_could_not_have_been_shown_is_counted_by_the_clicks_of_its_place():
-    target = law.certain(("a", "z"), 2)
+    target = law.deterministic(("a", "z"), 2)
     pages = []
     for person in range(10):
-        logged = law.certain(("a", "b"), 2)
-        said = law.overlap(logged=logged, target=target, shown=("a", "b"))
+        logged = law.deterministic(("a", "b"), 2)
+        said = law.importance_weights(logged=logged, target=target, shown=("a", "b"))
         clicked = np.array([person < 8, False])
         pages.append(LoggedPage(person, ("a", "b"), clicked, said.weights, said.unsupported, ("a", "b"), target))
 
-    assert estimators.overlap(gather(pages)).unsupported == pytest.approx(1 / 10)  # (0 + 1) of (8 + 1) + (0 + 1)
+    assert estimators.measure_overlap(build_log(pages)).unsupported == pytest.approx(
+        1 / 10
+    )  # (0 + 1) of (8 + 1) + (0 + 1)
 
 
 def test_nothing_is_said_of_an_empty_log():
-    assert estimators.overlap(gather([])).pages == 0
+    assert estimators.measure_overlap(build_log([])).pages == 0

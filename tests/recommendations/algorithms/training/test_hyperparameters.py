@@ -7,8 +7,8 @@ from recommendations.algorithms.models.registry import ALGORITHMS
 from recommendations.algorithms.training.hyperparameters import (
     PARAMETERS,
     UnknownParameter,
-    algorithms,
-    checked,
+    configured_algorithms,
+    validate_parameters,
     with_parameters,
 )
 from recommendations.algorithms.training.train import train
@@ -19,7 +19,7 @@ OPTIONS = TrainingOptions(threads=1)
 
 
 def of(name, parameters):
-    return next(each for each in algorithms(with_parameters(OPTIONS, parameters)) if each.name == name)
+    return next(each for each in configured_algorithms(with_parameters(OPTIONS, parameters)) if each.name == name)
 
 
 class TestParameters:
@@ -29,16 +29,16 @@ class TestParameters:
 
         assert parameter.default in parameter.values
         assert list(parameter.values) == sorted(set(parameter.values))
-        assert [parameter.checked(value) for value in parameter.values] == list(parameter.values)
+        assert [parameter.validate(value) for value in parameter.values] == list(parameter.values)
 
     def test_that_are_not_named_are_the_defaults(self):
-        assert algorithms(OPTIONS) == list(ALGORITHMS.values())
-        assert checked({"ease.l2": 300, "half_lives": 1}) == {}
+        assert configured_algorithms(OPTIONS) == list(ALGORITHMS.values())
+        assert validate_parameters({"ease.l2": 300, "half_lives": 1}) == {}
 
     def test_reach_the_algorithm_and_keep_its_name(self):
         assert of("ease", {"ease.l2": 500}).l2 == 500.0
         assert of("als", {"als.factors": "48"}).factors == 48
-        assert [each.name for each in algorithms(with_parameters(OPTIONS, {"co_occurrence.window": 3}))] == [
+        assert [each.name for each in configured_algorithms(with_parameters(OPTIONS, {"co_occurrence.window": 3}))] == [
             *ALGORITHMS
         ]
         assert with_parameters(OPTIONS, {"l1": 0.01}).l1 == 0.01
@@ -60,7 +60,7 @@ class TestParameters:
     )
     def test_that_are_nonsense_are_refused_by_name(self, parameters, expected):
         with pytest.raises(UnknownParameter, match=expected):
-            checked(parameters)
+            validate_parameters(parameters)
 
     def test_a_training_uses_them_and_says_so(self):
         data = interactions(tastes(people=60))

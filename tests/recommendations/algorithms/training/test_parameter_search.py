@@ -7,10 +7,10 @@ import pytest
 
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.inference.artefact import Artefact
-from recommendations.algorithms.models.ease import Ease
+from recommendations.algorithms.models.ease import EASE
 from recommendations.algorithms.training import parameter_search
-from recommendations.algorithms.training.parameter_search import FittedParameters
-from recommendations.algorithms.training.time_budget import Budget
+from recommendations.algorithms.training.parameter_search import SelectedHyperparameters
+from recommendations.algorithms.training.time_budget import TimeBudget
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
@@ -32,7 +32,9 @@ def artefact(data):
 def counting(monkeypatch) -> list[str]:
     """Grows by the name of each part whose parameters are fitted."""
     seen: list[str] = []
-    monkeypatch.setattr(parameter_search.Trials, "fit_parameters", lambda _self, name, _reads: seen.append(name))
+    monkeypatch.setattr(
+        parameter_search.HyperparameterSearch, "fit_parameters", lambda _self, name, _reads: seen.append(name)
+    )
     return seen
 
 
@@ -45,7 +47,7 @@ def best_of(name: str, artefact: Artefact) -> float:
 class TestFitting:
     def test_takes_what_is_better_than_the_default(self, data, artefact):
         found = artefact.chosen["fitted_parameters"]["values"]
-        default = train(data, OPTIONS, known=FittedParameters({}, "last", data.row_count))
+        default = train(data, OPTIONS, known=SelectedHyperparameters({}, "last", data.row_count))
 
         assert found
         for name in {parameter.partition(".")[0] for parameter in found}:
@@ -62,13 +64,17 @@ class TestFitting:
     )
     def test_goes_on_for_as_long_as_it_gets_better(self, data, monkeypatch, best_at, tried, kept):
         fold = make_fold(data, OPTIONS)
-        run = parameter_search.empty(fold, OPTIONS, Budget(0.0, lambda: 0.0), lambda: 0.0)
+        run = parameter_search.HyperparameterSearch.on_fold(fold, OPTIONS, TimeBudget(0.0, lambda: 0.0), lambda: 0.0)
         seen: list[float] = []
-        monkeypatch.setattr(parameter_search.Trials, "fit", lambda _self, algorithm: seen.append(algorithm.l2))
         monkeypatch.setattr(
-            parameter_search.Trials, "_reached", lambda *_: np.array([-abs(np.log(best_at / (seen or [300.0])[-1]))])
+            parameter_search.HyperparameterSearch, "fit", lambda _self, algorithm: seen.append(algorithm.l2)
         )
-        run.fitted[0]["ease"] = Ease().fit(data, OPTIONS)
+        monkeypatch.setattr(
+            parameter_search.HyperparameterSearch,
+            "_ndcg",
+            lambda *_: np.array([-abs(np.log(best_at / (seen or [300.0])[-1]))]),
+        )
+        run.fitted[0]["ease"] = EASE().fit(data, OPTIONS)
 
         run.fit_parameters("ease", lambda _: [])
 
@@ -79,7 +85,7 @@ class TestFitting:
         said = artefact.chosen["fitted_parameters"]
 
         assert (said["fold"], said["rows"]) == ("last", data.row_count)
-        assert FittedParameters.of(artefact.chosen) is not None
+        assert SelectedHyperparameters.from_chosen(artefact.chosen) is not None
 
     def test_leaves_alone_what_the_tenant_chose(self, data):
         found = train(data, replace(OPTIONS, parameters={"ease.l2": 77.0}))
@@ -90,7 +96,7 @@ class TestFitting:
 class TestKnown:
     def test_are_taken_over_and_not_fitted_again(self, data, monkeypatch):
         seen = counting(monkeypatch)
-        known = FittedParameters({"ease.l2": 1_000.0}, "last", data.row_count - 10)
+        known = SelectedHyperparameters({"ease.l2": 1_000.0}, "last", data.row_count - 10)
 
         found = train(data, OPTIONS, known=known)
 
@@ -106,7 +112,7 @@ class TestKnown:
     )
     def test_of_other_data_are_fitted_anew(self, data, monkeypatch, fold, share):
         seen = counting(monkeypatch)
-        known = FittedParameters({"ease.l2": 1_000.0}, fold, int(share * data.row_count))
+        known = SelectedHyperparameters({"ease.l2": 1_000.0}, fold, int(share * data.row_count))
 
         found = train(data, OPTIONS, known=known)
 
@@ -116,11 +122,13 @@ class TestKnown:
     def test_forget_parameters_that_there_are_no_more(self):
         said = {"values": {"ease.l2": 100.0, "gone.l2": 1.0}, "fold": "last", "rows": 5}
 
-        found = FittedParameters.of({"fitted_parameters": said})
+        found = SelectedHyperparameters.from_chosen({"fitted_parameters": said})
 
         assert found is not None
         assert found.values == {"ease.l2": 100.0}
 
     def test_of_an_older_training_are_none(self, data):
-        assert FittedParameters.of({}) is None
-        assert not FittedParameters({}, "time", data.row_count).hold_for(make_fold(data, OPTIONS), data.row_count)
+        assert SelectedHyperparameters.from_chosen({}) is None
+        assert not SelectedHyperparameters({}, "time", data.row_count).is_valid_for(
+            make_fold(data, OPTIONS), data.row_count
+        )

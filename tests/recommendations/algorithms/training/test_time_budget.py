@@ -6,11 +6,11 @@ import pytest
 
 from recommendations.algorithms.data.history import histories_of
 from recommendations.algorithms.inference.recommender import Recommender
-from recommendations.algorithms.models.ease import Ease
+from recommendations.algorithms.models.ease import EASE
 from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.algorithms.models.registry import ALGORITHMS
 from recommendations.algorithms.training import hyperparameters
-from recommendations.algorithms.training.time_budget import Budget
+from recommendations.algorithms.training.time_budget import TimeBudget
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
@@ -26,7 +26,7 @@ def ticking(step):
 
 class TestBudget:
     def test_without_a_limit_lets_everything_pass(self):
-        budget = Budget(0.0, ticking(1e6))
+        budget = TimeBudget(0.0, ticking(1e6))
 
         assert budget.may_try("ease", always=False)
         assert budget.may_fit("ease", always=False)
@@ -34,11 +34,11 @@ class TestBudget:
 
     def test_leaves_out_what_its_trial_says_will_not_fit(self):
         now = [0.0]
-        budget = Budget(100.0, lambda: now[0])
+        budget = TimeBudget(100.0, lambda: now[0])
         now[0] = 30.0
         assert budget.may_try("ease", always=False)
         now[0] = 60.0
-        budget.measured("ease", 30.0)
+        budget.record("ease", 30.0)
 
         assert not budget.may_try("als", always=False)
         assert budget.may_fit("ease", always=False)
@@ -55,7 +55,7 @@ def test_a_training_without_enough_time_still_serves(step):
     artefact = train(data, TrainingOptions(threads=1, seconds=10.0), timer=ticking(step))
 
     assert artefact.chosen["skipped"]
-    assert not {read.algorithm for read in artefact.reads} & set(artefact.chosen["skipped"])
+    assert not {read.algorithm for read in artefact.scorers} & set(artefact.chosen["skipped"])
     assert artefact.weights.sum() == pytest.approx(1.0)
     lists = Recommender(artefact).recommend(histories_of(data)[:5], limit=20)
     assert all(len(each.items) == 20 for each in lists)
@@ -65,7 +65,7 @@ def test_what_cannot_be_fitted_again_serves_as_it_was_on_the_fold():
     """EASE takes 30 of 60 seconds: there is time for its trial, and none for a second one."""
     data, now = interactions(tastes()), [0.0]
 
-    class Slow(Ease):
+    class Slow(EASE):
         def fit(self, interactions, options):
             now[0] += 30.0
             return super().fit(interactions, options)
@@ -78,8 +78,10 @@ def test_what_cannot_be_fitted_again_serves_as_it_was_on_the_fold():
     assert artefact.chosen["not_refitted"] == ["ease"]
     assert artefact.chosen["similar_from"] == "ease"
     past = make_fold(data, TrainingOptions(threads=1, validation="last")).parts[0].past
-    expected = table(Ease().fit(past, TrainingOptions(threads=1)))
+    expected = table(EASE().fit(past, TrainingOptions(threads=1)))
     fitted = artefact.fitted["ease"]
     assert not isinstance(fitted, ItemVector)
     assert abs(table(fitted) - expected).max() == 0
-    assert artefact.judgement.ndcg.mean() == pytest.approx(artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5)
+    assert artefact.validation_scores.ndcg.mean() == pytest.approx(
+        artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5
+    )

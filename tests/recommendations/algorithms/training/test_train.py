@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.algorithms.training.train import NothingToLearn, TrainingOptions, train
+from recommendations.algorithms.training.train import NoInteractions, train
+from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, random_rows, tastes, walks
 
 OPTIONS = TrainingOptions(threads=1)
@@ -40,7 +41,7 @@ class TestTrain:
         artefact = train(timeless, OPTIONS)
 
         assert artefact.chosen["validation"]["fold"] == "random"
-        assert all(read.half_life in (None, np.inf) for read in artefact.reads)
+        assert all(read.half_life in (None, np.inf) for read in artefact.scorers)
         assert not any("recent" in name or "next" in name for name in artefact.fitted)
 
     def test_decides_nothing_on_a_handful_of_people_yet_works(self):
@@ -52,7 +53,7 @@ class TestTrain:
     def test_refuses_an_empty_history(self):
         empty = Interactions.from_codes(np.empty(0, int), np.empty(0, int), None, ["a"], ["x"])
 
-        with pytest.raises(NothingToLearn, match="import events"):
+        with pytest.raises(NoInteractions, match="import events"):
             train(empty, OPTIONS)
 
     def test_works_without_any_dense_matrix(self):
@@ -60,7 +61,7 @@ class TestTrain:
 
         artefact = train(interactions(tastes()), options)
 
-        assert "ease" not in {read.algorithm for read in artefact.reads}
+        assert "ease" not in {read.algorithm for read in artefact.scorers}
         assert artefact.chosen["similar_from"] == "item_item"
         assert artefact.chosen["decided"] is True
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.data.dataset import Interactions
-from recommendations.algorithms.training.train import NothingToLearn
-from recommendations.algorithms.training.tuning import TooFewPeople, tune
+from recommendations.algorithms.training.train import NoInteractions
+from recommendations.algorithms.training.tuning import TooFewUsers, tune
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
 from tests.recommendations.algorithms.generated import interactions, tastes, walks
@@ -25,7 +25,7 @@ class TestTune:
     def test_an_hour_that_is_over_tries_nothing_and_changes_nothing(self):
         found = tune(interactions(tastes(people=60)), OPTIONS, {"ease.l2": 1000}, seconds=0.5, timer=ticking(1.0))
 
-        assert (found.present, found.found, found.trials) == ({"ease.l2": 1000.0}, {"ease.l2": 1000.0}, ())
+        assert (found.current, found.found, found.trials) == ({"ease.l2": 1000.0}, {"ease.l2": 1000.0}, ())
         assert (found.changed, found.complete, found.difference.mean) == (False, False, 0.0)
         assert found.verdict == "Nothing better than the present choice was found."
 
@@ -38,7 +38,7 @@ class TestTune:
         assert found.changed
         assert found.difference.low > 0
         assert found.verdict.startswith("Better than the present choice beyond noise")
-        assert found.people == 150
+        assert found.users == 150
 
     @pytest.mark.slow
     def test_never_sees_the_fold_that_it_is_judged_on(self):
@@ -63,7 +63,7 @@ class TestTune:
         assert one.ndcg_found.mean > two.ndcg_found.mean
 
     def test_too_few_people_are_told_of(self):
-        with pytest.raises(TooFewPeople, match="enough history to judge by"):
+        with pytest.raises(TooFewUsers, match="enough history to judge by"):
             tune(interactions(tastes(people=12)), OPTIONS, {}, seconds=1)
-        with pytest.raises(NothingToLearn):
+        with pytest.raises(NoInteractions):
             tune(interactions(tastes(people=3)).select(np.zeros(30, dtype=bool)), OPTIONS, {}, seconds=1)

@@ -9,15 +9,15 @@ from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
-from recommendations.algorithms.validation.quality_gate import FEWEST_PEOPLE, Judgement, digest, judge
+from recommendations.algorithms.validation.quality_gate import MIN_USERS, ValidationScores, compare, digest
 from tests.recommendations.algorithms.generated import interactions, tastes, walks
 
 OPTIONS = TrainingOptions(threads=1)
 
 
-def judgement(values, *, first=0, protocol="last"):
+def validation_scores(values, *, first=0, protocol="last"):
     names = [f"u{number}" for number in range(first, first + len(values))]
-    return Judgement.of(names, np.array(values, dtype=np.float64), protocol)
+    return ValidationScores.from_users(names, np.array(values, dtype=np.float64), protocol)
 
 
 def shuffled(data):
@@ -31,7 +31,7 @@ class TestJudge:
         draw = np.random.default_rng(0)
         before = draw.random(200)
 
-        verdict = judge(judgement(before - 0.1 - 0.05 * draw.random(200)), judgement(before))
+        verdict = compare(validation_scores(before - 0.1 - 0.05 * draw.random(200)), validation_scores(before))
 
         assert verdict.publish is False
         assert "Worse than the active artefact beyond noise" in verdict.reason
@@ -44,39 +44,39 @@ class TestJudge:
 
         for _ in range(5):
             before = draw.random(200)
-            assert judge(judgement(before + draw.normal(0.02, 0.3, 200)), judgement(before)).publish
+            assert compare(validation_scores(before + draw.normal(0.02, 0.3, 200)), validation_scores(before)).publish
 
     def test_compares_the_same_people_only(self):
         before, now = np.full(100, 0.5), np.concatenate([np.full(50, 0.5), np.zeros(50)])
 
-        verdict = judge(judgement(now, first=50), judgement(before))
+        verdict = compare(validation_scores(now, first=50), validation_scores(before))
 
         assert (verdict.publish, verdict.people) == (True, 50)
 
     @pytest.mark.parametrize(
         ("now", "said"),
         [
-            (judgement([0.0] * (FEWEST_PEOPLE - 1)), "only 19 people"),
-            (judgement([0.0] * 50, protocol="random"), "judged by random"),
-            (Judgement.none(), "judged by nobody"),
+            (validation_scores([0.0] * (MIN_USERS - 1)), "only 19 people"),
+            (validation_scores([0.0] * 50, protocol="random"), "judged by random"),
+            (ValidationScores.none(), "judged by nobody"),
         ],
     )
     def test_does_not_compare_what_cannot_be_compared(self, now, said):
-        verdict = judge(now, judgement([1.0] * 50))
+        verdict = compare(now, validation_scores([1.0] * 50))
 
         assert verdict.publish
         assert said in verdict.reason
 
     def test_says_whether_folds_differ_in_kind(self):
-        by_last, by_time = judgement([0.1] * 50), judgement([0.1] * 50, protocol="time")
+        by_last, by_time = validation_scores([0.1] * 50), validation_scores([0.1] * 50, protocol="time")
 
-        assert judge(by_time, by_last).other_fold
-        assert not judge(by_last, by_last).other_fold
-        assert not judge(Judgement.none(), by_last).other_fold
+        assert compare(by_time, by_last).other_fold
+        assert not compare(by_last, by_last).other_fold
+        assert not compare(ValidationScores.none(), by_last).other_fold
 
     def test_names_nobody(self):
         assert digest("u1") not in (digest("u2"), digest("U1"))
-        assert judgement([0.1]).people.tolist() == [digest("u0")]
+        assert validation_scores([0.1]).people.tolist() == [digest("u0")]
 
 
 @pytest.mark.slow
@@ -87,9 +87,9 @@ class TestTraining:
         active = train(data, OPTIONS)
         fewer = interactions(rows[: int(len(rows) * 0.95)])
 
-        assert judge(train(shuffled(data), OPTIONS).judgement, active.judgement).publish is False
-        assert judge(train(fewer, OPTIONS).judgement, active.judgement).publish is True
-        assert judge(active.judgement, train(shuffled(data), OPTIONS).judgement).publish is True
+        assert compare(train(shuffled(data), OPTIONS).validation_scores, active.validation_scores).publish is False
+        assert compare(train(fewer, OPTIONS).validation_scores, active.validation_scores).publish is True
+        assert compare(active.validation_scores, train(shuffled(data), OPTIONS).validation_scores).publish is True
 
     def test_the_judgement_is_saved_and_is_what_was_chosen_by(self):
         artefact = train(interactions(tastes()), OPTIONS)
@@ -97,15 +97,15 @@ class TestTraining:
         artefact.save(file)
         file.seek(0)
 
-        loaded = Artefact.load(file).judgement
+        loaded = Artefact.load(file).validation_scores
 
-        assert np.array_equal(loaded.people, artefact.judgement.people)
+        assert np.array_equal(loaded.people, artefact.validation_scores.people)
         assert loaded.ndcg.mean() == pytest.approx(artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5)
         assert loaded.protocol == "time"
 
     def test_the_same_people_judge_again_when_there_are_too_many(self):
         options = TrainingOptions(threads=1, validation_people=50)
-        first = train(interactions(tastes(people=200)), options).judgement
-        second = train(interactions(tastes(people=210)), options).judgement
+        first = train(interactions(tastes(people=200)), options).validation_scores
+        second = train(interactions(tastes(people=210)), options).validation_scores
 
         assert len(np.intersect1d(first.people, second.people)) > 40

@@ -1,6 +1,6 @@
 import pytest
 
-from recommendations.algorithms.validation.report import asks_otherwise, describe_fold, fold_of
+from recommendations.algorithms.validation.report import describe_fold, fold_kind, protocol_mismatch_hint
 
 
 def chosen(fold, *, cuts=1, people=412, decided=True):
@@ -25,13 +25,13 @@ class TestDescribeFold:
         assert "too few to choose weights; the usual ones serve. It was" in describe_fold(chosen("last", decided=False))
 
     def test_has_nothing_to_say_of_what_does_not_say_it(self):
-        assert (describe_fold({"fold": "last10"}), fold_of({}), asks_otherwise("last10", {})) == ("", "", "")
+        assert (describe_fold({"fold": "last10"}), fold_kind({}), protocol_mismatch_hint("last10", {})) == ("", "", "")
 
 
 class TestAsksOtherwise:
     @pytest.mark.parametrize(("protocol", "fold"), [("last10", "last"), ("global80", "time"), ("rand10", "random")])
     def test_nothing_where_the_test_is_like_the_fold(self, protocol, fold):
-        assert asks_otherwise(protocol, chosen(fold)) == ""
+        assert protocol_mismatch_hint(protocol, chosen(fold)) == ""
 
     def test_names_the_fold_that_would_be_like_it(self):
-        assert "--validation last chooses" in asks_otherwise("last10", chosen("time"))
+        assert "--validation last chooses" in protocol_mismatch_hint("last10", chosen("time"))

@@ -39,14 +39,14 @@ def tuned_to(parameters, low, high):
     """What a search would have found, with such an interval of the difference."""
     interval = Interval((low + high) / 2, low, high)
     same = Interval(0.1, 0.05, 0.15)
-    return tuning.Tuned(
+    return tuning.TuningResult(
         protocol="last",
         people=40,
         present={},
         found=parameters,
         trials=(),
         complete=True,
-        ndcg_present=same,
+        ndcg_current=same,
         ndcg_found=same,
         difference=interval,
         seconds=1.0,
