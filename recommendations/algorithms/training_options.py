@@ -30,28 +30,28 @@ class TrainingOptions:
 
     Attributes:
         seed: draws the validation fold; the same interactions and options always give the same artefact.
-        validation: how the validation fold is cut out of the interactions: at a moment for everybody ("time"), each
-            person's last rows ("last"), or random rows ("random"). "auto" decides from the data.
+        validation: how the validation fold is cut out of the interactions: at a moment for all users ("time"), each
+            user's last rows ("last"), or random rows ("random"). "auto" decides from the data.
         threads: upper limit for BLAS and for sparse products.
         neighbours: entries kept per row of an item x item matrix.
         max_entries: bound on the entries of one item x item matrix; on a large catalogue it lowers `neighbours`.
         max_dense_items: above this many items nothing dense of the size items x items is made, not even for a
             moment. The largest dense array of a training holds max_dense_items ** 2 float32.
         max_blocked_items: above this many items no product of all pairs of items is made, not even block by block, and
-            nothing is kept whose scores for one person take all items times a rank.
+            nothing is kept whose scores for one user take all items times a rank.
         max_rank: bound on the factors of one item that a matrix in factored form keeps.
-        max_dense_people: up to this many people the cheaper of two equal solutions may use a dense
-            people x people array.
+        max_dense_people: up to this many users the cheaper of two equal solutions may use a dense
+            users x users array.
         max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
             to keep it.
-        validation_people: at most this many people choose the weights.
+        validation_people: at most this many users choose the weights.
         ranker: "auto" has a second stage that reorders the blend's best candidates where it is better beyond noise, see
             algorithms.second_stage; "none" has none.
         seconds: a training's time budget, 0 for none. Parts for which it does not suffice are left out, or serve as
             they were on the fold, and are named in what was chosen; then the result depends on the machine. Popularity
             and neighbours are always tried.
         parameters: what algorithms are fitted and read with in place of their defaults, see hyperparameters.
-        cold_every: one place in so many of each list is for an item that nobody has chosen, 0 for none; None: the
+        cold_every: one place in so many of each list is for an item without interactions, 0 for none; None: the
             training decides, see algorithms.cold_slots.
         l1: strength of the pull of blend weights towards zero.
         smallest_weight: blend weights below this share of their sum are dropped.

@@ -33,7 +33,7 @@ def main() -> None:
 
     client, tag = redis.client(), keys.tag(TENANT)
     document, withdrawn = f"{tag}document", f"{tag}withdrawn"
-    scorers: list[Read] = [("get", document), ("hgetall", withdrawn)]
+    reads: list[Read] = [("get", document), ("hgetall", withdrawn)]
     client.set(document, os.urandom(DOCUMENT_BYTES))
     client.hset(withdrawn, mapping={f"i{number}": "0.000|12345678" for number in range(FIELDS)})
     revocation_markers.load(tenant_id=TENANT, revoked=[])
@@ -55,7 +55,7 @@ def main() -> None:
                 limits=limits,
                 endpoint_class="read",
                 now=clock.now(),
-                scorers=wanted,
+                reads=wanted,
             )
             if decision.outcome != outcome:
                 raise SystemExit(f"{decision.outcome} in place of {outcome}: nothing was measured")
@@ -68,8 +68,8 @@ def main() -> None:
         "PING": lambda: redis.call("benchmark", lambda each: each.ping()),
         "GET + HGETALL in a pipeline": pipeline,
         "check, no reads": asking(10**9, [], "admitted"),
-        "check with the same GET + HGETALL": asking(10**9, scorers, "admitted"),
-        "check, refused": asking(1, scorers, "rate_limited"),
+        "check with the same GET + HGETALL": asking(10**9, reads, "admitted"),
+        "check, refused": asking(1, reads, "rate_limited"),
     }
     rounds: dict[str, list[float]] = {name: [] for name in ways}
     for call in ways.values():

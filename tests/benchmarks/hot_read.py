@@ -188,7 +188,7 @@ def validators_of(service: Service) -> dict[int, str]:
     return found
 
 
-def count_work(service: Service, owner: psycopg.Connection, scorers: int = 1000) -> None:
+def count_work(service: Service, owner: psycopg.Connection, reads: int = 1000) -> None:
     """What the servers counted for warm reads, one after the other; the processes' own polls are taken off."""
     from core import redis
 
@@ -208,9 +208,9 @@ def count_work(service: Service, owner: psycopg.Connection, scorers: int = 1000)
 
     request, connection = read_one(service, {}), service.connect()
     idle = spent(lambda: None)
-    busy = spent(lambda: [request(connection, number) for number in range(scorers)])
-    commands, trips, transactions = ((one - other) / scorers for one, other in zip(busy, idle, strict=True))
-    print(f"  {scorers} warm reads: {commands:.2f} Redis commands, {trips:.2f} Redis reads from the socket and")
+    busy = spent(lambda: [request(connection, number) for number in range(reads)])
+    commands, trips, transactions = ((one - other) / reads for one, other in zip(busy, idle, strict=True))
+    print(f"  {reads} warm reads: {commands:.2f} Redis commands, {trips:.2f} Redis reads from the socket and")
     print(f"  {transactions:.2f} PostgreSQL transactions each (the processes' polls in the same time taken off)")
 
 

@@ -211,11 +211,11 @@ def report_times(title: str, milliseconds: list[float]) -> None:
     print(f"  {title}: p50 {marks[49]:.2f}, p95 {marks[94]:.2f}, p99 {marks[98]:.2f} ms")
 
 
-def read_all(owner: psycopg.Connection, product: Product, people: int, scorers: int, length: int) -> None:
+def read_all(owner: psycopg.Connection, product: Product, people: int, reads: int, length: int) -> None:
     """Histories of people drawn at random, each once: by the product's code, then by one statement from each table."""
     draw = random.Random(1)
-    chosen = [draw.randrange(people // TENANTS * TENANTS) for _ in range(scorers)]
-    print(f"\nOne person's history, {scorers} people drawn at random, at most {HISTORY_LIMIT} rows:")
+    chosen = [draw.randrange(people // TENANTS * TENANTS) for _ in range(reads)]
+    print(f"\nOne person's history, {reads} people drawn at random, at most {HISTORY_LIMIT} rows:")
     times, found = [], []
     for user in chosen:
         started = time.perf_counter()
@@ -264,7 +264,7 @@ def main() -> None:
     report_sizes("product", sizes(owner, "recommendations_interaction"), asked.rows)
     for name in VARIANTS:
         report_sizes(name, sizes(owner, f"bench.{name}"), asked.rows)
-    read_all(owner, product, asked.people, asked.scorers, asked.id_length)
+    read_all(owner, product, asked.people, asked.reads, asked.id_length)
 
 
 if __name__ == "__main__":

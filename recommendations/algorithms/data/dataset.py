@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 TimeArray = NDArray[np.float64]
 Matrix = Any  # scipy ships no types; every Matrix here is a scipy.sparse.csr_array of float32
-# How many people must have come as far for the data to reach there.
+# How many users must have come as far for the data to reach there.
 _REACHED_BY = 5
 
 
@@ -25,13 +25,13 @@ class InvalidInteractions(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Implicit feedback, one row per (person, item), in canonical order.
+    """Implicit feedback, one row per (user, item), in canonical order.
 
     Canonical means: ids are sorted as strings and codes are positions in that order; rows are sorted by
-    (person, time, item). So everything computed from an `Interactions` is independent of the order in which
+    (user, time, item). So everything computed from an `Interactions` is independent of the order in which
     the rows were read.
 
-    A pair that occurs several times is kept once, with its latest time: the algorithms ask "has this person
+    A pair that occurs several times is kept once, with its latest time: the algorithms ask "has this user
     chosen this item, and how long ago", not how often. It is as strong as the strongest of its rows.
 
     Attributes:
@@ -111,22 +111,22 @@ class Interactions:
         )
 
     def starts(self) -> NDArray[np.int64]:
-        """Return (users + 1,) positions: person u owns the rows from starts[u] to starts[u + 1]."""
+        """Return (users + 1,) positions: user u owns the rows from starts[u] to starts[u + 1]."""
         return np.searchsorted(self.users, np.arange(self.user_count + 1)).astype(np.int64)
 
     def item_counts(self) -> NDArray[np.int64]:
-        """Return (items,) how many people chose each item."""
+        """Return (items,) how many users chose each item."""
         return np.bincount(self.items, minlength=self.item_count).astype(np.int64)
 
     def most_chosen(self, count: int) -> IntArray:
-        """Return the places, ascending, of the up to `count` items that most people chose."""
+        """Return the places, ascending, of the up to `count` items that most users chose."""
         return np.sort(np.argsort(-self.item_counts(), kind="stable")[:count]).astype(np.int32)
 
     def end(self) -> float:
         """Return the moment up to which the rows reach, in their seconds; 0 without rows or times.
 
-        No single clock decides it: it is the newest row of the person who is the fifth when people are ordered by
-        their newest rows, or of fewer than nine people the one just past the middle.
+        No single clock decides it: it is the newest row of the user who is the fifth when users are ordered by
+        their newest rows, or of fewer than nine users the one just past the middle.
         """
         if self.times is None or not self.row_count:
             return 0.0

@@ -1,11 +1,11 @@
-"""The weight of events' values: an amount of each pair of person and item becomes a factor of its strength.
+"""The weight of events' values: an amount of each pair of user and item becomes a factor of its strength.
 
 The amount of a pair is what its events of one type add up to (plays, seconds, pieces; an event without a value counts
 as a usual one), or the mean of its ratings. A way turns amounts into factors, around 1 for a usual amount:
 
     none        1
     log         log2(1 + amount / median), from LEAST to MOST
-    threshold   HALF below the median of the person's own amounts (of fewer than OWN: the type's), 1 from there on
+    threshold   HALF below the median of the user's own amounts (of fewer than OWN: the type's), 1 from there on
 """
 
 from __future__ import annotations

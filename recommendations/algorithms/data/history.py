@@ -1,4 +1,4 @@
-"""A person's history as serving knows it, and many of them as one sparse matrix."""
+"""A user's history as serving knows it, and many of them as one sparse matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recommendations.algorithms.data.dataset import FloatArray, IntArray, Intera
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What one person did.
+    """What one user did.
 
     Attributes:
         items: (n,) item indices of the artefact, oldest first.
@@ -82,7 +82,7 @@ class RankedHistory:
 
 
 def histories_of(interactions: Interactions) -> list[History]:
-    """Return the history of every person, in the order of `user_ids`; without times all rows are one tie."""
+    """Return the history of every user, in the order of `user_ids`; without times all rows are one tie."""
     times = np.zeros(interactions.row_count) if interactions.times is None else interactions.times
     starts = interactions.starts()
     return [
@@ -96,9 +96,9 @@ def histories_of(interactions: Interactions) -> list[History]:
 
 
 def weighted_matrix(histories: Sequence[RankedHistory], *, half_life: float, item_count: int) -> Matrix:
-    """Return (people, items): recency times weight of each row, nothing where recency makes it negligible.
+    """Return (users, items): recency times weight of each row, nothing where recency makes it negligible.
 
-    Columns ascend within each row, so a product with it adds up in the same order for one person and for many.
+    Columns ascend within each row, so a product with it adds up in the same order for one user and for many.
     """
     columns, values, ends = [], [], [0]
     for history in histories:

@@ -1,4 +1,4 @@
-"""How long ago, counted in rows: ranks from a person's latest row back, and the weights made of them.
+"""How long ago, counted in rows: ranks from a user's latest row back, and the weights made of them.
 
 Rows tied in time share the mean of the ranks they occupy, so nothing depends on the order inside a tie.
 """
@@ -15,7 +15,7 @@ NEGLIGIBLE_HALVINGS = 8.0
 
 
 def ranks_from_the_end(times: TimeArray) -> NDArray[np.float64]:
-    """Return each row's rank, 0 for the latest; `times` ascend and belong to one person."""
+    """Return each row's rank, 0 for the latest; `times` ascend and belong to one user."""
     count = len(times)
     if count == 0:
         return np.empty(0)

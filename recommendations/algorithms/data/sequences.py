@@ -1,4 +1,4 @@
-"""A person's history as steps: rows of one moment form one step, so ties have no order."""
+"""A user's history as steps: rows of one moment form one step, so ties have no order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_STEP = 50
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """Steps of all people, each person's in order of time.
+    """Steps of all users, each user's in order of time.
 
     Attributes:
         contents: (steps, items), 1 where the step holds the item; empty rows for steps above LARGEST_STEP.
@@ -58,14 +58,14 @@ class Steps:
         return Steps(contents=self.contents[:, items], shares=self.shares[:, items], users=self.users)
 
     def later(self, decay: FloatArray) -> Matrix:
-        """Return (steps, items): what the same person did d steps later, times decay[d - 1], summed over d.
+        """Return (steps, items): what the same user did d steps later, times decay[d - 1], summed over d.
 
         Each step's items share 1.
         """
         return self._shifted(self.shares, decay, forwards=True)
 
     def earlier(self, decay: FloatArray) -> Matrix:
-        """Return (steps, items): what the same person did d steps earlier, times decay[d - 1], summed over d.
+        """Return (steps, items): what the same user did d steps earlier, times decay[d - 1], summed over d.
 
         Each item counts 1.
         """

@@ -1,7 +1,7 @@
 """Tell times that say when something happened from times that only say when a file was taken in.
 
 Rows that somebody loads at once share the moment of the load, or a few moments within minutes where it went in parts.
-Taken for history, they would turn the order of a file into the order of people's lives. So a load counts as one moment,
+Taken for history, they would turn the order of a file into the order of users' lives. So a load counts as one moment,
 and data that has nothing else has no order at all.
 """
 
@@ -21,13 +21,13 @@ from recommendations.algorithms.data.dataset import TimeArray
 PART_SECONDS = 600.0
 LOAD_SECONDS = 12 * 3600.0
 # Rows that share a moment by a clock that counts fractions of a second, and by one that counts whole seconds: many
-# people may do something within one second, and a log may be as coarse as that.
+# users may do something within one second, and a log may be as coarse as that.
 FRACTIONAL_ROWS, WHOLE_ROWS = 20, 500
 # A client may send this many events at once that happen as they are sent; more at one moment are a load.
 LIVE_ROWS = 1_000
 # Of all rows, what a load of several parts must hold, and one of a single moment.
 SEVERAL_SHARE, SINGLE_SHARE = 0.1, 0.5
-# So many people with rows at different times make an order, or this share of those who have two rows or more.
+# So many users with rows at different times make an order, or this share of those who have two rows or more.
 ENOUGH_PEOPLE, ENOUGH_SHARE = 100, 0.05
 _MINUTE = 60.0
 
@@ -96,7 +96,7 @@ def loads_from_json(kept: Any) -> tuple[BulkLoad, ...]:
 
 
 def _loads(
-    people: NDArray[np.int64], instants: TimeArray, place: NDArray[np.int64], counts: NDArray[np.int64]
+    users: NDArray[np.int64], instants: TimeArray, place: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> tuple[BulkLoad, ...]:
     fractional = instants != np.floor(instants)
     dense = np.flatnonzero(counts >= np.where(fractional, FRACTIONAL_ROWS, WHOLE_ROWS))
@@ -104,7 +104,7 @@ def _loads(
         return ()
     runs = np.split(dense, np.flatnonzero(np.diff(instants[dense]) > PART_SECONDS) + 1)
     spans = [(int(run[0]), _end(int(run[-1]), instants, counts)) for run in runs]
-    found = [span for span in spans if _is_load(*span, people, instants, place, counts)]
+    found = [span for span in spans if _is_load(*span, users, instants, place, counts)]
     if len(found) == 1:
         first, last = found[0]
         # One load is what was there before: where others' times lie before it, it came late and is old all the same.
@@ -123,7 +123,7 @@ def _end(last: int, instants: TimeArray, counts: NDArray[np.int64]) -> int:
 def _is_load(
     first: int,
     last: int,
-    people: NDArray[np.int64],
+    users: NDArray[np.int64],
     instants: TimeArray,
     place: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -136,41 +136,41 @@ def _is_load(
         return bool(within[0] % 1.0) and (rows > LIVE_ROWS or bool(share >= SINGLE_SHARE))
     if share < SEVERAL_SHARE and rows <= LIVE_ROWS * len(within):
         return False
-    return not _in_step(people, place, first, last)
+    return not _in_step(users, place, first, last)
 
 
-def _in_step(people: NDArray[np.int64], place: NDArray[np.int64], first: int, last: int) -> bool:
-    """Tell whether people's rows lie at different moments more often than by chance, as steps of a sequence do.
+def _in_step(users: NDArray[np.int64], place: NDArray[np.int64], first: int, last: int) -> bool:
+    """Tell whether users' rows lie at different moments more often than by chance, as steps of a sequence do.
 
-    A load in parts cuts a file anywhere, so that rows of one person meet in a part as often as any two rows do.
+    A load in parts cuts a file anywhere, so that rows of one user meet in a part as often as any two rows do.
     """
     inside = (place >= first) & (place <= last)
-    _, of_person = np.unique(people[inside], return_counts=True)
+    _, of_person = np.unique(users[inside], return_counts=True)
     width = int(last - first + 1)
-    _, together = np.unique(people[inside] * width + (place[inside] - first), return_counts=True)
+    _, together = np.unique(users[inside] * width + (place[inside] - first), return_counts=True)
     pairs, tied = (float((each * (each - 1.0)).sum()) for each in (of_person, together))
     parts = np.bincount(place[inside] - first) / inside.sum()
     return pairs > 0 and tied < 0.5 * pairs * float(np.square(parts).sum())
 
 
-def _people_moving(people: NDArray[np.int64], times: TimeArray) -> tuple[int, int]:
-    """Return how many people have rows at different times, and how many have two rows or more."""
-    order = np.argsort(people, kind="stable")
-    starts = np.flatnonzero(np.diff(people[order], prepend=-1))
-    sizes = np.diff(np.append(starts, len(people)))
+def _people_moving(users: NDArray[np.int64], times: TimeArray) -> tuple[int, int]:
+    """Return how many users have rows at different times, and how many have two rows or more."""
+    order = np.argsort(users, kind="stable")
+    starts = np.flatnonzero(np.diff(users[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(users)))
     newest, oldest = np.maximum.reduceat(times[order], starts), np.minimum.reduceat(times[order], starts)
     return int((newest > oldest).sum()), int((sizes > 1).sum())
 
 
-def _has_no_order(people: NDArray[np.int64], times: TimeArray) -> bool:
+def _has_no_order(users: NDArray[np.int64], times: TimeArray) -> bool:
     if times.min() == times.max():
         return True
-    moving, several = _people_moving(people, times)
+    moving, several = _people_moving(users, times)
     return moving < ENOUGH_PEOPLE and moving < ENOUGH_SHARE * several
 
 
-def _nothing(people: NDArray[np.int64], times: TimeArray, loads: Sequence[BulkLoad]) -> str:
-    if not _has_no_order(people, times):
+def _nothing(users: NDArray[np.int64], times: TimeArray, loads: Sequence[BulkLoad]) -> str:
+    if not _has_no_order(users, times):
         return ""
     if times.min() == times.max():
         load = loads[0]
@@ -178,7 +178,7 @@ def _nothing(people: NDArray[np.int64], times: TimeArray, loads: Sequence[BulkLo
             f"All {len(times):,} events were loaded at once, from {_said(load.first)} to {_said(load.last)}: "
             "these are the times of the load and not theirs, so there is no order."
         )
-    moving, several = _people_moving(people, times)
+    moving, several = _people_moving(users, times)
     return (
         f"Of {several:,} people with two events or more, {moving:,} have events at different times, "
         "so there is no order."

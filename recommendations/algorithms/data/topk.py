@@ -1,4 +1,4 @@
-"""Keep the strongest entries of each row, in the form an artefact stores."""
+"""The strongest entries of each row of a matrix, in the form that an artefact stores."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sparse_dot_topn import sp_matmul_topn
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray, Matrix
 
-# Rows of a dense product that are made at a time.
+# Rows of a dense product computed at a time.
 BLOCK_ROWS = 512
 # float16 is exact to 11 bits between 6e-5 and 65504. Every matrix is scaled so that its largest entry is this;
-# scores are standardised per person, so the scale of a matrix means nothing.
+# scores are standardised per user, so the scale of a matrix is arbitrary.
 LARGEST_ENTRY = 16384.0
 
 
@@ -38,6 +39,16 @@ def prune_dense(block: FloatArray, keep: int) -> Matrix:
     return sparse.csr_array(entries, shape=block.shape, dtype=np.float32)
 
 
+def sparse_product(left: Matrix, right: Matrix, *, keep: int, threads: int, threshold: float | None = None) -> Matrix:
+    """Return the `keep` largest entries above the threshold of each row of left @ right, besides its diagonal.
+
+    The diagonal of a product of normalised matrices is the largest entry of its row, and `stored_form` drops it.
+    """
+    return sp_matmul_topn(
+        sparse.csr_matrix(left), sparse.csr_matrix(right), top_n=keep + 1, threshold=threshold, n_threads=threads
+    )
+
+
 def pruned_product(left: FloatArray, right: FloatArray, keep: int) -> Matrix:
     """Return the `keep` largest positive entries of each row of left @ right off its diagonal, in stored form.
 
@@ -52,14 +63,14 @@ def pruned_product(left: FloatArray, right: FloatArray, keep: int) -> Matrix:
 
 
 def stack(parts: list[Matrix], item_count: int) -> Matrix:
-    """Put blocks of rows on top of each other and bring the result into stored form."""
+    """Return blocks of rows as one matrix in stored form."""
     if not parts:
         return sparse.csr_array((item_count, item_count), dtype=np.float32)
     return stored_form(sparse.vstack(parts, format="csr"))
 
 
 def stored_form(matrix: Matrix) -> Matrix:
-    """Scale, round to half precision (held as float32), drop zeros and sort: what save and load preserve."""
+    """Scale, round to half precision (as float32), drop zeros and sort: saving and loading preserve this form."""
     result = sparse.csr_array(matrix, dtype=np.float32)
     result.setdiag(0.0)
     largest = np.abs(result.data).max(initial=0.0)
@@ -73,12 +84,12 @@ def stored_form(matrix: Matrix) -> Matrix:
 
 
 def scatter(matrix: Matrix, places: IntArray, count: int) -> Matrix:
-    """Return (count, count): the matrix over items that now stand at these places; other items are nobody's."""
+    """Return the matrix over `count` items: the present ones move to these indices, the others have no entries."""
     entries = matrix.tocoo()
-    spreaded = sparse.csr_array((entries.data, (places[entries.row], places[entries.col])), shape=(count, count))
-    spreaded.sort_indices()
-    spreaded.indices, spreaded.indptr = spreaded.indices.astype(np.int32), spreaded.indptr.astype(np.int32)
-    return spreaded
+    scattered = sparse.csr_array((entries.data, (places[entries.row], places[entries.col])), shape=(count, count))
+    scattered.sort_indices()
+    scattered.indices, scattered.indptr = scattered.indices.astype(np.int32), scattered.indptr.astype(np.int32)
+    return scattered
 
 
 def inverse_power(counts: NDArray[Any], exponent: float) -> FloatArray:

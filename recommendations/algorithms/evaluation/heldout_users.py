@@ -1,4 +1,4 @@
-"""The people of a test part, and what lists made for them were worth to each."""
+"""The users of a test part, and what lists made for them were worth to each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHUNK = 1_000
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """One value per person and metric, how many rows were known of each, and what only exists over all of them."""
+    """One value per user and metric, how many rows were known of each, and what only exists over all of them."""
 
     values: dict[str, NDArray[np.float64]]
     known: tuple[int, ...]
@@ -54,7 +54,7 @@ class Measurements:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutUsers:
-    """People of the train part (code, or -1 for strangers) with what they chose afterwards."""
+    """Users of the train part (code, or -1 for strangers) with what they chose afterwards."""
 
     people: tuple[int, ...]
     relevant: tuple[frozenset[int], ...]
@@ -82,9 +82,9 @@ class HeldOutUsers:
         strengths = np.ones(len(users), dtype=np.float32) if rows.strengths is None else rows.strengths[chosen]
 
         def make(said: FloatArray) -> Interactions:
-            everybody = np.ones(len(rows.users), dtype=np.float32)
-            everybody[chosen] = said
-            return HeldOutUsers.interactions_of(replace(rows, strengths=everybody), chosen)
+            all_users = np.ones(len(rows.users), dtype=np.float32)
+            all_users[chosen] = said
+            return HeldOutUsers.interactions_of(replace(rows, strengths=all_users), chosen)
 
         return weight_interactions(
             make,
@@ -99,21 +99,21 @@ class HeldOutUsers:
     def from_rows(
         cls, rows: Rows, test: NDArray[np.bool_], interactions: Interactions, *, most: int | None, seed: int
     ) -> HeldOutUsers:
-        """Gather the people of the test rows; of more than `most` as many are drawn."""
-        people, relevant = _relevant(rows, test, interactions)
+        """Gather the users of the test rows; of more than `most` as many are drawn."""
+        users, relevant = _relevant(rows, test, interactions)
         low = test & rows.low if rows.low is not None else np.zeros(len(test), dtype=bool)
         disliked = dict(zip(*_relevant(rows, low, interactions), strict=True))
-        if most is not None and len(people) > most:
-            drawn = np.sort(np.random.default_rng(seed).choice(len(people), most, replace=False)).tolist()
-            people, relevant = [people[place] for place in drawn], [relevant[place] for place in drawn]
-        everybody = histories_of(interactions)
+        if most is not None and len(users) > most:
+            drawn = np.sort(np.random.default_rng(seed).choice(len(users), most, replace=False)).tolist()
+            users, relevant = [users[place] for place in drawn], [relevant[place] for place in drawn]
+        all_users = histories_of(interactions)
         return cls(
-            people=tuple(people),
+            people=tuple(users),
             relevant=tuple(relevant),
-            histories=tuple(everybody[person] if person >= 0 else History.empty() for person in people),
+            histories=tuple(all_users[user] if user >= 0 else History.empty() for user in users),
             breadth=BeyondAccuracy(interactions),
             seen=interactions.item_counts() > 0,
-            disliked=tuple(disliked.get(person, frozenset()) for person in people) if rows.low is not None else (),
+            disliked=tuple(disliked.get(user, frozenset()) for user in users) if rows.low is not None else (),
         )
 
     @property
@@ -122,16 +122,16 @@ class HeldOutUsers:
         return sum(1 for wanted in self.relevant for item in wanted if item <= UNSEEN or not self.seen[item])
 
     def measure(self, artefact: Artefact) -> Measurements:
-        """Make everybody's list and compare it with what they chose."""
+        """Make all users' list and compare it with what they chose."""
         recommender = Recommender(artefact)
         lists: list[NDArray[Any]] = []
         for start in range(0, len(self.histories), _CHUNK):
             part = self.histories[start : start + _CHUNK]
             lists += [each.items[:20].copy() for each in recommender.recommend(part, LIST_LENGTH)]
-        people = [user_metrics(ranked, wanted) for ranked, wanted in zip(lists, self.relevant, strict=True)]
+        users = [user_metrics(ranked, wanted) for ranked, wanted in zip(lists, self.relevant, strict=True)]
         shown = {item for ranked in lists for item in ranked[:10].tolist()}
         return Measurements(
-            values={metric: np.array([person[metric] for person in people]) for metric in METRICS},
+            values={metric: np.array([user[metric] for user in users]) for metric in METRICS},
             known=tuple(len(history.items) for history in self.histories),
             overall={
                 "coverage@10": len(shown) / len(self.seen) if len(self.seen) else 0.0,
@@ -162,12 +162,12 @@ def expand_to_items(interactions: Interactions, item_ids: Sequence[str]) -> Inte
 def _relevant(
     rows: Rows, test: NDArray[np.bool_], interactions: Interactions
 ) -> tuple[list[int], list[frozenset[int]]]:
-    """Return the people of the test part and their test items; unseen items get distinct negative numbers."""
+    """Return the users of the test part and their test items; unseen items get distinct negative numbers."""
     user_code = {label: code for code, label in enumerate(interactions.user_ids)}
     item_code = {label: code for code, label in enumerate(interactions.item_ids)}
     wanted: dict[str, set[int]] = {}
     for user, item in zip(rows.users[test].astype(str), rows.items[test].astype(str), strict=True):
         code = item_code.setdefault(item, UNSEEN - len(item_code))
         wanted.setdefault(user, set()).add(code)
-    people = sorted(wanted)
-    return [user_code.get(label, -1) for label in people], [frozenset(wanted[label]) for label in people]
+    users = sorted(wanted)
+    return [user_code.get(label, -1) for label in users], [frozenset(wanted[label]) for label in users]

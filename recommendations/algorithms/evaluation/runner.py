@@ -33,8 +33,8 @@ class Report:
     """The measurements of one run; `models` holds each algorithm alone, `served` what production would
     serve, and `stages`, where a second stage reorders the blend, the blend without it.
 
-    `leads` says by how much `served` is better, within people, than the best of the models and than each of the stages.
-    `measured` holds what they were made of, by the same names and "served": one value per person.
+    `leads` says by how much `served` is better, within users, than the best of the models and than each of the stages.
+    `measured` holds what they were made of, by the same names and "served": one value per user.
     """
 
     protocol: str
@@ -77,7 +77,7 @@ def evaluate(
     The protocol says how the test part is split off, and nothing else: the train part is trained on with these options,
     and so with the validation fold that production would use. With a `catalogue` its items take part by their texts,
     those without interactions too. `with_models=False` measures only what is served, a collection of names those
-    algorithms beside it. `most_people` bounds how many people judge; they are drawn by the seed.
+    algorithms beside it. `most_people` bounds how many users judge; they are drawn by the seed.
 
     Raises:
         InvalidSplit: an unknown protocol, or times are needed and missing.
@@ -133,7 +133,7 @@ def protocol_for_fold(rows: Rows, options: TrainingOptions) -> Protocol:
 def _leads(measured: dict[str, Measurements], models: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return the difference of NDCG@10 to the best single model and to what else could be served, with 95 % intervals.
 
-    The best model is picked by the very people that it is compared on, so some model looks good by luck: `worse` is
+    The best model is picked by the very users that it is compared on, so some model looks good by luck: `worse` is
     said only where the interval that holds for all of them together (Bonferroni 1936) lies below 0.
     """
     means = {name: float(each.values["ndcg@10"].mean()) for name, each in measured.items() if len(each.known)}

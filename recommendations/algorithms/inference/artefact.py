@@ -43,12 +43,12 @@ class Artefact:
             answers "similar items".
         reads: the reads of the blend.
         weights: (reads,) positive, sum 1.
-        cold: indices of the items that nobody has chosen yet and of which something else is known.
-        similarity_thresholds: (items,) the likeness above which an item that nobody has chosen fits somebody
+        cold: indices of the items without interactions and of which something else is known.
+        similarity_thresholds: (items,) the likeness above which an item without interactions fits somebody
             (recommendations.algorithms.inference.cold_items); empty where there is no content, and in older artefacts.
         chosen: everything that training decided and what it saw, as JSON values.
         ranker: the second stage as text (recommendations.algorithms.inference.lightgbm_ranker); empty for none.
-        judgement: what the blend was worth to each person of the validation fold.
+        judgement: what the blend was worth to each user of the validation fold.
         texts: what compares later texts with those of the training; None where there were none, and in artefacts
             older than it.
     """

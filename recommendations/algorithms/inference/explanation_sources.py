@@ -14,7 +14,7 @@ from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.algorithms.models.registry import family_of
 
 PER_PROPOSAL = 2
-# A reason names something the person remembers: only this many of the latest rows are looked at.
+# A reason names something the user remembers: only this many of the latest rows are looked at.
 LATEST_ROWS = 50
 
 

@@ -1,6 +1,6 @@
 """An artefact together with items that came, or whose texts changed, after its training.
 
-Only what their texts say is known of them: they take part as items that nobody has chosen, until the next training.
+Only what their texts say is known of them: they take part as items without interactions, until the next training.
 """
 
 from __future__ import annotations

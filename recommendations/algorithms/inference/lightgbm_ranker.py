@@ -1,8 +1,8 @@
 """The second stage: gradient-boosted trees put the blend's best candidates into a new order.
 
 LambdaRank (Burges 2010) by LightGBM over what each read said, how the blend ranked, how popular the item is and how
-much is known of the person; taught by the fold that chose the blend's weights. Its score and the blend's are averaged,
-each standardised over the person's candidates: neither alone is as good.
+much is known of the user; taught by the fold that chose the blend's weights. Its score and the blend's are averaged,
+each standardised over the user's candidates: neither alone is as good.
 """
 
 from __future__ import annotations
@@ -70,20 +70,20 @@ class Ranker:
             raise UnreadableRanker(f"the second stage cannot be read ({error}): train again") from error
 
     def scores(self, said: Array, blended: Array, popularity: Array, known: int) -> Array:
-        """Return (candidates,) the average of both stages for one person's candidates, in the blend's order."""
+        """Return (candidates,) the average of both stages for one user's candidates, in the blend's order."""
         own = self._booster.predict(features(said, blended, popularity, known), num_threads=1)
         return _standardised(np.asarray(own)) + _standardised(blended)
 
 
 def features(said: Array, blended: Array, popularity: Array, known: int) -> Array:
-    """Return (candidates, features) of one person, candidates in the blend's order."""
+    """Return (candidates, features) of one user, candidates in the blend's order."""
     place = np.arange(len(blended), dtype=np.float64)
     constant = np.full(len(blended), np.log1p(known))
     return np.column_stack([said, blended, _standardised(blended), place, np.log1p(popularity), constant])
 
 
 def fit(people: Sequence[Array], chosen: Sequence[Array], *, seed: int) -> str:
-    """Return the text of a model of these people's candidates: their features, and 1 where they chose the item.
+    """Return the text of a model of these users' candidates: their features, and 1 where they chose the item.
 
     Models are small: several threads would spend most of their time on waiting for each other.
     """

@@ -1,4 +1,4 @@
-"""Intervals by resampling people: how far a mean, or a difference within people, may be luck."""
+"""Intervals by resampling users: how far a mean, or a difference within users, may be luck."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Interval:
 
 
 def bootstrap_interval(values: Values, *, seed: int = 0, confidence: float = CONFIDENCE) -> Interval:
-    """Percentile bootstrap (Efron and Tibshirani 1993) of the mean over people; nobody gives zeros."""
+    """Percentile bootstrap (Efron and Tibshirani 1993) of the mean over users; nobody gives zeros."""
     if not len(values):
         return Interval(0.0, 0.0, 0.0)
     draw = np.random.default_rng(seed)
@@ -38,10 +38,10 @@ def bootstrap_interval(values: Values, *, seed: int = 0, confidence: float = CON
 
 
 def paired_interval(ours: Values, theirs: Values, *, seed: int = 0, confidence: float = CONFIDENCE) -> Interval:
-    """The interval of ours - theirs, both of the same people in the same order.
+    """The interval of ours - theirs, both of the same users in the same order.
 
     Raises:
-        ValueError: not the same people.
+        ValueError: not the same users.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} people against {len(theirs)}: compare the same people")

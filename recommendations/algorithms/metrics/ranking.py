@@ -1,4 +1,4 @@
-"""Ranking metrics with binary relevance, one value per person."""
+"""Ranking metrics with binary relevance, one value per user."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def user_metrics(ranked: NDArray[Any], relevant: set[Any] | frozenset[Any]) -> d
 def summarise(
     lists: Sequence[NDArray[Any]], relevant: Sequence[set[Any] | frozenset[Any]], *, item_count: int
 ) -> dict[str, float]:
-    """Average over people, with the standard error of each mean as `<metric>_se`.
+    """Average over users, with the standard error of each mean as `<metric>_se`.
 
     coverage@10 is the share of the catalogue (`item_count` items) that stands in anybody's first ten.
     """
-    people = [user_metrics(ranked, wanted) for ranked, wanted in zip(lists, relevant, strict=True)]
+    users = [user_metrics(ranked, wanted) for ranked, wanted in zip(lists, relevant, strict=True)]
     summary: dict[str, float] = {}
     for metric in METRICS:
-        values = np.array([person[metric] for person in people])
+        values = np.array([user[metric] for user in users])
         summary[metric] = float(values.mean()) if len(values) else 0.0
         summary[f"{metric}_se"] = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
     shown: set[Any] = set()

@@ -1,4 +1,4 @@
-"""People by how much is known about them, since a mean over all hides who is served badly."""
+"""Users by how much is known about them, since a mean over all hides who is served badly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recommendations.history_segments import SEGMENTS, segment_of
 
 
 def summarise_by_segment(known: Sequence[int], values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, Any]]:
-    """Return each segment's number of people, means, and the interval of NDCG@10; empty segments are left out."""
+    """Return each segment's number of users, means, and the interval of NDCG@10; empty segments are left out."""
     segments = np.array([segment_of(number) for number in known])
     found: dict[str, dict[str, Any]] = {}
     for name in SEGMENTS:

@@ -1,4 +1,4 @@
-"""Alternating least squares: people and items as points in one space, read as what each item speaks for."""
+"""Alternating least squares: users and items as points in one space, read as what each item speaks for."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ALS:
         return FactorMatrix.from_factors(vectors, ones, ones)
 
     def _factorise(self, matrix: Matrix, start: FloatArray, options: TrainingOptions) -> FloatArray:
-        """Return (items, factors); people's factors are solved from the items' first, so only these need a start."""
+        """Return (items, factors); users' factors are solved from the items' first, so only these need a start."""
         solver = _solver()
         if solver is None:
             raise ValueError("als needs the shared library libgomp.so.1: ask applies_to first")

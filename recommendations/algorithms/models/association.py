@@ -1,4 +1,4 @@
-"""What is chosen together: items of one basket, which is what one person chose without a longer pause."""
+"""What is chosen together: items of one basket, which is what one user chose without a longer pause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import sparse
 from sparse_dot_topn import sp_matmul_topn
 
 PAUSE_SECONDS = 24 * 3600.0
-# Of a larger basket the first items count: it is an import or a robot, and would be everybody's neighbour.
+# Of a larger basket the first items count: it is an import or a robot, and would be all users' neighbour.
 MAX_BASKET = 50
 
 
@@ -17,7 +17,7 @@ def basket_associations(
 ) -> sparse.csr_array:
     """Return (items, items): b_ij / sqrt(b_i b_j), the largest of each row; no diagonal.
 
-    b counts people: an item that one person had in n baskets weighs 1 / sqrt(n) in each, so that nobody counts more
+    b counts users: an item that one user had in n baskets weighs 1 / sqrt(n) in each, so that nobody counts more
     than once for an item or a pair, and somebody whose items always go together counts for them as one.
     """
     order = np.lexsort((times, users))
@@ -43,7 +43,7 @@ def basket_associations(
 
 
 def _times_in_baskets(held: sparse.csr_array, owners: NDArray[np.int64], item_count: int) -> NDArray[np.float32]:
-    """Return, for each entry, in how many of its person's baskets the item is."""
-    people = np.repeat(owners, np.diff(held.indptr))
-    _, place, count = np.unique(people * item_count + held.indices, return_inverse=True, return_counts=True)
+    """Return, for each entry, in how many of its user's baskets the item is."""
+    users = np.repeat(owners, np.diff(held.indptr))
+    _, place, count = np.unique(users * item_count + held.indices, return_inverse=True, return_counts=True)
     return count[place].astype(np.float32)

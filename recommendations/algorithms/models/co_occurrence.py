@@ -1,4 +1,4 @@
-"""Co-occurrence counts: what people chose around the same time, before or after."""
+"""Co-occurrence counts: what users chose around the same time, before or after."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sparse_dot_topn import sp_matmul_topn
 
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.data.sequences import Steps, window_within
-from recommendations.algorithms.data.topk import inverse_power, stored_form
+from recommendations.algorithms.data.topk import inverse_power, sparse_product, stored_form
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
@@ -19,7 +18,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 class CoOccurrence:
     """M[i, j] = n_i ** -0.5 * n_j ** -0.3 * sum over "i and j lie d steps apart" of 2 ** (-d / 2), d to `window`.
 
-    n counts people. Items of one step lie 0 steps apart. The milder power on the target keeps more of its
+    n counts users. Items of one step lie 0 steps apart. The milder power on the target keeps more of its
     popularity, which is what makes the counts usable alone.
     """
 
@@ -40,14 +39,10 @@ class CoOccurrence:
         later = steps.later(decay)
         source = sparse.diags_array(inverse_power(interactions.item_counts(), 0.5))
         target = sparse.diags_array(inverse_power(interactions.item_counts(), 0.3))
-        # contents' (later + half of the same step) and its transpose, written as one product.
+        # contents' (later + half of the same step) plus its transpose, as one product.
         ahead = later + steps.shares * np.float32(0.5)
         left = sparse.hstack([steps.contents.T, ahead.T], format="csr")
         right = sparse.vstack([ahead, steps.contents], format="csr")
-        counts = sp_matmul_topn(
-            sparse.csr_matrix(source @ left),
-            sparse.csr_matrix(right @ target),
-            top_n=options.neighbours_for(interactions.item_count) + 1,
-            n_threads=options.threads,
-        )
+        keep = options.neighbours_for(interactions.item_count)
+        counts = sparse_product(source @ left, right @ target, keep=keep, threads=options.threads)
         return ItemMatrix(stored_form(counts))

@@ -18,11 +18,11 @@ InverseRows = Callable[[slice], FloatArray]
 
 @dataclass(frozen=True)
 class EASE:
-    """B[i, j] = -P[i, j] / P[j, j] with P = (X'X + l2 I)^-1 and a zero diagonal; X is people x items.
+    """B[i, j] = -P[i, j] / P[j, j] with P = (X'X + l2 I)^-1 and a zero diagonal; X is users x items.
 
-    Steck 2019, "Embarrassingly shallow autoencoders for sparse data". Where people are fewer than items,
-    P comes from the people x people side (Woodbury's identity), l2 P = I - X'(XX' + l2 I)^-1 X. That is a product of
-    factors, one for each person, and is kept as such where these are not too many; else block by block, and nothing of
+    Steck 2019, "Embarrassingly shallow autoencoders for sparse data". Where users are fewer than items,
+    P comes from the users x users side (Woodbury's identity), l2 P = I - X'(XX' + l2 I)^-1 X. That is a product of
+    factors, one for each user, and is kept as such where these are not too many; else block by block, and nothing of
     the size items x items is ever dense. A catalogue that is too large for either takes part with its most chosen
     items.
     """
@@ -37,16 +37,16 @@ class EASE:
         return True
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> PairMatrix:
-        """Solve on the smaller side; keep factors where people are few, else the strongest weights of each row."""
+        """Solve on the smaller side; keep factors where users are few, else the strongest weights of each row."""
         matrix = interactions.matrix()
         matrix = matrix[np.diff(matrix.indptr) > 0]
-        people = matrix.shape[0]
-        if people <= options.max_rank and people < interactions.item_count:
-            usable = interactions.most_chosen(options.max_entries // people)
+        users = matrix.shape[0]
+        if users <= options.max_rank and users < interactions.item_count:
+            usable = interactions.most_chosen(options.max_entries // users)
             return self._factored(matrix[:, usable], usable, interactions.item_count)
         usable = interactions.most_chosen(options.max_dense_items)
         matrix = matrix[:, usable]
-        small = people <= min(len(usable), options.max_dense_people)
+        small = users <= min(len(usable), options.max_dense_people)
         rows, diagonal = (self._by_people if small else self._by_items)(matrix)
         keep = options.neighbours_for(interactions.item_count)
         parts = []
@@ -68,14 +68,14 @@ class EASE:
         return replace(kept, column_scale=column_scale.astype(np.float32))
 
     def _half(self, matrix: Matrix) -> FloatArray:
-        """Return (people, items) H with l2 P = I - H'H."""
+        """Return (users, items) H with l2 P = I - H'H."""
         gram = (matrix @ matrix.T).toarray()
         gram[np.diag_indices_from(gram)] += np.float32(self.l2)
         factor = linalg.cholesky(gram, lower=True, overwrite_a=True)
         return np.asarray(linalg.solve_triangular(factor, matrix.toarray(), lower=True, overwrite_b=True))
 
     def _by_people(self, matrix: Matrix) -> tuple[InverseRows, FloatArray]:
-        """Return rows of l2 P and its diagonal from the (people, people) system."""
+        """Return rows of l2 P and its diagonal from the (users, users) system."""
         half = self._half(matrix)
 
         def rows(block: slice) -> FloatArray:

@@ -9,7 +9,7 @@ from recommendations.algorithms.data.topk import pruned_product
 
 
 def cosine_neighbours(vectors: FloatArray, keep: int) -> Matrix:
-    """Return the ``keep`` largest positive cosines of each row with the others, in stored form.
+    """Return the `keep` largest positive cosines of each row with the others, in stored form.
 
     cos(a, b) = a . b / (|a| |b|). Rows of zeros have no neighbours.
     """

@@ -1,4 +1,4 @@
-"""Graph filter: the smooth part of the people x items graph, a low-pass filter over its spectrum."""
+"""Graph filter: the smooth part of the users x items graph, a low-pass filter over its spectrum."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class GFCF:
     def fit(self, interactions: Interactions, options: TrainingOptions) -> FactorMatrix:
         """Decompose and keep the factors."""
         degrees = interactions.item_counts()
-        people = np.bincount(interactions.users, minlength=interactions.user_count)
+        users = np.bincount(interactions.users, minlength=interactions.user_count)
         normalised = sparse.csr_array(
-            sparse.diags_array(inverse_power(people, 0.5))
+            sparse.diags_array(inverse_power(users, 0.5))
             @ interactions.matrix()
             @ sparse.diags_array(inverse_power(degrees, 0.5))
         )

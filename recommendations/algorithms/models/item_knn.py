@@ -1,4 +1,4 @@
-"""Item-item neighbours by cosine: sparse at every step, so it scales to any catalogue."""
+"""Item-item kNN by cosine: sparse at every step, so it scales to any catalogue."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sparse_dot_topn import sp_matmul_topn
 
 from recommendations.algorithms.data.dataset import Interactions, Matrix
-from recommendations.algorithms.data.topk import inverse_power, stored_form
+from recommendations.algorithms.data.topk import inverse_power, sparse_product, stored_form
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
 class ItemKNN:
-    """M[i, j] = |people with i and j| / sqrt(|people with i| |people with j|), the largest per row.
+    """M[i, j] = |users with i and j| / sqrt(|users with i| |users with j|), the largest per row.
 
     Sarwar et al. 2001, "Item-based collaborative filtering recommendation algorithms".
     """
@@ -31,21 +30,16 @@ class ItemKNN:
         return True
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
-        """Multiply the column-normalised matrix with its transpose, keeping the top entries of each row."""
+        """Multiply the column-normalised matrix by its transpose."""
         matrix = interactions.matrix()
         scale = sparse.diags_array(inverse_power((matrix * matrix).sum(axis=0), 0.5))
         normalised = sparse.csr_array(matrix @ scale)
-        # One more than asked for: an item is its own best neighbour, and stored_form drops it.
-        product = sp_matmul_topn(
-            sparse.csr_matrix(normalised.T),
-            sparse.csr_matrix(normalised),
-            top_n=options.neighbours_for(interactions.item_count) + 1,
-            n_threads=options.threads,
-        )
+        keep = options.neighbours_for(interactions.item_count)
+        product = sparse_product(normalised.T, normalised, keep=keep, threads=options.threads)
         return ItemMatrix(stored_form(self._shrunk(sparse.csr_array(product), interactions)))
 
     def _shrunk(self, cosines: Matrix, interactions: Interactions) -> Matrix:
-        """Return cosine * n / (n + shrinkage), n people having both: few people in common are little evidence."""
+        """Return cosine * n / (n + shrinkage), n users having both: few users in common are little evidence."""
         if self.shrinkage:
             counts = np.sqrt(interactions.item_counts().astype(np.float32))
             rows = np.repeat(np.arange(cosines.shape[0]), np.diff(cosines.indptr))

@@ -1,4 +1,4 @@
-"""Popularity: how many people chose an item, and how clearly."""
+"""Popularity: how many users chose an item, and how clearly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 @dataclass(frozen=True)
 class Popularity:
-    """score(i) = sum of the strengths of the rows of i: the number of people with one, where all say the same."""
+    """score(i) = sum of the strengths of the rows of i: the number of users with one, where all say the same."""
 
     name: str = "popularity"
     family: str = "popularity"

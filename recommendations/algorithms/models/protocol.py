@@ -16,7 +16,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 @dataclass(frozen=True, eq=False)
 class ItemVector:
-    """One score per item, the same for everybody: (items,)."""
+    """One score per item, the same for all users: (items,)."""
 
     values: FloatArray
 
@@ -36,7 +36,7 @@ class MatrixUpdate:
 
 @dataclass(frozen=True, eq=False)
 class ItemMatrix:
-    """(items, items), sparse: row i says what having i speaks for or, below 0, against. A person's scores are the sum
+    """(items, items), sparse: row i says what having i speaks for or, below 0, against. A user's scores are the sum
     of the rows of their history, each times its recency weight.
 
     `values` may be mapped from a file that processes share; what has changed since stands apart.
@@ -50,7 +50,7 @@ class ItemMatrix:
         return int(self.values.shape[0])
 
     def score(self, weights: Matrix) -> Matrix:
-        """Return weights (people, items) times this matrix."""
+        """Return weights (users, items) times this matrix."""
         if self.changes is None:
             return weights @ self.values
         heard = sparse.csr_array(weights, copy=True)
@@ -129,26 +129,26 @@ class FactorMatrix:
         return FactorMatrix(vectors, scales[0], scales[1], count)
 
     def score(self, weights: Matrix) -> FloatArray:
-        """Return weights (people, items) times this matrix: (people, items), dense.
+        """Return weights (users, items) times this matrix: (users, items), dense.
 
-        A person's row does not depend on the others: each is a product of its own, for one of another shape would add
+        A user's row does not depend on the others: each is a product of its own, for one of another shape would add
         up in another order.
         """
         known, folded = self._folded(weights)
         found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
-        for person, each in enumerate(folded):
-            found[person, : len(self.vectors)] = (self.vectors @ each) * self.column_scale
+        for user, each in enumerate(folded):
+            found[user, : len(self.vectors)] = (self.vectors @ each) * self.column_scale
         return self._without_diagonal(found, known)
 
     def score_batch(self, weights: Matrix) -> FloatArray:
-        """Return the same by one product: much quicker for many people, equal but for rounding."""
+        """Return the same by one product: much quicker for many users, equal but for rounding."""
         known, folded = self._folded(weights)
         found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
         found[:, : len(self.vectors)] = (folded @ self.vectors.T) * self.column_scale
         return self._without_diagonal(found, known)
 
     def _folded(self, weights: Matrix) -> tuple[Matrix, FloatArray]:
-        """Return the weights of the known items, and (people, rank) what they are among the factors."""
+        """Return the weights of the known items, and (users, rank) what they are among the factors."""
         known = sparse.csr_array(weights)
         if known.shape[1] > len(self.vectors):
             known = known[:, : len(self.vectors)]
@@ -158,8 +158,8 @@ class FactorMatrix:
         return known, np.asarray(scaled @ self.vectors, dtype=np.float32)
 
     def _without_diagonal(self, found: FloatArray, known: Matrix) -> FloatArray:
-        person = np.repeat(np.arange(known.shape[0]), np.diff(known.indptr))
-        found[person, known.indices] -= known.data * self._diagonal[known.indices]
+        user = np.repeat(np.arange(known.shape[0]), np.diff(known.indptr))
+        found[user, known.indices] -= known.data * self._diagonal[known.indices]
         return found
 
     def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Past to next: a ridge regression from what somebody did lately to what they do next."""
+"""Past to next: a ridge regression from what somebody did recently to what they do next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 @dataclass(frozen=True)
 class SequentialRidge:
-    """M = (Z'Z + l2 I)^-1 Z'Y over the steps of all people, for the `items` most chosen items.
+    """M = (Z'Z + l2 I)^-1 Z'Y over the steps of all users, for the `items` most chosen items.
 
     A row of Z is what came up to `past` steps before a step, weighing 2 ** (-(d - 1) / half_life) at distance d; the
     row of Y is the step itself and the `ahead` steps after it, weighing 1 / (d + 1), each step's items sharing 1.

@@ -1,4 +1,4 @@
-"""Next-item counts: what people went on to after this."""
+"""Sequential rules: weighted counts of the items that users chose after each item."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sparse_dot_topn import sp_matmul_topn
 
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.data.sequences import Steps, window_within
-from recommendations.algorithms.data.topk import inverse_power, stored_form
+from recommendations.algorithms.data.topk import inverse_power, sparse_product, stored_form
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
 
 @dataclass(frozen=True)
 class SequentialRules:
-    """M[i, j] = |people with i| ** -1/2 * sum over "j came d steps after i" of 1 / d, d up to `window`.
+    """M[i, j] = |users with i| ** -1/2 * sum over "j came d steps after i" of 1 / d, d up to `window`.
 
     A step is everything of one moment; its items share one count, so ties count alike in any order.
     Weighted sequential rules: Ludewig and Jannach 2018, "Evaluation of session-based recommendation algorithms".
@@ -41,10 +40,6 @@ class SequentialRules:
         window = window_within(self.window, interactions, options.max_pairs)
         decay = (1.0 / np.arange(1, window + 1)).astype(np.float32)
         scale = sparse.diags_array(inverse_power(interactions.item_counts(), 0.5))
-        counts = sp_matmul_topn(
-            sparse.csr_matrix(scale @ steps.contents.T),
-            sparse.csr_matrix(steps.later(decay)),
-            top_n=options.neighbours_for(interactions.item_count) + 1,
-            n_threads=options.threads,
-        )
+        keep = options.neighbours_for(interactions.item_count)
+        counts = sparse_product(scale @ steps.contents.T, steps.later(decay), keep=keep, threads=options.threads)
         return ItemMatrix(stored_form(counts))

@@ -15,14 +15,14 @@ NEGLIGIBLE = 1e-4
 def leading_vectors(matrix: Matrix, rank: int, options: TrainingOptions) -> FloatArray:
     """Return (columns, rank or fewer) right singular vectors; no more than a quarter of the smaller side, since what
     lets nearly everything pass tells nothing apart."""
-    people, items = matrix.shape
-    rank = min(rank, max(2, min(people, items) // 4))
-    if people <= options.max_dense_people:
+    users, items = matrix.shape
+    rank = min(rank, max(2, min(users, items) // 4))
+    if users <= options.max_dense_people:
         values, left = np.linalg.eigh((matrix @ matrix.T).toarray())
         values, left = np.sqrt(np.maximum(values[-rank:], 0)), left[:, -rank:]
         used = values > NEGLIGIBLE * values.max(initial=0.0)
         return np.asarray((matrix.T @ left[:, used]) / values[used], dtype=np.float32)
-    start = np.ones(min(people, items), dtype=np.float32)
+    start = np.ones(min(users, items), dtype=np.float32)
     _, values, right = svds(matrix, k=rank, v0=start)
     used = values > NEGLIGIBLE * values.max(initial=0.0)
     return np.asarray(right[used].T, dtype=np.float32)

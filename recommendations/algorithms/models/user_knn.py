@@ -1,11 +1,11 @@
-"""People who are alike: the cosine of what they chose, where rare and recent choices count most.
+"""Users who are alike: the cosine of what they chose, where rare and recent choices count most.
 
-    weight(u, i) = strength * 2 ** (-rank / HALF_LIFE) * log(1 + people / people of i)
+    weight(u, i) = strength * 2 ** (-rank / HALF_LIFE) * log(1 + users / users of i)
 
-`rank` counts back from a person's latest row. A person is described by their FEATURES heaviest items, scaled to length
-1; an item that nobody else chose describes nobody, as it cannot be shared. Each item proposes the POSTINGS people whom
-it describes best (champion lists), so time grows with the people and not with their square; a tenant whose items have
-fewer people each gets exact cosines.
+`rank` counts back from a user's latest row. A user is described by their FEATURES heaviest items, scaled to length
+1; an item that nobody else chose describes nobody, as it cannot be shared. Each item proposes the POSTINGS users whom
+it describes best (champion lists), so time grows with the users and not with their square; a tenant whose items have
+fewer users each gets exact cosines.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from recommendations.algorithms.data.topk import blocks
 FEATURES = 50
 POSTINGS = 500
 HALF_LIFE = 20.0
-# Two people are alike from here on; below it is what one popular item in common amounts to.
+# Two users are alike from here on; below it is what one popular item in common amounts to.
 MIN_SIMILARITY = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class SimilarUsers:
-    """Who is like one person, most alike first: codes into the interactions' people, and cosines in (0, 1]."""
+    """Who is like one user, most alike first: codes into the interactions' users, and cosines in (0, 1]."""
 
     person: int
     others: IntArray
@@ -40,33 +40,33 @@ class SimilarUsers:
 def similar_users(
     interactions: Interactions, *, keep: int, features: int = FEATURES, postings: int = POSTINGS
 ) -> Iterator[SimilarUsers]:
-    """Yield each person who chose anything, in the order of their codes, with at most `keep` others.
+    """Yield each user who chose anything, in the order of their codes, with at most `keep` others.
 
-    Memory: two sparse matrices of at most people x features entries, and one block of a product.
+    Memory: two sparse matrices of at most users x features entries, and one block of a product.
     """
-    people = _described(interactions, features)
-    proposals = _champions(people, postings)
+    users = _described(interactions, features)
+    proposals = _champions(users, postings)
     rows = np.bincount(interactions.users, minlength=interactions.user_count)
     for block in blocks(interactions.user_count):
-        product = sparse.csr_array(people[block] @ proposals)
-        for row, person in enumerate(range(block.start, block.stop)):
-            if rows[person]:
+        product = sparse.csr_array(users[block] @ proposals)
+        for row, user in enumerate(range(block.start, block.stop)):
+            if rows[user]:
                 span = slice(product.indptr[row], product.indptr[row + 1])
-                yield _nearest(person, product.indices[span], product.data[span], keep)
+                yield _nearest(user, product.indices[span], product.data[span], keep)
 
 
-def _nearest(person: int, others: IntArray, scores: FloatArray, keep: int) -> SimilarUsers:
-    wanted = (others != person) & (scores >= MIN_SIMILARITY)
+def _nearest(user: int, others: IntArray, scores: FloatArray, keep: int) -> SimilarUsers:
+    wanted = (others != user) & (scores >= MIN_SIMILARITY)
     others, scores = others[wanted], np.minimum(scores[wanted], 1.0)
     if len(others) > keep:  # with all who tie with the last, so that the order of a tie is always the same
         last = np.partition(scores, len(scores) - keep)[len(scores) - keep]
         others, scores = others[scores >= last], scores[scores >= last]
     order = np.lexsort((others, -scores))[:keep]
-    return SimilarUsers(person, others[order].astype(np.int32), scores[order].astype(np.float32))
+    return SimilarUsers(user, others[order].astype(np.int32), scores[order].astype(np.float32))
 
 
 def _described(interactions: Interactions, features: int) -> Matrix:
-    """Return (people, items) with rows of length 1, or 0 for people who share nothing with anybody."""
+    """Return (users, items) with rows of length 1, or 0 for users who share nothing with anybody."""
     counts = interactions.item_counts()
     rarity = np.log1p(interactions.user_count / np.maximum(counts, 1))
     halvings = _ranks(interactions) / HALF_LIFE
@@ -83,7 +83,7 @@ def _described(interactions: Interactions, features: int) -> Matrix:
 
 
 def _ranks(interactions: Interactions) -> NDArray[np.float64]:
-    """Return each row's rank from its person's latest, which is 0; tied rows share the mean of theirs."""
+    """Return each row's rank from its user's latest, which is 0; tied rows share the mean of theirs."""
     count = interactions.row_count
     if interactions.times is None or count == 0:
         return np.zeros(count)
@@ -96,7 +96,7 @@ def _ranks(interactions: Interactions) -> NDArray[np.float64]:
 
 
 def _champions(people: Matrix, postings: int) -> Matrix:
-    """Return (items, people): of each item those whom it describes best."""
+    """Return (items, users): of each item those whom it describes best."""
     found = sparse.coo_array(people)
     users, items = found.coords
     kept = _strongest(items, users, found.data, postings)

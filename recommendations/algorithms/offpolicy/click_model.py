@@ -3,7 +3,7 @@
     q(item, place) = rate(place) * fit(stretch of the list that it comes from) * appeal(item)
 
 each factor the clicks over those that the factors before it expect, drawn towards 1 by PRIOR expected clicks (as with a
-gamma prior). However wrong the model, the estimate stays right; the better, the narrower its interval. People are
+gamma prior). However wrong the model, the estimate stays right; the better, the narrower its interval. Users are
 folded, and nobody's clicks are predicted by a model that knows them.
 """
 
@@ -22,8 +22,8 @@ Grid = NDArray[np.float64]
 def predictions(log: Log, *, seed: int) -> tuple[Grid, Grid]:
     """Of what was shown (pages by places), and the clicks that the other law's page would get (by page)."""
     shown, expected = np.zeros(log.there.shape), np.zeros(len(log))
-    people = int(log.people.max(initial=-1)) + 1
-    folds = np.random.default_rng(seed).permutation(np.arange(people) % FOLDS)[log.people]
+    users = int(log.people.max(initial=-1)) + 1
+    folds = np.random.default_rng(seed).permutation(np.arange(users) % FOLDS)[log.people]
     for fold in range(FOLDS):
         own = np.flatnonzero(folds == fold)
         if not len(own):

@@ -6,8 +6,8 @@ With pages p, places k, clicks r, weights w = (its chance) / (the logged chance)
     DR    = mean_p sum_k (sum_i its chance(i, k) q(i, k)  +  w (r - q))         Dudik, Langford and Li, ICML 2011
 
 SNIPS is right when all chances are known; its normaliser takes off what comes of luck with the weights alone.
-DR is right when the chances are known or the model is. Intervals resample people (a percentile bootstrap of clusters):
-pages of one person depend on each other. The effective sample size is Kish's, (sum w)^2 / sum w^2, place by place.
+DR is right when the chances are known or the model is. Intervals resample users (a percentile bootstrap of clusters):
+pages of one user depend on each other. The effective sample size is Kish's, (sum w)^2 / sum w^2, place by place.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def estimate(log: Log, *, seed: int = 0) -> Estimates:
     by_page = [np.ones(len(log)), log.clicked.sum(axis=1), expected + residual]
     columns = np.column_stack([*by_page, log.there, log.weights * log.clicked, log.weights])
     columns *= log.stands_for[:, None]
-    people = int(log.people.max()) + 1
-    sums = np.zeros((people, columns.shape[1]))
+    users = int(log.people.max()) + 1
+    sums = np.zeros((users, columns.shape[1]))
     np.add.at(sums, log.people, columns)
     found = _values(sums.sum(axis=0)[None])[0]
     resampled = _resampled(sums, seed)
@@ -110,9 +110,9 @@ def _values(totals: Grid) -> Grid:
 
 
 def _resampled(sums: Grid, seed: int) -> Grid:
-    draw, people = np.random.default_rng(seed), len(sums)
+    draw, users = np.random.default_rng(seed), len(sums)
     blocks = [
-        _values(draw.multinomial(people, np.full(people, 1 / people), size=min(_BLOCK, RESAMPLES - start)) @ sums)
+        _values(draw.multinomial(users, np.full(users, 1 / users), size=min(_BLOCK, RESAMPLES - start)) @ sums)
         for start in range(0, RESAMPLES, _BLOCK)
     ]
     return np.concatenate(blocks)

@@ -18,10 +18,10 @@ UNLISTED = len(_STRETCHES) + 1
 
 @dataclass(frozen=True, slots=True)
 class LoggedPage:
-    """One page of one person. `shown`, `clicked`, `weights` and `unsupported` go by place.
+    """One page of one user. `shown`, `clicked`, `weights` and `unsupported` go by place.
 
     `base` are the items that the page was drawn from, best first: where an item stands in it says how well it fits.
-    `stands_for` is more than 1 where the page stands for others as well, whose people were drawn into another arm.
+    `stands_for` is more than 1 where the page stands for others as well, whose users were drawn into another arm.
     """
 
     person: int
@@ -75,9 +75,9 @@ def build_log(pages: Sequence[LoggedPage]) -> Log:
         stretches[row, :count] = _stretches(page.shown, listed)
         chances = page.target.chances[:, :count]
         targets.append((_codes(page.target.items, codes), _stretches(page.target.items, listed), chances))
-    people = np.unique([page.person for page in pages], return_inverse=True)[1].astype(np.int64)
+    users = np.unique([page.person for page in pages], return_inverse=True)[1].astype(np.int64)
     return Log(
-        people=people,
+        people=users,
         stands_for=np.array([page.stands_for for page in pages]),
         there=there,
         **grids,

@@ -36,7 +36,7 @@ from recommendations.algorithms.validation.folds import Fold, FoldPart
 FoldMaker = Callable[[Interactions], Fold]
 # Types that are chosen for, those with the most rows first; the others' values count nothing.
 MOST_TYPES = 3
-# People who judge, rows that are looked at, and the most chosen items that the autoencoder knows.
+# Users who judge, rows that are looked at, and the most chosen items that the autoencoder knows.
 PEOPLE, ROWS, ITEMS = 2_000, 300_000, 1_000
 L2 = 300.0
 # In rows, where there are times.
@@ -117,7 +117,7 @@ def choose_strength(
     """Return the best candidate's name, and the mean NDCG@10 of each that was measured.
 
     They are made one after the other, so that there is one at a time. The first is what the others must beat. All hold
-    the same rows, so that a fold is the same for each. Where too few people can judge, it is the first, and nothing was
+    the same rows, so that a fold is the same for each. Where too few users can judge, it is the first, and nothing was
     measured.
     """
     (first, *others) = candidates
@@ -151,14 +151,14 @@ def _judged_by(part: FoldPart) -> NDArray[np.float64]:
 
 def _read(past: Interactions, validation_users: NDArray[np.int64]) -> Matrix:
     """Return (judges, items) histories as lists are made from them: what came last counts more, where that is known."""
-    everybody = histories_of(past)
-    ranked = [RankedHistory.from_history(everybody[person], past.item_count) for person in validation_users.tolist()]
+    all_users = histories_of(past)
+    ranked = [RankedHistory.from_history(all_users[user], past.item_count) for user in validation_users.tolist()]
     half_life = np.inf if past.times is None else HALF_LIFE
     return weighted_matrix(ranked, half_life=half_life, item_count=past.item_count)
 
 
 def _bounded(interactions: Interactions) -> Interactions:
-    """Return whole people's rows, about ROWS of them."""
+    """Return whole users' rows, about ROWS of them."""
     if interactions.row_count <= ROWS:
         return interactions
     kept = np.random.default_rng(0).random(interactions.user_count) < ROWS / interactions.row_count
@@ -184,7 +184,7 @@ def _autoencoder(matrix: Matrix) -> FloatArray:
 
 
 def _ndcg(scores: FloatArray, wanted: Matrix, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return (people,) NDCG@10, where `sizes` says how many items each should have found."""
+    """Return (users,) NDCG@10, where `sizes` says how many items each should have found."""
     room = min(_TOP, scores.shape[1])
     best = np.argpartition(-scores, room - 1, axis=1)[:, :room]
     falling = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")

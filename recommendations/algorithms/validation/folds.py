@@ -1,8 +1,8 @@
 """The validation fold: rows cut out of the training data that stand for what will be asked of the lists.
 
-A training sees everything up to now and serves what people do next, so where enough people come back the fold is cut
-at moments that hold for everybody. Several cuts, each with a past of its own, judge together until there are enough
-people; a person's own last rows, or random ones, stand in where time cannot tell.
+A training sees everything up to now and serves what users do next, so where enough users come back the fold is cut
+at moments that hold for all users. Several cuts, each with a past of its own, judge together until there are enough
+users; a user's own last rows, or random ones, stand in where time cannot tell.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CUTS = (0.8, 0.7, 0.6, 0.5)
 AHEAD = 0.25
 # With so many judges one more cut, which costs as much as the first, adds little.
 SUFFICIENT_USERS = 300
-# Fewer over all cuts, or fewer different people, cannot tell good weights from lucky ones.
+# Fewer over all cuts, or fewer different users, cannot tell good weights from lucky ones.
 MIN_JUDGEMENTS = 40
 MIN_USERS = 20
 
@@ -67,25 +67,25 @@ def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
         return _one("random", "rand10", interactions, options, asked)
     if options.validation == "last":
         return _one("last", "last10", interactions, options, asked)
-    parts, validation_users, people = _in_time(interactions, options)
-    if validation_users < MIN_JUDGEMENTS or people < MIN_USERS:
+    parts, validation_users, users = _in_time(interactions, options)
+    if validation_users < MIN_JUDGEMENTS or users < MIN_USERS:
         why = (
-            f"{people} people have a history before and rows after a cut in time, "
+            f"{users} people have a history before and rows after a cut in time, "
             f"{validation_users} times over all cuts; it takes {MIN_USERS}, {MIN_JUDGEMENTS} times."
         )
         return _one("last", "last10", interactions, options, why)
-    found = f"{people} people have a history before and rows after {len(parts)} cut{'s' * (len(parts) > 1)} in time."
+    found = f"{users} people have a history before and rows after {len(parts)} cut{'s' * (len(parts) > 1)} in time."
     return Fold("time", parts, found if options.validation == "auto" else asked)
 
 
 def select_validation_users(part: FoldPart, options: TrainingOptions) -> NDArray[np.int64]:
-    """Return the people with something to predict and something to predict it from, at most as many as allowed.
+    """Return the users with something to predict and something to predict it from, at most as many as allowed.
 
     Of more, those with the smallest digests are taken: the same ones in the next training, which the gate compares.
     """
     predictable = np.intersect1d(np.unique(part.future.users), np.unique(part.past.users))
     if len(predictable) > options.validation_people:
-        digests = np.array([digest(part.past.user_ids[person]) for person in predictable], dtype=np.uint64)
+        digests = np.array([digest(part.past.user_ids[user]) for user in predictable], dtype=np.uint64)
         predictable = np.sort(predictable[np.argsort(digests)[: options.validation_people]])
     return predictable.astype(np.int64)
 
@@ -98,11 +98,11 @@ def _one(kind: Validation, protocol: Protocol, interactions: Interactions, optio
 
 
 def _in_time(interactions: Interactions, options: TrainingOptions) -> tuple[tuple[FoldPart, ...], int, int]:
-    """Return as many cuts as it takes for enough judges, how many judges they have, and how many people these are."""
+    """Return as many cuts as it takes for enough judges, how many judges they have, and how many users these are."""
     assert interactions.times is not None
     moments = np.sort(interactions.times)
     parts: list[FoldPart] = []
-    validation_users, people = 0, set[int]()
+    validation_users, users = 0, set[int]()
     for share in CUTS:
         moment = moments[min(len(moments) - 1, int(share * len(moments)))]
         before = interactions.times < moment
@@ -112,7 +112,7 @@ def _in_time(interactions: Interactions, options: TrainingOptions) -> tuple[tupl
         if len(own):
             parts.append(part)
             validation_users += len(own)
-            people.update(own.tolist())
+            users.update(own.tolist())
         if validation_users >= min(SUFFICIENT_USERS, options.validation_people):
             break
-    return tuple(parts), validation_users, len(people)
+    return tuple(parts), validation_users, len(users)

@@ -27,14 +27,14 @@ def fold_kind(chosen: Mapping[str, Any]) -> str:
 
 
 def describe_fold(chosen: Mapping[str, Any]) -> str:
-    """Say which events were held back, how many people judged by them, and why it were these; empty as above."""
+    """Say which events were held back, how many users judged by them, and why it were these; empty as above."""
     kind = fold_kind(chosen)
     if not kind:
         return ""
     said = chosen["validation"]
     moments = "one moment" if said["cuts"] == 1 else f"each of {said['cuts']} moments"
     asks = _ASKS[kind].format(moments=moments)
-    judged = "1 person judges" if said["people"] == 1 else f"{said['people']:,} people judge"
+    judged = "1 person judges" if said["people"] == 1 else f"{said['users']:,} people judge"
     undecided = "" if chosen.get("decided", True) else " They are too few to choose weights; the usual ones serve."
     return f"{kind}: {asks}; {judged}.{undecided} {said['why']}"
 

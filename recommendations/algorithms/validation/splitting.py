@@ -14,7 +14,7 @@ Protocol = Literal["last10", "rand10", "global80"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 TEST_SHARE = 0.1
 TRAIN_SHARE = 0.8
-# A person with fewer rows stays in train entirely.
+# A user with fewer rows stays in train entirely.
 MIN_ROWS_PER_USER = 5
 
 
@@ -46,9 +46,9 @@ class Split:
 def split(rows: Rows, *, protocol: str, seed: int) -> Split:
     """Split raw rows in file order.
 
-    - last10: each person's last 10 % by time, max(1, round(0.1 n)) rows, of people with n >= 5.
+    - last10: each user's last 10 % by time, max(1, round(0.1 n)) rows, of users with n >= 5.
     - rand10: the same number of rows, chosen at random.
-    - global80: train is the first 80 % of all rows by time; test are later rows of people with a train row.
+    - global80: train is the first 80 % of all rows by time; test are later rows of users with a train row.
 
     Ties in time are broken by one random number per row, drawn in file order from default_rng(seed).
 
@@ -72,7 +72,7 @@ def split(rows: Rows, *, protocol: str, seed: int) -> Split:
 
 
 def last_share_of_each_user(users: NDArray[Any], order: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the last 10 % of each person's rows in `order` (positions, grouped by ascending user code)."""
+    """Mark the last 10 % of each user's rows in `order` (positions, grouped by ascending user code)."""
     counts = np.bincount(users) if len(users) else np.zeros(0, dtype=np.int64)
     held = np.where(counts >= MIN_ROWS_PER_USER, np.maximum(1, np.rint(TEST_SHARE * counts)), 0)
     ends = np.cumsum(counts)

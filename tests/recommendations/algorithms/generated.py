@@ -35,21 +35,21 @@ def raw(rows: Sequence[Row], *, with_times: bool = True) -> Rows:
 
 
 def random_rows(*, people: int = 40, items: int = 30, per_person: int = 8) -> list[Row]:
-    """Rows without structure, with ties in time: two or three rows of a person share each moment."""
+    """Rows without structure, with ties in time: two or three rows of a user share each moment."""
     generator = np.random.default_rng(3)
     weights = 1.0 / np.arange(1, items + 1)
     rows = []
-    for person in range(people):
+    for user in range(people):
         picked = generator.choice(items, per_person, replace=False, p=weights / weights.sum())
-        moments = np.sort(generator.integers(0, 4, per_person)) * DAY + person * HOUR
-        rows += [(f"u{person}", f"i{item}", float(time)) for item, time in zip(picked, moments, strict=True)]
+        moments = np.sort(generator.integers(0, 4, per_person)) * DAY + user * HOUR
+        rows += [(f"u{user}", f"i{item}", float(time)) for item, time in zip(picked, moments, strict=True)]
     return rows
 
 
 def checkerboard() -> tuple[Interactions, list[int]]:
-    """Even people chose the even items, odd people the odd ones, each all but one, in an order of their own.
+    """Even users chose the even items, odd users the odd ones, each all but one, in an order of their own.
 
-    Returns the interactions and, per person, the item of their colour that was left out.
+    Returns the interactions and, per user, the item of their colour that was left out.
     """
     generator = np.random.default_rng(0)
     rows: list[Row] = []
@@ -68,22 +68,22 @@ def walks(*, people: int = 150, length: int = 14, items: int = 60) -> list[Row]:
     """Strong order: after item n comes n + 1 in nine of ten cases, else any; everybody starts anywhere."""
     generator = np.random.default_rng(5)
     rows = []
-    for person in range(people):
+    for user in range(people):
         item = int(generator.integers(items))
         for step in range(length):
-            rows.append((f"u{person}", f"i{item}", person * DAY + step * HOUR))
+            rows.append((f"u{user}", f"i{item}", user * DAY + step * HOUR))
             item = (item + 1) % items if generator.random() < 0.9 else int(generator.integers(items))
     return rows
 
 
 def tastes(*, people: int = 200, items: int = 120, groups: int = 6, per_person: int = 10) -> list[Row]:
-    """No order: each person chooses from one of `groups` equal groups of items, all items alike."""
+    """No order: each user chooses from one of `groups` equal groups of items, all items alike."""
     generator = np.random.default_rng(6)
     rows = []
-    for person in range(people):
-        group = np.arange(person % groups, items, groups)
+    for user in range(people):
+        group = np.arange(user % groups, items, groups)
         rows += [
-            (f"u{person}", f"i{item}", float(generator.uniform(0, 90 * DAY)))
+            (f"u{user}", f"i{item}", float(generator.uniform(0, 90 * DAY)))
             for item in generator.choice(group, per_person, replace=False)
         ]
     return rows
@@ -94,12 +94,12 @@ def fashions(*, people: int = 250, items: int = 120, days: int = 60, per_person:
     generator = np.random.default_rng(7)
     born = np.sort(generator.uniform(-10, days, items))
     rows: list[Row] = []
-    for person in range(people):
+    for user in range(people):
         seen: set[int] = set()
         for day in np.sort(generator.uniform(0, days, per_person)):
             wanted = np.where(born <= day, np.exp2((born - day) / 5), 0.0)
             wanted[list(seen)] = 0.0
             item = int(generator.choice(items, p=wanted / wanted.sum()))
             seen.add(item)
-            rows.append((f"u{person}", f"i{item}", float(day * DAY)))
+            rows.append((f"u{user}", f"i{item}", float(day * DAY)))
     return rows

@@ -18,7 +18,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import checkerboard, interactions, random_rows
 
 OPTIONS = TrainingOptions(threads=1)
-# People a and b on three items: a has x then y a day later; b has x, y, z on three days.
+# Users a and b on three items: a has x then y a day later; b has x, y, z on three days.
 HAND = interactions(
     [("a", "x", 0.0), ("a", "y", 86_400.0), ("b", "x", 0.0), ("b", "y", 86_400.0), ("b", "z", 172_800.0)]
 )
@@ -173,11 +173,11 @@ class MatrixSuite:
         for read in scorer_configs(algorithm):
             scratch = np.zeros(data.item_count)
             every = np.arange(data.item_count)
-            for person, (scores,) in enumerate(score_histories(fitted, [read], histories, data.item_count)):
+            for user, (scores,) in enumerate(score_histories(fitted, [read], histories, data.item_count)):
                 z = scores.standardised(scratch, every)
-                other_colour = every[every % 2 != held_out[person] % 2]
+                other_colour = every[every % 2 != held_out[user] % 2]
 
-                assert z[held_out[person]] > z[other_colour].max(), (read, person)
+                assert z[held_out[user]] > z[other_colour].max(), (read, user)
 
     def test_a_matrix_has_no_diagonal_and_no_more_neighbours_than_asked_for(self, algorithm):
         fitted = algorithm.fit(interactions(random_rows()), TrainingOptions(neighbours=3, threads=1))

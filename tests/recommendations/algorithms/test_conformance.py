@@ -7,11 +7,11 @@ from tests.recommendations.algorithms.suite import AlgorithmSuite, MatrixSuite
 
 
 def fading(days: int) -> list[float]:
-    """x twice two days ago, y twice yesterday, z once at the end; yesterday is the second of three people."""
+    """x twice two days ago, y twice yesterday, z once at the end; yesterday is the second of three users."""
     return [2 * 2 ** (-1 / days), 2.0, 1.0]
 
 
-# Rows x, y, z of HAND: two people have x and y, one has z.
+# Rows x, y, z of HAND: two users have x and y, one has z.
 ROOT = math.sqrt(2)
 NEXT = [[0, 2 / ROOT, 0.5 / ROOT], [0, 0, 1 / ROOT], [0, 0, 0]]
 # What a past step weighs at distance 2 with a half-life of 5 steps.
@@ -40,7 +40,7 @@ EXPECTED = {
         [2 * 2**-0.5 * 2**-0.8, 0, 2**-0.5 * 2**-0.5],
         [0.5 * 2**-0.3, 2**-0.5 * 2**-0.3, 0],
     ],
-    # Two people have no spectrum to filter; test_graph_filter.py holds a graph whose filter is known.
+    # Two users have no spectrum to filter; test_graph_filter.py holds a graph whose filter is known.
     "graph_filter": None,
     # The same for factors; test_factors.py holds the answer for complete groups.
     "als": None,

@@ -38,10 +38,10 @@ def trained(request, artefact):
     if request.param == "blend":
         return Recommender(artefact)
     draw, count = np.random.default_rng(1), len(artefact.scorers)
-    people = [
+    users = [
         lightgbm_ranker.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)
     ]
-    text = lightgbm_ranker.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0)
+    text = lightgbm_ranker.fit(users, [(each[:, 0] > 1).astype(float) for each in users], seed=0)
     return Recommender(replace(artefact, ranker=text))
 
 

@@ -16,7 +16,7 @@ OPTIONS = TrainingOptions(threads=1)
 
 
 def strong(strengths):
-    """Two people, x and y; the first has x twice."""
+    """Two users, x and y; the first has x twice."""
     return Interactions.from_codes(
         np.array([0, 0, 1]), np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]), ["a", "b"], ["x", "y"], np.array(strengths)
     )

@@ -1,4 +1,4 @@
-"""Places for items that nobody has chosen: whom they fit, and how many of them pay."""
+"""Places for items without interactions: whom they fit, and how many of them pay."""
 
 import numpy as np
 import pytest
@@ -31,12 +31,12 @@ def rows(*, new: bool, people: int = 240):
     """Everybody chooses ten items of their group, and the last of each is one of those that are new, or none is."""
     draw = np.random.default_rng(4)
     found = []
-    for person in range(people):
-        group = np.arange(person % GROUPS, ITEMS, GROUPS)
+    for user in range(people):
+        group = np.arange(user % GROUPS, ITEMS, GROUPS)
         chosen = draw.choice(group[group < NEW], 10, replace=False)
         if new:
             chosen[-1] = draw.choice(group[group >= NEW])
-        found += [(f"u{person}", f"i{item}", place * DAY) for place, item in enumerate(chosen)]
+        found += [(f"u{user}", f"i{item}", place * DAY) for place, item in enumerate(chosen)]
     return found
 
 
@@ -53,7 +53,7 @@ def trained(*, new: bool, **others):
 
 
 def cold_places(artefact, data, *, limit=100):
-    """The places, from 0, of items that nobody has chosen, in everybody's lists."""
+    """The places, from 0, of items without interactions, in all users' lists."""
     recommender = Recommender(artefact)
     at = np.array([artefact.item_ids.index(item) for item in data.item_ids], dtype=np.int32)
     histories = [History(at[history.items], history.times) for history in histories_of(data)]
@@ -105,9 +105,9 @@ class TestPut:
 class TestFitting:
     def test_takes_what_is_more_alike_than_others_find_it_best_first(self):
         alike = np.array([9.0, 3.0, 5.0, 1.0])
-        everybody = np.ones(4, dtype=bool)
+        all_users = np.ones(4, dtype=bool)
 
-        assert matching_items(alike, everybody, match_thresholds(np.array([9.5, 0, 0, 0], dtype=np.float32)), 10) == [
+        assert matching_items(alike, all_users, match_thresholds(np.array([9.5, 0, 0, 0], dtype=np.float32)), 10) == [
             2,
             1,
         ]
@@ -119,7 +119,7 @@ class TestFitting:
 
 
 class TestItemsThatNobodyEverChooses:
-    """New items are in the catalogue, fit people's tastes, and were never chosen."""
+    """New items are in the catalogue, fit users' tastes, and were never chosen."""
 
     def test_get_no_place_among_the_first_twenty_and_some_behind(self, artefact):
         places = cold_places(artefact, interactions(rows(new=False)))
@@ -184,7 +184,7 @@ def trial(every, gain, *, error=0.0001, recall_20=0.0):
 
 class TestWhatIsLikeEverybody:
     def test_fits_a_third_of_the_people_at_most(self):
-        """One strange item shares its only word with half of each group's items, and each person has several."""
+        """One strange item shares its only word with half of each group's items, and each user has several."""
         numbers = [*range(ITEMS), 1000]
         documents = [
             terms(title="common" if number in (0, 1000) or number % 9 == 0 else f"w{number}") for number in numbers

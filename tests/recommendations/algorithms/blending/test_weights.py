@@ -5,10 +5,10 @@ from recommendations.algorithms.blending.weights import CandidateSets, fit_weigh
 
 
 def choices_of(features, chosen, starts):
-    """Candidates that are items 0, 1, ... for everybody, each having chosen one."""
-    people = len(starts)
+    """Candidates that are items 0, 1, ... for all users, each having chosen one."""
+    users = len(starts)
     return CandidateSets(
-        features, chosen, starts, np.arange(len(chosen)) % (len(chosen) // people), (5,) * people, (1,) * people
+        features, chosen, starts, np.arange(len(chosen)) % (len(chosen) // users), (5,) * users, (1,) * users
     )
 
 

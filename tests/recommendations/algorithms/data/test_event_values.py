@@ -96,14 +96,14 @@ class TestFactors:
 
 
 def tastes(people=400, items=120, each=16, seed=5, telling=True):
-    """People try items of any kind, and play those of their own kind a hundred times as much; the rest they do not."""
+    """Users try items of any kind, and play those of their own kind a hundred times as much; the rest they do not."""
     draw = np.random.default_rng(seed)
     users = np.repeat(np.arange(people), each)
     chosen = np.concatenate([draw.choice(items, each, replace=False) for _ in range(people)])
     own = chosen % 4 == users % 4
     more = (
         np.repeat(np.arange(people), 6),
-        np.concatenate([4 * draw.choice(items // 4, 6, replace=False) + person % 4 for person in range(people)]),
+        np.concatenate([4 * draw.choice(items // 4, 6, replace=False) + user % 4 for user in range(people)]),
     )
     users, chosen = np.append(users, more[0]), np.append(chosen, more[1])
     own = np.append(own, np.ones(len(more[0]), dtype=bool))

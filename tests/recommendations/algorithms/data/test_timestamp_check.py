@@ -8,7 +8,7 @@ DAY = 86_400.0
 
 
 def many(people=500, each=40, seed=0):
-    """People's codes, in the order of a file that is sorted by nothing."""
+    """Users' codes, in the order of a file that is sorted by nothing."""
     users = np.repeat(np.arange(people), each)
     return np.random.default_rng(seed).permutation(users)
 

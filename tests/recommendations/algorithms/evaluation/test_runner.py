@@ -99,7 +99,7 @@ class TestQuality:
     """Data whose answer is known by construction; thresholds lie well below it and well above every wrong one."""
 
     def test_order(self, report):
-        """The next item is n + 1 in nine of ten cases, and it may already be the person's own."""
+        """The next item is n + 1 in nine of ten cases, and it may already be the user's own."""
         assert report["served"]["hit_rate@10"] > 0.75
         assert report["models"]["popularity"]["hit_rate@10"] < 0.4
 
@@ -112,7 +112,7 @@ class TestQuality:
         assert "next_item" not in found["models"]
 
     def test_fashion(self):
-        """Only what the crowd chose lately predicts; items that appeared after the cut cannot be proposed."""
+        """Only what the crowd chose recently predicts; items that appeared after the cut cannot be proposed."""
         found = evaluate(raw(fashions()), "global80", 0, replace(OPTIONS, validation="time")).as_dict()
 
         assert found["data"]["unseen_test_items"] > 0
@@ -166,7 +166,7 @@ class TestTheBestSinglePart:
 
 
 def test_unseen_items_stay_in_the_denominators():
-    """Five people, five rows each; everybody's last row is an item of its own."""
+    """Five users, five rows each; all users' last row is an item of its own."""
     users = np.repeat([f"u{n}" for n in range(5)], 5)
     items = np.array([[*"abcd", f"last{n}"] for n in range(5)]).ravel()
     rows = Rows(users, items, np.tile(np.arange(5.0), 5))

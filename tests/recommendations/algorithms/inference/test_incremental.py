@@ -28,7 +28,7 @@ def document(number):
 
 @pytest.fixture(scope="module")
 def artefact():
-    """Each of 12 people chose items of one kind; items 15 to 17 were chosen by nobody."""
+    """Each of 12 users chose items of one kind; items 15 to 17 were chosen by nobody."""
     users, items = zip(*((user, item) for user in range(12) for item in range(15) if item % 3 == user % 3), strict=True)
     seen = Interactions.from_codes(
         np.array(users), np.array(items), None, [f"u{number:02d}" for number in range(12)], ITEMS[:15]

@@ -52,10 +52,10 @@ def trained():
     artefact = train(data, TrainingOptions(threads=1))
     draw = np.random.default_rng(1)
     count = len(artefact.scorers)
-    people = [
+    users = [
         lightgbm_ranker.features(draw.normal(size=(30, count)), draw.normal(size=30), np.ones(30), 5) for _ in range(80)
     ]
-    text = lightgbm_ranker.fit(people, [(each[:, 0] > 1).astype(float) for each in people], seed=0)
+    text = lightgbm_ranker.fit(users, [(each[:, 0] > 1).astype(float) for each in users], seed=0)
     return data, replace(artefact, ranker=text)
 
 
@@ -75,7 +75,7 @@ class TestLearn:
         assert learnt(choices()).text == learnt(choices()).text
 
     def test_is_left_out_where_it_helps_nobody_it_was_not_taught_by(self):
-        """Taught by everybody it would know these people's chance choices by heart."""
+        """Taught by everybody it would know these users' chance choices by heart."""
         told = choices(by_chance=True)
         alone = told.ndcg(told.features @ WEIGHTS)
 
@@ -111,7 +111,7 @@ class TestTraining:
 
     @pytest.mark.slow
     def test_what_it_is_worth_is_what_the_gate_hears_of(self, monkeypatch):
-        """The judgement is that of the lists that would be served, of people who taught nothing to who ranks them."""
+        """The judgement is that of the lists that would be served, of users who taught nothing to who ranks them."""
         monkeypatch.setattr("recommendations.algorithms.blending.ranker_training.paired_interval", _always_better)
         data = interactions(walks(people=600, items=60, length=8))
 

@@ -12,7 +12,7 @@ from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import DAY, interactions
 
 OPTIONS = TrainingOptions(threads=1)
-# tea goes with cake, nails with hammer, bread is what most people buy; "new" was only bought on the last day.
+# tea goes with cake, nails with hammer, bread is what most users buy; "new" was only bought on the last day.
 ROWS = [
     *[(f"t{n}", item, 0.0) for n in range(4) for item in ("tea", "cake")],
     *[(f"n{n}", item, 0.0) for n in range(3) for item in ("nails", "hammer")],
@@ -23,7 +23,7 @@ DATA = interactions(ROWS, extra_items=["unsold"])
 BREAD, CAKE, HAMMER, NAILS, NEW, TEA, UNSOLD = range(7)
 
 
-# More people than one or two must have come lately for it to be the present.
+# More users than one or two must have come recently for it to be the present.
 LATELY = interactions([*ROWS, *((f"l{n}", "new", 300 * DAY) for n in range(5))], extra_items=["unsold"])
 
 

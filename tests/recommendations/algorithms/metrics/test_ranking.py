@@ -45,7 +45,7 @@ class TestSummarise:
         found = summarise(lists, [{1}, {4}], item_count=10)
 
         assert found["hit_rate@10"] == 0.5
-        assert found["hit_rate@10_se"] == pytest.approx(0.5)  # deviation 0.7071, divided by the root of 2 people
+        assert found["hit_rate@10_se"] == pytest.approx(0.5)  # deviation 0.7071, divided by the root of 2 users
         assert found["coverage@10"] == 0.3
 
     def test_nobody_scores_zero(self):

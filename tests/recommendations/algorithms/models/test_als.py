@@ -7,10 +7,10 @@ from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, tastes
 from tests.recommendations.algorithms.suite import table
 
-# Two groups of people who chose everything of their group.
+# Two groups of users who chose everything of their group.
 GROUPS = interactions(
-    [(f"u{person}", f"a{item}", 0.0) for person in range(6) for item in range(3)]
-    + [(f"v{person}", f"b{item}", 0.0) for person in range(6) for item in range(3)]
+    [(f"u{user}", f"a{item}", 0.0) for user in range(6) for item in range(3)]
+    + [(f"v{user}", f"b{item}", 0.0) for user in range(6) for item in range(3)]
 )
 
 

@@ -1,4 +1,4 @@
-"""Texts and given neighbours: items that nobody has chosen get into lists and have similar items."""
+"""Texts and given neighbours: items without interactions get into lists and have similar items."""
 
 import io
 from dataclasses import replace
@@ -11,7 +11,7 @@ from recommendations.algorithms.data.history import History, histories_of
 from recommendations.algorithms.data.tokenize import terms
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.inference.recommender import Recommender
-from recommendations.algorithms.models.content import Catalogue, text_neighbours
+from recommendations.algorithms.models.content import TEXT, Catalogue
 from recommendations.algorithms.training.blend import CONTENT_MIN_WEIGHT
 from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
@@ -27,7 +27,7 @@ def word(number):
 
 
 def catalogue(**neighbours):
-    """The items of `tastes`, whose text names their group, and a dozen that nobody has chosen."""
+    """The items of `tastes`, whose text names their group, and a dozen without interactions."""
     numbers = [*range(ITEMS), *range(1000, 1000 + COLD)]
     documents = [terms(title=f"{word(number)} {word(number)}s", description=f"only {number}") for number in numbers]
     return Catalogue(tuple(f"i{number}" for number in numbers), documents, neighbours)
@@ -55,11 +55,16 @@ class TestTerms:
         assert terms(attributes={"cast": ["Ann", "Bo"], "year": 1999}) == ["cast=ann", "cast=bo"]
 
 
+def text_matrices(documents):
+    ids = tuple(f"i{number:03}" for number in range(len(documents)))
+    return Catalogue(ids, documents).matrices(ids, OPTIONS)
+
+
 class TestTextNeighbours:
     def test_equal_the_cosines_computed_by_hand(self):
         """The first text has x and y, the next two have one each; the others share nothing."""
         many = [["x", "y"], ["x"], ["y"], *([f"w{number}"] for number in range(20)), []]
-        dense = text_neighbours(many, OPTIONS).toarray()
+        dense = text_matrices(many)[TEXT].toarray()
         assert dense[0, 1] == pytest.approx(dense[0, 2])
         assert dense[1, 2] == 0
         assert not dense[3:].any()
@@ -67,7 +72,7 @@ class TestTextNeighbours:
     def test_a_term_of_one_text_or_of_most_tells_nothing(self):
         documents = [["all", f"own{number}"] for number in range(50)]
 
-        assert not text_neighbours(documents, OPTIONS).nnz
+        assert text_matrices(documents) == {}
 
 
 class TestColdItems:
@@ -170,7 +175,7 @@ class TestGivenNeighbours:
 
 @pytest.fixture(scope="module")
 def whispering():
-    """Too few people to weigh anything: the blend is neighbours, and popularity a fifth."""
+    """Too few users to weigh anything: the blend is neighbours, and popularity a fifth."""
     made = Recommender(train(interactions(tastes(people=15)), OPTIONS, catalogue=catalogue()))
     assert made.artefact.weights.tolist() == [0.8, 0.2, CONTENT_MIN_WEIGHT]
     return made

@@ -6,10 +6,10 @@ from recommendations.algorithms.training_options import TrainingOptions
 from tests.recommendations.algorithms.generated import interactions, random_rows
 from tests.recommendations.algorithms.suite import table
 
-# Two groups of people who chose everything of their group: the two leading vectors are the groups themselves.
+# Two groups of users who chose everything of their group: the two leading vectors are the groups themselves.
 BLOCKS = interactions(
-    [(f"u{person}", f"a{item}", 0.0) for person in range(5) for item in range(3)]
-    + [(f"v{person}", f"b{item}", 0.0) for person in range(4) for item in range(2)]
+    [(f"u{user}", f"a{item}", 0.0) for user in range(5) for item in range(3)]
+    + [(f"v{user}", f"b{item}", 0.0) for user in range(4) for item in range(2)]
 )
 
 

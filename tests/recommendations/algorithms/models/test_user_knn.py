@@ -1,4 +1,4 @@
-"""People who are alike, against cosines computed in the open."""
+"""Users who are alike, against cosines computed in the open."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.recommendations.algorithms.generated import DAY, checkerboard, intera
 
 
 def found(data, **options):
-    """By person's id: the others' ids and scores, most alike first."""
+    """By user's id: the others' ids and scores, most alike first."""
     return {
         data.user_ids[alike.person]: [
             (data.user_ids[other], score) for other, score in zip(alike.others.tolist(), alike.scores, strict=True)
@@ -25,12 +25,12 @@ def cosines(data):
     """All of them, densely, from the definition."""
     counts, starts = data.item_counts(), data.starts()
     matrix = np.zeros((data.user_count, data.item_count))
-    for person in range(data.user_count):
-        span = slice(starts[person], starts[person + 1])
+    for user in range(data.user_count):
+        span = slice(starts[user], starts[user + 1])
         ranks = ranks_from_the_end(data.times[span])
         for item, rank, strength in zip(data.items[span], ranks - ranks.min(), data.row_strengths()[span], strict=True):
             if counts[item] > 1 and rank <= 8 * HALF_LIFE:
-                matrix[person, item] = strength * 2 ** (-rank / HALF_LIFE) * np.log1p(data.user_count / counts[item])
+                matrix[user, item] = strength * 2 ** (-rank / HALF_LIFE) * np.log1p(data.user_count / counts[item])
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     matrix = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
     return matrix @ matrix.T
@@ -48,13 +48,13 @@ def test_scores_are_the_cosines_of_what_people_chose(drawn):
     expected, alike = cosines(data), found(data)
 
     assert set(alike) == {data.user_ids[code] for code in set(data.users.tolist())}
-    for person, user_id in enumerate(data.user_ids):
+    for user, user_id in enumerate(data.user_ids):
         others = dict(alike.get(user_id, ()))
         assert user_id not in others
         for other, other_id in enumerate(data.user_ids):
-            if other != person and expected[person, other] >= MIN_SIMILARITY + 1e-4:
-                assert others[other_id] == pytest.approx(expected[person, other], abs=1e-4)
-            elif other != person and expected[person, other] < MIN_SIMILARITY - 1e-4:
+            if other != user and expected[user, other] >= MIN_SIMILARITY + 1e-4:
+                assert others[other_id] == pytest.approx(expected[user, other], abs=1e-4)
+            elif other != user and expected[user, other] < MIN_SIMILARITY - 1e-4:
                 assert other_id not in others
 
 
@@ -75,10 +75,10 @@ def test_does_not_depend_on_the_order_of_rows():
 
 def test_the_best_of_more_are_kept_in_their_order():
     data = interactions(random_rows())
-    everybody = found(data)
+    all_users = found(data)
 
     for user_id, others in found(data, keep=3).items():
-        assert others == everybody[user_id][:3]
+        assert others == all_users[user_id][:3]
         assert [score for _, score in others] == sorted((score for _, score in others), reverse=True)
 
 

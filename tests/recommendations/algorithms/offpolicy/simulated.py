@@ -1,4 +1,4 @@
-"""Logs with a known truth: people with tastes, lists drawn from what fits them, clicks by place and taste."""
+"""Logs with a known truth: users with tastes, lists drawn from what fits them, clicks by place and taste."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ APPEAL = np.random.default_rng(1).gamma(2.0, 0.5, ITEMS)
 
 @dataclass(frozen=True)
 class Taste:
-    """A person's list, best first as far as the service knows, and how much each of it is liked."""
+    """A user's list, best first as far as the service knows, and how much each of it is liked."""
 
     listed: NDArray[np.int64]
     liked: NDArray[np.float64]
@@ -44,28 +44,28 @@ def chances(*, rotating: bool) -> NDArray[np.float64]:
 
 
 def truth(*, rotating: bool, people: int = 40_000) -> float:
-    """Clicks per page of the reordered lists, over so many people."""
+    """Clicks per page of the reordered lists, over so many users."""
     draw, chance = np.random.default_rng(99), chances(rotating=rotating)
     total = 0.0
     for _ in range(people):
-        person = taste(draw)
-        liked = person.liked[reordered(person)]
+        user = taste(draw)
+        liked = user.liked[reordered(user)]
         total += float((np.minimum(1.0, np.outer(liked, EXAMINED)) * chance).sum())
     return total / people
 
 
 def log(seed: int, *, rotating: bool, people: int) -> Log:
-    """Show so many people a few pages each; return those with their clicks."""
+    """Show so many users a few pages each; return those with their clicks."""
     draw, pages = np.random.default_rng(seed), []
     for number in range(people):
-        person = taste(draw)
-        base = tuple(NAMES[item] for item in person.listed)
+        user = taste(draw)
+        base = tuple(NAMES[item] for item in user.listed)
         logged = law.sampled(base, WEIGHTS, PLACES)
-        others = tuple(base[rank] for rank in reordered(person))
+        others = tuple(base[rank] for rank in reordered(user))
         target = law.sampled(others, WEIGHTS, PLACES) if rotating else law.deterministic(others, PLACES)
         for _ in range(draw.geometric(0.4)):
             order = np.argsort(draw.exponential(size=LISTED) / WEIGHTS)[:PLACES]
-            clicked = draw.random(PLACES) < np.minimum(1.0, person.liked[order] * EXAMINED)
+            clicked = draw.random(PLACES) < np.minimum(1.0, user.liked[order] * EXAMINED)
             shown = tuple(base[rank] for rank in order)
             said = law.importance_weights(logged=logged, target=target, shown=shown)
             pages.append(LoggedPage(number, shown, clicked, said.weights, said.unsupported, base, target))

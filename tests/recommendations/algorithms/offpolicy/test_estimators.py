@@ -41,10 +41,10 @@ def test_the_measured_clicks_would_be_wrong_where_the_estimate_is_not():
 
 def test_the_law_that_logged_is_estimated_as_measured():
     draw, pages = np.random.default_rng(3), []
-    for person in range(200):
+    for user in range(200):
         same = law.sampled(("a", "b", "c"), (3.0, 2.0, 1.0), 3)
         clicked = draw.random(3) < 0.3
-        pages.append(LoggedPage(person, ("b", "a", "c"), clicked, np.ones(3), np.zeros(3), ("a", "b", "c"), same))
+        pages.append(LoggedPage(user, ("b", "a", "c"), clicked, np.ones(3), np.zeros(3), ("a", "b", "c"), same))
 
     log = build_log(pages)
     found, seen = estimators.estimate(log), estimators.measure_overlap(log)
@@ -58,7 +58,7 @@ def test_the_law_that_logged_is_estimated_as_measured():
 
 def test_pages_of_one_person_are_not_taken_for_those_of_many():
     few = simulated.log(5, rotating=True, people=60)
-    # The same pages told twice of the same people say no more than once.
+    # The same pages told twice of the same users say no more than once.
     narrow = estimators.estimate(few).snips
     names = ("people", "stands_for", "there", "clicked", "weights", "unsupported", "items", "stretches")
     columns: dict[str, Any] = {name: np.concatenate([getattr(few, name)] * 2) for name in names}
@@ -83,11 +83,11 @@ def test_a_page_that_stands_for_two_counts_twice():
 def test_what_could_not_have_been_shown_is_counted_by_the_clicks_of_its_place():
     target = law.deterministic(("a", "z"), 2)
     pages = []
-    for person in range(10):
+    for user in range(10):
         logged = law.deterministic(("a", "b"), 2)
         said = law.importance_weights(logged=logged, target=target, shown=("a", "b"))
-        clicked = np.array([person < 8, False])
-        pages.append(LoggedPage(person, ("a", "b"), clicked, said.weights, said.unsupported, ("a", "b"), target))
+        clicked = np.array([user < 8, False])
+        pages.append(LoggedPage(user, ("a", "b"), clicked, said.weights, said.unsupported, ("a", "b"), target))
 
     assert estimators.measure_overlap(build_log(pages)).unsupported == pytest.approx(
         1 / 10

@@ -81,7 +81,7 @@ class TestTrain:
         assert all(message for message, _ in seen)
 
     def test_a_global_fold_without_judges_gives_way(self):
-        """Everybody's rows lie on one day, so nobody has rows on both sides of a cut in time."""
+        """All users' rows lie on one day, so nobody has rows on both sides of a cut in time."""
         artefact = train(interactions(walks()), TrainingOptions(threads=1, validation="time"))
 
         assert artefact.chosen["validation"]["fold"] == "last"

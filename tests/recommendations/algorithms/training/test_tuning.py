@@ -42,13 +42,13 @@ class TestTune:
 
     @pytest.mark.slow
     def test_never_sees_the_fold_that_it_is_judged_on(self):
-        """With everybody's last choices changed, the search does the same; only the comparison does not."""
+        """With all users' last choices changed, the search does the same; only the comparison does not."""
         data = interactions(walks(people=100))
         held_out = make_fold(data, OPTIONS).parts[0].future
         last = np.isin(
             data.users.astype(np.int64) * 1_000 + data.items, held_out.users.astype(np.int64) * 1_000 + held_out.items
         )
-        own = {person: set(data.items[data.users == person].tolist()) for person in range(data.user_count)}
+        own = {user: set(data.items[data.users == user].tolist()) for user in range(data.user_count)}
         items = data.items.copy()
         for row in np.flatnonzero(last):
             items[row] = next(n for n in range(data.item_count - 1, -1, -1) if n not in own[int(data.users[row])])

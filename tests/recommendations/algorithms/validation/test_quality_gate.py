@@ -21,7 +21,7 @@ def validation_scores(values, *, first=0, protocol="last"):
 
 
 def shuffled(data):
-    """The same people, items and moments; who chose what is chance."""
+    """The same users, items and moments; who chose what is chance."""
     items = np.random.default_rng(3).permutation(data.items)
     return Interactions.from_codes(data.users, items, data.times, data.user_ids, data.item_ids)
 
