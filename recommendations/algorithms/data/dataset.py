@@ -1,4 +1,4 @@
-"""Who did something with what, and when: the only input of every algorithm."""
+"""Interactions of users with items: the only input of every algorithm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 TimeArray = NDArray[np.float64]
 Matrix = Any  # scipy ships no types; every Matrix here is a scipy.sparse.csr_array of float32
-# How many users must have come as far for the data to reach there.
+# The number of users who must have rows up to a moment for the data to reach it.
 _REACHED_BY = 5
 
 
@@ -31,15 +31,15 @@ class Interactions:
     (user, time, item). So everything computed from an `Interactions` is independent of the order in which
     the rows were read.
 
-    A pair that occurs several times is kept once, with its latest time: the algorithms ask "has this user
-    chosen this item, and how long ago", not how often. It is as strong as the strongest of its rows.
+    A pair that occurs several times is kept once, with its latest time and the strength of its strongest row: the
+    algorithms ask whether and how long ago a user chose an item, not how often.
 
     Attributes:
         users: (rows,) codes into `user_ids`.
         items: (rows,) codes into `item_ids`.
-        times: (rows,) seconds since any fixed moment, or None when nothing is known about order.
-        user_ids, item_ids: sorted, without repetition; ids without any row are allowed.
-        strengths: (rows,) how much each row says, 1 on average; None where all say the same.
+        times: (rows,) seconds since any fixed moment, or None when the order is unknown.
+        user_ids, item_ids: sorted and unique; ids without any row are allowed.
+        strengths: (rows,) weights with a mean of 1; None where all are equal.
     """
 
     users: IntArray
@@ -59,7 +59,7 @@ class Interactions:
         item_ids: Sequence[str],
         strengths: NDArray[Any] | None = None,
     ) -> Interactions:
-        """Bring raw columns into canonical order.
+        """Return raw columns in canonical order.
 
         Raises:
             InvalidInteractions: columns of unequal length, a code outside its ids, a repeated id, a time that is not
@@ -74,7 +74,9 @@ class Interactions:
         by_pair = np.lexsort(keys)
         last = _last_of_each_pair(new_users[by_pair], new_items[by_pair])
         keep = by_pair[last]
-        said = None if strengths is None else _strongest(np.asarray(strengths, dtype=np.float32), by_pair, last)
+        row_strengths = (
+            None if strengths is None else _strongest(np.asarray(strengths, dtype=np.float32), by_pair, last)
+        )
         new_users, new_items = new_users[keep], new_items[keep]
         seconds = None if seconds is None else seconds[keep]
         order = np.lexsort((new_items, new_users) if seconds is None else (new_items, seconds, new_users))
@@ -84,7 +86,7 @@ class Interactions:
             times=None if seconds is None else seconds[order],
             user_ids=tuple(sorted(user_ids)),
             item_ids=tuple(sorted(item_ids)),
-            strengths=None if said is None else said[order],
+            strengths=None if row_strengths is None else row_strengths[order],
         )
 
     @property
@@ -115,18 +117,18 @@ class Interactions:
         return np.searchsorted(self.users, np.arange(self.user_count + 1)).astype(np.int64)
 
     def item_counts(self) -> NDArray[np.int64]:
-        """Return (items,) how many users chose each item."""
+        """Return (items,) the number of users who chose each item."""
         return np.bincount(self.items, minlength=self.item_count).astype(np.int64)
 
     def most_chosen(self, count: int) -> IntArray:
-        """Return the places, ascending, of the up to `count` items that most users chose."""
+        """Return the indices, ascending, of up to `count` items that most users chose."""
         return np.sort(np.argsort(-self.item_counts(), kind="stable")[:count]).astype(np.int32)
 
     def end(self) -> float:
-        """Return the moment up to which the rows reach, in their seconds; 0 without rows or times.
+        """Return the moment that the rows reach up to, in seconds; 0 without rows or times.
 
-        No single clock decides it: it is the newest row of the user who is the fifth when users are ordered by
-        their newest rows, or of fewer than nine users the one just past the middle.
+        One wrong clock does not move it: it is the fifth newest of the users' newest rows, or with fewer than nine
+        users the one just past the middle.
         """
         if self.times is None or not self.row_count:
             return 0.0
@@ -134,7 +136,7 @@ class Interactions:
         return float(newest[min(_REACHED_BY, len(newest) // 2 + 1) - 1])
 
     def row_strengths(self) -> FloatArray:
-        """Return (rows,) how much each row says."""
+        """Return (rows,) the weight of each row."""
         return np.ones(self.row_count, dtype=np.float32) if self.strengths is None else self.strengths
 
     def matrix(self) -> Matrix:

@@ -1,4 +1,4 @@
-"""A user's history as serving knows it, and many of them as one sparse matrix."""
+"""Histories of users, single and as one sparse matrix."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from recommendations.algorithms.data.dataset import FloatArray, IntArray, Intera
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What one user did.
+    """The interactions of one user.
 
     Attributes:
         items: (n,) item indices of the artefact, oldest first.
-        times: (n,) seconds. Rows of one moment rank alike, and the times decide the order. None means that the
-            given order is all that is known, each row being later than the one before.
-        weights: (n,) how much each row says; below 0 it speaks against the item. None where all say 1.
+        times: (n,) seconds, which decide the order; rows of one moment tie. None: each row is later than the one
+        before.
+        weights: (n,) the weight of each row, negative for a dislike. None where all are 1.
     """
 
     items: IntArray
@@ -30,16 +30,16 @@ class History:
 
     @classmethod
     def empty(cls) -> History:
-        """Return the history of somebody about whom nothing is known."""
+        """Return the history of an unknown user."""
         return cls(items=np.empty(0, dtype=np.int32))
 
 
 @dataclass(frozen=True, eq=False)
 class RankedHistory:
-    """A history without repetition, ordered by item: `ranks` count rows back from the latest, ties share a mean.
+    """A history with unique items, ordered by item: `ranks` count rows back from the latest, ties share the mean.
 
-    Of several rows of an item the latest says when, and whether it speaks for the item or takes back what the others
-    said; for the item it speaks as much as the strongest of them.
+    Of several rows of an item the latest gives the time and the sign of the weight. A positive weight is that of the
+    strongest row.
     """
 
     items: IntArray

@@ -1,6 +1,6 @@
-"""How long ago, counted in rows: ranks from a user's latest row back, and the weights made of them.
+"""Recency in rows: ranks from a user's latest row back, and the weights that follow from them.
 
-Rows tied in time share the mean of the ranks they occupy, so nothing depends on the order inside a tie.
+Rows tied in time share the mean of their ranks, so nothing depends on the order inside a tie.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.data.dataset import FloatArray, TimeArray
 
-# A row counts for nothing once its weight falls below 2 ** -NEGLIGIBLE_HALVINGS.
+# A row is left out once its weight falls below 2 ** -NEGLIGIBLE_HALVINGS.
 NEGLIGIBLE_HALVINGS = 8.0
 
 

@@ -1,4 +1,4 @@
-"""A user's history as steps: rows of one moment form one step, so ties have no order."""
+"""Histories as sequences of steps: rows of one moment form one step, so ties have no order."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from scipy import sparse
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray, Interactions, Matrix
 
-# A step of more rows is a bulk import, which says nothing about what follows what.
+# A step of more rows is a bulk import, whose order means nothing.
 LARGEST_STEP = 50
 
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """Steps of all users, each user's in order of time.
+    """The steps of all users, each user's in chronological order.
 
     Attributes:
         contents: (steps, items), 1 where the step holds the item; empty rows for steps above LARGEST_STEP.
         shares: the same, each row divided by the size of its step.
-        users: (steps,) whose step it is.
+        users: (steps,) user codes.
     """
 
     contents: Matrix
@@ -30,7 +30,7 @@ class Steps:
 
     @classmethod
     def from_interactions(cls, interactions: Interactions) -> Steps:
-        """Cut the interactions into steps.
+        """Return the steps of these interactions.
 
         Raises:
             ValueError: the interactions have no times.
@@ -58,16 +58,16 @@ class Steps:
         return Steps(contents=self.contents[:, items], shares=self.shares[:, items], users=self.users)
 
     def later(self, decay: FloatArray) -> Matrix:
-        """Return (steps, items): what the same user did d steps later, times decay[d - 1], summed over d.
+        """Return (steps, items): the same user's items d steps later, times decay[d - 1], summed over d.
 
-        Each step's items share 1.
+        The items of a step share 1.
         """
         return self._shifted(self.shares, decay, forwards=True)
 
     def earlier(self, decay: FloatArray) -> Matrix:
-        """Return (steps, items): what the same user did d steps earlier, times decay[d - 1], summed over d.
+        """Return (steps, items): the same user's items d steps earlier, times decay[d - 1], summed over d.
 
-        Each item counts 1.
+        Each item counts as 1.
         """
         return self._shifted(self.contents, decay, forwards=False)
 
@@ -85,5 +85,5 @@ class Steps:
 
 
 def window_within(window: int, interactions: Interactions, max_pairs: int) -> int:
-    """Shrink a window, not below 1, so that it looks at no more than `max_pairs` pairs of rows."""
+    """Return the window, shrunk if necessary but not below 1, that covers at most `max_pairs` pairs of rows."""
     return int(np.clip(max_pairs // max(1, interactions.row_count), 1, window))

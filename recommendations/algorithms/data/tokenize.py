@@ -1,4 +1,4 @@
-"""From an item's fields to the terms that its text is compared by."""
+"""Terms of an item's fields, for text similarity."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _WORD = re.compile(r"[^\W_]{2,}")
-# More of a description says little more, and costs.
+# More words of a description add little but cost.
 DESCRIPTION_WORDS = 150
-# Words of the title and categories weigh so many times one of the description.
+# The weight of a word of the title or a category, relative to one of the description.
 EMPHASIS = 2
 
 

@@ -1,4 +1,4 @@
-"""What accuracy does not see: how rare, how varied and how popular the first ten items of lists are."""
+"""Beyond-accuracy metrics: novelty, diversity and popularity bias of the first ten items of lists."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BEYOND_ACCURACY = ("novelty@10", "diversity@10", "popularity_bias@10")
 
 
 class BeyondAccuracy:
-    """Measures lists against the interactions that were learnt from.
+    """Measures lists against the training interactions.
 
-    - novelty@10: mean of -log2 of the share of users who chose the item (Castells et al. 2015); an item that nobody
-      chose counts as chosen by one.
+    - novelty@10: mean of -log2 of the share of users who chose the item (Castells et al. 2015); an item
+      without users counts as chosen by one.
     - diversity@10: 1 - mean cosine of pairs of items, an item being the set of users who chose it (Ziegler 2005).
-    - popularity_bias@10: how often the proposed items were chosen, over how often those of the own history were; 1 is
-      a list as popular as what the user chooses anyway (Abdollahpouri et al. 2019).
+    - popularity_bias@10: the popularity of the recommended items over that of the user's history; 1 is a list as
+      popular as the user's own choices (Abdollahpouri et al. 2019).
     """
 
     def __init__(self, interactions: Interactions) -> None:
@@ -34,7 +34,7 @@ class BeyondAccuracy:
         self._columns = sparse.csr_array((interactions.matrix() @ scale).T)
 
     def measure(self, lists: Sequence[NDArray[Any]], histories: Sequence[History]) -> dict[str, float]:
-        """Average over users; users with empty lists are left out, and those without history of the bias."""
+        """Return means over users with a list; the bias leaves out users without history."""
         rarity, variety, bias = [], [], []
         for ranked, history in zip(lists, histories, strict=True):
             first = ranked[:10]

@@ -1,4 +1,4 @@
-"""Users by how much is known about them, since a mean over all hides who is served badly."""
+"""Users by how much is known about them, since an overall mean hides badly served groups."""
 
 from __future__ import annotations
 

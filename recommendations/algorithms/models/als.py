@@ -1,4 +1,4 @@
-"""Alternating least squares: users and items as points in one space, read as what each item speaks for."""
+"""Alternating least squares (ALS) on implicit feedback, as an item-to-item matrix."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 @cache
 def _solver() -> Any:
-    """Return the library's class; None where the shared library that it links against (libgomp.so.1) is missing, as in
-    slim images: a system check tells, and the other parts do without it."""
+    """Return the library's class; None where its shared library (libgomp.so.1) is missing, as in slim images.
+
+    A system check reports that; the other algorithms do not need it.
+    """
     try:
         from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
     except ImportError:
@@ -44,14 +46,14 @@ class ALS:
     half_lives: tuple[float, ...] = (5.0, np.inf)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """A factorisation grows with the interactions, not with the pairs of items."""
+        """Return whether the data suffices; the cost grows with the interactions, not with the pairs of items."""
         enough = min(interactions.user_count, interactions.item_count) > 2 and _solver() is not None
         return enough and interactions.item_count <= options.max_blocked_items
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> FactorMatrix:
         """Factorise, and keep the items' factors times the root of the fold-in: V = Y (Y'Y + l2 I)^-1/2."""
         matrix = interactions.matrix()
-        # Confidence in what was chosen; what was not has 1.
+        # The confidence in chosen items; the others have 1.
         matrix.data *= np.float32(self.alpha)
         factors = self._factorise(matrix, leading_vectors(matrix, self.factors, options), options)
         gram = factors.T @ factors

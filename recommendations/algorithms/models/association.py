@@ -1,4 +1,4 @@
-"""What is chosen together: items of one basket, which is what one user chose without a longer pause."""
+"""Items chosen together: association within baskets, the items that a user chose without a longer pause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import sparse
 from sparse_dot_topn import sp_matmul_topn
 
 PAUSE_SECONDS = 24 * 3600.0
-# Of a larger basket the first items count: it is an import or a robot, and would be all users' neighbour.
+# Only the first items of a larger basket count: it is an import or a robot, and would be a neighbour of everything.
 MAX_BASKET = 50
 
 
@@ -17,8 +17,8 @@ def basket_associations(
 ) -> sparse.csr_array:
     """Return (items, items): b_ij / sqrt(b_i b_j), the largest of each row; no diagonal.
 
-    b counts users: an item that one user had in n baskets weighs 1 / sqrt(n) in each, so that nobody counts more
-    than once for an item or a pair, and somebody whose items always go together counts for them as one.
+    b counts users: an item in n baskets of one user weighs 1 / sqrt(n) in each, so that no user counts more than once
+    for an item or a pair.
     """
     order = np.lexsort((times, users))
     users, items, times = users[order], items[order], times[order]
@@ -27,23 +27,25 @@ def basket_associations(
     baskets = np.cumsum(begins) - 1
     starts = np.flatnonzero(begins)
     kept = np.arange(len(users)) - starts[baskets] < MAX_BASKET if len(users) else begins
-    held = sparse.csr_array(
+    contents = sparse.csr_array(
         (np.ones(int(kept.sum()), dtype=np.float32), (baskets[kept], items[kept])),
         shape=(len(starts), item_count),
     )
-    held.data[:] = 1.0
-    held.data /= np.sqrt(_times_in_baskets(held, users[starts], item_count))
-    counts = np.bincount(held.indices, weights=held.data**2, minlength=item_count)
+    contents.data[:] = 1.0
+    contents.data /= np.sqrt(_basket_counts(contents, users[starts], item_count))
+    counts = np.bincount(contents.indices, weights=contents.data**2, minlength=item_count)
     scale = sparse.diags_array(np.divide(1.0, np.sqrt(counts), out=np.zeros(item_count), where=counts > 0))
-    scaled = sparse.csr_matrix((held @ scale).astype(np.float32))
-    found = sparse.csr_array(sp_matmul_topn(sparse.csr_matrix(scaled.T), scaled, top_n=neighbours + 1, n_threads=1))
-    found.setdiag(0.0)
-    found.eliminate_zeros()
-    return found
+    scaled = sparse.csr_matrix((contents @ scale).astype(np.float32))
+    associations = sparse.csr_array(
+        sp_matmul_topn(sparse.csr_matrix(scaled.T), scaled, top_n=neighbours + 1, n_threads=1)
+    )
+    associations.setdiag(0.0)
+    associations.eliminate_zeros()
+    return associations
 
 
-def _times_in_baskets(held: sparse.csr_array, owners: NDArray[np.int64], item_count: int) -> NDArray[np.float32]:
-    """Return, for each entry, in how many of its user's baskets the item is."""
-    users = np.repeat(owners, np.diff(held.indptr))
-    _, place, count = np.unique(users * item_count + held.indices, return_inverse=True, return_counts=True)
+def _basket_counts(contents: sparse.csr_array, owners: NDArray[np.int64], item_count: int) -> NDArray[np.float32]:
+    """Return, for each entry, the number of its user's baskets that hold the item."""
+    users = np.repeat(owners, np.diff(contents.indptr))
+    _, place, count = np.unique(users * item_count + contents.indices, return_inverse=True, return_counts=True)
     return count[place].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Co-occurrence counts: what users chose around the same time, before or after."""
+"""Co-occurrence: weighted counts of the items that users chose around the same time, before or after."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from recommendations.algorithms.training_options import TrainingOptions
 class CoOccurrence:
     """M[i, j] = n_i ** -0.5 * n_j ** -0.3 * sum over "i and j lie d steps apart" of 2 ** (-d / 2), d to `window`.
 
-    n counts users. Items of one step lie 0 steps apart. The milder power on the target keeps more of its
-    popularity, which is what makes the counts usable alone.
+    n counts users. Items of one step lie 0 steps apart. The smaller power on the target keeps more of its
+    popularity, which makes the counts usable alone.
     """
 
     window: int = 5
@@ -28,7 +28,7 @@ class CoOccurrence:
     half_lives: tuple[float, ...] = (2.0, 5.0)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Times are needed."""
+        """Return whether there are times."""
         return interactions.times is not None
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:

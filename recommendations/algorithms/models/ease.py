@@ -22,9 +22,8 @@ class EASE:
 
     Steck 2019, "Embarrassingly shallow autoencoders for sparse data". Where users are fewer than items,
     P comes from the users x users side (Woodbury's identity), l2 P = I - X'(XX' + l2 I)^-1 X. That is a product of
-    factors, one for each user, and is kept as such where these are not too many; else block by block, and nothing of
-    the size items x items is ever dense. A catalogue that is too large for either takes part with its most chosen
-    items.
+    factors, one per user, and is kept as such where there are few; else it is computed block by block, and nothing of
+    the size items x items is ever dense. Of a catalogue too large for either only the most chosen items take part.
     """
 
     l2: float = 300.0
@@ -33,7 +32,7 @@ class EASE:
     half_lives: tuple[float, ...] = (2.0, 5.0, 12.0, np.inf)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Any data: of a large catalogue the most chosen items take part."""
+        """Return True: of a large catalogue the most chosen items take part."""
         return True
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> PairMatrix:
@@ -61,7 +60,7 @@ class EASE:
         half = self._half(matrix)
         vectors = np.zeros((item_count, len(half)), dtype=np.float32)
         vectors[usable] = half.T
-        # What half precision loses comes back through the diagonal, which must be that of the vectors as they are kept.
+        # The diagonal must be that of the rounded vectors, which makes up for what half precision loses.
         kept = FactorMatrix.from_factors(vectors, np.ones(item_count), np.ones(item_count))
         scale = np.square(np.abs(vectors).max(initial=0.0)) or 1.0
         column_scale = 1.0 / np.maximum(1.0 - scale * np.einsum("ik,ik->i", kept.vectors, kept.vectors), 1e-6)

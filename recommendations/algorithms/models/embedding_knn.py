@@ -1,4 +1,4 @@
-"""Neighbours by the direction of vectors, whatever they were made from (texts, pictures)."""
+"""Exact cosine kNN of dense vectors, such as embeddings of texts or pictures."""
 
 from __future__ import annotations
 

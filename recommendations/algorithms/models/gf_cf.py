@@ -1,4 +1,4 @@
-"""Graph filter: the smooth part of the users x items graph, a low-pass filter over its spectrum."""
+"""GF-CF: a low-pass filter over the spectrum of the users x items graph."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GFCF:
     half_lives: tuple[float, ...] = (5.0, np.inf)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """A decomposition of a given rank: it grows with the interactions, not with the pairs of items."""
+        """Return whether the data suffices; the cost grows with the interactions, not with the pairs of items."""
         enough = min(interactions.user_count, interactions.item_count) > 2
         return enough and interactions.item_count <= options.max_blocked_items
 

@@ -26,7 +26,7 @@ class ItemKNN:
     half_lives: tuple[float, ...] = (2.0, 5.0, np.inf)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Neighbours always apply."""
+        """Return True."""
         return True
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:

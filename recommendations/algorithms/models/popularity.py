@@ -1,4 +1,4 @@
-"""Popularity: how many users chose an item, and how clearly."""
+"""Popularity: the number of users who chose an item, weighted by strength."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from recommendations.algorithms.training_options import TrainingOptions
 
 @dataclass(frozen=True)
 class Popularity:
-    """score(i) = sum of the strengths of the rows of i: the number of users with one, where all say the same."""
+    """score(i) = sum of the strengths of the rows of i: the number of its users where all strengths are equal."""
 
     name: str = "popularity"
     family: str = "popularity"
     half_lives: tuple[float, ...] = ()
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Popularity always applies."""
+        """Return True."""
         return True
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemVector:

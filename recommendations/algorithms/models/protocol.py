@@ -1,4 +1,4 @@
-"""What an algorithm is: something that turns interactions into scores of items."""
+"""The protocol of algorithms, and the forms of what they fit."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class ItemVector:
 
 @dataclass(frozen=True, eq=False)
 class MatrixUpdate:
-    """What has become of a matrix since it was fitted.
+    """Changes of a matrix since it was fitted.
 
     Attributes:
-        replaced: (items,) marks the items whose rows and columns no longer hold.
-        added: (items, items) what holds in their place, and the entries of items that came since.
+        replaced: (items,) marks the items whose rows and columns are obsolete.
+        added: (items, items) entries that replace them, and those of new items.
     """
 
     replaced: NDArray[np.bool_]
@@ -36,10 +36,10 @@ class MatrixUpdate:
 
 @dataclass(frozen=True, eq=False)
 class ItemMatrix:
-    """(items, items), sparse: row i says what having i speaks for or, below 0, against. A user's scores are the sum
-    of the rows of their history, each times its recency weight.
+    """(items, items), sparse: row i holds the scores that choosing i gives to the other items, negative ones included.
 
-    `values` may be mapped from a file that processes share; what has changed since stands apart.
+    A user's scores are the sum of the rows of their history, each times its recency weight. `values` may be mapped from
+    a file that processes share; `changes` are separate.
     """
 
     values: Matrix
@@ -50,12 +50,12 @@ class ItemMatrix:
         return int(self.values.shape[0])
 
     def score(self, weights: Matrix) -> Matrix:
-        """Return weights (users, items) times this matrix."""
+        """Return weights (users, items) times this matrix, sparse."""
         if self.changes is None:
             return weights @ self.values
-        heard = sparse.csr_array(weights, copy=True)
-        heard.data[self.changes.replaced[heard.indices]] = 0
-        old = heard @ self.values
+        current = sparse.csr_array(weights, copy=True)
+        current.data[self.changes.replaced[current.indices]] = 0
+        old = current @ self.values
         old.data[self.changes.replaced[old.indices]] = 0
         return sparse.csr_array(old + weights @ self.changes.added)
 
@@ -68,7 +68,7 @@ class ItemMatrix:
         return self.score(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
 
     def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return (items, others): what having each of these speaks for each of the others."""
+        """Return (items, others): the entries of these rows and columns."""
         rows, at, row = self._entries(items)
         column_of = np.full(self.item_count, -1, dtype=np.int32)
         column_of[others] = np.arange(len(others), dtype=np.int32)
@@ -79,9 +79,9 @@ class ItemMatrix:
         return found
 
     def _entries(self, items: NDArray[np.integer]) -> tuple[Matrix, NDArray[np.integer], NDArray[np.integer]]:
-        """Return a matrix, the places in it of all entries of these items' rows, and whose of the items each is.
+        """Return a matrix, the positions of all entries of these items' rows in it, and the row of each.
 
-        Where nothing has changed it is `values` itself: to cut rows out of it takes longer than to read them.
+        Without changes it is `values` itself: slicing rows takes longer than reading them.
         """
         rows, places = (self.values, items) if self.changes is None else (self.rows(items), np.arange(len(items)))
         starts = rows.indptr[places]
@@ -95,12 +95,12 @@ class ItemMatrix:
 class FactorMatrix:
     """(items, items) as a product of factors, M = diag(row_scale) V V' diag(column_scale) without its diagonal.
 
-    It means what an `ItemMatrix` means, with no entry left out, and takes rank rather than neighbours numbers an item.
+    It has the meaning of an `ItemMatrix` with no entry left out, and stores `rank` numbers per item.
 
     Attributes:
         vectors: (known items, rank) V, float32 that half precision holds exactly. It may be mapped from a file.
         row_scale, column_scale: (known items,).
-        item_count: items beyond the known ones have nothing to say and nothing said for them.
+        item_count: items beyond the known ones have scores of 0.
     """
 
     vectors: FloatArray
@@ -110,18 +110,18 @@ class FactorMatrix:
 
     @classmethod
     def from_factors(cls, vectors: NDArray[Any], row_scale: NDArray[Any], column_scale: NDArray[Any]) -> FactorMatrix:
-        """Bring the factors into the form that saving and loading preserve."""
+        """Return the factors in the form that saving and loading preserve."""
         largest = float(np.abs(vectors).max(initial=0.0)) or 1.0
         rounded = (vectors / largest).astype(np.float16).astype(np.float32)
         rows, columns = (np.ascontiguousarray(each, dtype=np.float32) for each in (row_scale, column_scale))
         return cls(np.ascontiguousarray(rounded), rows, columns, len(vectors))
 
     def extend(self, item_count: int) -> FactorMatrix:
-        """Return the same over more items; shares the factors."""
+        """Return the matrix over more items; shares the factors."""
         return replace(self, item_count=item_count)
 
     def scatter(self, places: NDArray[np.integer], count: int) -> FactorMatrix:
-        """Return the same over `count` items, of which those at these places are the present ones, in their order."""
+        """Return the matrix over `count` items: the present ones move to these indices."""
         vectors = np.zeros((count, self.vectors.shape[1]), dtype=np.float32)
         scales = np.zeros((2, count), dtype=np.float32)
         vectors[places] = self.vectors
@@ -131,8 +131,8 @@ class FactorMatrix:
     def score(self, weights: Matrix) -> FloatArray:
         """Return weights (users, items) times this matrix: (users, items), dense.
 
-        A user's row does not depend on the others: each is a product of its own, for one of another shape would add
-        up in another order.
+        A user's row does not depend on the others: each is a product of its own, since products of other shapes may
+        add up in another order.
         """
         known, folded = self._folded(weights)
         found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
@@ -141,14 +141,14 @@ class FactorMatrix:
         return self._without_diagonal(found, known)
 
     def score_batch(self, weights: Matrix) -> FloatArray:
-        """Return the same by one product: much quicker for many users, equal but for rounding."""
+        """Return the same by one product: much faster for many users, equal up to rounding."""
         known, folded = self._folded(weights)
         found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
         found[:, : len(self.vectors)] = (folded @ self.vectors.T) * self.column_scale
         return self._without_diagonal(found, known)
 
     def _folded(self, weights: Matrix) -> tuple[Matrix, FloatArray]:
-        """Return the weights of the known items, and (users, rank) what they are among the factors."""
+        """Return the weights of the known items, and their (users, rank) fold-in."""
         known = sparse.csr_array(weights)
         if known.shape[1] > len(self.vectors):
             known = known[:, : len(self.vectors)]
@@ -163,7 +163,7 @@ class FactorMatrix:
         return found
 
     def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return (items, others): what having each of these speaks for each of the others."""
+        """Return (items, others): the entries of these rows and columns."""
         found = np.zeros((len(items), len(others)))
         rows, columns = np.flatnonzero(items < len(self.vectors)), np.flatnonzero(others < len(self.vectors))
         row_of, column_of = items[rows], others[columns]
@@ -192,14 +192,14 @@ class Algorithm(Protocol):
 
     @property
     def family(self) -> str:
-        """What a reason can be written from: several algorithms may share it."""
+        """The key of explanations, which several algorithms may share."""
 
     @property
     def half_lives(self) -> tuple[float, ...]:
-        """Half-lives in rows, `inf` for none, that a history may be read with; empty for an ItemVector."""
+        """Half-lives in rows, `inf` for no decay, of the histories it scores; empty for an `ItemVector`."""
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Say whether the data has what this algorithm needs and fits the limits in `options`."""
+        """Return whether the data has what this algorithm needs and fits the limits in `options`."""
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> Fitted:
-        """Learn from the interactions; items without a row score 0."""
+        """Fit the interactions; items without a row score 0."""

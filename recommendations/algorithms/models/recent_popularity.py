@@ -1,4 +1,4 @@
-"""Recent popularity: popularity in which a row fades with its age."""
+"""Recent popularity: popularity with rows that decay with age."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class RecentPopularity:
         return f"recent_popularity@{self.days}d"
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Times are needed."""
+        """Return whether there are times."""
         return interactions.times is not None
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemVector:
-        """Sum the faded rows.
+        """Sum the decayed rows.
 
         Raises:
             ValueError: the interactions have no times.
@@ -38,6 +38,6 @@ class RecentPopularity:
         if interactions.times is None:
             raise ValueError("recent popularity needs times: ask applies_to first")
         ages = np.maximum(interactions.end() - interactions.times, 0.0)
-        faded = np.exp2(-ages / (self.days * DAY_SECONDS)) * interactions.row_strengths()
-        counts = np.bincount(interactions.items, weights=faded, minlength=interactions.item_count)
+        decayed = np.exp2(-ages / (self.days * DAY_SECONDS)) * interactions.row_strengths()
+        counts = np.bincount(interactions.items, weights=decayed, minlength=interactions.item_count)
         return ItemVector(counts.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Every algorithm that a training may use. A new one is one module and one line here."""
+"""The algorithms that a training may use. A new one is one module and one line here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ALGORITHMS: tuple[Algorithm, ...] = (
 
 
 def family_of(name: str) -> str:
-    """Return what a reason for this algorithm's word is written from; content speaks under its own name."""
+    """Return the family that explanations of this algorithm are written for; content has its own name."""
     algorithm = ALGORITHMS.get(name)
     return name if algorithm is None else algorithm.family
 

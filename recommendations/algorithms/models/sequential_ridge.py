@@ -1,4 +1,4 @@
-"""Past to next: a ridge regression from what somebody did recently to what they do next."""
+"""Sequential ridge: a regression from the latest steps of a user to the next ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from recommendations.algorithms.training_options import TrainingOptions
 class SequentialRidge:
     """M = (Z'Z + l2 I)^-1 Z'Y over the steps of all users, for the `items` most chosen items.
 
-    A row of Z is what came up to `past` steps before a step, weighing 2 ** (-(d - 1) / half_life) at distance d; the
-    row of Y is the step itself and the `ahead` steps after it, weighing 1 / (d + 1), each step's items sharing 1.
-    Unlike counts, the regression does not count twice what several earlier items say together.
+    A row of Z holds the items up to `past` steps before a step, weighing 2 ** (-(d - 1) / half_life) at distance d; the
+    row of Y is the step itself and the `ahead` steps after it, weighing 1 / (d + 1), the items of each step
+    sharing 1. Unlike counts, the regression does not add up the evidence of several earlier items that go together.
     """
 
     l2: float = 100.0
@@ -33,7 +33,7 @@ class SequentialRidge:
     half_lives: tuple[float, ...] = (5.0, 10.0)
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Times are needed."""
+        """Return whether there are times."""
         return interactions.times is not None
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:

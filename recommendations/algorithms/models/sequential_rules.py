@@ -31,7 +31,7 @@ class SequentialRules:
         return f"next_item@{self.window}"
 
     def applies_to(self, interactions: Interactions, options: TrainingOptions) -> bool:
-        """Times are needed."""
+        """Return whether there are times."""
         return interactions.times is not None
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:

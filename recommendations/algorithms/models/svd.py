@@ -1,4 +1,4 @@
-"""The leading singular vectors of a sparse matrix, by whichever way is cheaper."""
+"""Truncated SVD of a sparse matrix, by the cheaper of two methods."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ NEGLIGIBLE = 1e-4
 
 
 def leading_vectors(matrix: Matrix, rank: int, options: TrainingOptions) -> FloatArray:
-    """Return (columns, rank or fewer) right singular vectors; no more than a quarter of the smaller side, since what
-    lets nearly everything pass tells nothing apart."""
+    """Return (columns, rank or fewer) right singular vectors, at most a quarter of the smaller side: a filter that lets
+    nearly everything pass does not discriminate.
+    """
     users, items = matrix.shape
     rank = min(rank, max(2, min(users, items) // 4))
     if users <= options.max_dense_people:

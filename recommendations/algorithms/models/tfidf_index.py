@@ -1,4 +1,4 @@
-"""The texts of a training as vectors, to compare a text with that came later."""
+"""A TF-IDF index of a training's texts, for the similarity of later texts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from recommendations.algorithms.data.topk import inverse_power
 
 @dataclass(frozen=True, eq=False)
 class TextIndex:
-    """Unit vectors of texts and what made them.
+    """Unit vectors of texts, with the vocabulary and the inverse document frequencies behind them.
 
     Attributes:
-        vocabulary: the terms, a JSON list in UTF-8: who compares nothing never parses it.
+        vocabulary: the terms, a JSON list in UTF-8, which is parsed on first use.
         rarity: (terms,) log(texts / texts with the term).
         vectors: (items, terms) of length 1; empty rows for items without text.
-        scale: what a cosine of 1 is in the artefact's matrix of texts.
+        scale: the value of a cosine of 1 in the artefact's text matrix.
     """
 
     vocabulary: NDArray[np.uint8]
@@ -46,7 +46,7 @@ class TextIndex:
         return {term: column for column, term in enumerate(json.loads(self.vocabulary.tobytes()))}
 
     def vectors_of(self, documents: Sequence[Sequence[str]]) -> Matrix:
-        """Return (documents, terms); terms that the training did not know say nothing."""
+        """Return (documents, terms); terms unknown to the training are left out."""
         columns, counts, ends = [], [], [0]
         for document in documents:
             known = sorted(Counter(self.place[term] for term in document if term in self.place).items())

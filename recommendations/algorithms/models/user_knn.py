@@ -1,11 +1,11 @@
-"""Users who are alike: the cosine of what they chose, where rare and recent choices count most.
+"""User kNN: the cosine of the items that users chose, where rare and recent choices count most.
 
     weight(u, i) = strength * 2 ** (-rank / HALF_LIFE) * log(1 + users / users of i)
 
 `rank` counts back from a user's latest row. A user is described by their FEATURES heaviest items, scaled to length
-1; an item that nobody else chose describes nobody, as it cannot be shared. Each item proposes the POSTINGS users whom
-it describes best (champion lists), so time grows with the users and not with their square; a tenant whose items have
-fewer users each gets exact cosines.
+1; an item of one user only is left out, as it cannot be shared. Each item has a champion list of the POSTINGS users
+with the largest weights, so time grows with the users and not with their square; cosines are exact where no item has
+more users.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from recommendations.algorithms.data.topk import blocks
 FEATURES = 50
 POSTINGS = 500
 HALF_LIFE = 20.0
-# Two users are alike from here on; below it is what one popular item in common amounts to.
+# The least cosine of similar users; one popular item in common amounts to less.
 MIN_SIMILARITY = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class SimilarUsers:
-    """Who is like one user, most alike first: codes into the interactions' users, and cosines in (0, 1]."""
+    """The users similar to one user, most similar first: codes into `user_ids`, and cosines in (0, 1]."""
 
     person: int
     others: IntArray
@@ -40,7 +40,7 @@ class SimilarUsers:
 def similar_users(
     interactions: Interactions, *, keep: int, features: int = FEATURES, postings: int = POSTINGS
 ) -> Iterator[SimilarUsers]:
-    """Yield each user who chose anything, in the order of their codes, with at most `keep` others.
+    """Yield each user with interactions, in the order of their codes, with at most `keep` similar users.
 
     Memory: two sparse matrices of at most users x features entries, and one block of a product.
     """
@@ -58,7 +58,7 @@ def similar_users(
 def _nearest(user: int, others: IntArray, scores: FloatArray, keep: int) -> SimilarUsers:
     wanted = (others != user) & (scores >= MIN_SIMILARITY)
     others, scores = others[wanted], np.minimum(scores[wanted], 1.0)
-    if len(others) > keep:  # with all who tie with the last, so that the order of a tie is always the same
+    if len(others) > keep:  # with all that tie with the last, for a deterministic order
         last = np.partition(scores, len(scores) - keep)[len(scores) - keep]
         others, scores = others[scores >= last], scores[scores >= last]
     order = np.lexsort((others, -scores))[:keep]
@@ -66,7 +66,7 @@ def _nearest(user: int, others: IntArray, scores: FloatArray, keep: int) -> Simi
 
 
 def _described(interactions: Interactions, features: int) -> Matrix:
-    """Return (users, items) with rows of length 1, or 0 for users who share nothing with anybody."""
+    """Return (users, items) with rows of length 1, or 0 for users who share no item with another."""
     counts = interactions.item_counts()
     rarity = np.log1p(interactions.user_count / np.maximum(counts, 1))
     halvings = _ranks(interactions) / HALF_LIFE
@@ -96,7 +96,7 @@ def _ranks(interactions: Interactions) -> NDArray[np.float64]:
 
 
 def _champions(people: Matrix, postings: int) -> Matrix:
-    """Return (items, users): of each item those whom it describes best."""
+    """Return (items, users): each item's users with the largest weights."""
     found = sparse.coo_array(people)
     users, items = found.coords
     kept = _strongest(items, users, found.data, postings)

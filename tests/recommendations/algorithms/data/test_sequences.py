@@ -26,7 +26,7 @@ class TestSteps:
         assert earlier.tolist() == [[0, 0, 0, 0], [1, 0, 0, 0], [0.25, 0, 1, 1], [0, 0, 0, 0]]
 
     def test_keeps_the_steps_when_it_keeps_some_items(self):
-        steps = Steps.from_interactions(DATA).of_items(np.array([0, 3], dtype=np.int32))
+        steps = Steps.from_interactions(DATA).select_items(np.array([0, 3], dtype=np.int32))
 
         assert steps.shares.toarray().tolist() == [[1, 0], [0, 0.5], [0, 0], [1, 0]]
         assert steps.users.tolist() == [0, 0, 0, 1]

@@ -36,8 +36,8 @@ def choices(*, by_chance=False):
         chosen=chosen.ravel(),
         starts=np.arange(PEOPLE) * EACH,
         items=np.tile(np.arange(EACH), PEOPLE),
-        known=(5,) * PEOPLE,
-        wanted=(1,) * PEOPLE,
+        history_sizes=(5,) * PEOPLE,
+        relevant=(1,) * PEOPLE,
     )
 
 

@@ -41,8 +41,8 @@ def tuned_to(parameters, low, high):
     same = Interval(0.1, 0.05, 0.15)
     return tuning.TuningResult(
         protocol="last",
-        people=40,
-        present={},
+        users=40,
+        current={},
         found=parameters,
         trials=(),
         complete=True,
