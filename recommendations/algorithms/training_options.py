@@ -1,4 +1,4 @@
-"""What a training may use and how it chooses: one frozen object, never a global."""
+"""The options of a training: limits, seed and method."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AT_LEAST_ONE = (
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Limits and seeds of one training.
+    """The options of one training.
 
     Attributes:
         seed: draws the validation fold; the same interactions and options always give the same artefact.
@@ -35,8 +35,8 @@ class TrainingOptions:
         threads: upper limit for BLAS and for sparse products.
         neighbours: entries kept per row of an item x item matrix.
         max_entries: bound on the entries of one item x item matrix; on a large catalogue it lowers `neighbours`.
-        max_dense_items: above this many items nothing dense of the size items x items is made, not even for a
-            moment. The largest dense array of a training holds max_dense_items ** 2 float32.
+        max_dense_items: above this many items no dense array of the size items x items is made, not even temporarily.
+            The largest dense array of a training holds max_dense_items ** 2 float32.
         max_blocked_items: above this many items no product of all pairs of items is made, not even block by block, and
             nothing is kept whose scores for one user take all items times a rank.
         max_rank: bound on the factors of one item that a matrix in factored form keeps.

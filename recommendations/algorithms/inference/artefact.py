@@ -86,7 +86,7 @@ class Artefact:
             "weights": self.weights,
             "cold": self.cold.astype(np.int32),
             "fit_from": self.similarity_thresholds,
-            "judged/people": self.validation_scores.people,
+            "judged/people": self.validation_scores.user_digests,
             "judged/ndcg": self.validation_scores.ndcg,
         }
         index_type = np.uint16 if self.item_count <= SMALL_CATALOGUE else np.int32

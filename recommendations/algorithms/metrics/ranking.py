@@ -12,16 +12,16 @@ METRICS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10")
 
 
 def user_metrics(ranked: NDArray[Any], relevant: set[Any] | frozenset[Any]) -> dict[str, float]:
-    """Score one ranked list against the set of relevant items.
+    """Return the metrics of one ranked list against the set of relevant items.
 
     NDCG's ideal holds min(10, number of relevant items) hits; recall divides by the number of relevant items,
-    whether or not they could be proposed at all.
+    including those that could not be recommended.
 
     Raises:
-        ValueError: nothing is relevant, so no metric is defined.
+        ValueError: no item is relevant, so no metric is defined.
     """
     if not relevant:
-        raise ValueError("relevant is empty: leave people without test items out")
+        raise ValueError("relevant is empty: leave out users without test items")
     hits = np.fromiter((item in relevant for item in ranked[:20]), dtype=bool, count=min(20, len(ranked)))
     first_ten = hits[:10]
     discounts = 1.0 / np.log2(np.arange(2, 12))
@@ -38,9 +38,9 @@ def user_metrics(ranked: NDArray[Any], relevant: set[Any] | frozenset[Any]) -> d
 def summarise(
     lists: Sequence[NDArray[Any]], relevant: Sequence[set[Any] | frozenset[Any]], *, item_count: int
 ) -> dict[str, float]:
-    """Average over users, with the standard error of each mean as `<metric>_se`.
+    """Return means over users, with the standard error of each as `<metric>_se`.
 
-    coverage@10 is the share of the catalogue (`item_count` items) that stands in anybody's first ten.
+    coverage@10 is the share of the catalogue (`item_count` items) that is among the first ten of any list.
     """
     users = [user_metrics(ranked, wanted) for ranked, wanted in zip(lists, relevant, strict=True)]
     summary: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The validation fold that chose an artefact's weights, in words for staff and for reports."""
+"""Descriptions of an artefact's validation fold, for staff and reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the module loads numpy, which a web process does without
     from recommendations.algorithms.validation.splitting import Protocol
 
-# The split whose test part asks what each kind of fold asks.
+# The protocol that tests the same as each kind of fold.
 EQUIVALENT_PROTOCOL: Mapping[str, Protocol] = MappingProxyType(
     {"time": "global80", "last": "last10", "random": "rand10"}
 )
@@ -21,28 +21,28 @@ _ASKS = {
 
 
 def fold_kind(chosen: Mapping[str, Any]) -> str:
-    """Return the kind of the fold that chose, time, last or random; empty where an older artefact does not say."""
+    """Return the kind of the fold: time, last or random; empty for an artefact from before it was stored."""
     kind: str = chosen.get("validation", {}).get("fold", "")
     return kind
 
 
 def describe_fold(chosen: Mapping[str, Any]) -> str:
-    """Say which events were held back, how many users judged by them, and why it were these; empty as above."""
+    """Return which events were held out, for how many users, and why; empty without a stored kind."""
     kind = fold_kind(chosen)
     if not kind:
         return ""
-    said = chosen["validation"]
-    moments = "one moment" if said["cuts"] == 1 else f"each of {said['cuts']} moments"
+    fold = chosen["validation"]
+    moments = "one moment" if fold["cuts"] == 1 else f"each of {fold['cuts']} moments"
     asks = _ASKS[kind].format(moments=moments)
-    judged = "1 person judges" if said["people"] == 1 else f"{said['users']:,} people judge"
+    judged = "1 person judges" if fold["people"] == 1 else f"{fold['people']:,} people judge"
     undecided = "" if chosen.get("decided", True) else " They are too few to choose weights; the usual ones serve."
-    return f"{kind}: {asks}; {judged}.{undecided} {said['why']}"
+    return f"{kind}: {asks}; {judged}.{undecided} {fold['why']}"
 
 
 def protocol_mismatch_hint(protocol: str, chosen: Mapping[str, Any]) -> str:
-    """Return a hint where weights were chosen for something else than what this protocol tests; else nothing."""
+    """Return a hint where the protocol tests something else than the weights were chosen for; else empty."""
     kind = fold_kind(chosen)
-    wanted = next((each for each, like in EQUIVALENT_PROTOCOL.items() if like == protocol), "")
+    wanted = next((fold for fold, equivalent in EQUIVALENT_PROTOCOL.items() if equivalent == protocol), "")
     if not kind or kind == wanted:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""The three ways of splitting interactions into what may be learnt from and what is to be predicted."""
+"""Splits of interactions into train and test rows, by three protocols."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ Protocol = Literal["last10", "rand10", "global80"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 TEST_SHARE = 0.1
 TRAIN_SHARE = 0.8
-# A user with fewer rows stays in train entirely.
+# The rows of a user with fewer all stay in train.
 MIN_ROWS_PER_USER = 5
 
 
 class InvalidSplit(ValueError):
-    """The split that was asked for cannot be made from these rows."""
+    """These rows cannot be split by this protocol."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Raw columns in file order: ids (or any sortable labels), seconds or None without times, how much each row says by
-    its type or None where all say the same, its values or None, and which rows say that an item was not liked."""
+    """Raw columns in file order.
+
+    Attributes:
+        users, items: ids, or any sortable labels.
+        times: seconds.
+        strengths: the weight of each row by its type; None where all are equal.
+        values: of the events.
+        low: marks at rows with a low rating.
+    """
 
     users: NDArray[Any]
     items: NDArray[Any]

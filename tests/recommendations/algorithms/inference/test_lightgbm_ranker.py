@@ -118,7 +118,7 @@ class TestTraining:
         plain, staged = train(data, replace(OPTIONS, ranker="none")), train(data, OPTIONS)
 
         assert staged.ranker
-        assert staged.validation_scores.people.tolist() == plain.validation_scores.people.tolist()
+        assert staged.validation_scores.user_digests.tolist() == plain.validation_scores.user_digests.tolist()
         assert staged.validation_scores.ndcg.tolist() != plain.validation_scores.ndcg.tolist()
 
     @pytest.mark.slow
@@ -201,5 +201,5 @@ class TestRecommender:
             Recommender(replace(artefact, ranker="nonsense"))
 
 
-def _always_better(ours, theirs):
-    return Interval(float((ours - theirs).mean()), 1.0, 1.0)
+def _always_better(_ours, _theirs):
+    return Interval(1.0, 1.0, 1.0)

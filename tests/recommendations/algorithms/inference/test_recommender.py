@@ -95,8 +95,8 @@ class TestRecommend:
         assert CAKE in lists[1].items
         assert BREAD not in [*lists[0].items, *lists[1].items]
 
-    def test_refuses_exclusions_of_another_number(self):
-        with pytest.raises(ValueError, match="1 histories and 0 exclusions"):
+    def test_it_refuses_filters_of_another_number(self):
+        with pytest.raises(ValueError, match="1 histories and 0 filters"):
             BLEND.recommend([history(TEA)], filter_user_items=[])
 
     def test_somebody_who_has_everything_gets_nothing(self):

@@ -76,7 +76,7 @@ class TestJudge:
 
     def test_names_nobody(self):
         assert digest("u1") not in (digest("u2"), digest("U1"))
-        assert validation_scores([0.1]).people.tolist() == [digest("u0")]
+        assert validation_scores([0.1]).user_digests.tolist() == [digest("u0")]
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ class TestTraining:
 
         loaded = Artefact.load(file).validation_scores
 
-        assert np.array_equal(loaded.people, artefact.validation_scores.people)
+        assert np.array_equal(loaded.user_digests, artefact.validation_scores.user_digests)
         assert loaded.ndcg.mean() == pytest.approx(artefact.chosen["validation_ndcg@10"]["blend"], abs=1e-5)
         assert loaded.protocol == "time"
 
@@ -108,4 +108,4 @@ class TestTraining:
         first = train(interactions(tastes(people=200)), options).validation_scores
         second = train(interactions(tastes(people=210)), options).validation_scores
 
-        assert len(np.intersect1d(first.people, second.people)) > 40
+        assert len(np.intersect1d(first.user_digests, second.user_digests)) > 40
