@@ -52,7 +52,7 @@ def main() -> None:
     found: dict[str, list[tuple[float, ...]]] = {}
     for seed in range(arguments.seeds):
         parts = split(rows, protocol=arguments.protocol, seed=seed)
-        interactions = HeldOutUsers.interactions_of(rows, parts.train)
+        interactions = HeldOutUsers.to_interactions(rows, parts.train)
         artefact = train(interactions, TrainingOptions(validation=VALIDATIONS[arguments.protocol]), catalogue=catalogue)
         judges = HeldOutUsers.from_rows(
             rows, parts.test, expand_to_items(interactions, artefact.item_ids), most=None, seed=seed

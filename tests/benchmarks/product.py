@@ -67,7 +67,7 @@ def serve(ask: Ask) -> Served:
     parts = split(rows, protocol=case.protocol, seed=ask.seed)
     options = replace(TrainingOptions(validation=ask.validation), **dict(ask.options))
     begun = time.monotonic()
-    data = HeldOutUsers.weighed(_said(rows), parts.train, options).interactions
+    data = HeldOutUsers.weighted_interactions(_said(rows), parts.train, options).interactions
     choosing = time.monotonic() - begun
     judges = _of(HeldOutUsers.from_rows(rows, parts.test, data, most=None, seed=0), data.user_ids, rows, ask)
     before = _memory_mb("VmRSS")

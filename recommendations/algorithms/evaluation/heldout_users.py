@@ -1,4 +1,4 @@
-"""The users of a test part, and what lists made for them were worth to each."""
+"""Held-out users of a test part, and the metrics of their lists."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.splitting import Rows
 
 LIST_LENGTH = 100
-# An item that train never saw; it stays in the denominators.
+# An item that train has no row of; it stays in the denominators.
 UNSEEN = -1
-# Lists that are in memory at once.
+# Lists in memory at once.
 _CHUNK = 1_000
 
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """One value per user and metric, how many rows were known of each, and what only exists over all of them."""
+    """Metrics per user, the size of each history, and metrics that only exist over all users."""
 
     values: dict[str, NDArray[np.float64]]
     known: tuple[int, ...]
     overall: dict[str, float]
 
     def summary(self) -> dict[str, Any]:
-        """Means with their standard errors, the 95 % interval of NDCG@10, breadth, and the same by segment."""
-        found: dict[str, Any] = {}
-        for metric, each in self.values.items():
-            found[metric] = float(each.mean()) if len(each) else 0.0
-            found[f"{metric}_se"] = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else 0.0
-        spread = bootstrap_interval(self.values["ndcg@10"])
+        """Return means with standard errors, the 95 % interval of NDCG@10, beyond-accuracy metrics and segments."""
+        means: dict[str, Any] = {}
+        for metric, values in self.values.items():
+            means[metric] = float(values.mean()) if len(values) else 0.0
+            means[f"{metric}_se"] = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+        interval = bootstrap_interval(self.values["ndcg@10"])
         return {
-            **found,
-            "ndcg@10_ci": [spread.low, spread.high],
+            **means,
+            "ndcg@10_ci": [interval.low, interval.high],
             **self.overall,
             "segments": summarise_by_segment(self.known, self.values),
         }
@@ -54,9 +54,9 @@ class Measurements:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutUsers:
-    """Users of the train part (code, or -1 for strangers) with what they chose afterwards."""
+    """Users of the test part (code in train, or -1 for unknown ones) with their histories and relevant items."""
 
-    people: tuple[int, ...]
+    users: tuple[int, ...]
     relevant: tuple[frozenset[int], ...]
     histories: tuple[History, ...]
     breadth: BeyondAccuracy
@@ -64,7 +64,7 @@ class HeldOutUsers:
     disliked: tuple[frozenset[int], ...] = ()
 
     @staticmethod
-    def interactions_of(rows: Rows, chosen: NDArray[np.bool_]) -> Interactions:
+    def to_interactions(rows: Rows, chosen: NDArray[np.bool_]) -> Interactions:
         """Return the chosen raw rows as interactions; ids are the labels as strings."""
         user_ids, users = np.unique(rows.users[chosen].astype(str), return_inverse=True)
         item_ids, items = np.unique(rows.items[chosen].astype(str), return_inverse=True)
@@ -73,18 +73,18 @@ class HeldOutUsers:
         return Interactions.from_codes(users, items, times, user_ids.tolist(), item_ids.tolist(), strengths=strengths)
 
     @staticmethod
-    def weighed(rows: Rows, chosen: NDArray[np.bool_], options: TrainingOptions) -> WeightedInteractions:
-        """Return the same with values as strength, chosen on a fold inside these rows where that is left open."""
+    def weighted_interactions(rows: Rows, chosen: NDArray[np.bool_], options: TrainingOptions) -> WeightedInteractions:
+        """Return the chosen rows with values as strengths, by a method that a fold inside them chooses if need be."""
         if rows.values is None:
-            return WeightedInteractions(HeldOutUsers.interactions_of(rows, chosen), {}, {})
+            return WeightedInteractions(HeldOutUsers.to_interactions(rows, chosen), {}, {})
         _, users = np.unique(rows.users[chosen].astype(str), return_inverse=True)
         _, items = np.unique(rows.items[chosen].astype(str), return_inverse=True)
         strengths = np.ones(len(users), dtype=np.float32) if rows.strengths is None else rows.strengths[chosen]
 
-        def make(said: FloatArray) -> Interactions:
-            all_users = np.ones(len(rows.users), dtype=np.float32)
-            all_users[chosen] = said
-            return HeldOutUsers.interactions_of(replace(rows, strengths=all_users), chosen)
+        def make(row_strengths: FloatArray) -> Interactions:
+            all_strengths = np.ones(len(rows.users), dtype=np.float32)
+            all_strengths[chosen] = row_strengths
+            return HeldOutUsers.to_interactions(replace(rows, strengths=all_strengths), chosen)
 
         return weight_interactions(
             make,
@@ -99,7 +99,7 @@ class HeldOutUsers:
     def from_rows(
         cls, rows: Rows, test: NDArray[np.bool_], interactions: Interactions, *, most: int | None, seed: int
     ) -> HeldOutUsers:
-        """Gather the users of the test rows; of more than `most` as many are drawn."""
+        """Return the users of the test rows; of more than `most` a random sample."""
         users, relevant = _relevant(rows, test, interactions)
         low = test & rows.low if rows.low is not None else np.zeros(len(test), dtype=bool)
         disliked = dict(zip(*_relevant(rows, low, interactions), strict=True))
@@ -108,7 +108,7 @@ class HeldOutUsers:
             users, relevant = [users[place] for place in drawn], [relevant[place] for place in drawn]
         all_users = histories_of(interactions)
         return cls(
-            people=tuple(users),
+            users=tuple(users),
             relevant=tuple(relevant),
             histories=tuple(all_users[user] if user >= 0 else History.empty() for user in users),
             breadth=BeyondAccuracy(interactions),
@@ -118,11 +118,11 @@ class HeldOutUsers:
 
     @property
     def unseen(self) -> int:
-        """How many test items the train part never saw."""
+        """Return the number of test items that train has no row of."""
         return sum(1 for wanted in self.relevant for item in wanted if item <= UNSEEN or not self.seen[item])
 
     def measure(self, artefact: Artefact) -> Measurements:
-        """Make all users' list and compare it with what they chose."""
+        """Return the metrics of the lists that this artefact makes for the users."""
         recommender = Recommender(artefact)
         lists: list[NDArray[Any]] = []
         for start in range(0, len(self.histories), _CHUNK):
@@ -141,18 +141,18 @@ class HeldOutUsers:
         )
 
     def _disliked(self, lists: Sequence[NDArray[Any]]) -> dict[str, float]:
-        """Return which share of the hits among the first ten was rated low; nothing where no ratings tell."""
+        """Return the share of low ratings among the hits of the first ten; empty without ratings."""
         if not self.disliked:
             return {}
         hits = low = 0
         for ranked, wanted, disliked in zip(lists, self.relevant, self.disliked, strict=True):
-            found = wanted.intersection(ranked[:10].tolist())
-            hits, low = hits + len(found), low + len(found & disliked)
+            hit_items = wanted.intersection(ranked[:10].tolist())
+            hits, low = hits + len(hit_items), low + len(hit_items & disliked)
         return {"disliked_hits@10": low / hits if hits else 0.0}
 
 
 def expand_to_items(interactions: Interactions, item_ids: Sequence[str]) -> Interactions:
-    """Return the same rows over these items, sorted, of which the interactions' own are some."""
+    """Return the interactions over these sorted items, which include their own."""
     if len(item_ids) == interactions.item_count:
         return interactions
     places = np.searchsorted(np.array(item_ids), np.array(interactions.item_ids)).astype(np.int32)

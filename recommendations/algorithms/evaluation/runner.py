@@ -1,4 +1,4 @@
-"""Evaluate on raw rows: split, train exactly as production does, and measure what would have been served."""
+"""Offline evaluation on raw rows: split, train exactly as production does, and measure the lists."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.report import EQUIVALENT_PROTOCOL
 from recommendations.algorithms.validation.splitting import Protocol, Rows, split
 
-# What the lists would be without the second stage that reorders them.
+# The name of the lists without the second stage that reranks them.
 BLEND = "blend"
 
 
 @dataclass(frozen=True)
 class Report:
-    """The measurements of one run; `models` holds each algorithm alone, `served` what production would
-    serve, and `stages`, where a second stage reorders the blend, the blend without it.
+    """The measurements of one run.
 
-    `leads` says by how much `served` is better, within users, than the best of the models and than each of the stages.
-    `measured` holds what they were made of, by the same names and "served": one value per user.
+    Attributes:
+        models: each algorithm alone.
+        stages: the blend without the second stage, where there is one.
+        served: the lists that production would serve.
+        leads: the difference of `served`, within users, to the best model and to each stage.
+        measured: the values per user behind them, by the same names and "served".
     """
 
     protocol: str
@@ -74,21 +77,29 @@ def evaluate(
 ) -> Report:
     """Split the rows, train on the one part and measure on the other.
 
-    The protocol says how the test part is split off, and nothing else: the train part is trained on with these options,
-    and so with the validation fold that production would use. With a `catalogue` its items take part by their texts,
-    those without interactions too. `with_models=False` measures only what is served, a collection of names those
-    algorithms beside it. `most_people` bounds how many users judge; they are drawn by the seed.
+    The protocol only says how the test rows are split off: training uses these options, and so the validation fold that
+    production would use.
+
+    Args:
+        rows: raw rows in file order.
+        protocol: one of `splitting.PROTOCOLS`.
+        seed: of the split and of the sample of users.
+        options: of the training.
+        catalogue: its items take part by their texts, those without interactions too.
+        with_models: False measures only the served lists; names measure these algorithms alone as well.
+        most_people: the maximum number of test users.
+        progress: called during the training.
 
     Raises:
-        InvalidSplit: an unknown protocol, or times are needed and missing.
+        InvalidSplit: an unknown protocol, or one that needs missing times.
         NothingToLearn: the train part is empty.
     """
     options = options or TrainingOptions()
     parts = split(rows, protocol=protocol, seed=seed)
-    weighed = HeldOutUsers.weighed(rows, parts.train, options)
-    interactions = weighed.interactions
+    weighted = HeldOutUsers.weighted_interactions(rows, parts.train, options)
+    interactions = weighted.interactions
     artefact = train(interactions, options, progress, catalogue=catalogue)
-    artefact = replace(artefact, chosen=artefact.chosen | {"values": weighed.as_json()})
+    artefact = replace(artefact, chosen=artefact.chosen | {"values": weighted.as_json()})
     interactions = expand_to_items(interactions, artefact.item_ids)
     heldout = HeldOutUsers.from_rows(rows, parts.test, interactions, most=most_people, seed=seed)
     measured = {"served": heldout.measure(artefact)}
@@ -112,7 +123,7 @@ def evaluate(
         data={
             "train_rows": int(parts.train.sum()),
             "test_rows": int(parts.test.sum()),
-            "test_people": len(heldout.people),
+            "test_people": len(heldout.users),
             "train_people": interactions.user_count,
             "train_items": int((interactions.item_counts() > 0).sum()),
             "cold_items": len(artefact.cold),
@@ -123,18 +134,18 @@ def evaluate(
 
 
 def protocol_for_fold(rows: Rows, options: TrainingOptions) -> Protocol:
-    """Return the protocol that tests what production chooses by: the kind of the fold of a training on all rows."""
+    """Return the protocol that is equivalent to the validation fold of a training on all rows."""
     if not len(rows.users):
         return "rand10"
-    everything = HeldOutUsers.interactions_of(rows, np.ones(len(rows.users), dtype=bool))
+    everything = HeldOutUsers.to_interactions(rows, np.ones(len(rows.users), dtype=bool))
     return EQUIVALENT_PROTOCOL[make_fold(everything, options).protocol]
 
 
 def _leads(measured: dict[str, Measurements], models: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Return the difference of NDCG@10 to the best single model and to what else could be served, with 95 % intervals.
+    """Return the difference of NDCG@10 to the best single model and to the blend alone, with 95 % intervals.
 
-    The best model is picked by the very users that it is compared on, so some model looks good by luck: `worse` is
-    said only where the interval that holds for all of them together (Bonferroni 1936) lies below 0.
+    The best model is selected on the users that it is compared on, so it may look good by luck: `worse` is true only
+    where the interval corrected for all models (Bonferroni 1936) lies below 0.
     """
     means = {name: float(each.values["ndcg@10"].mean()) for name, each in measured.items() if len(each.known)}
     compared = [name for name in means if name == BLEND]
@@ -143,12 +154,12 @@ def _leads(measured: dict[str, Measurements], models: Collection[str]) -> dict[s
     leads = {}
     for name in compared:
         ours, theirs = measured["served"].values["ndcg@10"], measured[name].values["ndcg@10"]
-        found = paired_interval(ours, theirs)
+        difference = paired_interval(ours, theirs)
         picked_of = len(alone) if name in models else 1
         wide = paired_interval(ours, theirs, confidence=1 - (1 - CONFIDENCE) / picked_of)
         leads[name] = {
-            "ndcg@10": found.mean,
-            "ci": [found.low, found.high],
+            "ndcg@10": difference.mean,
+            "ci": [difference.low, difference.high],
             "picked_of": picked_of,
             "worse": wide.high < 0,
         }
@@ -156,7 +167,7 @@ def _leads(measured: dict[str, Measurements], models: Collection[str]) -> dict[s
 
 
 def best_scorers(artefact: Artefact, options: TrainingOptions) -> dict[str, ScorerConfig]:
-    """Return each kind of algorithm with the read that did best on the validation fold."""
+    """Return each kind of algorithm with its best scorer on the validation fold."""
     validated = artefact.chosen["validation_ndcg@10"]
     best: dict[str, ScorerConfig] = {}
     scorers = [scorer for algorithm in configured_algorithms(options) for scorer in scorer_configs(algorithm)]
@@ -174,7 +185,7 @@ def best_scorers(artefact: Artefact, options: TrainingOptions) -> dict[str, Scor
 
 
 def _alone(scorer: ScorerConfig, interactions: Interactions, artefact: Artefact, options: TrainingOptions) -> Artefact:
-    """Return an artefact in which one read is the whole blend."""
+    """Return an artefact with this scorer as the whole blend."""
     fitted = dict(artefact.fitted)
     if scorer.algorithm not in fitted:
         (algorithm,) = (each for each in configured_algorithms(options) if each.name == scorer.algorithm)

@@ -1,4 +1,4 @@
-"""What a training leaves behind: enough to score anybody, and nothing that must be unpickled."""
+"""Artefacts: the result of a training, stored without pickles."""
 
 from __future__ import annotations
 
@@ -30,27 +30,26 @@ _TEXTS = ("data", "indices", "indptr", "rarity", "vocabulary", "scale")
 
 
 class UnreadableArtefact(ValueError):
-    """The bytes are not an artefact of a format this code reads; train again."""
+    """The bytes are not an artefact in a format that this code reads; train again."""
 
 
 @dataclass(frozen=True, eq=False)
 class Artefact:
-    """Fitted algorithms, how they are read, and what each read weighs in the blend.
+    """Fitted algorithms, and the blend of their scorers.
 
     Attributes:
         item_ids: (items,) sorted; an item's index everywhere is its position here.
-        fitted: by algorithm name. Some are not in the blend: popularity fills lists, and one item x item matrix
+        fitted: by algorithm name. Some are not in the blend: popularity fills lists, and an item x item matrix
             answers "similar items".
-        reads: the reads of the blend.
+        scorers: of the blend.
         weights: (reads,) positive, sum 1.
-        cold: indices of the items without interactions and of which something else is known.
-        similarity_thresholds: (items,) the likeness above which an item without interactions fits somebody
-            (recommendations.algorithms.inference.cold_items); empty where there is no content, and in older artefacts.
-        chosen: everything that training decided and what it saw, as JSON values.
-        ranker: the second stage as text (recommendations.algorithms.inference.lightgbm_ranker); empty for none.
-        judgement: what the blend was worth to each user of the validation fold.
-        texts: what compares later texts with those of the training; None where there were none, and in artefacts
-            older than it.
+        cold: indices of the items without interactions that have content.
+        similarity_thresholds: (items,) the content similarity above which a cold item matches a user
+            (`inference.cold_items`); empty without content, and in older artefacts.
+        chosen: the decisions of the training and their evidence, as JSON values.
+        ranker: the second stage as text (`inference.lightgbm_ranker`); empty for none.
+        validation_scores: of each user of the validation fold, for the quality gate.
+        texts: the index of the training's texts; None without texts, and in older artefacts.
     """
 
     item_ids: tuple[str, ...]
@@ -69,7 +68,7 @@ class Artefact:
         return len(self.item_ids)
 
     def save(self, file: IO[bytes]) -> None:
-        """Write as npz. Matrices are stored with half-precision values, which they already hold exactly."""
+        """Write as npz, with half-precision values, which the matrices already hold exactly."""
         header = {
             "format_version": FORMAT_VERSION,
             "item_ids": self.item_ids,
@@ -101,13 +100,13 @@ class Artefact:
                 arrays[f"indices/{name}"] = part.values.indices.astype(index_type)
                 arrays[f"indptr/{name}"] = part.values.indptr
         if self.texts is not None:
-            kept = _text_arrays(self.texts)
-            kept["data"] = kept["data"].astype(np.float16)
-            arrays |= {f"texts/{name}": values for name, values in kept.items()}
+            text_arrays = _text_arrays(self.texts)
+            text_arrays["data"] = text_arrays["data"].astype(np.float16)
+            arrays |= {f"texts/{name}": values for name, values in text_arrays.items()}
         np.savez(file, allow_pickle=False, **arrays)
 
     def unpack(self, folder: Path) -> None:
-        """Write each array as a file that `mapped` can map, ready to be read without conversion."""
+        """Write each array as a file that `mapped` reads without conversion."""
         folder.mkdir(parents=True)
         places: dict[str, list[str]] = {}
         for name, part in self.fitted.items():
@@ -125,7 +124,7 @@ class Artefact:
 
     @classmethod
     def mapped(cls, folder: Path) -> Artefact:
-        """Read what `unpack` wrote: matrices are mapped read-only, so that all processes of a host share one copy.
+        """Read what `unpack` wrote: matrices are mapped read-only, so that the processes of a host share one copy.
 
         Raises:
             UnreadableArtefact: incomplete, or of another format version.

@@ -1,4 +1,4 @@
-"""Why an item is on a list: which history items and which kind of algorithm spoke most for it."""
+"""Sources of explanations: the history items and the kind of algorithm that contributed most to an item."""
 
 from __future__ import annotations
 
@@ -13,51 +13,53 @@ from recommendations.algorithms.inference.scoring import Scores
 from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.algorithms.models.registry import family_of
 
-PER_PROPOSAL = 2
-# A reason names something the user remembers: only this many of the latest rows are looked at.
+PER_RECOMMENDATION = 2
+# An explanation should name an item that the user remembers: only this many latest rows count.
 LATEST_ROWS = 50
 
 
-def evidence(artefact: Artefact, history: RankedHistory, scores: list[Scores], proposed: IntArray) -> IntArray:
-    """Return (proposals, 2): history items by falling contribution to the blended score, -1 where none contributed.
+def evidence(artefact: Artefact, history: RankedHistory, scores: list[Scores], recommended: IntArray) -> IntArray:
+    """Return (recommendations, 2): history items by descending contribution, -1 where none contributed.
 
-    A history item's contribution is its rows' part of the blend: sum over reads of
-    weight / deviation * recency weight * M[item, proposal]. Equal contributions rank by recency, then by index.
+    A history item's contribution is its rows' part of the blend: sum over scorers of
+    weight / deviation * recency weight * M[item, recommended item]. Equal contributions rank by recency, then by index.
     """
-    found = np.full((len(proposed), PER_PROPOSAL), -1, dtype=np.int32)
+    sources = np.full((len(recommended), PER_RECOMMENDATION), -1, dtype=np.int32)
     latest = np.argsort(history.ranks, kind="stable")[:LATEST_ROWS]
-    if not len(latest) or not len(proposed):
-        return found
+    if not len(latest) or not len(recommended):
+        return sources
     items, ranks = history.items[latest], history.ranks[latest]
-    table = np.zeros((len(proposed), len(items)))
+    table = np.zeros((len(recommended), len(items)))
     for algorithm, share in _shares(artefact, scores, ranks, history.weights[latest]).items():
         part = artefact.fitted[algorithm]
         assert not isinstance(part, ItemVector)
-        table += (part.submatrix(items, proposed) * share[:, None]).T
-    best = np.argsort(-table, axis=1, kind="stable")[:, :PER_PROPOSAL]
-    spoke = np.take_along_axis(table, best, axis=1) > 0
-    found[:, : best.shape[1]] = np.where(spoke, items[best], -1)
-    return found
+        table += (part.submatrix(items, recommended) * share[:, None]).T
+    best = np.argsort(-table, axis=1, kind="stable")[:, :PER_RECOMMENDATION]
+    positive = np.take_along_axis(table, best, axis=1) > 0
+    sources[:, : best.shape[1]] = np.where(positive, items[best], -1)
+    return sources
 
 
-def families(artefact: Artefact, scores: list[Scores], proposed: IntArray) -> tuple[str, ...]:
-    """Return, per proposal, the family with the largest sum of weight * z; "popularity" where none is positive."""
-    totals: dict[str, NDArray[np.float64]] = {"popularity": np.zeros(len(proposed))}
+def families(artefact: Artefact, scores: list[Scores], recommended: IntArray) -> tuple[str, ...]:
+    """Return, per item, the family with the largest sum of weight * z; "popularity" where none is positive."""
+    totals: dict[str, NDArray[np.float64]] = {"popularity": np.zeros(len(recommended))}
     scratch = np.zeros(artefact.item_count)
     for scorer, weight, score in zip(artefact.scorers, artefact.weights, scores, strict=True):
         family = family_of(scorer.algorithm)
-        spoken = weight * score.standardised(scratch, proposed)
-        totals[family] = totals.get(family, np.zeros(len(proposed))) + spoken
+        contribution = weight * score.standardised(scratch, recommended)
+        totals[family] = totals.get(family, np.zeros(len(recommended))) + contribution
     names = list(totals)
     strongest = np.argmax(np.stack(list(totals.values())), axis=0)
     positive = np.max(np.stack(list(totals.values())), axis=0) > 0
-    return tuple(names[index] if speaks else "popularity" for index, speaks in zip(strongest, positive, strict=True))
+    return tuple(
+        names[index] if contributes else "popularity" for index, contributes in zip(strongest, positive, strict=True)
+    )
 
 
 def _shares(
     artefact: Artefact, scores: list[Scores], ranks: NDArray[np.float64], weights: FloatArray
 ) -> dict[str, NDArray[np.float64]]:
-    """Return, for each matrix, what each row is multiplied with, summed over the reads of that matrix."""
+    """Return, for each matrix, the factor of each row, summed over the scorers of that matrix."""
     shares: dict[str, NDArray[np.float64]] = {}
     for scorer, weight, score in zip(artefact.scorers, artefact.weights, scores, strict=True):
         if scorer.half_life is None or score.deviation == 0.0:

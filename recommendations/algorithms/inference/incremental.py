@@ -1,6 +1,6 @@
-"""An artefact together with items that came, or whose texts changed, after its training.
+"""Extends an artefact by items that were added, or whose texts changed, after its training.
 
-Only what their texts say is known of them: they take part as items without interactions, until the next training.
+Only their texts are known: they are cold items until the next training.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from recommendations.algorithms.models.content import MAX_NEIGHBOURS, MIN_SIMILA
 from recommendations.algorithms.models.protocol import FactorMatrix, Fitted, ItemMatrix, ItemVector, MatrixUpdate
 from recommendations.algorithms.models.tfidf_index import TextIndex
 
-# Of what is like a text, so much is looked at: the first MAX_NEIGHBOURS are its neighbours, and it may be among the
-# neighbours of each.
-MOST_ALIKE = 200
+# The similar texts that are looked at: the first MAX_NEIGHBOURS are an item's neighbours, and it may be a neighbour of
+# each of them.
+MAX_SIMILAR_TEXTS = 200
 
 
 @dataclass(frozen=True, eq=False)
 class SimilarTexts:
-    """What is like one fresh item, most alike first.
+    """The items with texts similar to one incremental item's, most similar first.
 
     Attributes:
-        places: (n,) of the other items.
-        scores: (n,) on the scale of the artefact's matrix of texts.
+        places: (n,) indices of the other items.
+        scores: (n,) on the scale of the artefact's text matrix.
         forward: (n,) whether the other is among this one's neighbours.
         backward: (n,) whether this one is among the other's.
     """
@@ -42,14 +42,14 @@ class SimilarTexts:
 
 @dataclass(frozen=True, eq=False)
 class IncrementalItems:
-    """Items beside an artefact's.
+    """Items that were added or changed since an artefact's training.
 
     Attributes:
-        item_ids: of those that came since; the first has the place behind the artefact's last.
-        places: (rows,) of the items that something is known of, new and changed ones.
-        near: by row, what is like the item.
-        ages: (rows,) rising with the time at which `near` was found. Of two rows that name each other the later one
-            holds.
+        item_ids: of the added items; the first has the index after the artefact's last.
+        places: (rows,) indices of the added and changed items.
+        near: by row, the similar texts.
+        ages: (rows,) increasing with the time at which `near` was computed. Of two rows that name each other the later
+            one holds.
     """
 
     item_ids: tuple[str, ...]
@@ -59,11 +59,11 @@ class IncrementalItems:
 
 
 def extend_artefact(artefact: Artefact, fresh: IncrementalItems) -> Artefact:
-    """Return the artefact over all these items. Its matrices are shared, not copied."""
+    """Return the artefact over its own and the incremental items. Its matrices are shared, not copied."""
     count = artefact.item_count + len(fresh.item_ids)
-    fitted = {name: _wider(part, count) for name, part in artefact.fitted.items()}
+    fitted = {name: _extend(part, count) for name, part in artefact.fitted.items()}
     popularity, text = fitted["popularity"], fitted.get(TEXT)
-    added = _links(fresh, count)
+    added = _edges(fresh, count)
     known = np.zeros(count, dtype=bool)
     known[artefact.cold] = True
     if isinstance(text, ItemMatrix):
@@ -78,31 +78,31 @@ def extend_artefact(artefact: Artefact, fresh: IncrementalItems) -> Artefact:
         item_ids=(*artefact.item_ids, *fresh.item_ids),
         fitted=fitted,
         cold=cold,
-        similarity_thresholds=_fit_from(artefact, fresh, count),
+        similarity_thresholds=_extend_thresholds(artefact, fresh, count),
     )
 
 
-def _fit_from(artefact: Artefact, fresh: IncrementalItems, count: int) -> FloatArray:
-    """The same with an estimate for the fresh items: what holds for those of the training that are like them."""
+def _extend_thresholds(artefact: Artefact, fresh: IncrementalItems, count: int) -> FloatArray:
+    """Return the thresholds with an estimate for the incremental items: the weighted mean of similar trained items."""
     if not len(artefact.similarity_thresholds):
         return artefact.similarity_thresholds
-    found = np.append(artefact.similarity_thresholds, np.zeros(count - artefact.item_count, dtype=np.float32))
+    thresholds = np.append(artefact.similarity_thresholds, np.zeros(count - artefact.item_count, dtype=np.float32))
     for place, near in zip(fresh.places.tolist(), fresh.near, strict=True):
         trained = near.places < artefact.item_count
         if near.scores[trained].sum() > 0:
-            found[place] = np.average(
+            thresholds[place] = np.average(
                 artefact.similarity_thresholds[near.places[trained]], weights=near.scores[trained]
             )
-    return found
+    return thresholds
 
 
 def find_similar_texts(
-    texts: TextIndex, alike: Matrix, *, vectors: Matrix, places: IntArray, others: Matrix, other_places: IntArray
+    texts: TextIndex, similarities: Matrix, *, vectors: Matrix, places: IntArray, others: Matrix, other_places: IntArray
 ) -> list[SimilarTexts]:
-    """Return what is like each of these texts.
+    """Return the texts similar to each of these.
 
-    `alike` is the artefact's matrix of texts. `others` are vectors that hold besides the artefact's or instead of
-    them, at these places; those of `vectors` themselves are among them.
+    `similarities` is the artefact's text matrix. `others` are vectors in addition to the artefact's or in place of
+    them, at `other_places`; they include `vectors`.
     """
     stale = other_places[other_places < texts.vectors.shape[0]]
     first = (texts.vectors @ vectors.T).tocoo()
@@ -116,29 +116,32 @@ def find_similar_texts(
     order = np.lexsort((rows, -cosines, columns))
     rows, columns, cosines = rows[order], columns[order], cosines[order]
     starts = np.searchsorted(columns, np.arange(len(places) + 1))
-    found = []
+    similar = []
     for index in range(len(places)):
-        part = slice(starts[index], min(starts[index + 1], starts[index] + MOST_ALIKE))
+        part = slice(starts[index], min(starts[index + 1], starts[index] + MAX_SIMILAR_TEXTS))
         scores = cosines[part] * np.float32(texts.scale)
         own = rows[part].astype(np.int32)
-        welcome = np.array(
-            [_welcomes(alike, place, score) for place, score in zip(own.tolist(), scores.tolist(), strict=True)],
+        is_neighbour = np.array(
+            [
+                _would_be_neighbour(similarities, place, score)
+                for place, score in zip(own.tolist(), scores.tolist(), strict=True)
+            ],
             dtype=bool,
         )
-        welcome |= np.isin(own, other_places)
-        found.append(SimilarTexts(own, scores, np.arange(len(own)) < MAX_NEIGHBOURS, welcome))
-    return found
+        is_neighbour |= np.isin(own, other_places)
+        similar.append(SimilarTexts(own, scores, np.arange(len(own)) < MAX_NEIGHBOURS, is_neighbour))
+    return similar
 
 
-def _welcomes(alike: Matrix, place: int, score: float) -> bool:
-    """Whether an item's neighbours would have one of this score among them."""
-    if place >= alike.shape[0]:
+def _would_be_neighbour(similarities: Matrix, place: int, score: float) -> bool:
+    """Return whether an item would have one of this score among its neighbours."""
+    if place >= similarities.shape[0]:
         return True
-    start, end = alike.indptr[place], alike.indptr[place + 1]
-    return bool(end - start < MAX_NEIGHBOURS or score > alike.data[start:end].min())
+    start, end = similarities.indptr[place], similarities.indptr[place + 1]
+    return bool(end - start < MAX_NEIGHBOURS or score > similarities.data[start:end].min())
 
 
-def _links(fresh: IncrementalItems, count: int) -> Matrix:
+def _edges(fresh: IncrementalItems, count: int) -> Matrix:
     age = np.zeros(count, dtype=np.int64)
     age[fresh.places] = fresh.ages
     rows, columns, values = [], [], []
@@ -151,13 +154,13 @@ def _links(fresh: IncrementalItems, count: int) -> Matrix:
     if not rows:
         return sparse.csr_array((count, count), dtype=np.float32)
     entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    links = sparse.csr_array(entries, shape=(count, count), dtype=np.float32)
-    links.sort_indices()
-    return links
+    edges = sparse.csr_array(entries, shape=(count, count), dtype=np.float32)
+    edges.sort_indices()
+    return edges
 
 
-def _wider(part: Fitted, count: int) -> Fitted:
-    """The same over more items, which it knows nothing of."""
+def _extend(part: Fitted, count: int) -> Fitted:
+    """Return the part over more items, which have no entries."""
     if isinstance(part, ItemVector):
         return ItemVector(np.append(part.values, np.zeros(count - len(part.values), dtype=part.values.dtype)))
     if isinstance(part, FactorMatrix):

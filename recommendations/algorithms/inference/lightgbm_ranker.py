@@ -1,8 +1,8 @@
-"""The second stage: gradient-boosted trees put the blend's best candidates into a new order.
+"""The second stage: gradient-boosted trees rerank the blend's best candidates.
 
-LambdaRank (Burges 2010) by LightGBM over what each read said, how the blend ranked, how popular the item is and how
-much is known of the user; taught by the fold that chose the blend's weights. Its score and the blend's are averaged,
-each standardised over the user's candidates: neither alone is as good.
+LambdaRank (Burges 2010) by LightGBM over the scores of each scorer and of the blend, the rank in the blend, the item's
+popularity and the size of the history, trained on the fold that chose the blend's weights. Its score and the blend's
+are averaged, each standardised over the user's candidates: neither alone is as good.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.data.dataset import Array
 
-# The blend's best so many are put into a new order.
+# The number of candidates that are reranked.
 CANDIDATES = 150
 PACKAGE = "lightgbm"
 # More rounds of smaller steps, or finer bins, are not better on the fold, and take four times as long.
@@ -39,11 +39,11 @@ _PARAMETERS = {
 
 
 class UnreadableRanker(ValueError):
-    """The text is not a second stage that the installed package reads; train again."""
+    """The text is not a model that the installed package reads; train again."""
 
 
 def is_usable() -> bool:
-    """Whether the package is there that a second stage needs, and the shared library that it links against."""
+    """Return whether the package of the second stage and the shared library that it links against can be loaded."""
     try:
         importlib.import_module(PACKAGE)
     except (ImportError, OSError):
@@ -52,14 +52,14 @@ def is_usable() -> bool:
 
 
 class Ranker:
-    """A trained second stage. `text` is LightGBM's own form of it, which holds no code. Threads may share it."""
+    """A trained second stage. `text` is LightGBM's own format, which holds no code. Threads may share it."""
 
     def __init__(self, text: str) -> None:
-        """Read the text.
+        """Load the model.
 
         Raises:
             ImportError, OSError: not is_usable().
-            UnreadableRanker: not such a text.
+            UnreadableRanker: the text is not a model.
         """
         import lightgbm  # noqa: PLC0415  # half a second and 60 MB, only where there is a second stage
 
@@ -69,34 +69,34 @@ class Ranker:
         except (lightgbm.basic.LightGBMError, ValueError) as error:
             raise UnreadableRanker(f"the second stage cannot be read ({error}): train again") from error
 
-    def scores(self, said: Array, blended: Array, popularity: Array, known: int) -> Array:
-        """Return (candidates,) the average of both stages for one user's candidates, in the blend's order."""
-        own = self._booster.predict(features(said, blended, popularity, known), num_threads=1)
+    def scores(self, scorer_scores: Array, blended: Array, popularity: Array, history_size: int) -> Array:
+        """Return (candidates,) the sum of both stages' standardised scores, for candidates in the blend's order."""
+        own = self._booster.predict(features(scorer_scores, blended, popularity, history_size), num_threads=1)
         return _standardised(np.asarray(own)) + _standardised(blended)
 
 
-def features(said: Array, blended: Array, popularity: Array, known: int) -> Array:
-    """Return (candidates, features) of one user, candidates in the blend's order."""
-    place = np.arange(len(blended), dtype=np.float64)
-    constant = np.full(len(blended), np.log1p(known))
-    return np.column_stack([said, blended, _standardised(blended), place, np.log1p(popularity), constant])
+def features(scorer_scores: Array, blended: Array, popularity: Array, history_size: int) -> Array:
+    """Return (candidates, features) of one user, with the candidates in the blend's order."""
+    rank = np.arange(len(blended), dtype=np.float64)
+    constant = np.full(len(blended), np.log1p(history_size))
+    return np.column_stack([scorer_scores, blended, _standardised(blended), rank, np.log1p(popularity), constant])
 
 
-def fit(people: Sequence[Array], chosen: Sequence[Array], *, seed: int) -> str:
-    """Return the text of a model of these users' candidates: their features, and 1 where they chose the item.
+def fit(users: Sequence[Array], chosen: Sequence[Array], *, seed: int) -> str:
+    """Return the text of a model of these users' candidates: their features, and labels of 1 for chosen items.
 
-    Models are small: several threads would spend most of their time on waiting for each other.
+    One thread: models are so small that several would mostly wait for each other.
     """
     import lightgbm  # noqa: PLC0415
 
-    groups = [len(each) for each in people]
-    data = lightgbm.Dataset(np.concatenate(people), label=np.concatenate(chosen), group=groups)
+    groups = [len(features) for features in users]
+    data = lightgbm.Dataset(np.concatenate(users), label=np.concatenate(chosen), group=groups)
     parameters: dict[str, Any] = {**_PARAMETERS, "seed": seed, "num_threads": 1}
     return str(lightgbm.train(parameters, data, num_boost_round=_ROUNDS).model_to_string())
 
 
 def order(scores: Array) -> NDArray[np.int64]:
-    """Return places by falling score, equal scores as they stood."""
+    """Return positions by descending score, equal scores in their given order."""
     return np.argsort(-scores, kind="stable")
 
 

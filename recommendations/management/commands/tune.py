@@ -68,7 +68,7 @@ class Command(BaseCommand):
             asked = options["validation"] or (validation_of(tenant_id=tenant_id) if tenant_id else "auto")
             choosing = TrainingOptions(validation=asked, seed=options["seed"], validation_people=options["people"])
             every_row = np.ones(len(data.rows.users), dtype=bool)
-            interactions = HeldOutUsers.weighed(data.rows, every_row, choosing).interactions
+            interactions = HeldOutUsers.weighted_interactions(data.rows, every_row, choosing).interactions
             found = tune(
                 interactions,
                 choosing,

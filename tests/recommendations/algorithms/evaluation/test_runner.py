@@ -47,7 +47,7 @@ class TestReport:
         """Written out by hand: split, train, recommend, count hits."""
         rows = raw(walks())
         parts = split(rows, protocol="last10", seed=0)
-        data = HeldOutUsers.interactions_of(rows, parts.train)
+        data = HeldOutUsers.to_interactions(rows, parts.train)
         lists = Recommender(train(data, OPTIONS)).recommend(histories_of(data))
         wanted: dict[str, set[int]] = {user: set() for user in data.user_ids}
         for user, item in zip(rows.users[parts.test], rows.items[parts.test], strict=True):
