@@ -16,8 +16,8 @@ from accounts.tenancy import scope
 from core.errors import NotFound
 from recommendations.algorithms.offpolicy import estimators
 from recommendations.algorithms.offpolicy.estimators import Estimates, Overlap
-from recommendations.algorithms.offpolicy.law import importance_weights
 from recommendations.algorithms.offpolicy.log import LoggedPage, build_log
+from recommendations.algorithms.offpolicy.propensities import importance_weights
 from recommendations.estimation import logged_pages, page_probabilities, target_lists
 from recommendations.estimation import overlap as verdict
 from recommendations.estimation.logged_pages import LoggedImpression
@@ -109,7 +109,7 @@ def estimate(
     arms = _arms(read)
     standing = {(arm.arm, arm.share): arm.stands_for for arm in arms if arm.used}
     used = [
-        replace(each.page, stands_for=standing[each.arm, each.share])
+        replace(each.page, page_weight=standing[each.arm, each.share])
         for each in read
         if (each.arm, each.share) in standing
     ]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.algorithms.offpolicy import exploration, law
-from recommendations.algorithms.offpolicy.law import PagePropensities
+from recommendations.algorithms.offpolicy import exploration, propensities
+from recommendations.algorithms.offpolicy.propensities import PagePropensities
 from recommendations.attribution.served_pages import Page
 from recommendations.cache.list_codec import CERTAIN, HEAD, Chance, Exploration
 from recommendations.serving.page.read_time_rules import ROTATED, pins_at, rotation_weight
@@ -56,7 +56,7 @@ def pair(page: Page, target: Target, at: datetime) -> Pair | None:
         return None
     drawn = page.chance.exploration
     if drawn is None:
-        return Pair(law.deterministic(page.item_ids, places), other, page.item_ids, page.item_ids)
+        return Pair(propensities.deterministic(page.item_ids, places), other, page.item_ids, page.item_ids)
     also = target.chance.exploration
     if also is not None and not target.rotates:
         shown = tuple(NEW if place in drawn.drawn else item_id for place, item_id in enumerate(page.item_ids))
@@ -73,7 +73,7 @@ def _rotated(page: Page) -> PagePropensities:
     drawn = page.rotation
     pinned = {place: page.item_ids[place] for place in drawn.pinned if place < len(page.item_ids)}
     rest = {*drawn.item_ids, *pinned.values()}
-    return law.sampled(
+    return propensities.sampled(
         drawn.item_ids,
         [rotation_weight(place) for place in drawn.places],
         len(page.item_ids),
@@ -91,9 +91,9 @@ def _read(target: Target, at: datetime, places: int) -> PagePropensities:
     for position, item_id, _ in valid:
         pinned[min(position - 1, len(listed) + len(pinned))] = item_id
     if not target.rotates:
-        return law.sampled((), (), places, behind=[item_id for _, item_id in listed], pinned=pinned)
+        return propensities.sampled((), (), places, behind=[item_id for _, item_id in listed], pinned=pinned)
     head = [(place, item_id) for place, item_id in listed if place < ROTATED]
-    return law.sampled(
+    return propensities.sampled(
         [item_id for _, item_id in head],
         [rotation_weight(place) for place, _ in head],
         places,

@@ -1,13 +1,14 @@
-"""Clicks per page of another law, from a log: self-normalised importance weighting and doubly robust, with intervals.
+"""Clicks per page of a target policy, from a log: SNIPS and doubly robust estimates with intervals.
 
-With pages p, places k, clicks r, weights w = (its chance) / (the logged chance) of what was shown, and q of a model:
+With pages p, positions k, clicks r, weights w = target / logged propensity of the shown items, and q of a model:
 
     SNIPS = sum_k (pages with place k / pages) * (sum_p w r / sum_p w)          Swaminathan and Joachims, NIPS 2015
     DR    = mean_p sum_k (sum_i its chance(i, k) q(i, k)  +  w (r - q))         Dudik, Langford and Li, ICML 2011
 
-SNIPS is right when all chances are known; its normaliser takes off what comes of luck with the weights alone.
-DR is right when the chances are known or the model is. Intervals resample users (a percentile bootstrap of clusters):
-pages of one user depend on each other. The effective sample size is Kish's, (sum w)^2 / sum w^2, place by place.
+SNIPS is consistent when all propensities are known; its normaliser removes the variance of the weights alone.
+DR is unbiased when the propensities are known or the model is right. Intervals resample users (a percentile bootstrap
+of clusters): pages of one user depend on each other. The effective sample size is Kish's, (sum w)^2 / sum w^2, place by
+place.
 """
 
 from __future__ import annotations
@@ -37,10 +38,12 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """The share and size of the other law that the log shows. Places count by the clicks that they get.
+    """The overlap of the target policy with the log. Positions are weighted by their clicks.
 
-    `effective` and `effective_clicks` are as many pages and clicks as would say the same with equal weights,
-    `unsupported` is the share of the law that could not have been shown.
+    Attributes:
+        effective, effective_clicks: the effective sample size in pages and clicks.
+        unsupported: the share of the target policy that the logged one could not have shown.
+        largest_weight: the largest importance weight.
     """
 
     pages: int
@@ -54,7 +57,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """Clicks per page: as measured, as estimated in both ways, and the difference of each to what was measured."""
+    """Clicks per page: logged, both estimates, and their differences to the logged value."""
 
     logged: Interval
     snips: Interval
@@ -64,17 +67,19 @@ class Estimates:
 
 
 def measure_overlap(log: Log) -> Overlap:
-    """Tell how much a log says of the other law, before anything is estimated."""
-    standing = log.stands_for[:, None]
-    by_place, clicks = log.there.sum(axis=0), log.clicked.sum(axis=0)
+    """Return the overlap of a log with the target policy."""
+    page_weights = log.page_weights[:, None]
+    by_place, clicks = log.present.sum(axis=0), log.clicked.sum(axis=0)
     attention = (clicks + 1) / (clicks + 1).sum()
-    weights = log.weights * standing
+    weights = log.weights * page_weights
     squares = (weights**2).sum(axis=0)
     effective = np.divide(weights.sum(axis=0) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
-    unsupported = (log.unsupported * standing).sum(axis=0) / np.maximum(1e-9, (log.there * standing).sum(axis=0))
+    unsupported = (log.unsupported * page_weights).sum(axis=0) / np.maximum(
+        1e-9, (log.present * page_weights).sum(axis=0)
+    )
     return Overlap(
         pages=len(log),
-        people=len(np.unique(log.people)),
+        people=len(np.unique(log.users)),
         clicks=int(clicks.sum()),
         effective=float(attention @ effective),
         effective_clicks=float((clicks / np.maximum(1, by_place)) @ effective),
@@ -84,28 +89,28 @@ def measure_overlap(log: Log) -> Overlap:
 
 
 def estimate(log: Log, *, seed: int = 0) -> Estimates:
-    """Both estimates of a log that has any pages."""
+    """Return both estimates; the log has one page or more."""
     shown, expected = click_model.predictions(log, seed=seed)
     residual = (log.weights * (log.clicked - shown)).sum(axis=1)
     by_page = [np.ones(len(log)), log.clicked.sum(axis=1), expected + residual]
-    columns = np.column_stack([*by_page, log.there, log.weights * log.clicked, log.weights])
-    columns *= log.stands_for[:, None]
-    users = int(log.people.max()) + 1
+    columns = np.column_stack([*by_page, log.present, log.weights * log.clicked, log.weights])
+    columns *= log.page_weights[:, None]
+    users = int(log.users.max()) + 1
     sums = np.zeros((users, columns.shape[1]))
-    np.add.at(sums, log.people, columns)
-    found = _values(sums.sum(axis=0)[None])[0]
+    np.add.at(sums, log.users, columns)
+    values = _values(sums.sum(axis=0)[None])[0]
     resampled = _resampled(sums, seed)
-    intervals = [_interval(value, resampled[:, place]) for place, value in enumerate(found)]
+    intervals = [_interval(value, resampled[:, place]) for place, value in enumerate(values)]
     return Estimates(*intervals)
 
 
 def _values(totals: Grid) -> Grid:
-    """Measured, SNIPS, DR, and the differences of the latter two to the first, of each row of sums."""
+    """Return logged, SNIPS, DR, and the differences of the latter two to the first, for each row of sums."""
     pages, clicks, robust = totals[:, 0], totals[:, 1], totals[:, 2]
     depth = (totals.shape[1] - 3) // 3
-    there, won, weights = (totals[:, 3 + part * depth : 3 + (part + 1) * depth] for part in range(3))
-    rate = np.divide(won, weights, out=np.zeros_like(won), where=weights > 0)
-    logged, snips, robust = clicks / pages, (there * rate).sum(axis=1) / pages, robust / pages
+    present, clicks_weighted, weights = (totals[:, 3 + part * depth : 3 + (part + 1) * depth] for part in range(3))
+    rate = np.divide(clicks_weighted, weights, out=np.zeros_like(clicks_weighted), where=weights > 0)
+    logged, snips, robust = clicks / pages, (present * rate).sum(axis=1) / pages, robust / pages
     return np.column_stack([logged, snips, robust, snips - logged, robust - logged])
 
 

@@ -1,4 +1,4 @@
-"""New items that come with a fixed probability at each place, else the next of the known ones: chances by place."""
+"""Exploration: at each position a new item with a fixed probability, else the next known one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Chances = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @lru_cache(maxsize=256)
 def chances(share: float, known: int, new: int, places: int) -> Chances:
-    """The probability of each known item (row) at each place (column), and of any new item at each place.
+    """Return the read-only probabilities of each known item (row) at each position (column), and of any new item there.
 
-    Where one kind has run out, the other fills the places. The results are shared: do not write them.
+    Where one kind has run out, the other fills the positions.
     """
     of_known, of_new = np.zeros((min(known, places), places)), np.zeros(places)
-    # placed[s]: the probability that s new items stand before the place; the others before it are known.
+    # placed[s]: the probability of s new items before the position; the others before it are known.
     placed = np.zeros(places + 1)
     placed[0] = 1.0
     for place in range(min(places, known + new)):

@@ -1,4 +1,4 @@
-"""A log of pages as arrays: what was shown and clicked, and how likely another law would have shown it."""
+"""A log of pages as arrays: shown items, clicks, and importance weights under a target policy."""
 
 from __future__ import annotations
 
@@ -8,43 +8,48 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.offpolicy.law import PagePropensities
+from recommendations.algorithms.offpolicy.propensities import PagePropensities
 
 Grid = NDArray[np.float64]
-# Where an item stood in the list before anything was drawn, in stretches within which clicks are alike.
+# Stretches of the list before randomisation, within which click rates are similar.
 _STRETCHES = np.array([1, 3, 6, 11, 21, 41])
 UNLISTED = len(_STRETCHES) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedPage:
-    """One page of one user. `shown`, `clicked`, `weights` and `unsupported` go by place.
+    """One page of one user.
 
-    `base` are the items that the page was drawn from, best first: where an item stands in it says how well it fits.
-    `stands_for` is more than 1 where the page stands for others as well, whose users were drawn into another arm.
+    Attributes:
+        shown, clicked, weights, unsupported: by position.
+        base: the items that the page was drawn from, best first.
+        target: the propensities of the target policy.
+        page_weight: above 1 where the page represents others as well, whose users are in another arm.
     """
 
-    person: int
+    user: int
     shown: tuple[str, ...]
     clicked: NDArray[np.bool_]
     weights: Grid
     unsupported: Grid
     base: tuple[str, ...]
     target: PagePropensities
-    stands_for: float = 1.0
+    page_weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """Pages (rows) by places (columns), padded; `there` tells places that the page has.
+    """Pages (rows) by positions (columns), padded.
 
-    `items` and `stretches` say what was shown; `targets` holds for each page the other law's items, their stretches and
-    its chances.
+    Attributes:
+        present: marks at positions that the page has.
+        items, stretches: codes of the shown items, and their stretches of the base list.
+        targets: for each page the target policy's items, their stretches and propensities.
     """
 
-    people: NDArray[np.int64]
-    stands_for: Grid
-    there: NDArray[np.bool_]
+    users: NDArray[np.int64]
+    page_weights: Grid
+    present: NDArray[np.bool_]
     clicked: Grid
     weights: Grid
     unsupported: Grid
@@ -54,32 +59,32 @@ class Log:
     item_count: int
 
     def __len__(self) -> int:
-        return len(self.people)
+        return len(self.users)
 
 
 def build_log(pages: Sequence[LoggedPage]) -> Log:
-    """The pages as arrays. Memory: some kilobytes a page."""
+    """Return the pages as arrays, some kilobytes a page."""
     codes: dict[str, int] = {}
     depth = max((len(page.shown) for page in pages), default=0)
     shape = (len(pages), depth)
     grids = {name: np.zeros(shape) for name in ("clicked", "weights", "unsupported")}
-    there, items = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.int64)
+    present, items = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.int64)
     stretches = np.full(shape, UNLISTED, dtype=np.int64)
     targets = []
     for row, page in enumerate(pages):
         count, listed = len(page.shown), {item: place for place, item in enumerate(page.base)}
-        there[row, :count] = True
+        present[row, :count] = True
         for name, grid in grids.items():
             grid[row, :count] = getattr(page, name)
         items[row, :count] = _codes(page.shown, codes)
         stretches[row, :count] = _stretches(page.shown, listed)
         chances = page.target.chances[:, :count]
         targets.append((_codes(page.target.items, codes), _stretches(page.target.items, listed), chances))
-    users = np.unique([page.person for page in pages], return_inverse=True)[1].astype(np.int64)
+    users = np.unique([page.user for page in pages], return_inverse=True)[1].astype(np.int64)
     return Log(
-        people=users,
-        stands_for=np.array([page.stands_for for page in pages]),
-        there=there,
+        users=users,
+        page_weights=np.array([page.page_weight for page in pages]),
+        present=present,
         **grids,
         items=items,
         stretches=stretches,

@@ -1,9 +1,9 @@
-"""The model of Plackett and Luce: an order drawn place by place, each time with probabilities in proportion to weights.
+"""The Plackett-Luce model: an order drawn position by position, with probabilities proportional to weights.
 
-The same order comes of independent exponential clocks with the weights as rates (Efraimidis and Spirakis 2006): who
-rings first stands first. Hence the probability of each item at each place, without a sum over orders:
+The same order comes of independent exponential clocks with the weights as rates (Efraimidis and Spirakis 2006): the
+first to ring comes first. Hence the probability of each item at each position, without a sum over orders:
 
-    P(item i at place k) = integral of w_i e^(-w_i t) P(exactly k others have rung before t) dt
+    P(item i at position k) = integral of w_i e^(-w_i t) P(exactly k others have rung before t) dt
 
 where the number of others that have rung is a sum of independent coins (Poisson binomial).
 """
@@ -21,10 +21,10 @@ _NODES = 96
 
 @lru_cache(maxsize=256)
 def chances(weights: tuple[float, ...], places: int) -> NDArray[np.float64]:
-    """The probability of each item (row) at each of the first places (column). The result is shared: do not write it.
+    """Return the read-only probabilities of each item (row) at each of the first positions (column).
 
     Raises:
-        ValueError: a weight that is not above 0.
+        ValueError: a weight is not above 0.
     """
     rates = np.array(weights, dtype=np.float64)
     if (rates <= 0).any():

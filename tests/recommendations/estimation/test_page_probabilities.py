@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.offpolicy import exploration, plackett_luce
-from recommendations.algorithms.offpolicy.law import importance_weights
+from recommendations.algorithms.offpolicy.propensities import importance_weights
 from recommendations.attribution.served_pages import Page, Rotation
 from recommendations.cache.list_codec import Chance, Exploration
 from recommendations.estimation.page_probabilities import NEW, Target, pair

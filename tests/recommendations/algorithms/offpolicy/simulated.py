@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.offpolicy import law
+from recommendations.algorithms.offpolicy import propensities
 from recommendations.algorithms.offpolicy.log import Log, LoggedPage, build_log
 
 ITEMS, LISTED, PLACES = 120, 30, 10
@@ -39,7 +39,7 @@ def reordered(person: Taste) -> NDArray[np.int64]:
 def chances(*, rotating: bool) -> NDArray[np.float64]:
     """Of the reordered list, by its ranks."""
     ids = [str(rank) for rank in range(LISTED)]
-    found = law.sampled(ids, WEIGHTS, PLACES) if rotating else law.deterministic(ids, PLACES)
+    found = propensities.sampled(ids, WEIGHTS, PLACES) if rotating else propensities.deterministic(ids, PLACES)
     return np.vstack([found.chances, np.zeros((LISTED - len(found.items), PLACES))])
 
 
@@ -60,13 +60,15 @@ def log(seed: int, *, rotating: bool, people: int) -> Log:
     for number in range(people):
         user = taste(draw)
         base = tuple(NAMES[item] for item in user.listed)
-        logged = law.sampled(base, WEIGHTS, PLACES)
+        logged = propensities.sampled(base, WEIGHTS, PLACES)
         others = tuple(base[rank] for rank in reordered(user))
-        target = law.sampled(others, WEIGHTS, PLACES) if rotating else law.deterministic(others, PLACES)
+        target = (
+            propensities.sampled(others, WEIGHTS, PLACES) if rotating else propensities.deterministic(others, PLACES)
+        )
         for _ in range(draw.geometric(0.4)):
             order = np.argsort(draw.exponential(size=LISTED) / WEIGHTS)[:PLACES]
             clicked = draw.random(PLACES) < np.minimum(1.0, user.liked[order] * EXAMINED)
             shown = tuple(base[rank] for rank in order)
-            said = law.importance_weights(logged=logged, target=target, shown=shown)
+            said = propensities.importance_weights(logged=logged, target=target, shown=shown)
             pages.append(LoggedPage(number, shown, clicked, said.weights, said.unsupported, base, target))
     return build_log(pages)

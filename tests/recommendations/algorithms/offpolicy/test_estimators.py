@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommendations.algorithms.offpolicy import estimators, law
+from recommendations.algorithms.offpolicy import estimators, propensities
 from recommendations.algorithms.offpolicy.log import LoggedPage, build_log
 from tests.recommendations.algorithms.offpolicy import simulated
 
@@ -42,7 +42,7 @@ def test_the_measured_clicks_would_be_wrong_where_the_estimate_is_not():
 def test_the_law_that_logged_is_estimated_as_measured():
     draw, pages = np.random.default_rng(3), []
     for user in range(200):
-        same = law.sampled(("a", "b", "c"), (3.0, 2.0, 1.0), 3)
+        same = propensities.sampled(("a", "b", "c"), (3.0, 2.0, 1.0), 3)
         clicked = draw.random(3) < 0.3
         pages.append(LoggedPage(user, ("b", "a", "c"), clicked, np.ones(3), np.zeros(3), ("a", "b", "c"), same))
 
@@ -60,7 +60,7 @@ def test_pages_of_one_person_are_not_taken_for_those_of_many():
     few = simulated.log(5, rotating=True, people=60)
     # The same pages told twice of the same users say no more than once.
     narrow = estimators.estimate(few).snips
-    names = ("people", "stands_for", "there", "clicked", "weights", "unsupported", "items", "stretches")
+    names = ("users", "page_weights", "present", "clicked", "weights", "unsupported", "items", "stretches")
     columns: dict[str, Any] = {name: np.concatenate([getattr(few, name)] * 2) for name in names}
     doubled = replace(few, **columns, targets=few.targets * 2)
 
@@ -72,20 +72,20 @@ def test_pages_of_one_person_are_not_taken_for_those_of_many():
 def test_a_page_that_stands_for_two_counts_twice():
     log = simulated.log(2, rotating=False, people=80)
     half = np.arange(len(log)) % 2 == 0
-    weighted = replace(log, stands_for=np.where(half, 2.0, 1.0))
+    weighted = replace(log, page_weights=np.where(half, 2.0, 1.0))
 
     found = estimators.estimate(weighted)
 
     clicks = log.clicked.sum(axis=1)
-    assert found.logged.value == pytest.approx((clicks * weighted.stands_for).sum() / weighted.stands_for.sum())
+    assert found.logged.value == pytest.approx((clicks * weighted.page_weights).sum() / weighted.page_weights.sum())
 
 
 def test_what_could_not_have_been_shown_is_counted_by_the_clicks_of_its_place():
-    target = law.deterministic(("a", "z"), 2)
+    target = propensities.deterministic(("a", "z"), 2)
     pages = []
     for user in range(10):
-        logged = law.deterministic(("a", "b"), 2)
-        said = law.importance_weights(logged=logged, target=target, shown=("a", "b"))
+        logged = propensities.deterministic(("a", "b"), 2)
+        said = propensities.importance_weights(logged=logged, target=target, shown=("a", "b"))
         clicked = np.array([user < 8, False])
         pages.append(LoggedPage(user, ("a", "b"), clicked, said.weights, said.unsupported, ("a", "b"), target))
 

@@ -1,4 +1,4 @@
-"""The law of a page: with which probability each item stands at each of its places."""
+"""Propensities of a page: the probability of each item at each of its positions under a policy."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from numpy.typing import NDArray
 from recommendations.algorithms.offpolicy import plackett_luce
 
 Chances = NDArray[np.float64]
-# Below this a probability is one of an integral's errors.
+# A probability below this is a numerical error of the integral.
 _NOTHING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class PagePropensities:
-    """`chances[i, k]` is the probability of item i at place k. Columns add up to 1, to less where a list ends early."""
+    """`chances[i, k]` is the probability of item i at position k. Columns sum to 1, or less where a list ends early."""
 
     items: tuple[str, ...]
     chances: Chances
 
     def rows(self) -> Mapping[str, int]:
-        """The row of each item."""
+        """Return the row of each item."""
         return {item: row for row, item in enumerate(self.items)}
 
 
 @dataclass(frozen=True, eq=False)
 class ImportanceWeights:
-    """One page against another law. `weights[k]` is how much more likely that law shows at place k what was shown;
-    `unsupported[k]` the probability with which it shows there what could not have been shown.
+    """One page under another policy.
+
+    Attributes:
+        weights: for each position the ratio of the target to the logged propensity of the shown item.
+        unsupported: for each position the target probability of items with a logged propensity of 0.
     """
 
     weights: Chances
@@ -39,7 +42,7 @@ class ImportanceWeights:
 
 
 def deterministic(items: Sequence[str], places: int) -> PagePropensities:
-    """Each item at its place."""
+    """Return the propensities of a list without randomness."""
     listed = tuple(items[:places])
     return PagePropensities(listed, _identity(len(listed), places))
 
@@ -52,9 +55,9 @@ def sampled(
     behind: Sequence[str] = (),
     pinned: Mapping[int, str] | None = None,
 ) -> PagePropensities:
-    """Items in an order of Plackett and Luce with these weights, then those `behind` in theirs.
+    """Return the propensities of items in a Plackett-Luce order with these weights, followed by those `behind` as given.
 
-    `pinned` (place to item) stand where they stand; the others take the places that are left, in order.
+    `pinned` items (by position) are fixed; the others take the remaining positions in order.
     """
     fixed = {place: item for place, item in (pinned or {}).items() if place < places}
     free = [place for place in range(places) if place not in fixed]
@@ -73,7 +76,7 @@ def sampled(
 def importance_weights(
     *, logged: PagePropensities, target: PagePropensities, shown: Sequence[str]
 ) -> ImportanceWeights:
-    """The page's places against another law. What was shown has a probability above 0 in the logged one."""
+    """Return the importance weights of a page. Shown items have a logged propensity above 0."""
     places = len(shown)
     weights = np.zeros(places)
     of_logged, of_target = logged.rows(), target.rows()

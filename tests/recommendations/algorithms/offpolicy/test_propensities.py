@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from recommendations.algorithms.offpolicy import exploration, law, plackett_luce
+from recommendations.algorithms.offpolicy import exploration, plackett_luce, propensities
 
 USUAL = tuple(1 / (place + 5) for place in range(60))
 
@@ -55,7 +55,9 @@ class TestExploration:
 
 class TestLaw:
     def test_pins_stand_and_the_others_are_drawn_around_them(self):
-        found = law.sampled(["a", "b", "c"], [1.0, 1.0, 1.0], 5, behind=["x", "y", "z"], pinned={1: "p", 9: "far"})
+        found = propensities.sampled(
+            ["a", "b", "c"], [1.0, 1.0, 1.0], 5, behind=["x", "y", "z"], pinned={1: "p", 9: "far"}
+        )
 
         rows = found.rows()
         assert found.chances[rows["p"]].tolist() == [0, 1, 0, 0, 0]
@@ -65,18 +67,18 @@ class TestLaw:
         assert "far" not in rows
 
     def test_an_overlap_weighs_what_was_shown_and_tells_what_could_not_be(self):
-        logged = law.sampled(["a", "b"], [3.0, 1.0], 2)
-        target = law.deterministic(["b", "c"], 2)
+        logged = propensities.sampled(["a", "b"], [3.0, 1.0], 2)
+        target = propensities.deterministic(["b", "c"], 2)
 
-        found = law.importance_weights(logged=logged, target=target, shown=["b", "a"])
+        found = propensities.importance_weights(logged=logged, target=target, shown=["b", "a"])
 
         assert found.weights == pytest.approx([4.0, 0.0])
         assert found.unsupported == pytest.approx([0.0, 1.0])
 
     def test_a_law_against_itself_weighs_one(self):
-        same = law.sampled(["a", "b", "c"], [3.0, 2.0, 1.0], 3)
+        same = propensities.sampled(["a", "b", "c"], [3.0, 2.0, 1.0], 3)
 
-        found = law.importance_weights(logged=same, target=same, shown=["c", "a", "b"])
+        found = propensities.importance_weights(logged=same, target=same, shown=["c", "a", "b"])
 
         assert found.weights == pytest.approx([1.0] * 3)
         assert not found.unsupported.any()
