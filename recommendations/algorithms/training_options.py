@@ -45,14 +45,13 @@ class TrainingOptions:
         max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
             to keep it.
         validation_people: at most this many users choose the weights.
-        ranker: "auto" has a second stage that reorders the blend's best candidates where it is better beyond noise, see
-            algorithms.second_stage; "none" has none.
-        seconds: a training's time budget, 0 for none. Parts for which it does not suffice are left out, or serve as
-            they were on the fold, and are named in what was chosen; then the result depends on the machine. Popularity
-            and neighbours are always tried.
-        parameters: what algorithms are fitted and read with in place of their defaults, see hyperparameters.
-        cold_every: one place in so many of each list is for an item without interactions, 0 for none; None: the
-            training decides, see algorithms.cold_slots.
+        ranker: "auto" has a second stage that reranks the blend's best candidates where it is better beyond noise
+            (`blending.ranker_training`); "none" has none.
+        seconds: the time budget, 0 for none. What it does not allow is left out, or serves as fitted on the fold, and is
+            named in the artefact; then the result depends on the machine. Popularity and neighbours are always tried.
+        parameters: hyperparameters other than the defaults, see `training.hyperparameters`.
+        cold_every: one slot in this many positions is for an item without interactions, 0 for none; None: the
+            training decides (`blending.cold_item_slots`).
         l1: strength of the pull of blend weights towards zero.
         smallest_weight: blend weights below this share of their sum are dropped.
     """

@@ -55,7 +55,7 @@ def sampled(
     behind: Sequence[str] = (),
     pinned: Mapping[int, str] | None = None,
 ) -> PagePropensities:
-    """Return the propensities of items in a Plackett-Luce order with these weights, followed by those `behind` as given.
+    """Return the propensities of items in a Plackett-Luce order with these weights, followed by those `behind`.
 
     `pinned` items (by position) are fixed; the others take the remaining positions in order.
     """

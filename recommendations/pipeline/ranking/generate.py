@@ -117,7 +117,13 @@ class _Making:
     trace: Trace | None = None
 
     def draft(
-        self, rules: PlacementRules, person: Person, own: Recommendations, because: Recommendations | None, *, is_cold: bool
+        self,
+        rules: PlacementRules,
+        person: Person,
+        own: Recommendations,
+        because: Recommendations | None,
+        *,
+        is_cold: bool,
     ) -> Draft:
         """One person's list at one placement."""
         locale = person.locale or self.locale
