@@ -47,7 +47,7 @@ class TrainingOptions:
         validation_people: at most this many users choose the weights.
         ranker: "auto" has a second stage that reranks the blend's best candidates where it is better beyond noise
             (`blending.ranker_training`); "none" has none.
-        seconds: the time budget, 0 for none. What it does not allow is left out, or serves as fitted on the fold, and is
+        seconds: the time budget, 0 for none. What it does not allow is left out or serves as fitted on the fold, and is
             named in the artefact; then the result depends on the machine. Popularity and neighbours are always tried.
         parameters: hyperparameters other than the defaults, see `training.hyperparameters`.
         cold_every: one slot in this many positions is for an item without interactions, 0 for none; None: the
