@@ -1,1 +1,1 @@
-"""Who may call and for whom: tenants, plans, staff, API clients, tokens, feature flags, and the tenant scope."""
+"""Tenants, plans, staff, API clients, tokens, feature flags, and the tenant scope."""

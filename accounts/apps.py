@@ -11,8 +11,6 @@ class AccountsConfig(AppConfig):
         from accounts import checks  # noqa: F401, PLC0415  # registers system checks
         from accounts.api import schema  # noqa: F401, PLC0415  # registers the security scheme
         from accounts.audit import logins  # noqa: F401, PLC0415  # subscribes
-        from accounts.limits import quota_webhooks  # noqa: PLC0415
         from accounts.staff import roles  # noqa: PLC0415  # registers checks
 
-        quota_webhooks.subscribe()
         post_migrate.connect(roles.after_migrate, dispatch_uid="staff_roles")

@@ -24,9 +24,9 @@ _SHORTEST_PUBLICATION = 310
 
 @register()
 def tokens_can_be_signed(**_: Any) -> list[CheckMessage]:
-    """Without a key that seals them there are no signing keys; a given first key must be one.
+    """Signing keys need a key that encrypts them; a given first key must be valid.
 
-    Nothing starts without a database, and where `make up` does not run, both are missing: one word is enough.
+    Without a database nothing starts anyway: one error is enough.
     """
     if not settings.DATABASE_URL:
         return []
@@ -40,9 +40,9 @@ def tokens_can_be_signed(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def tenants_origins_are_exact(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """An origin that was written past the admin's validation, or in development, does not count; somebody should know.
+    """An origin that bypassed the admin's validation, or was entered in development, is ignored: warn about it.
 
-    A warning: one tenant's entry must not stop the service of all.
+    Only a warning: one tenant's entry must not stop the service for all.
     """
     if "default" not in (databases or ()) or not settings.DATABASE_URL:
         return []
@@ -59,13 +59,13 @@ def tenants_origins_are_exact(databases: Sequence[str] | None = None, **_: Any) 
         )
         for slug, listed in rows
         for origin in listed
-        if (reason := origins.refusal(origin, production=settings.PRODUCTION))
+        if (reason := origins.refusal_reason(origin, production=settings.PRODUCTION))
     ]
 
 
 @register()
 def keys_are_published_before_they_sign(**_: Any) -> list[CheckMessage]:
-    """Whoever verifies with a cached set would refuse a new key's tokens until it looks again."""
+    """A verifier with a cached key set would refuse a new key's tokens until it fetches the set again."""
     if not settings.PRODUCTION or settings.JWT_PUBLISH_SECONDS >= _SHORTEST_PUBLICATION:
         return []
     text = f"JWT_PUBLISH_SECONDS must be at least {_SHORTEST_PUBLICATION}: the published keys are cached for 300 s."

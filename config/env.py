@@ -1,7 +1,7 @@
-"""Typed readers of the environment.
+"""Typed readers of environment variables.
 
-Every reader takes the variable's name and a default; a variable that is set to nonsense stops the start with
-`ImproperlyConfigured`, which says what was expected. Secrets may come from a file: `NAME_FILE` names it.
+Every reader takes the variable's name and a default; an invalid value prevents startup with `ImproperlyConfigured`,
+which names the variable and what was expected. Secrets may come from a file, named by `NAME_FILE`.
 """
 
 import os
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-# What may stand behind the ? of a database's URL: libpq's words for TLS, for finding the server and for naming us.
+# Options accepted in the query of a database URL: libpq's parameters for TLS, server selection and our name.
 _LIBPQ = frozenset(
     (
         "sslmode",
@@ -37,12 +37,12 @@ _WORDS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no"
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable without surrounding blanks; an empty one counts as unset."""
+    """Returns the variable without surrounding blanks; an empty one counts as unset."""
     return os.environ.get(name, "").strip() or default
 
 
 def flag(name: str, *, default: bool) -> bool:
-    """True or false, from `true|false|1|0|yes|no`.
+    """Returns a boolean, from `true|false|1|0|yes|no`.
 
     Raises: ImproperlyConfigured for any other word.
     """
@@ -56,7 +56,7 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
-    """A whole number within its bounds.
+    """Returns a whole number within its bounds.
 
     Raises: ImproperlyConfigured for anything else.
     """
@@ -72,7 +72,7 @@ def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = 
 
 
 def seconds(name: str, default: float, *, minimum: float = 0.0, maximum: float | None = None) -> float:
-    """A duration in seconds; decimals allowed.
+    """Returns a duration in seconds; decimals are allowed.
 
     Raises: ImproperlyConfigured for anything else.
     """
@@ -89,25 +89,25 @@ def seconds(name: str, default: float, *, minimum: float = 0.0, maximum: float |
     return value
 
 
-def words(name: str, default: Sequence[str] = ()) -> list[str]:
-    """A list, separated by commas; blanks around the words do not count."""
+def csv(name: str, default: Sequence[str] = ()) -> list[str]:
+    """Returns a comma-separated list, without blanks around the items."""
     raw = text(name)
     return [word.strip() for word in raw.split(",") if word.strip()] if raw else list(default)
 
 
 def header_names(name: str) -> list[str]:
-    """Names of HTTP headers in lower case, separated by commas.
+    """Returns a comma-separated list of HTTP header names, in lower case.
 
-    Raises: ImproperlyConfigured for what is no name of a header (RFC 9110, 5.1), `*` among them.
+    Raises: ImproperlyConfigured for an invalid header name (RFC 9110, 5.1), including `*`.
     """
-    found = [word.lower() for word in words(name)]
+    found = [word.lower() for word in csv(name)]
     if wrong := [word for word in found if word == "*" or not _HEADER_NAME.fullmatch(word)]:
         raise ImproperlyConfigured(f"{name} must be names of headers, separated by commas; {wrong[0]!r} is none.")
     return found
 
 
 def choice(name: str, default: str, allowed: Sequence[str]) -> str:
-    """One of the allowed words.
+    """Returns one of the allowed values.
 
     Raises: ImproperlyConfigured for any other.
     """
@@ -118,7 +118,7 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
 
 
 def rate(name: str, default: str) -> str:
-    """So many per period, as `60/m`: a number of at least 1, and s, m, h or d, with an optional number before it.
+    """Returns a rate such as `60/m`: a number of at least 1, and s, m, h or d, with an optional number before it.
 
     Raises: ImproperlyConfigured for anything else.
     """
@@ -129,7 +129,7 @@ def rate(name: str, default: str) -> str:
 
 
 def url(name: str, default: str = "") -> str:
-    """An http:// or https:// URL.
+    """Returns an http:// or https:// URL.
 
     Raises: ImproperlyConfigured for anything else.
     """
@@ -146,9 +146,9 @@ def url(name: str, default: str = "") -> str:
 
 
 def secret(name: str, default: str = "") -> str:
-    """A secret from `NAME`, or from the file that `NAME_FILE` names.
+    """Returns a secret from `NAME`, or from the file named by `NAME_FILE`.
 
-    Raises: ImproperlyConfigured when both are set, or the file cannot be read or is empty.
+    Raises: ImproperlyConfigured if both are set, or the file cannot be read or is empty.
     """
     path = text(f"{name}_FILE")
     value = text(name)
@@ -166,9 +166,9 @@ def secret(name: str, default: str = "") -> str:
 
 
 def database(name: str, url: str) -> dict[str, Any]:
-    """Django's database settings from `postgresql://user:password@host:port/name?sslmode=verify-full`.
+    """Returns Django's database settings from `postgresql://user:password@host:port/name?sslmode=verify-full`.
 
-    Raises: ImproperlyConfigured for another scheme, a URL without host or name, or an option that is not known.
+    Raises: ImproperlyConfigured for another scheme, a URL without host or name, or an unknown option.
     """
     try:
         parts = urlsplit(url)

@@ -46,7 +46,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     # In front of the admin's own, which is the same view and what its links are made from.
     path("admin/login/", login_limited(admin.site.login), name="admin-login"),
-    path("admin/second-factor/", login_limited(second_factor.give), name="second-factor"),
+    path("admin/second-factor/", login_limited(second_factor.enter_code), name="second-factor"),
     path("admin/second-factor/enrol/", login_limited(second_factor.enrol), name="second-factor-enrol"),
     path("admin/second-factor/codes/", second_factor.codes, name="second-factor-codes"),
     path("admin/second-factor/step-up/", login_limited(second_factor.step_up), name="step-up"),

@@ -19,7 +19,7 @@ from core.http.locations import with_readable_paths
 from core.http.wsgi_bodies import with_whole_bodies
 
 application = with_whole_bodies(
-    with_readable_paths(get_wsgi_application()), max_bytes=body_limits.most_bytes, large=settings.LARGE_BODIES
+    with_readable_paths(get_wsgi_application()), max_bytes=body_limits.max_bytes, large=settings.LARGE_BODIES
 )
 refuse_to_start()
 celery_app.set_default()

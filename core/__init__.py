@@ -1,1 +1,1 @@
-"""What every service needs and no domain noun: errors, logs, Redis, pages, health. Knows no tenant model."""
+"""Infrastructure without domain nouns: errors, logs, Redis, HTTP, health. Has no tenant model."""

@@ -1,4 +1,4 @@
-"""A breaker: after some failures in a row, stop asking for a moment, then let one caller try."""
+"""Circuit breaker: after some consecutive failures, stops calls for a moment, then lets one caller probe."""
 
 import threading
 import time
@@ -6,32 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
-def _ignored() -> None:
-    """Nobody wants to know."""
+def _no_op() -> None:
+    """Default of `on_open`."""
 
 
 @dataclass(slots=True)
 class Breaker:
-    """Opens after `threshold` failures in a row for `open_seconds`; then one caller a period may try.
+    """Opens after `threshold` consecutive failures for `open_seconds`; then one caller per period may probe.
 
-    One per process and server, safe among threads. `timer` is monotonic seconds; `on_open` is told of each opening.
+    One per process and server, safe among threads. `timer` is monotonic seconds; `on_open` is called at each opening.
     """
 
     threshold: int = 3
     open_seconds: float = 1.0
     timer: Callable[[], float] = time.monotonic
-    on_open: Callable[[], None] = _ignored
+    on_open: Callable[[], None] = _no_op
     _failures: int = 0
     _next_probe_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def failing(self) -> bool:
-        """Whether the last try failed, enough of them to open it or not."""
+        """True if the last call failed, even if the breaker is still closed."""
         return self._failures > 0
 
     def allows(self) -> bool:
-        """Whether to try; while open, at most one caller a period is told yes."""
+        """Returns true if a call may be made; while open, at most one caller per period may probe."""
         if self._failures < self.threshold:
             return True
         with self._lock:
@@ -43,14 +43,14 @@ class Breaker:
             self._next_probe_at = now + self.open_seconds
             return True
 
-    def succeeded(self) -> None:
-        """Closes it."""
+    def record_success(self) -> None:
+        """Closes the breaker."""
         if self._failures:
             with self._lock:
                 self._failures = 0
 
-    def failed(self) -> None:
-        """Counts one more failure in a row."""
+    def record_failure(self) -> None:
+        """Counts one more consecutive failure."""
         with self._lock:
             self._failures += 1
             if self._failures >= self.threshold:

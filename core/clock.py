@@ -1,4 +1,4 @@
-"""The one place that asks what time it is; domain code takes `now` as an argument."""
+"""The only source of the current time; domain code takes `now` as an argument."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def now() -> datetime:
-    """The current moment in UTC."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)  # noqa: TID251
 
 

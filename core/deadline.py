@@ -1,8 +1,8 @@
-"""One deadline for each request: whoever waits for somebody else asks how long it still may.
+"""One deadline for each request; every wait is limited by the time that remains.
 
 The edge of the web process opens it (core.http.middleware), core.postgres holds every statement to it, and domain code
-that goes through many things in turn calls `check` between them. Tasks of workers open none: they have time limits of
-their own. The time is the process's monotonic clock, so nobody needs to pass `now`.
+with long loops calls `check` between iterations. Worker tasks open none: they have time limits of their own. The
+time is the process's monotonic clock, so `now` is not passed.
 """
 
 import time
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Deadline:
-    """Seconds on the monotonic clock; the reading of a long body moves `ends` on."""
+    """Seconds on the monotonic clock; reading a long body moves `ends`."""
 
     ends: float
     seconds: float
@@ -30,7 +30,7 @@ _current: ContextVar[_Deadline | None] = ContextVar("docent_deadline", default=N
 
 
 class DeadlineExceeded(Unavailable):
-    """The request has used up its time. Nothing of it is half done."""
+    """The request has exceeded its time limit. Its transaction was rolled back."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
@@ -41,10 +41,10 @@ class DeadlineExceeded(Unavailable):
 
 @contextmanager
 def within(seconds: float, *, since: float | None = None, background: bool = False) -> Iterator[None]:
-    """Inside, at most so many seconds may pass, counted from `since` (`time.monotonic()`) where that is given.
+    """Limits the time inside, counted from `since` (`time.monotonic()`) if given.
 
-    An earlier deadline that is open already stays the one that counts. `background` is for threads that serve no
-    request: they are as many as the process has made, and are not among those that must take turns (core.postgres).
+    An earlier deadline that is already open takes precedence. `background` is for threads that serve no request and
+    therefore need no place in core.postgres.guard.
     """
     outer = _current.get()
     ends = (time.monotonic() if since is None else since) + seconds
@@ -60,7 +60,7 @@ def within(seconds: float, *, since: float | None = None, background: bool = Fal
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """What passes inside is not counted: for the reading of a long body, which has a minimum rate of its own."""
+    """Stops the clock inside: for reading a long body, which has a minimum rate of its own."""
     deadline, started = _current.get(), time.monotonic()
     try:
         yield
@@ -70,25 +70,25 @@ def paused() -> Iterator[None]:
 
 
 def remaining() -> float | None:
-    """Seconds that are left, 0 where none are; None where no deadline is open."""
+    """Returns the remaining seconds, at least 0; None if no deadline is open."""
     deadline = _current.get()
     return None if deadline is None else max(0.0, deadline.ends - time.monotonic())
 
 
-def of_request() -> bool:
-    """Whether the deadline that is open is that of a request."""
+def is_for_request() -> bool:
+    """Returns true if the open deadline is a request's."""
     deadline = _current.get()
     return deadline is not None and not deadline.background
 
 
-def at_most(seconds: float) -> float:
-    """These seconds, or what is left if that is less. For time limits of calls to somebody else."""
+def cap_timeout(seconds: float) -> float:
+    """Returns a time limit for a remote call: the given one, or the remaining seconds if fewer."""
     left = remaining()
     return seconds if left is None else min(seconds, left)
 
 
 def check() -> None:
-    """Goes on while there is time, or where no deadline is open.
+    """Does nothing while there is time, or if no deadline is open.
 
     Raises: DeadlineExceeded.
     """
@@ -97,8 +97,8 @@ def check() -> None:
         raise DeadlineExceeded(deadline.seconds)
 
 
-def each(parts: Iterable[T], *, seconds: float) -> Iterator[T]:
-    """The parts of an answer that is sent as it is made: each has so many seconds to be made."""
+def limit_each(parts: Iterable[T], *, seconds: float) -> Iterator[T]:
+    """Yields the parts of a streamed response; each must be produced within `seconds`."""
     waiting = iter(parts)
     while True:
         with within(seconds):

@@ -1,4 +1,4 @@
-"""The domain's refusals. Pure: only core.http.problem knows what HTTP makes of them."""
+"""Errors of the domain. Pure: only core.http.problem maps them to HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ MAX_TEXT = 2000
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with the input: where (JSON pointer, RFC 6901), a stable code, and what to do.
+    """One error in the input: its place (JSON pointer, RFC 6901), a stable code, and the remedy.
 
-    Both quote the input, which may hold anything: they are made storable and bounded here, once for all.
+    Pointer and detail quote the input, which may hold anything: both are made storable and bounded here.
     """
 
     pointer: str
@@ -26,12 +26,12 @@ class FieldError:
         object.__setattr__(self, "detail", quoted(self.detail, MAX_DETAIL))
 
     def as_dict(self) -> dict[str, str]:
-        """The form in which a problem and a row's outcome carry it."""
+        """Returns the form used in problems and in row results."""
         return {"pointer": self.pointer, "code": self.code, "detail": self.detail}
 
 
 class ServiceError(Exception):
-    """A refused request: a stable `code`, a human `title`, and what exactly was wrong."""
+    """A refused request: a stable `code`, a human-readable `title`, and the exact `detail`."""
 
     code = "error"
     title = "The request could not be served"
@@ -51,7 +51,7 @@ class InvalidInput(ServiceError):
 
 
 class NotFound(ServiceError):
-    """No such object in the caller's tenant. A stranger's object is not found either."""
+    """No such object in the caller's tenant. Another tenant's object is not found either."""
 
     code = "not_found"
     title = "Not found"
@@ -72,7 +72,7 @@ class PreconditionFailed(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """Something that the request needs is away for now."""
+    """Something that the request needs is temporarily unavailable."""
 
     code = "unavailable"
     title = "Temporarily unavailable"
@@ -80,7 +80,7 @@ class Unavailable(ServiceError):
 
 
 class RateLimited(ServiceError):
-    """The tenant has used up what its plan gives at once; some of it is back after `retry_after_seconds`."""
+    """The tenant has exceeded its plan's rate limit; units are available again after `retry_after_seconds`."""
 
     code = "rate_limited"
     title = "Too many requests"
@@ -91,7 +91,7 @@ class RateLimited(ServiceError):
 
 
 class QuotaExceeded(RateLimited):
-    """The tenant has used up what its plan gives for a month."""
+    """The tenant has used up its plan's monthly quota."""
 
     code = "quota_exceeded"
     title = "The monthly quota is used up"

@@ -1,7 +1,7 @@
-"""The tenant's own ids of items and people: what may be one, what is wrong with what may not, and how they are shown.
+"""External ids: the tenant's own ids of items and users, their validation and display.
 
 Any text of 1 to 128 characters without control characters and without white space at its ends, in any script. An id is
-compared code point by code point, never normalised: it is the tenant's, and comes back as it was sent.
+compared code point by code point, never normalised, and comes back as it was sent.
 """
 
 import re
@@ -12,7 +12,7 @@ from core.errors import FieldError
 MAX_LENGTH = 128  # Unicode code points
 # `batch` is a route of its own; `.` and `..` are resolved away by HTTP clients (RFC 3986, section 5.2.4).
 RESERVED = frozenset({".", "..", "batch"})
-# What stands behind an id in paths. Servers may hand over `a%2Fsimilar` and `a/similar` alike, so no id may end so.
+# Path segments after an id. Some servers do not distinguish `a%2Fsimilar` from `a/similar`, so no id may end so.
 SUB_RESOURCES = frozenset(
     {"export", "frequently-bought-together", "merge", "rank", "recommendations", "related", "similar"}
 )
@@ -25,8 +25,8 @@ DESCRIPTION = (
 # Control characters, and halves of surrogate pairs, which no encoding can hold.
 _BAD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BYTE_ORDER_MARK = "\ufeff"  # white space to JavaScript; left over from the beginning of a file
-# What programs write where a variable holds nothing, and what people write for nobody in particular.
-_NOBODY = frozenset(
+# Texts that programs write for an empty variable, and placeholders for an anonymous user.
+_PLACEHOLDERS = frozenset(
     [
         "null",
         "undefined",
@@ -66,20 +66,20 @@ _NOBODY = frozenset(
         "00000000-0000-0000-0000-000000000000",
     ]
 )
-# `{{user_id}}`, `${userId}`, `{userId}`, `<%= id %>`, `%s`, `:user_id`: a template that nobody filled in.
+# `{{user_id}}`, `${userId}`, `{userId}`, `<%= id %>`, `%s`, `:user_id`: an unfilled template.
 _UNFILLED = re.compile(r"\{\{.*\}\}|[$#]?\{[\w\s.\-]*\}|<%.*%>|%[sd]|%\(\w+\)s|:(user_?)?id|\$\w+", re.IGNORECASE)
 
 
-def refusal(value: object, pointer: str) -> FieldError | None:
-    """Why `value` may not be an id, or None when it may. `pointer` says where it stood."""
+def find_error(value: object, pointer: str) -> FieldError | None:
+    """Returns the error of an invalid id, or None. `pointer` is its place in the input."""
     if not isinstance(value, str):
         return FieldError(pointer, "not_a_string", "An id must be a string; put a number in quotation marks.")
     if not value:
         return FieldError(pointer, "required", "An id must have at least one character.")
     if len(value) > MAX_LENGTH:
         return FieldError(pointer, "too_long", f"An id has at most {MAX_LENGTH} characters; this has {len(value)}.")
-    if found := _BAD.search(value):
-        detail = f"Character {found.start() + 1} of the id is {_name(found[0])}, which no id may hold."
+    if match := _BAD.search(value):
+        detail = f"Character {match.start() + 1} of the id is {_name(match[0])}, which no id may hold."
         return FieldError(pointer, "bad_character", detail)
     if (outer := _outer(value)) is not None:
         detail = f"The id {outer}, which is hard to see; cut it off."
@@ -93,28 +93,28 @@ def refusal(value: object, pointer: str) -> FieldError | None:
     return None
 
 
-def mistake(value: str, pointer: str) -> FieldError | None:
-    """Why an id is most likely a mistake of the caller's program: it stands for nobody, or for everybody at once.
+def find_placeholder(value: str, pointer: str) -> FieldError | None:
+    """Returns the error of an id that is most likely a bug in the caller's program: a placeholder, or None.
 
-    Such ids are ids like others, except where what is done with them cannot be undone.
+    Such ids are valid, except in operations that cannot be undone.
     """
-    said = value.strip().casefold()
-    if said in _NOBODY or _UNFILLED.fullmatch(said):
+    normalized = value.strip().casefold()
+    if normalized in _PLACEHOLDERS or _UNFILLED.fullmatch(normalized):
         detail = (
-            f"'{shown(value)}' looks like a variable that holds nothing, not like somebody's id, and this cannot be "
+            f"'{printable(value)}' looks like an empty variable, not like an id, and this cannot be "
             "undone. Check what your program sends."
         )
         return FieldError(pointer, "suspicious_id", detail)
     return None
 
 
-def shown(value: str) -> str:
-    """The id for people: characters that cannot be seen, or that turn others around, stand escaped."""
-    return "".join(each if each.isprintable() else _escaped(each) for each in value)
+def printable(value: str) -> str:
+    """Returns the id for display: invisible characters and direction marks are escaped."""
+    return "".join(character if character.isprintable() else _escaped(character) for character in value)
 
 
-def in_path(value: str) -> str:
-    """The id as one segment of a path (RFC 3986): whatever it holds, no other segment begins or ends in it."""
+def path_segment(value: str) -> str:
+    """Returns the id as one path segment, percent-encoded (RFC 3986)."""
     return quote(value, safe="")
 
 

@@ -92,12 +92,12 @@ class Lease:
 
 
 def free() -> Q:
-    """Rows that nobody holds."""
+    """Returns a condition for rows without a live lease."""
     return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
 
 
 def is_overdue(*, enqueued_at: datetime | None, started_at: datetime, now: datetime) -> bool:
-    """Whether the last message for work that started then must be presumed lost."""
+    """Returns true if the last message for work that started then must be presumed lost."""
     return enqueued_at is None or enqueued_at < now - (PATIENCE + (now - started_at) / 10)
 
 

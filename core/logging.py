@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request's or task's id bound to every record."""
+"""Structured logs: one JSON object per line, with the request or task id bound to every record."""
 
 import logging.config
 from collections.abc import MutableMapping

@@ -1,18 +1,18 @@
-"""Texts that mention an id: as a whole, not as a part of something else."""
+"""Search for texts that mention an id, as a whole word."""
 
 import re
 
 from django.db.models import Q
 
-# Below that, and for numbers, a text that holds the id is most likely about something else: "row 1 of 12".
+# A shorter id, or a number, is most likely a coincidence: "row 1 of 12".
 _TELLING = 4
 _PLAIN = re.compile(r"[\w\s]", re.ASCII)
 
 
-def of(external_id: str, *fields: str) -> Q:
-    """A condition on these text columns: one of them mentions the id.
+def mention_condition(external_id: str, *fields: str) -> Q:
+    """Returns a condition: one of these text columns mentions the id.
 
-    In quotation marks, or as the whole text; one that could hardly be another word, also wherever it stands on its own.
+    In quotation marks, or as the whole text; an unmistakable id also anywhere as a word.
     """
     found = Q()
     for field in fields:

@@ -1,4 +1,4 @@
-"""Origins (RFC 6454) whose pages may call the API: which of them may stand on a list.
+"""Validation of origins (RFC 6454) whose pages may call the API.
 
 A list is compared character by character, so an entry must be written as browsers send it: scheme, host in lower case
 and ASCII, a port only where it is not the scheme's own, and nothing else. What could match more than one origin, or one
@@ -16,8 +16,8 @@ _LOCAL_NAMES = (".localhost", ".local", ".internal", ".test", ".invalid", ".exam
 
 
 @lru_cache(maxsize=4096)
-def refusal(origin: str, *, production: bool) -> str:
-    """Why the origin may not stand on a list; an empty string if it may. Plain HTTP and local hosts: in development."""
+def refusal_reason(origin: str, *, production: bool) -> str:
+    """Returns why the origin is invalid, or an empty string. Plain HTTP and local hosts are valid in development."""
     if "*" in origin:
         return "is a wildcard"
     if origin.lower() == "null":

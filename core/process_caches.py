@@ -1,9 +1,9 @@
-"""What this process remembers between requests and tasks. Whoever keeps something registers how to forget it.
+"""Registry of the caches of this process. A module registers each cache with the function that clears it.
 
-A module does so beside what it keeps, so that nobody else has to know of it:
+It does so beside the cache, so that no other module needs to know of it:
 
     @process_caches.register
-    def forget() -> None: ...
+    def clear() -> None: ...
 """
 
 from collections.abc import Callable
@@ -21,18 +21,18 @@ _registered: list[Callable[[], object]] = []
 
 
 def register(forget: F) -> F:
-    """Has `forget_all` call this; also as a decorator."""
+    """Registers a function for `clear_all`; also as a decorator."""
     _registered.append(forget)
     return forget
 
 
 def clearable(cached: C) -> C:
-    """Has `forget_all` empty what `functools.lru_cache` made; also as a decorator, above it."""
+    """Registers a `functools.lru_cache` for `clear_all`; also as a decorator, above it."""
     _registered.append(cached.cache_clear)
     return cached
 
 
-def forget_all() -> None:
-    """Makes the process as if it had just started, as far as its memory goes; connections and threads stay."""
+def clear_all() -> None:
+    """Clears every registered cache, as if the process had just started; connections and threads stay."""
     for forget in _registered:
         forget()

@@ -1,6 +1,6 @@
-"""Names that stand for others and can be made again only with a key: to know somebody again without keeping who it was.
+"""Keyed pseudonyms: recognise an erased user again without storing the id.
 
-HMAC-SHA256 (RFC 2104). A plain hash of a short id would be found by trying ids; without the key none can be tried.
+HMAC-SHA256 (RFC 2104). A plain hash of a short id could be reversed by trying ids; without the key that is impossible.
 """
 
 import hmac
@@ -12,12 +12,12 @@ _BLANK = "\x1f"  # cannot stand in an id, so joined parts cannot be confused
 
 
 def pseudonym(*parts: object) -> str:
-    """64 hexadecimal digits for these parts; the same as long as the key is."""
+    """Returns 64 hexadecimal digits for these parts, stable for one key."""
     return hmac.digest(_key(), _BLANK.join(map(str, parts)).encode(), "sha256").hex()
 
 
 def key_id() -> str:
-    """16 hexadecimal digits that name the key and say nothing of it."""
+    """Returns 16 hexadecimal digits that identify the key without revealing it."""
     return _key_id(_key())
 
 

@@ -1,8 +1,8 @@
-"""Handing work to Celery: by name, after the commit, never slower than 200 ms and never an error to the caller.
+"""Enqueues Celery tasks by name, after the commit, within 200 ms, and without errors to the caller.
 
-State rows are the record of work (architecture.md section 5); beat enqueues again what is due and unclaimed. So a
-failed enqueue costs time, not work: it is counted and logged. After one failure the process offers the broker nothing
-for a second, so that a request with a hundred tasks to hand over waits once and not a hundred times.
+State rows are the record of work (architecture.md section 5); beat enqueues due and unclaimed work again. A failed
+enqueue therefore costs time, not work: it is counted and logged. After one failure the process does not contact the
+broker for a second, so that a request with a hundred tasks waits once and not a hundred times.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ breaker = Breaker(threshold=1)
 
 
 def enqueue(task: str, /, *, countdown: float | None = None, **arguments: Any) -> None:
-    """Sends the task when the current transaction has committed, at once if there is none."""
+    """Sends the task after the current transaction commits, or at once without one."""
     transaction.on_commit(_sender(task, countdown, arguments))
 
 
 def warm_up() -> None:
-    """Imports what the first enqueue would import, and connects to the broker.
+    """Imports what the first enqueue would import, and connects to the broker. For the start of a process.
 
     Raises: whatever kombu's transport raises when the broker is away.
     """
@@ -44,10 +44,10 @@ def _sender(task: str, countdown: float | None, arguments: dict[str, Any]) -> Ca
             # One attempt, bounded by the transport's connect and read time-outs (core.redis.broker_options).
             current_app.send_task(task, kwargs=arguments, countdown=countdown, headers=headers, retry=False)
         except Exception as error:  # noqa: BLE001  # kombu raises whatever its transport raised
-            breaker.failed()
+            breaker.record_failure()
             ENQUEUE_FAILURES.labels(task).inc()
             _log.warning("enqueue_failed", task=task, error=str(error))
         else:
-            breaker.succeeded()
+            breaker.record_success()
 
     return send

@@ -1,8 +1,8 @@
-"""Text of callers, as an explanation may quote it: always storable, always short, never able to pass for ours.
+"""Quoting of untrusted text: always storable, always short, and never mistaken for our own.
 
-Whatever is stored or told about input (why a row or a file was refused, what a file is called, what a remote service
-answered) is as little to be trusted as the input itself. PostgreSQL takes no U+0000 and no half of a surrogate pair; a
-line break forges lines of logs; marks of writing direction turn what stands around them.
+Text derived from input (an error message, a file name, a remote service's answer) is as untrusted as the input
+itself. PostgreSQL rejects U+0000 and lone surrogates; a line break forges log lines; direction marks reorder the text
+around them.
 """
 
 import re
@@ -18,21 +18,21 @@ _UNSAFE_IN_LINES = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x08\x0
 
 
 def quoted(value: object, limit: int = DEFAULT_LIMIT) -> str:
-    """The value's text in at most `limit` characters; what cannot be stored or shown is escaped, as `\\x00`.
+    """Returns the value's text in at most `limit` characters; unsafe characters are escaped, as `\\x00`.
 
-    Applied twice it changes nothing more, except that what was cut stays cut.
+    Applying it again changes nothing.
     """
     return _quoted(value, limit, _UNSAFE)
 
 
 def quoted_lines(value: object, limit: int) -> str:
-    """As `quoted`, of a text that may have several lines: line ends and tabs stay."""
+    """Returns the text like `quoted`, but keeps line ends and tabs."""
     return _quoted(value, limit, _UNSAFE_IN_LINES)
 
 
 def _quoted(value: object, limit: int, unsafe: re.Pattern[str]) -> str:
     text = value if isinstance(value, str) else str(value)
-    # Whatever is escaped grows, so that no more than this can be needed.
+    # Escaping only lengthens a text, so no more than this is needed.
     safe = unsafe.sub(_escaped, text[: limit + 1])
     return safe if len(safe) <= limit else safe[: max(0, limit - len(_MORE))] + _MORE[:limit]
 

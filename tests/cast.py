@@ -61,7 +61,7 @@ class _Remembered:
     circumstances: tuple[Any, ...]
     insert: str
     members: list[tuple[Tenant, dict[str, clients.IssuedSecret]]]
-    directory: tenant_cache.Directory
+    directory: tenant_cache.TenantSnapshot
 
 
 _remembered: _Remembered | None = None
@@ -76,7 +76,7 @@ def remember_cast() -> None:
         loaded = tenant_cache.load()
         insert = ";".join(_insert(model) for model in _MODELS)
         transaction.set_rollback(True)
-    tenant_cache.forget()
+    tenant_cache.clear()
     _remembered = _Remembered(_circumstances(), insert, members, loaded)
 
 
@@ -87,7 +87,7 @@ def make_cast(*, anew: bool = False, fresh_tokens: bool = True) -> SimpleNamespa
     """
     known = None if anew else _remembered
     # The lock: a web process that reads an empty ring begins one.
-    with scope.all_tenants("test cast"), signing_keys._alone():
+    with scope.all_tenants("test cast"), signing_keys._locked():
         if known is None or known.circumstances != _circumstances() or _anything():
             members = _create()
             tenant_cache.load()

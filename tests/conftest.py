@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the collector of garbage need not walk over it again and again."""
+    """Freezes loaded objects: the collector of garbage need not walk over it again and again."""
     gc.freeze()
 
 
@@ -119,12 +119,12 @@ def _admin() -> psycopg.Connection[Any]:
 @pytest.fixture(autouse=True)
 def _clean_process_state() -> None:
     """Nothing that a process remembers leaks from one test into the next."""
-    process_caches.forget_all()
+    process_caches.clear_all()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What equal builds learn is learnt once for all processes of the run (tests.trainings)."""
+    """Trains equal builds once for all processes of the run (tests.trainings)."""
     from tests import trainings
 
     base = tmp_path_factory.getbasetemp()

@@ -26,7 +26,7 @@ def owner_url() -> str:
 
 
 def storage_folder() -> Path:
-    """Where this test process's stored files lie."""
+    """A folder for this test process's stored files lie."""
     return Path(settings.STORAGE_DIR)
 
 

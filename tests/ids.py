@@ -46,7 +46,7 @@ REAL = [
 
 
 def is_id(value: str) -> bool:
-    """Whether nothing but the documented exceptions is against it, said without asking the code under test."""
+    """Returns true unless a documented exception applies, without asking the code under test."""
     tail = value.rpartition("/")
     return (
         value == value.strip().strip("\ufeff")

@@ -20,7 +20,7 @@ def redis_away() -> Iterator[None]:
     with override_settings(REDIS_URL=away, CACHES={"default": {**settings.CACHES["default"], "LOCATION": away}}):
         yield
     redis.client.cache_clear()
-    redis.breaker.succeeded()
+    redis.breaker.record_success()
 
 
 @contextmanager

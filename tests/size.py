@@ -1,4 +1,4 @@
-"""How much a drill does: short in `.ci/run`, long in `make drills`."""
+"""Size of a drill: short in `.ci/run`, long in `make drills`."""
 
 import os
 from typing import Any, TypeVar

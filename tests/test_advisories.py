@@ -1,4 +1,4 @@
-"""What an audit of the pinned packages says, from what pip-audit printed."""
+"""Reports of an audit of the pinned packages, from pip-audit's output."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: its shape, its pins, its documents."""
+"""Checks of the repository as a whole: its shape, its pins, its documents."""
 
 import ast
 import re

@@ -1,7 +1,7 @@
-"""Actions of staff: one way to declare them, so that each asks what it must ask, and each leaves an entry.
+"""Staff actions, declared in one way, so that each asks for confirmation where needed and leaves an audit entry.
 
-An action is a method `(self, request, row)` that does one thing to one row and returns what to say of it, or the secret
-that it made. A refusal (ServiceError) is said, noted, and leaves the row as it was.
+An action is a method `(self, request, row)` that changes one row and returns a message, or the secret that it issued. A
+refusal (ServiceError) is shown and recorded, and leaves the row unchanged.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import audit
-from accounts.admin.auditing import NO_REASON, reason_of
+from accounts.admin.auditing import NO_REASON, stated_reason
 from accounts.admin.secret_page import Issued, secret_page
 from accounts.admin.step_up import proof_fault, proof_needed
 from accounts.models import AuditEntry
@@ -36,10 +36,10 @@ class Spec:
     consequence: str = ""
     """The consequence: where there is one, a page states it and asks for a confirmation with a reason."""
     secret: bool = False
-    """It shows or replaces secrets or keys: who does it proves anew who they are."""
+    """The action shows or replaces secrets or keys, and requires a fresh proof of identity."""
     one: bool = False
     whole: bool = False
-    """It is about everything that the page shows, whichever rows are chosen."""
+    """The action concerns the whole page, whichever rows are selected."""
     deletes: bool = False
 
 
@@ -49,13 +49,13 @@ def staff_action(
     """Declares an action; see Spec for the rest of what it takes."""
 
     def decorate(do: Callable[..., str | Issued]) -> Callable[..., HttpResponse | None]:
-        known = Spec(name=do.__name__, description=description, **spec)
+        declared = Spec(name=do.__name__, description=description, **spec)
 
         @wraps(do)
         def act(page: Any, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
-            return _run(page, request, chosen, do, known)
+            return _run(page, request, chosen, do, declared)
 
-        act.spec = known  # type: ignore[attr-defined]
+        act.spec = declared  # type: ignore[attr-defined]
         made: Callable[..., HttpResponse | None] = admin.action(permissions=permissions, description=description)(act)
         return made
 
@@ -72,42 +72,42 @@ def _run(page: Any, request: HttpRequest, chosen: QuerySet[Any], do: Any, spec: 
         fault = _fault(request, spec)
         if fault is not None:
             return _confirmation(page, request, rows, spec, fault)
-    secrets = [made for row in ([None] if spec.whole else rows) if (made := _one(page, request, row, do, spec))]
+    secrets = [made for row in ([None] if spec.whole else rows) if (made := _apply(page, request, row, do, spec))]
     if secrets:
         return secret_page(request, page.admin_site, secrets, back=request.path, title=spec.description)
     return None
 
 
 def _fault(request: HttpRequest, spec: Spec) -> str | None:
-    """None: it may be done. Else what the page says; nothing, where it is asked for the first time."""
+    """Returns None if the action may run, else the error to show; empty at the first request."""
     if request.POST.get(CONFIRMED) != "yes":
         return ""
-    if not reason_of(request):
+    if not stated_reason(request):
         return NO_REASON
     return proof_fault(request, request.POST.get(PROOF, "")) if spec.secret else None
 
 
-def _one(page: Any, request: HttpRequest, row: Model | None, do: Any, spec: Spec) -> Issued | None:
-    """Does it to one row, in a savepoint of its own; returns the secret that it made."""
-    before = page.kept(row) if row is not None else {}
+def _apply(page: Any, request: HttpRequest, row: Model | None, do: Any, spec: Spec) -> Issued | None:
+    """Applies the action to one row, in its own savepoint; returns the secret that it issued, if any."""
+    before = page.stored_values(row) if row is not None else {}
     target, key = row, row.pk if row is not None else None
     try:
         with transaction.atomic():
-            said = do(page, request, row)
+            result = do(page, request, row)
     except ServiceError as refusal:
         page.record(request, spec.name, target, outcome=AuditEntry.Outcome.REFUSED, note=refusal.detail)
         page.message_user(request, f"{row}: {refusal.detail}" if row is not None else refusal.detail, messages.ERROR)
         return None
     if target is not None and spec.deletes:
         target.pk = key  # deleting takes the number away, and the entry names it
-    after = page.kept(target) if target is not None else {}
-    note = "" if isinstance(said, Issued) else said
+    after = page.stored_values(target) if target is not None else {}
+    note = "" if isinstance(result, Issued) else result
     did = "deleted" if spec.deletes else spec.name
     page.record(request, did, target, changes=audit.difference(before, after), note=note)
     page.log_done(request, target, spec.description)
-    if isinstance(said, Issued):
-        return said
-    page.message_user(request, said)
+    if isinstance(result, Issued):
+        return result
+    page.message_user(request, result)
     return None
 
 
@@ -122,7 +122,7 @@ def _confirmation(page: Any, request: HttpRequest, rows: list[Any], spec: Spec, 
         "checkbox": ACTION_CHECKBOX_NAME,
         "keys": [row.pk for row in rows],
         "across": request.POST.get("select_across") == "1",
-        "reason": reason_of(request),
+        "reason": stated_reason(request),
         "proof": proof_needed(request) if spec.secret else "",
         "address": request.get_full_path(),
     }
@@ -136,7 +136,7 @@ def _confirmation(page: Any, request: HttpRequest, rows: list[Any], spec: Spec, 
     deletes=True,
 )
 def delete_selected(page: Any, request: HttpRequest, row: Any) -> str:
-    """Takes the place of Django's own action, which asks for no reason and notes nothing of what was deleted."""
+    """Replaces Django's own action, which asks for no reason and does not record what was deleted."""
     name = str(row)
     _, _, lacking, protected = page.get_deleted_objects([row], request)
     if lacking or protected or not page.has_delete_permission(request, row):

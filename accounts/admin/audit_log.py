@@ -13,7 +13,7 @@ from accounts.models import AuditEntry
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyTenantAdmin):
-    """The audit log, read only: nobody adds, changes or deletes an entry here."""
+    """The audit log, read-only."""
 
     list_display = ["at", "actor", "action", "what", "tenant", "changed", "reason", "outcome", "address", "request_id"]
     list_display_links = ["at"]
@@ -28,23 +28,23 @@ class AuditEntryAdmin(ReadOnlyTenantAdmin):
 
     @admin.display(description="At")
     def when(self, entry: AuditEntry) -> str:
-        """To the second, and in which zone."""
+        """Shows the time to the second, with the time zone."""
         return f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
 
     @admin.display(description="What", ordering="target")
     def what(self, entry: AuditEntry) -> str:
-        """The kind and the name."""
+        """Shows the kind and the name."""
         return f"{entry.target_type.rpartition('.')[2]} {entry.target}".strip()
 
     @admin.display(description="From → to")
     def changed(self, entry: AuditEntry) -> str:
-        """The first changes, in a line."""
+        """Shows the first changes in one line."""
         shown = [f"{name}: {_short(both['from'])} → {_short(both['to'])}" for name, both in entry.changes.items()]
         return "; ".join(shown[:3]) + (f"; and {len(shown) - 3} more" if len(shown) > 3 else "")
 
     @admin.display(description="From → to")
     def from_to(self, entry: AuditEntry) -> str:
-        """All changes, as they are kept."""
+        """Shows all changes as stored."""
         return format_html("<pre>{}</pre>", json.dumps(entry.changes, indent=2, ensure_ascii=False))
 
     def has_module_permission(self, request: HttpRequest) -> bool:

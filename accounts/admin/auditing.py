@@ -1,4 +1,4 @@
-"""Every change through the admin leaves an audit entry: what was done, from what to what, and why."""
+"""Audit entries for every change through the admin: the action, the changed values, and the reason."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,19 +13,19 @@ from accounts.models import AuditEntry
 from core import clock
 
 REASON = "_reason"
-NO_REASON = "Say why: the reason is kept in the audit log."
+NO_REASON = "Give a reason: it is kept in the audit log."
 
 
-def reason_of(request: HttpRequest) -> str:
-    """Why, as the form says."""
+def stated_reason(request: HttpRequest) -> str:
+    """Returns the reason from the form."""
     return " ".join(request.POST.get(REASON, "").split())[:500]
 
 
 class AuditedAdmin(admin.ModelAdmin):
-    """Django's own log tells that something was done; the audit log also tells from what to what, and why."""
+    """Django's own log records the action; the audit log also records the changed values and the reason."""
 
     personal = False
-    """True where the rows are about end users: an entry then has their number and none of their values."""
+    """True if the rows are about end users: an entry then has their number and none of their values."""
 
     def record(
         self,
@@ -37,32 +37,32 @@ class AuditedAdmin(admin.ModelAdmin):
         outcome: str = AuditEntry.Outcome.DONE,
         note: str = "",
     ) -> None:
-        """Adds an entry about the row, or about the page where it is about none."""
-        target = Target.of(row, personal=self.personal) if row is not None else Target(self.opts.label_lower)
+        """Adds an entry about the row, or about the page without one."""
+        target = Target.from_row(row, personal=self.personal) if row is not None else Target(self.opts.label_lower)
         audit.record(
-            actor=audit.of_request(request),
+            actor=audit.request_actor(request),
             action=action,
             now=clock.now(),
             target=target,
             changes=changes,
-            reason=reason_of(request),
+            reason=stated_reason(request),
             note=note,
             outcome=outcome,
         )
 
-    def kept(self, row: Model) -> dict[str, Any]:
-        """The row as the database has it now; empty where it has none."""
+    def stored_values(self, row: Model) -> dict[str, Any]:
+        """Returns the row's values in the database; empty if there is no row."""
         found = row._meta.model._base_manager.filter(pk=row.pk).first() if row.pk is not None else None  # noqa: SLF001
         return audit.snapshot(found, personal=self.personal) if found is not None else {}
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
-        """Remembers what the row was: the form has changed only its own copy so far."""
+        """Remembers the row's old values: the form has changed only its own copy so far."""
         if change:
-            _before(request)[form.instance.pk] = self.kept(form.instance)
+            _before(request)[form.instance.pk] = self.stored_values(form.instance)
         return super().save_form(request, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Remembers what rows below this one were, and are."""
+        """Remembers the old and new values of related rows."""
         changed = [formset for formset in formsets if formset.has_changed()]
         before = [_rows_below(formset, form.instance) for formset in changed]
         super().save_related(request, form, formsets, change)
@@ -75,36 +75,36 @@ class AuditedAdmin(admin.ModelAdmin):
         request.audit_below = below  # type: ignore[attr-defined]
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        """With the first values."""
+        """Logs the addition with the first values."""
         entry = super().log_addition(request, obj, message)
-        changes = audit.difference({}, self.kept(obj)) | getattr(request, "audit_below", {})
+        changes = audit.difference({}, self.stored_values(obj)) | getattr(request, "audit_below", {})
         self.record(request, "added", obj, changes=changes)
         return entry
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        """With what changed."""
+        """Logs the changed values."""
         entry = super().log_change(request, obj, message)
         before = _before(request).pop(obj.pk, None)
-        changes = audit.difference(before, self.kept(obj)) if before is not None else {}
+        changes = audit.difference(before, self.stored_values(obj)) if before is not None else {}
         note = "" if before is not None else entry.get_change_message()
         self.record(request, "changed", obj, changes=changes | getattr(request, "audit_below", {}), note=note)
         return entry
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        """With the last values."""
+        """Logs the deletion with the last values."""
         for row in queryset:
-            self.record(request, "deleted", row, changes=audit.difference(self.kept(row), {}))
+            self.record(request, "deleted", row, changes=audit.difference(self.stored_values(row), {}))
         return super().log_deletions(request, queryset)
 
     def log_done(self, request: HttpRequest, row: Model | None, what: str) -> None:
-        """The line in Django's own log, which the row's history shows."""
+        """Adds a line to Django's own log, which the row's history shows."""
         if row is not None and row.pk is not None:
-            why = reason_of(request)
+            why = stated_reason(request)
             super().log_change(request, row, f"{what}. Reason: {why}" if why else f"{what}.")
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Asks for the reason as well."""
-        if request.method == "POST" and not reason_of(request) and self.has_delete_permission(request):
+        """Requires a reason."""
+        if request.method == "POST" and not stated_reason(request) and self.has_delete_permission(request):
             self.message_user(request, NO_REASON, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
         return super().delete_view(request, object_id, extra_context)

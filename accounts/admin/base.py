@@ -1,4 +1,4 @@
-"""The base of every admin page: what is noted, asked and shown by all of them, and what a tenant's staff may see."""
+"""Base classes of all admin pages: audit entries, look-ups, secrets, and the limits of a tenant's staff."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ admin.site.add_action(actions.delete_selected, "delete_selected")
 
 
 def is_confined(request: HttpRequest) -> bool:
-    """Whether the staff user sees one tenant only."""
+    """Returns true if the staff user sees one tenant only."""
     return getattr(request.user, "tenant_id", None) is not None
 
 
 class BoundedPaginator(Paginator):
-    """Counts to ten thousand and no further: nobody turns that many pages, and a count of all rows may take minutes."""
+    """Counts up to ten thousand rows: a full count may take minutes, and no user needs that many pages."""
 
     most = 10_000
 
@@ -37,10 +37,10 @@ class BoundedPaginator(Paginator):
 
 
 class StaffPage(AuditedAdmin, ShownLookups):
-    """The base of all: changes are noted, lists answer only about what they show, secrets are shown in the answer."""
+    """Base class of all pages: changes are audited, look-ups are restricted, secrets are shown once."""
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """With the actions that the row's own page offers too."""
+        """Adds the actions offered on the row's own page."""
         obj = kwargs.get("obj")
         offered: Any = self.get_actions(request) if obj else {}
         known = [getattr(do, "spec", None) for do, _, _ in offered.values()]
@@ -50,11 +50,11 @@ class StaffPage(AuditedAdmin, ShownLookups):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def show(self, request: HttpRequest, issued: Issued) -> None:
-        """The answer to this request is the page with the secret."""
+        """Makes the page with the secret the response to this request."""
         request.issued = issued  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
-        """The secret of what was added, where it has one."""
+        """Shows the secret of the added row, if it has one."""
         usual = super().response_add(request, obj, post_url_continue)
         issued: Issued | None = getattr(request, "issued", None)
         if issued is None:
@@ -75,44 +75,44 @@ class TenantAdmin(StaffPage):
     list_per_page = 50
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """The page's own filters, the tenant first; not for staff who see one tenant only."""
+        """Puts the tenant before the page's own filters, unless staff see one tenant only."""
         own = tuple(super().get_list_filter(request))
         return own if is_confined(request) or not self.tenant_field else (self.tenant_field, *own)
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
-        """Whatever the rows show of other tables, and what the page names besides: one query for all rows."""
+        """Joins the related rows that the list shows: one query for all rows."""
         keys = {field.name for field in self.opts.concrete_fields if field.remote_field}
         shown = keys & {name for name in self.list_display if isinstance(name, str)}
         more = self.list_select_related if isinstance(self.list_select_related, list | tuple) else ()
         return sorted(shown | set(more) | ({self.tenant_field} if self.tenant_field else set())) or False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A row never moves to another tenant."""
+        """Makes the tenant of an existing row read-only."""
         own = tuple(super().get_readonly_fields(request, obj))
         return (*own, self.tenant_field) if obj is not None and self.tenant_field else own
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Confined staff create for their own tenant."""
+        """Preselects the tenant of confined staff."""
         initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
         if tenant_id := getattr(request.user, "tenant_id", None):
             initial.setdefault(self.tenant_field, tenant_id)
         return initial
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """The form refuses what belongs to another tenant."""
+        """Makes the form refuse rows of another tenant."""
         request.form_of = obj  # type: ignore[attr-defined]
         form: Any = super().get_form(request, obj, change, **kwargs)
         return type(form)(form.__name__, (relations.SameTenant, form), {})
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
-        """Rows of tenants are named with their tenant; where the tenant is known, only its own can be chosen."""
+        """Labels rows with their tenant; if the tenant is known, offers only its own rows."""
         if not relations.is_tenants(db_field.related_model):
             return super().formfield_for_foreignkey(db_field, request, **kwargs)
         return relations.choose(db_field, request, relations.tenant_of(request, self.tenant_field), **kwargs)
 
 
-class GivenByDeployment(TenantAdmin):
-    """For limits and switches that a tenant is given: its own staff see them and do not change them."""
+class DeploymentControlledAdmin(TenantAdmin):
+    """Limits and switches set by the deployment: a tenant's own staff see but cannot change them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """As Django says, but never for confined staff."""
@@ -128,7 +128,7 @@ class GivenByDeployment(TenantAdmin):
 
 
 class ReadOnlyTenantAdmin(TenantAdmin):
-    """For rows that the service writes: staff look, and may not add, change or delete."""
+    """Rows written by the service: staff may view but not add, change or delete them."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""
@@ -144,7 +144,7 @@ class ReadOnlyTenantAdmin(TenantAdmin):
 
 
 class DeploymentAdmin(StaffPage):
-    """For what belongs to the deployment and to no tenant: confined staff do not even know that it is there."""
+    """Objects of the deployment, without a tenant: hidden from confined staff."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """As Django says, but never for confined staff."""

@@ -13,7 +13,7 @@ from accounts.admin.secret_page import Issued
 from accounts.admin.step_up import StepUpToAdd
 from accounts.models import ApiClient
 from accounts.staff import privileges
-from accounts.tokens import client_access, clients
+from accounts.tokens import clients
 from accounts.tokens.scopes import SCOPES
 from core import clock
 
@@ -22,7 +22,7 @@ _CURL = (
     "curl -s {base}/api/v1/auth/token -d grant_type=client_credentials \\\n"
     "  -d client_id={client_id} -d client_secret={secret}"
 )
-BEYOND = "You may not give what you may not do yourself: {scopes}."
+BEYOND = "You cannot grant scopes beyond your own privileges: {scopes}."
 
 
 class ApiClientForm(forms.ModelForm):
@@ -40,9 +40,9 @@ class ApiClientForm(forms.ModelForm):
         fields = ["tenant", "name", "scopes", "active", "expires_at"]
 
     def clean_scopes(self) -> list[str]:
-        """Refuses what its maker may not do."""
+        """Refuses scopes beyond the creator's own privileges."""
         chosen: list[str] = self.cleaned_data["scopes"]
-        if lacking := privileges.beyond(self.request.user, chosen):
+        if lacking := privileges.scopes_beyond(self.request.user, chosen):
             raise forms.ValidationError(BEYOND.format(scopes=", ".join(lacking)))
         return chosen
 
@@ -64,31 +64,31 @@ class ApiClientAdmin(StepUpToAdd, TenantAdmin):
         return ", ".join(client.scopes)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """The form knows who fills it in."""
+        """Gives the form access to the request."""
         form: Any = super().get_form(request, obj, change, **kwargs)
         return type(form)(form.__name__, (form,), {"request": request})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A client that is there is revoked by an action, which asks why."""
+        """Makes `active` read-only: an action with a reason revokes a client."""
         own = tuple(super().get_readonly_fields(request, obj))
         return own if obj is None else (*own, "active")
 
     def has_change_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
-        """Not of a client that may more than the member of staff."""
+        """Denies changes of a client with more privileges than the staff user."""
         return super().has_change_permission(request, obj) and (
-            obj is None or not privileges.beyond(request.user, obj.scopes)
+            obj is None or not privileges.scopes_beyond(request.user, obj.scopes)
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
-        """A client is deactivated, not deleted: the tokens it has would be refused by nobody."""
+        """Denies deletion: a client is deactivated, since nothing would refuse a deleted client's tokens."""
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiClient, form: Any, change: bool) -> None:
-        """Creating issues a secret and shows it, once."""
+        """Issues a secret for a new client, and shows it once."""
         if change:
             super().save_model(request, obj, form, change)
             if "expires_at" in form.changed_data:
-                client_access.announce(client=obj, now=clock.now())
+                clients.apply_active_change(client=obj, now=clock.now())
             return
         issued = clients.issue(
             tenant=obj.tenant, name=obj.name, scopes=obj.scopes, expires_at=obj.expires_at, active=obj.active
@@ -98,48 +98,48 @@ class ApiClientAdmin(StepUpToAdd, TenantAdmin):
 
     @staff_action(
         description="Rotate the secret (the old one works for 24 h)",
-        consequence="Each gets a new secret, shown once. The one before works for 24 hours more; any older one stops.",
+        consequence="Each client gets a new secret, shown once. The current one works for 24 h more; older ones stop.",
         secret=True,
     )
     def rotate_secret(self, request: HttpRequest, client: ApiClient) -> Issued:
-        """Leaves time to bring the secret to where it is used."""
+        """Rotates the secret, leaving time to deploy it."""
         _require(request, client)
         return _issued(request, clients.renew_secret(client=client, now=clock.now(), overlap=OVERLAP))
 
     @staff_action(
         description="Replace the secret (the old one stops at once)",
-        consequence="Each gets a new secret, shown once. Programs that use the old one are refused from now on.",
+        consequence="Each client gets a new secret, shown once. Programs that use the old one are refused from now on.",
         secret=True,
     )
     def renew_secret(self, request: HttpRequest, client: ApiClient) -> Issued:
-        """Likewise, for secrets that somebody else may know."""
+        """Replaces a secret that may have leaked."""
         _require(request, client)
         return _issued(request, clients.renew_secret(client=client, now=clock.now()))
 
     @staff_action(
         description="Revoke (its tokens stop working within 5 s)",
-        consequence="Programs that use these clients are refused within 5 seconds, with every token that they have.",
+        consequence="Programs that use these clients are refused within 5 seconds, with all their tokens.",
     )
     def deactivate(self, request: HttpRequest, client: ApiClient) -> str:
         """Stops the client, its tokens and its refresh families."""
-        client_access.deactivate(client=client, now=clock.now())
+        clients.deactivate(client=client, now=clock.now())
         return f"{client} is revoked."
 
     @staff_action(
-        description="Let it in again",
-        consequence="The client may get tokens again with its secret. Tokens of its that have not ended work again.",
+        description="Reactivate",
+        consequence="The client can get tokens again with its secret. Its unexpired tokens work again.",
     )
     def activate(self, request: HttpRequest, client: ApiClient) -> str:
-        """Takes a revocation back."""
+        """Undoes a revocation."""
         _require(request, client)
         client.active = True
         client.save(update_fields=["active"])
-        client_access.announce(client=client, now=clock.now())
+        clients.apply_active_change(client=client, now=clock.now())
         return f"{client} is active."
 
 
 def _require(request: HttpRequest, client: ApiClient) -> None:
-    if lacking := privileges.beyond(request.user, client.scopes):
+    if lacking := privileges.scopes_beyond(request.user, client.scopes):
         raise privileges.MoreRights(BEYOND.format(scopes=", ".join(lacking)))
 
 

@@ -1,4 +1,4 @@
-"""A list of words in a form: one in a line."""
+"""Form field for a list of texts, one per line."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ from django import forms
 
 
 class LinesField(forms.CharField):
-    """Takes and shows a list; blanks around a line and empty lines do not count."""
+    """Edits a list as lines; surrounding blanks and empty lines are ignored."""
 
     widget = forms.Textarea(attrs={"rows": 6, "cols": 60, "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:
-        """The list as text."""
+        """Returns the list as text."""
         return "\n".join(value) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> Any:
-        """The text as a list."""
+        """Returns the text as a list."""
         return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether the lists differ."""
+        """Returns true if the lists differ."""
         return bool(list(initial or []) != self.to_python(data))

@@ -1,4 +1,4 @@
-"""The ring of signing keys: what each key is now, and the two ways to change them."""
+"""The ring of signing keys: the stage of each key, and the two ways to replace keys."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from core import clock
 
 @admin.register(SigningKey)
 class SigningKeyAdmin(DeploymentAdmin):
-    """Keys are made and retired by the service: staff look, and say when."""
+    """Signing keys, created and retired by the service; staff may start a rotation."""
 
     list_display = ["kid", "algorithm", "stage", "age", "created_at", "signs_from", "accepted_until"]
     readonly_fields = ["kid", "algorithm", "stage", "age", "created_at", "signs_from", "accepted_until", "public_pem"]
@@ -48,7 +48,7 @@ class SigningKeyAdmin(DeploymentAdmin):
         whole=True,
     )
     def rotate(self, request: HttpRequest, row: None) -> str:
-        """Whichever keys are chosen: there is one ring."""
+        """Rotates the ring, whichever keys are selected."""
         fresh = signing_keys.rotate(now=clock.now())
         tenant_cache.load()
         return f"Key {fresh.kid} is published and signs from {fresh.signs_from:%Y-%m-%d %H:%M:%S} UTC."
@@ -61,7 +61,7 @@ class SigningKeyAdmin(DeploymentAdmin):
         whole=True,
     )
     def replace_compromised(self, request: HttpRequest, row: None) -> str:
-        """Likewise."""
+        """Replaces the whole ring, whichever keys are selected."""
         fresh = signing_keys.replace_compromised(now=clock.now())
         tenant_cache.load()
         return f"Key {fresh.kid} signs in 10 seconds; all earlier tokens end then."

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 
 
 class ShownLookups(admin.ModelAdmin):
-    """Else a list would answer questions about columns that nobody may see, a letter at a time."""
+    """Prevents guessing the values of hidden columns, letter by letter."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Django's own rule, and the field must be one of the list's."""
+        """Applies Django's own rule, and requires one of the list's fields."""
         parts = lookup.split(LOOKUP_SEP)
         fields = {field.name: field for field in self.opts.get_fields()}
         fields |= {field.attname: field for field in self.opts.concrete_fields}

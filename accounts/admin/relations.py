@@ -16,11 +16,11 @@ def is_tenants(model: Any) -> bool:
     return any(field.name == "tenant" for field in model._meta.concrete_fields)  # noqa: SLF001
 
 
-class OfTenantSelect(forms.Select):
-    """Says of each choice whose it is, so that the page shows those of the chosen tenant only."""
+class TenantSelect(forms.Select):
+    """Marks each choice with its tenant, so that the page shows those of the selected tenant only."""
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """With the tenant's number."""
+        """Adds the tenant's number."""
         option = super().create_option(name, value, *args, **kwargs)
         row: Any = getattr(value, "instance", None)
         if row is not None:
@@ -28,10 +28,10 @@ class OfTenantSelect(forms.Select):
         return option
 
 
-class OfTenantField(forms.ModelChoiceField):
-    """Rows of tenants, each named with its tenant: two tenants' `home` are not the same."""
+class TenantField(forms.ModelChoiceField):
+    """Rows of tenants, each labelled with its tenant, since two tenants may both have a `home`."""
 
-    widget = OfTenantSelect
+    widget = TenantSelect
 
     def label_from_instance(self, obj: Any) -> str:
         """The tenant and the row."""
@@ -53,13 +53,13 @@ def choose(db_field: ForeignKey, request: HttpRequest, tenant_id: int | None, **
         rows = related._default_manager.all()  # noqa: SLF001  # Django's documented name
     if tenant_id is not None:
         rows = rows.filter(tenant_id=tenant_id)
-    kwargs.setdefault("form_class", OfTenantField)
+    kwargs.setdefault("form_class", TenantField)
     kwargs.pop("widget", None)
     return db_field.formfield(queryset=rows.select_related("tenant"), **kwargs)
 
 
 class SameTenant(forms.ModelForm):
-    """Refuses, beside the field, what belongs to another tenant. Mixed into every form of a tenant's rows."""
+    """Refuses rows of another tenant, beside the field. Mixed into every form of a tenant's rows."""
 
     def clean(self) -> dict[str, Any]:
         """Applies the form's own rules, then checks that each chosen row is the tenant's."""

@@ -1,4 +1,4 @@
-"""How long tenants' data is kept."""
+"""Retention periods of tenants' data."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from accounts.models import Retention
 
 @admin.register(Retention)
 class RetentionAdmin(TenantAdmin):
-    """Times of a tenant's own. What is past them goes within the hour, and does not come back."""
+    """A tenant's own periods. Data past them is deleted within the hour, for good."""
 
     list_display = ["tenant", "event_days", "ai_days", "import_days", "import_file_days", "answer_hours"]
     search_fields = ["tenant__slug"]

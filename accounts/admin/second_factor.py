@@ -1,4 +1,4 @@
-"""The pages of one's own second factor: set it up, give it, get new recovery codes; and prove anew who one is."""
+"""Pages of the own second factor: setup, code entry, new recovery codes, and the step-up proof."""
 
 from base64 import b32encode
 from collections.abc import Callable
@@ -33,8 +33,8 @@ View = Callable[[HttpRequest], HttpResponse]
 NO_STORE = {"Cache-Control": "no-store, private"}
 
 
-def _own(view: View) -> View:
-    """Only for staff who have logged in with their password."""
+def _logged_in_staff(view: View) -> View:
+    """Restricts a view to staff who have logged in with their password."""
 
     @never_cache
     @sensitive_post_parameters("code", "_proof")
@@ -46,42 +46,42 @@ def _own(view: View) -> View:
     return guarded
 
 
-@_own
-def give(request: HttpRequest) -> HttpResponse:
+@_logged_in_staff
+def enter_code(request: HttpRequest) -> HttpResponse:
     """Asks for the code after the password."""
-    if second_factor.device_of(request.user) is None:
+    if second_factor.get_device(request.user) is None:
         return HttpResponseRedirect(reverse("second-factor-enrol"))
     fault = ""
     if request.method == "POST":
-        found = second_factor.verify(request.user, request.POST.get("code", ""), now=clock.now())
-        if found.device is not None:
-            _let_in(request, found.device)
-            left = f"{second_factor.codes_left(request.user)} recovery codes left" if found.recovery else ""
-            _note(request, "second_factor_given", note=left)
-            return HttpResponseRedirect(_wanted(request))
-        waiting = f"Too many wrong codes: try again in {found.wait_seconds} s."
-        fault = waiting if found.wait_seconds else WRONG["code"]
-        if not found.wait_seconds:
-            _note(request, "second_factor_failed", outcome=AuditEntry.Outcome.REFUSED)
+        check = second_factor.verify(request.user, request.POST.get("code", ""), now=clock.now())
+        if check.device is not None:
+            _log_in_device(request, check.device)
+            left = f"{second_factor.codes_left(request.user)} recovery codes left" if check.recovery else ""
+            _record(request, "second_factor_given", note=left)
+            return HttpResponseRedirect(_next_page(request))
+        waiting = f"Too many wrong codes: try again in {check.wait_seconds} s."
+        fault = waiting if check.wait_seconds else WRONG["code"]
+        if not check.wait_seconds:
+            _record(request, "second_factor_failed", outcome=AuditEntry.Outcome.REFUSED)
     return _page(request, "second_factor.html", "Second factor", fault=fault)
 
 
-@_own
+@_logged_in_staff
 def enrol(request: HttpRequest) -> HttpResponse:
-    """Shows the key for the app, and takes the app's first code. To replace a device one must have given it."""
+    """Shows the key for the app, and accepts the app's first code. Replacing a device requires its code."""
     user: Any = request.user
-    if second_factor.device_of(user) is not None and not user.is_verified():
+    if second_factor.get_device(user) is not None and not user.is_verified():
         return HttpResponseRedirect(reverse("second-factor"))
-    if second_factor.device_of(user) is not None and proof_needed(request):
+    if second_factor.get_device(user) is not None and proof_needed(request):
         return HttpResponseRedirect(f"{reverse('step-up')}?next={reverse('second-factor-enrol')}")
     fault = ""
     if request.method == "POST":
         codes = second_factor.confirm(user, request.POST.get("code", ""), now=clock.now())
         if codes:
-            device = second_factor.device_of(user)
+            device = second_factor.get_device(user)
             assert device is not None
-            _let_in(request, device)
-            _note(request, "second_factor_set_up")
+            _log_in_device(request, device)
+            _record(request, "second_factor_set_up")
             return _page(request, "recovery_codes.html", "Recovery codes", codes=codes)
         fault = WRONG["code"]
     pending = second_factor.begin(user)
@@ -94,56 +94,56 @@ def enrol(request: HttpRequest) -> HttpResponse:
     return _page(request, "enrol.html", "Set up the second factor", fault=fault, **shown)
 
 
-@_own
+@_logged_in_staff
 def codes(request: HttpRequest) -> HttpResponse:
-    """New recovery codes in place of the old ones."""
+    """Replaces the recovery codes."""
     user: Any = request.user
-    if second_factor.device_of(user) is None or not user.is_verified():
+    if second_factor.get_device(user) is None or not user.is_verified():
         return HttpResponseRedirect(reverse("second-factor"))
     if proof_needed(request):
         return HttpResponseRedirect(f"{reverse('step-up')}?next={reverse('second-factor-codes')}")
     if request.method != "POST":
         return _page(request, "new_codes.html", "New recovery codes", left=second_factor.codes_left(user))
     fresh = second_factor.new_codes(user)
-    _note(request, "recovery_codes_renewed")
+    _record(request, "recovery_codes_renewed")
     return _page(request, "recovery_codes.html", "Recovery codes", codes=fresh)
 
 
 def own_password(request: HttpRequest) -> HttpResponse:
-    """Django's page for one's own password, which asks for the old one, with an entry."""
+    """Django's page for the own password, which asks for the old one, with an audit entry."""
     response: HttpResponse = admin.site.admin_view(admin.site.password_change, cacheable=True)(request)
     if request.method == "POST" and response.status_code == 302 and request.user.is_authenticated:
-        _note(request, "own_password_changed")
+        _record(request, "own_password_changed")
     return response
 
 
-@_own
+@_logged_in_staff
 def step_up(request: HttpRequest) -> HttpResponse:
-    """Asks for the password or a code anew, on the way to something that shows a secret."""
-    if second_factor.device_of(request.user) is not None and not request.user.is_verified():  # type: ignore[union-attr]
+    """Asks for the password or a code again before a page that shows a secret."""
+    if second_factor.get_device(request.user) is not None and not request.user.is_verified():  # type: ignore[union-attr]
         return HttpResponseRedirect(reverse("second-factor"))
     fault: str | None = ""
     if request.method == "POST":
         fault = proof_fault(request, request.POST.get("_proof", ""))
         if fault is None:
-            return HttpResponseRedirect(_wanted(request))
+            return HttpResponseRedirect(_next_page(request))
     needed = proof_needed(request)
     if not needed:
-        return HttpResponseRedirect(_wanted(request))
+        return HttpResponseRedirect(_next_page(request))
     return _page(request, "step_up.html", "Prove that it is you", fault=fault, proof=needed)
 
 
-def _let_in(request: HttpRequest, device: Any) -> None:
-    """A new session key, as for a log-in: what somebody may have planted before is worth nothing."""
+def _log_in_device(request: HttpRequest, device: Any) -> None:
+    """Starts a new session key, as at log-in, against session fixation."""
     request.session.cycle_key()
     django_otp.login(request, device)
     sessions.prove(request, now=clock.now())
 
 
-def _note(request: HttpRequest, action: str, note: str = "", outcome: str = AuditEntry.Outcome.DONE) -> None:
+def _record(request: HttpRequest, action: str, note: str = "", outcome: str = AuditEntry.Outcome.DONE) -> None:
     user: Any = request.user
     audit.record(
-        actor=audit.of_request(request),
+        actor=audit.request_actor(request),
         action=action,
         now=clock.now(),
         target=Target("accounts.user", str(user.pk), user.get_username(), user.tenant_id),
@@ -152,8 +152,8 @@ def _note(request: HttpRequest, action: str, note: str = "", outcome: str = Audi
     )
 
 
-def _wanted(request: HttpRequest) -> str:
-    """Where they were going; only within the admin."""
+def _next_page(request: HttpRequest) -> str:
+    """Returns the page to continue with; only within the admin."""
     page = request.POST.get("next") or request.GET.get("next") or ""
     own = url_has_allowed_host_and_scheme(page, allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return page if own and page.startswith("/admin/") else reverse("admin:index")
@@ -164,7 +164,7 @@ def _page(request: HttpRequest, template: str, title: str, **more: Any) -> HttpR
         "site_header": admin.site.site_header,
         "site_title": admin.site.site_title,
         "title": title,
-        "next": _wanted(request),
+        "next": _next_page(request),
         "status_of": getattr(request.user, "is_verified", bool)(),
         **more,
     }

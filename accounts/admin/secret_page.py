@@ -1,6 +1,6 @@
-"""Secrets that are shown once: in the answer to the request that made them, and nowhere else.
+"""Secrets shown once: in the response to the request that issued them, and nowhere else.
 
-Never as a message: messages are kept until the next page, in a cookie or a session.
+Never as a message: messages are stored in a cookie or session until the next page.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A secret, what it is of, and texts to copy that use it."""
+    """A secret, its label, and snippets that use it."""
 
     label: str
     secret: str = field(repr=False)
@@ -22,7 +22,7 @@ class Issued:
 
 
 def secret_page(request: HttpRequest, site: AdminSite, issued: list[Issued], *, back: str, title: str) -> HttpResponse:
-    """The page with the secrets; no cache keeps it."""
+    """Returns the page with the secrets, uncacheable."""
     context: dict[str, Any] = {**site.each_context(request), "title": title, "issued": issued, "back": back}
     return TemplateResponse(
         request,

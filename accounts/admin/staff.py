@@ -1,4 +1,4 @@
-"""Staff of the deployment, and the groups that give them permissions. Nobody acts upon somebody who may more."""
+"""Staff accounts and groups. No user may act on an account with more privileges."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.staff import lockout, privileges, second_factor
 
 admin.site.unregister(Group)
-# What gives power. Only superusers give it, and only to whom their own tenant confines them.
+# Fields that grant privileges. Only superusers may change them.
 POWERS = ("is_superuser", "groups", "user_permissions")
 
 
@@ -27,7 +27,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 @admin.register(Group)
 class StaffGroupAdmin(DeploymentAdmin, GroupAdmin):
-    """Groups are shared by all staff: whoever changes one gives permissions to others, and to themselves."""
+    """Groups, shared by all staff: changing one grants permissions to others, and to oneself."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only superusers."""
@@ -43,25 +43,25 @@ class StaffGroupAdmin(DeploymentAdmin, GroupAdmin):
 
 
 class StaffForm(UserChangeForm):
-    """Refuses a change after which the account could do more than whoever makes it."""
+    """Refuses a change that would give the account more privileges than the acting user has."""
 
     request: HttpRequest
 
     def clean(self) -> dict[str, Any]:
-        """The tenant decides as well: without one, somebody sees all of them."""
+        """Checks the tenant as well: an account without one sees all of them."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
         if self.instance.pk and "tenant" in given:
-            before = privileges.Power.of(self.instance)
+            before = privileges.Privileges.from_user(self.instance)
             tenant = given["tenant"]
-            after = privileges.Power(before.superuser, tenant.pk if tenant else None, before.permissions)
-            if not privileges.Power.of(self.request.user).covers(after):
+            after = privileges.Privileges(before.superuser, tenant.pk if tenant else None, before.permissions)
+            if not privileges.Privileges.from_user(self.request.user).covers(after):
                 raise forms.ValidationError({"tenant": "This would give the account more rights than you have."})
         return given
 
 
 @admin.register(User)
 class StaffAdmin(StaffPage, UserAdmin):
-    """Django's own page, with the tenant to which somebody is confined."""
+    """Django's own page, with the tenant that confines the account."""
 
     form = StaffForm
     list_display = [
@@ -73,7 +73,7 @@ class StaffAdmin(StaffPage, UserAdmin):
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Tenant", {"fields": ["tenant"]}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Confined staff see the staff of their own tenant, and nobody whose power goes beyond theirs."""
+        """Limits confined staff to their own tenant's staff, without superusers."""
         apps = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
         people: QuerySet[User] = super().get_queryset(request).annotate(has_app=Exists(apps))
         if is_confined(request):
@@ -87,18 +87,18 @@ class StaffAdmin(StaffPage, UserAdmin):
         return type(form)(form.__name__, (form,), {"request": request})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Power is given by superusers; confined staff raise neither themselves nor others above their tenant."""
+        """Makes privileges read-only for all but superusers, and the tenant for confined staff."""
         own = tuple(super().get_readonly_fields(request, obj))
         if is_confined(request):
             return (*own, "tenant", "is_staff", *POWERS)
         return own if _is_superuser(request) else (*own, *POWERS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Nobody changes somebody who may more: not their name, not their password, not whether they are active."""
+        """Denies any change of an account with more privileges: name, password or status."""
         return super().has_change_permission(request, obj) and (obj is None or privileges.covers(request.user, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Likewise; and nobody deletes themselves."""
+        """Denies deletion of an account with more privileges, and of oneself."""
         own = obj is not None and obj.pk == request.user.pk
         return (
             super().has_delete_permission(request, obj)
@@ -107,33 +107,33 @@ class StaffAdmin(StaffPage, UserAdmin):
         )
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Whom confined staff create is confined likewise."""
+        """Confines the accounts that confined staff create to their own tenant."""
         if is_confined(request):
             obj.tenant_id = request.user.tenant_id  # type: ignore[union-attr]
         super().save_model(request, obj, form, change)
 
     @admin.display(description="Second factor", boolean=True, ordering="has_app")
     def second_factor(self, user: User) -> bool:
-        """Whether they use an app."""
+        """Shows if the account uses an authenticator app."""
         return bool(getattr(user, "has_app", False))
 
     @staff_action(
         description="Reset the second factor (its device is lost)",
-        consequence="They log in with their password alone until they set up a new device, which STAFF_TOTP may demand "
-        "at the next log-in. Make sure, by another way than mail, that it is they who ask.",
+        consequence="The user logs in with the password alone until a new device is set up, which STAFF_TOTP may "
+        "require at the next log-in. Verify the request by another channel than e-mail.",
         secret=True,
     )
     def reset_second_factor(self, request: HttpRequest, user: User) -> str:
-        """Takes the device and the recovery codes away."""
+        """Removes the device and the recovery codes."""
         _require_cover(request, user)
         return f"{user}: {second_factor.reset(user)} device removed."
 
     @staff_action(
         description="Unlock (forget failed log-ins)",
-        consequence="The account may be tried again at once, also by whoever was guessing its password.",
+        consequence="Log-ins to the account are possible again at once, also for an attacker who was guessing.",
     )
     def unlock(self, request: HttpRequest, user: User) -> str:
-        """Ends the wait."""
+        """Ends the lock-out."""
         _require_cover(request, user)
         return f"{user}: {lockout.unlock(user.get_username())} failures forgotten."
 

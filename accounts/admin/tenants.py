@@ -8,7 +8,13 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from accounts.admin.actions import staff_action
-from accounts.admin.base import DeploymentAdmin, GivenByDeployment, ReadOnlyTenantAdmin, TenantAdmin, is_confined
+from accounts.admin.base import (
+    DeploymentAdmin,
+    DeploymentControlledAdmin,
+    ReadOnlyTenantAdmin,
+    TenantAdmin,
+    is_confined,
+)
 from accounts.admin.form_fields import LinesField
 from accounts.models import FeatureFlag, Plan, QuotaWarning, Tenant, TenantUsage
 from accounts.tokens import revocations
@@ -18,7 +24,7 @@ from core.ratelimit import billing_periods
 
 @admin.register(Plan)
 class PlanAdmin(DeploymentAdmin):
-    """What tenants may use: limits are given, not taken."""
+    """Limits are granted by staff; tenants cannot raise their own."""
 
     list_display = [
         "name",
@@ -60,14 +66,14 @@ class TenantPageAdmin(TenantAdmin):
     actions = ["suspend", "reactivate"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Origins and names of attributes are written one in a line."""
+        """Edits origins and attribute names one per line."""
         if db_field.name in {"allowed_origins", "browser_item_attributes", "browser_user_attributes"}:
             return LinesField(help_text=db_field.help_text, required=False)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
-        """With the present month's requests: one query."""
-        month = billing_periods.of(clock.now()).name
+        """Adds the current month's requests, in one query."""
+        month = billing_periods.month_at(clock.now()).name
         own = TenantUsage.objects.filter(tenant=OuterRef("pk"), month=month).values("used")
         used = Coalesce(Subquery(own), 0, output_field=IntegerField())
         tenants: QuerySet[Tenant] = super().get_queryset(request)
@@ -75,32 +81,32 @@ class TenantPageAdmin(TenantAdmin):
 
     @admin.display(description="Used this month", ordering="used_this_month")
     def used(self, tenant: Tenant) -> int:
-        """Requests of the present month, up to a minute old."""
+        """Shows the requests of the current month, up to a minute old."""
         used: int = getattr(tenant, "used_this_month", 0)
         return used
 
     @admin.display(description="Left")
     def left(self, tenant: Tenant) -> int | str:
-        """What the plan allows beyond them."""
+        """Requests that the plan still allows."""
         return _left(tenant.plan.requests_per_month, self.used(tenant)) if tenant.plan_id else "-"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        """The slug stands in tokens, an action with a reason suspends: they stay. Confined staff keep their plan."""
+        """Makes the slug (part of tokens) and `active` (set by actions) read-only, and the plan for confined staff."""
         own = ["used", "left", "created_at", *(["slug", "active"] if obj else [])]
         return [*own, "plan", "active"] if is_confined(request) else own
 
     def has_serve_permission(self, request: HttpRequest) -> bool:
-        """Whether somebody may decide that a tenant is served: never its own staff."""
+        """Allows suspending and reactivating; never for the tenant's own staff."""
         return not is_confined(request) and request.user.has_perm("accounts.change_tenant")
 
     @staff_action(
         description="Suspend (its tokens are refused within 5 s)",
         permissions=["serve"],
-        consequence="Every request of these tenants is refused within 5 seconds: their shops show no recommendations. "
+        consequence="All requests of these tenants are refused within 5 seconds: their shops show no recommendations. "
         "Nothing is deleted.",
     )
     def suspend(self, request: HttpRequest, tenant: Tenant) -> str:
-        """Until it is reactivated."""
+        """Suspends the tenant until it is reactivated."""
         _serve(tenant, active=False)
         return f"{tenant} is suspended."
 
@@ -110,22 +116,22 @@ class TenantPageAdmin(TenantAdmin):
         consequence="These tenants are served again. Tokens that were issued before and have not ended work again.",
     )
     def reactivate(self, request: HttpRequest, tenant: Tenant) -> str:
-        """Takes a suspension back."""
+        """Ends a suspension."""
         _serve(tenant, active=True)
         return f"{tenant} is active."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Not for confined staff: what they made would be another tenant."""
+        """Denies confined staff, who could only create another tenant."""
         return super().has_add_permission(request) and not is_confined(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
-        """A tenant is deactivated, not deleted: everything it owns would go with it."""
+        """Denies deletion, which would delete all of the tenant's data; suspend it instead."""
         return False
 
 
 @admin.register(FeatureFlag)
-class FeatureFlagAdmin(GivenByDeployment):
-    """For what share of a tenant's people a feature is on; effective within 5 seconds."""
+class FeatureFlagAdmin(DeploymentControlledAdmin):
+    """Shares of a tenant's users for which features are on; effective within 5 seconds."""
 
     list_display = ["tenant", "name", "percent"]
     list_editable = ["percent"]
@@ -136,7 +142,7 @@ class FeatureFlagAdmin(GivenByDeployment):
 
 @admin.register(TenantUsage)
 class TenantUsageAdmin(ReadOnlyTenantAdmin):
-    """The months' requests: used, and left of the tenant's present plan."""
+    """Monthly requests: used, and left of the tenant's current plan."""
 
     list_display = ["tenant", "month", "used", "left"]
     list_display_links = ["month"]
@@ -144,18 +150,18 @@ class TenantUsageAdmin(ReadOnlyTenantAdmin):
     search_fields = ["tenant__slug"]
 
     def get_list_select_related(self, request: HttpRequest) -> list[str]:
-        """The plan says what is left: one query."""
+        """Joins the plan: one query for all rows."""
         return ["tenant__plan"]
 
     @admin.display(description="left")
     def left(self, usage: TenantUsage) -> int | str:
-        """What the plan allows beyond what was used."""
+        """Requests that the plan still allows."""
         return _left(usage.tenant.plan.requests_per_month, usage.used)
 
 
 @admin.register(QuotaWarning)
 class QuotaWarningAdmin(ReadOnlyTenantAdmin):
-    """The warnings that tenants were given."""
+    """Quota warnings issued to tenants."""
 
     list_display = ["tenant", "month", "percent", "used", "quota", "at"]
     list_display_links = ["month"]

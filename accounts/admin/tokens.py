@@ -1,4 +1,4 @@
-"""What was issued and revoked, and the replays that were prevented: to look at, and to end a refresh family."""
+"""Issued and revoked tokens and prevented replays, read only; refresh families can be ended."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -12,7 +12,7 @@ from core import clock
 
 @admin.register(RefreshFamily)
 class RefreshFamilyAdmin(ReadOnlyTenantAdmin):
-    """Grants that go on; each ends as a whole."""
+    """Grants with refresh tokens; each ends as a whole."""
 
     list_display = ["id", "tenant", "client", "started_at", "expires_at", "ended_at", "ended_why"]
     list_filter = ["ended_why"]
@@ -20,7 +20,7 @@ class RefreshFamilyAdmin(ReadOnlyTenantAdmin):
     actions = ["end"]
 
     def has_end_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change API clients may end what they were granted."""
+        """Allows staff who may change API clients to end their grants."""
         return request.user.has_perm("accounts.change_apiclient")
 
     @staff_action(
@@ -29,7 +29,7 @@ class RefreshFamilyAdmin(ReadOnlyTenantAdmin):
         consequence="The program must ask for a new grant; its refresh token and its access tokens are refused.",
     )
     def end(self, request: HttpRequest, family: RefreshFamily) -> str:
-        """Ends the family; one that has ended stays as it is."""
+        """Ends the family; an ended one stays unchanged."""
         if family.ended_at is None:
             refresh.end(family, why=RefreshFamily.Why.STAFF, now=clock.now())
         return f"Family {family.pk} is ended."
@@ -37,7 +37,7 @@ class RefreshFamilyAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(RefreshToken)
 class RefreshTokenAdmin(ReadOnlyTenantAdmin):
-    """Single refresh tokens; only their hashes are kept."""
+    """Single refresh tokens; only their hashes are stored."""
 
     list_display = ["__str__", "tenant", "family", "issued_at", "used_at", "access_expires_at"]
     search_fields = ["=family__id", "tenant__slug"]
@@ -45,7 +45,7 @@ class RefreshTokenAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(RevokedToken)
 class RevokedTokenAdmin(ReadOnlyTenantAdmin):
-    """Access tokens that are refused before their time."""
+    """Access tokens revoked before their expiry."""
 
     list_display = ["token_id", "tenant", "revoked_at", "expires_at"]
     search_fields = ["token_id", "tenant__slug"]

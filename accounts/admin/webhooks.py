@@ -1,4 +1,4 @@
-"""Tenants' webhooks: where to, of what, the secret shown once; and what became of each message."""
+"""Tenants' webhooks: endpoints with secrets shown once, and deliveries."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ from accounts.admin.step_up import StepUpToAdd
 from accounts.models import Tenant
 from core import clock
 from core.queue import enqueue
-from core.webhooks import endpoints, ssrf_guard
+from core.webhooks import signatures, ssrf_guard
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from core.webhooks.publish import send_to
 from core.webhooks.task_names import DELIVER
 
 
 class WebhookForm(forms.ModelForm):
-    """The tenant by name, types as boxes to tick, an address that may be reached."""
+    """Selects the tenant by name and event types by checkbox; validates the URL."""
 
     tenant = forms.ModelChoiceField(Tenant.objects.none())
     events = forms.MultipleChoiceField(choices=(), widget=forms.CheckboxSelectMultiple)
@@ -42,7 +42,7 @@ class WebhookForm(forms.ModelForm):
             tenant.initial, tenant.disabled = self.instance.tenant_id, True
 
     def clean_url(self) -> str:
-        """Refuses what could not be delivered to anyway."""
+        """Refuses URLs that deliveries may not reach."""
         url: str = self.cleaned_data["url"].strip()
         try:
             ssrf_guard.check_url(url)
@@ -51,7 +51,7 @@ class WebhookForm(forms.ModelForm):
         return url
 
     def save(self, commit: bool = True) -> Any:
-        """The tenant's number goes to the row."""
+        """Stores the tenant's number in the row."""
         self.instance.tenant_id = self.cleaned_data["tenant"].pk
         if self.cleaned_data.get("active"):
             self.instance.stopped = ""
@@ -59,10 +59,10 @@ class WebhookForm(forms.ModelForm):
 
 
 class TenantNames(admin.ModelAdmin):
-    """Core knows tenants by number only: their names come here, with the rows."""
+    """Adds tenants' names to rows of core, which stores their numbers only."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the tenant's slug: one query for all rows."""
+        """Adds the tenant's slug: one query for all rows."""
         slug = Tenant.objects.filter(pk=OuterRef("tenant_id")).values("slug")[:1]
         rows: QuerySet[Any] = super().get_queryset(request)
         named: QuerySet[Any] = rows.annotate(tenant_slug=Subquery(slug))
@@ -70,13 +70,13 @@ class TenantNames(admin.ModelAdmin):
 
     @admin.display(description="Tenant", ordering="tenant_id")
     def tenant(self, row: Any) -> str:
-        """The slug."""
+        """Shows the slug."""
         return str(row.tenant_slug or row.tenant_id)
 
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(StepUpToAdd, TenantNames, TenantAdmin):
-    """Addresses that hear of events. The secret is shown once, when it is made or rotated."""
+    """Endpoints that subscribe to events. The secret is shown once, when it is issued or rotated."""
 
     form = WebhookForm
     tenant_field = ""
@@ -95,24 +95,24 @@ class WebhookEndpointAdmin(StepUpToAdd, TenantNames, TenantAdmin):
         return initial
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
-        """Creating makes a secret and shows it, once."""
-        secret = "" if change else endpoints.give_secret(obj)
+        """Issues a secret for a new endpoint, and shows it once."""
+        secret = "" if change else signatures.issue_secret(obj)
         super().save_model(request, obj, form, change)
         if secret:
             self.show(request, _issued(obj, secret))
 
     @staff_action(
         description="Rotate the secret (the old one signs for 24 h more)",
-        consequence="Each gets a new signing secret, shown once. The one before signs beside it for 24 hours.",
+        consequence="Each endpoint gets a new signing secret, shown once. The old one signs as well for 24 hours.",
         secret=True,
     )
     def rotate(self, request: HttpRequest, endpoint: WebhookEndpoint) -> Issued:
-        """A new secret, shown once."""
-        return _issued(endpoint, endpoints.rotate(endpoint, now=clock.now()))
+        """Rotates the secret, and shows the new one once."""
+        return _issued(endpoint, signatures.rotate_secret(endpoint, now=clock.now()))
 
-    @staff_action(description="Send a message to try it out")
+    @staff_action(description="Send a test message")
     def try_out(self, request: HttpRequest, endpoint: WebhookEndpoint) -> str:
-        """A message of the type webhook.test; what became of it is under deliveries."""
+        """Sends a message of the type webhook.test; its result is under deliveries."""
         delivery = send_to(endpoint, type="webhook.test", data={"by": "staff"}, now=clock.now())
         return f"Message {delivery.message_id} is on its way to {_where(endpoint)}."
 
@@ -124,13 +124,13 @@ def _issued(endpoint: WebhookEndpoint, secret: str) -> Issued:
 
 
 def _where(endpoint: WebhookEndpoint) -> str:
-    """The address without what may be a credential in it: messages are kept."""
+    """Returns the URL without its query, which may hold credentials: messages are stored."""
     return endpoint.url.partition("?")[0]
 
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(TenantNames, ReadOnlyTenantAdmin):
-    """Messages and attempts."""
+    """Messages and delivery attempts."""
 
     tenant_field = ""
     list_display = ["message_id", "tenant", "type", "endpoint", "state", "attempts", "due_at", "last", "created_at"]
@@ -140,23 +140,23 @@ class WebhookDeliveryAdmin(TenantNames, ReadOnlyTenantAdmin):
     actions = ["again"]
 
     def get_list_select_related(self, request: HttpRequest) -> list[str]:
-        """The address stands in every row: one query."""
+        """Joins the endpoint: one query for all rows."""
         return ["endpoint"]
 
     @admin.display(description="Last attempt")
     def last(self, delivery: WebhookDelivery) -> str:
-        """Status or error."""
+        """Shows the status or error."""
         line = delivery.log[-1] if delivery.log else {}
         return str(line.get("status") or line.get("error") or "-")
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change webhooks may have their messages sent again."""
+        """Allows staff who may change webhooks to send messages again."""
         return request.user.has_perm("core.change_webhookendpoint")
 
-    @staff_action(permissions=["resend"], description="Deliver again, from the first attempt")
+    @staff_action(permissions=["resend"], description="Send again, from the first attempt")
     def again(self, request: HttpRequest, delivery: WebhookDelivery) -> str:
-        """For messages that were given up, and those that the receiver has lost."""
+        """Sends messages again that were given up, or that the receiver has lost."""
         delivery.state, delivery.attempts, delivery.due_at = WebhookDelivery.State.PENDING, 0, clock.now()
         delivery.save(update_fields=["state", "attempts", "due_at"])
         enqueue(DELIVER, tenant_id=delivery.tenant_id, delivery_id=delivery.pk)
-        return f"{delivery} is delivered again."
+        return f"{delivery} is queued again."

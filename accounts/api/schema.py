@@ -1,4 +1,4 @@
-"""How access tokens and limits stand in the OpenAPI document: OAuth 2.0 client credentials, each operation's scope."""
+"""Access tokens and limits in the OpenAPI document: OAuth 2.0 client credentials, each operation's scope."""
 
 from typing import Any
 
@@ -21,20 +21,20 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = NAME
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        """The token endpoint and every scope there is."""
+        """Returns the token endpoint and all scopes."""
         flow = {"tokenUrl": "/api/v1/auth/token", "scopes": dict(SCOPES)}
         return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
     def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
-        """The scope that this operation demands."""
+        """Returns the scope that this operation requires."""
         scope = needed_scope(auto_schema.view, auto_schema.method)
         return {NAME: [scope] if scope else []}
 
 
 def add_limits(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular: what admission adds to every operation that takes a token.
+    """Adds the rate limit headers and the 429 to every operation that takes a token; a hook of drf-spectacular.
 
-    The headers stand on all its answers but 401 and 403, which come before admission; 429 is one more.
+    All responses have the headers but 401 and 403, which precede the check of limits.
     """
     headers = result.setdefault("components", {}).setdefault("headers", {})
     headers |= {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}

@@ -1,4 +1,4 @@
-"""The base of views whose reads come along with admission."""
+"""Base class of views that read from Redis together with the check of plan limits."""
 
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -9,7 +9,7 @@ from accounts.models.tenant import READ
 from core import clock
 from core.errors import ServiceError
 
-# 401, 403 and 405 are told before admission, here as everywhere.
+# 401, 403 and 405 precede the check of limits, here as everywhere.
 _NOT_ADMITTED = (
     exceptions.NotAuthenticated,
     exceptions.AuthenticationFailed,
@@ -18,21 +18,21 @@ _NOT_ADMITTED = (
 )
 
 
-class AdmittedWithReads(APIView):
-    """A view that asks for admission itself, together with what it reads, so that both are one round trip.
+class ChargedWithReads(APIView):
+    """A view that charges the request itself, together with its reads, in one round trip.
 
-    A request that fails before the view gets there, as with a bad option, is charged as one unit all the same.
+    A request that fails earlier, as with an invalid option, is charged as one unit nevertheless.
     """
 
     throttle_classes = ()
     endpoint_class = READ
 
     def handle_exception(self, exc: Exception) -> Response:
-        """As DRF's, after the request has been charged; where that refuses it, its refusal is the answer."""
+        """Charges the request before DRF's own handling; if that refuses it, the refusal is the response."""
         authenticated = hasattr(self.request._request, "principal")  # noqa: SLF001  # it stands on Django's request
-        if authenticated and not isinstance(exc, _NOT_ADMITTED) and not plan_limits.is_judged(self.request):
+        if authenticated and not isinstance(exc, _NOT_ADMITTED) and not plan_limits.is_charged(self.request):
             try:
-                plan_limits.admit(self.request, now=clock.now(), endpoint_class=self.endpoint_class)
+                plan_limits.charge_request(self.request, now=clock.now(), endpoint_class=self.endpoint_class)
             except (ServiceError, exceptions.AuthenticationFailed) as refusal:
                 exc = refusal
         return super().handle_exception(exc)

@@ -1,7 +1,7 @@
-"""The audit log of what staff do: `record` writes an entry, `snapshot` and `difference` say from what to what."""
+"""The audit log of staff actions: `record` writes an entry, `snapshot` and `difference` give the changes."""
 
-from accounts.audit.actors import Actor, of_command, of_request
+from accounts.audit.actors import Actor, command_actor, request_actor
 from accounts.audit.record import Target, record
 from accounts.audit.snapshot import difference, snapshot
 
-__all__ = ["Actor", "Target", "difference", "of_command", "of_request", "record", "snapshot"]
+__all__ = ["Actor", "Target", "command_actor", "difference", "record", "request_actor", "snapshot"]

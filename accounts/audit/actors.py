@@ -1,4 +1,4 @@
-"""Who acts: a member of staff in the admin, or whoever runs a command."""
+"""Actors of audit entries: staff in the admin, or the operating system's user who runs a command."""
 
 import getpass
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from core.http import client_address
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who does something, and from where."""
+    """The user behind an action, and the address it came from."""
 
     name: str
     id: int | None = None
@@ -22,20 +22,20 @@ class Actor:
     request_id: str = ""
 
 
-def of_request(request: HttpRequest, user: Any = None) -> Actor:
-    """The member of staff who sent the request, or `user`, whom a log-in is about."""
+def request_actor(request: HttpRequest, user: Any = None) -> Actor:
+    """Returns the staff user who sent the request, or `user`, the subject of a log-in."""
     user = user or request.user
     return Actor(
         name=str(user.get_username()),
         id=user.pk,
         tenant_id=getattr(user, "tenant_id", None),
-        address=client_address.of(request),
+        address=client_address.client_ip(request),
         request_id=str(getattr(request, "request_id", "")),
     )
 
 
-def of_command(command: str) -> Actor:
-    """The system's user who runs `manage.py <command>`."""
+def command_actor(command: str) -> Actor:
+    """Returns the operating system's user who runs `manage.py <command>`."""
     try:
         who = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have a number and no name

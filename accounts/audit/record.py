@@ -1,4 +1,4 @@
-"""Writing an entry. Entries are only ever added."""
+"""Writes entries of the audit log. Entries are only ever added."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _log = structlog.get_logger("docent.audit")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What something was done to."""
+    """The object that an action changed."""
 
     type: str = ""
     id: str = ""
@@ -25,8 +25,8 @@ class Target:
     tenant_id: int | None = None
 
     @classmethod
-    def of(cls, row: Model, *, personal: bool = False) -> "Target":
-        """The row, named as it names itself; a `personal` one by its number only."""
+    def from_row(cls, row: Model, *, personal: bool = False) -> "Target":
+        """Creates a target from a row; a `personal` one is named by its number only."""
         tenant_id = row.pk if isinstance(row, Tenant) else getattr(row, "tenant_id", None)
         name = f"#{row.pk}" if personal else str(row)
         return cls(row._meta.label_lower, str(row.pk), name, tenant_id)  # noqa: SLF001  # Django's documented name
@@ -43,9 +43,9 @@ def record(
     note: str = "",
     outcome: str = AuditEntry.Outcome.DONE,
 ) -> AuditEntry:
-    """Adds an entry in the caller's transaction, so that there is none without what it tells of, and nothing untold.
+    """Adds an entry in the caller's transaction: the action and its entry are committed together.
 
-    It belongs to the target's tenant, else to the one that its actor is confined to: their staff may read it.
+    It belongs to the target's tenant, else to the actor's: that tenant's staff may read it.
     """
     target = target or Target()
     with scope.all_tenants("audit: an entry may belong to any tenant, and to none"):

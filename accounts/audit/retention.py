@@ -1,22 +1,16 @@
-"""How long the audit log is kept."""
+"""Retention of the audit log."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 
 from accounts.models import AuditEntry
 from accounts.tenancy import scope
-
-_BATCH = 1000
+from core.postgres.batches import delete_in_batches
 
 
 def purge(*, now: datetime) -> int:
-    """Deletes entries older than AUDIT_DAYS, in batches; younger ones than 90 days the database keeps in any case."""
-    gone = 0
-    while True:
-        with scope.all_tenants("purge of the audit log"):
-            old = AuditEntry.objects.filter(at__lt=now - timedelta(days=settings.AUDIT_DAYS)).order_by("pk")
-            deleted, _ = AuditEntry.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:_BATCH])).delete()
-        gone += deleted
-        if deleted < _BATCH:
-            return gone
+    """Deletes entries older than AUDIT_DAYS, in batches; the database keeps those younger than 90 days in any case."""
+    old = AuditEntry.objects.filter(at__lt=now - timedelta(days=settings.AUDIT_DAYS)).order_by("pk")
+    return delete_in_batches(old, scope=partial(scope.all_tenants, "purge of the audit log"))

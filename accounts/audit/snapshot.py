@@ -1,4 +1,4 @@
-"""What an object looked like before and after, fit to be kept: secrets and people's data are never in it."""
+"""Snapshots of an object before and after a change, safe to store: without secrets and end users' data."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.db.models import Field, Model
 
-# Fields whose values nobody may read in a log: credentials, and what they are derived from.
+# Fields whose values must not be logged: credentials, and what they are derived from.
 _SECRET = re.compile(r"secret|password|passwd|hash|sealed|private|token(?!s)|credential|(^|_)key$|(^|_)body$")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+\Z", re.IGNORECASE)
 HIDDEN = "(hidden)"
@@ -16,7 +16,7 @@ MOST_CHARACTERS, MOST_MEMBERS = 1000, 200
 
 
 class Hidden:
-    """A value that may be compared and never shown."""
+    """A value that can be compared but is never shown."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -32,7 +32,7 @@ class Hidden:
 
 
 def snapshot(row: Model, *, personal: bool = False) -> dict[str, Any]:
-    """The row's values by field, its relations to many included. Of a `personal` one, that they changed and no more."""
+    """Returns the row's values by field, with many-to-many relations. Values of a `personal` row are hidden."""
     values: dict[str, Any] = {}
     for field in row._meta.concrete_fields:  # noqa: SLF001  # Django's documented name
         if not field.primary_key:
@@ -46,7 +46,7 @@ def snapshot(row: Model, *, personal: bool = False) -> dict[str, Any]:
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each field that differs, with `from` and `to`; None where the object was not there, or is there no more."""
+    """Returns each field that differs, with `from` and `to`; None if the object did not exist, or no longer does."""
     return {
         name: {"from": _shown(before.get(name)), "to": _shown(after.get(name))}
         for name in {**before, **after}
@@ -55,7 +55,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
 
 
 class _Named:
-    """A key of another row, compared by the key and shown with the row's name."""
+    """A foreign key, compared by its value and shown with the row's name."""
 
     def __init__(self, field: "Field[Any, Any]", value: Any) -> None:
         self.field, self.value = field, value
@@ -106,7 +106,7 @@ def _mapping(value: Mapping[Any, Any]) -> Any:
 
 
 def _text(value: str) -> str:
-    """Bounded; of an address, nothing that may be a credential."""
+    """Shortens a text; removes possible credentials from a URL."""
     if _URL.match(value):
         parts = urlsplit(value)
         value = f"{parts.scheme}://{parts.hostname or ''}{parts.path}" + ("?(hidden)" if parts.query else "")

@@ -1,4 +1,4 @@
-"""What CORS allows, as a report for an auditor: the policy, every origin, what is wrong, and what has changed."""
+"""Audit report of CORS: the policy, every origin, invalid entries, and changes since the last report."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ class Written:
 
 
 def policy() -> dict[str, Any]:
-    """What holds for every origin: settings of the code, and the request headers that the deployment adds to them."""
+    """The policy for every origin: settings of the code, and the request headers that the deployment adds."""
     return {
         "addresses": conf.CORS_URLS_REGEX,
         "methods": list(conf.CORS_ALLOW_METHODS),
@@ -55,7 +55,7 @@ def write(*, folder: Path, now: datetime) -> Written:
             {"list": name, "origin": origin, "reason": reason}
             for name, listed in lists.items()
             for origin in listed
-            if (reason := origins.refusal(origin, production=settings.PRODUCTION))
+            if (reason := origins.refusal_reason(origin, production=settings.PRODUCTION))
         ],
         "compared_with": earlier[-1].name if earlier else None,
         "changes": list(_changes(last, policy(), lists)) if last else [],

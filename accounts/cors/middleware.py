@@ -1,9 +1,8 @@
 """CORS, decided by whole origins: django-cors-headers' middleware with lists per deployment and per tenant.
 
-A preflight names no caller, so it is answered for every listed origin. What a request is answered may be read by pages
-of the deployment's origins and of the caller's tenant; where the token is bound to one of these, by no other. Pages of
-another tenant may read the 401 of somebody who turned out to be no caller: it says nothing of anybody, and a page
-notices that its token has ended.
+A preflight has no caller, so it is answered for every listed origin. A response may be read by pages of the
+deployment's origins and of the caller's tenant; if the token is bound to one origin, by that one only. Pages of any
+listed origin may read a 401: it reveals nothing, and a page notices that its token has expired.
 """
 
 import re
@@ -24,11 +23,11 @@ class OriginMiddleware(CorsMiddleware):
     """The library's middleware compares parts of URLs with one list; this compares the whole text with the caller's."""
 
     def is_enabled(self, request: HttpRequest) -> bool:
-        """For the API only."""
+        """Returns true for the API only."""
         return re.match(conf.CORS_URLS_REGEX, request.path_info) is not None
 
     def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """The library's headers, for an origin that may read this answer."""
+        """Adds the library's headers for an origin that may read this response."""
         if not self.is_enabled(request):
             return response
         preflight = request.method == "OPTIONS" and _PREFLIGHT[0] in request.headers
@@ -43,5 +42,5 @@ class OriginMiddleware(CorsMiddleware):
         return super().add_response_headers(request, response) if may else response
 
     def origin_found_in_white_lists(self, origin: str, url: SplitResult) -> bool:
-        """True: `add_response_headers` has looked."""
+        """Returns true: `add_response_headers` has checked."""
         return True

@@ -1,1 +1,1 @@
-"""What separates tenants, as evidence: the rules of the interface, and the database's own account of its policies."""
+"""Evidence of tenant isolation: the rules of the interface, and the database's own account of its policies."""

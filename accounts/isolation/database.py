@@ -1,4 +1,4 @@
-"""What PostgreSQL says of the wall between tenants: its policies, its roles, and what is seen in and out of a scope."""
+"""Tenant isolation as PostgreSQL reports it: policies, roles, and the rows visible inside and outside a scope."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from django.db import connections
 
 from accounts.tenancy import scope
 
-# Tables with a tenant that are no tenant's data.
+# Tables with a tenant column that hold no tenant's data.
 EXEMPT = {
     "accounts_user": "staff; a tenant here confines its user's admin pages",
 }
@@ -42,7 +42,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with rows of tenants. Counts are of rows seen outside every scope, and of others' rows in a tenant's."""
+    """A table with rows of tenants. Counts rows visible outside every scope, and other tenants' rows inside one."""
 
     name: str
     column: str
@@ -54,7 +54,7 @@ class Table:
 
     @property
     def fault(self) -> str:
-        """What is wrong with it; empty for nothing."""
+        """Describes the fault; empty if there is none."""
         if not (self.row_security and self.forced):
             return "row-level security is not enabled and forced"
         if not all(name in self.policy for name in ("docent.tenant", "docent.scope", self.column)):
@@ -65,7 +65,7 @@ class Table:
 
 
 def roles() -> list[Role]:
-    """The role that serves, and the one that migrates."""
+    """Returns the role that serves, and the one that migrates."""
     found = []
     for used_for, alias in (("serving", "default"), ("migrating", "owner")):
         with connections[alias].cursor() as cursor:
@@ -75,7 +75,7 @@ def roles() -> list[Role]:
 
 
 def faults(found: Sequence[Role]) -> list[str]:
-    """What is wrong with the roles."""
+    """Returns the faults of the roles."""
     serving, migrating = found
     told = []
     if serving.superuser or serving.bypasses_row_security or serving.tables_owned:
@@ -86,7 +86,7 @@ def faults(found: Sequence[Role]) -> list[str]:
 
 
 def tables(tenants: Sequence[int]) -> list[Table]:
-    """Every table with rows of tenants, looked at without a scope and in the scope of each of the tenants."""
+    """Inspects every table with rows of tenants, without a scope and in the scope of each tenant."""
     with connections["default"].cursor() as cursor:
         cursor.execute(_TABLES)
         rows = [row for row in cursor.fetchall() if row[0] not in EXEMPT]
@@ -106,12 +106,12 @@ def _looked_at(row: Any, tenants: Sequence[int]) -> Table:
 
 
 def _count(table: str, condition: str, *values: int) -> int:
-    """Rows that are seen, at most one: enough to tell, and quick."""
+    """Counts visible rows, up to one, which is enough and fast."""
     with connections["default"].cursor() as cursor:
         cursor.execute(f'SELECT count(*) FROM (SELECT FROM "{table}" WHERE {condition} LIMIT 1) seen', values)  # noqa: S608
         return int(cursor.fetchone()[0])
 
 
 def as_dicts(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """For JSON."""
+    """Returns the rows as dictionaries for JSON."""
     return [asdict(row) | ({"fault": row.fault} if hasattr(row, "fault") else {}) for row in rows]

@@ -1,4 +1,4 @@
-"""What each kind of caller may expect of each operation, from the OpenAPI document.
+"""Expected outcome of each operation for each kind of caller, from the OpenAPI document.
 
 tests/contracts/test_isolation.py holds the running service to it, operation by operation.
 """
@@ -24,7 +24,7 @@ _PARAMETER = re.compile(r"\{\w+\}")
 
 @dataclass(frozen=True)
 class Rule:
-    """One operation: the scopes of which one is demanded, and what each caller gets."""
+    """One operation: its scopes, one of which is required, and the expected outcome for each caller."""
 
     operation: str
     method: str
@@ -34,12 +34,12 @@ class Rule:
 
     @property
     def public(self) -> bool:
-        """Whether it asks for no token."""
+        """True if no token is needed."""
         return self.expected[ANONYMOUS] == PUBLIC
 
     @classmethod
-    def of(cls, operation: str, method: str, path: str, security: Sequence[dict[str, list[str]]]) -> "Rule":
-        """From an operation's `security`, whose entries are alternatives."""
+    def from_operation(cls, operation: str, method: str, path: str, security: Sequence[dict[str, list[str]]]) -> "Rule":
+        """Creates the rule from an operation's `security`, whose entries are alternatives."""
         scopes = tuple(scope for need in security for names in need.values() for scope in names)
         if not security:
             return cls(operation, method, path, scopes, dict.fromkeys(CALLERS, PUBLIC))
@@ -56,18 +56,18 @@ class Rule:
 
 
 def _open_to_browsers(path: str, method: str) -> bool:
-    """Whether the view says where the person stands whom a browser's token is for (accounts.tokens.browser_tokens)."""
+    """Returns true if the view declares `browser_users`, so that browser tokens may call it."""
     try:
         view = resolve(_PARAMETER.sub("1", path)).func
     except Resolver404:
         return False
-    return method.upper() in getattr(getattr(view, "cls", None), "person", {})
+    return method.upper() in getattr(getattr(view, "cls", None), "browser_users", {})
 
 
 def matrix() -> Iterator[Rule]:
-    """Every operation's rule."""
+    """Yields the rule of every operation."""
     document: dict[str, Any] = SchemaGenerator().get_schema(  # type: ignore[no-untyped-call]
         request=None, public=True
     )
     for path, method, operation in operations(document):
-        yield Rule.of(operation["operationId"], method, path, operation.get("security", []))
+        yield Rule.from_operation(operation["operationId"], method, path, operation.get("security", []))

@@ -1,4 +1,4 @@
-"""The ring of signing keys in Postgres: read, begin, rotate, retire. Every change takes one lock, so two are one."""
+"""The ring of signing keys in Postgres: load, create, rotate, retire. Every change takes one lock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from accounts.keys import encryption, jwks
+from accounts.keys import jwks
 from accounts.keys.jwks import Ring, RingKey
 from accounts.models import SigningKey
+from core import encryption
 from core.errors import Conflict
 
-# Every process has read a change by then (PROCESS_REFRESH_SECONDS is at most 5).
+# Every process has loaded a change by then (PROCESS_REFRESH_SECONDS is at most 5).
 AT_ONCE = timedelta(seconds=10)
 RETIRED_KEPT = timedelta(days=30)
 _LOCK = 0x4A574B53
@@ -22,30 +23,30 @@ _log = structlog.get_logger(__name__)
 
 
 class RotationPending(Conflict):
-    """A rotation has begun already: its key is published and does not sign yet."""
+    """A rotation is in progress: its key is published and does not sign yet."""
 
     code = "rotation_pending"
     title = "A rotation is under way"
 
 
-def read() -> Ring:
-    """The ring as it stands; an empty one is begun, so that there always is a key that signs.
+def load_ring() -> Ring:
+    """Returns the ring; creates the first key of an empty one, so that there always is a key that signs.
 
-    Raises: ValueError when a first key is to be made, and KEY_ENCRYPTION_KEYS or JWT_PRIVATE_KEY is not good for it.
+    Raises: ValueError if the first key cannot be created with KEY_ENCRYPTION_KEYS or JWT_PRIVATE_KEY.
     """
     rows = list(SigningKey.objects.all())
     if not rows:
-        with _alone():
+        with _locked():
             rows = list(SigningKey.objects.all()) or [_begin()]
-    return Ring({row.kid: _value(row) for row in rows})
+    return Ring({row.kid: _ring_key(row) for row in rows})
 
 
 def rotate(*, now: datetime) -> SigningKey:
-    """Publishes a new key, which signs after JWT_PUBLISH_SECONDS; the present one is accepted an hour longer.
+    """Publishes a new key, which signs after JWT_PUBLISH_SECONDS; the current one is accepted an hour longer.
 
     Raises: RotationPending.
     """
-    with _alone():
+    with _locked():
         if SigningKey.objects.filter(signs_from__gt=now).exists():
             raise RotationPending("The next key is published and does not sign yet; wait until it does.")
         fresh = _create(jwks.generate(settings.JWT_ALGORITHM), now, timedelta(seconds=settings.JWT_PUBLISH_SECONDS))
@@ -57,8 +58,8 @@ def rotate(*, now: datetime) -> SigningKey:
 
 
 def replace_compromised(*, now: datetime) -> SigningKey:
-    """Makes a new key sign in 10 seconds, and refuses from then on everything that any other key has signed."""
-    with _alone():
+    """Makes a new key sign in 10 seconds, and invalidates the tokens of all other keys from then on."""
+    with _locked():
         SigningKey.objects.filter(signs_from__gt=now).delete()
         fresh = _create(jwks.generate(settings.JWT_ALGORITHM), now, AT_ONCE)
         others = SigningKey.objects.exclude(pk=fresh.pk)
@@ -69,8 +70,8 @@ def replace_compromised(*, now: datetime) -> SigningKey:
     return fresh
 
 
-def tend(*, now: datetime) -> bool:
-    """What is due: private halves that no longer sign go, retired keys go after 30 days, an old key is rotated.
+def maintain(*, now: datetime) -> bool:
+    """Deletes private halves that no longer sign, deletes keys retired 30 days ago, and rotates an old key.
 
     Returns whether a rotation was begun. Safe to run at any time, and twice at once.
     """
@@ -88,33 +89,34 @@ def tend(*, now: datetime) -> bool:
     return True
 
 
-def reseal() -> int:
-    """Seals every private key with the first of KEY_ENCRYPTION_KEYS; returns how many there are.
+def reencrypt() -> int:
+    """Encrypts every private key with the first of KEY_ENCRYPTION_KEYS; returns how many there are.
 
-    Raises: accounts.keys.encryption.CannotOpen, and then nothing has changed.
+    Raises: core.encryption.DecryptionFailed, and then nothing has changed.
     """
-    with _alone():
+    ring = encryption.key_ring()
+    with _locked():
         rows = list(SigningKey.objects.exclude(private_sealed=""))
         for row in rows:
-            row.private_sealed = encryption.seal(encryption.unseal(row.private_sealed))
+            row.private_sealed = encryption.encrypt(encryption.decrypt(row.private_sealed, ring), ring)
             row.save(update_fields=["private_sealed"])
     return len(rows)
 
 
 def _begun(now: datetime) -> list[SigningKey]:
-    """The keys whose time to sign has come, the current one first; one host's clock may be a little behind."""
+    """Returns the keys that have started to sign, the current one first, allowing for a slow clock."""
     since = now - timedelta(seconds=jwks.SKEW_SECONDS)
     return list(SigningKey.objects.filter(signs_from__lte=since).order_by("-signs_from"))
 
 
 def _begin() -> SigningKey:
-    """The first key: nobody has a copy of an empty set, so it signs at once. JWT_PRIVATE_KEY, where it is set."""
+    """Creates the first key, from JWT_PRIVATE_KEY if set. It signs at once: no verifier has cached an empty set."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
         (now,) = cursor.fetchone()
     given = settings.JWT_PRIVATE_KEY
     key = jwks.read_private(given) if given else jwks.generate(settings.JWT_ALGORITHM)
-    # Hosts' clocks differ from the database's: each of them shall find it begun.
+    # Hosts' clocks differ from the database's: the key must be current for each of them.
     return _create(key, now, -timedelta(seconds=jwks.SKEW_SECONDS))
 
 
@@ -124,13 +126,13 @@ def _create(key: jwks.PrivateKey, now: datetime, wait: timedelta) -> SigningKey:
         kid=jwks.thumbprint(jwks.members(public)),
         algorithm=jwks.algorithm_of(public),
         public_pem=jwks.write_public(public),
-        private_sealed=encryption.seal(jwks.write_private(key)),
+        private_sealed=encryption.encrypt(jwks.write_private(key), encryption.key_ring()),
         created_at=now,
         signs_from=now + wait,
     )
 
 
-def _value(row: SigningKey) -> RingKey:
+def _ring_key(row: SigningKey) -> RingKey:
     return RingKey(
         kid=row.kid,
         algorithm=row.algorithm,
@@ -142,7 +144,7 @@ def _value(row: SigningKey) -> RingKey:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _locked() -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])

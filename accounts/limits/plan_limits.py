@@ -1,7 +1,7 @@
-"""Admission of API requests: the tenant's plan, asked once a request; the answer stays on the request.
+"""Plan limits of API requests: checked once per request; the decision is kept on the request.
 
-The outermost middleware puts the decision's headers on whatever is answered. Postgres is the truth about who is
-revoked, and authentication has already asked the process's copy of it; so where Redis cannot say, the request goes on.
+The outermost middleware adds the decision's headers to every response. Postgres is the truth about revocations, and
+authentication has already checked the process's copy of it; if Redis cannot tell, the request goes on.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _REVOKED = "The token, its client or its tenant has been revoked."
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def admit(
+def charge_request(
     request: Request,
     *,
     now: datetime,
@@ -42,11 +42,11 @@ def admit(
     has_static: bool = False,
     of_quota: bool = True,
 ) -> Decision:
-    """Charges an authenticated request to its tenant's plan and brings the `reads` along, in one round trip to Redis.
+    """Charges an authenticated request to its tenant's plan and fetches the `reads`, in one round trip to Redis.
 
     `endpoint_class` is the method's, read or write, unless given. `has_static`: the caller has a static list for
-    tenants over their quota; then `Decision.static` asks for it. Without `of_quota` the request takes nothing of the
-    month's, and is served when they are used up. In all other respects the request may go on.
+    tenants over their quota, which `Decision.static` then asks for. Without `of_quota` the request does not count
+    towards the monthly quota, and is served when that is exhausted.
 
     Raises: RateLimited, QuotaExceeded; AuthenticationFailed for a caller who was revoked since authentication.
     """
@@ -59,7 +59,7 @@ def admit(
     limits = _limits(facts.limits, has_static=has_static, of_quota=of_quota)
     nested: Sequence[Nested] = ()
     if principal.user_id:
-        limits, nested = _of_browsers(limits, facts.browsers, kind, principal.user_id)
+        limits, nested = _browser_limits(limits, facts.browsers, kind, principal.user_id)
     decision = ratelimit.check(
         tenant_id=principal.tenant_id,
         client_id=principal.client_id,
@@ -71,30 +71,32 @@ def admit(
         reads=reads,
         nested=nested,
     )
-    http_request.admission = decision  # type: ignore[attr-defined]
+    http_request.rate_limit_decision = decision  # type: ignore[attr-defined]
     if decision.outcome is Outcome.UNKNOWN_REVOCATION and decision.exact:
         _recover(principal, now)
     _refuse(decision)
     return decision
 
 
-def is_judged(request: Request) -> bool:
-    """Whether the request has been charged or refused already."""
-    return hasattr(request._request, "admission")  # noqa: SLF001  # likewise
+def is_charged(request: Request) -> bool:
+    """Returns true if the request has been charged or refused already."""
+    return hasattr(request._request, "rate_limit_decision")  # noqa: SLF001  # likewise
 
 
 def _limits(limits: Limits, *, has_static: bool, of_quota: bool) -> Limits:
-    """The plan's limits as they hold for one operation: with nothing static to give, all that is left is to refuse."""
+    """Returns the plan's limits for one operation: without a static list, a request over quota is refused."""
     if limits.quota is None or (of_quota and (has_static or limits.quota.on_quota == "reject")):
         return limits
     return replace(limits, quota=replace(limits.quota, on_quota="reject") if of_quota else None)
 
 
-def _of_browsers(limits: Limits, browsers: BrowserLimits, kind: str, user_id: str) -> tuple[Limits, Sequence[Nested]]:
-    """The person's own rate, and that of all browsers together; of the month, what is not kept for the backend."""
-    whose = hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+def _browser_limits(
+    limits: Limits, browsers: BrowserLimits, kind: str, user_id: str
+) -> tuple[Limits, Sequence[Nested]]:
+    """Adds the user's own rate and that of all browsers; of the quota, browsers may use the part not reserved."""
+    subject = hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
     each, together = browsers.each.get(kind), browsers.together.get(kind)
-    nested = [*([Nested(each, whose)] if each else []), *([Nested(together)] if together else [])]
+    nested = [*([Nested(each, subject)] if each else []), *([Nested(together)] if together else [])]
     if limits.quota is not None and limits.quota.limit is not None:
         limits = replace(limits, quota=replace(limits.quota, limit=browsers.quota))
     return limits, nested
@@ -103,7 +105,7 @@ def _of_browsers(limits: Limits, browsers: BrowserLimits, kind: str, user_id: st
 def _refuse(decision: Decision) -> None:
     seconds = decision.retry_after_seconds
     if decision.outcome is Outcome.RATE_LIMITED:
-        raise RateLimited(f"Too many requests; come back in {seconds} s.", retry_after_seconds=seconds)
+        raise RateLimited(f"Too many requests; try again in {seconds} s.", retry_after_seconds=seconds)
     if decision.outcome is Outcome.QUOTA_EXCEEDED and not decision.static:
         raise QuotaExceeded(
             "The month's requests are used up; the plan says how many there are.", retry_after_seconds=seconds
@@ -113,14 +115,14 @@ def _refuse(decision: Decision) -> None:
 
 
 def _recover(principal: Principal, now: datetime) -> None:
-    """After a loss of Redis, and once an hour: who is revoked and the month's count come back from Postgres.
+    """Reloads revocations and the month's usage from Postgres, after a loss of Redis and once an hour.
 
-    Raises: AuthenticationFailed for a caller of whom Redis has forgotten that they were revoked.
+    Raises: AuthenticationFailed for a revoked caller that Redis had lost.
     """
     tenant_id = principal.tenant_id
     try:
         with scope.tenant(tenant_id):
-            known = revocations.of_tenant(tenant_id=tenant_id, now=now)
+            known = revocations.tenant_revocations(tenant_id=tenant_id, now=now)
     except (Error, PoolTimeout) as error:
         _log.warning("revocations_not_loaded", tenant_id=tenant_id, error=str(error))
         return  # authentication has asked the process's copy; the next request tries again
@@ -132,11 +134,11 @@ def _recover(principal: Principal, now: datetime) -> None:
         _log.info("usage_not_restored", tenant_id=tenant_id)
     with suppress(RedisUnavailable):  # the next request tries again
         revocation_markers.load(tenant_id=tenant_id, revoked=known)
-    if any(_means(each, principal) for each in known):
+    if any(_applies_to(each, principal) for each in known):
         raise exceptions.AuthenticationFailed(_REVOKED)
 
 
-def _means(revoked: Revoked, principal: Principal) -> bool:
+def _applies_to(revoked: Revoked, principal: Principal) -> bool:
     return {
         "tenant": True,
         "client": revoked.name == principal.client_id,

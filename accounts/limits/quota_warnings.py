@@ -1,10 +1,10 @@
-"""Warnings at 80 and at 100 % of a month's requests: a durable row each, a log line, a metric, and whoever listens.
+"""Warnings at 80 and at 100 % of a month's requests: a durable row each, a webhook, a log line and a metric.
 
-The job that flushes the counters asks for them, so a warning comes at most a minute after its cause. Each is given
+The job that flushes the counters issues them, so a warning comes at most a minute after its cause. Each is issued
 once for a tenant, month, percentage and quota: a plan that is raised and used up again warns again.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
 
 import structlog
@@ -13,12 +13,11 @@ from django.db import connection
 from accounts.metrics import QUOTA_WARNINGS
 from accounts.models import QuotaWarning
 from accounts.tenancy import scope
+from core.webhooks.publish import emit
 
 PERCENTAGES = (80, 100)
-Listener = Callable[[QuotaWarning], None]
 _log = structlog.get_logger(__name__)
-_listeners: list[Listener] = []
-_GIVE = """
+_INSERT = """
     INSERT INTO accounts_quotawarning (tenant_id, month, percent, quota, used, at)
     SELECT usage.tenant_id, usage.month, %(percent)s, plan.requests_per_month, usage.used, %(now)s
     FROM accounts_tenantusage usage
@@ -31,29 +30,23 @@ _GIVE = """
 """
 
 
-def subscribe(listener: Listener) -> None:
-    """From now on `listener(warning)` is called for each new warning, once.
+def issue_warnings(*, months: Collection[str], now: datetime) -> list[QuotaWarning]:
+    """Records the warnings that are due for the usage of these months (`2026-11`), and returns them.
 
-    It runs in the transaction that records the warning, in the scope of all tenants: what it writes is committed with
-    the warning or not at all. It must not ask another service for anything.
+    Webhooks are written in the same transaction: both are committed or neither is.
     """
-    if listener not in _listeners:
-        _listeners.append(listener)
-
-
-def give(*, months: Collection[str], now: datetime) -> list[QuotaWarning]:
-    """Records the warnings that are due for what tenants have used in these months (`2026-11`), and returns them."""
     with scope.all_tenants("usage: warnings"):
-        fresh: list[int] = []
+        new_ids: list[int] = []
         with connection.cursor() as cursor:
             for percent in PERCENTAGES:
-                cursor.execute(_GIVE, {"percent": percent, "months": sorted(months), "now": now})
-                fresh += [row for (row,) in cursor.fetchall()]
-        given = list(QuotaWarning.objects.filter(pk__in=fresh).select_related("tenant").order_by("pk")) if fresh else []
-        for warning in given:
-            for listener in _listeners:
-                listener(warning)
-    for warning in given:  # after the commit
+                cursor.execute(_INSERT, {"percent": percent, "months": sorted(months), "now": now})
+                new_ids += [row for (row,) in cursor.fetchall()]
+        if not new_ids:
+            return []
+        warnings = list(QuotaWarning.objects.filter(pk__in=new_ids).select_related("tenant").order_by("pk"))
+        for warning in warnings:
+            _emit_webhook(warning)
+    for warning in warnings:  # after the commit
         QUOTA_WARNINGS.labels(str(warning.percent)).inc()
         _log.warning(
             "quota_warning",
@@ -63,4 +56,13 @@ def give(*, months: Collection[str], now: datetime) -> list[QuotaWarning]:
             used=warning.used,
             quota=warning.quota,
         )
-    return given
+    return warnings
+
+
+def _emit_webhook(warning: QuotaWarning) -> None:
+    emit(
+        tenant_id=warning.tenant_id,
+        type="quota.exhausted" if warning.percent >= 100 else "quota.warning",
+        data={"month": warning.month, "percent": warning.percent, "used": warning.used, "quota": warning.quota},
+        now=warning.at,
+    )

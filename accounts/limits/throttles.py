@@ -1,4 +1,4 @@
-"""Admission as DRF's throttle: every authenticated operation is charged without a word in its view."""
+"""Plan limits as a DRF throttle: every authenticated operation is charged without code in its view."""
 
 from typing import Any
 
@@ -13,11 +13,13 @@ from core.principal import Principal
 class PlanThrottle(BaseThrottle):
     """Charges the request to its tenant's plan, as a read or a write by its method.
 
-    It comes after authentication and permission: a request that is refused there (401, 403, 405) costs nothing.
+    Throttles run after authentication and permissions: a request refused there (401, 403, 405) costs nothing.
     """
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        """True, or core.errors.RateLimited and QuotaExceeded, which are the 429. An anonymous caller has no plan."""
+        """Returns true, or raises core.errors.RateLimited or QuotaExceeded, the 429. Anonymous callers have no plan."""
         if isinstance(request.user, Principal):
-            plan_limits.admit(request, now=clock.now(), cost=browser_tokens.cost(request.user, request, view))
+            plan_limits.charge_request(
+                request, now=clock.now(), cost=browser_tokens.request_cost(request.user, request, view)
+            )
         return True

@@ -1,4 +1,4 @@
-"""Monthly counters between Redis, which counts, and Postgres, which keeps them. The greater of both always holds."""
+"""A tenant's usage of its plan in the current month, and the warnings issued, the latest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from core.ratelimit.quota import Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a tenant has of its plan in the present month, and the warnings that it was given, the last one first."""
+class UsageStatus:
+    """A tenant's usage of its plan in the current month, and the warnings issued, the latest first."""
 
     plan: Plan
     month: Month
@@ -28,20 +28,22 @@ class Standing:
         return None if quota is None else max(0, quota - self.used)
 
 
-def standing(*, tenant_id: int, counted: int, now: datetime) -> Standing:
-    """The tenant's standing. `counted` is what Redis says, 0 where it cannot: then Postgres's is up to a minute old."""
-    month = billing_periods.of(now)
+def get_status(*, tenant_id: int, counted: int, now: datetime) -> UsageStatus:
+    """Returns the tenant's usage. `counted` is Redis's count, 0 if unknown: then Postgres's is up to a minute old."""
+    month = billing_periods.month_at(now)
     with scope.tenant(tenant_id):
         plan = Tenant.objects.select_related("plan").get(pk=tenant_id).plan
-        kept = TenantUsage.objects.filter(tenant_id=tenant_id, month=month.name).values_list("used", flat=True).first()
-        given = QuotaWarning.objects.filter(tenant_id=tenant_id, month=month.name)
-        return Standing(plan=plan, month=month, used=max(counted, kept or 0), warnings=tuple(given))
+        stored = (
+            TenantUsage.objects.filter(tenant_id=tenant_id, month=month.name).values_list("used", flat=True).first()
+        )
+        warnings = QuotaWarning.objects.filter(tenant_id=tenant_id, month=month.name)
+        return UsageStatus(plan=plan, month=month, used=max(counted, stored or 0), warnings=tuple(warnings))
 
 
 def flush(*, now: datetime) -> int:
-    """Writes to Postgres what has moved since the last time, warns, then gives Redis back what it has lost.
+    """Writes changed counters to Postgres, issues warnings, then restores counters that Redis has lost.
 
-    Returns how many counters were written. Killed anywhere, the next run does the same again.
+    Returns how many counters were written. After a crash the next run does the same again.
 
     Raises: core.redis.RedisUnavailable.
     """
@@ -49,11 +51,11 @@ def flush(*, now: datetime) -> int:
         tenant_ids = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
     moved = list(quota.drain(tenant_ids=tenant_ids))
     _write(moved)
-    quota_warnings.give(months={billing_periods.of(now).name, *(each.month for each in moved)}, now=now)
-    quota.settle(moved)  # after the commits
+    quota_warnings.issue_warnings(months={billing_periods.month_at(now).name, *(each.month for each in moved)}, now=now)
+    quota.mark_written(moved)  # after the commits
     with scope.all_tenants("usage: back to Redis"):
-        kept = _kept(now)
-    _give_back(kept)
+        stored = _stored_usage(now)
+    _restore(stored)
     return len(moved)
 
 
@@ -63,19 +65,19 @@ def restore(*, tenant_id: int, now: datetime) -> None:
     Raises: core.redis.RedisUnavailable.
     """
     with scope.tenant(tenant_id):
-        kept = _kept(now)
-    _give_back(kept)
+        stored = _stored_usage(now)
+    _restore(stored)
 
 
-def _kept(now: datetime) -> list[Usage]:
-    """What the scope shows of the present month, and of the one that may be Redis's."""
-    names = [month.name for month in billing_periods.candidates(now)]
+def _stored_usage(now: datetime) -> list[Usage]:
+    """Returns the stored usage, within the scope, of the current month and of the one that Redis may count."""
+    names = [month.name for month in billing_periods.candidate_months(now)]
     rows = TenantUsage.objects.filter(month__in=names, used__gt=0).order_by("pk")
     return [Usage(*row) for row in rows.values_list("tenant_id", "month", "used")]
 
 
-def _give_back(kept: Sequence[Usage]) -> None:
-    for each in kept:
+def _restore(stored: Sequence[Usage]) -> None:
+    for each in stored:
         quota.restore(tenant_id=each.tenant_id, month=each.month, used=each.used)
 
 

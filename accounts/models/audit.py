@@ -6,10 +6,10 @@ from django.db import models
 
 
 class AuditEntry(models.Model):
-    """Who did what to what, from what to what, why, and from where.
+    """One action of an actor on an object, with the changed values, the reason and the address.
 
-    Nothing here refers to other rows by a constraint: an entry outlives whatever it tells of. The database refuses to
-    change one, and the app's role to delete one that is younger than 90 days (migration 0010).
+    There are no foreign key constraints: an entry outlives the objects that it mentions. The database refuses to
+    change an entry, and refuses the app's role to delete one within 90 days (migration 0010).
     """
 
     class Outcome(models.TextChoices):
@@ -21,7 +21,9 @@ class AuditEntry(models.Model):
         COMMAND = "command", "Command line"
 
     at = models.DateTimeField()
-    actor = models.CharField("who", max_length=150, help_text="The name they log in with; of a command, who ran it.")
+    actor = models.CharField(
+        "who", max_length=150, help_text="The user name; for a command, the system user who ran it."
+    )
     actor_id = models.BigIntegerField(null=True, blank=True)
     via = models.CharField(max_length=7, choices=Via.choices)
     action = models.CharField(max_length=60)
@@ -32,7 +34,7 @@ class AuditEntry(models.Model):
     tenant = models.ForeignKey(
         "accounts.Tenant", on_delete=models.DO_NOTHING, db_constraint=False, null=True, blank=True, related_name="+"
     )
-    changes = models.JSONField(default=dict, blank=True, help_text="Each field that changed, from what and to what.")
+    changes = models.JSONField(default=dict, blank=True, help_text="Each changed field, with its old and new value.")
     reason = models.CharField("why", max_length=500, blank=True)
     note = models.CharField(max_length=500, blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)

@@ -17,9 +17,9 @@ class ApiClient(models.Model):
     secret_hash = models.CharField(max_length=64, editable=False)
     previous_secret_hash = models.CharField(max_length=64, blank=True, editable=False)
     previous_secret_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Until then the secret before this one is good as well."
+        null=True, blank=True, editable=False, help_text="The previous secret works until then."
     )
-    scopes = ArrayField(models.CharField(max_length=40), help_text="What its tokens may do, separated by commas.")
+    scopes = ArrayField(models.CharField(max_length=40), help_text="Scopes of its tokens, separated by commas.")
     active = models.BooleanField(default=True, help_text="A deactivated client is refused within 5 seconds.")
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)

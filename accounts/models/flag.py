@@ -5,7 +5,7 @@ from django.db import models
 
 
 class FeatureFlag(models.Model):
-    """For what share of a tenant's people a feature is on. No row means on for all."""
+    """Share of a tenant's users for which a feature is on. No row means on for all."""
 
     class Name(models.TextChoices):
         RECOMMENDATIONS = "recommendations", "Personal recommendations"
@@ -16,7 +16,7 @@ class FeatureFlag(models.Model):
     percent = models.PositiveSmallIntegerField(
         default=100,
         validators=[MaxValueValidator(100)],
-        help_text="0 is off, 100 is on; in between, the same people always.",
+        help_text="0 is off, 100 is on; in between, a stable share of users.",
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What may stand in `Tenant.allowed_origins`."""
+"""Validation of `Tenant.allowed_origins`."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def validate_origins(listed: Sequence[str]) -> None:
     wrong = [
         f"{origin}: {reason}."
         for origin in listed
-        if (reason := origins.refusal(origin, production=settings.PRODUCTION))
+        if (reason := origins.refusal_reason(origin, production=settings.PRODUCTION))
     ]
     if len(listed) > MOST:
         wrong.append(f"{len(listed)} origins are too many; at most {MOST}.")

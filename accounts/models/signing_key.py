@@ -6,7 +6,7 @@ from django.db import models
 
 
 class SigningKey(models.Model):
-    """One key. Its two times say what it is at any moment: next, current, retiring or retired (accounts.keys)."""
+    """One key. Its two times define its stage: next, current, retiring or retired (accounts.keys)."""
 
     class Algorithm(models.TextChoices):
         RS256 = "RS256"

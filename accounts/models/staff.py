@@ -5,7 +5,7 @@ from django.db import models
 
 
 class User(AbstractUser):
-    """Somebody who logs in to the admin. With a tenant set, they see that tenant only."""
+    """A staff account of the admin. With a tenant set, it sees that tenant only."""
 
     tenant = models.ForeignKey(
         "accounts.Tenant",
@@ -13,7 +13,7 @@ class User(AbstractUser):
         null=True,
         blank=True,
         related_name="staff",
-        help_text="Confines this person to one tenant; empty: all tenants.",
+        help_text="Confines this account to one tenant. Empty: all tenants.",
     )
 
     class Meta(AbstractUser.Meta):

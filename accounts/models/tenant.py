@@ -26,9 +26,9 @@ _AT_LEAST_ONE = MinValueValidator(1)
 
 @dataclass(frozen=True, slots=True)
 class BrowserLimits:
-    """What holds for browsers' tokens inside the tenant's limits, by class: of one person, and of all of them together.
+    """Limits of browser tokens inside the tenant's limits, by class: for each user, and for all users together.
 
-    The rest of the tenant's rate, and of its month, is kept for the backend.
+    The rest of the tenant's rate, and of its quota, is reserved for the backend.
     """
 
     each: Mapping[str, RateLimit | None] = field(default_factory=dict)
@@ -37,9 +37,9 @@ class BrowserLimits:
 
 
 class Plan(models.Model):
-    """What a tenant may use. Days and months end in UTC.
+    """Limits of a tenant. Days and months end in UTC.
 
-    Requests are counted by class: reading, writing. A batch of recommendations counts as its number of people.
+    Requests are counted by class: reads and writes. A batch of recommendations counts as its number of users.
     """
 
     class OnQuota(models.TextChoices):
@@ -55,7 +55,7 @@ class Plan(models.Model):
         null=True,
         blank=True,
         validators=[_AT_LEAST_ONE],
-        help_text="How many of them at once, never more than a whole minute's; empty: those.",
+        help_text="Burst size. Empty: one minute's worth.",
     )
     write_per_minute = models.PositiveIntegerField(
         default=1200, null=True, blank=True, validators=[_AT_LEAST_ONE], help_text="Empty: unlimited."
@@ -65,41 +65,41 @@ class Plan(models.Model):
         null=True,
         blank=True,
         validators=[_AT_LEAST_ONE],
-        help_text="How many of them at once, never more than a whole minute's; empty: those.",
+        help_text="Burst size. Empty: one minute's worth.",
     )
     requests_per_month = models.PositiveBigIntegerField(
-        default=None, null=True, blank=True, help_text="Reads and writes together; empty: counted, and unlimited."
+        default=None, null=True, blank=True, help_text="Reads and writes together. Empty: unlimited, but counted."
     )
     on_quota = models.CharField(
         max_length=8,
         choices=OnQuota.choices,
         default=OnQuota.REJECT,
-        help_text="What happens when the month's requests are used up.",
+        help_text="Response to requests over the monthly quota.",
     )
     browser_read_per_minute = models.PositiveIntegerField(
         default=240,
         null=True,
         blank=True,
         validators=[_AT_LEAST_ONE],
-        help_text="Of one person's browser tokens, half of them at once; empty: unlimited.",
+        help_text="For one user's browser tokens, half of it as a burst. Empty: unlimited.",
     )
     browser_write_per_minute = models.PositiveIntegerField(
         default=120,
         null=True,
         blank=True,
         validators=[_AT_LEAST_ONE],
-        help_text="Of one person's browser tokens, half of them at once; empty: unlimited.",
+        help_text="For one user's browser tokens, half of it as a burst. Empty: unlimited.",
     )
     backend_percent = models.PositiveSmallIntegerField(
         default=50,
         db_default=50,
         validators=[MaxValueValidator(99)],
-        help_text="The share of every limit that all browser tokens together leave to the backend.",
+        help_text="Share of every limit reserved for the backend, which browser tokens cannot use.",
     )
     ai_calls_per_build = models.PositiveIntegerField(
         null=True,
         blank=True,
-        help_text="At most so many AI calls in one build; empty: the deployment's AI_CALLS_PER_BUILD.",
+        help_text="Maximum AI calls per build. Empty: AI_CALLS_PER_BUILD.",
     )
 
     class Meta:
@@ -124,7 +124,7 @@ class Plan(models.Model):
         return self.name
 
     def limits(self) -> Limits:
-        """The plan as admission takes it."""
+        """Returns the plan's limits for the rate limiter."""
         return Limits(
             rates={
                 READ: _rate(READ, self.read_per_minute, self.read_burst),
@@ -134,7 +134,7 @@ class Plan(models.Model):
         )
 
     def browser_limits(self) -> BrowserLimits:
-        """What browsers' tokens may use of them."""
+        """Returns the part of the limits that browser tokens may use."""
         left = 100 - self.backend_percent
         whole = self.limits().rates
         per_minute = {READ: self.browser_read_per_minute, WRITE: self.browser_write_per_minute}
@@ -162,16 +162,16 @@ def _rate(name: str, per_minute: int | None, burst: int | None) -> RateLimit | N
 
 
 class Tenant(models.Model):
-    """A customer organisation; every item, person, event and list belongs to exactly one."""
+    """A customer organisation; every item, user, event and list belongs to exactly one."""
 
     class Impressions(models.TextChoices):
-        IMPLIED = "implied", "Every page that is served"
+        IMPLIED = "implied", "Every served page"
         EXPLICIT = "explicit", "Events of the type impression"
 
     class Validation(models.TextChoices):
-        AUTO = "auto", "What suits the data"
-        TIME = "time", "What returning people do after a moment"
-        LAST = "last", "Each person's last events"
+        AUTO = "auto", "Chosen by the data"
+        TIME = "time", "Events of returning users after a point in time"
+        LAST = "last", "Each user's last events"
         RANDOM = "random", "Random events"
 
     slug = models.SlugField(
@@ -185,10 +185,10 @@ class Tenant(models.Model):
     require_dpop = models.BooleanField(
         "require DPoP",
         default=False,
-        help_text="Refuse tokens that are not bound to a key (RFC 9449), but for browsers'. Effective in 5 seconds.",
+        help_text="Refuse tokens not bound to a key (RFC 9449), except browser tokens. Effective within 5 seconds.",
     )
     create_unknown = models.BooleanField(
-        default=True, help_text="An event for an unknown item or person creates it; otherwise the event is refused."
+        default=True, help_text="Events for unknown items or users create them; otherwise such events are refused."
     )
     allowed_origins = ArrayField(
         models.CharField(max_length=300),
@@ -196,57 +196,57 @@ class Tenant(models.Model):
         blank=True,
         validators=[validate_origins],
         help_text="Origins of the tenant's own web pages that may call the API, such as https://shop.example.org; one "
-        "in a line. Effective within 5 seconds.",
+        "per line. Effective within 5 seconds.",
     )
-    locale = models.CharField(max_length=16, default="en", help_text="For reasons, where a person has none.")
+    locale = models.CharField(max_length=16, default="en", help_text="Language of reasons for users without a locale.")
     impressions = models.CharField(
         max_length=8,
         choices=Impressions.choices,
         default=Impressions.IMPLIED,
-        help_text="What counts as shown. Effective in 5 seconds.",
+        help_text="Source of impressions. Effective within 5 seconds.",
     )
     attribution_hours = models.PositiveSmallIntegerField(
         default=168,
         validators=[_AT_LEAST_ONE, MaxValueValidator(2160)],
-        help_text="How long after an impression a click or a conversion counts for it, in hours.",
+        help_text="Hours after an impression within which clicks and conversions are attributed to it.",
     )
     conversion_types = models.CharField(
         max_length=200,
         default="purchase",
         validators=[RegexValidator(r"^[a-z0-9_.:-]+( [a-z0-9_.:-]+)*$", "Event types, with single spaces between.")],
-        help_text="Event types that are conversions, with spaces between. Clicks are events of the type click.",
+        help_text="Event types that are conversions, separated by spaces. Clicks are events of the type click.",
     )
     browser_item_attributes = ArrayField(
         models.CharField(max_length=128),
         default=list,
         db_default=[],
         blank=True,
-        help_text="Names of item attributes that people's browsers may see and filter by, one in a line; none: no "
-        "attribute. Effective within 5 seconds.",
+        help_text="Item attributes that browser tokens may read and filter by, one per line. Empty: none. Effective "
+        "within 5 seconds.",
     )
     browser_user_attributes = ArrayField(
         models.CharField(max_length=128),
         default=list,
         db_default=[],
         blank=True,
-        help_text="Names of people's own attributes that their browsers may filter by, one in a line; segments "
-        "stands for the person's segments too. Effective within 5 seconds.",
+        help_text="User attributes that browser tokens may filter by, one per line; `segments` means the user's "
+        "segments. Empty: none. Effective within 5 seconds.",
     )
     cold_items = models.PositiveSmallIntegerField(
         "places for new items",
         null=True,
         blank=True,
         validators=[MaxValueValidator(100)],
-        help_text="One place in so many of each list is for an item that nobody has chosen yet; 0: none; empty: each "
-        "training decides by what they bring. Effective with the next training.",
+        help_text="Every n-th slot of each list is reserved for a new item without interactions. 0: none. Empty: each "
+        "training decides by their measured benefit. Effective with the next training.",
     )
     validation = models.CharField(
         max_length=8,
         choices=Validation.choices,
         default=Validation.AUTO,
         db_default="auto",
-        help_text="Which events a training holds back, to choose what serves by how well it foretells them. Effective "
-        "with the next build, whose page says what was held back, and why.",
+        help_text="Events held out by a training, to choose the best model for them. Effective with the next build, "
+        "whose page shows the held-out events and the reason.",
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

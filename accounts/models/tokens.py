@@ -1,4 +1,4 @@
-"""What was issued and must be remembered: refresh tokens by family, revoked access tokens, and attempted replays."""
+"""Tokens on record: refresh tokens by family, revoked access tokens, and attempted replays."""
 
 import uuid
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What tenants have used of their monthly quota, as it is kept in Postgres."""
+"""Monthly usage of tenants, as stored in Postgres."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""Who gets to the admin's pages: sessions end, and whoever has a second factor, or must have one, gives it first."""
+"""Access to the admin: ends sessions, and asks for the second factor where there is one or must be one."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -16,13 +16,13 @@ _OPEN = ("/admin/login/", "/admin/logout/", "/admin/jsi18n/", OWN_PAGES)
 
 
 class StaffAccessMiddleware:
-    """Stands before the admin's scope: what it turns away never reads a row of a tenant."""
+    """Runs before the admin's scope: refused requests never read a tenant's row."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing for other pages, and for whoever is not logged in."""
+        """Passes other pages and anonymous requests on unchanged."""
         if not request.path_info.startswith(ADMIN) or not request.user.is_authenticated:
             return self.get_response(request)
         now = clock.now()
@@ -38,10 +38,10 @@ class StaffAccessMiddleware:
 
 
 def _missing(request: HttpRequest) -> str:
-    """The page where what is missing is given; empty where nothing is."""
+    """Returns the page that asks for the missing factor; empty if nothing is missing."""
     if getattr(request.user, "otp_device", None) is not None:
         return ""
-    if second_factor.device_of(request.user) is not None:
+    if second_factor.get_device(request.user) is not None:
         return "second-factor"
     return "second-factor-enrol" if second_factor.is_required(request.user) else ""
 

@@ -1,4 +1,4 @@
-"""What Django's admin notes of what staff do: read, and made nameless, for one object."""
+"""Django's own log of the admin: read, and anonymised, for one object."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ _ERASED = "erased"
 _DONE = {1: "added", 2: "changed", 3: "deleted"}
 
 
-def about(model: type[Model], *, pk: int) -> list[dict[str, Any]]:
-    """What was done with the object, and when; not by whom, as that is about the member of staff."""
+def entries_about(model: type[Model], *, pk: int) -> list[dict[str, Any]]:
+    """Returns the actions on the object and their times, without the staff who took them."""
     rows = _entries(model, pk).order_by("pk").values_list("action_time", "action_flag")
     return [{"at": at, "action": _DONE.get(flag, "changed")} for at, flag in rows]
 
 
-def forget(model: type[Model], *, pk: int) -> int:
-    """Takes the object's name and what was noted of it out of the log; returns of how many entries.
+def erase_entries(model: type[Model], *, pk: int) -> int:
+    """Anonymises the entries about an object; returns how many.
 
-    That somebody did something with an object of this kind, and when, stays.
+    The kind of object, the action and the time stay.
     """
     return _entries(model, pk).update(object_repr=_ERASED, change_message="")
 

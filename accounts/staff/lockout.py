@@ -1,8 +1,8 @@
 """Failed log-ins, by account: django-axes counts them in the database, beside the limit by address.
 
-An account and an address are refused after a few failures, for a while. An account alone is refused after more of
-them, from anywhere but the addresses where its owner has logged in lately: so guessing from many addresses is slow,
-and nobody can lock staff out of their own.
+A pair of account and address is refused after a few failures, for a while. An account is refused after more of them,
+except from addresses where its owner has logged in recently: guessing from many addresses is slow, and an attacker
+cannot lock staff out.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ KNOWN_FOR = timedelta(days=30)
 
 
 class Backend(AxesStandaloneBackend):  # type: ignore[misc]  # the library has no types
-    """Refuses before any password is looked at. What comes without a request has no address to count by."""
+    """Refuses before any password is checked. Calls without a request have no address to count by."""
 
     def authenticate(
         self, request: HttpRequest | None, username: Any = None, password: Any = None, **more: Any
@@ -38,10 +38,10 @@ class Backend(AxesStandaloneBackend):  # type: ignore[misc]  # the library has n
 
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]
-    """Counts by account and address, as configured, and by account alone."""
+    """Counts failures by account and address, as configured, and by account alone."""
 
     def is_locked(self, request: HttpRequest, credentials: Any = None) -> bool:
-        """Whether the log-in is refused."""
+        """Returns true if the log-in is refused."""
         return bool(super().is_locked(request, credentials)) or self._is_guessed_at(request, credentials)
 
     def _is_guessed_at(self, request: HttpRequest, credentials: Any) -> bool:
@@ -55,15 +55,15 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
 
 
 def address(request: HttpRequest) -> str:
-    """The caller's address, as every limit sees it; of IPv6 the network of 64 bits, which one person has whole."""
-    found = ipaddress.ip_address(client_address.of(request))
+    """Returns the caller's address as all limits see it; for IPv6 the /64 network, which belongs to one subscriber."""
+    found = ipaddress.ip_address(client_address.client_ip(request))
     if found.version == 4:
         return str(found)
     return str(ipaddress.ip_network((found, 64), strict=False).network_address)
 
 
 def username(request: HttpRequest, credentials: Any = None) -> str | None:
-    """The account's name; of a name that is none, a digest: people type their password into the wrong field."""
+    """Returns the account's name; for an unknown name a digest: passwords get typed into the wrong field."""
     given = (credentials or {}).get("username") or request.POST.get("username")
     if not given:
         return None
@@ -73,14 +73,14 @@ def username(request: HttpRequest, credentials: Any = None) -> str | None:
 
 
 def refused(request: HttpRequest, *_: Any) -> HttpResponse:
-    """The answer to a log-in that is not looked at; the same for an account that there is and one that there is not."""
+    """Returns the response to a locked log-in, the same for existing and unknown accounts."""
     minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)
     text = render_to_string("admin/accounts/locked_out.html", {"minutes": minutes}, request=request)
     return HttpResponse(text, status=429, headers={"Retry-After": str(minutes * 60), "Cache-Control": "no-store"})
 
 
 def unlock(name: str) -> int:
-    """Forgets the failures of an account; returns how many there were."""
+    """Deletes the recorded failures of an account; returns how many there were."""
     rows = AccessAttempt.objects.filter(username=name)
     failed = int(rows.aggregate(sum=Sum("failures_since_start"))["sum"] or 0)
     rows.delete()
@@ -88,7 +88,7 @@ def unlock(name: str) -> int:
 
 
 def purge(*, now: datetime) -> int:
-    """Deletes what no decision needs any more."""
+    """Deletes records that no decision needs any more."""
     gone, _ = AccessAttempt.objects.filter(attempt_time__lt=now - timedelta(days=1)).delete()
     old, _ = AccessLog.objects.filter(attempt_time__lt=now - KNOWN_FOR).delete()
     return int(gone + old)

@@ -1,7 +1,7 @@
-"""What a member of staff may do in all, and whether another one may do as much.
+"""Privileges of staff accounts, and their comparison.
 
-Whoever may change an account, give it a password or take its second factor away can act as it. So it is power that is
-compared, not the name of a permission: nobody acts upon an account that may more than they may themselves.
+A user who can change an account, set its password or remove its second factor can act as that account. Privileges as
+a whole are therefore compared, not single permissions: no user may act on an account with more privileges.
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from django.db.models import Q
 from accounts.models import User
 from core.errors import ServiceError
 
-# What a member of staff must be allowed to do themselves before they give a program the right to do it, or see a
-# secret that gives it. A program with privacy:write erases people, whatever its maker may do in the admin.
+# Permissions that a staff user needs to grant a scope to a client, or to see a secret that carries it: a client with
+# privacy:write erases users, whatever its creator may do in the admin.
 
 SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "catalog:read": frozenset({"recommendations.view_item", "recommendations.view_enduser"}),
@@ -27,36 +27,36 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "usage:read": frozenset({"accounts.view_tenantusage"}),
     "privacy:read": frozenset({"recommendations.view_enduser", "recommendations.view_interaction"}),
     "privacy:write": frozenset({"recommendations.delete_enduser"}),
-    # A browser's token sends events and reads lists for anybody whom its issuer names.
+    # A browser token sends events and reads lists for any user that its issuer names.
     "tokens:issue": frozenset({"recommendations.add_interaction", "recommendations.view_userlist"}),
     "offline_access": frozenset(),
 }
 
 
 class MoreRights(ServiceError):
-    """The account or the credential may more than whoever wants to act upon it."""
+    """The account or credential has more privileges than the acting user."""
 
     code = "more_rights"
     title = "This has more rights than you"
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
-    """Everything that an account may do, or could if it were active: deactivated ones can be activated again."""
+class Privileges:
+    """All privileges of an account, active or not: deactivated accounts can be activated again."""
 
     superuser: bool
     tenant_id: int | None
     permissions: frozenset[str]
 
     @classmethod
-    def of(cls, user: Any) -> "Power":
-        """The account's, from the database: what an object in memory remembers may be older."""
+    def from_user(cls, user: Any) -> "Privileges":
+        """Loads the account's privileges from the database, since an object in memory may be stale."""
         held = Permission.objects.filter(Q(user=user) | Q(group__user=user)).distinct() if user.pk else []
         names = frozenset(f"{each.content_type.app_label}.{each.codename}" for each in _with_types(held))
         return cls(bool(user.is_superuser), getattr(user, "tenant_id", None), names)
 
-    def covers(self, other: "Power") -> bool:
-        """Whether this is as much as the other, or more."""
+    def covers(self, other: "Privileges") -> bool:
+        """Returns true if these privileges include the other ones."""
         if self.tenant_id is not None and other.tenant_id != self.tenant_id:
             return False
         if other.superuser:
@@ -64,23 +64,23 @@ class Power:
         return self.superuser or other.permissions <= self.permissions
 
     def allows(self, wanted: Iterable[str]) -> bool:
-        """Whether these permissions are among it."""
+        """Returns true if the permissions are included."""
         return self.superuser or frozenset(wanted) <= self.permissions
 
 
 def covers(actor: Any, target: User) -> bool:
-    """Whether the actor may do everything that the target may; of oneself always."""
+    """Returns true if the actor has every privilege of the target, or is the target."""
     if not getattr(actor, "is_active", False):
         return False
-    return actor.pk == target.pk or Power.of(actor).covers(Power.of(target))
+    return actor.pk == target.pk or Privileges.from_user(actor).covers(Privileges.from_user(target))
 
 
-def beyond(actor: Any, scopes: Iterable[str]) -> list[str]:
-    """Those of the scopes that the actor must not give a program, because they may not do it themselves."""
-    own = Power.of(actor)
+def scopes_beyond(actor: Any, scopes: Iterable[str]) -> list[str]:
+    """Returns the scopes that the actor must not grant, because their own privileges do not cover them."""
+    own = Privileges.from_user(actor)
     if own.superuser and getattr(actor, "is_active", False):
         return []
-    unknown = frozenset({"unknown"})  # a scope that nobody has thought about yet is a superuser's
+    unknown = frozenset({"unknown"})  # a scope without an entry is reserved for superusers
     return sorted(scope for scope in scopes if not own.allows(SCOPE_PERMISSIONS.get(scope, unknown)))
 
 

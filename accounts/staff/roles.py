@@ -1,7 +1,7 @@
-"""Roles that come with the service, as groups of permissions. A superuser may change them, or make others beside them.
+"""Roles shipped with the service, as groups of permissions. A superuser may change them, or add others.
 
-`manage.py migrate` makes those that are missing and leaves the others as they are; `manage.py staff roles --restore`
-sets all of them to what stands here.
+`manage.py migrate` creates missing roles and leaves the others unchanged; `manage.py staff roles --restore` resets all
+of them.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 
-# What is about single end users: for whoever needs it, and not for whoever looks after placements or figures.
+# Data about single end users: only for roles that need it, not for those that manage placements or read reports.
 _PERSONAL = {"enduser", "interaction", "userlist", "impression", "exposure", "relatedpeople", "aisent", "feedback"}
 _ACCESS = {"user", "signingkey", "refreshfamily", "refreshtoken", "revokedtoken", "replayattempt", "auditentry"}
 _OURS = ("accounts", "recommendations", "core")
@@ -27,7 +27,7 @@ def _viewed(*, personal: bool, access: bool) -> set[str]:
 
 
 def shipped() -> dict[str, set[str]]:
-    """The codenames of each role's permissions."""
+    """Returns the codenames of each role's permissions."""
     viewer = _viewed(personal=False, access=False)
     everything = _viewed(personal=True, access=True)
     return {
@@ -54,7 +54,7 @@ def shipped() -> dict[str, set[str]]:
 
 
 def ensure(*, using: str = "default", restore: bool = False) -> list[str]:
-    """Makes the roles that are missing, or sets all to what they are here; returns which were written."""
+    """Creates missing roles, or resets all of them; returns the names of those written."""
     written = []
     for name, codenames in shipped().items():
         group, made = Group.objects.using(using).get_or_create(name=name)
@@ -69,7 +69,7 @@ def ensure(*, using: str = "default", restore: bool = False) -> list[str]:
 
 
 def after_migrate(sender: Any, using: str, **_: Any) -> None:
-    """Once the last application has its permissions."""
+    """Creates missing roles after the last application has its permissions."""
     with_models = [config for config in apps.get_app_configs() if config.models_module is not None]
     if sender == with_models[-1]:
         ensure(using=using)

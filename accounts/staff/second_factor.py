@@ -1,7 +1,7 @@
 """Staff's second factor: an authenticator app (TOTP, RFC 6238), and recovery codes for when it is lost.
 
-django-otp keeps the devices: each code counts once, and failures are answered ever more slowly. Of recovery codes only
-digests are kept.
+django-otp stores the devices: each code works once, and failures slow down further attempts. Only digests of recovery
+codes are stored.
 """
 
 import base64
@@ -21,42 +21,42 @@ from accounts.models import User
 
 OFF, SUPERUSERS, ALL = "off", "superusers", "all"
 CODES = 10
-# 2^9 s: the wait between two tries grows to some minutes, and no further. Whoever knows a password must not be able to
-# keep its owner out for good.
+# 2^9 s: the wait between two attempts grows to some minutes, and no further. An attacker who knows the password must
+# not be able to lock its owner out for good.
 _MOST_FAILURES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a code: the device that took it, or none, and in how many seconds the next one is looked at."""
+class CodeCheck:
+    """Result of a code: the device that accepted it, if any, and the seconds until the next attempt is allowed."""
 
     device: Any = None
     wait_seconds: int = 0
     recovery: bool = False
 
 
-def device_of(user: Any) -> TOTPDevice | None:
-    """The app that the account uses, or none."""
+def get_device(user: Any) -> TOTPDevice | None:
+    """Returns the account's authenticator app, or None."""
     found: TOTPDevice | None = TOTPDevice.objects.filter(user_id=user.pk, confirmed=True).order_by("-pk").first()
     return found
 
 
 def is_required(user: Any) -> bool:
-    """Whether STAFF_TOTP wants the account to have one."""
+    """Returns true if STAFF_TOTP requires a second factor of the account."""
     return settings.STAFF_TOTP == ALL or (settings.STAFF_TOTP == SUPERUSERS and bool(user.is_superuser))
 
 
 def begin(user: User) -> TOTPDevice:
-    """The device that is being set up: it counts once a code of its own was given. The same at each call until then."""
+    """Returns the device being set up, the same at each call until it is confirmed by its first code."""
     pending = TOTPDevice.objects.filter(user=user, confirmed=False).order_by("-pk").first()
     return pending or TOTPDevice.objects.create(user=user, name="Authenticator app", confirmed=False)
 
 
 def confirm(user: User, code: str, *, now: datetime) -> list[str]:
-    """Takes the device into use, in place of any before it, and returns new recovery codes; none where it is wrong."""
+    """Activates the device instead of any earlier one, and returns new recovery codes; none for a wrong code."""
     with transaction.atomic():
         pending = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).order_by("-pk").first()
-        if pending is None or not _taken(pending, _plain(code), now).device:
+        if pending is None or not _check(pending, _plain(code), now).device:
             return []
         TOTPDevice.objects.filter(user=user).exclude(pk=pending.pk).delete()
         pending.confirmed = True
@@ -65,7 +65,7 @@ def confirm(user: User, code: str, *, now: datetime) -> list[str]:
 
 
 def new_codes(user: User) -> list[str]:
-    """Recovery codes in place of all earlier ones. Each counts once; nobody can show them again."""
+    """Replaces all recovery codes. Each works once, and they cannot be shown again."""
     codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(CODES)]
     with transaction.atomic():
         StaticDevice.objects.filter(user=user).delete()
@@ -75,24 +75,24 @@ def new_codes(user: User) -> list[str]:
 
 
 def codes_left(user: Any) -> int:
-    """How many recovery codes have not been used."""
+    """Counts the recovery codes that are left."""
     return int(StaticToken.objects.filter(device__user_id=user.pk).count())
 
 
-def verify(user: Any, code: str, *, now: datetime) -> Verdict:
-    """Whether the code is the app's present one, or a recovery code."""
+def verify(user: Any, code: str, *, now: datetime) -> CodeCheck:
+    """Checks a code of the authenticator app, or a recovery code."""
     plain = _plain(code)
     with transaction.atomic():
         if plain.isdecimal() and len(plain) == 6:
             app = TOTPDevice.objects.select_for_update().filter(user_id=user.pk, confirmed=True).order_by("-pk").first()
-            return _taken(app, plain, now) if app is not None else Verdict()
-        kept = StaticDevice.objects.select_for_update().filter(user_id=user.pk, confirmed=True).first()
-        found = _taken(kept, _digest(plain), now) if kept is not None else Verdict()
-        return Verdict(found.device, found.wait_seconds, recovery=found.device is not None)
+            return _check(app, plain, now) if app is not None else CodeCheck()
+        recovery_device = StaticDevice.objects.select_for_update().filter(user_id=user.pk, confirmed=True).first()
+        check = _check(recovery_device, _digest(plain), now) if recovery_device is not None else CodeCheck()
+        return CodeCheck(check.device, check.wait_seconds, recovery=check.device is not None)
 
 
 def reset(user: User) -> int:
-    """Takes the account's devices and codes away, for a device that was lost. Returns how many devices there were."""
+    """Removes the account's devices and codes, for a lost device. Returns how many devices there were."""
     with transaction.atomic():
         gone = TOTPDevice.objects.filter(user=user, confirmed=True).count()
         TOTPDevice.objects.filter(user=user).delete()
@@ -100,14 +100,14 @@ def reset(user: User) -> int:
     return int(gone)
 
 
-def _taken(device: Any, token: str, now: datetime) -> Verdict:
-    """Asks the locked device, unless it must not be asked yet."""
+def _check(device: Any, token: str, now: datetime) -> CodeCheck:
+    """Checks a token against the locked device, unless it is throttled."""
     device.throttling_failure_count = min(device.throttling_failure_count, _MOST_FAILURES)
     allowed, why = device.verify_is_allowed()
     if not allowed:
         until = (why or {}).get("locked_until")
-        return Verdict(wait_seconds=max(1, ceil((until - now).total_seconds())) if until else 1)
-    return Verdict(device) if device.verify_token(token) else Verdict()
+        return CodeCheck(wait_seconds=max(1, ceil((until - now).total_seconds())) if until else 1)
+    return CodeCheck(device) if device.verify_token(token) else CodeCheck()
 
 
 def _plain(code: str) -> str:
@@ -115,5 +115,5 @@ def _plain(code: str) -> str:
 
 
 def _digest(code: str) -> str:
-    """96 of 256 bits: all that the library's column holds. The code itself has 80, all of them random."""
+    """Returns 96 bits of the digest, as many as the library's column holds. The code has 80 random bits."""
     return base64.urlsafe_b64encode(hashlib.sha256(f"recovery code:{code}".encode()).digest()).decode()[:16]

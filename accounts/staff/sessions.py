@@ -1,4 +1,4 @@
-"""How long staff stay logged in, and how recently they have proved who they are. It stands in the session."""
+"""Lifetime of staff sessions, and the time of the last proof of identity. Stored in the session."""
 
 from datetime import datetime
 from typing import Any
@@ -7,32 +7,31 @@ from django.conf import settings
 from django.http import HttpRequest
 
 _BEGAN, _SEEN, _PROVED = "staff_began", "staff_seen", "staff_proved"
-# The moment of the last request is written no more often than this.
+# The time of the last request is written no more often than this.
 _TOUCH_SECONDS = 60.0
 # A form that was opened in time may still be sent this much later.
 SLACK_SECONDS = 300
 
 
 def begin(request: HttpRequest, *, now: datetime) -> None:
-    """Somebody has logged in."""
+    """Records a log-in."""
     request.session[_BEGAN] = request.session[_SEEN] = now.timestamp()
 
 
 def prove(request: HttpRequest, *, now: datetime) -> None:
-    """They have just given their password, or a code where they have a device."""
+    """Records a proof of identity: the password, or a code of the device."""
     request.session[_PROVED] = now.timestamp()
 
 
 def is_proved(request: HttpRequest, *, now: datetime, slack: float = 0) -> bool:
-    """Whether they did so at most STAFF_STEP_UP_SECONDS ago."""
+    """Returns true if the last proof is at most STAFF_STEP_UP_SECONDS old."""
     return _age(request.session, _PROVED, now) <= settings.STAFF_STEP_UP_SECONDS + slack
 
 
 def has_ended(request: HttpRequest, *, now: datetime) -> bool:
-    """Whether the session is older than SESSION_COOKIE_AGE, or was idle for STAFF_IDLE_SECONDS.
+    """Returns true if the session is older than SESSION_COOKIE_AGE, or was idle for STAFF_IDLE_SECONDS.
 
-    Each save of a session prolongs it, so that Django's own age is one of idleness; and one from before these limits
-    has no beginning, and has ended.
+    Each save of a session extends it, so Django's own age only measures idleness. A session without a start has ended.
     """
     session = request.session
     too_old = _age(session, _BEGAN, now) > settings.SESSION_COOKIE_AGE
@@ -40,7 +39,7 @@ def has_ended(request: HttpRequest, *, now: datetime) -> bool:
 
 
 def touch(request: HttpRequest, *, now: datetime) -> None:
-    """They are still there."""
+    """Records activity."""
     if _age(request.session, _SEEN, now) > _TOUCH_SECONDS:
         request.session[_SEEN] = now.timestamp()
 

@@ -1,4 +1,4 @@
-"""Feature flags: on, off, or on for a share of a tenant's people, the same people always."""
+"""Feature flags: on, off, or on for a stable share of a tenant's users."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ _UNITS = tuple(number for number in range(_BLOCK) if number % 2 and number % 5)
 
 
 def is_on(flag: str, *, tenant_id: int, user_id: str) -> bool:
-    """Whether the flag is on for this person. Reads the process's copy: no SQL, at most 5 s old.
+    """Returns true if the flag is on for this user. Reads the process's copy: no SQL, at most 5 s old.
 
     Raises: core.errors.Unavailable in a process that has not been able to read its tenants yet.
     """
@@ -28,11 +28,11 @@ def is_on(flag: str, *, tenant_id: int, user_id: str) -> bool:
 
 
 def bucket(flag: str, *, tenant_id: int, user_id: str) -> int:
-    """The person's place from 0 to 9,999: uniform, and independent between flags and tenants.
+    """Returns the user's bucket from 0 to 9,999: uniform, and independent between flags and tenants.
 
-    A plain hash would miss a share of 50 % by more than 2 points for one in fourteen groups of 2,000 people. People
-    whose ids end in numbers, the usual case, are therefore drawn stratified: of each hundred consecutive numbers
-    exactly as many are in as the percentage says, and which ones is hashed anew for each hundred.
+    A plain hash would miss a share of 50 % by more than 2 points for one in fourteen groups of 2,000 users. Users whose
+    ids end in numbers, the usual case, are therefore stratified: of each hundred consecutive numbers exactly the
+    percentage is in, and a hash per hundred decides which.
     """
     numbered = _NUMBERED.fullmatch(user_id)
     if numbered is None:

@@ -1,4 +1,4 @@
-"""The admin's scope: a request to /admin/ is one scope, of all tenants or of the one its user is confined to."""
+"""The admin's scope: a request to /admin/ is one scope, of all tenants or of the user's own."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from accounts.tenancy import scope
 
 
 class AdminScopeMiddleware:
-    """Only admin pages may stand in one scope for the whole request (architecture.md section 4)."""
+    """Opens one scope for a whole request, for admin pages only (architecture.md section 4)."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Opens the scope of the staff user; nothing for others and for any other page."""
+        """Opens the scope of the staff user; other users and pages get none."""
         if not request.path_info.startswith("/admin/"):
             return self.get_response(request)
         user = request.user

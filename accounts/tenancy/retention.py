@@ -1,4 +1,4 @@
-"""How long a tenant's data is kept: its own times, else the deployment's."""
+"""Retention periods of a tenant: its own, else the deployment's."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ class RetentionPeriods:
 
 
 def retention_periods(tenant_id: int) -> RetentionPeriods:
-    """The times that hold for the tenant."""
+    """Returns the periods of the tenant."""
     with scope.tenant(tenant_id):
         own = Retention.objects.filter(tenant_id=tenant_id).first() or Retention()
     return RetentionPeriods(

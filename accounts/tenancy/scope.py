@@ -1,6 +1,6 @@
 """The tenant scope: which tenant's rows the current piece of SQL may see.
 
-Row-level security stands on every tenant table, forced (architecture.md section 4). Outside a scope no row is seen.
+Row-level security is forced on every tenant table (architecture.md section 4). Outside a scope no row is visible.
 A scope opens a transaction and sets its two variables, and the time that its statements may take, for that transaction
 only: a connection pool is safe, and so is PgBouncer.
 
@@ -26,14 +26,14 @@ _CLOSED = ("", "")
 
 @contextmanager
 def tenant(tenant_id: int, *, using: str = "default") -> Iterator[None]:
-    """Inside, exactly this tenant's rows are seen and may be written. Commits at the end, rolls back on an error."""
+    """Limits reads and writes inside to this tenant's rows. Commits at the end, rolls back on an error."""
     with _scope((str(int(tenant_id)), ""), using):
         yield
 
 
 @contextmanager
 def all_tenants(reason: str, *, using: str = "default") -> Iterator[None]:
-    """Inside, every tenant's rows are seen. Only for look-ups before a tenant is known, planners, and staff."""
+    """Makes every tenant's rows visible inside. Only for look-ups before the tenant is known, planners, and staff."""
     _log.debug("scope_all_tenants", reason=reason)
     with _scope(("", "all"), using):
         yield
@@ -60,7 +60,7 @@ def _scope(wanted: tuple[str, str], using: str) -> Iterator[None]:
 
 
 def _set(connection: Any, scope: tuple[str, str]) -> None:
-    variables = {"docent.tenant": scope[0], "docent.scope": scope[1], **limits.of_transaction()}
+    variables = {"docent.tenant": scope[0], "docent.scope": scope[1], **limits.transaction_settings()}
     wanted = ", ".join(["set_config(%s, %s, true)"] * len(variables))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {wanted}", [part for pair in variables.items() for part in pair])  # no input in it
@@ -79,9 +79,9 @@ class AppRouter:
         return "default"
 
     def allow_relation(self, _one: Any, _other: Any, **_hints: Any) -> bool:
-        """Both aliases are one database."""
+        """Returns true: both aliases are one database."""
         return True
 
     def allow_migrate(self, db: str, _app_label: str, **_hints: Any) -> bool:
-        """Only the owner changes the schema."""
+        """Returns true for the owner, the only role that changes the schema."""
         return db == "owner"

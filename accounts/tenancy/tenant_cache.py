@@ -1,9 +1,8 @@
-"""What every request must know of tenants, clients and keys, as a copy in the process: at most 5 s old, no SQL.
+"""Tenants, clients and keys as a copy in the process, for every request: at most 5 s old, no SQL.
 
-A thread renews it every PROCESS_REFRESH_SECONDS outside requests (`start`). Where none runs, as in a worker or a
-command, a reader renews it itself once it is that old. When Postgres is away, the last copy serves on; a process that
-never had one can tell nobody apart, and says so (`check_ready`). What layers above need on the hot path they add to the
-copy (`keep`).
+A thread refreshes it every PROCESS_REFRESH_SECONDS outside requests (`start`). Without the thread, as in a worker or a
+command, readers refresh it once it is that old. If Postgres is unavailable, the last copy stays in use; a process that
+never had one is not ready (`check_ready`). Layers above add their own parts to the copy (`register_part`).
 """
 
 import threading
@@ -29,7 +28,7 @@ from core.errors import Unavailable
 from core.ratelimit import Limits
 
 _log = structlog.get_logger(__name__)
-# A token of a tenant that the copy does not hold may make a request read it anew, but not more often than this.
+# A token of an unknown tenant may make a request reload the copy, but not more often than this.
 _UNKNOWN_TENANT_SECONDS = 0.5
 _RENEWAL_SECONDS = 5.0
 _NEVER = float("-inf")
@@ -37,7 +36,7 @@ _NEVER = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class TenantFacts:
-    """What a request needs of its tenant."""
+    """A tenant's settings that requests need."""
 
     id: int
     slug: str
@@ -54,7 +53,7 @@ class TenantFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class TenantSnapshot:
     """One copy. `denied` holds the clients that may no longer call, `revoked` the ids of tokens that are refused,
     `origins` those of all tenants' pages. Times are monotonic seconds.
     """
@@ -70,30 +69,30 @@ class Directory:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether Postgres has ever been read."""
+        """True once Postgres has been read."""
         return self.loaded_at != _NEVER
 
 
-_current = Directory()
-_kept: dict[str, Callable[[], Mapping[int, frozenset[str]]]] = {}
+_current = TenantSnapshot()
+_parts: dict[str, Callable[[], Mapping[int, frozenset[str]]]] = {}
 _thread: threading.Thread | None = None
 _lock = threading.Lock()
 _stopping = threading.Event()
 
 
-def keep(name: str, read: Callable[[], Mapping[int, frozenset[str]]]) -> None:
-    """Adds words by tenant to every copy from now on, as `parts[name]`; `read` runs in a scope of all tenants."""
-    _kept[name] = read
+def register_part(name: str, read: Callable[[], Mapping[int, frozenset[str]]]) -> None:
+    """Adds a part to every copy from now on, as `parts[name]`; `read` runs in a scope of all tenants."""
+    _parts[name] = read
 
 
-def drop(name: str) -> None:
-    """Lets the copy hold nothing of this part until it is read anew: it is known to be out of date."""
+def drop_part(name: str) -> None:
+    """Removes an outdated part from the copy until the next load."""
     global _current
     _current = replace(_current, parts={part: held for part, held in _current.parts.items() if part != name})
 
 
-def load(*, with_parts: bool = True) -> Directory:
-    """Reads the copy anew and makes it the process's own; without `with_parts` what others keep in it stays."""
+def load(*, with_parts: bool = True) -> TenantSnapshot:
+    """Loads a new copy; without `with_parts` the registered parts are carried over."""
     global _current
     with scope.all_tenants("directory: tenants, clients, flags and keys of this process"):
         flags: dict[int, dict[str, int]] = {}
@@ -121,10 +120,10 @@ def load(*, with_parts: bool = True) -> Directory:
         # What was issued with a token may end some seconds after it (tokens.LEEWAY_SECONDS).
         live = RevokedToken.objects.filter(expires_at__gt=Now() - timedelta(seconds=SKEW_SECONDS))
         revoked = frozenset(live.values_list("token_id", flat=True))
-        ring = signing_keys.read()
-        parts = {name: read() for name, read in _kept.items()} if with_parts else _current.parts
+        ring = signing_keys.load_ring()
+        parts = {name: read() for name, read in _parts.items()} if with_parts else _current.parts
     read_at = time.monotonic()
-    _current = Directory(
+    _current = TenantSnapshot(
         tenants=tenants,
         origins=frozenset().union(*(facts.origins for facts in tenants.values())),
         denied=denied,
@@ -138,14 +137,14 @@ def load(*, with_parts: bool = True) -> Directory:
 
 
 @process_caches.register
-def forget() -> None:
-    """Forgets the copy: whoever asks next reads the database."""
+def clear() -> None:
+    """Drops the copy: the next reader loads it."""
     global _current
-    _current = Directory()
+    _current = TenantSnapshot()
 
 
-def current() -> Directory:
-    """The process's copy; loads it when there is none, or when no thread renews it and it is too old.
+def current() -> TenantSnapshot:
+    """Returns the process's copy; loads it if there is none, or if no thread refreshes it and it is too old.
 
     Raises: Unavailable when there is none and Postgres is away.
     """
@@ -159,8 +158,8 @@ def current() -> Directory:
     return _current
 
 
-def known() -> Directory:
-    """The process's copy as `current` gives it; an empty one where there is none, and never an error."""
+def current_or_empty() -> TenantSnapshot:
+    """Returns the process's copy like `current`, or an empty one instead of an error."""
     try:
         return current()
     except Unavailable:
@@ -176,7 +175,7 @@ def check_ready() -> None:
 
 
 def start() -> None:
-    """Loads the copy and renews it in a thread from now on. Called once in each web process, after the fork."""
+    """Loads the copy and refreshes it in a thread from now on. Called once in each web process, after the fork."""
     global _thread
     with _lock:
         if _thread is None or not _thread.is_alive():
@@ -187,7 +186,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Ends the thread; from then on readers renew the copy themselves."""
+    """Ends the thread; from then on readers refresh the copy."""
     with _lock:
         _stopping.set()
         if _thread is not None:
@@ -195,7 +194,7 @@ def stop() -> None:
 
 
 def tenant(tenant_id: int) -> TenantFacts | None:
-    """The active tenant's facts, or None. One that is not in the copy yet is looked for once.
+    """Returns the active tenant's facts, or None. An unknown tenant causes one reload.
 
     Raises: Unavailable, as `current`.
     """
@@ -206,8 +205,8 @@ def tenant(tenant_id: int) -> TenantFacts | None:
 
 
 def _usable(listed: Sequence[str]) -> frozenset[str]:
-    """The tenant's origins, without those that were written past the admin's validation."""
-    return frozenset(each for each in listed if not origins.refusal(each, production=settings.PRODUCTION))
+    """Returns the tenant's valid origins; invalid ones bypassed the admin's validation."""
+    return frozenset(each for each in listed if not origins.refusal_reason(each, production=settings.PRODUCTION))
 
 
 def _renew() -> None:
@@ -218,8 +217,8 @@ def _renew() -> None:
         connection.close()
 
 
-def _try_load(pause: float, *, with_parts: bool = True) -> Directory:
-    """Loads, unless that was tried less than `pause` seconds ago: an outage must not cost every request a time-out."""
+def _try_load(pause: float, *, with_parts: bool = True) -> TenantSnapshot:
+    """Loads, unless the last attempt is less than `pause` seconds old: in an outage not every request may wait."""
     global _current
     if time.monotonic() - _current.tried_at < pause:
         return _current

@@ -1,6 +1,6 @@
-"""Access tokens: JWT as RFC 9068 profiles it, signed by the ring's current key, on simplejwt's classes.
+"""Access tokens: JWTs as profiled by RFC 9068, signed by the ring's current key, on simplejwt's classes.
 
-Every validation option is spelled out, also where it is the library's default.
+Every validation option is explicit, even if it is the library's default.
 """
 
 import threading
@@ -13,16 +13,17 @@ from typing import Any
 
 import jwt
 import structlog
+from cachetools import FIFOCache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import Token
 
-from accounts.keys import encryption, jwks
+from accounts.keys import jwks
 from accounts.models import ApiClient
 from accounts.tenancy import tenant_cache
-from core import process_caches
+from core import encryption, process_caches
 from core.errors import ServiceError, Unavailable
 from core.principal import Principal
 
@@ -35,14 +36,14 @@ _log = structlog.get_logger(__name__)
 
 
 class TokenRefused(ServiceError):
-    """The token is not one of ours, is not valid now, or not for this service."""
+    """The token was not issued here, is not valid now, or is for another service."""
 
     code = "invalid_token"
     title = "The access token is not valid"
 
 
 class CannotSign(Unavailable):
-    """No token can be issued now; those that were issued are good."""
+    """No token can be issued now; issued tokens stay valid."""
 
 
 class KeyedBackend(TokenBackend):
@@ -59,7 +60,7 @@ class KeyedBackend(TokenBackend):
         claims = {**payload, "iss": settings.JWT_ISSUER, "aud": settings.JWT_AUDIENCE}
         try:
             return jwt.encode(claims, key.private(), algorithm=key.algorithm, headers={"kid": key.kid, "typ": TYPE})
-        except encryption.CannotOpen as error:
+        except encryption.DecryptionFailed as error:
             _log.error("signing_key_sealed", kid=key.kid, error=str(error))
             raise CannotSign("The signing key cannot be opened; the operator has to look at it.") from error
 
@@ -110,13 +111,13 @@ class AccessToken(Token):
     lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
 
     def get_token_backend(self) -> TokenBackend:
-        """Ours, with `kid`."""
+        """Returns our backend, which sets `kid`."""
         return _backend()
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """An access token, and what must be known of it to revoke it."""
+    """An access token, and the facts needed to revoke it."""
 
     token: str = field(repr=False)
     token_id: str
@@ -126,7 +127,7 @@ class Issued:
 
 
 def mint(*, client: ApiClient, scopes: Iterable[str], now: datetime, key_thumbprint: str = "") -> Issued:
-    """A signed access token for the client, good for `lifetime_seconds` from `now`.
+    """Issues a signed access token for the client, valid for `lifetime_seconds` from `now`.
 
     With a thumbprint it is bound to that key (RFC 9449, section 6).
 
@@ -145,12 +146,12 @@ def mint(*, client: ApiClient, scopes: Iterable[str], now: datetime, key_thumbpr
     return _sign(claims, scopes=granted, seconds=seconds, now=now)
 
 
-def mint_for_person(
+def mint_for_user(
     *, principal: Principal, user_id: str, origin: str, scopes: Iterable[str], seconds: int, now: datetime
 ) -> Issued:
-    """A token for one person's browser, of the caller's client: good for `seconds` (at most an hour), and one origin.
+    """Issues a browser token for one user of the caller's client, valid for `seconds` (at most an hour) and one origin.
 
-    It ends with the caller's own token, at the latest, and is refused with it (`issuer_jti`).
+    It expires with the caller's own token at the latest, and is revoked with it (`issuer_jti`).
     Raises: CannotSign.
     """
     left = ceil(principal.expires - now.timestamp())
@@ -169,7 +170,7 @@ def mint_for_person(
 
 
 def issue(*, client: ApiClient, scopes: Iterable[str], now: datetime) -> str:
-    """The bare token of `mint`."""
+    """Issues a token like `mint`, and returns its text only."""
     return mint(client=client, scopes=scopes, now=now).token
 
 
@@ -186,22 +187,22 @@ def _sign(claims: Mapping[str, Any], *, scopes: tuple[str, ...], seconds: int, n
 
 
 def lifetime_seconds(*, client: ApiClient, now: datetime) -> int:
-    """How long a token issued now is good: ACCESS_TOKEN_SECONDS, and no longer than its client."""
+    """Returns the lifetime of a token issued now: ACCESS_TOKEN_SECONDS, and no longer than its client."""
     if client.expires_at is None:
         return settings.ACCESS_TOKEN_SECONDS
     return max(0, min(settings.ACCESS_TOKEN_SECONDS, int((client.expires_at - now).total_seconds())))
 
 
-_remembered: dict[str, tuple[float, str, Principal]] = {}
+_remembered: FIFOCache[str, tuple[float, str, Principal]] = FIFOCache(_REMEMBERED_MAX)
 process_caches.register(_remembered.clear)
 _remembering = threading.Lock()
 
 
 def verify(raw: str, *, now: datetime) -> Principal:
-    """The token's principal. A verified token is remembered until it expires: the signature costs 80 us, this 0.3.
+    """Returns the token's principal. Verified tokens are cached until they expire: a signature costs 80 us.
 
-    The whole token is the key, so no other one can be taken for it; at most 10,000 are kept, the oldest go first. A
-    remembered token ends with the key that signed it as any other does.
+    The whole token is the key, so no other token can match; at most 10,000 are cached, the oldest are evicted first. A
+    cached token ends with the key that signed it, like any other.
 
     Raises: TokenRefused; core.errors.Unavailable in a process that has not been able to read its keys yet.
     """
@@ -241,17 +242,15 @@ def verify(raw: str, *, now: datetime) -> Principal:
 
 def _remember(raw: str, expires: float, kid: str, principal: Principal) -> None:
     with _remembering:
-        while len(_remembered) >= _REMEMBERED_MAX:
-            del _remembered[next(iter(_remembered))]
         _remembered[raw] = (expires, kid, principal)
 
 
 def ensure_configured() -> None:
-    """Looks at what the keys need now rather than at the first request.
+    """Checks the configuration of keys at the start instead of at the first request.
 
     Raises: ImproperlyConfigured when KEY_ENCRYPTION_KEYS cannot seal, or JWT_PRIVATE_KEY is set and cannot sign.
     """
-    for name, check in (("KEY_ENCRYPTION_KEYS", encryption.check), ("JWT_PRIVATE_KEY", _check_given_key)):
+    for name, check in (("KEY_ENCRYPTION_KEYS", encryption.key_ring), ("JWT_PRIVATE_KEY", _check_given_key)):
         try:
             check()
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Access tokens in, a frozen principal out. No SQL: signature, then the process's copy of who may still call."""
+"""Authentication by access token, resulting in a frozen principal. No SQL: signature, then the tenant cache."""
 
 from typing import Any, cast
 
@@ -16,10 +16,10 @@ BEARER, DPOP = "bearer", "dpop"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """RFC 6750, `Authorization: Bearer ...`; for tokens that are bound to a key RFC 9449, `DPoP ...` and its proof."""
+    """RFC 6750, `Authorization: Bearer ...`; for tokens bound to a key RFC 9449, `DPoP ...` with a proof."""
 
     def authenticate(self, request: Any) -> tuple[Principal, str] | None:
-        """The principal and its token; None when there is no token.
+        """Returns the principal and its token; None without a token.
 
         Raises: AuthenticationFailed for a token that is not, or no longer, valid. core.errors.Unavailable in a process
         that has not been able to read its tenants yet (the caller's token may be as good as any), or that cannot say
@@ -47,7 +47,7 @@ class BearerAuthentication(BaseAuthentication):
         return principal, raw
 
     def authenticate_header(self, request: Any) -> str:
-        """The challenge of a 401 (RFC 6750, section 3; RFC 9449, section 7.1)."""
+        """Returns the challenge of a 401 (RFC 6750, section 3; RFC 9449, section 7.1)."""
         tried = request.META.get("HTTP_AUTHORIZATION", "").lower()
         if tried.startswith("dpop "):
             return f'DPoP realm="docent", error="invalid_token", algs="{" ".join(dpop.ALGORITHMS)}"'
@@ -57,7 +57,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def caller(request: Request) -> Principal:
-    """The principal of an authenticated API request, typed."""
+    """Returns the principal of an authenticated API request, typed."""
     return cast(Principal, request.user)
 
 
@@ -68,20 +68,20 @@ def _prove(request: Any, scheme: str, raw: str, principal: Principal) -> None:
         raise exceptions.AuthenticationFailed("The token is not bound to a key: send it as Bearer.")
     now = clock.now()
     try:
-        proof = dpop.read(
+        proof = dpop.verify_proof(
             request.META.get("HTTP_DPOP", ""),
             method=str(request.method),
-            url=locations.address_of(request),
+            url=locations.request_url(request),
             now=now,
             access_token=raw,
         )
         if proof.key_thumbprint != principal.key_thumbprint:
             raise dpop.ProofRefused("The proof is by another key than the token is bound to.")
-        dpop.spend(
+        dpop.consume(
             proof,
             tenant_id=principal.tenant_id,
             client_id=principal.client_id,
-            address=client_address.of(request),
+            address=client_address.client_ip(request),
             now=now,
         )
     except dpop.ProofRefused as error:

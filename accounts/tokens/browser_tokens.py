@@ -1,8 +1,8 @@
-"""What the token of a person's browser may do: that person's lists and events, from pages of its one origin.
+"""Permissions of browser tokens: one user's own lists and events, from pages of one origin.
 
-Stated once, here: a view that does not say where the person stands in its requests is closed to such tokens.
+# Returns every user that a request names. Values that are not ids are returned unchanged: they match no user.
 
-    person = {"GET": end_user.in_path}
+    browser_users = {"GET": browser_tokens.user_in_path}
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,23 +12,23 @@ from core.principal import Principal
 
 SCOPES = frozenset({"recommendations:read", "events:write"})
 ROWS_OF_UNIT = 10
-# Every person whom a request names. What cannot be a person's id is given as it is: it is nobody's.
-People = Callable[[Any, Mapping[str, Any]], Iterable[Any]]
+# Returns every user that a request names. Values that are not ids are returned unchanged: they match no user.
+NamedUsers = Callable[[Any, Mapping[str, Any]], Iterable[Any]]
 
 
-def in_path(request: Any, given: Mapping[str, Any]) -> Iterable[Any]:
-    """As `user_id` in the path."""
-    return [given.get("user_id")]
+def user_in_path(request: Any, path_parameters: Mapping[str, Any]) -> Iterable[Any]:
+    """Finds the user in the path, as `user_id`."""
+    return [path_parameters.get("user_id")]
 
 
-def in_body(request: Any, given: Mapping[str, Any]) -> Iterable[Any]:
-    """As `user_id` in the body."""
+def user_in_body(request: Any, path_parameters: Mapping[str, Any]) -> Iterable[Any]:
+    """Finds the user in the body, as `user_id`."""
     body = _body(request)
     return [body.get("user_id") if isinstance(body, Mapping) else None]
 
 
-def in_events(request: Any, given: Mapping[str, Any]) -> Iterable[Any]:
-    """As `user_id` of each of the body's `events`."""
+def users_in_events(request: Any, path_parameters: Mapping[str, Any]) -> Iterable[Any]:
+    """Finds the users of the body's `events`, as `user_id` of each."""
     body = _body(request)
     rows = body.get("events") if isinstance(body, Mapping) else None
     if not isinstance(rows, list) or not rows:
@@ -36,14 +36,14 @@ def in_events(request: Any, given: Mapping[str, Any]) -> Iterable[Any]:
     return [row.get("user_id") if isinstance(row, Mapping) else None for row in rows]
 
 
-def refusal(principal: Principal, request: Any, view: Any) -> str:
-    """Why the caller may not do this; empty where it may, and for every token that is not a browser's."""
+def refusal_reason(principal: Principal, request: Any, view: Any) -> str:
+    """Returns why a browser token may not do this; empty if it may, and for all other tokens."""
     if not principal.user_id:
         return ""
     if request.META.get("HTTP_ORIGIN", "") != principal.origin:
         return "The token is for pages of another origin."
     method = "GET" if request.method == "HEAD" else request.method
-    named: People | None = getattr(view, "person", {}).get(method)
+    named: NamedUsers | None = getattr(view, "browser_users", {}).get(method)
     if named is None:
         return "The token is for a person's own recommendations and events."
     if any(each != principal.user_id for each in named(request, view.kwargs)):
@@ -51,14 +51,14 @@ def refusal(principal: Principal, request: Any, view: Any) -> str:
     return ""
 
 
-def cost(principal: Principal, request: Any, view: Any) -> int:
-    """What a write counts as: one, and with a browser's token one more for each ten rows beyond the first."""
-    named: People | None = getattr(view, "person", {}).get(request.method)
+def request_cost(principal: Principal, request: Any, view: Any) -> int:
+    """Returns the cost of a write: one, and with a browser token one more for each ten rows beyond the first."""
+    named: NamedUsers | None = getattr(view, "browser_users", {}).get(request.method)
     if not principal.user_id or named is None:
         return 1
     return 1 + (sum(1 for _ in named(request, view.kwargs)) - 1) // ROWS_OF_UNIT
 
 
 def _body(request: Any) -> Any:
-    _ = request.body  # kept, for who needs its bytes afterwards
+    _ = request.body  # keeps the bytes for later readers
     return request.data

@@ -10,9 +10,9 @@ from functools import partial
 
 from django.db import transaction
 
-from accounts.models import ApiClient, Tenant
+from accounts.models import ApiClient, RefreshFamily, Tenant
 from accounts.tenancy import scope
-from accounts.tokens import dpop
+from accounts.tokens import dpop, refresh, revocations
 from accounts.tokens.scopes import SCOPES
 from core.errors import InvalidInput, ServiceError
 
@@ -20,7 +20,7 @@ LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 
 class ClientRefused(ServiceError):
-    """The client is unknown, its secret wrong, or it is no longer valid. Which of these is not told."""
+    """The client is unknown, its secret is wrong, or it is no longer valid. The response does not tell which."""
 
     code = "invalid_client"
     title = "Client authentication failed"
@@ -28,7 +28,7 @@ class ClientRefused(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class IssuedSecret:
-    """A client and its secret in the clear: shown once, kept nowhere."""
+    """A client and its secret in plain text: shown once, stored nowhere."""
 
     client: ApiClient
     secret: str
@@ -53,13 +53,13 @@ def issue(
         expires_at=expires_at,
         active=active,
     )
-    # The tenant's first proof of a key need not wait until the store can remember it.
+    # The tenant's first DPoP proof then need not wait for the replay store.
     transaction.on_commit(partial(dpop.prime, tenant.pk))
     return IssuedSecret(client, secret)
 
 
 def renew_secret(*, client: ApiClient, now: datetime, overlap: timedelta = timedelta(0)) -> IssuedSecret:
-    """Gives the client a new secret; the one before it is good for `overlap` longer, any older one stops at once."""
+    """Gives the client a new secret; the previous one works for `overlap` longer, any older one stops at once."""
     secret = secrets.token_urlsafe(32)
     client.previous_secret_hash = client.secret_hash if overlap else ""
     client.previous_secret_until = now + overlap if overlap else None
@@ -68,14 +68,28 @@ def renew_secret(*, client: ApiClient, now: datetime, overlap: timedelta = timed
     return IssuedSecret(client, secret)
 
 
+def deactivate(*, client: ApiClient, now: datetime) -> None:
+    """Disables the client and ends its tokens and refresh families, in the caller's scope; effective within 5 s."""
+    client.active = False
+    client.save(update_fields=["active"])
+    apply_active_change(client=client, now=now)
+
+
+def apply_active_change(*, client: ApiClient, now: datetime) -> None:
+    """Ends or restores access after a change of `active` that is saved already."""
+    if not client.active:
+        refresh.end_all(client=client, why=RefreshFamily.Why.CLIENT, now=now)
+    revocations.client_changed(client)
+
+
 def verify(*, client_id: str, secret: str, now: datetime) -> ApiClient:
-    """The active client with this id and secret, its tenant loaded.
+    """Returns the active client with this id and secret, its tenant loaded.
 
     Raises: ClientRefused.
     """
     refused = ClientRefused("The client is unknown, its secret is wrong, or it is no longer valid.")
     if not client_id.isascii() or not client_id.isprintable():
-        raise refused  # never one of ours, and perhaps nothing that PostgreSQL can compare
+        raise refused  # never an id of ours, and possibly not comparable in PostgreSQL
     with scope.all_tenants("token endpoint: the client names its tenant"):
         client = ApiClient.objects.select_related("tenant").filter(client_id=client_id).first()
         if client is None or not _accepts(client, secret, now) or not _usable(client, now):
@@ -86,7 +100,7 @@ def verify(*, client_id: str, secret: str, now: datetime) -> ApiClient:
 
 
 def _accepts(client: ApiClient, secret: str, now: datetime) -> bool:
-    """Both are compared, whichever is right."""
+    """Compares both secrets, even if the first one matches."""
     current = matches(client, secret)
     previous = hmac.compare_digest(client.previous_secret_hash, _hash(secret))
     return current or (previous and client.previous_secret_until is not None and now < client.previous_secret_until)
@@ -101,5 +115,5 @@ def _hash(secret: str) -> str:
 
 
 def matches(client: ApiClient, secret: str) -> bool:
-    """Whether this is the client's secret."""
+    """Returns true if this is the client's secret."""
     return hmac.compare_digest(client.secret_hash, _hash(secret))

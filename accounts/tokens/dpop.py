@@ -1,7 +1,7 @@
 """DPoP (RFC 9449): proofs that the caller holds the key to which a token is bound. Each proof works once.
 
-A stolen token is worth nothing without the key, and a stolen request nothing a second time. Fails closed: where nobody
-can say whether a proof was shown before, it is refused (`ReplayStoreUnavailable`), and only who sends proofs waits.
+A stolen token is useless without the key, and a stolen request cannot be repeated. Fails closed: if the replay store
+cannot tell, the proof is refused (`ReplayStoreUnavailable`); only clients that send proofs are affected.
 """
 
 import base64
@@ -26,7 +26,7 @@ from accounts.tokens import replay_audit
 from core import clock
 from core.errors import ServiceError, Unavailable
 from core.ratelimit import replay_guard
-from core.ratelimit.replay_guard import Verdict
+from core.ratelimit.replay_guard import ReplayVerdict
 from core.redis import RedisUnavailable
 
 ALGORITHMS = ("ES256", "RS256")
@@ -42,14 +42,14 @@ _log = structlog.get_logger(__name__)
 
 
 class ProofRefused(ServiceError):
-    """The proof is none, is not for this request and this moment, or was shown before."""
+    """The proof is malformed, is not for this request and time, or was used before."""
 
     code = "invalid_dpop_proof"
     title = "The DPoP proof is not valid"
 
 
 class ReplayStoreUnavailable(Unavailable):
-    """Nobody can say now whether a proof was shown before."""
+    """A valid proof; `consume` checks that it is used for the first time."""
 
     code = "replay_store_unavailable"
     title = "Proofs cannot be checked now"
@@ -61,15 +61,15 @@ class ReplayStoreUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof that is right in itself; `spend` says whether it is the first time that it is shown."""
+    """A valid proof; `consume` checks that it is used for the first time."""
 
     key_thumbprint: str
     token_id: str
     issued_at: float
 
 
-def read(raw: str, *, method: str, url: str, now: datetime, access_token: str = "") -> Proof:
-    """The proof, checked in all but its singleness: form, key, signature, method, address, time and token.
+def verify_proof(raw: str, *, method: str, url: str, now: datetime, access_token: str = "") -> Proof:
+    """Checks everything of a proof but its first use: form, key, signature, method, URL, time and token.
 
     Raises: ProofRefused, which says what is wrong.
     """
@@ -101,15 +101,15 @@ def read(raw: str, *, method: str, url: str, now: datetime, access_token: str = 
     return Proof(jwks.thumbprint(jwks.members(key)), claims["jti"], float(claims["iat"]))
 
 
-def spend(proof: Proof, *, tenant_id: int, client_id: str, address: str, now: datetime) -> None:
-    """Lets the proof count, once.
+def consume(proof: Proof, *, tenant_id: int, client_id: str, address: str, now: datetime) -> None:
+    """Consumes the proof; it works once.
 
     Raises: ProofRefused when it was shown before, or is older than what the store remembers; ReplayStoreUnavailable.
     """
     name = hashlib.sha256(f"{proof.key_thumbprint} {proof.token_id}".encode("utf-8", "surrogatepass")).hexdigest()
     moment = now.timestamp()
     try:
-        shown = replay_guard.show(
+        use = replay_guard.use_once(
             tenant_id=tenant_id,
             name=name,
             made_at=proof.issued_at,
@@ -118,27 +118,27 @@ def spend(proof: Proof, *, tenant_id: int, client_id: str, address: str, now: da
         )
     except RedisUnavailable as error:
         raise ReplayStoreUnavailable(2) from error
-    if shown.verdict is Verdict.TOO_OLD:
-        if shown.wait_seconds:  # a proof that is made now would be too old as well
-            raise ReplayStoreUnavailable(shown.wait_seconds + 1)
+    if use.verdict is ReplayVerdict.TOO_OLD:
+        if use.wait_seconds:  # a proof that is made now would be too old as well
+            raise ReplayStoreUnavailable(use.wait_seconds + 1)
         raise ProofRefused("The proof is older than what is remembered of proofs; make a new one.")
-    if shown.verdict is Verdict.AGAIN:
+    if use.verdict is ReplayVerdict.AGAIN:
         _record(tenant_id=tenant_id, client_id=client_id, subject=name, address=address, now=now)
         raise ProofRefused("The proof was shown before; each works once.")
 
 
 def prime(tenant_id: int) -> None:
-    """Lets the store begin to remember for the tenant, so that its first proof need not wait. Best effort."""
+    """Starts the tenant's replay memory, so that its first proof need not wait. Best effort."""
     with suppress(RedisUnavailable):
-        replay_guard.begin(tenant_id=tenant_id, now=clock.now().timestamp())
+        replay_guard.start_memory(tenant_id=tenant_id, now=clock.now().timestamp())
 
 
 def prime_all() -> None:
-    """`prime` for every tenant that the process knows."""
+    """Calls `prime` for every tenant in the cache."""
     moment = clock.now().timestamp()
     with suppress(RedisUnavailable):
         for tenant_id in tenant_cache.current().tenants:
-            replay_guard.begin(tenant_id=tenant_id, now=moment)
+            replay_guard.start_memory(tenant_id=tenant_id, now=moment)
 
 
 def _key(raw: str) -> tuple[jwks.PublicKey, str]:
@@ -188,7 +188,7 @@ def _record(*, tenant_id: int, client_id: str, subject: str, address: str, now: 
     kind = replay_audit.DPOP
     try:
         with scope.tenant(tenant_id):
-            replay_audit.keep(
+            replay_audit.store(
                 tenant_id=tenant_id, client_id=client_id, kind=kind, subject=subject, address=address, now=now
             )
     except (Error, PoolTimeout) as error:

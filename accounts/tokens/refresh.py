@@ -1,8 +1,8 @@
-"""Refresh tokens: each works once. One that is used again ends its whole family, and the access tokens of it.
+"""Refresh tokens: each works once. Reuse ends the whole family and its access tokens.
 
 A family's row is locked while one of its tokens is used: of any number of simultaneous uses, in any number of
-processes, one succeeds, and the others find the token used. Which of them was the
-thief nobody can tell, so all that came of the grant ends (RFC 9700, section 4.14). There is no grace period.
+processes, one succeeds, and the others find the token used. The thief cannot be told from the owner, so the whole grant
+ends (RFC 9700, section 4.14). There is no grace period.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class GrantRefused(ServiceError):
 
 
 class ScopeRefused(ServiceError):
-    """More was asked for than the grant holds; the token has not been used."""
+    """The request exceeds the scopes of the grant; the token stays unused."""
 
     code = "invalid_scope"
     title = "The scope is not valid"
@@ -46,7 +46,7 @@ class Granted:
 
 
 def start(*, client: ApiClient, scopes: Collection[str], now: datetime, key_thumbprint: str = "") -> Granted:
-    """Begins a family: the grant's access token and its first refresh token."""
+    """Starts a family: the grant's access token and its first refresh token."""
     with scope.tenant(client.tenant_id):
         family = RefreshFamily.objects.create(
             tenant_id=client.tenant_id,
@@ -59,22 +59,22 @@ def start(*, client: ApiClient, scopes: Collection[str], now: datetime, key_thum
         return _grant(family, client, scopes, now, parent=None)
 
 
-def use(
+def exchange(
     raw: str, *, client: ApiClient, asked: Collection[str], address: str, now: datetime, key_thumbprint: str = ""
 ) -> Granted:
-    """Exchanges the token for the next access token and its own successor. Fewer scopes may be asked for.
+    """Exchanges the token for the next access token and its own successor, with the same or fewer scopes.
 
     Raises: GrantRefused; ScopeRefused.
     """
     with scope.tenant(client.tenant_id):  # a refusal is raised outside: what it has written must be committed
-        outcome = _use(raw, client, asked, address, now, key_thumbprint)
+        outcome = _exchange(raw, client, asked, address, now, key_thumbprint)
     if isinstance(outcome, ServiceError):
         raise outcome
     return outcome
 
 
 def revoke(raw: str, *, client: ApiClient, now: datetime) -> bool:
-    """Ends the token's family. False when there is no such token.
+    """Ends the token's family; returns false if there is no such token.
 
     Raises: GrantRefused for another client's.
     """
@@ -89,7 +89,7 @@ def revoke(raw: str, *, client: ApiClient, now: datetime) -> bool:
 
 
 def end(family: RefreshFamily, *, why: RefreshFamily.Why, now: datetime) -> None:
-    """Ends the family and the access tokens that came of it; in the caller's tenant scope. Once ended, it stays."""
+    """Ends the family and its access tokens, in the caller's tenant scope. An ended family stays unchanged."""
     open_ = RefreshFamily.objects.filter(pk=family.pk, ended_at=None)
     open_.update(ended_at=now, ended_why=why)
     issued = family.tokens.filter(access_expires_at__gt=now).values_list("access_token_id", "access_expires_at")
@@ -102,10 +102,10 @@ def end_all(*, client: ApiClient, why: RefreshFamily.Why, now: datetime) -> None
         end(family, why=why, now=now)
 
 
-def _use(
+def _exchange(
     raw: str, client: ApiClient, asked: Collection[str], address: str, now: datetime, key_thumbprint: str
 ) -> Granted | ServiceError:
-    """Whether the token was used is looked at before all else: whatever is asked for with a used one is a replay."""
+    """Checks for reuse before everything else: any request with a used token is a replay."""
     refused = GrantRefused("The refresh token is unknown, was used, or has ended.")
     row = _find(raw)
     if row is None or row.family.client_id != client.pk:

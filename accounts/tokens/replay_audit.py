@@ -1,4 +1,4 @@
-"""Replays that were prevented: counted, kept for the auditor, told in the log."""
+"""Prevented replays: counted, stored for auditors, and logged."""
 
 from datetime import datetime
 
@@ -13,19 +13,19 @@ _log = structlog.get_logger(__name__)
 
 
 def record(*, tenant_id: int, client_id: str, kind: str, subject: str, address: str, now: datetime) -> None:
-    """Writes the row, in the caller's tenant scope, and counts."""
-    keep(tenant_id=tenant_id, client_id=client_id, kind=kind, subject=subject, address=address, now=now)
+    """Stores the attempt, in the caller's tenant scope, and counts it."""
+    store(tenant_id=tenant_id, client_id=client_id, kind=kind, subject=subject, address=address, now=now)
     count(kind=kind, client_id=client_id, subject=subject)
 
 
-def keep(*, tenant_id: int, client_id: str, kind: str, subject: str, address: str, now: datetime) -> None:
-    """The row alone, in the caller's tenant scope."""
+def store(*, tenant_id: int, client_id: str, kind: str, subject: str, address: str, now: datetime) -> None:
+    """Stores the attempt only, in the caller's tenant scope."""
     ReplayAttempt.objects.create(
         tenant_id=tenant_id, client_id=client_id, kind=kind, subject=subject, address=address, at=now
     )
 
 
 def count(*, kind: str, client_id: str, subject: str) -> None:
-    """The metric and the log line alone."""
+    """Counts and logs the attempt only."""
     JWT_REPLAY_PREVENTED.labels(kind).inc()
     _log.warning("replay_prevented", kind=kind, client_id=client_id, subject=subject)

@@ -1,7 +1,7 @@
-"""Who and what is refused before its time. Postgres is the truth, and each process's copy of it is at most 5 s old.
+"""Revocations of tokens, clients and tenants. Postgres is the truth; each process's copy is at most 5 s old.
 
-The markers in Redis only make it quicker: they are set after the commit, and one that could not be set is not missed
-for longer than that. After a loss of Redis, the tenant's markers are loaded again from here.
+The markers in Redis only speed it up: they are set after the commit, and a missing one has no effect after those 5 s.
+After a loss of Redis, the tenant's markers are loaded again from here.
 """
 
 from collections.abc import Iterable
@@ -37,20 +37,20 @@ def revoke_tokens(*, tenant_id: int, tokens: Iterable[tuple[str, datetime]], now
 
 
 def client_changed(client: ApiClient) -> None:
-    """Tells Redis, after the commit, whether the client may call."""
+    """Updates the client's marker in Redis after the commit."""
     tell = _withdraw if client.active else _publish
     tell(client.tenant_id, Revoked("client", _SECONDS, client.client_id))
 
 
 def tenant_changed(tenant: Tenant) -> None:
-    """Tells Redis, after the commit, whether the tenant's clients may call."""
+    """Updates the tenant's marker in Redis after the commit."""
     tell = _withdraw if tenant.active else _publish
     tell(tenant.pk, Revoked("tenant", _SECONDS))
 
 
-def of_tenant(*, tenant_id: int, now: datetime) -> list[Revoked]:
-    """All of the tenant's that a token could still be shown for; in the caller's tenant scope."""
-    found = [
+def tenant_revocations(*, tenant_id: int, now: datetime) -> list[Revoked]:
+    """Returns the tenant's revocations that could still matter, in the caller's tenant scope."""
+    revoked = [
         Revoked("token", _left(expires_at, now), token_id)
         for token_id, expires_at in RevokedToken.objects.filter(tenant_id=tenant_id, expires_at__gt=now).values_list(
             "token_id", "expires_at"
@@ -58,10 +58,10 @@ def of_tenant(*, tenant_id: int, now: datetime) -> list[Revoked]:
     ]
     ended = Q(active=False) | Q(expires_at__lte=now)
     clients = ApiClient.objects.filter(ended, tenant_id=tenant_id).values_list("client_id", flat=True)
-    found += [Revoked("client", _SECONDS, client_id) for client_id in clients]
+    revoked += [Revoked("client", _SECONDS, client_id) for client_id in clients]
     if Tenant.objects.filter(pk=tenant_id, active=False).exists():
-        found.append(Revoked("tenant", _SECONDS))
-    return found
+        revoked.append(Revoked("tenant", _SECONDS))
+    return revoked
 
 
 def _left(expires_at: datetime, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Scopes: what each operation demands of the caller's token."""
+"""Scopes of access tokens, and the permission that checks them."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ SCOPES = {
 
 
 def needed_scope(view: Any, method: str) -> str | None:
-    """The scope that the view demands for the method; None for a method that it does not have."""
+    """Returns the scope that the view requires for the method; None for an unknown method."""
     scope: str | dict[str, str] | None = view.scope
     if isinstance(scope, dict):
         return scope.get("GET" if method == "HEAD" else method)
@@ -32,10 +32,10 @@ def needed_scope(view: Any, method: str) -> str | None:
 
 
 class HasScope(BasePermission):
-    """The view's `scope` (a word, or a mapping from method to word) must be in the token."""
+    """Requires the view's `scope` (one, or a mapping by method) in the token."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
-        """Refuses, and says why: a scope is missing, or it is beyond a person's browser.
+        """Refuses with a reason: a scope is missing, or the operation is closed to browser tokens.
 
         A method that does not exist is 405 afterwards, to all callers.
         """
@@ -47,5 +47,5 @@ class HasScope(BasePermission):
             return True
         if not request.user.may(needed):
             return False
-        self.message = browser_tokens.refusal(request.user, request, view)
+        self.message = browser_tokens.refusal_reason(request.user, request, view)
         return not self.message

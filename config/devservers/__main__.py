@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from config.devservers import processes
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 from config.devservers.servers import VAR, ephemeral_stack, running_stack
 from config.devservers.signals import STOPPING, Interrupted, interruptible
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(command, environment={**os.environ, **environment})
     except Interrupted as interrupted:
         return interrupted.exit_status
-    except EmbeddedError as error:
+    except DevServerError as error:
         sys.stderr.write(f"{error}\n")
         return _REFUSED
 

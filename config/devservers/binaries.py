@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 
 _INSTALL = "pip install -r requirements-embedded.txt"
 
 
-class NotInstalled(EmbeddedError):
+class NotInstalled(DevServerError):
     """Neither a wheel nor the machine has the server."""
 
 
@@ -76,7 +76,7 @@ def _major(folder: Path) -> int:
 
 
 def _wheel(package: str) -> Path | None:
-    """Where a package is installed. It is not imported: both packages warn when they are."""
+    """Returns the folder of an installed package, without importing it: both packages warn on import."""
     spec = importlib.util.find_spec(package)
     return Path(spec.origin).parent if spec and spec.origin else None
 

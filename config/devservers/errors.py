@@ -1,5 +1,5 @@
-"""What all refusals of this package have in common."""
+"""Base class of this package's errors."""
 
 
-class EmbeddedError(Exception):
-    """A start was refused or failed; the text says what is wrong and what to do."""
+class DevServerError(Exception):
+    """A start was refused or failed; the text gives the cause and the remedy."""

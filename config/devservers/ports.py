@@ -7,7 +7,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port that the kernel says is free now. Somebody else may take it first: be ready to ask again."""
+    """Returns a free port. Another process may take it first, so be prepared to ask again."""
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
         port: int = listener.getsockname()[1]
@@ -15,7 +15,7 @@ def free_port() -> int:
 
 
 def is_taken(*, host: str, port: int) -> bool:
-    """Whether something listens on this port already.
+    """Returns true if something listens on this port already.
 
     Raises: OSError when this host has no such address, or the port may not be used.
     """

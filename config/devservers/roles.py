@@ -28,7 +28,7 @@ QUIET = {
 
 @dataclass(frozen=True, kw_only=True)
 class RolePasswords:
-    """What each role logs in with."""
+    """The roles' passwords."""
 
     owner: str
     app: str

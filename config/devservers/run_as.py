@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs: it refuses to be root."""
+"""The user that runs PostgreSQL, which refuses to run as root."""
 
 import functools
 import os
@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 
 _NOBODY = 65534
 _USER_NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
@@ -24,13 +24,13 @@ _SET_IDS = (
 )
 
 
-class NoIdentity(EmbeddedError):
-    """There is no way to run PostgreSQL here as the user who asks."""
+class NoIdentity(DevServerError):
+    """PostgreSQL cannot be run here as the current user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """How to start a command as somebody who is not root, and to whom its files must belong."""
+    """A prefix that runs a command as a user who is not root, and the owner that its files need."""
 
     prefix: tuple[str, ...]
     uid: int
@@ -59,7 +59,7 @@ AS_NOBODY = Identity(prefix=_SET_IDS, uid=_NOBODY, gid=_NOBODY)
 
 @functools.cache
 def find_identity() -> Identity:
-    """Ourselves; for root a user namespace, and where these are forbidden the user `nobody`.
+    """Returns the current user; for root a user namespace, or the user `nobody` if namespaces are forbidden.
 
     Raises: NoIdentity when root has neither.
     """

@@ -1,4 +1,4 @@
-"""Where the servers of a checkout run: `var/lock` says that they do, `var/run.json` says where."""
+"""State of a checkout's servers: `var/lock` is held while they run, `var/run.json` holds their addresses."""
 
 import contextlib
 import fcntl
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 from config.devservers.private_files import write_private
 
 _LOCK, _RUN = "lock", "run.json"
 _CONTESTED_SECONDS = 0.5
 
 
-class AlreadyRunning(EmbeddedError):
+class AlreadyRunning(DevServerError):
     """Another process holds this checkout's `var/`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """Who runs a checkout's servers, and where they listen. A URL is empty when that server was not started here."""
+    """Process and addresses of a checkout's servers. A URL is empty if that server was not started here."""
 
     pid: int
     var: str
@@ -35,7 +35,7 @@ class Running:
 
 
 def find_running(var: Path) -> Running | None:
-    """What runs from this `var/` now, or None.
+    """Returns the state of the servers that run from this `var/` now, or None.
 
     A file that a killed process left, or that came along with a copied checkout, does not count: its process must
     still hold the lock, and it must have been written for this very folder.
@@ -49,8 +49,8 @@ def find_running(var: Path) -> Running | None:
     return known
 
 
-class Claim:
-    """The right to run servers from one `var/`, held until the process ends or `released`."""
+class FolderLock:
+    """An exclusive lock on one `var/`, held until the process or the context ends."""
 
     def __init__(self, *, var: Path, lock: IO[str]) -> None:
         self._var = var
@@ -64,7 +64,7 @@ class Claim:
     @classmethod
     @contextlib.contextmanager
     def on(cls, var: Path) -> Iterator[Self]:
-        """Hold the folder while the context lasts.
+        """Locks the folder while the context lasts.
 
         Raises: AlreadyRunning when another process holds it.
         """
@@ -87,7 +87,7 @@ class Claim:
 
 
 def is_abandoned(var: Path) -> bool:
-    """Whether this folder was claimed once and is held by nobody now."""
+    """Returns true if the folder was locked once and no process holds the lock now."""
     return (var / _LOCK).exists() and not _is_held(var)
 
 

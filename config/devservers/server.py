@@ -1,4 +1,4 @@
-"""What PostgreSQL and Valkey have in common: a port that may be lost, a log, a time to get ready, a way to stop."""
+"""Base class of PostgreSQL and Valkey: a port that may be lost, a log, a time limit to get ready, a stop."""
 
 import signal
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from config.devservers import processes
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 from config.devservers.ports import free_port
 
 _READY_SECONDS = 30.0
@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.02
 _LOST_PORTS = 5
 
 
-class StartFailed(EmbeddedError):
+class StartFailed(DevServerError):
     """A server ended while it started, or did not answer in time."""
 
 
@@ -45,7 +45,7 @@ class Server(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether our server accepts our password now."""
+        """Returns true if our server accepts our password now."""
 
     def launch(self) -> None:
         """Start the process: on the port it had before, else on a free one."""
@@ -74,7 +74,7 @@ class Server(ABC):
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """True while the process runs."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:

@@ -8,25 +8,25 @@ from pathlib import Path
 
 from config.devservers import roles
 from config.devservers.binaries import find_postgres, find_valkey
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 from config.devservers.postgres import Postgres
 from config.devservers.private_files import ensure_private, random_password
 from config.devservers.run_as import find_identity
-from config.devservers.run_state import Claim, is_abandoned
+from config.devservers.run_state import FolderLock, is_abandoned
 from config.devservers.server import Server
 from config.devservers.valkey import Valkey
 
 VAR = Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parents[2] / "var")
 
 
-class PasswordLost(EmbeddedError):
+class PasswordLost(DevServerError):
     """The data is there, but not the password that opens it."""
 
 
 class Stack:
     """The servers that the environment does not name, running; made by `running_stack`."""
 
-    def __init__(self, *, var: Path, claim: Claim, durable: bool, given: Mapping[str, str]) -> None:
+    def __init__(self, *, var: Path, claim: FolderLock, durable: bool, given: Mapping[str, str]) -> None:
         self.var = var
         self._claim = claim
         self._durable = durable
@@ -168,7 +168,7 @@ def ephemeral_stack(*, name: str, var: Path = VAR, environment: Mapping[str, str
 @contextlib.contextmanager
 def _stack(*, var: Path, durable: bool, environment: Mapping[str, str] | None) -> Iterator[Stack]:
     given = os.environ if environment is None else environment
-    with Claim.on(var) as claim:
+    with FolderLock.on(var) as claim:
         stack = Stack(var=var, claim=claim, durable=durable, given=given)
         try:
             stack.start()

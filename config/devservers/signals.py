@@ -17,7 +17,7 @@ class Interrupted(BaseException):
 
     @property
     def exit_status(self) -> int:
-        """What a shell reports for a program that this signal ended."""
+        """The exit status that a shell reports for a program ended by this signal."""
         return 128 + self.signal_number
 
 

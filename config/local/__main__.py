@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 from config.devservers.servers import VAR, Stack, running_stack
 from config.devservers.signals import Interrupted, interruptible
 from config.local import migration_state, programs
@@ -22,7 +22,7 @@ _STAFF = ".venv/bin/python manage.py staff create NAME --role superuser"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until somebody says stop. Returns 0 then, 1 when the start failed, 128 + signal when it was cut short."""
+    """Serves until interrupted. Returns 0 then, 1 if the start failed, 128 + signal if it was interrupted."""
     asked = _parser().parse_args(arguments)
     serving: list[str] = []
     try:
@@ -34,19 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         say("Stopped." if serving else f"Stopped by {interrupted} before the service was up.")
         return 0 if serving else interrupted.exit_status
-    except EmbeddedError as error:
+    except DevServerError as error:
         sys.stderr.write(f"{error}\n")
         return _FAILED
 
 
 def say(text: str) -> None:
-    """One line to the reader, at once."""
+    """Prints one line immediately."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def _servers(given: Mapping[str, str]) -> str:
-    """Return the words that tell the reader what is started first."""
+    """Returns the names of the servers that are started first."""
     own = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}
     ours = [name for name, variable in own.items() if not given.get(variable)]
     return " and ".join(ours) or "with the servers that DATABASE_URL and REDIS_URL name"

@@ -1,4 +1,4 @@
-"""The secrets of a local service: made once, kept in `var/secrets/`, never printed."""
+"""The secrets of a local service: created once, stored in `var/secrets/`, never printed."""
 
 import secrets
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from config.devservers.private_files import ensure_private
 
 
 def ensure_credentials(*, var: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Variables that name Django's secret key and the key that seals signing keys; given ones stay as they are."""
+    """Returns variables that name Django's secret key and the key that encrypts signing keys, unless given."""
     variables = {}
     for name, file_name, make in (
         ("SECRET_KEY", "secret_key", _secret_key),

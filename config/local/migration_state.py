@@ -1,6 +1,6 @@
-"""Whether the migrations that are on disk have all been applied to this very database cluster, judged in milliseconds.
+"""A quick check that all migrations on disk have been applied to this embedded database cluster.
 
-A hint only: `migrate` always runs. But when it has nothing to do, the services may start beside it.
+A hint only: `migrate` always runs. If it has nothing to do, the services may start in parallel.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ _NOTE = "migrated"
 
 
 def is_current(var: Path, *, checkout: Path = _CHECKOUT) -> bool:
-    """Whether `remember` saw the same migrations and the same embedded cluster. A foreign database: no."""
+    """Returns true if `remember` saw the same migrations and embedded cluster; false for a foreign database."""
     digest = _digest(var, checkout)
     note = var / _NOTE
     return digest is not None and note.exists() and note.read_text(encoding="utf-8") == digest

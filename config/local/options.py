@@ -1,18 +1,18 @@
-"""What the developer asked for, checked before anything starts."""
+"""Options of a start, checked before anything starts."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 from config.devservers.ports import is_taken
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
 _PORTS = range(1, 65536)
 
 
-class Unusable(EmbeddedError):
+class Unusable(DevServerError):
     """HOST or PORT cannot be used."""
 
 
@@ -33,7 +33,7 @@ class Options:
 
     @property
     def base_url(self) -> str:
-        """Where the service answers."""
+        """The service's URL."""
         address = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{address}:{self.port}"
 

@@ -28,7 +28,7 @@ class Program:
 
 
 def shared_environment(options: Options, *, stack: Stack) -> dict[str, str]:
-    """What all programs are told: ours, the servers, the secrets, the address."""
+    """Returns the environment of all programs: ours, the servers, the secrets, the address."""
     settings = os.environ.get("DJANGO_SETTINGS_MODULE") or _SETTINGS
     secret_files = ensure_credentials(var=options.var, given=os.environ)
     return {

@@ -1,16 +1,16 @@
-"""Whether the web server is ready to serve."""
+"""Readiness of the web server."""
 
 import http.client
 import time
 from collections.abc import Callable
 
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 
 _PROBE_SECONDS = 3.0
 _POLL_SECONDS = 0.1
 
 
-class NotReady(EmbeddedError):
+class NotReady(DevServerError):
     """The service did not get ready in time."""
 
 

@@ -1,4 +1,4 @@
-"""Children that are started, watched, restarted when they crash, and stopped together."""
+"""A supervisor of child processes: starts, watches, restarts and stops them together."""
 
 import signal
 import subprocess
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.devservers import processes
-from config.devservers.errors import EmbeddedError
+from config.devservers.errors import DevServerError
 from config.local.programs import Program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,8 +16,8 @@ _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 1.0, 30.0
 _STABLE_SECONDS = 60.0
 
 
-class ProgramFailed(EmbeddedError):
-    """A program ended that should not have, or with an error."""
+class ProgramFailed(DevServerError):
+    """A program ended unexpectedly, or with an error."""
 
 
 @dataclass(kw_only=True)
@@ -91,7 +91,7 @@ class Supervisor:
         self._children.clear()
 
     def log_of(self, program: Program) -> Path:
-        """Where a program's output goes."""
+        """Returns the log file of a program."""
         return self._log / f"{program.name}.log"
 
     def _plan_restart(self, child: _Child, *, now: float) -> None:

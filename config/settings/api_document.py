@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the service as a whole: introduction, contact, tags. Read by base.py."""
+"""General parts of the OpenAPI document: introduction, contact, tags. Read by base.py."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ _TAGS = {
 
 
 def _contact() -> dict[str, str]:
-    """Whom to ask: who runs the service. Only what is set."""
+    """Returns the operator's contact details that are set."""
     given = {
         "name": env.text("API_CONTACT_NAME", "The operator of this service"),
         "url": env.url("API_CONTACT_URL"),

@@ -15,7 +15,7 @@ if (_keys := VAR_DIR / "secrets" / "key_encryption_keys").exists() and "KEY_ENCR
 
 PRODUCTION = False
 SECRET_KEY_IS_PUBLIC = SECRET_KEY.startswith("only-for-manage.py")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+ALLOWED_HOSTS = env.csv("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0
 SESSION_COOKIE_SECURE = False

@@ -1,7 +1,7 @@
-"""How large a body may be, by path: little for what needs no token, most where batches and files are taken.
+"""Size limits of request bodies by path: small without a token, largest for batches and files.
 
-A limit stands in settings.BODY_LIMITS under a path, or under the beginning of paths, which ends with a slash; the
-longest that fits counts. It is asked before a byte is read.
+A limit is in settings.BODY_LIMITS under a path, or under a prefix that ends with a slash; the longest match wins. It
+is checked before a byte is read.
 """
 
 from django.conf import settings
@@ -10,8 +10,8 @@ KIB = 1024
 MIB = 1024 * KIB
 
 
-def most_bytes(path: str) -> int:
-    """The largest body at this path (without the script's name)."""
+def max_bytes(path: str) -> int:
+    """Returns the largest body, in bytes, at this path (without the script's name)."""
     limits: dict[str, int] = settings.BODY_LIMITS
     if path in limits:
         return limits[path]
@@ -19,14 +19,14 @@ def most_bytes(path: str) -> int:
     return limits[max(fitting, key=len)] if fitting else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
-def told(size: int) -> str:
-    """A size in words: `16 KiB`."""
+def format_size(size: int) -> str:
+    """Returns a size as text: `16 KiB`."""
     for unit, name in ((MIB, "MiB"), (KIB, "KiB")):
         if size >= unit and size % unit == 0:
             return f"{size // unit:,} {name}"
     return f"{size:,} bytes"
 
 
-def too_large(path: str) -> str:
-    """What is said of a larger one."""
-    return f"The body is larger than {told(most_bytes(path))}, the most that is taken here."
+def too_large_detail(path: str) -> str:
+    """Returns the error text for a larger body."""
+    return f"The body is larger than {format_size(max_bytes(path))}, the limit of this operation."

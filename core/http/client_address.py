@@ -1,18 +1,18 @@
-"""Whose address a request comes from, where proxies stand in between."""
+"""Client IP address behind trusted proxies."""
 
 import ipaddress
 
 from django.conf import settings
 from django.http import HttpRequest
 
-UNKNOWN = "0.0.0.0"  # noqa: S104  # all whose address cannot be told share one limit
+UNKNOWN = "0.0.0.0"  # noqa: S104  # callers without a known address share one limit
 
 
-def of(request: HttpRequest) -> str:
-    """The IP address of the caller; UNKNOWN where there is none, as behind a Unix socket.
+def client_ip(request: HttpRequest) -> str:
+    """Returns the caller's IP address; UNKNOWN if there is none, as behind a Unix socket.
 
-    With TRUSTED_PROXIES=n it is the n-th address from the right of X-Forwarded-For: each proxy of ours appends the one
-    it was called from, and whatever stands left of that is the caller's own claim.
+    With TRUSTED_PROXIES=n it is the n-th address from the right of X-Forwarded-For: each of our proxies appends the
+    address that called it, and everything to the left of that is the caller's own claim.
     """
     direct = str(request.META.get("REMOTE_ADDR", ""))
     if not settings.TRUSTED_PROXIES:

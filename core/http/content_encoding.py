@@ -1,4 +1,4 @@
-"""Bodies that come packed: gzip is unpacked as it is read, within bounds; any other coding is 415.
+"""Compressed request bodies: gzip is decompressed within bounds; any other coding is 415.
 
 `Content-Encoding` is the caller's choice (RFC 9110, section 8.4). What is behind it, fingerprints included, sees the
 plain body.
@@ -9,34 +9,34 @@ from io import BytesIO
 from typing import Any
 
 from core.errors import InvalidInput
-from core.http.body_limits import told
+from core.http.body_limits import format_size
 from core.http.json_text import BadJSON, BodyTooLarge
 
 PLAIN = frozenset({"", "identity"})
 GZIP = frozenset({"gzip", "x-gzip"})
 MAX_MEMBERS = 16
 MAX_RATIO = 200
-# What is this small may be packed however well.
+# Below this size any ratio is accepted.
 RATIO_FROM = 256 * 1024
 _WITH_GZIP_HEADER = 31
 
 
 class CodingRefused(InvalidInput):
-    """The body's coding or charset is not taken."""
+    """The body's coding or charset is not supported."""
 
     code = "unsupported_media_type"
-    title = "The body's media type is not taken here"
+    title = "Unsupported media type"
 
 
-def unpacking(stream: Any, coding: str, *, most: int) -> Any:
-    """The stream of the plain body, of at most `most` bytes. Nothing is read or refused before it is read."""
+def decode_stream(stream: Any, coding: str, *, most: int) -> Any:
+    """Returns the stream of the plain body, of at most `most` bytes. Errors are raised when it is read."""
     words = [word.strip().lower() for word in coding.split(",")]
-    told_codings = [word for word in words if word not in PLAIN]
-    return _Unpacking(stream, told_codings, most) if told_codings else stream
+    codings = [word for word in words if word not in PLAIN]
+    return _GzipStream(stream, codings, most) if codings else stream
 
 
-class _Unpacking:
-    """Unpacks the whole body at the first read: it is no larger than what may be held in memory."""
+class _GzipStream:
+    """Decompresses the whole body at the first read; its size is bounded."""
 
     def __init__(self, stream: Any, codings: list[str], most: int) -> None:
         self._stream, self._codings, self._most = stream, codings, most
@@ -62,7 +62,7 @@ class _Unpacking:
 
 
 def gunzip(packed: bytes, *, most: int) -> bytes:
-    """The plain bytes.
+    """Returns the decompressed bytes.
 
     Raises: BadJSON for what is no whole gzip, or is made of more than MAX_MEMBERS; BodyTooLarge for more than `most`
     bytes, or more than MAX_RATIO times what came.
@@ -76,7 +76,7 @@ def gunzip(packed: bytes, *, most: int) -> bytes:
         except zlib.error:
             raise BadJSON("Content-Encoding is gzip, and the body is not gzip, or is damaged.") from None
         if len(part) > left:
-            raise BodyTooLarge(f"The body unpacks to more than {told(most)}, the most that is taken here.")
+            raise BodyTooLarge(f"The body decompresses to more than {format_size(most)}, the limit of this operation.")
         if not member.eof:
             raise BadJSON("The gzip of the body ends early.")
         parts.append(part)

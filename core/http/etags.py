@@ -21,7 +21,7 @@ CACHE_HEADERS = {"Cache-Control": "private, max-age=0, must-revalidate", "Vary":
 
 
 def etag(parts: Iterable[object]) -> str:
-    """A strong ETag over what determines the bytes of the answer."""
+    """Returns a strong ETag over everything that determines the response's bytes."""
     digest = hashlib.blake2b(digest_size=12)
     for part in parts:
         digest.update(repr(part).encode())
@@ -29,16 +29,18 @@ def etag(parts: Iterable[object]) -> str:
     return f'"{digest.hexdigest()}"'
 
 
-def answer(request: Any, *, tag: str, body: Callable[[], Any], headers: dict[str, str] | None = None) -> Response:
-    """200 with the body, or 304 without building it when `If-None-Match` holds the tag (weak comparison)."""
+def conditional_response(
+    request: Any, *, tag: str, body: Callable[[], Any], headers: dict[str, str] | None = None
+) -> Response:
+    """Returns 200 with the body, or 304 without building it if `If-None-Match` holds the tag (weak comparison)."""
     common = {**CACHE_HEADERS, "ETag": tag, **(headers or {})}
-    if names(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
+    if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
         return Response(status=304, headers=common)
     return Response(body(), headers=common)
 
 
-def names(header: str, tag: str) -> bool:
-    """Whether the header's list of tags, or its `*`, names this version, as we sent it or as a proxy made it."""
+def matches(header: str, tag: str) -> bool:
+    """Returns true if the header's list of tags, or its `*`, names this version, as sent or as rewritten by a proxy."""
     known = parse_etags(header) if header else []
     return known == ["*"] or tag in known or tag in (_as_sent(each) for each in known)
 
@@ -49,17 +51,17 @@ def _as_sent(tag: str) -> str:
 
 
 def is_conditional(request: Any) -> bool:
-    """Whether the request sets a condition for a write."""
+    """Returns true if the request sets a precondition for a write."""
     return "HTTP_IF_MATCH" in request.META or "HTTP_IF_NONE_MATCH" in request.META
 
 
-def require(request: Any, *, tag: str | None) -> None:
+def check_preconditions(request: Any, *, tag: str | None) -> None:
     """Checks a write's `If-Match` and `If-None-Match` against the current tag, None for no object.
 
     Raises: PreconditionFailed.
     """
     wanted, unwanted = request.META.get("HTTP_IF_MATCH"), request.META.get("HTTP_IF_NONE_MATCH")
-    if wanted is not None and (tag is None or not names(wanted, tag)):
+    if wanted is not None and (tag is None or not matches(wanted, tag)):
         raise PreconditionFailed("If-Match names another version than the current one. Read it again.")
-    if unwanted is not None and tag is not None and names(unwanted, tag):
+    if unwanted is not None and tag is not None and matches(unwanted, tag):
         raise PreconditionFailed("If-None-Match holds: the object exists already.")

@@ -1,4 +1,4 @@
-"""Refusals that the web server gives before it has a request to hand over, as problems like all others."""
+"""Errors that the web server returns before there is a request, as problem documents."""
 
 import json
 import secrets
@@ -21,12 +21,12 @@ _RETRY_AFTER = "Retry-After: 2\r\n"
 
 
 def write(sock: Any, status: int, reason: str, message: str) -> None:
-    """Takes the place of `gunicorn.util.write_error`, which writes HTML. The connection is closed afterwards."""
+    """Replaces `gunicorn.util.write_error`, which writes HTML. The connection is closed afterwards."""
     told = _DETAILS.get(status, "") or (problem.printable(message) if status < 500 else "")
     request_id = secrets.token_hex(12)
     body = problem.document(
         status=status,
-        code=problem.code_of(status),
+        code=problem.code_for_status(status),
         detail=told or HTTPStatus(status).phrase,
         request=None,
         request_id=request_id,

@@ -1,7 +1,7 @@
-"""JSON from callers: bounded in what it makes of memory and time, not only in its bytes; and never read in two ways.
+"""Parser of untrusted JSON: bounded in memory and time, not only in bytes, and unambiguous.
 
-`{"":0}` is six bytes, and a dictionary of two hundred. So values, objects and depth are counted over the bytes before
-anything is built of them.
+`{"":0}` is six bytes of text and two hundred of memory. Values, objects and depth are therefore counted in the bytes
+before anything is built.
 """
 
 import codecs
@@ -24,14 +24,14 @@ _UTF16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class BadJSON(InvalidInput):
-    """The body is not JSON that can be read in one way only."""
+    """The body is not unambiguous JSON."""
 
     code = "bad_json"
     title = "The body cannot be read"
 
 
 class BodyTooLarge(InvalidInput):
-    """The body is larger, or holds more, than is taken at once."""
+    """The body is larger, or holds more values, than the operation accepts."""
 
     code = "too_large"
     title = "The body is too large"
@@ -39,19 +39,19 @@ class BodyTooLarge(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """At most so many values (each entry of a list and each member of an object is one), of them lists and objects."""
+    """The largest number of values (list entries and object members), and of lists and objects among them."""
 
     values: int
     containers: int
 
     @classmethod
-    def of(cls, most_bytes: int) -> "Bounds":
-        """What a body of that size may hold: a value for each 32 bytes, a list or an object for each 128."""
-        return cls(values=most_bytes // 32, containers=most_bytes // 128)
+    def for_body_size(cls, max_bytes: int) -> "Bounds":
+        """Returns the bounds for a body size: a value for each 32 bytes, a list or an object for each 128."""
+        return cls(values=max_bytes // 32, containers=max_bytes // 128)
 
 
-def read(body: bytes, bounds: Bounds) -> Any:
-    """The value that the body holds. A byte order mark is passed over (RFC 8259, section 8.1, allows that).
+def parse(body: bytes, bounds: Bounds) -> Any:
+    """Returns the value of the body. A byte order mark is ignored (RFC 8259, section 8.1, allows that).
 
     Raises: BadJSON for what is not UTF-8 or not JSON, is nested too deeply, names a member twice, or holds a number
     of hundreds of digits; BodyTooLarge for more than the bounds allow.

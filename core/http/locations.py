@@ -1,4 +1,4 @@
-"""The address of a request, written so that it leads back to it: Django keeps paths decoded."""
+"""URLs of requests, correctly encoded: Django keeps paths decoded."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -13,8 +13,8 @@ _UNREADABLE = "docent.path_unreadable"
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
-def path_of(request: Any) -> str:
-    """The path, percent-encoded. What a route's parameters hold is one segment each, `/` included."""
+def request_path(request: Any) -> str:
+    """Returns the path, percent-encoded. Each route parameter is one segment, even with a `/` in it."""
     match, decoded = getattr(request, "resolver_match", None), str(request.path)
     if match is None or not match.kwargs:
         return escape_uri_path(decoded)
@@ -23,13 +23,13 @@ def path_of(request: Any) -> str:
     return escape_uri_path(prefix) + "/" + _PARAMETER.sub(segment, match.route)
 
 
-def address_of(request: Any) -> str:
-    """The absolute address, without query."""
-    return str(request.build_absolute_uri(path_of(request)))
+def request_url(request: Any) -> str:
+    """Returns the absolute URL, without query."""
+    return str(request.build_absolute_uri(request_path(request)))
 
 
 def with_readable_paths(application: Application) -> Application:
-    """Marks requests whose path is no UTF-8: Django would take `%FF` for the three characters `%`, `F` and `F`."""
+    """Marks requests whose path is not UTF-8: Django would read `%FF` as the three characters `%`, `F` and `F`."""
 
     def marked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         # PEP 3333: the bytes of the path as Latin-1.
@@ -42,7 +42,7 @@ def with_readable_paths(application: Application) -> Application:
 
 
 def undecodable(request: HttpRequest) -> str:
-    """What of the address is no UTF-8: `path` or `query`; empty when all is. Django would replace it in silence."""
+    """Returns the part of the address that is not UTF-8, `path` or `query`, else nothing. Django would replace it."""
     if request.META.get(_UNREADABLE):
         return "path"
     query = request.META.get("QUERY_STRING", "")

@@ -1,4 +1,4 @@
-"""The outermost layers of a request: its id, its duration, its log line, errors that no view saw, and the probes."""
+"""The outermost layers of a request: its id, duration and log line, errors that no view handled, and the probes."""
 
 import re
 import secrets
@@ -29,16 +29,16 @@ _log = structlog.get_logger("docent.request")
 
 
 class EdgeMiddleware:
-    """Binds the request id, opens the deadline, times the answer by route name, and writes one log line a request."""
+    """Binds the request id, opens the deadline, measures the duration by route name, and writes one log line."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers, whatever happens inside, with `X-Request-ID`, and with RateLimit where the request was admitted."""
+        """Adds `X-Request-ID` to every response, and the RateLimit headers if limits were checked."""
         started = time.perf_counter()
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _SANE_ID.match(given) else secrets.token_hex(12)
+        sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = sent_id if _SANE_ID.match(sent_id) else secrets.token_hex(12)
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -51,14 +51,14 @@ class EdgeMiddleware:
         if response.status_code >= 400 and not request.path_info.startswith("/admin/"):
             _make_problem(request, response)
         response["X-Request-ID"] = request_id
-        if (decision := getattr(request, "admission", None)) is not None:
+        if (decision := getattr(request, "rate_limit_decision", None)) is not None:
             for name, value in decision.headers.items():
                 response[name] = value
         self._observe(request, response, time.perf_counter() - started)
         return response
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
-        """A read whose connection to PostgreSQL ended in the middle, as by a restart, is tried once more."""
+        """Retries a read once if its connection to PostgreSQL ended in the middle, as by a restart."""
         response = self.get_response(request)
         if request.method in _SAFE and getattr(request, "database_lost", False):
             for each in connections.all(initialized_only=True):
@@ -67,9 +67,9 @@ class EdgeMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """What no view foresaw and is the caller's doing all the same."""
+        """Answers errors that no view handled although the caller caused them."""
         if isinstance(error, RequestDataTooBig):
-            return problem.response(status=413, detail=body_limits.too_large(request.path_info), request=request)
+            return problem.response(status=413, detail=body_limits.too_large_detail(request.path_info), request=request)
         if isinstance(error, UnreadablePostError) and isinstance(error.__cause__, TimeoutError):
             return problem.response(status=408, detail=_TOO_SLOW, request=request)
         if isinstance(error, UnreadablePostError):
@@ -88,11 +88,11 @@ class EdgeMiddleware:
             detail = f"The {part} of the address is not UTF-8 where it is percent-decoded."
             return problem.response(status=400, detail=detail, request=request)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isascii() and length.isdigit() and int(length) > body_limits.most_bytes(request.path_info):
-            return problem.response(status=413, detail=body_limits.too_large(request.path_info), request=request)
+        if length.isascii() and length.isdigit() and int(length) > body_limits.max_bytes(request.path_info):
+            return problem.response(status=413, detail=body_limits.too_large_detail(request.path_info), request=request)
         if (coding := request.META.get("HTTP_CONTENT_ENCODING")) and request.path_info not in settings.LARGE_BODIES:
-            most = body_limits.most_bytes(request.path_info)
-            request._stream = content_encoding.unpacking(request._stream, coding, most=most)  # noqa: SLF001
+            most = body_limits.max_bytes(request.path_info)
+            request._stream = content_encoding.decode_stream(request._stream, coding, most=most)  # noqa: SLF001
         return None
 
     def _observe(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -115,10 +115,10 @@ class EdgeMiddleware:
 
 
 class ProbeMiddleware:
-    """Answers the addresses in settings.PROBE_PATHS before anything looks at host, scheme, session or origin.
+    """Answers the paths in settings.PROBE_PATHS before host, scheme, session or origin are checked.
 
-    Nothing else is there on the port that is for metrics only.
-    An orchestrator and a Prometheus call a process by its address, which is no name in ALLOWED_HOSTS.
+    Orchestrators and Prometheus call a process by its IP address, which is not in ALLOWED_HOSTS. The metrics port
+    serves nothing else.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -126,29 +126,29 @@ class ProbeMiddleware:
         self.paths = frozenset(settings.PROBE_PATHS)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """The probe's view, or what stands behind."""
+        """Calls the probe's view, or the next layer."""
         if request.path_info not in self.paths:
-            return _nothing_here(request) if metrics_view.on_own_port(request) else self.get_response(request)
+            return _metrics_port_404(request) if metrics_view.on_own_port(request) else self.get_response(request)
         request.resolver_match = resolve(request.path_info)
         answer: HttpResponseBase = request.resolver_match.func(request)
         return answer
 
 
 def _time_parts(response: HttpResponseBase) -> None:
-    """What is made while it is sent has a deadline for each part; a file is only read."""
+    """Gives each part of a streamed response a deadline of its own; a file is only read."""
     if type(response) is StreamingHttpResponse:
         parts = cast(Iterable[bytes], response.streaming_content)
-        response.streaming_content = deadline.each(parts, seconds=settings.API_DEADLINE_SECONDS)
+        response.streaming_content = deadline.limit_each(parts, seconds=settings.API_DEADLINE_SECONDS)
 
 
-def _nothing_here(request: HttpRequest) -> HttpResponse:
+def _metrics_port_404(request: HttpRequest) -> HttpResponse:
     return problem.response(status=404, detail="Only probes and metrics are at this port.", request=request)
 
 
 def _make_problem(request: HttpRequest, response: HttpResponse) -> None:
-    """Errors raised by Django before any view (bad host, wrong method) take the form of all others.
+    """Turns errors raised by Django before any view (bad host, wrong method) into problem documents.
 
-    What is JSON already was meant as it is: a problem, or what readiness found.
+    A JSON response is left alone: it is a problem already, or the readiness report.
     """
     if response.streaming or response.get("Content-Type", "").startswith((problem.CONTENT_TYPE, "application/json")):
         return

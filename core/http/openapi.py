@@ -1,7 +1,7 @@
-"""What every operation has, put into the OpenAPI document in one place: a hook of drf-spectacular.
+"""Completes every operation of the OpenAPI document in one place: a hook of drf-spectacular.
 
-Whoever adds an operation writes what is its own. Derived here: that objects are closed, the refusals that come before
-any view, the request id, and links from a write to what reads it and from a page to the next.
+A view declares only what is specific to it. Derived here: closed objects, the errors that precede any view, the
+request id, and links from a write to its reads and from a page to the next.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ _REQUEST_ID = {
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """The hook."""
+    """Completes the document; the hook."""
     components = result.setdefault("components", {})
     components.setdefault("headers", {})[REQUEST_ID] = _REQUEST_ID
     if "Problem" in components.get("schemas", {}):
@@ -60,7 +60,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _share_examples(document: dict[str, Any]) -> None:
-    """An answer without an example takes that of another operation which answers with the same schema."""
+    """Copies examples between responses of the same schema."""
     answers = [
         media
         for _, _, operation in operations(document)
@@ -75,7 +75,7 @@ def _share_examples(document: dict[str, Any]) -> None:
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Path, method and operation."""
+    """Yields path, method and operation."""
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
@@ -83,7 +83,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def _demand_files(operation: dict[str, Any]) -> None:
-    """A body that is a file is there; drf-spectacular calls only those demanded that have demanded fields."""
+    """Marks file bodies as required; drf-spectacular does so only for bodies with required fields."""
     body = operation.get("requestBody", {})
     if body and all("json" not in kind or "ndjson" in kind for kind in body["content"]) and operation.get("security"):
         body["required"] = True
@@ -102,7 +102,7 @@ def _answers(operation: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _close(schema: Any, schemas: dict[str, Any]) -> None:
-    """Says of each object with named fields that there are no others: in a body they are errors, in an answer none."""
+    """Closes each object with named fields: in a body others are errors, in a response there are none."""
     if isinstance(schema, list):
         for each in schema:
             _close(each, schemas)
@@ -138,7 +138,7 @@ def _refusals(operation: dict[str, Any]) -> None:
 
 
 def _conditional(operation: dict[str, Any]) -> None:
-    """What takes If-None-Match answers with an ETag, and with 304."""
+    """Adds the ETag and the 304 to operations that take If-None-Match."""
     if not any(each["in"] == "header" and each["name"] == "If-None-Match" for each in operation.get("parameters", [])):
         return
     responses = operation["responses"]
@@ -149,7 +149,7 @@ def _conditional(operation: dict[str, Any]) -> None:
 
 
 def _describe(operation: dict[str, Any]) -> None:
-    """An answer that nothing is said of is called as HTTP calls it; a refusal has no ETag."""
+    """Describes a response by its HTTP phrase if it has no description, and removes ETags from errors."""
     for status, response in operation["responses"].items():
         response["description"] = response.get("description") or HTTPStatus(int(status)).phrase
         if not status.startswith("2") and status != "304":
@@ -157,7 +157,7 @@ def _describe(operation: dict[str, Any]) -> None:
 
 
 def _order(document: dict[str, Any]) -> None:
-    """Paths by their tags, otherwise in the order of the routes: what the service is for comes first."""
+    """Sorts paths by their tags, otherwise in the order of the routes."""
     tags = [tag["name"] for tag in document.get("tags", [])]
     first = {path: min(_rank(each["tags"], tags) for each in item.values()) for path, item in document["paths"].items()}
     document["paths"] = dict(sorted(document["paths"].items(), key=lambda pair: first[pair[0]]))
@@ -168,7 +168,7 @@ def _rank(of: list[str], tags: list[str]) -> int:
 
 
 def _link_to_readers(document: dict[str, Any], path: str, put: dict[str, Any]) -> None:
-    """What was just written can be read, changed and deleted under the same address, and what stands below it."""
+    """Links a PUT to the operations that read, change and delete the same object, and to those below it."""
     for other, method, target in operations(document):
         if (other == path or other.startswith(f"{path}/")) and method != "put":
             names = [each["name"] for each in put.get("parameters", []) if each["in"] == "path"]
@@ -181,7 +181,7 @@ def _link_to_readers(document: dict[str, Any], path: str, put: dict[str, Any]) -
 
 
 def _link_to_next(operation: dict[str, Any]) -> None:
-    """A page's `next` is the cursor of the next page."""
+    """Links a page's `next` to the next page."""
     if not any(each["in"] == "query" and each["name"] == "cursor" for each in operation.get("parameters", [])):
         return
     operation["responses"]["200"].setdefault("links", {})["next"] = {

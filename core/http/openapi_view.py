@@ -1,4 +1,4 @@
-"""The OpenAPI document, made once in a process: it follows from the code, and costs a third of a second to make."""
+"""The OpenAPI document, rendered once per process: it depends on the code only, and takes a third of a second."""
 
 import functools
 import threading
@@ -16,25 +16,25 @@ _making = threading.Lock()
 
 
 def yaml(request: HttpRequest) -> HttpResponse:
-    """As YAML."""
+    """Serves the document as YAML."""
     return _answer(request, OpenApiYamlRenderer)
 
 
 def json(request: HttpRequest) -> HttpResponse:
-    """As JSON."""
+    """Serves the document as JSON."""
     return _answer(request, OpenApiJsonRenderer)
 
 
-def forget() -> None:
-    """Makes it anew at the next request."""
-    _made.cache_clear()
+def clear() -> None:
+    """Renders the document again at the next request."""
+    _render.cache_clear()
 
 
 def _answer(request: HttpRequest, renderer: Callable[[], OpenApiYamlRenderer | OpenApiJsonRenderer]) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    with _making:  # whoever comes while it is made waits for it rather than making it as well
-        body, content_type, tag = _made(renderer)
+    with _making:  # concurrent requests wait instead of rendering it as well
+        body, content_type, tag = _render(renderer)
     known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     unchanged = known == ["*"] or tag in (each.removeprefix("W/") for each in known)
     response = HttpResponseNotModified() if unchanged else HttpResponse(body, content_type=content_type)
@@ -44,7 +44,7 @@ def _answer(request: HttpRequest, renderer: Callable[[], OpenApiYamlRenderer | O
 
 
 @functools.cache
-def _made(renderer: Callable[[], OpenApiYamlRenderer | OpenApiJsonRenderer]) -> tuple[bytes, str, str]:
+def _render(renderer: Callable[[], OpenApiYamlRenderer | OpenApiJsonRenderer]) -> tuple[bytes, str, str]:
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     made = renderer()
     body: bytes = made.render(document, renderer_context={})

@@ -1,6 +1,6 @@
 """Cursor pages: keyset positions, signed, bound to the caller's tenant, the list and its filters.
 
-A cursor is the same text whenever the same page is read, so that a page's ETag holds.
+A cursor is the same text each time the same page is read, so that the page's ETag stays valid.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class _Serializer:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """How one list is walked. `binding` names the list, the tenant and the filters that a cursor is good for."""
+    """Position and size of one page. `binding` names the list, tenant and filters that a cursor is valid for."""
 
     binding: Mapping[str, Any]
     limit: int
@@ -40,32 +40,32 @@ class Pages:
 
     @classmethod
     def read(cls, query: Mapping[str, str], *, binding: Mapping[str, Any]) -> "Pages":
-        """From a query's `limit` and `cursor`.
+        """Parses a query's `limit` and `cursor`.
 
         Raises: InvalidInput.
         """
         return cls(binding, _limit(query.get("limit")), _position(query.get("cursor"), binding))
 
     def cursor(self, position: tuple[str, ...] | None) -> str | None:
-        """The text that continues behind the position; None for the end."""
+        """Returns the cursor after the position; None at the end."""
         if position is None:
             return None
         return signing.Signer(salt=_SALT).sign_object([_digest(self.binding), *position], serializer=_Serializer)
 
 
 def link(request: Any, cursor: str | None) -> dict[str, str]:
-    """The `Link` header (RFC 8288) to the next page, if there is one."""
+    """Returns the `Link` header (RFC 8288) to the next page, if there is one."""
     if cursor is None:
         return {}
     query = request.query_params.copy()
     query["cursor"] = cursor
-    return {"Link": f'<{locations.address_of(request)}?{query.urlencode()}>; rel="next"'}
+    return {"Link": f'<{locations.request_url(request)}?{query.urlencode()}>; rel="next"'}
 
 
 def known_parameters(query: Any, *names: str) -> dict[str, str]:
-    """The query as a mapping.
+    """Returns the query as a mapping.
 
-    Raises: InvalidInput for a name that is unknown or given twice: a misspelt filter must not be ignored in silence.
+    Raises: InvalidInput for an unknown or repeated name: a misspelt filter must not be ignored silently.
     """
     allowed = (*names, "limit", "cursor")
     for name in query:
@@ -77,7 +77,7 @@ def known_parameters(query: Any, *names: str) -> dict[str, str]:
 
 
 def invalid(pointer: str, code: str, detail: str) -> InvalidInput:
-    """The refusal of one query parameter."""
+    """Returns the error of one query parameter."""
     return InvalidInput(f"{pointer}: {detail}", errors=[FieldError(pointer, code, detail)])
 
 

@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents: how errors look on the wire, whoever raised them."""
+"""RFC 9457 problem documents for every error."""
 
 import math
 import sys
@@ -56,7 +56,7 @@ def document(
     errors: Sequence[FieldError] = (),
     request_id: str = "",
 ) -> dict[str, Any]:
-    """The members of a problem, in the order in which people read them. The request's own id wins."""
+    """Returns the members of a problem, in reading order. The request's own id takes precedence."""
     return {
         "type": TYPE_BASE + code,
         "title": known.title if (known := pages().get(code)) else title or HTTPStatus(status).phrase,
@@ -69,8 +69,8 @@ def document(
     }
 
 
-def code_of(status: int) -> str:
-    """The code of a refusal that says no more than its status."""
+def code_for_status(status: int) -> str:
+    """Returns the default code of a status."""
     return _CODE_BY_STATUS.get(status, "error")
 
 
@@ -84,8 +84,8 @@ def response(
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> JsonResponse:
-    """A problem as a plain Django response, for errors outside DRF."""
-    code = code or code_of(status)
+    """Returns a problem as a plain Django response, for errors outside DRF."""
+    code = code or code_for_status(status)
     body = document(
         status=status, code=code, detail=detail or HTTPStatus(status).phrase, request=request, errors=errors
     )
@@ -97,7 +97,7 @@ def response(
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler: every error becomes a problem; what is not foreseen goes on to `server_error`."""
+    """Turns errors into problems, as DRF's exception handler; unexpected ones go on to `server_error`."""
     request = getattr(context.get("request"), "_request", None)
     if (away := _away(error, request)) is not None:
         error = away
@@ -111,7 +111,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def unavailable(error: BaseException | None, request: HttpRequest) -> JsonResponse | None:
-    """The problem for an error that says that something is away or took too long, outside DRF; None for any other."""
+    """Returns the problem for an unavailable service or a timeout, outside DRF; None for any other error."""
     away = _away(error, request)
     if away is None:
         return None
@@ -154,7 +154,7 @@ def _from_drf(error: exceptions.APIException, request: HttpRequest | None) -> Re
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(math.ceil(wait))
-    status, code, detail = error.status_code, code_of(error.status_code), str(error.detail)
+    status, code, detail = error.status_code, code_for_status(error.status_code), str(error.detail)
     errors: tuple[FieldError, ...] = ()
     if isinstance(error, exceptions.ValidationError):
         status, code = 422, "invalid"
@@ -167,7 +167,7 @@ def _from_drf(error: exceptions.APIException, request: HttpRequest | None) -> Re
 
 
 def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:
-    """DRF's nested validation details as flat field errors with JSON pointers."""
+    """Yields DRF's nested validation details as flat field errors with JSON pointers."""
     if isinstance(detail, Mapping):
         for key, value in detail.items():
             here = pointer if key == "non_field_errors" else f"{pointer}/{_escape(str(key))}"
@@ -185,7 +185,7 @@ def _escape(token: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A caller's own words, fit for an answer: bounded, and without the lone surrogates that UTF-8 cannot carry."""
+    """Returns a caller's text, bounded and without lone surrogates, which UTF-8 cannot encode."""
     return _encodable(text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…")
 
 
@@ -209,9 +209,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: says nothing about the inside, and how to ask about it. 503 where something is away.
+    """Django's handler500: reveals nothing internal but the request id. 503 if a service is unavailable.
 
-    It is called while the error is handled, also that of a middleware, which no process_exception sees.
+    It is called while the error is handled, including errors of middleware, which process_exception never sees.
     """
     if (away := unavailable(sys.exception(), request)) is not None:
         return away

@@ -1,4 +1,4 @@
-"""What each `code` of a problem means, and what to do: the title of the problem, and the page that its `type` leads to.
+"""Meaning and remedy of each problem `code`: the problem's title, and the page that its `type` links to.
 
 Each application tells its own codes (settings.PROBLEM_CODES); a code in the source without a page fails a test.
 """
@@ -111,13 +111,13 @@ CODES = {
         "Correct the named fields; the OpenAPI document holds every bound.",
     ),
     "method_not_allowed": Page(
-        "The method does not exist here",
+        "Method not allowed",
         (405,),
         "The address exists and does not take this method.",
         "The header Allow lists the methods; the OpenAPI document the operations.",
     ),
     "not_acceptable": Page(
-        "There is no such representation", (406,), "The answer cannot be given in the form asked for.", "Ask for JSON."
+        "Not acceptable", (406,), "The answer cannot be given in the form asked for.", "Ask for JSON."
     ),
     "not_found": Page(
         "Not found",
@@ -177,7 +177,7 @@ CODES = {
         "Repeat the request after Retry-After seconds, a write with the same Idempotency-Key.",
     ),
     "unsupported_media_type": Page(
-        "The body's media type is not taken here",
+        "Unsupported media type",
         (415,),
         "The Content-Type is not one that the operation takes, its charset is not UTF-8, or the Content-Encoding is "
         "neither gzip nor identity.",

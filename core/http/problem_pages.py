@@ -1,4 +1,4 @@
-"""GET /problems/CODE: the page that a problem's `type` leads to, and /problems/ with all of them."""
+"""GET /problems/CODE: the page that a problem's `type` links to, and /problems/ with all of them."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,14 +11,14 @@ from core.http.problem_codes import pages
 @require_safe
 @cache_control(public=True, max_age=300)
 def index(request: HttpRequest) -> HttpResponse:
-    """Every code."""
+    """Lists every code."""
     return render(request, "problems/index.html", {"pages": pages()})
 
 
 @require_safe
 @cache_control(public=True, max_age=300)
 def page(request: HttpRequest, code: str) -> HttpResponse:
-    """One code; 404 for one that there is not."""
+    """Shows one code; 404 for an unknown one."""
     found = pages().get(code)
     if found is None:
         raise Http404

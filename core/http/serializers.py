@@ -1,4 +1,4 @@
-"""Serializers that every API shares: strict input, and the form of a problem in the OpenAPI document."""
+"""Serializers shared by all APIs: strict input, and the schema of a problem."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from core import external_ids
 
-MAX_UNKNOWN = 20  # as many misspelt names are told in one answer
+MAX_UNKNOWN = 20  # unknown names reported in one response
 ID = {
     "type": "string",
     "minLength": 1,
@@ -19,17 +19,17 @@ ID = {
 
 @extend_schema_field(ID)
 class ExternalId(serializers.CharField):
-    """The tenant's own id of an item or a person, as it stands: nothing is cut off."""
+    """The tenant's own id of an item or a user, unchanged: nothing is trimmed."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """DRF's own, after a look at the characters."""
-        if isinstance(data, str) and (error := external_ids.refusal(data, "")):
+        if isinstance(data, str) and (error := external_ids.find_error(data, "")):
             raise serializers.ValidationError(error.detail, error.code)
         return super().run_validation(data)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know: a misspelt one must not be ignored in silence."""
+    """Refuses unknown fields: a misspelt one must not be ignored silently."""
 
     def to_internal_value(self, data: Any) -> Any:
         """DRF's own, after a look at the names."""
@@ -72,7 +72,7 @@ _JSON_TYPES: tuple[tuple[type, tuple[type, ...], str], ...] = (
 
 
 def _wrong_type(field: Any, value: Any) -> Any:
-    """What is to be said of a value of another type, in DRF's form; None where there is nothing. Null is DRF's."""
+    """Returns the error for a value of another type, in DRF's form, else None. Null is left to DRF."""
     if value is None:
         return None
     if isinstance(field, serializers.ListField) and isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Bodies as HTTP means them (RFC 9112), where Django's WSGI handler takes less: chunked ones, and whole ones only."""
+"""Request bodies as HTTP defines them (RFC 9112): chunked, and complete; Django's WSGI handler supports neither."""
 
 from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
@@ -10,15 +10,15 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class BodyEndedEarly(OSError):
-    """The connection ended before as many bytes came as Content-Length promised."""
+    """The connection ended before Content-Length bytes arrived."""
 
 
 class BodyTooLong(OSError):
-    """More came than the path takes."""
+    """The body is longer than the path accepts."""
 
 
-class _Whole:
-    """A WSGI input that never passes a part for the whole (RFC 9112, section 8)."""
+class _FixedLengthBody:
+    """A WSGI input that never presents a part as the whole (RFC 9112, section 8)."""
 
     def __init__(self, stream: Any, length: int) -> None:
         self._stream, self._left = stream, length
@@ -26,44 +26,44 @@ class _Whole:
     def read(self, size: int = -1) -> bytes:
         wanted = self._left if size is None or size < 0 else min(size, self._left)
         with deadline.paused():
-            found: bytes = self._stream.read(wanted) if wanted else b""
-        self._left -= len(found)
-        if len(found) < wanted:
+            data: bytes = self._stream.read(wanted) if wanted else b""
+        self._left -= len(data)
+        if len(data) < wanted:
             raise BodyEndedEarly(f"{self._left} bytes of the body are missing")
-        return found
+        return data
 
     def readline(self, size: int = -1) -> bytes:
         wanted = self._left if size is None or size < 0 else min(size, self._left)
         with deadline.paused():
-            found: bytes = self._stream.readline(wanted) if wanted else b""
-        self._left -= len(found)
-        if len(found) < wanted and not found.endswith(b"\n"):
+            data: bytes = self._stream.readline(wanted) if wanted else b""
+        self._left -= len(data)
+        if len(data) < wanted and not data.endswith(b"\n"):
             raise BodyEndedEarly(f"{self._left} bytes of the body are missing")
-        return found
+        return data
 
 
-class _Ending:
-    """A chunked body of unknown length, handed on as it comes. One that is too long breaks off."""
+class _ChunkedBody:
+    """A chunked body of unknown length, passed on as it arrives. One that is too long is aborted."""
 
     def __init__(self, stream: Any, max_bytes: int) -> None:
         self._stream, self._left = stream, max_bytes
 
     def read(self, size: int = -1) -> bytes:
         with deadline.paused():  # the server holds the client to its pace
-            found = self._stream.read(self._left + 1 if size is None or size < 0 else size)
-        return self._counted(found)
+            data = self._stream.read(self._left + 1 if size is None or size < 0 else size)
+        return self._counted(data)
 
     def readline(self, size: int = -1) -> bytes:
         with deadline.paused():
-            found = self._stream.readline(self._left + 1 if size is None or size < 0 else size)
-        return self._counted(found)
+            data = self._stream.readline(self._left + 1 if size is None or size < 0 else size)
+        return self._counted(data)
 
-    def _counted(self, found: bytes) -> bytes:
-        self._left -= len(found)
-        # The application stops at the length that it was told: what is behind it is found here or nowhere.
-        if self._left < 0 or (self._left == 0 and found and self._stream.read(1)):
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        # The application stops at the length that it was given: only this class can notice what follows.
+        if self._left < 0 or (self._left == 0 and data and self._stream.read(1)):
             raise BodyTooLong("the body is longer than allowed")
-        return found
+        return data
 
 
 def with_whole_bodies(
@@ -86,13 +86,13 @@ def with_whole_bodies(
         most = (large or {}).get(environ.get("PATH_INFO", ""))
         if not length and most is not None and environ.get("wsgi.input_terminated"):
             environ["CONTENT_LENGTH"] = str(most)
-            environ["wsgi.input"] = _Ending(environ["wsgi.input"], most)
+            environ["wsgi.input"] = _ChunkedBody(environ["wsgi.input"], most)
         elif not length and environ.get("wsgi.input_terminated"):
             body = environ["wsgi.input"].read(max_bytes(environ.get("PATH_INFO", "")) + 1)
             environ["CONTENT_LENGTH"] = str(len(body))
             environ["wsgi.input"] = BytesIO(body)
         elif length.isascii() and length.isdigit():
-            environ["wsgi.input"] = _Whole(environ["wsgi.input"], int(length))
+            environ["wsgi.input"] = _FixedLengthBody(environ["wsgi.input"], int(length))
         return application(environ, start_response)
 
     return read_first

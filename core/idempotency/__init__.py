@@ -4,8 +4,8 @@ After draft-ietf-httpapi-idempotency-key-header-07. PostgreSQL keeps the keys, s
 
 1. `claims.claim` takes the key in a short transaction of its own and leaves a lease.
 2. The effect runs in one transaction, and `claims.complete` stores the answer in that same transaction: both are
-   committed or neither is. Whoever dies in between leaves a lease that ends; the next request with the key runs anew.
+   committed or neither is. A process that dies in between leaves a lease that ends; the next request with the key runs.
 3. A request that changed nothing gives its key back (`claims.release`): refusals are not stored and may be repeated.
 
-`view.idempotent` is all that a write view needs.
+`decorator.idempotent` is all that a write view needs.
 """

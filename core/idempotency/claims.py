@@ -16,7 +16,7 @@ from django.db import connection
 
 from core.idempotency.models import IdempotencyKey
 
-KEPT = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)
 Scope = Callable[[], AbstractContextManager[None]]
 
 
@@ -34,8 +34,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as it is stored: status, the headers that belong to it, the exact bytes of its body.
+class StoredAnswer:
+    """A stored answer: status, the headers that belong to it, the exact bytes of its body.
 
     With a `read_scope` it shows what was stored before, to tokens that carry that scope.
     """
@@ -47,17 +47,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
-    """Nobody has used the key, or whoever did is gone: run now."""
+class Claimed:
+    """The key is unused, or its run is dead: run now."""
 
     claim: Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The request has taken effect before, and was answered so."""
+    """The request has taken effect before; this is its stored answer."""
 
-    answer: Answer
+    answer: StoredAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """The request has taken effect before; its answer named a person who was erased since."""
+    """The request has taken effect before; its answer named a user who was erased since."""
 
 
-Outcome = Fresh | Replay | Running | Mismatch | Erased
+ClaimResult = Claimed | Replay | Running | Mismatch | Erased
 
 # A row whose lease has run out is only taken over by the same request: the key of a crashed one is still its own.
-_TAKE = """
+_CLAIM = """
     INSERT INTO core_idempotencykey AS held
         (tenant_id, client_id, key, fingerprint, state, token, locked_until, headers, created_at, expires_at)
     VALUES (%(tenant_id)s, %(client_id)s, %(key)s, %(fingerprint)s, 'in_flight', %(token)s, %(locked_until)s, '{}',
@@ -96,8 +96,8 @@ _TAKE = """
 """
 
 
-def claim(*, scope: Scope, tenant_id: int, client_id: str, key: str, fingerprint: bytes, now: datetime) -> Outcome:
-    """Takes the key for one run, or says why not. Commits: call it outside any transaction.
+def claim(*, scope: Scope, tenant_id: int, client_id: str, key: str, fingerprint: bytes, now: datetime) -> ClaimResult:
+    """Claims the key for one run, or returns why not. Commits: call it outside any transaction.
 
     The lease lasts as long as a request may (API_DEADLINE_SECONDS), the key 24 hours from its claim.
     """
@@ -105,7 +105,7 @@ def claim(*, scope: Scope, tenant_id: int, client_id: str, key: str, fingerprint
     with scope():
         with connection.cursor() as cursor:
             cursor.execute(
-                _TAKE,
+                _CLAIM,
                 {
                     "tenant_id": tenant_id,
                     "client_id": client_id,
@@ -114,18 +114,18 @@ def claim(*, scope: Scope, tenant_id: int, client_id: str, key: str, fingerprint
                     "token": token,
                     "locked_until": now + timedelta(seconds=settings.API_DEADLINE_SECONDS),
                     "now": now,
-                    "expires_at": now + KEPT,
+                    "expires_at": now + KEY_LIFETIME,
                 },
             )
             taken = cursor.fetchone()
         if taken is not None:
-            return Fresh(Claim(tenant_id, taken[0], token))
+            return Claimed(Claim(tenant_id, taken[0], token))
         # The row cannot go away: ON CONFLICT DO UPDATE has locked it, although its WHERE did not hold.
         held = IdempotencyKey.objects.get(tenant_id=tenant_id, client_id=client_id, key=key)
     return _outcome(held, fingerprint=fingerprint, now=now)
 
 
-def complete(claim: Claim, *, answer: Answer) -> None:
+def complete(claim: Claim, *, answer: StoredAnswer) -> None:
     """Stores the answer. Call it in the transaction of the effect, within the same scope.
 
     Raises: ClaimLost, which must roll that transaction back. RuntimeError outside a transaction.
@@ -147,7 +147,7 @@ def complete(claim: Claim, *, answer: Answer) -> None:
 
 
 def release(claim: Claim, *, scope: Scope) -> None:
-    """Gives the key back after a run that changed nothing. Commits: call it outside any transaction.
+    """Releases the key after a run that changed nothing. Commits: call it outside any transaction.
 
     Harmless after `complete`, also where it is not known whether its transaction was committed: a row that is done
     stays, and one whose transaction is still going on is waited for.
@@ -158,16 +158,16 @@ def release(claim: Claim, *, scope: Scope) -> None:
         ).delete()
 
 
-def _outcome(held: IdempotencyKey, *, fingerprint: bytes, now: datetime) -> Outcome:
+def _outcome(held: IdempotencyKey, *, fingerprint: bytes, now: datetime) -> ClaimResult:
     if bytes(held.fingerprint) != fingerprint:
         return Mismatch()
     if held.state == IdempotencyKey.State.ERASED:
         return Erased()
     if held.state == IdempotencyKey.State.IN_FLIGHT or held.status is None or held.body is None:
         return Running(_wait(running=now - held.created_at, left=held.locked_until - now))
-    return Replay(Answer(held.status, held.headers, bytes(held.body), held.read_scope))
+    return Replay(StoredAnswer(held.status, held.headers, bytes(held.body), held.read_scope))
 
 
 def _wait(*, running: timedelta, left: timedelta) -> int:
-    """Whole seconds until a repeat is worth it: as long again as it runs already, at most until its lease ends."""
+    """Returns the whole seconds to wait: as long again as the run has taken, at most until its lease ends."""
     return max(1, ceil(min(running, left).total_seconds()))

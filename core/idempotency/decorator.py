@@ -30,7 +30,7 @@ from rest_framework.views import APIView
 from core import clock
 from core.http import problem
 from core.idempotency import claims, metrics
-from core.idempotency.claims import Answer, Claim, ClaimLost, Erased, Fresh, Mismatch, Replay, Running, Scope
+from core.idempotency.claims import Claim, Claimed, ClaimLost, Erased, Mismatch, Replay, Running, Scope, StoredAnswer
 from core.idempotency.models import MAX_BODY
 from core.idempotency.openapi import documented
 from core.idempotency.request import fingerprint, read_key
@@ -126,8 +126,8 @@ def idempotent(scope: TenantScope, *, body: Callable[[Request], bytes] | None = 
                     fingerprint=_fingerprint(request, body),
                     now=clock.now(),
                 )
-                if not isinstance(outcome, Fresh):
-                    return _without_running(request, outcome)
+                if not isinstance(outcome, Claimed):
+                    return _answer_without_running(request, outcome)
                 claim = outcome.claim
             write = Write(view=view, request=request, scope=in_scope, claim=claim)
             return _run(functools.partial(handler, view, request, *args, **kwargs), write, request, in_scope, claim)
@@ -171,16 +171,16 @@ def _fingerprint(request: Request, body: Callable[[Request], bytes] | None) -> b
     )
 
 
-def _stored(response: Response, compact: Compact | None) -> Answer:
+def _stored(response: Response, compact: Compact | None) -> StoredAnswer:
     headers = {name: response[name] for name in STORED_HEADERS if name in response}
     if len(response.content) <= MAX_BODY:
-        return Answer(response.status_code, headers, response.content)
+        return StoredAnswer(response.status_code, headers, response.content)
     abridged = _rendered(response, compact(response.data)) if compact else None
     if abridged is None or len(abridged) > MAX_BODY:
         abridged = _rendered(response, _NOT_KEPT)
     # An ETag would name bytes that were not kept.
     kept = {name: value for name, value in headers.items() if name != "ETag"}
-    return Answer(response.status_code, {**kept, ABRIDGED: "true"}, abridged)
+    return StoredAnswer(response.status_code, {**kept, ABRIDGED: "true"}, abridged)
 
 
 def _rendered(response: Any, data: Any) -> bytes:
@@ -188,7 +188,7 @@ def _rendered(response: Any, data: Any) -> bytes:
     return rendered
 
 
-def _without_running(request: Request, outcome: claims.Outcome) -> HttpResponseBase:
+def _answer_without_running(request: Request, outcome: claims.ClaimResult) -> HttpResponseBase:
     match outcome:
         case Replay(answer):
             return _replayed(request, answer)
@@ -204,7 +204,7 @@ def _without_running(request: Request, outcome: claims.Outcome) -> HttpResponseB
     raise AssertionError(outcome)
 
 
-def _replayed(request: Request, answer: Answer) -> HttpResponseBase:
+def _replayed(request: Request, answer: StoredAnswer) -> HttpResponseBase:
     metrics.REPLAYED.inc()
     if answer.read_scope and not cast(Principal, request.user).may(answer.read_scope):
         return Response(_NOT_SHOWN, status=answer.status, headers={REPLAYED: "true", ABRIDGED: "true"})

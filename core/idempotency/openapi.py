@@ -1,4 +1,4 @@
-"""Idempotent writes in the OpenAPI document: the mark, the header, and what the key can be refused with."""
+"""Idempotent writes in the OpenAPI document: the mark, the header, and the errors of a key."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

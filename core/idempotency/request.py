@@ -1,4 +1,4 @@
-"""What makes two requests the same: the key that a client gave them, and the fingerprint of what they ask."""
+"""Identity of requests: the key that a client sent, and the fingerprint of the content."""
 
 import hashlib
 import re

@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 @register()
 def servers_are_named(**_: Any) -> list[CheckMessage]:
-    """Both servers must be known before anything starts."""
+    """Both servers must be configured before anything starts."""
     found: list[CheckMessage] = []
     if not settings.DATABASE_URL:
         found.append(Error("DATABASE_URL is not set.", hint=settings.NO_SERVERS_HINT, id=NO_DATABASE))
@@ -57,7 +57,7 @@ def servers_are_named(**_: Any) -> list[CheckMessage]:
 
 @register()
 def webhooks_stay_outside(**_: Any) -> list[CheckMessage]:
-    """In production nobody's webhook may reach what stands behind our own walls."""
+    """In production webhooks must not reach private networks."""
     if settings.PRODUCTION and settings.WEBHOOK_ALLOW_LOCAL:
         text = "Webhooks may reach private and local addresses, and go over plain HTTP."
         return [checks.Warning(text, hint=f"Unset WEBHOOK_ALLOW_LOCAL ({_HINT}).", id=LOCAL_WEBHOOKS)]
@@ -66,7 +66,7 @@ def webhooks_stay_outside(**_: Any) -> list[CheckMessage]:
 
 @register()
 def roles_differ(**_: Any) -> list[CheckMessage]:
-    """The app must not be the owner: row-level security would guard nothing that the owner can switch off."""
+    """The app must not be the owner: the owner can switch row-level security off."""
     app, owner = settings.DATABASES["default"], settings.DATABASES["owner"]
     if settings.DATABASE_URL and settings.DATABASE_OWNER_URL and app["USER"] == owner["USER"]:
         return [
@@ -114,17 +114,17 @@ def secret_key_is_secret(**_: Any) -> list[CheckMessage]:
 
 @register()
 def published_key_stays_here(**_: Any) -> list[CheckMessage]:
-    """Whoever can read this project's source could sign sessions and cursors."""
+    """With the published key, any reader of this project's source could sign sessions and cursors."""
     if not settings.SECRET_KEY_IS_PUBLIC or settings.LISTEN_HOST in ("127.0.0.1", "::1", "localhost"):
         return []
-    text = f"The server would listen on {settings.LISTEN_HOST} with a SECRET_KEY that stands in the project's source."
+    text = f"The server would listen on {settings.LISTEN_HOST} with the SECRET_KEY of the project's source."
     hint = f"Set SECRET_KEY (`make up` makes one), or listen on the loopback address ({_HINT})."
     return [Error(text, hint=hint, id=PUBLIC_SECRET_KEY)]
 
 
 @register()
 def hosts_are_named(**_: Any) -> list[CheckMessage]:
-    """Without a host every request is refused; with a wildcard, links may lead to anybody's."""
+    """Without a host every request is refused; with a wildcard, links may point to a foreign host."""
     if not settings.PRODUCTION:
         return []
     if not settings.ALLOWED_HOSTS:
@@ -142,7 +142,7 @@ def origins_are_exact(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Error(f"CORS_ALLOWED_ORIGINS: {origin!r} {reason}.", hint="Name exact https:// origins.", id=BAD_ORIGIN)
         for origin in settings.CORS_ALLOWED_ORIGINS
-        if (reason := origins.refusal(origin, production=True))
+        if (reason := origins.refusal_reason(origin, production=True))
     ]
     loose = (
         "CORS_ALLOW_ALL_ORIGINS",
@@ -158,11 +158,11 @@ def origins_are_exact(**_: Any) -> list[CheckMessage]:
 
 @register()
 def shares_are_fair(**_: Any) -> list[CheckMessage]:
-    """Without Redis a process allows its share of a limit, and must not take itself for one of fewer."""
-    if settings.ADMISSION_PROCESSES >= settings.WEB_CONCURRENCY:
+    """Without Redis a process allows its share of a limit, so the number of processes must be right."""
+    if settings.RATE_LIMIT_PROCESSES >= settings.WEB_CONCURRENCY:
         return []
     text = (
-        f"ADMISSION_PROCESSES is {settings.ADMISSION_PROCESSES}, and this server alone has {settings.WEB_CONCURRENCY}"
+        f"RATE_LIMIT_PROCESSES is {settings.RATE_LIMIT_PROCESSES}, and this server alone has {settings.WEB_CONCURRENCY}"
         " web processes: without Redis they would together allow more than a tenant's limit."
     )
     return [checks.Warning(text, hint=f"Count the processes of all servers ({_HINT}).", id=TOO_FEW_PROCESSES)]

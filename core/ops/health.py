@@ -1,4 +1,4 @@
-"""Liveness, readiness, warm-up and wind-up. Readiness asks each thing needed, all at once, with a time limit."""
+"""Liveness, readiness, warm-up and wind-up. Readiness probes each dependency in parallel, with a time limit."""
 
 import threading
 import time
@@ -19,9 +19,9 @@ from django.utils.module_loading import import_string
 from core import deadline, redis
 from core.errors import Unavailable
 
-# Who asks waits a second at most (Kubernetes' default), and wants an answer by then.
+# Kubernetes' default time limit of a probe is a second.
 PROBE_SECONDS = 0.8
-_GIVE_UP_SECONDS = 5.0  # longer than anybody waits, so that one that hangs is not asked again and again
+_GIVE_UP_SECONDS = 5.0  # longer than any caller waits, so that a hanging server is not probed again and again
 WARM_REDIS_CONNECTIONS = 2
 OK = "ok"
 _log = structlog.get_logger(__name__)
@@ -30,9 +30,9 @@ _state = {"draining": False, "migrated": False}
 
 @dataclass(slots=True)
 class Probe:
-    """One thing that readiness asks for. A server that hangs holds one thread, however often readiness is asked.
+    """Probe of one dependency. A hanging server holds one thread, however often readiness is requested.
 
-    `ask` raises when the thing is away, and core.errors.Unavailable when the process must not serve without it.
+    `ask` raises if the dependency is unavailable, and core.errors.Unavailable if the process must not serve without it.
     """
 
     ask: Callable[[], None]
@@ -41,7 +41,7 @@ class Probe:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> "tuple[Future[str], float]":
-        """Asks in a thread, and says until when to wait; an earlier question without an answer yet is taken instead."""
+        """Probes in a thread, or joins an unfinished probe; returns the future and the time until which to wait."""
         with self._lock:
             if self._asked is None or self._asked.done():
                 self._asked, self._asked_at = Future(), time.monotonic()
@@ -78,7 +78,7 @@ def warm_up() -> None:
 
 
 def wind_up() -> None:
-    """What a web process still has to do when its last request has been answered."""
+    """Runs the remaining steps of a web process after its last request has been answered."""
     for name in settings.WIND_UP:
         try:
             import_string(name)()
@@ -87,19 +87,19 @@ def wind_up() -> None:
 
 
 def drain() -> None:
-    """From now on `/readyz` says 503, so that the balancer sends nothing more."""
+    """Makes `/readyz` return 503 from now on, so that the load balancer sends nothing more."""
     _state["draining"] = True
 
 
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """The process answers; nothing else is asked."""
+    """Answers without checking any dependency."""
     return JsonResponse({"status": OK})
 
 
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """200 when lists can be served: the process is prepared, and Postgres or else Redis answers. Says how each is.
+    """Returns 200 if lists can be served: the process is ready, and Postgres or Redis answers. Reports each probe.
 
-    503 while draining, when neither can be reached, when migrations are missing, or when the process lacks its copies.
+    503 while draining, if neither is reachable, if migrations are missing, or if the process has no tenant cache yet.
     """
     if _state["draining"]:
         return JsonResponse({"status": "draining", "checks": {}}, status=503)
@@ -111,7 +111,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def _ask_all(probes: Mapping[str, Probe]) -> tuple[dict[str, str], bool]:
-    """What each probe says, and whether one of them forbids to serve."""
+    """Returns the answer of each probe, and true if one of them forbids serving."""
     asked = {name: probe.start() for name, probe in probes.items()}
     checks: dict[str, str] = {}
     blocked = False

@@ -1,4 +1,4 @@
-"""GET /metrics: the Prometheus page, over all processes of the server, for whoever may see it."""
+"""GET /metrics: the Prometheus page, over all processes of the server, with access control."""
 
 import hmac
 
@@ -9,9 +9,9 @@ from django_prometheus.exports import ExportToDjangoView
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics, for a scraper on METRICS_PORT or with METRICS_TOKEN; for anybody where METRICS_PUBLIC says so.
+    """Serves the metrics on METRICS_PORT, with METRICS_TOKEN, or to everybody if METRICS_PUBLIC is set.
 
-    For everybody else they do not exist.
+    All other callers get 404.
     """
     if not (settings.METRICS_PUBLIC or on_own_port(request) or _has_token(request)):
         raise Http404
@@ -22,7 +22,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def on_own_port(request: HttpRequest) -> bool:
-    """Whether the request came in at METRICS_PORT: the listener's, which no header can say."""
+    """Returns true if the request came in at METRICS_PORT, judged by the listener and not by a header."""
     return bool(settings.METRICS_PORT) and request.META.get("SERVER_PORT") == str(settings.METRICS_PORT)
 
 

@@ -1,4 +1,4 @@
-"""System checks that ask the Redis servers how they are configured. Ids as in core.ops.checks."""
+"""System checks of the Redis servers' configuration. Ids as in core.ops.checks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _HINT = (
 
 @register(Tags.database)
 def nothing_is_evicted(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """A server that makes room by dropping keys would drop state that nobody can restore.
+    """A server that evicts keys would lose state that cannot be restored.
 
     Runs where a check may connect: before the web server starts, with `migrate`, and with `check --database default`.
     """
@@ -40,7 +40,7 @@ def nothing_is_evicted(databases: Sequence[str] | None = None, **_: Any) -> list
 
 
 def _policy(url: str) -> str:
-    """The server's policy; empty where it cannot be asked. From INFO: managed services refuse CONFIG."""
+    """Returns the server's policy, empty if unreachable. From INFO: managed services refuse CONFIG."""
     try:
         client = redis.connect(url)
     except (ValueError, *_AWAY):

@@ -13,7 +13,7 @@ from core.postgres.connection import BoundedConnection
 
 
 class DeadlinePassed(psycopg.OperationalError):
-    """The request's time is up: nothing more is asked of PostgreSQL."""
+    """The request's deadline has passed: no further statement is sent."""
 
 
 def _driver() -> ModuleType:
@@ -37,7 +37,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         if self.alias == NO_DB_ALIAS or not options:
             return None
         if self.alias not in self._connection_pools:
-            made = pool.make(
+            made = pool.create_pool(
                 kwargs={**self.get_connection_params(), "autocommit": True},
                 configure=self._configure_connection,
                 options={} if options is True else options,
@@ -46,7 +46,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         return self._connection_pools[self.alias]
 
     def _cursor(self, name: str | None = None) -> Any:
-        """Nothing is asked any more once the time is up; what has to be rolled back still is."""
+        """Refuses new statements after the deadline; rollbacks still go through."""
         if deadline.remaining() == 0:
             with self.wrap_database_errors:
                 raise DeadlinePassed("the request's time is up")

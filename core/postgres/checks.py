@@ -1,4 +1,4 @@
-"""What the start says about threads and connections that do not fit each other."""
+"""System checks of thread and connection counts."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ NO_THREAD_LEFT = "core.W008"
 
 @register()
 def a_thread_is_left_while_postgresql_hangs(**_: Any) -> list[CheckMessage]:
-    """Where every thread may wait for PostgreSQL, all of them will."""
+    """If every thread may wait for PostgreSQL, all of them will."""
     if not settings.DB_POOL or settings.DB_WAITING_THREADS < settings.WEB_THREADS:
         return []
     text = (

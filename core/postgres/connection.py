@@ -1,4 +1,4 @@
-"""A connection that waits for its server no longer than the request may last, and is thrown away when it had to."""
+"""A connection that waits no longer than the request's deadline, and is discarded if it timed out."""
 
 import queue
 import select
@@ -18,7 +18,7 @@ RV = TypeVar("RV")
 _log = structlog.get_logger(__name__)
 # A transaction whose time is up still has to be told so, and its connection be put in order.
 WIND_UP_SECONDS = 0.25
-# A connection that nobody has used for so long is asked whether it still is one before it is given out.
+# A connection idle for longer is tested before it is handed out.
 IDLE_SECONDS = 15.0
 CHECK_SECONDS = 1.0
 _CANCEL_SECONDS = 2.0
@@ -53,7 +53,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             if not self.closed:  # it has answered, if only that something is wrong
                 self.last_used = time.monotonic()
                 if self.holds_place:
-                    guard.progressed()
+                    guard.record_progress()
 
     def _wait_until(self, gen: PQGen[RV], interval: float, left: float, timeout: float | None) -> RV:
         if timeout is not None and timeout < left:
@@ -68,7 +68,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         """Closes the connection at once, and has the statement cancelled that may still be running."""
         _cancel_later(self)
         self.pgconn.finish()
-        guard.failed()
+        guard.record_failure()
 
 
 def check(connection: BoundedConnection) -> None:
@@ -127,7 +127,7 @@ def _cancel_all() -> None:
 
 
 def lost(error: BaseException | None) -> bool:
-    """Whether the error says that the connection ended in the middle, as when PostgreSQL is restarted: ask again.
+    """Returns true if the connection ended in the middle, as when PostgreSQL restarts: the query may be repeated.
 
     A server that hangs, is busy or was not to be reached is something else.
     """

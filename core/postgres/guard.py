@@ -1,9 +1,9 @@
-"""How many threads of a process may wait for PostgreSQL, and when to stop asking it.
+"""Limit on the threads that may wait for PostgreSQL, and a circuit breaker for it.
 
-A request that needs PostgreSQL holds one of DB_WAITING_THREADS places until it gives its connection back. Where all are
-taken it waits for one as long as the statements of the others get on; when nothing has moved for a second, PostgreSQL
-hangs or is very slow, and whoever comes is refused at once, so that the threads that are left serve what needs no
-PostgreSQL. After three failures in a row the breaker opens, as for Redis (core.circuit_breaker).
+A request that needs PostgreSQL holds one of DB_WAITING_THREADS places until it returns its connection. If all are
+taken it waits while the statements of the others make progress; after a second without progress PostgreSQL hangs or is
+very slow, and new requests are refused at once, so that the remaining threads serve requests that need no PostgreSQL.
+After three consecutive failures the breaker opens, as for Redis (core.circuit_breaker).
 """
 
 import threading
@@ -16,12 +16,12 @@ from core import deadline, process_caches
 from core.circuit_breaker import Breaker
 from core.metrics import DATABASE_BREAKER_OPENED, DATABASE_REFUSED
 
-# After so long without an answer to any of those who hold a place, nobody else waits for one.
+# After so long without an answer to any holder of a place, no other thread waits for one.
 STALLED_SECONDS = 1.0
 
 
 class DatabaseBusy(psycopg.OperationalError):
-    """As many threads as may are waiting for PostgreSQL already, or it was not to be reached a moment ago."""
+    """The limit of threads that wait for PostgreSQL is reached, or it was unreachable a moment ago."""
 
 
 class Guard:
@@ -30,12 +30,12 @@ class Guard:
     def __init__(self) -> None:
         self.breaker = Breaker(on_open=DATABASE_BREAKER_OPENED.inc)
         self._free = threading.Condition()
-        self._held = 0
+        self._taken = 0
         self._moved_at = 0.0
 
     @property
     def doubtful(self) -> bool:
-        """Whether the last thing that was heard of PostgreSQL is a failure."""
+        """True if the last contact with PostgreSQL failed."""
         return self.breaker.failing
 
     def enter(self) -> None:
@@ -46,38 +46,38 @@ class Guard:
         if not self.breaker.allows():
             DATABASE_REFUSED.labels("breaker").inc()
             raise DatabaseBusy("PostgreSQL was not to be reached a moment ago")
-        give_up = time.monotonic() + deadline.at_most(settings.DB_POOL_TIMEOUT_SECONDS)
+        give_up = time.monotonic() + deadline.cap_timeout(settings.DB_POOL_TIMEOUT_SECONDS)
         with self._free:
-            while self._held >= settings.DB_WAITING_THREADS:
+            while self._taken >= settings.DB_WAITING_THREADS:
                 now = time.monotonic()
                 until = min(give_up, self._moved_at + STALLED_SECONDS)
                 if now >= until:
                     DATABASE_REFUSED.labels("places").inc()
-                    raise DatabaseBusy(f"{self._held} threads are waiting for PostgreSQL already")
+                    raise DatabaseBusy(f"{self._taken} threads are waiting for PostgreSQL already")
                 self._free.wait(until - now)
-            self._held += 1
+            self._taken += 1
             self._moved_at = time.monotonic()
 
     def leave(self) -> None:
         """Gives the place back."""
         with self._free:
-            self._held -= 1
+            self._taken -= 1
             self._moved_at = time.monotonic()
             self._free.notify()
 
-    def progressed(self) -> None:
-        """PostgreSQL has answered somebody who holds a place."""
+    def record_progress(self) -> None:
+        """Records an answer to a holder of a place."""
         self._moved_at = time.monotonic()
-        self.breaker.succeeded()
+        self.breaker.record_success()
 
-    def failed(self) -> None:
-        """PostgreSQL has not answered in time, or cannot be reached."""
-        self.breaker.failed()
+    def record_failure(self) -> None:
+        """Records a timeout or an unreachable server."""
+        self.breaker.record_failure()
 
-    def forget(self) -> None:
-        """Nothing has failed so far."""
-        self.breaker.succeeded()
+    def reset(self) -> None:
+        """Forgets earlier failures."""
+        self.breaker.record_success()
 
 
 guard = Guard()
-process_caches.register(guard.forget)
+process_caches.register(guard.reset)

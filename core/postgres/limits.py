@@ -1,4 +1,4 @@
-"""What a transaction tells PostgreSQL about its time: set in the transaction, so that it works through PgBouncer.
+"""Time limits of a transaction, set inside the transaction so that they work through PgBouncer.
 
 A parameter of the start-up packet is refused by PgBouncer, and one of the session would stay on a server connection
 that other clients are given next.
@@ -15,7 +15,7 @@ from core import deadline
 _EARLIER_SECONDS = 0.15
 
 
-def of_transaction() -> Mapping[str, str]:
+def transaction_settings() -> Mapping[str, str]:
     """PostgreSQL's settings, in milliseconds, for a transaction that begins now; none where there is no limit.
 
     A statement may take what is left of the request's deadline, or DB_STATEMENT_TIMEOUT_SECONDS if that is less. A

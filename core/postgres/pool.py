@@ -1,4 +1,4 @@
-"""The pool of a web process: connections are given out to as many threads as may wait, checked, and never in vain."""
+"""The connection pool of a web process: bounded by the guard, with tested connections."""
 
 import time
 from typing import Any
@@ -28,21 +28,21 @@ class GuardedPool(ConnectionPool[BoundedConnection]):
         Raises: PoolTimeout; DatabaseBusy at once where nobody else may wait.
         """
         wanted = self.timeout if timeout is None else timeout
-        if not deadline.of_request():
-            return self._checked(deadline.at_most(wanted))
+        if not deadline.is_for_request():
+            return self._checked(deadline.cap_timeout(wanted))
         guard.enter()
         try:
             wanted = min(wanted, CHECK_SECONDS) if guard.doubtful else wanted
-            connection = self._checked(deadline.at_most(wanted))
+            connection = self._checked(deadline.cap_timeout(wanted))
         except BaseException:
             guard.leave()
-            guard.failed()
+            guard.record_failure()
             raise
         connection.holds_place = True
         return connection
 
     def _checked(self, seconds: float) -> BoundedConnection:
-        """A connection that works. psycopg_pool's own check waits a second and more after each that does not."""
+        """Returns a working connection. psycopg_pool's own check waits at least a second after each broken one."""
         ends = time.monotonic() + seconds
         while True:
             connection = super().getconn(ends - time.monotonic())
@@ -56,16 +56,16 @@ class GuardedPool(ConnectionPool[BoundedConnection]):
 
     def putconn(self, conn: BoundedConnection) -> None:
         """As psycopg_pool's; gives the place back as well."""
-        held, conn.holds_place = conn.holds_place, False
+        had_place, conn.holds_place = conn.holds_place, False
         try:
             super().putconn(conn)
         finally:
-            if held:
+            if had_place:
                 guard.leave()
 
 
-def make(*, options: dict[str, Any], **arguments: Any) -> GuardedPool:
-    """A pool that is not open yet, with these options of psycopg_pool's."""
+def create_pool(*, options: dict[str, Any], **arguments: Any) -> GuardedPool:
+    """Creates a pool that is not open yet, with these options of psycopg_pool."""
     return GuardedPool(
         open=False,
         connection_class=BoundedConnection,
@@ -74,8 +74,8 @@ def make(*, options: dict[str, Any], **arguments: Any) -> GuardedPool:
     )
 
 
-def release() -> None:
-    """Gives the thread's connection back to the pool before something long that needs none, as an upload."""
-    held = connections["default"]
-    if held.settings_dict["OPTIONS"].get("pool") and not held.in_atomic_block:
-        held.close()
+def release_connection() -> None:
+    """Returns the thread's connection to the pool before long work that needs none, such as an upload."""
+    connection = connections["default"]
+    if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
+        connection.close()

@@ -1,4 +1,4 @@
-"""What one request may do: its rate, its quota and whether it is revoked, in one Redis round trip.
+"""Rate limits, quotas and revocation of one request, in one Redis round trip.
 
 Callers give keys, names and limits: nothing here knows what a tenant or a list is.
 """

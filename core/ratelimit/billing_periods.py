@@ -1,10 +1,10 @@
-"""Calendar months in UTC, by which quotas are counted."""
+"""Billing periods of quotas: calendar months in UTC."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-# A counter outlives its month, so that the last flush and any dispute still find it.
+# A counter outlives its month, for the last flush and for disputes.
 KEPT_SECONDS = 62 * 86_400
 _DAY = timedelta(days=1)
 
@@ -29,7 +29,7 @@ class Month:
 
 
 def parse(name: str) -> Month:
-    """The month of that name.
+    """Returns the month of that name.
 
     Raises: ValueError unless it is `YYYY-MM`.
     """
@@ -40,21 +40,21 @@ def parse(name: str) -> Month:
     return month
 
 
-def of(now: datetime) -> Month:
-    """The month of a moment."""
+def month_at(now: datetime) -> Month:
+    """Returns the month of a moment."""
     return _month(now.astimezone(UTC).date().replace(day=1))
 
 
-def candidates(now: datetime) -> tuple[Month, Month]:
-    """The month of yesterday and the one after it: one of them is the server's.
+def candidate_months(now: datetime) -> tuple[Month, Month]:
+    """Returns the month of yesterday and the one after it: one of them is the server's.
 
     Right as long as this machine's clock is at most a day ahead of Redis's, or some weeks behind.
     """
-    return _candidates(now.astimezone(UTC).date())
+    return _candidate_months(now.astimezone(UTC).date())
 
 
 @lru_cache(maxsize=4)
-def _candidates(today: date) -> tuple[Month, Month]:
+def _candidate_months(today: date) -> tuple[Month, Month]:
     first = (today - _DAY).replace(day=1)
     return _month(first), _month(_next(first))
 

@@ -1,4 +1,4 @@
-"""The answer of admission."""
+"""The decision of the rate limiter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What was decided. UNKNOWN_REVOCATION: within its limits and charged, but ask Postgres whether it is revoked."""
+    """The decision. UNKNOWN_REVOCATION: within its limits and charged, but Postgres must be asked about revocation."""
 
     ADMITTED = "admitted"
     RATE_LIMITED = "rate_limited"
@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a request may go on, and what came along.
+    """The decision on a request, and the values read with it.
 
     `allowed` is True only where nothing is left to ask; it is False for UNKNOWN_REVOCATION, so that a caller who
     forgets that case refuses. `static`: over quota, but the plan gives a static list. `values` are what was read, in
@@ -36,5 +36,5 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether the request may go on without a further question."""
+        """True if the request may go on without a further check."""
         return self.outcome is Outcome.ADMITTED

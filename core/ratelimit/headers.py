@@ -7,7 +7,7 @@ nothing left until one unit is; on a refusal until the same request would be ser
 
 from functools import lru_cache
 
-from core.ratelimit.lua_script import Reply, Verdict
+from core.ratelimit.lua_script import Reply, ScriptVerdict
 from core.ratelimit.policies import QUOTA_POLICY, Quota, RateLimit
 
 _MICROSECONDS = 1_000_000
@@ -15,24 +15,24 @@ _MICROSECONDS = 1_000_000
 
 def retry_after_seconds(reply: Reply) -> int | None:
     """In how many seconds the same request would be served; None where it was."""
-    if reply.verdict is Verdict.RATE_LIMITED:
+    if reply.verdict is ScriptVerdict.RATE_LIMITED:
         return max(1, _seconds(reply.retry))
-    if reply.verdict is Verdict.QUOTA_EXCEEDED:
+    if reply.verdict is ScriptVerdict.QUOTA_EXCEEDED:
         return max(1, reply.month.end - reply.second)
     return None
 
 
 def render(reply: Reply, *, rate: RateLimit | None, quota: Quota | None) -> dict[str, str]:
     """The headers of an answer; none for a caller without limits or one who is revoked."""
-    if reply.verdict is Verdict.REVOKED:
+    if reply.verdict is ScriptVerdict.REVOKED:
         return {}
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     if policy := _policy(rate, quota, reply.month.seconds):
-        found = {"RateLimit-Policy": policy, "RateLimit": _state(reply, rate, quota)}
+        headers = {"RateLimit-Policy": policy, "RateLimit": _state(reply, rate, quota)}
     retry = retry_after_seconds(reply)
     if retry is not None:
-        found["Retry-After"] = str(retry)
-    return found
+        headers["Retry-After"] = str(retry)
+    return headers
 
 
 @lru_cache(maxsize=1024)

@@ -36,7 +36,7 @@ def wait_seconds(request: HttpRequest, *, policy: str) -> int:
         usage, alone = None, True
     if alone or usage is None:
         LIMITER_REDIS_ERRORS.inc()
-        wait = _alone(client_address.of(request), policy, rate)
+        wait = _alone(client_address.client_ip(request), policy, rate)
     else:
         wait = max(1, usage["time_left"]) if usage["should_limit"] else 0
     if wait:
@@ -72,8 +72,8 @@ def _count(request: HttpRequest, policy: str, rate: str) -> dict[str, Any] | Non
 
 def _alone(address: str, policy: str, rate: str) -> int:
     count, window = _parsed(rate)
-    share = TIGHT_SHARE / max(1, settings.ADMISSION_PROCESSES)
-    wait = buckets.take(
+    share = TIGHT_SHARE / max(1, settings.RATE_LIMIT_PROCESSES)
+    wait = buckets.acquire(
         (address, policy),
         cost=1,
         interval=window / (count * share),

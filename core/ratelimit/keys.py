@@ -1,8 +1,8 @@
-"""The keys of admission. All of a tenant's carry its hash tag, so that one node of a cluster has them."""
+"""Redis keys of the rate limiter. All keys of a tenant carry its hash tag, so that one cluster node holds them."""
 
 
 def tag(tenant_id: int) -> str:
-    """What every key of the tenant begins with, also the keys that a caller wants read."""
+    """Returns the prefix of every key of the tenant, including the keys that a caller wants to read."""
     return f"{{t:{tenant_id}}}:"
 
 

@@ -1,4 +1,4 @@
-"""What one request may do, in one Redis round trip together with what its caller wants to read, and no SQL."""
+"""Rate limiting of one request, together with its caller's reads: one Redis round trip and no SQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,19 +8,19 @@ import structlog
 from core import redis
 from core.ratelimit import billing_periods, headers, local_limiter, lua_script, quota
 from core.ratelimit.decision import Decision, Outcome
-from core.ratelimit.lua_script import Read, Reply, Verdict
+from core.ratelimit.lua_script import Read, Reply, ScriptVerdict
 from core.ratelimit.metrics import LIMITER_REDIS_ERRORS, QUOTA_REJECTED, RATE_LIMIT_REJECTED
 from core.ratelimit.policies import QUOTA_POLICY, Limits, Nested, RateLimit
 from core.redis import RedisUnavailable
 
 _log = structlog.get_logger(__name__)
 _OUTCOMES = {
-    Verdict.ADMITTED: Outcome.ADMITTED,
-    Verdict.REVOCATION_UNKNOWN: Outcome.UNKNOWN_REVOCATION,
-    Verdict.RATE_LIMITED: Outcome.RATE_LIMITED,
-    Verdict.QUOTA_EXCEEDED: Outcome.QUOTA_EXCEEDED,
-    Verdict.REVOKED: Outcome.REVOKED,
-    Verdict.STATIC: Outcome.QUOTA_EXCEEDED,
+    ScriptVerdict.ADMITTED: Outcome.ADMITTED,
+    ScriptVerdict.REVOCATION_UNKNOWN: Outcome.UNKNOWN_REVOCATION,
+    ScriptVerdict.RATE_LIMITED: Outcome.RATE_LIMITED,
+    ScriptVerdict.QUOTA_EXCEEDED: Outcome.QUOTA_EXCEEDED,
+    ScriptVerdict.REVOKED: Outcome.REVOKED,
+    ScriptVerdict.STATIC: Outcome.QUOTA_EXCEEDED,
 }
 
 
@@ -36,10 +36,9 @@ def check(
     reads: Sequence[Read] = (),
     nested: Sequence[Nested] = (),
 ) -> Decision:
-    """Judges a request and charges its cost (a batch costs its number of people) when it is accepted.
+    """Checks a request against its limits and charges its cost (a batch costs its number of users) if accepted.
 
-    `nested` are narrower limits that hold for this caller besides the tenant's; the headers tell of the first.
-
+    `nested` are narrower limits that hold for this caller besides the tenant's; the headers describe the first.
     `reads` are ("get", key) and ("hgetall", key), each key beginning with the tenant's hash tag (`keys.tag`). The
     server's clock decides; `now` counts only without Redis, and says which months may be meant. Redis is asked once:
     an answer that came too late may have been charged.
@@ -52,8 +51,8 @@ def check(
     own = limits.rates[endpoint_class]
     rates = [*nested, *([Nested(own)] if own else [])]
     rate = rates[0].rate if rates else None
-    candidates = billing_periods.candidates(now)
-    given = lua_script.arguments(
+    candidates = billing_periods.candidate_months(now)
+    given = lua_script.build_arguments(
         tenant_id=tenant_id,
         client_id=client_id,
         token_id=token_id,
@@ -72,7 +71,7 @@ def check(
     reply = lua_script.parse(raw, months=candidates, reads=reads)
     if local_limiter.ledger.owes:
         _settle(tenant_id)
-    if reply.verdict in (Verdict.QUOTA_EXCEEDED, Verdict.STATIC):
+    if reply.verdict in (ScriptVerdict.QUOTA_EXCEEDED, ScriptVerdict.STATIC):
         local_limiter.ledger.used_up(tenant_id, reply.month.name, reply.used or 0)
     return _counted(_decision(reply, limits, rate), rate)
 
@@ -86,7 +85,7 @@ def _decision(reply: Reply, limits: Limits, rate: RateLimit | None) -> Decision:
         values=reply.values if served else None,
         quota_used=reply.used,
         retry_after_seconds=headers.retry_after_seconds(reply),
-        static=reply.verdict is Verdict.STATIC,
+        static=reply.verdict is ScriptVerdict.STATIC,
     )
 
 
@@ -101,7 +100,7 @@ def _counted(decision: Decision, rate: RateLimit | None) -> Decision:
 
 def _settle(tenant_id: int) -> None:
     """Adds what this process accepted during an outage; once a tenant, so its own round trip costs nothing."""
-    for month, owed in local_limiter.ledger.settle(tenant_id).items():
+    for month, owed in local_limiter.ledger.pop_owed(tenant_id).items():
         try:
             quota.add(tenant_id=tenant_id, month=month, units=owed)
         except RedisUnavailable:

@@ -1,20 +1,20 @@
-"""Without Redis: each process judges alone, at its fair share of the limit. Never unlimited, never a 500.
+"""Rate limiting without Redis: each process decides alone, within its fair share of the limit.
 
-A process allows `share * count / ADMISSION_PROCESSES` evenly spread, and at once a fifth of that of one window, so that
-all of them together accept at most 1.2 times the limit in the first window of an outage, whatever was used before it
-(rounded up to a whole request for each process; a batch larger than that fifth counts as one and is paid off). Reads
-keep their whole limit; all other classes, which cost money or open doors, keep half of it.
+A process allows `share * count / RATE_LIMIT_PROCESSES`, evenly spread, with a burst of a fifth of one window. All
+processes together therefore accept at most 1.2 times the limit in the first window of an outage, whatever was used
+before it (rounded up to a whole request for each process; a batch larger than the burst is accepted once and paid
+off). Reads keep their whole limit; all other classes, which cost money or grant access, keep half of it.
 
-Nothing here knows who is revoked: the caller asks Postgres. Of the quota the process knows who had used it up, and it
-notes what it accepts, to be added when Redis is back. A process that ends before that forgets it.
+Revocations are unknown here: the caller asks Postgres. The process knows which quotas were exhausted, and records the
+units that it accepts, to be added when Redis is back. A process that ends before that loses them.
 """
 
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 
+from cachetools import LRUCache
 from django.conf import settings
 
 from core import process_caches
@@ -35,18 +35,17 @@ class Buckets:
     """The generic cell rate algorithm in memory, for at most `capacity` keys; the least recently used is forgotten."""
 
     def __init__(self, capacity: int = 10_000) -> None:
-        self._capacity = capacity
-        self._arrivals: OrderedDict[Key, float] = OrderedDict()
+        self._arrivals: LRUCache[Key, float] = LRUCache(capacity)
         self._lock = threading.Lock()
 
-    def take(self, key: Key, *, cost: int, interval: float, burst: float, now: float) -> float:
-        """Charges `cost` units of `interval` seconds each; returns 0, or in how many seconds it would be possible.
+    def acquire(self, key: Key, *, cost: int, interval: float, burst: float, now: float) -> float:
+        """Charges `cost` units of `interval` seconds each; returns 0, or the seconds to wait.
 
         What costs more than the burst waits for all of it and is charged in full.
         """
-        return self.take_all([(key, interval, burst)], cost=cost, now=now)
+        return self.acquire_all([(key, interval, burst)], cost=cost, now=now)
 
-    def take_all(self, wanted: Sequence[tuple[Key, float, float]], *, cost: int, now: float) -> float:
+    def acquire_all(self, wanted: Sequence[tuple[Key, float, float]], *, cost: int, now: float) -> float:
         """The same of several keys, each with its interval and burst: all are charged, or none."""
         with self._lock:
             waits, arrivals = [0.0], {}
@@ -59,16 +58,13 @@ class Buckets:
                 return max(waits)
             for key, arrival in arrivals.items():
                 self._arrivals[key] = arrival
-                self._arrivals.move_to_end(key)
-            while len(self._arrivals) > self._capacity:
-                self._arrivals.popitem(last=False)
             return 0.0
 
     def __len__(self) -> int:
         return len(self._arrivals)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Clears everything."""
         with self._lock:
             self._arrivals.clear()
 
@@ -77,18 +73,14 @@ class Ledger:
     """The process's notes on quotas, for at most `capacity` tenants: what is known as used up, and what is owed."""
 
     def __init__(self, capacity: int = 10_000) -> None:
-        self._capacity = capacity
-        self._used_up: OrderedDict[int, tuple[str, int]] = OrderedDict()
-        self._owed: OrderedDict[int, dict[str, int]] = OrderedDict()
+        self._used_up: LRUCache[int, tuple[str, int]] = LRUCache(capacity)
+        self._owed: LRUCache[int, dict[str, int]] = LRUCache(capacity)
         self._lock = threading.Lock()
 
     def used_up(self, tenant_id: int, month: str, used: int) -> None:
-        """Redis refused at this count."""
+        """Records that Redis refused at this count."""
         with self._lock:
             self._used_up[tenant_id] = (month, used)
-            self._used_up.move_to_end(tenant_id)
-            if len(self._used_up) > self._capacity:
-                self._used_up.popitem(last=False)
 
     def charge(self, tenant_id: int, month: str, *, cost: int, limit: int | None) -> bool:
         """Notes a cost as owed; False, and nothing noted, where what is known leaves no room for it."""
@@ -97,19 +89,16 @@ class Ledger:
             owed = self._owed.get(tenant_id, {}).get(month, 0)
             if limit is not None and (known if known_month == month else 0) + owed + cost > limit:
                 return False
-            self._owed.setdefault(tenant_id, {})[month] = owed + cost
-            self._owed.move_to_end(tenant_id)
-            if len(self._owed) > self._capacity:
-                self._owed.popitem(last=False)
+            self._owed[tenant_id] = {**self._owed.get(tenant_id, {}), month: owed + cost}
             return True
 
     @property
     def owes(self) -> bool:
-        """Whether anything is owed at all."""
+        """True if anything is owed."""
         return bool(self._owed)
 
-    def settle(self, tenant_id: int) -> dict[str, int]:
-        """What is owed for the tenant, by month; it counts as paid from now on."""
+    def pop_owed(self, tenant_id: int) -> dict[str, int]:
+        """Removes and returns the tenant's owed units by month."""
         with self._lock:
             return self._owed.pop(tenant_id, {})
 
@@ -127,10 +116,10 @@ process_caches.register(ledger.clear)
 
 
 def decide(*, tenant_id: int, rates: Sequence[Nested], quota: Quota | None, cost: int, now: datetime) -> Decision:
-    """The process's own judgement. An accepted request is UNKNOWN_REVOCATION; no RateLimit headers: nobody knows."""
-    if wait := _take(tenant_id, rates, cost, now):
+    """Decides within the process. An accepted request is UNKNOWN_REVOCATION, without RateLimit headers."""
+    if wait := _acquire(tenant_id, rates, cost, now):
         return _refused(Outcome.RATE_LIMITED, max(1, ceil(wait)))
-    month = billing_periods.of(now)
+    month = billing_periods.month_at(now)
     if quota is not None and not ledger.charge(tenant_id, month.name, cost=cost, limit=quota.limit):
         if quota.on_quota == "static":
             return Decision(outcome=Outcome.QUOTA_EXCEEDED, headers={}, static=True, exact=False)
@@ -138,14 +127,14 @@ def decide(*, tenant_id: int, rates: Sequence[Nested], quota: Quota | None, cost
     return Decision(outcome=Outcome.UNKNOWN_REVOCATION, headers={}, exact=False)
 
 
-def _take(tenant_id: int, rates: Sequence[Nested], cost: int, now: datetime) -> float:
+def _acquire(tenant_id: int, rates: Sequence[Nested], cost: int, now: datetime) -> float:
     wanted: list[tuple[Key, float, float]] = []
     for each in rates:
         rate = each.rate
         share = (1.0 if rate.name.rpartition("-")[2] == READS else TIGHT_SHARE) / _processes()
         interval = rate.window_seconds / (rate.count * share)
         wanted.append(((tenant_id, rate.name + each.subject), interval, AT_ONCE * share * min(rate.burst, rate.count)))
-    return buckets.take_all(wanted, cost=cost, now=now.timestamp())
+    return buckets.acquire_all(wanted, cost=cost, now=now.timestamp())
 
 
 def _refused(outcome: Outcome, seconds: int) -> Decision:
@@ -153,4 +142,4 @@ def _refused(outcome: Outcome, seconds: int) -> Decision:
 
 
 def _processes() -> int:
-    return max(1, settings.ADMISSION_PROCESSES)
+    return max(1, settings.RATE_LIMIT_PROCESSES)

@@ -93,7 +93,7 @@ return reply
 _SHA = hashlib.sha1(_LUA.encode(), usedforsecurity=False).hexdigest()
 
 
-class Verdict(IntEnum):
+class ScriptVerdict(IntEnum):
     """The script's answer. STATIC: over quota, but the plan gives a static list; the rate is charged."""
 
     ADMITTED = 0
@@ -106,9 +106,9 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the script said. Durations in microseconds; `remaining` and `used` are None without a limit or a quota."""
+    """The script's reply. Durations in microseconds; `remaining` and `used` are None without a limit or a quota."""
 
-    verdict: Verdict
+    verdict: ScriptVerdict
     second: int
     month: Month
     remaining: int | None
@@ -118,7 +118,7 @@ class Reply:
     values: tuple[Any, ...]
 
 
-def arguments(
+def build_arguments(
     *,
     tenant_id: int,
     client_id: str,
@@ -179,7 +179,7 @@ def parse(raw: Sequence[Any], *, months: tuple[Month, Month], reads: Sequence[Re
     """The reply; `values` is in the order of `reads`: bytes or None for a get, a dict of bytes for a hgetall."""
     verdict, second, which, remaining, reset, retry, used = raw[:7]
     return Reply(
-        verdict=Verdict(verdict),
+        verdict=ScriptVerdict(verdict),
         second=second,
         month=months[which - 1],
         remaining=None if remaining < 0 else remaining,

@@ -1,4 +1,4 @@
-"""What a caller may use: a rate for each class of endpoint, and a quota for each month. Data only."""
+"""Limits of a caller: a rate for each class of endpoint, and a monthly quota. Data only."""
 
 import re
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'EXAT', ARGV[2])
 return tonumber(ARGV[1])
 """
 # Clean only if nothing was counted since it was read.
-_SETTLE = """
+_MARK_WRITTEN = """
 local used = tonumber(redis.call('GET', KEYS[1])) or 0
 if used > tonumber(ARGV[1]) then return 0 end
 return redis.call('SREM', KEYS[2], ARGV[2])
@@ -68,7 +68,7 @@ def _drain(tenant_ids: Sequence[int]) -> list[Usage]:
     return [Usage(*pair, used=int(count or 0)) for pair, count in zip(pairs, counts, strict=True)]
 
 
-def settle(usages: Sequence[Usage]) -> int:
+def mark_written(usages: Sequence[Usage]) -> int:
     """Marks drained counters as written, unless they have moved meanwhile; returns how many are clean now.
 
     Raises: RedisUnavailable.
@@ -78,7 +78,7 @@ def settle(usages: Sequence[Usage]) -> int:
         for each in usages:
             own = (keys.quota(each.tenant_id, each.month), keys.quota_dirty(each.tenant_id))
             # Not pipe.eval: a pipeline for clusters refuses it (redis-py 8.1), though it can route the command.
-            pipe.execute_command("EVAL", _SETTLE, 2, *own, each.used, each.month)
+            pipe.execute_command("EVAL", _MARK_WRITTEN, 2, *own, each.used, each.month)
 
     return sum(_pipelined("quota_settle", queue)) if usages else 0
 

@@ -1,4 +1,4 @@
-"""What may be shown once: a note in Redis for each, kept for as long as the thing could be shown again. Fails closed.
+"""Single use of tokens and proofs: a record in Redis for each, kept while it could be replayed. Fails closed.
 
 The store must be able to say that it has been there all the time. It notes since when it remembers, and whose memory
 that is (the server's run id): a note that is gone (emptied), or another server's (a fail-over, a restart), begins anew,
@@ -32,7 +32,7 @@ return {1, '0'}
 """
 
 
-class Verdict(IntEnum):
+class ReplayVerdict(IntEnum):
     """The store's answer. TOO_OLD: made before the store can remember."""
 
     FIRST = 0
@@ -41,14 +41,14 @@ class Verdict(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class UseResult:
     """The verdict, and in how many seconds something that is made then is early enough no more (0: already)."""
 
-    verdict: Verdict
+    verdict: ReplayVerdict
     wait_seconds: int = 0
 
 
-def show(*, tenant_id: int, name: str, made_at: float, keep_seconds: int, now: float) -> Shown:
+def use_once(*, tenant_id: int, name: str, made_at: float, keep_seconds: int, now: float) -> UseResult:
     """Notes that this was shown. Of any number of simultaneous showings, in any number of processes, one is FIRST.
 
     Raises: core.redis.RedisUnavailable: then nobody can say, and it must be refused.
@@ -56,10 +56,10 @@ def show(*, tenant_id: int, name: str, made_at: float, keep_seconds: int, now: f
     own = [_since(tenant_id), f"{keys.tag(tenant_id)}once:{name}"]
     given = [repr(now), repr(made_at), keep_seconds, MARGIN_SECONDS]
     verdict, wait = redis.call("once", lambda client: client.eval(_LUA, len(own), *own, *given))
-    return Shown(Verdict(verdict), max(0, ceil(float(wait))))
+    return UseResult(ReplayVerdict(verdict), max(0, ceil(float(wait))))
 
 
-def begin(*, tenant_id: int, now: float) -> None:
+def start_memory(*, tenant_id: int, now: float) -> None:
     """Lets the tenant's memory begin now, if it has not: what is made from then on can be shown.
 
     Raises: core.redis.RedisUnavailable.

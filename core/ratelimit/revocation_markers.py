@@ -24,27 +24,27 @@ return #KEYS - 1
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """Who is out, and for how many seconds a token of theirs could still be good. A tenant needs no name."""
+    """A revoked tenant, client or token, and the seconds for which its tokens could still be valid."""
 
     kind: Literal["tenant", "client", "token"]
     seconds: int
     name: str = ""
 
     def key(self, tenant_id: int) -> str:
-        """Where its marker stands."""
+        """Returns the key of its marker."""
         if self.kind == "tenant":
             return keys.revoked_tenant(tenant_id)
         return (keys.revoked_client if self.kind == "client" else keys.revoked_token)(tenant_id, self.name)
 
 
 def publish(*, tenant_id: int, revoked: Revoked) -> bool:
-    """Tells the limiter at once; False when Redis is away: then Postgres alone must stop them."""
+    """Sets the marker; returns false if Redis is unreachable: then Postgres alone must stop them."""
     key, seconds = revoked.key(tenant_id), max(1, revoked.seconds)
     return _done(lambda client: client.set(key, "1", ex=seconds))
 
 
 def withdraw(*, tenant_id: int, revoked: Revoked) -> bool:
-    """Lets them in again; False when Redis is away: then the marker ends with its time."""
+    """Removes the marker; returns false if Redis is unreachable: then the marker expires by itself."""
     key = revoked.key(tenant_id)
     return _done(lambda client: client.unlink(key))
 

@@ -1,4 +1,4 @@
-"""The one place where the options of a Redis client are made: ours, django-redis's and Celery's."""
+"""Redis clients and their options: ours, django-redis's and Celery's."""
 
 from core.redis.access import CacheConnectionFactory, RedisUnavailable, breaker, call, client, read, warm_up
 from core.redis.address import parse

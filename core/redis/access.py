@@ -1,7 +1,6 @@
 """The process's client, and the two ways to use it: `call` once, `read` with one repetition after a broken connection.
 
-After three failures in a row the process stops asking for a second (the breaker), so that not every request pays the
-time-out.
+After three consecutive failures the breaker opens for a second, so that not every request pays the time-out.
 """
 
 import random
@@ -39,7 +38,7 @@ _STATES = (ReadOnlyError, MasterDownError, OutOfMemoryError, ClusterDownError, T
 _STATE_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|BUSY) ")
 
 breaker = Breaker(on_open=REDIS_BREAKER_OPENED.inc)
-process_caches.register(breaker.succeeded)
+process_caches.register(breaker.record_success)
 
 
 class RedisUnavailable(Exception):
@@ -65,11 +64,11 @@ def call(purpose: str, command: Callable[[Any], T]) -> T:
         result = command(client())
     except _FAILURES as error:
         if _is_bug(error):
-            breaker.succeeded()
+            breaker.record_success()
             raise
         _failed(purpose, error)
         raise RedisUnavailable(str(error)) from error
-    breaker.succeeded()
+    breaker.record_success()
     return result
 
 
@@ -106,7 +105,7 @@ def warm_up(connections: int = 2) -> None:
                 each.read_response()
         finally:
             for each in held:
-                pool.release(each)
+                pool.release_connection(each)
 
     call("warm_up", ping)
 
@@ -128,7 +127,7 @@ def _failed(purpose: str, error: Exception) -> None:
     _log.warning("redis_failed", purpose=purpose, error=str(error), kind=type(error).__name__)
     if isinstance(error, OutOfMemoryError):
         return  # reads still work
-    breaker.failed()
+    breaker.record_failure()
     if isinstance(error, ReadOnlyError) and (pool := getattr(client(), "connection_pool", None)) is not None:
         # The server we are connected to is no longer the master: the next command looks the address up anew.
         pool.disconnect(inuse_connections=False)

@@ -1,4 +1,4 @@
-"""What a Redis URL says.
+"""Parser of Redis URLs.
 
 `redis://`, `rediss://` (TLS) and `unix:///path?db=0` as redis-py reads them;
 `sentinel://[user:password@]host:port,host:port/master/db`; `cluster://[user:password@]host:port,host:port`. With an s

@@ -14,7 +14,7 @@ from core.web_server.framing import Frame
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How slow a client may be: so many seconds for nothing at all, and one more for each so many bytes."""
+    """The minimum pace of a client: seconds for nothing at all, and one more for each `bytes_per_second` bytes."""
 
     seconds: float
     bytes_per_second: float
@@ -69,7 +69,7 @@ class Streamed:
 
 
 class Outlet:
-    """What a thread writes its answer to: as much as the socket takes goes out, the rest is left for the event loop.
+    """The writing end of a response: sends as much as the socket takes, and leaves the rest to the event loop.
 
     So no thread waits for a client that does not read. What is more than MOST_LEFT, as of a long answer that is made as
     it is sent, lies in a file without a name. It has what gunicorn calls on a socket.
@@ -184,7 +184,7 @@ class Client:
 
     @property
     def sock(self) -> Outlet:
-        """What gunicorn takes for the socket while it answers."""
+        """The object that gunicorn uses as the socket while it answers."""
         assert self.outlet is not None
         return self.outlet
 

@@ -1,4 +1,4 @@
-"""Where a request ends (RFC 9112, sections 2 to 7), found while its bytes come in. Pure.
+"""Framing of requests (RFC 9112, sections 2 to 7): finds the end of a request while its bytes arrive. Pure.
 
 It does not judge: whatever is not plain goes to gunicorn's parser as it is, which refuses it in its own words. What it
 does say must be what the parser finds, since the next request begins where this one is said to end; the worker holds
@@ -17,7 +17,7 @@ _MAX_TRAILERS = 65_536
 
 
 class State(Enum):
-    """How far the bytes reach."""
+    """Progress of a request."""
 
     HEAD = "the head is not complete"
     BODY = "the head is complete, the body is not"
@@ -49,7 +49,7 @@ class Frame:
     _data: int = 0  # bytes of the chunks so far
 
     def look(self, buffer: bytearray) -> State:
-        """What the bytes so far amount to. COMPLETE, TOO_LONG and ODD are final."""
+        """Returns the state after the bytes so far. COMPLETE, TOO_LONG and ODD are final."""
         if self.state is State.HEAD:
             self._look_for_head(buffer)
         if self.state is State.BODY:

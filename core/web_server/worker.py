@@ -7,7 +7,6 @@ have threads of their own. A body that is longer than what is collected is read 
 import contextlib
 import errno
 import resource
-import selectors
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -18,39 +17,33 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 from gunicorn import http, util
-from gunicorn.workers import gthread
 
 from core.web_server.client import Client, ClientTooSlow, Collected, Outlet, Pace, Streamed
+from core.web_server.connections import RECEIVE_BYTES, ConnectionWorker
 from core.web_server.framing import Frame, State
 
-_SWEEP_SECONDS = 0.25
-_LINGER_SECONDS = 2.0
-_RECEIVE = 65_536
 # Bodies that are being collected may take so much memory in one process; a small one always has room.
 _MOST_COLLECTED = 64 * 1024 * 1024
 _SMALL = 65_536
 _FILES = 65_536
 
 
-class Read(Enum):
-    """What a thread found that looked for a request."""
+class ReadResult(Enum):
+    """Result of a thread's attempt to read a request."""
 
     NOTHING = "nothing has come yet"
     PART = "something that is not a whole request for this thread"
     END = "the client has closed the connection"
 
 
-class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
+class BufferingWorker(ConnectionWorker):
     """See the module. The limits are Django's settings, read when the application has been loaded."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.wsgi: Any = None
         self.tpool: Any = None
-        self.clients: dict[socket.socket, Client] = {}
-        self.swept_at = 0.0
         self.busy = 0  # of the threads that answer requests
-        self.idle_seconds = float(self.cfg.keepalive)
 
     def init_process(self) -> None:
         """Prepares the pools; as many files as the host allows may be open."""
@@ -64,7 +57,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().load_wsgi()
         from django.conf import settings  # noqa: PLC0415  # known when the application is loaded
 
-        self.most_bytes = import_string("core.http.body_limits.most_bytes")
+        self.most_bytes = import_string("core.http.body_limits.max_bytes")
         self.most_collected = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
         self.pace = Pace(settings.REQUEST_READ_SECONDS, settings.REQUEST_BYTES_PER_SECOND)
@@ -87,61 +80,11 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.wsgi = timed
 
     def _most_body(self, path: bytes) -> int:
-        """How much of a body is collected at this path; a longer one is refused, or read by the threads for uploads."""
+        """Returns the body bytes collected at this path; a longer body is refused, or read by the upload threads."""
         if path in self.long_paths:
             return self.most_collected
         most: int = self.most_bytes(util.unquote_to_wsgi_str(path.decode("latin-1")))
         return min(self.most_collected, most)
-
-    # --- Connections come and go ---------------------------------------------------------------------------
-
-    def accept(self, listener: socket.socket) -> None:
-        """Takes a connection; where there are as many as may be, the oldest that has sent no whole request goes."""
-        if self.nr_conns >= self.worker_connections - 1:
-            self._evict()
-        try:
-            raw, address = listener.accept()
-        except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._evict()
-            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
-                raise
-            return
-        client = Client(raw, address, listener.getsockname(), self.limits, self.pace)
-        self.clients[raw] = client
-        self.nr_conns += 1
-        client.ends_at = time.monotonic() + self.idle_seconds
-        self._call(client, partial(self._begin, client), raw)
-
-    def _evict(self) -> None:
-        waiting = [client for client in self.clients.values() if not client.in_thread]
-        if waiting:
-            self._drop(min(waiting, key=lambda client: client.ends_at))
-
-    def _drop(self, client: Client) -> None:
-        self._watch(client, 0, None)
-        if self.clients.pop(client.raw, None) is not None:
-            self.nr_conns -= 1
-        client.close()
-
-    def _watch(self, client: Client, event: int, callback: Callable[[Any], None] | None) -> None:
-        """From now on the loop calls back when the socket can be read or written; or no longer."""
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            if client.watched:
-                self.poller.unregister(client.raw)
-        client.watched = callback is not None
-        if callback is not None:
-            self.poller.register(client.raw, event, partial(self._call, client, callback))
-
-    def _call(self, client: Client, callback: Callable[[Any], None], given: Any) -> None:
-        """An error that nobody foresaw costs this connection, and not the process with all the others."""
-        try:
-            callback(given)
-        except Exception:
-            self.log.exception("Error on a connection.")
-            self._drop(client)
-
-    # --- A request comes in --------------------------------------------------------------------------------
 
     def _begin(self, client: Client, raw: socket.socket) -> None:
         """Something comes on an idle connection. Where a thread is free it takes what is there, and answers at once if
@@ -150,28 +93,28 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if client.buffer or self.busy >= self.cfg.threads:
             self._receive(client, raw)
         else:
-            self._hand_over(client, self.tpool, self._take)
+            self._hand_over(client, self.tpool, self._try_in_thread)
 
-    def _take(self, client: Client) -> "bool | Read":
+    def _try_in_thread(self, client: Client) -> "bool | ReadResult":
         """In a thread: as above."""
         try:
-            data = client.raw.recv(_RECEIVE)
+            data = client.raw.recv(RECEIVE_BYTES)
         except BlockingIOError:
-            return Read.NOTHING
+            return ReadResult.NOTHING
         if not data:
-            return Read.END
+            return ReadResult.END
         client.buffer += data
         if client.frame.look(client.buffer) is not State.COMPLETE:
-            return Read.PART
+            return ReadResult.PART
         path = client.frame.path(client.buffer)
         if path in self.lanes or path in self.long_paths:
-            return Read.PART
+            return ReadResult.PART
         client.outlet = Outlet(client.raw, time.monotonic())
         return self._serve(client, Collected(client.take_request(client.frame.end)))
 
     def _receive(self, client: Client, raw: socket.socket) -> None:
         try:
-            data = raw.recv(_RECEIVE)
+            data = raw.recv(RECEIVE_BYTES)
         except BlockingIOError:
             self._await_bytes(client)
             return
@@ -208,10 +151,6 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
             client.ends_at = self.pace.ends(client.body_at or client.began_at, count)
             self._await_bytes(client)
 
-    def _await_bytes(self, client: Client) -> None:
-        if not client.watched:
-            self._watch(client, selectors.EVENT_READ, partial(self._begin, client))
-
     def _collected(self) -> int:
         return sum(len(client.buffer) for client in self.clients.values())
 
@@ -234,7 +173,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         done = partial(self._call, client, partial(self._done, client))
         lane.submit(work, client, *given).add_done_callback(lambda future: self.method_queue.defer(done, future))
 
-    def _done(self, client: Client, future: "Future[bool | Read]") -> None:
+    def _done(self, client: Client, future: "Future[bool | ReadResult]") -> None:
         """In the loop: a thread has answered, or has taken what had come."""
         client.in_thread = False
         self.busy -= client.general
@@ -243,9 +182,9 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if isinstance(result, bool) and client.outlet is not None:
             client.ends_at = self.pace.ends(time.monotonic(), client.outlet.count)
             self._send(client, result, client.raw)
-        elif result is Read.PART:
+        elif result is ReadResult.PART:
             self._look(client)
-        elif result is Read.NOTHING:
+        elif result is ReadResult.NOTHING:
             self._await_bytes(client)
         else:
             self._drop(client)
@@ -257,7 +196,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
             request = next(http.get_parser(self.cfg, source, client.client))
             if isinstance(source, Collected):
                 request._expected_100_continue = False  # noqa: SLF001  # the loop has seen to it
-            if client.frame.state is not State.COMPLETE or not _agree(client.frame, request):
+            if client.frame.state is not State.COMPLETE or not _same_framing(client.frame, request):
                 request.force_close()  # where the next request begins is not known
             keep = bool(self.handle_request(request, client))
             client.sock.flush()
@@ -271,83 +210,9 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self.handle_error(request, client.sock, client.client, error)
         return False
 
-    # --- Its answer goes out -------------------------------------------------------------------------------
 
-    def _send(self, client: Client, keep: bool, _raw: socket.socket) -> None:  # a callback
-        try:
-            done = client.sock.flush()
-        except OSError:
-            self._drop(client)
-            return
-        if not done:
-            if not client.watched:
-                self._watch(client, selectors.EVENT_WRITE, partial(self._send, client, keep))
-            return
-        self._watch(client, 0, None)
-        client.sock.close()
-        if not keep:
-            self._linger(client)
-            return
-        client.next_request()
-        client.ends_at = time.monotonic() + (self.idle_seconds if self.alive else gthread.STOP_KEEPALIVE_LINGER)
-        if client.buffer:
-            self._look(client)
-        else:
-            self._await_bytes(client)
-
-    def _refuse(self, client: Client, status: int, reason: str) -> None:
-        with contextlib.suppress(OSError):
-            util.write_error(client.raw, status, reason, "")
-        self._watch(client, 0, None)
-        self._linger(client)
-
-    def _linger(self, client: Client) -> None:
-        """Says that nothing more comes, and reads on for a moment: a reset would take the answer back (RFC 9112)."""
-        client.idle, client.ends_at = True, time.monotonic() + _LINGER_SECONDS
-        client.buffer.clear()
-        try:
-            client.raw.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._drop(client)
-            return
-        self._watch(client, selectors.EVENT_READ, partial(self._discard, client))
-
-    def _discard(self, client: Client, raw: socket.socket) -> None:
-        try:
-            if raw.recv(_RECEIVE):
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self._drop(client)
-
-    # --- Time passes (called by gunicorn's loop) -----------------------------------------------------------
-
-    def murder_keepalived(self, force: bool = False) -> None:  # gunicorn's signature
-        """Ends connections whose time is up: 408 for half a request, nothing for one that has sent none."""
-        now = time.monotonic()
-        if not force and now - self.swept_at < _SWEEP_SECONDS:
-            return
-        self.swept_at = now
-        for client in [each for each in self.clients.values() if not each.in_thread and (force or each.ends_at <= now)]:
-            if client.idle or force or (client.outlet and client.outlet.count):
-                self._drop(client)
-            else:
-                self._refuse(client, 408, "Request Timeout")
-
-    def murder_pending(self) -> None:
-        """There are none."""
-
-    def _cap_keepalive(self, deadline: float) -> None:
-        """The worker stops: connections without a request stay for a moment only."""
-        for client in self.clients.values():
-            if client.idle and not client.in_thread:
-                client.ends_at = min(client.ends_at, deadline)
-
-
-def _agree(frame: Frame, request: Any) -> bool:
-    """Whether gunicorn's parser found the end of the request where we did."""
+def _same_framing(frame: Frame, request: Any) -> bool:
+    """Returns true if gunicorn's parser found the end of the request at the same place."""
     headers = [(name, value) for name, value in request.headers if name in ("CONTENT-LENGTH", "TRANSFER-ENCODING")]
     if frame.chunked:
         return len(headers) == 1 and headers[0][0] == "TRANSFER-ENCODING"

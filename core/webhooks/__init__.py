@@ -1,2 +1,2 @@
-"""Signed messages to tenants' own addresses, after the Standard Webhooks specification
-(https://www.standardwebhooks.com): written with the fact they tell, delivered until they arrive or days have passed."""
+"""Signed messages to tenants' endpoints, after the Standard Webhooks specification
+(https://www.standardwebhooks.com): written in the transaction of the event, retried for days."""

@@ -1,4 +1,4 @@
-"""Delivering what waits: claimed by one conditional UPDATE, sent outside any transaction, noted afterwards.
+"""Delivery of messages: claimed by one conditional UPDATE, sent outside any transaction, recorded afterwards.
 
 A message is tried at once and then after PAUSES, two and a half days in all. At least once: a process that dies after
 the receiver has answered leaves the message to be sent again, with the same `webhook-id`, by which receivers know it.
@@ -15,7 +15,7 @@ from django.db.models import F
 
 from core.queue import enqueue
 from core.webhooks import http, signatures
-from core.webhooks.http import Outcome
+from core.webhooks.http import DeliveryResult
 from core.webhooks.metrics import WEBHOOK_ATTEMPTS
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from core.webhooks.signatures import SecretUnreadable
@@ -31,8 +31,8 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What is to be sent, and that this process holds it until its lease ends."""
+class ClaimedDelivery:
+    """A delivery that this process holds until its lease ends."""
 
     delivery_id: int
     endpoint_id: int
@@ -44,19 +44,19 @@ class Claim:
 
 
 def deliver(*, scope: Scope, delivery_id: int, now: datetime) -> bool:
-    """Tries a message that is due; False when it is not, or somebody else has it. `scope` is the tenant's."""
+    """Attempts a due delivery; returns false if it is not due, or another process holds it. `scope` is the tenant's."""
     with scope():
         claim = _claim(delivery_id, now)
     if claim is None:
         return False
-    outcome = _attempt(claim, now)
+    result = _attempt(claim, now)
     with scope():
-        _note(claim, outcome, now)
+        _record(claim, result, now)
     return True
 
 
 def sweep(*, scope: Scope, now: datetime) -> int:
-    """Hands what is due to the queue again, of all tenants, and lets old messages go; returns how many are due."""
+    """Enqueues all tenants' due deliveries again, and deletes old ones; returns how many are due."""
     with scope():
         due = WebhookDelivery.objects.filter(state=State.PENDING, due_at__lte=now).order_by("due_at")
         rows = list(due.values_list("tenant_id", "pk")[:SWEPT_AT_ONCE])
@@ -67,7 +67,7 @@ def sweep(*, scope: Scope, now: datetime) -> int:
     return len(rows)
 
 
-def _claim(delivery_id: int, now: datetime) -> Claim | None:
+def _claim(delivery_id: int, now: datetime) -> ClaimedDelivery | None:
     due = WebhookDelivery.objects.filter(pk=delivery_id, state=State.PENDING, due_at__lte=now)
     if not due.update(due_at=now + LEASE, attempts=F("attempts") + 1):
         return None
@@ -83,7 +83,7 @@ def _claim(delivery_id: int, now: datetime) -> Claim | None:
     sealed = [endpoint.secret]
     if endpoint.previous_secret and endpoint.previous_until and endpoint.previous_until > now:
         sealed.append(endpoint.previous_secret)
-    return Claim(
+    return ClaimedDelivery(
         delivery.pk,
         endpoint.pk,
         endpoint.url,
@@ -96,35 +96,34 @@ def _claim(delivery_id: int, now: datetime) -> Claim | None:
 
 def _give_up(delivery: WebhookDelivery, why: str, now: datetime) -> None:
     delivery.state, delivery.due_at = State.FAILED, None
-    delivery.log = [*delivery.log, _line(now, Outcome(None, why, 0))]
+    delivery.log = [*delivery.log, _log_entry(now, DeliveryResult(None, why, 0))]
     delivery.save(update_fields=["state", "due_at", "log"])
 
 
-def _attempt(claim: Claim, now: datetime) -> Outcome:
-    timestamp = int(now.timestamp())
+def _attempt(claim: ClaimedDelivery, now: datetime) -> DeliveryResult:
     try:
-        secrets = [signatures.unseal(each) for each in claim.secrets]
+        secrets = [signatures.decrypt_secret(secret) for secret in claim.secrets]
     except SecretUnreadable as error:
-        return Outcome(None, str(error), 0)
-    signature = signatures.sign(message_id=claim.message_id, timestamp=timestamp, body=claim.body, with_secrets=secrets)
+        return DeliveryResult(None, str(error), 0)
+    signature = signatures.sign(message_id=claim.message_id, sent_at=now, body=claim.body, with_secrets=secrets)
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Docent-Webhooks/1",
         "webhook-id": claim.message_id,
-        "webhook-timestamp": str(timestamp),
+        "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signature,
     }
     return http.post(claim.url, body=claim.body.encode(), headers=headers)
 
 
-def _note(claim: Claim, outcome: Outcome, now: datetime) -> None:
+def _record(claim: ClaimedDelivery, result: DeliveryResult, now: datetime) -> None:
     delivery = WebhookDelivery.objects.select_for_update().filter(pk=claim.delivery_id, state=State.PENDING).first()
     if delivery is None:
         return  # taken away meanwhile, or another attempt has arrived
-    delivery.log = [*delivery.log, _line(now, outcome)]
-    if outcome.delivered:
+    delivery.log = [*delivery.log, _log_entry(now, result)]
+    if result.delivered:
         delivery.state, delivery.due_at, delivery.delivered_at = State.DELIVERED, None, now
-    elif outcome.status == GONE:
+    elif result.status == GONE:
         delivery.state, delivery.due_at = State.FAILED, None
         WebhookEndpoint.objects.filter(pk=claim.endpoint_id).update(active=False, stopped="It answered 410 Gone.")
     elif claim.attempt > len(PAUSES):
@@ -132,10 +131,10 @@ def _note(claim: Claim, outcome: Outcome, now: datetime) -> None:
     else:
         delivery.due_at = now + PAUSES[claim.attempt - 1]
     delivery.save(update_fields=["log", "state", "due_at", "delivered_at"])
-    WEBHOOK_ATTEMPTS.labels("delivered" if outcome.delivered else "failed").inc()
-    if not outcome.delivered:
-        _log.warning("webhook_not_delivered", message_id=claim.message_id, status=outcome.status, error=outcome.error)
+    WEBHOOK_ATTEMPTS.labels("delivered" if result.delivered else "failed").inc()
+    if not result.delivered:
+        _log.warning("webhook_not_delivered", message_id=claim.message_id, status=result.status, error=result.error)
 
 
-def _line(now: datetime, outcome: Outcome) -> dict[str, object]:
-    return {"at": now.isoformat(), "status": outcome.status, "error": outcome.error, "ms": outcome.milliseconds}
+def _log_entry(now: datetime, result: DeliveryResult) -> dict[str, object]:
+    return {"at": now.isoformat(), "status": result.status, "error": result.error, "ms": result.milliseconds}

@@ -1,4 +1,4 @@
-"""One POST to one address: pinned to where the name resolved, redirects not followed, bounded in time and in bytes."""
+"""One POST to one URL: pinned to the resolved address, without redirects, bounded in time and in bytes."""
 
 import ssl
 import threading
@@ -20,8 +20,8 @@ CONNECT_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an attempt: a status, or why there is none."""
+class DeliveryResult:
+    """Result of an attempt: a status, or the reason why there is none."""
 
     status: int | None
     error: str
@@ -37,8 +37,8 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Outcome:
-    """Sends it; whatever happens is an outcome. Takes WEBHOOK_TIMEOUT_SECONDS and LOOK_UP_SECONDS at most."""
+def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> DeliveryResult:
+    """Sends the message; never raises. Takes WEBHOOK_TIMEOUT_SECONDS and LOOK_UP_SECONDS at most."""
     started = time.monotonic()
     status, error = None, ""
     try:
@@ -49,7 +49,7 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Outcome:
         error = f"refused: {refusal}"
     except (HTTPError, HTTPException, OSError, ValueError) as failure:
         error = quoted(f"{type(failure).__name__}: {failure}", limit=200)
-    return Outcome(status, error, int((time.monotonic() - started) * 1000))
+    return DeliveryResult(status, error, int((time.monotonic() - started) * 1000))
 
 
 def _send(target: Target, body: bytes, headers: Mapping[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""What became of attempts."""
+"""Metrics of webhook deliveries."""
 
 from prometheus_client import Counter
 

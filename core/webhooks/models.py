@@ -1,4 +1,4 @@
-"""Where messages go, and each message with what became of it. State rows are the record of work."""
+"""Webhook endpoints and deliveries. State rows are the record of work."""
 
 from typing import ClassVar
 
@@ -9,21 +9,21 @@ from core import clock
 
 
 class WebhookEndpoint(models.Model):
-    """An address of a tenant that wants to hear of some types of events. Core knows no tenant model: a plain number.
+    """A tenant's URL that subscribes to types of events. Core has no tenant model, so the tenant is a plain number.
 
-    Secrets are sealed (core.webhooks.signatures). The one before a rotation signs as well until `previous_until`.
+    Secrets are encrypted (core.webhooks.signatures); `previous_secret` signs as well until `previous_until`.
     """
 
     tenant_id = models.BigIntegerField()
     url = models.CharField("URL", max_length=500)
     description = models.CharField(max_length=200, blank=True)
-    events = ArrayField(models.CharField(max_length=64), help_text="Types of events that it hears of.")
+    events = ArrayField(models.CharField(max_length=64), help_text="Types of events that are sent.")
     active = models.BooleanField(default=True)
     secret = models.CharField(max_length=300, editable=False)
     previous_secret = models.CharField(max_length=300, blank=True, editable=False)
     previous_until = models.DateTimeField(null=True, blank=True, editable=False)
     stopped = models.CharField(
-        max_length=200, blank=True, editable=False, help_text="Why it was switched off by itself."
+        max_length=200, blank=True, editable=False, help_text="Why the endpoint was disabled automatically."
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -37,7 +37,7 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookDelivery(models.Model):
-    """One message to one address. `body` is what is signed and sent, the same bytes at each attempt."""
+    """One message to one endpoint. `body` is signed and sent, the same bytes at each attempt."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -52,8 +52,8 @@ class WebhookDelivery(models.Model):
     body = models.TextField()
     state = models.CharField(max_length=9, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(null=True, blank=True, help_text="When it is tried next.")
-    log = models.JSONField(default=list, help_text="Each attempt: when, status or error, milliseconds.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="Time of the next attempt.")
+    log = models.JSONField(default=list, help_text="Each attempt: time, status or error, milliseconds.")
     created_at = models.DateTimeField()
     delivered_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,4 +1,4 @@
-"""Telling a tenant's addresses of a fact, in the transaction that makes it one."""
+"""Publishes an event to a tenant's endpoints, in the event's own transaction."""
 
 import json
 import secrets
@@ -14,11 +14,11 @@ from core.webhooks.task_names import DELIVER
 
 
 def emit(*, tenant_id: int, type: str, data: Mapping[str, Any], now: datetime) -> int:  # noqa: A002  # as in the body
-    """Writes one message for each active address of the tenant that hears of the type; returns how many.
+    """Writes one delivery for each active endpoint that subscribes to the type; returns how many.
 
-    Call it in the transaction and scope of the fact: both are committed or neither. Delivery begins after the commit.
-    `type` is one of WEBHOOK_EVENTS. Put no person's data into `data`: messages are kept for WEBHOOK_LOG_DAYS, and
-    nobody can take back what was sent.
+    Call it in the transaction and scope of the event: both are committed or neither. Delivery begins after the commit.
+    `type` is one of WEBHOOK_EVENTS. Put no user's data into `data`: messages are kept for WEBHOOK_LOG_DAYS, and a sent
+    message cannot be recalled.
     Raises: ValueError for an unknown type: a bug.
     """
     if type not in settings.WEBHOOK_EVENTS:
@@ -34,7 +34,7 @@ def emit(*, tenant_id: int, type: str, data: Mapping[str, Any], now: datetime) -
 
 
 def send_to(endpoint: WebhookEndpoint, *, type: str, data: Mapping[str, Any], now: datetime) -> WebhookDelivery:  # noqa: A002
-    """As `emit`, to one address, whatever it hears of: for trying it out."""
+    """Writes a delivery to one endpoint, whatever it subscribes to: for testing it."""
     body = json.dumps({"type": type, "timestamp": now.astimezone(UTC).isoformat(), "data": data})
     return _write(endpoint, f"msg_{secrets.token_hex(12)}", type, body, now)
 

@@ -1,64 +1,64 @@
-"""Secrets and signatures, as Standard Webhooks has them.
+"""Signing secrets of endpoints and signatures of messages, as Standard Webhooks defines them.
 
-    signature = "v1," + base64(HMAC-SHA256(secret, "{webhook-id}.{webhook-timestamp}.{body}"))
-
-A secret is shown as `whsec_` and the base64 of its 32 bytes. In the database it is sealed with a key that comes from
-SECRET_KEY (Fernet over HKDF-SHA256): a copy of the database alone signs nothing. With another SECRET_KEY it cannot be
-read any more and has to be made anew.
+A secret is shown once, as `whsec_` and the base64 of its 32 bytes, and stored encrypted with a key derived from
+SECRET_KEY. After a change of SECRET_KEY it is unreadable and must be rotated.
 """
 
 import base64
-import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
+from standardwebhooks import Webhook
+
+from core import encryption
+from core.webhooks.models import WebhookEndpoint
 
 PREFIX = "whsec_"
+OVERLAP = timedelta(hours=24)
+_PURPOSE = b"docent webhook secrets"
 
 
 class SecretUnreadable(Exception):
-    """The secret was sealed with another SECRET_KEY; make a new one."""
+    """The secret was encrypted with another SECRET_KEY; rotate it."""
+
+
+def issue_secret(endpoint: WebhookEndpoint) -> str:
+    """Sets a new secret on an endpoint that is not saved yet, and returns it to be shown once."""
+    secret = new_secret()
+    endpoint.secret = encrypt_secret(secret)
+    return secret
+
+
+def rotate_secret(endpoint: WebhookEndpoint, *, now: datetime) -> str:
+    """Replaces the secret, saves the endpoint, and returns the new secret. The old one signs as well for OVERLAP."""
+    endpoint.previous_secret, endpoint.previous_until = endpoint.secret, now + OVERLAP
+    secret = issue_secret(endpoint)
+    endpoint.save(update_fields=["secret", "previous_secret", "previous_until"])
+    return secret
 
 
 def new_secret() -> str:
-    """As it is shown, once."""
+    """Returns a random secret in the form in which it is shown."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def seal(secret: str) -> str:
-    """As it is stored."""
-    return _fernet(settings.SECRET_KEY).encrypt(secret.encode()).decode()
+def encrypt_secret(secret: str) -> str:
+    """Returns the secret in the form in which it is stored."""
+    return encryption.encrypt(secret, encryption.derived_key(_PURPOSE))
 
 
-def unseal(sealed: str) -> str:
-    """As it was shown.
+def decrypt_secret(stored: str) -> str:
+    """Returns the secret in the form in which it was shown.
 
     Raises: SecretUnreadable.
     """
     try:
-        return _fernet(settings.SECRET_KEY).decrypt(sealed.encode()).decode()
-    except InvalidToken:
+        return encryption.decrypt(stored, encryption.derived_key(_PURPOSE))
+    except encryption.DecryptionFailed:
         raise SecretUnreadable("SECRET_KEY has changed since the secret was made; rotate the secret.") from None
 
 
-def sign(*, message_id: str, timestamp: int, body: str, with_secrets: Sequence[str]) -> str:
-    """The value of `webhook-signature`: one signature for each secret, with spaces between."""
-    content = f"{message_id}.{timestamp}.{body}".encode()
-    return " ".join(f"v1,{_signature(secret, content)}" for secret in with_secrets)
-
-
-def _signature(secret: str, content: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix(PREFIX))
-    return base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
-
-
-@lru_cache(maxsize=2)
-def _fernet(secret_key: str) -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"docent webhook secrets").derive(secret_key.encode())
-    return Fernet(base64.urlsafe_b64encode(derived))
+def sign(*, message_id: str, sent_at: datetime, body: str, with_secrets: Sequence[str]) -> str:
+    """Returns the value of `webhook-signature`: one signature for each secret, separated by spaces."""
+    return " ".join(Webhook(secret).sign(message_id, sent_at.astimezone(UTC), body) for secret in with_secrets)

@@ -1,4 +1,4 @@
-"""Which addresses a webhook may reach: the public internet, over HTTPS, and nothing behind our own walls.
+"""SSRF protection: webhooks may reach the public internet, over HTTPS, and no private network.
 
 The name is resolved once, every address that it has is judged, and the connection goes to one that was judged, so that
 a name cannot answer differently the second time. WEBHOOK_ALLOW_LOCAL (tests, development) lifts all of it.
@@ -76,7 +76,7 @@ def check_url(url: str) -> tuple[str, int, str, bool]:
 
 
 def resolve(url: str) -> Target:
-    """Where to connect.
+    """Returns the address to connect to.
 
     Raises: AddressRefused; OSError when the name cannot be resolved within LOOK_UP_SECONDS.
     """

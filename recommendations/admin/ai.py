@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from accounts.admin.auditing import NO_REASON, reason_of
-from accounts.admin.base import GivenByDeployment, ReadOnlyTenantAdmin, TenantAdmin
+from accounts.admin.auditing import NO_REASON, stated_reason
+from accounts.admin.base import DeploymentControlledAdmin, ReadOnlyTenantAdmin, TenantAdmin
 from recommendations.admin.ai_overview import overview
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.gateway.instrumentation import instrumented_breaker
@@ -48,7 +48,7 @@ class _Money:
 
 
 @admin.register(AILimit)
-class AILimitAdmin(GivenByDeployment):
+class AILimitAdmin(DeploymentControlledAdmin):
     """Spending limits of single tenants, effective from the next call. Granted by staff of the deployment only."""
 
     list_display = ["tenant", "day_usd", "month_usd", "day_tokens", "month_tokens"]
@@ -103,7 +103,7 @@ class AIGlobalBudgetAdmin(_Money, ReadOnlyTenantAdmin):
         if wanted not in _SWITCHED:
             self.message_user(request, "Nothing changed: the action must be open or reset.", messages.ERROR)
             return
-        if not reason_of(request):
+        if not stated_reason(request):
             self.message_user(request, NO_REASON, messages.ERROR)
             return
         breaker = instrumented_breaker(config)

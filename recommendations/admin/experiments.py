@@ -38,7 +38,7 @@ class ArmFormSet(BaseInlineFormSet):
                 form.add_error("artefact", "This artefact belongs to another tenant.")
 
 
-class VersionChoice(relations.OfTenantField):
+class VersionChoice(relations.TenantField):
     """Versions with their tenants and placements: a number says little alone."""
 
     def label_from_instance(self, obj: Any) -> str:

@@ -32,7 +32,7 @@ class Item(models.Model):
         ordering: ClassVar = ["tenant", "item_id"]
 
     def __str__(self) -> str:
-        return self.title or external_ids.shown(self.item_id)
+        return self.title or external_ids.printable(self.item_id)
 
 
 class EndUser(models.Model):
@@ -64,4 +64,4 @@ class EndUser(models.Model):
         ordering: ClassVar = ["tenant", "user_id"]
 
     def __str__(self) -> str:
-        return external_ids.shown(self.user_id)
+        return external_ids.printable(self.user_id)

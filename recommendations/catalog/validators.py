@@ -42,7 +42,7 @@ def refusal(pointer: str, code: str, detail: str) -> FieldRefused:
 
 def identifier(value: Any, pointer: str) -> str:
     """Reads an external id."""
-    if error := external_ids.refusal(value, pointer):
+    if error := external_ids.find_error(value, pointer):
         raise FieldRefused(error)
     return str(value)
 
@@ -50,7 +50,7 @@ def identifier(value: Any, pointer: str) -> str:
 def deliberate_identifier(value: Any, pointer: str) -> str:
     """Reads an external id for an irreversible operation: likely mistakes such as "null" are rejected too."""
     name = identifier(value, pointer)
-    if error := external_ids.mistake(name, pointer):
+    if error := external_ids.find_placeholder(name, pointer):
         raise FieldRefused(error)
     return name
 

@@ -28,10 +28,10 @@ def erase_mentions(*, tenant_id: int, user_id: str) -> int:
     imports = Import.objects.filter(tenant_id=tenant_id)
     files = list(imports.filter(kind__in=[Import.Kind.USERS, Import.Kind.EVENTS]).exclude(file=""))
     imports.filter(pk__in=[job.pk for job in files]).update(names_erased=True)
-    imports.filter(mentions.of(user_id, "filename")).update(filename="")
-    imports.filter(mentions.of(user_id, "error")).update(error=_ERASED_TEXT)
+    imports.filter(mentions.mention_condition(user_id, "filename")).update(filename="")
+    imports.filter(mentions.mention_condition(user_id, "error")).update(error=_ERASED_TEXT)
     errors = ImportRowError.objects.filter(tenant_id=tenant_id)
-    errors.filter(mentions.of(user_id, "detail", "field")).update(detail=_ERASED_TEXT, field="")
+    errors.filter(mentions.mention_condition(user_id, "detail", "field")).update(detail=_ERASED_TEXT, field="")
     for job in files:
         if job.status not in Import.OPEN:
             transaction.on_commit(lambda job=job: try_to_delete(job))  # type: ignore[misc]

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 
 from core.errors import ServiceError, Unavailable
 from core.http.pagination import invalid
-from core.postgres.pool import release
+from core.postgres.pool import release_connection
 from recommendations.imports.models import Import
 
 PART = 256 * 1024
@@ -94,7 +94,7 @@ def spool(
     Raises: UploadTooLarge, InvalidInput for an empty file, Unavailable if the storage is full, and what `read`
     raises; nothing remains in the storage then.
     """
-    release()
+    release_connection()
     incoming = _Incoming(read, max_bytes=max_bytes)
     name = f"{folder(tenant_id)}/{uuid.uuid4().hex}"
     try:

@@ -23,12 +23,12 @@ class UnknownPlacement(NotFound):
 
 def register() -> None:
     """Adds placement names to the process's copy. Called once, when the application is ready."""
-    tenant_cache.keep(_PART, _names)
+    tenant_cache.register_part(_PART, _names)
 
 
 def invalidate() -> None:
     """Makes this process ask the database until the copy is refreshed."""
-    tenant_cache.drop(_PART)
+    tenant_cache.drop_part(_PART)
 
 
 def require_placement(*, tenant_id: int, name: str) -> None:

@@ -7,7 +7,7 @@ import structlog
 
 from accounts.models import Tenant
 from accounts.tenancy import retention, scope
-from core.idempotency.cleanup import empty
+from core.idempotency.cleanup import erase
 from core.idempotency.models import IdempotencyKey
 from core.queue import enqueue
 from recommendations.ai.gateway import response_cache
@@ -72,4 +72,4 @@ def _empty_answers(tenant_id: int, before: datetime) -> int:
             tenant_id=tenant_id, state=IdempotencyKey.State.DONE, created_at__lte=before
         )
         pks = list(old.order_by("pk").values_list("pk", flat=True)[:MAX_ANSWERS])
-        return empty(IdempotencyKey.objects.filter(tenant_id=tenant_id, pk__in=pks))
+        return erase(IdempotencyKey.objects.filter(tenant_id=tenant_id, pk__in=pks))

@@ -11,7 +11,7 @@ from typing import Any
 
 from accounts.staff import admin_log
 from accounts.tenancy import scope
-from core.idempotency.cleanup import erase_answers, naming
+from core.idempotency.cleanup import answers_about, erase_answers
 from core.idempotency.models import IdempotencyKey
 from recommendations.ai.batch import queue
 from recommendations.ai.gateway import response_cache
@@ -166,11 +166,11 @@ def _export_former_ids(subject: DataSubject) -> Entries:
 
 def _erase_staff_log(subject: DataSubject) -> int:
     """Removes the user from the staff log; the actions and their times stay."""
-    return admin_log.forget(EndUser, pk=subject.pk)
+    return admin_log.erase_entries(EndUser, pk=subject.pk)
 
 
 def _export_staff_log(subject: DataSubject) -> Entries:
-    yield from admin_log.about(EndUser, pk=subject.pk)
+    yield from admin_log.entries_about(EndUser, pk=subject.pk)
 
 
 def _erase_stored_answers(subject: DataSubject) -> int:
@@ -180,7 +180,7 @@ def _erase_stored_answers(subject: DataSubject) -> int:
 def _export_stored_answers(subject: DataSubject) -> Entries:
     """Exports bodies only of responses about this user alone: a batch names other users too."""
     with scope.tenant(subject.tenant_id):
-        answers = naming(tenant_id=subject.tenant_id, external_id=subject.user_id).order_by("pk")
+        answers = answers_about(tenant_id=subject.tenant_id, external_id=subject.user_id).order_by("pk")
         rows: list[IdempotencyKey] = list(answers)
     for row in rows:
         body = _parsed(bytes(row.body or b""))

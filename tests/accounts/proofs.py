@@ -9,9 +9,16 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.test import Client
 from jwt.algorithms import ECAlgorithm
 
-from core import clock
+from core import clock, redis
+from core.ratelimit import replay_guard
+from tests.accounts.oauth import TOKEN, ask
+
+ASKED = f"http://testserver{TOKEN}"
+PATH = "/api/v1/items"
+READ = f"http://testserver{PATH}"
 
 
 class Holder:
@@ -43,3 +50,26 @@ class Holder:
         claims = {name: value for name, value in {**claims, **changes}.items() if value is not None}
         headers = {"typ": "dpop+jwt", "jwk": self.jwk, **(header or {})}
         return jwt.encode(claims, self.key, algorithm=self.algorithm, headers=headers)
+
+
+def age_store(tenant_id, seconds=3600):
+    key = replay_guard._since(tenant_id)
+    server, since = redis.client().get(key).decode().split()
+    redis.client().set(key, f"{server} {float(since) - seconds:.6f}")
+
+
+def bound(cast, holder, **more):
+    """An access token bound to the holder's key."""
+    body = {"grant_type": "client_credentials", **more}
+    response = ask(cast.acme.reader, headers={"DPoP": holder.proof("POST", ASKED)}, **body)
+    assert (response.status_code, response.json()["token_type"]) == (200, "DPoP"), response.json()
+    return response.json()["access_token"]
+
+
+def read(token, proof=None, scheme="DPoP", path=PATH):
+    headers = {"Authorization": f"{scheme} {token}", **({} if proof is None else {"DPoP": proof})}
+    return Client(raise_request_exception=False).get(path, headers=headers)
+
+
+def ahead(seconds):
+    return clock.now().timestamp() + seconds

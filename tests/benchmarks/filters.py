@@ -67,7 +67,7 @@ def main(count: int) -> None:
     batch = {"user_ids": people, "filter": "attributes.t1 contains user.user_id or attributes.t2 contains 'x'"}
     ask("batch of 100, small", lambda: http.post("/api/v1/recommendations/batch", batch, format="json"))
     origin = "https://shop.example.org"
-    token = access_tokens.mint_for_person(
+    token = access_tokens.mint_for_user(
         principal=access_tokens.verify(cast.acme.admin.token, now=clock.now()),
         user_id="p0",
         origin=origin,

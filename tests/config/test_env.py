@@ -23,7 +23,7 @@ READERS = {
     "flag": lambda: env.flag("NAME", default=True),
     "integer": lambda: env.integer("NAME", 7, minimum=1, maximum=9),
     "seconds": lambda: env.seconds("NAME", 0.5, minimum=0.1, maximum=2),
-    "words": lambda: env.words("NAME", ("a",)),
+    "words": lambda: env.csv("NAME", ("a",)),
     "choice": lambda: env.choice("NAME", "INFO", ("INFO", "DEBUG")),
     "secret": lambda: env.secret("NAME", "s"),
     "rate": lambda: env.rate("NAME", "60/m"),

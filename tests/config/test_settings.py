@@ -16,7 +16,7 @@ _ROW = re.compile(r"^\| ((?:`[A-Z][A-Z0-9_]*`(?:, )?)+) \|", re.MULTILINE)
 
 
 def sane(tmp_path):
-    """What a deployment sets, and nothing else."""
+    """The settings of a plausible deployment, and nothing else."""
     return {
         "PATH": os.environ["PATH"],
         "VAR_DIR": str(tmp_path),

@@ -143,6 +143,6 @@ def _check_shape(operation: Operation, answer) -> None:
 
 def test_a_rule_is_broken_by_a_scope_that_reads_more_than_it_says():
     """The rules are made from the document: a write under a scope of reading is told as open to readers."""
-    rule = Rule.of("x", "post", "/x", [{"oauth2": ["catalog:read"]}])
+    rule = Rule.from_operation("x", "post", "/x", [{"oauth2": ["catalog:read"]}])
 
     assert (rule.expected[READER], rule.expected[STRANGER]) == ("own", "own or 404")

@@ -31,7 +31,7 @@ class TestServing:
             return original(*given, **more)
 
         monkeypatch.setattr(SchemaGenerator, "get_schema", counted)
-        openapi_view.forget()
+        openapi_view.clear()
 
         first, again = Client().get(path), Client().get(path)
         unchanged = Client().get(path, headers={"If-None-Match": f'"other", W/{first["ETag"]}'})

@@ -33,7 +33,7 @@ def breaker(clock, opened):
 
 def fail(breaker, times):
     for _ in range(times):
-        breaker.failed()
+        breaker.record_failure()
 
 
 class TestBreaker:
@@ -45,7 +45,7 @@ class TestBreaker:
 
     def test_counts_failures_in_a_row_only(self, breaker):
         fail(breaker, 2)
-        breaker.succeeded()
+        breaker.record_success()
         fail(breaker, 2)
 
         assert breaker.allows()
@@ -63,7 +63,7 @@ class TestBreaker:
             clock.now = 100.0 + step / 10
             allowed.append(breaker.allows())
             if allowed[-1]:
-                breaker.failed()
+                breaker.record_failure()
 
         assert sum(allowed) == 3
 
@@ -72,7 +72,7 @@ class TestBreaker:
         clock.now += 1.0
 
         assert breaker.allows()
-        breaker.succeeded()
+        breaker.record_success()
 
         assert breaker.allows()
         assert breaker.allows()

@@ -20,7 +20,7 @@ def left() -> float:
 class TestWithin:
     def test_outside_there_is_none(self):
         assert deadline.remaining() is None
-        assert deadline.at_most(3.0) == 3.0
+        assert deadline.cap_timeout(3.0) == 3.0
         deadline.check()
 
     def test_what_is_left_becomes_less(self):
@@ -53,8 +53,8 @@ class TestWithin:
 
     def test_a_time_limit_for_somebody_else_is_never_longer_than_what_is_left(self):
         with deadline.within(1):
-            assert deadline.at_most(30) <= 1
-            assert deadline.at_most(0.2) == 0.2
+            assert deadline.cap_timeout(30) <= 1
+            assert deadline.cap_timeout(0.2) == 0.2
 
     def test_another_thread_has_its_own(self):
         seen = []
@@ -82,7 +82,7 @@ class TestEach:
                 deadline.check()
                 yield number
 
-        assert list(deadline.each(made(), seconds=0.1)) == [0, 1, 2]
+        assert list(deadline.limit_each(made(), seconds=0.1)) == [0, 1, 2]
 
     def test_a_part_that_takes_too_long_is_the_last(self):
         def made():
@@ -93,6 +93,6 @@ class TestEach:
 
         seen: list[int] = []
         with pytest.raises(DeadlineExceeded):
-            seen.extend(deadline.each(made(), seconds=0.02))
+            seen.extend(deadline.limit_each(made(), seconds=0.02))
 
         assert deadline.remaining() is None

@@ -18,17 +18,17 @@ _AFTER_AN_ID = re.compile(r"<\w+:(?:item|user)_id>/([\w-]+)\Z")
 class TestRefusal:
     @given(unicode_ids())
     def test_accepts_every_text_without_control_characters_and_outer_white_space(self, value):
-        assert external_ids.refusal(value, "/item_id") is None
+        assert external_ids.find_error(value, "/item_id") is None
         assert re.search(external_ids.PATTERN, value)
 
     @pytest.mark.parametrize("value", REAL)
     def test_accepts_what_other_systems_call_their_users_and_items(self, value):
-        assert external_ids.refusal(value, "/item_id") is None
+        assert external_ids.find_error(value, "/item_id") is None
         assert re.search(external_ids.PATTERN, value)
 
     @given(unicode_ids(longest=20), st.characters(categories=["Cc", "Cs"]), unicode_ids(longest=20))
     def test_names_field_character_and_position_of_a_bad_character(self, before, bad, after):
-        error = external_ids.refusal(before + bad + after, "/item_id")
+        error = external_ids.find_error(before + bad + after, "/item_id")
 
         assert error is not None
         assert (error.pointer, error.code) == ("/item_id", "bad_character")
@@ -60,23 +60,23 @@ class TestRefusal:
         ],
     )
     def test_gives_each_mistake_its_code(self, value, code):
-        error = external_ids.refusal(value, "/user_id")
+        error = external_ids.find_error(value, "/user_id")
 
         assert error is not None
         assert error.code == code
 
     def test_counts_characters_not_bytes(self):
-        assert external_ids.refusal("𝔘" * 128, "") is None
-        assert external_ids.refusal("𝔘" * 129, "").code == "too_long"  # type: ignore[union-attr]
+        assert external_ids.find_error("𝔘" * 128, "") is None
+        assert external_ids.find_error("𝔘" * 129, "").code == "too_long"  # type: ignore[union-attr]
 
     @pytest.mark.parametrize("value", ["similar", "recommendations", "a/similar/", "a/similarly", "export.csv", "/"])
     def test_allows_the_names_of_sub_resources_where_they_cannot_be_taken_for_one(self, value):
-        assert external_ids.refusal(value, "") is None
+        assert external_ids.find_error(value, "") is None
 
     def test_names_what_cannot_be_seen(self):
-        assert "a blank" in str(external_ids.refusal("b ", ""))
-        assert "U+0000" in str(external_ids.refusal("a\x00", ""))
-        assert "byte order mark" in str(external_ids.refusal("\ufeffa", ""))
+        assert "a blank" in str(external_ids.find_error("b ", ""))
+        assert "U+0000" in str(external_ids.find_error("a\x00", ""))
+        assert "byte order mark" in str(external_ids.find_error("\ufeffa", ""))
 
 
 class TestSubResources:
@@ -106,23 +106,23 @@ class TestMistake:
         ],
     )
     def test_knows_variables_that_hold_nothing(self, value):
-        error = external_ids.mistake(value, "/from")
+        error = external_ids.find_placeholder(value, "/from")
 
         assert error is not None
         assert (error.pointer, error.code) == ("/from", "suspicious_id")
 
     @pytest.mark.parametrize("value", [*REAL, "0", "1", "nullable", "None Smith", "undefined-7", "a{b}", "{a: 1}"])
     def test_leaves_others_alone(self, value):
-        assert external_ids.mistake(value, "") is None
+        assert external_ids.find_placeholder(value, "") is None
 
 
 class TestShown:
     def test_escapes_what_cannot_be_seen_or_turns_others_around(self):
-        assert external_ids.shown("a\u202eb\u200bc 用户") == "a\\u{202E}b\\u{200B}c 用户"
+        assert external_ids.printable("a\u202eb\u200bc 用户") == "a\\u{202E}b\\u{200B}c 用户"
 
     @given(unicode_ids())
     def test_in_path_is_one_segment(self, value):
-        segment = external_ids.in_path(value)
+        segment = external_ids.path_segment(value)
 
         assert re.fullmatch(r"[A-Za-z0-9._~%-]+", segment)
         assert unquote(segment) == value

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from django.test import Client
 
-from core.http.body_limits import most_bytes
+from core.http.body_limits import max_bytes
 
 MIB = 1024 * 1024
 EVENT = {"user_id": "u", "item_id": "i", "type": "view"}
@@ -27,7 +27,7 @@ def sent(cast, body, path="/api/v1/events", **more):
 class TestSize:
     @pytest.mark.parametrize("path", ["/api/v1/events/batch", "/api/v1/items/batch", "/api/v1/users/batch"])
     def test_batches_take_five_mib(self, path):
-        assert most_bytes(path) == 5 * MIB
+        assert max_bytes(path) == 5 * MIB
 
     @pytest.mark.parametrize(
         "path", ["/api/v1/events", "/api/v1/items/a", "/api/v1/recommendations/batch", "/api/v1/users/batch/merge"]
@@ -172,7 +172,7 @@ class TestCoding:
 
         told = problem(sent(cast, bomb, "/api/v1/events/batch", HTTP_CONTENT_ENCODING="gzip"), 413, "too_large")
 
-        assert "unpacks to more than 5 MiB" in told["detail"]
+        assert "decompresses to more than 5 MiB" in told["detail"]
 
     def test_nor_is_one_that_stays_below_the_size_and_is_nothing_but_repetition(self, cast):
         bomb = gzip.compress(b'{"a": "' + b"x" * 4 * MIB + b'"}', mtime=0)

@@ -1,8 +1,8 @@
-"""Which origins may stand on a list."""
+"""Validation of allowed origins."""
 
 import pytest
 
-from core.origins import refusal
+from core.origins import refusal_reason
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from core.origins import refusal
     ],
 )
 def test_production_takes_exact_ones(origin):
-    assert refusal(origin, production=True) == ""
+    assert refusal_reason(origin, production=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_production_takes_exact_ones(origin):
     ],
 )
 def test_production_refuses_the_rest_and_says_why(origin, because):
-    assert because in refusal(origin, production=True)
+    assert because in refusal_reason(origin, production=True)
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "https://127.0.0.1", "https://shop.test"])
 def test_development_takes_local_ones(origin):
-    assert refusal(origin, production=False) == ""
+    assert refusal_reason(origin, production=False) == ""
 
 
 @pytest.mark.parametrize("origin", ["*", "null", "http://LOCALHOST", "ftp://localhost", "http://localhost:80", ""])
 def test_development_refuses_what_is_no_origin(origin):
-    assert refusal(origin, production=False)
+    assert refusal_reason(origin, production=False)

@@ -14,10 +14,10 @@ from recommendations.serving.lists import fallback
 
 ROOT = Path(__file__).parents[2]
 CACHES = {"lru_cache", "cache"}
+BOUNDED = {"FIFOCache", "LRUCache", "TLRUCache", "TTLCache"}
 EMPTY = {"OrderedDict", "dict", "list", "set"}
 STAYS = {
     "accounts/tenancy/tenant_cache.py:_kept": "what copies hold, named when the application is ready",
-    "accounts/limits/quota_warnings.py:_listeners": "who listens, named when the application is ready",
     "core/ops/health.py:_registered": "probes, named when the application is ready",
     "core/process_caches.py:_registered": "the registry itself",
     "core/redis/access.py:client": "a connection",
@@ -40,14 +40,16 @@ def kept(path):
             targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
             value = node.value
             empty = (isinstance(value, ast.Dict) and not value.keys) or (isinstance(value, ast.List) and not value.elts)
-            if empty or (isinstance(value, ast.Call) and called(value) in EMPTY and not value.args):
+            if isinstance(value, ast.Call):
+                empty = called(value) in BOUNDED or (called(value) in EMPTY and not value.args)
+            if empty:
                 yield from (target.id for target in targets if isinstance(target, ast.Name) and target.id.islower())
         if isinstance(node, ast.FunctionDef) and not node.args.args + node.args.kwonlyargs:
             yield from (node.name for each in node.decorator_list if called(each) in CACHES)
 
 
 def registers(text, name):
-    """Whether a module registers something that may clear this: by its name, or by a function that says `name.`."""
+    """Returns true if a module registers a function that may clear this: by its name, or by `name.` in it."""
     said = (f"process_caches.register({name}.", f"{name}.cache_clear()", f"{name}.clear()")
     decorated = re.search(rf"@process_caches\.clearable\n@.*\ndef {name}\(", text)
     return ("process_caches.register" in text and any(each in text for each in said)) or bool(decorated)
@@ -75,7 +77,7 @@ def filled(settings):
 
 
 def test_forgets_all_of_it(filled, settings):
-    process_caches.forget_all()
+    process_caches.clear_all()
 
     assert not fallback._last_popular
     assert not store._loaded

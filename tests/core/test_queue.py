@@ -17,9 +17,9 @@ TASK = "test.nobody_listens"
 
 @pytest.fixture(autouse=True)
 def _closed_breaker():
-    queue.breaker.succeeded()
+    queue.breaker.record_success()
     yield
-    queue.breaker.succeeded()
+    queue.breaker.record_success()
 
 
 @pytest.fixture

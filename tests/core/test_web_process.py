@@ -1,4 +1,4 @@
-"""What only a real server shows: metrics over processes, flags without SQL, bodies on the wire."""
+"""Behaviour that only a real server shows: metrics over processes, flags without SQL, bodies on the wire."""
 
 import os
 import socket

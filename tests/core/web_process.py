@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
@@ -54,7 +54,7 @@ class WebProcess:
 
 
 def environment(folder: Path, port: int, **more: str) -> dict[str, str]:
-    """What the server is told: the servers that this test process uses, and this process's signing key."""
+    """The server's environment: the servers of this test process, and its signing key."""
     without = {"PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"}
     name = settings.DATABASES["default"]["NAME"]
     return {

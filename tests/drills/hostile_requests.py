@@ -89,7 +89,7 @@ def _senders(send: Callable[[int], None]) -> Iterator[None]:
 
 def _browser(stage: Any, user_id: str) -> str:
     now = clock.now()
-    return access_tokens.mint_for_person(
+    return access_tokens.mint_for_user(
         principal=access_tokens.verify(stage.cast.acme.admin.token, now=now),
         user_id=user_id,
         origin=ORIGIN,

@@ -126,7 +126,7 @@ def serve(tmp_path, valkey, *, processes=PROCESSES):
         tmp_path,
         REDIS_URL=valkey.url(),
         WEB_CONCURRENCY=str(PROCESSES),
-        ADMISSION_PROCESSES=str(processes),
+        RATE_LIMIT_PROCESSES=str(processes),
         TOKEN_RATE=f"{TOKENS}/m",
     )
 

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import RefreshFamily, ReplayAttempt, SigningKey
 from accounts.tenancy import scope
-from accounts.tokens import client_access
+from accounts.tokens import clients
 from core import clock
 from tests.accounts.proofs import Holder
 from tests.core.ratelimit.conftest import own_server  # noqa: F401  # a fixture
@@ -201,7 +201,7 @@ def test_who_is_revoked_stays_out_while_redis_is_emptied_and_while_it_is_away(
 
     with two_servers(tmp_path) as webs, under_load(work, threads=6):
         with scope.tenant(cast.acme.tenant.pk):
-            client_access.deactivate(client=out.client, now=clock.now())
+            clients.deactivate(client=out.client, now=clock.now())
         quick = until(lambda: {web.ask("GET", READ, token=out.token).status for web in webs} == {401}, seconds=5)
         refused.set()
         ends = time.monotonic() + sized(short=6, long=60)
@@ -213,7 +213,7 @@ def test_who_is_revoked_stays_out_while_redis_is_emptied_and_while_it_is_away(
         assert webs[0].ask("GET", READ, token=later.token).status == 200
         own_server.kill()
         with scope.tenant(cast.globex.tenant.pk):
-            client_access.deactivate(client=later.client, now=clock.now())
+            clients.deactivate(client=later.client, now=clock.now())
         slow = until(lambda: {web.ask("GET", READ, token=later.token).status for web in webs} == {401}, seconds=5)
         time.sleep(2)
 

@@ -155,9 +155,9 @@ class TestRefusal:
         http, request = cast.acme.http, CASES["user_erase"].request
         prepare(CASES["user_erase"], cast.acme)
         for _ in range(redis.breaker.threshold):
-            redis.breaker.failed()
+            redis.breaker.record_failure()
         refused = request.by(http, **{"Idempotency-Key": KEY})
-        redis.breaker.succeeded()
+        redis.breaker.record_success()
 
         served = request.by(http, **{"Idempotency-Key": KEY})
 

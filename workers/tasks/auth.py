@@ -15,7 +15,7 @@ from core import clock
 @shared_task(name=task_names.TEND_KEYS)
 def tend_keys(**_: Any) -> None:
     """Rotates a key that is old enough; takes away what retired ones leave."""
-    signing_keys.tend(now=clock.now())
+    signing_keys.maintain(now=clock.now())
 
 
 @shared_task(name=task_names.PURGE_TOKENS)

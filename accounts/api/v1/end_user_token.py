@@ -85,7 +85,7 @@ class EndUserTokenView(APIView):
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data
         principal = caller(request)
-        if reason := origins.refusal(body["origin"], production=settings.PRODUCTION):
+        if reason := origins.refusal_reason(body["origin"], production=settings.PRODUCTION):
             _refuse("/origin", "bad_origin", f"The origin {reason}.")
         grantable = browser_tokens.SCOPES & principal.scopes
         if not grantable:
@@ -93,7 +93,7 @@ class EndUserTokenView(APIView):
         scopes = set(body.get("scope", "").split()) or grantable
         if not scopes <= grantable:
             _refuse("/scope", "unknown_scope", f"May be {' '.join(sorted(grantable))}.")
-        issued = access_tokens.mint_for_person(
+        issued = access_tokens.mint_for_user(
             principal=principal,
             user_id=body["user_id"],
             origin=body["origin"],

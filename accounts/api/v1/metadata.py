@@ -33,7 +33,7 @@ class Metadata(serializers.Serializer[Any]):
 
 
 class MetadataView(APIView):
-    """What a client needs to find its way by itself."""
+    """Everything that a client needs to configure itself."""
 
     authentication_classes = []
     permission_classes = []

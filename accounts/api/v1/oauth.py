@@ -1,4 +1,4 @@
-"""What the endpoints of OAuth 2.0 have in common: parameters, client authentication, errors (RFC 6749)."""
+"""Parts shared by the OAuth 2.0 endpoints: parameters, client authentication, errors (RFC 6749)."""
 
 import base64
 import binascii
@@ -37,7 +37,7 @@ class OAuthProblem(Problem):
 
 
 class Refused(Exception):
-    """The answer to a request that is not granted."""
+    """A refused token request, and its response."""
 
     def __init__(self, status: int, error: str, detail: str, *, code: str = "", retry_after: int = 0) -> None:
         super().__init__(detail)
@@ -48,7 +48,7 @@ class Refused(Exception):
 
 
 class OAuthView(APIView):
-    """Takes a form or JSON from a client that says who it is; limited by address."""
+    """A view that takes a form or JSON from a client that authenticates itself; limited by address."""
 
     authentication_classes = []
     permission_classes = []
@@ -56,7 +56,7 @@ class OAuthView(APIView):
     scope = None
 
     def answered(self, request: Request, answer: Callable[[Request], HttpResponseBase]) -> HttpResponseBase:
-        """What `answer` gives, or the problem that it raises as Refused."""
+        """Returns the response of `answer`, or the problem that it raises as Refused."""
         try:
             _check_rate(request)
             return answer(request)
@@ -65,7 +65,7 @@ class OAuthView(APIView):
 
 
 def problems(meanings: Mapping[int, str]) -> dict[Any, OpenApiResponse]:
-    """The refusals, for `extend_schema(responses=...)`."""
+    """Returns the error responses, for `extend_schema(responses=...)`."""
     told = {
         401: "The client is unknown, its secret wrong, or it is no longer valid.",
         415: "The body is neither a form nor JSON.",
@@ -79,7 +79,7 @@ def problems(meanings: Mapping[int, str]) -> dict[Any, OpenApiResponse]:
 
 
 def parameters(request: Request, names: tuple[str, ...]) -> dict[str, str]:
-    """The known parameters, an empty string for a missing one; unknown ones are ignored (RFC 6749, section 3.2)."""
+    """Returns the named parameters, empty if missing; unknown ones are ignored (RFC 6749, section 3.2)."""
     body = _body(request)
     if not isinstance(body, Mapping):
         raise Refused(400, "invalid_request", "The body must be an object of parameters.")
@@ -111,7 +111,7 @@ def _body(request: Request) -> Any:
 
 
 def authenticated(request: Request, given: Mapping[str, str], *, now: datetime) -> ApiClient:
-    """The client, by HTTP Basic or by `client_id` and `client_secret`."""
+    """Returns the client, authenticated by HTTP Basic or by `client_id` and `client_secret`."""
     client_id, secret = _credentials(request.META.get("HTTP_AUTHORIZATION", ""), given)
     try:
         return clients.verify(client_id=client_id, secret=secret, now=now)
@@ -120,7 +120,7 @@ def authenticated(request: Request, given: Mapping[str, str], *, now: datetime) 
 
 
 def _check_rate(request: Request) -> None:
-    """Per address."""
+    """Limits requests by address."""
     if wait := ip_rate_limit.wait_seconds(request._request, policy="token"):  # noqa: SLF001  # it takes Django's request
         detail = f"Too many token requests from this address; wait {wait} s. A token is good for many calls."
         raise Refused(429, "slow_down", detail, code="rate_limited", retry_after=wait)

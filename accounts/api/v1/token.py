@@ -129,7 +129,7 @@ def _answer(request: Request) -> HttpResponseBase:
 
 
 def _bound_to(request: Request, client: ApiClient, now: datetime) -> str:
-    """The thumbprint of the key to which the token shall be bound, by the proof; an empty string without one."""
+    """Returns the thumbprint of the proof's key, which the token is bound to; empty without a proof."""
     http_request = request._request  # noqa: SLF001  # DRF offers no other way to Django's request
     raw = request.META.get("HTTP_DPOP")
     if raw is None:
@@ -137,12 +137,12 @@ def _bound_to(request: Request, client: ApiClient, now: datetime) -> str:
             raise Refused(400, "invalid_dpop_proof", "The tenant demands a DPoP proof with every request for a token.")
         return ""
     try:
-        proof = dpop.read(raw, method="POST", url=http_request.build_absolute_uri(request.path), now=now)
-        dpop.spend(
+        proof = dpop.verify_proof(raw, method="POST", url=http_request.build_absolute_uri(request.path), now=now)
+        dpop.consume(
             proof,
             tenant_id=client.tenant_id,
             client_id=client.client_id,
-            address=client_address.of(http_request),
+            address=client_address.client_ip(http_request),
             now=now,
         )
     except dpop.ProofRefused as error:
@@ -155,9 +155,9 @@ def _refreshed(
 ) -> HttpResponseBase:
     if not given["refresh_token"]:
         raise Refused(400, "invalid_request", "refresh_token is missing.")
-    address = client_address.of(request._request)  # noqa: SLF001  # it takes Django's request
+    address = client_address.client_ip(request._request)  # noqa: SLF001  # it takes Django's request
     try:
-        granted = refresh.use(
+        granted = refresh.exchange(
             given["refresh_token"], client=client, asked=asked, address=address, now=now, key_thumbprint=thumbprint
         )
     except refresh.GrantRefused as error:

@@ -1,4 +1,4 @@
-"""`manage.py audit_cors`: whose pages may call the API, and what has changed since the last report."""
+"""`manage.py audit_cors`: the origins that may call the API, and the changes since the last report."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -12,17 +12,17 @@ from core import clock
 
 
 class Command(BaseCommand):
-    """Writes a report and prints its gist."""
+    """Writes a report and prints its summary."""
 
-    help = "Writes what CORS allows, and the difference to the last report."
+    help = "Writes a report of the CORS policy, with the changes since the last report."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where reports are kept, and whether a change is a failure."""
+        """Adds the folder of the reports, and the option that makes a change a failure."""
         parser.add_argument("--folder", type=Path, default=settings.VAR_DIR / "reports" / "cors", help="of the reports")
         parser.add_argument("--unchanged", action="store_true", help="end with an error if anything has changed")
 
     def handle(self, *, folder: Path, unchanged: bool, **_: Any) -> None:
-        """Ends with an error where an origin stands on a list that may not."""
+        """Fails if a list has an invalid origin."""
         written = audit.write(folder=folder, now=clock.now())
         report = written.report
         for name, listed in report["origins"].items():
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Written: {written.path}")
         if report["refused"]:
             wrong = "; ".join(f"{each['list']}: {each['origin']!r} {each['reason']}" for each in report["refused"])
-            raise CommandError(f"These may not be listed, and do not count: {wrong}.")
+            raise CommandError(f"Invalid origins, which are ignored: {wrong}.")
         if unchanged and report["changes"]:
             raise CommandError(f"{len(report['changes'])} changes since {report['compared_with']}.")
 

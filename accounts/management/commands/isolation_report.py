@@ -1,7 +1,7 @@
-"""Prints what separates tenants, for an auditor: database roles, policies and a look at rows, who may call what.
+"""Prints evidence of tenant isolation for an auditor: database roles, policies, visible rows, access rules.
 
-Nothing is changed. The status is 1 when something is wrong. That the running service keeps to the matrix is shown by
-`tests/contracts/test_isolation.py`.
+Nothing is changed. The exit status is 1 if something is wrong. `tests/contracts/test_isolation.py` checks that the
+running service keeps to the matrix.
 """
 
 import json

@@ -22,7 +22,7 @@ RIGHTS = (
 
 
 class Command(migrate.Command):
-    """A migration that waits for a lock stops traffic behind it: better it gives up, and is run again."""
+    """Migrates with a lock time-out: a migration that waits for a lock would stop all traffic behind it."""
 
     help = "Brings the schema up to date, as the owner's database role (DATABASE_OWNER_URL)."
 

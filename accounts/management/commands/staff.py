@@ -1,4 +1,4 @@
-"""`manage.py staff`: accounts of the admin. Each change is in the audit log, with who ran the command and why."""
+"""`manage.py staff`: accounts of the admin. Each change is in the audit log, with the user and the reason."""
 
 import json
 import secrets
@@ -23,21 +23,21 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What to do, and to whom."""
+        """Adds one subcommand for each kind of change."""
         verbs = parser.add_subparsers(dest="verb", required=True)
-        create = verbs.add_parser("create", help="Make an account; its password is shown once.")
+        create = verbs.add_parser("create", help="Create an account; its password is shown once.")
         create.add_argument("name")
         create.add_argument("--role", required=True, help=f"{', '.join(roles.shipped())}, superuser, or a group's name")
         create.add_argument("--tenant", metavar="SLUG", help="confine them to this tenant")
         create.add_argument("--email", default="")
         create.add_argument("--json", action="store_true", help="print the account as JSON")
         verbs.add_parser("list", help="Show all accounts.").add_argument("--json", action="store_true")
-        reset = verbs.add_parser("reset-totp", help="Remove the second factor of somebody whose device is lost.")
-        unlock = verbs.add_parser("unlock", help="Forget the failed log-ins of an account.")
+        reset = verbs.add_parser("reset-totp", help="Remove the second factor of an account whose device is lost.")
+        unlock = verbs.add_parser("unlock", help="Clear the failed log-ins of an account.")
         for each in (reset, unlock):
             each.add_argument("name")
-        restore = verbs.add_parser("roles", help="Make the roles that come with the service, where they are missing.")
-        restore.add_argument("--restore", action="store_true", help="set all of them to what they were when shipped")
+        restore = verbs.add_parser("roles", help="Create the roles shipped with the service, if missing.")
+        restore.add_argument("--restore", action="store_true", help="reset all of them to their original permissions")
         for each in (create, reset, unlock, restore):
             each.add_argument("--reason", default="", help="kept in the audit log")
 
@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 "tenant": user.tenant.slug if user.tenant else None,
                 "roles": ["superuser"] if user.is_superuser else [group.name for group in user.groups.all()],
                 "active": user.is_active,
-                "second_factor": second_factor.device_of(user) is not None,
+                "second_factor": second_factor.get_device(user) is not None,
             }
             for user in _staff()
         ]
@@ -99,7 +99,7 @@ class Command(BaseCommand):
         user = _user(name)
         gone = second_factor.reset(user)
         self._note("reset_second_factor", user, options)
-        self.stdout.write(f"{name}: {gone} device removed. They log in with the password alone, or set up a new one.")
+        self.stdout.write(f"{name}: {gone} device removed. The password alone is enough until a new one is set up.")
 
     def _unlock(self, *, name: str, **options: Any) -> None:
         user = _user(name)
@@ -115,10 +115,10 @@ class Command(BaseCommand):
 
     def _note(self, action: str, user: User | None, options: dict[str, Any], **more: Any) -> None:
         audit.record(
-            actor=audit.of_command("staff"),
+            actor=audit.command_actor("staff"),
             action=action,
             now=clock.now(),
-            target=Target.of(user) if user is not None else None,
+            target=Target.from_row(user) if user is not None else None,
             reason=options["reason"],
             **more,
         )

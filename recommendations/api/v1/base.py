@@ -96,7 +96,7 @@ def precondition(request: Request) -> Check:
     """The check that a write must pass, from the request's headers."""
     if not etags.is_conditional(request):
         return unconditional
-    return lambda version: etags.require(request, tag=tag(version))
+    return lambda version: etags.check_preconditions(request, tag=tag(version))
 
 
 def written(request: Request, write: Write, *, body: Mapping[str, Any], tag: str) -> Response:

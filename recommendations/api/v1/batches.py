@@ -90,7 +90,7 @@ class EventsBatchView(ResourceView):
     """Many events."""
 
     scope = {"POST": "events:write"}
-    person = {"POST": browser_tokens.in_events}
+    browser_users = {"POST": browser_tokens.users_in_events}
 
     @extend_schema(
         operation_id="events_batch",
@@ -159,4 +159,4 @@ def _rows(request: Request, name: str) -> list[Any]:
 def _valid_id(raw: Any, key: str) -> str | None:
     """The row's id; None if it is missing or invalid."""
     value = raw.get(key) if isinstance(raw, Mapping) else None
-    return value if isinstance(value, str) and external_ids.refusal(value, "") is None else None
+    return value if isinstance(value, str) and external_ids.find_error(value, "") is None else None

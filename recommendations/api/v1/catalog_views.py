@@ -35,7 +35,7 @@ class Resource:
         """The entry, or 304."""
         wanted = {self.key: base.path_id(self.key, external_id)}
         entry = self.load(tenant_id=caller(request).tenant_id, **wanted)
-        return etags.answer(request, tag=_tag(entry), body=lambda: self.body(entry))
+        return etags.conditional_response(request, tag=_tag(entry), body=lambda: self.body(entry))
 
     def put_response(self, request: Request, external_id: str, write: Write) -> Response:
         """Creates or replaces the entry with the body."""
@@ -43,7 +43,7 @@ class Resource:
         with write.effect():
             entry, created = self.put(row, **_context(request))
             if created:
-                headers = {"ETag": _tag(entry), "Location": locations.path_of(request)}
+                headers = {"ETag": _tag(entry), "Location": locations.request_path(request)}
                 return write.answer(Response(self.body(entry), status=201, headers=headers))
             return base.written(request, write, body=self.body(entry), tag=_tag(entry))
 
@@ -64,7 +64,7 @@ class Resource:
         entries = load(after=pages.after, limit=pages.limit + 1)
         rows = entries[: pages.limit]
         cursor = pages.cursor(selectors.position(rows[-1], by_change=by_change) if len(entries) > len(rows) else None)
-        return etags.answer(
+        return etags.conditional_response(
             request,
             tag=etags.etag([*((row.pk, row.updated_at) for row in rows), cursor]),
             body=lambda: {"data": [self.body(row) for row in rows], "next": cursor},

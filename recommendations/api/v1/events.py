@@ -34,7 +34,7 @@ class EventsView(ResourceView):
     """Events of users."""
 
     scope = base.reading(READ, POST="events:write")
-    person = {"POST": browser_tokens.in_body}
+    browser_users = {"POST": browser_tokens.user_in_body}
 
     @extend_schema(
         operation_id="events_list",
@@ -59,7 +59,7 @@ class EventsView(ResourceView):
         pages = Pages.read(query, binding={"list": "events", "tenant": tenant_id, "filter": str(conditions)})
         page = selectors.list_events(tenant_id=tenant_id, conditions=conditions, after=pages.after, limit=pages.limit)
         cursor = pages.cursor(page.after)
-        return etags.answer(
+        return etags.conditional_response(
             request,
             tag=etags.etag([*((row["id"], row["user_id"]) for row in page.rows), cursor]),
             body=lambda: {"data": [schema.stored_body(row) for row in page.rows], "next": cursor},

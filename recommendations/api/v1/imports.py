@@ -154,7 +154,7 @@ class ImportView(_ImportsView):
         """How far it is, and what became of the rows so far."""
         job = self._demand(request, selectors.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
         shown = schema.body(job)
-        return etags.answer(request, tag=etags.etag(shown.items()), body=lambda: shown)
+        return etags.conditional_response(request, tag=etags.etag(shown.items()), body=lambda: shown)
 
 
 class ImportErrorsView(_ImportsView):
@@ -180,7 +180,7 @@ class ImportErrorsView(_ImportsView):
         found = selectors.list_errors(job=job, after=pages.after, limit=pages.limit + 1)
         rows = found[: pages.limit]
         cursor = pages.cursor(selectors.position(rows[-1]) if len(found) > len(rows) else None)
-        return etags.answer(
+        return etags.conditional_response(
             request,
             tag=etags.etag([*(row.pk for row in rows), cursor]),
             body=lambda: {"data": [schema.error_body(row) for row in rows], "next": cursor},

@@ -48,7 +48,7 @@ class PlacementsView(ResourceView):
             rows = [row for row in rows if row.key > pages.after]
         page = rows[: pages.limit]
         cursor = pages.cursor(page[-1].key if len(rows) > pages.limit else None)
-        return etags.answer(
+        return etags.conditional_response(
             request,
             tag=etags.etag([*page, cursor]),
             body=lambda: {"data": [schema.body(row) for row in page], "next": cursor},

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.utils.translation.trans_real import parse_accept_lang_header
 from rest_framework.request import Request
 
-from accounts.api.views import AdmittedWithReads
+from accounts.api.views import ChargedWithReads
 from accounts.limits import plan_limits
 from accounts.tokens.authentication import caller
 from core import external_ids
@@ -44,10 +44,10 @@ class RequestLimiter:
 
         Raises: the refusal.
         """
-        return plan_limits.admit(
+        return plan_limits.charge_request(
             self.request,
             now=self.now,
-            endpoint_class=AdmittedWithReads.endpoint_class,
+            endpoint_class=ChargedWithReads.endpoint_class,
             cost=self.cost,
             reads=reads,
             has_static=True,
@@ -103,7 +103,7 @@ def units_of(options: Options, people: int = 1) -> int:
 
 def check_id(pointer: str, value: str) -> None:
     """Raises: InvalidInput for what cannot be an id."""
-    if error := external_ids.refusal(value, pointer):
+    if error := external_ids.find_error(value, pointer):
         raise InvalidInput(error.detail, errors=[error])
 
 
@@ -158,7 +158,7 @@ def list_response(
 def answer_response(request: Request, answer: render.Answer, subject: Subject, now: datetime) -> HttpResponse:
     """A rendered list, or 304 if the caller has this version; an impression is recorded either way."""
     render.record_impression(answer=answer, subject=subject, now=now)
-    unchanged = etags.names(request.META.get("HTTP_IF_NONE_MATCH", ""), answer.etag)
+    unchanged = etags.matches(request.META.get("HTTP_IF_NONE_MATCH", ""), answer.etag)
     response = (
         HttpResponse(status=304, headers=CACHE_HEADERS)
         if unchanged

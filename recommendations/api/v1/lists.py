@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from accounts.api.views import AdmittedWithReads
+from accounts.api.views import ChargedWithReads
 from accounts.tokens.authentication import caller
 from core import clock, external_ids
 from core.errors import FieldError, InvalidInput, NotFound
@@ -24,7 +24,7 @@ from recommendations.serving.read import selectors
 from recommendations.serving.read.list_query import Subject
 
 
-class SimilarItemsView(AdmittedWithReads):
+class SimilarItemsView(ChargedWithReads):
     """An item's neighbours."""
 
     scope = "recommendations:read"
@@ -50,7 +50,7 @@ class SimilarItemsView(AdmittedWithReads):
         )
         doubtful = resolved is None or resolved.withdrawn.get(item_id) == 0.0
         if doubtful and not selectors.item_exists(tenant_id=tenant_id, item_id=item_id):
-            raise NotFound(f"There is no item {external_ids.shown(item_id)}.")
+            raise NotFound(f"There is no item {external_ids.printable(item_id)}.")
         resolved = resolved or shared_lists.read_popular(tenant_id=tenant_id, now=now).without([item_id])
         return list_response(request, resolved=resolved, subject=subject, options=options, now=now)
 
@@ -72,7 +72,7 @@ class TogetherView(SimilarItemsView):
         return super().get(request, item_id)
 
 
-class _ForEverybody(AdmittedWithReads):
+class _ForEverybody(ChargedWithReads):
     """A list that belongs to nobody."""
 
     scope = "recommendations:read"

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from accounts.api.views import AdmittedWithReads
+from accounts.api.views import ChargedWithReads
 from accounts.tokens import browser_tokens
 from accounts.tokens.authentication import caller
 from core import clock
@@ -34,11 +34,11 @@ ITEMS_OF_UNIT = 50
 HEADERS = {"Cache-Control": "no-store", "Vary": "Authorization, Origin, Accept-Language"}
 
 
-class RankView(AdmittedWithReads):
+class RankView(ChargedWithReads):
     """Given items for one person."""
 
     scope = "recommendations:read"
-    person = {"POST": browser_tokens.in_path}
+    browser_users = {"POST": browser_tokens.user_in_path}
 
     @extend_schema(
         operation_id="user_rank",

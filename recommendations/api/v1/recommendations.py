@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from accounts.api.views import AdmittedWithReads
+from accounts.api.views import ChargedWithReads
 from accounts.tokens import browser_tokens
 from accounts.tokens.authentication import caller
 from core import clock
@@ -30,11 +30,11 @@ from recommendations.serving.page import render
 from recommendations.serving.read.list_query import Subject
 
 
-class RecommendationsView(AdmittedWithReads):
+class RecommendationsView(ChargedWithReads):
     """One person's list."""
 
     scope = "recommendations:read"
-    person = {"GET": browser_tokens.in_path}
+    browser_users = {"GET": browser_tokens.user_in_path}
 
     @extend_schema(
         operation_id="user_recommendations",
@@ -68,7 +68,7 @@ class RecommendationsView(AdmittedWithReads):
         return answer_response(request, answer, subject, now)
 
 
-class RecommendationsBatchView(AdmittedWithReads):
+class RecommendationsBatchView(ChargedWithReads):
     """Up to a hundred people's lists."""
 
     scope = "recommendations:read"

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from accounts.api.views import AdmittedWithReads
+from accounts.api.views import ChargedWithReads
 from accounts.tokens.authentication import caller
 from core import clock
 from recommendations.api.v1.list_options import (
@@ -21,7 +21,7 @@ from recommendations.serving.lists.session_list import Session, read_session_lis
 from recommendations.serving.read.list_query import Subject
 
 
-class SessionView(AdmittedWithReads):
+class SessionView(ChargedWithReads):
     """A list for a visit of somebody whom nobody needs to know."""
 
     scope = "recommendations:read"

@@ -46,7 +46,7 @@ class RelatedPeopleView(ResourceView):
         people, more = similar_users.page(found, shown=shown, limit=limit)
         digests = [*shown, *(cursor.digest(name) for name, _ in people)]
         after = cursor.write(shown=digests, binding=binding, now=now) if more else None
-        return etags.answer(
+        return etags.conditional_response(
             request,
             tag=etags.etag([found.generated_at, people, after]),
             body=lambda: _body(user_id, found, people, after),

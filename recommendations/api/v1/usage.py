@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import AdmittedWithReads
+from accounts.api.views import ChargedWithReads
 from accounts.limits import plan_limits, usage
 from accounts.tokens.authentication import caller
 from core import clock
@@ -17,8 +17,8 @@ from recommendations.api.v1 import base
 from recommendations.api.v1.serializers import usage as schema
 
 
-class UsageView(AdmittedWithReads):
-    """The tenant's standing."""
+class UsageView(ChargedWithReads):
+    """The tenant's usage of its plan."""
 
     scope = "usage:read"
 
@@ -36,12 +36,12 @@ class UsageView(AdmittedWithReads):
         Asking takes nothing of the month's requests, and is possible when they are used up; the rate of reads holds.
         """
         tenant_id, now = caller(request).tenant_id, clock.now()
-        counter = keys.quota(tenant_id, billing_periods.of(now).name)
-        decision = plan_limits.admit(
+        counter = keys.quota(tenant_id, billing_periods.month_at(now).name)
+        decision = plan_limits.charge_request(
             request, now=now, endpoint_class=self.endpoint_class, reads=[("get", counter)], of_quota=False
         )
         counted = int(decision.values[0] or 0) if decision.values else 0
-        standing = usage.standing(tenant_id=tenant_id, counted=counted, now=now)
+        status = usage.get_status(tenant_id=tenant_id, counted=counted, now=now)
         spent = reports.cap_usage(tenant_id=tenant_id, limits=budget_limits(settings), now=now)
-        body = schema.body(standing, spent)
-        return etags.answer(request, tag=etags.etag([tenant_id, body]), body=lambda: body)
+        body = schema.body(status, spent)
+        return etags.conditional_response(request, tag=etags.etag([tenant_id, body]), body=lambda: body)

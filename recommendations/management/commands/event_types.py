@@ -67,7 +67,7 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from error
         if differs:
             audit.record(
-                actor=audit.of_command("event_types"),
+                actor=audit.command_actor("event_types"),
                 action="change",
                 now=clock.now(),
                 target=Target("recommendations.eventtype", str(row.pk), name, tenant_id),

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         except ServiceError as error:
             raise CommandError(error.detail) from error
         audit.record(
-            actor=audit.of_command("rollback"),
+            actor=audit.command_actor("rollback"),
             action="serve_again",
             now=now,
             target=Target("recommendations.artefact", str(build.artefact_id), f"#{build.artefact_id}", tenant_id),

@@ -4,12 +4,12 @@ The rows are the record (`FreshItem`); each process keeps what it has read, and 
 """
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from django.conf import settings
 from numpy.typing import NDArray
 from scipy import sparse
@@ -46,7 +46,7 @@ class Known:
     loaded: Loaded | None = None
 
 
-_held: OrderedDict[int, Known] = OrderedDict()
+_held: LRUCache[int, Known] = LRUCache(settings.ARTEFACTS_IN_MEMORY)
 # Around what reads newer rows into it: in a web process previews and what ranks may ask at once.
 _lock = threading.Lock()
 
@@ -112,9 +112,6 @@ def unpacked_terms(raws: list[bytes], columns: int) -> Any:
 
 def _known(tenant_id: int, build_id: int) -> Known:
     known = _held.setdefault(build_id, Known())
-    _held.move_to_end(build_id)
-    while len(_held) > settings.ARTEFACTS_IN_MEMORY:
-        _held.popitem(last=False)
     with scope.tenant(tenant_id):
         newer = FreshItem.objects.filter(
             tenant_id=tenant_id, build_id=build_id, revision__gt=known.revision, place__isnull=False

@@ -10,13 +10,13 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import structlog
+from cachetools import LRUCache
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
@@ -112,7 +112,7 @@ class Loaded:
         return [weight * factor for weight, factor in zip(weights, counted.tolist(), strict=True)]
 
 
-_loaded: OrderedDict[str, Loaded] = OrderedDict()
+_loaded: LRUCache[str, Loaded] = LRUCache(settings.ARTEFACTS_IN_MEMORY)
 process_caches.register(_loaded.clear)
 _lock = threading.Lock()
 _log = structlog.get_logger(__name__)
@@ -142,14 +142,11 @@ def load(*, artefact_id: int, file: str) -> Loaded:
     Raises: OSError when the storage does not have it, UnreadableArtefact when it is of another format.
     """
     with _lock:
-        if found := _loaded.get(file):
-            _loaded.move_to_end(file)
+        if (found := _loaded.get(file)) is not None:
             return found
         loaded = _loaded[file] = Loaded(artefact_id, Recommender(_shared(file)))
         if loaded.recommender.lacks_second_stage:
             _log.warning("second_stage_not_read", artefact_id=artefact_id, hint=RANKER_HINT)
-        while len(_loaded) > settings.ARTEFACTS_IN_MEMORY:
-            _loaded.popitem(last=False)
         return loaded
 
 

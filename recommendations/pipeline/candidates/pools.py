@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cachetools import LRUCache
 from django.db import connection
 from django.utils.module_loading import import_string
 
@@ -57,8 +58,8 @@ class Pools:
 
 
 Key = tuple[int, int, int, frozenset[str]]
-_held: dict[Key, Pools] = {}
-_newest: dict[Key, tuple[tuple[int, int], Sequence[Entry]]] = {}
+_cache: LRUCache[Key, tuple[tuple[int, int], Pools]] = LRUCache(_KEPT)
+process_caches.register(_cache.clear)
 
 
 def of(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
@@ -68,23 +69,17 @@ def of(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: 
     """
     key = (tenant_id, loaded.artefact_id, int(now.timestamp()) // FRESH_FOR_SECONDS, by)
     as_of = (loaded.revision, int(now.timestamp()) // LATEST_FOR_SECONDS)
-    if key not in _held:
-        while len(_held) >= _KEPT:
-            _newest.pop(next(iter(_held)), None)
-            _held.pop(next(iter(_held)))
-        _held[key] = compute(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
-        _newest[key] = as_of, _held[key].of_kind(LATEST.key)
-    if _newest[key][0] != as_of:
+    cached = _cache.get(key)
+    if cached is None:
+        cached = as_of, compute(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
+    elif cached[0] != as_of:
         with scope.tenant(tenant_id):
-            _newest[key] = as_of, _latest(tenant_id, now, locale)
-    return replace(_held[key], by_kind={**_held[key].by_kind, LATEST.key: _newest[key][1]})
-
-
-@process_caches.register
-def forget() -> None:
-    """Forgets what the process has computed."""
-    _held.clear()
-    _newest.clear()
+            cached = (
+                as_of,
+                replace(cached[1], by_kind={**cached[1].by_kind, LATEST.key: _latest(tenant_id, now, locale)}),
+            )
+    _cache[key] = cached
+    return cached[1]
 
 
 def compute(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:

@@ -5,6 +5,7 @@ that it does not hold. Pinned and newest items come from the catalogue. Without 
 process read last answers.
 """
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
@@ -24,6 +25,7 @@ from recommendations.serving.read.resolved import DATABASE_AWAY, ResolvedList
 DEFAULT_POLICY = FallbackPolicy()
 POPULAR_LIST: Reference = (POPULAR.key, POPULAR.subject)
 _last_popular: LRUCache[int, StoredList] = LRUCache(maxsize=2_000)
+_last_popular_lock = threading.Lock()
 process_caches.register(_last_popular.clear)
 
 
@@ -111,7 +113,8 @@ class FallbackResolver:
                     return stored
             elif found := [stored for stored in self.stored_lists(policy, key) if stored.total]:
                 if key == POPULAR.key:
-                    _last_popular[self._cached.tenant_id] = found[0]
+                    with _last_popular_lock:
+                        _last_popular[self._cached.tenant_id] = found[0]
                 return found[0]
         return self.static_list(reason, pinned=True)
 
@@ -168,4 +171,5 @@ class FallbackResolver:
 
 def last_known_popular(tenant_id: int) -> StoredList | None:
     """Return the popular list that the process read last."""
-    return _last_popular.get(tenant_id)
+    with _last_popular_lock:
+        return _last_popular.get(tenant_id)

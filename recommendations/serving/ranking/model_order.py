@@ -53,7 +53,7 @@ def entries(
     history = loaded.history(person.events, person.weights, person.against, person.said)
     filter_own, barred = _competing(query, loaded, person, rules, now)
     turns = _turns()
-    if not turns.acquire(timeout=deadline.at_most(TURN_SECONDS)):
+    if not turns.acquire(timeout=deadline.cap_timeout(TURN_SECONDS)):
         raise Busy
     try:
         proposals = loaded.recommender.rank(

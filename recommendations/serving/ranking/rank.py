@@ -77,7 +77,9 @@ def rank(*, query: RankQuery, now: datetime, limiter: Limiter) -> Ranking:
     Raises: what `limiter` raises; UnknownPlacement; as `Matcher.kept` where the request has a category or filter.
     """
     held = reading.read_cache(query, now=now, limiter=limiter)
-    found = prepared_rankings.get(query.tenant_id, query.placement, seconds=deadline.at_most(settings.RANK_SECONDS / 2))
+    found = prepared_rankings.get(
+        query.tenant_id, query.placement, seconds=deadline.cap_timeout(settings.RANK_SECONDS / 2)
+    )
     what = found or PreparedRanking(lacking=prepared.ARTEFACT)
     arm = reading.arm_of(query, what.following, held)
     way = what.following.way(arm) if what.following else None

@@ -1,69 +1,27 @@
 """The admin: every page opens, staff of one tenant stay inside it, and what is done there takes effect."""
 
-import re
-
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Group, Permission
 from django.test import Client
-from django.urls import reverse
 
-from accounts.models import ApiClient, FeatureFlag, Plan, Tenant, TenantUsage, User
+from accounts.models import ApiClient, FeatureFlag, Plan, Tenant, TenantUsage
 from accounts.tenancy import flags, scope, tenant_cache
 from accounts.tokens import clients
 from core.ratelimit import Quota, RateLimit
 from recommendations.models import EndUser, Item
+from tests.accounts.admin.pages import PASSWORD, page, staff
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
 # By app: a cast for each of the models would take longer than its pages.
 OF_APP = {
     app: [model for model in MODELS if model._meta.app_label == app] for app in {m._meta.app_label for m in MODELS}
 }
+
+
 BY_APP = pytest.mark.parametrize("app", sorted(OF_APP))
-# What a form of a tenant has to carry.
-ATTRIBUTION = {"impressions": "implied", "attribution_hours": 168, "conversion_types": "purchase"}
-PASSWORD = "correct horse battery staple"
-SECRET = re.compile(r'<code id="secret-1">(\S{43})</code>')
-CONFIRMED = {"_confirmed": "yes", "_reason": "a test"}
-
-
-def page(model, name, *args):
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
-
-
-def staff(name, **fields):
-    person = User.objects.create_user(name, f"{name}@example.org", PASSWORD, is_staff=True, **fields)
-    browser = Client(raise_request_exception=False)
-    assert browser.login(username=name, password=PASSWORD)
-    return person, browser
-
-
-@pytest.fixture
-def root(cast):
-    """A superuser of the deployment."""
-    return staff("root", is_superuser=True)[1]
-
-
-@pytest.fixture
-def confined(cast):
-    """Staff of acme with every permission that there is."""
-    person, browser = staff("inside", tenant=cast.acme.tenant)
-    person.user_permissions.set(Permission.objects.all())
-    return browser
-
-
-@pytest.fixture
-def rows(cast):
-    """Something of either tenant to see."""
-    for member in (cast.acme, cast.globex):
-        with scope.tenant(member.tenant.pk):
-            slug = member.tenant.slug
-            Item.objects.create(tenant=member.tenant, item_id=f"item-of-{slug}", title=f"title-of-{slug}")
-            EndUser.objects.create(tenant=member.tenant, user_id=f"person-of-{slug}")
-            FeatureFlag.objects.create(tenant=member.tenant, name="ai", percent=50)
-            TenantUsage.objects.create(tenant=member.tenant, month="2026-11", used=7)
-    return cast
 
 
 class TestPages:
@@ -123,172 +81,6 @@ class TestPages:
                 clients.issue(tenant=rows.acme.tenant, name=f"client {number}", scopes=[])
         with django_assert_max_num_queries(20):
             assert root.get(page(ApiClient, "changelist")).status_code == 200
-
-
-class TestConfinement:
-    @BY_APP
-    def test_the_other_tenant_is_in_no_list(self, rows, confined, app):
-        staff("outside", tenant=rows.globex.tenant)
-        lists = {model._meta.label: confined.get(page(model, "changelist")).content.lower() for model in OF_APP[app]}
-
-        assert [label for label, text in lists.items() if b"globex" in text or b"outside" in text] == []
-
-    @pytest.mark.parametrize(
-        "model", [Tenant, ApiClient, FeatureFlag, TenantUsage, Item, EndUser], ids=lambda model: model.__name__
-    )
-    def test_the_other_tenant_s_rows_do_not_open(self, rows, confined, model):
-        with scope.tenant(rows.globex.tenant.pk):
-            key = model.objects.values_list("pk", flat=True).first()
-
-        for name in ("change", "history", "delete"):
-            response = confined.get(page(model, name, key))
-            assert response.status_code in {302, 403, 404}
-            assert b"globex" not in response.content.lower()
-
-    @pytest.mark.parametrize("model", [Plan, Group], ids=lambda model: model.__name__)
-    def test_what_is_the_deployment_s_is_closed(self, rows, confined, model):
-        thing = Plan.objects.first() if model is Plan else Group.objects.create(name="Editors")
-        assert thing is not None
-
-        for name, args in (("changelist", ()), ("add", ()), ("change", (thing.pk,)), ("delete", (thing.pk,))):
-            assert confined.get(page(model, name, *args)).status_code == 403
-        assert page(model, "changelist").encode() not in confined.get("/admin/").content
-
-    def test_a_new_tenant_cannot_be_made(self, cast, confined):
-        assert confined.get(page(Tenant, "add")).status_code == 403
-
-    def test_the_own_plan_and_whether_it_is_served_stay(self, cast, confined):
-        better = Plan.objects.create(name="Unlimited")
-        sent = {
-            "name": "Acme",
-            "locale": "en",
-            "plan": better.pk,
-            "create_unknown": "on",
-            "validation": "time",
-            **ATTRIBUTION,
-        }  # active is left out: off
-        response = confined.post(page(Tenant, "change", cast.acme.tenant.pk), sent)
-
-        with scope.tenant(cast.acme.tenant.pk):
-            tenant = Tenant.objects.get()
-        assert response.status_code == 302
-        assert (tenant.plan_id, tenant.active) == (cast.acme.tenant.plan_id, True)
-
-    def test_a_client_of_the_other_tenant_cannot_be_made(self, cast, confined):
-        sent = {"tenant": cast.globex.tenant.pk, "name": "spy", "scopes": ["catalog:read"], "active": "on"}
-        response = confined.post(page(ApiClient, "add"), sent)
-
-        assert response.status_code == 200  # the form again, with its error
-        with scope.all_tenants("test"):
-            assert not ApiClient.objects.filter(name="spy").exists()
-
-    def test_an_action_reaches_no_row_of_the_other_tenant(self, cast, confined):
-        sent = {"action": "deactivate", "_selected_action": [cast.globex.reader.client.pk], **CONFIRMED}
-        confined.post(page(ApiClient, "changelist"), sent)
-
-        with scope.tenant(cast.globex.tenant.pk):
-            assert ApiClient.objects.get(pk=cast.globex.reader.client.pk).active
-
-    def test_nobody_raises_themselves(self, cast, confined):
-        me = User.objects.get(username="inside")
-        sent = {"username": "inside", "email": "new@example.org", "is_active": "on", "is_superuser": "on", "tenant": ""}
-        sent |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
-        response = confined.post(page(User, "change", me.pk), sent)
-
-        me.refresh_from_db()
-        assert (response.status_code, me.email) == (302, "new@example.org")
-        assert (me.is_superuser, me.is_staff, me.tenant_id) == (False, True, cast.acme.tenant.pk)
-
-    def test_nobody_takes_over_an_account_that_may_more(self, cast, confined):
-        root = User.objects.create_superuser("root", password=PASSWORD)
-        boss = User.objects.create_superuser("boss", password=PASSWORD, tenant=cast.acme.tenant)
-        for above in (root, boss):
-            for url in (page(User, "change", above.pk), f"/admin/accounts/user/{above.pk}/password/"):
-                response = confined.post(url, {"password1": "hijacked-hijacked", "password2": "hijacked-hijacked"})
-                assert response.status_code in {302, 403, 404}
-            above.refresh_from_db()
-            assert above.check_password(PASSWORD)
-
-    def test_whom_they_add_is_confined_likewise(self, cast, confined):
-        sent = {"username": "colleague", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
-        assert confined.post(page(User, "add"), sent).status_code == 302
-
-        assert User.objects.get(username="colleague").tenant_id == cast.acme.tenant.pk
-
-    def test_a_superuser_who_is_confined_is_confined_all_the_same(self, rows):
-        _, boss = staff("boss", is_superuser=True, tenant=rows.acme.tenant)
-
-        assert boss.get(page(Plan, "changelist")).status_code == 403
-        assert b"globex" not in boss.get(page(Item, "changelist")).content.lower()
-
-
-class TestClients:
-    def create(self, browser, cast, **more):
-        sent = {"tenant": cast.acme.tenant.pk, "name": "shop", "scopes": ["catalog:read"], "active": "on", **more}
-        return browser.post(page(ApiClient, "add"), sent, follow=True)
-
-    def test_creating_shows_a_secret_that_works_once_only(self, cast, root):
-        text = self.create(root, cast).content.decode()
-        found = SECRET.search(text)
-        assert found is not None
-        with scope.tenant(cast.acme.tenant.pk):
-            client = ApiClient.objects.get(name="shop")
-
-        assert f"Client {client.client_id}" in text
-        body = {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": found[1]}
-        assert Client().post("/api/v1/auth/token", body, content_type="application/json").status_code == 200
-        for again in (page(ApiClient, "changelist"), page(ApiClient, "change", client.pk)):
-            seen = root.get(again).content.decode()
-            assert found[1] not in seen
-            assert client.secret_hash not in seen
-
-    def test_one_that_is_made_inactive_is(self, cast, root):
-        with scope.tenant(cast.acme.tenant.pk):
-            self.create(root, cast, active="")
-            assert not ApiClient.objects.get(name="shop").active
-
-    def test_changing_one_keeps_its_secret_and_its_tenant(self, cast, root):
-        client = cast.acme.reader.client
-        sent = {"tenant": cast.globex.tenant.pk, "name": "renamed", "scopes": ["events:read"], "active": "on"}
-        response = root.post(page(ApiClient, "change", client.pk), sent)
-
-        with scope.tenant(cast.acme.tenant.pk):
-            changed = ApiClient.objects.get(pk=client.pk)
-        assert response.status_code == 302
-        assert (changed.name, changed.scopes, changed.secret_hash) == ("renamed", ["events:read"], client.secret_hash)
-
-    def test_a_new_secret_replaces_the_old_one(self, cast, root):
-        sent = {"action": "renew_secret", "_selected_action": [cast.acme.reader.client.pk], **CONFIRMED}
-        found = SECRET.search(root.post(page(ApiClient, "changelist"), sent, follow=True).content.decode())
-        assert found is not None
-
-        with scope.tenant(cast.acme.tenant.pk):
-            client = ApiClient.objects.get(pk=cast.acme.reader.client.pk)
-        assert clients.matches(client, found[1])
-        assert not clients.matches(client, cast.acme.reader.secret)
-
-    def test_deactivating_one_stops_its_tokens(self, cast, root):
-        sent = {"action": "deactivate", "_selected_action": [cast.acme.reader.client.pk], **CONFIRMED}
-        root.post(page(ApiClient, "changelist"), sent)
-        tenant_cache.load()
-
-        assert cast.acme.reader.http.get("/api/v1/items").status_code == 401
-
-    def test_none_is_deleted(self, cast, root):
-        client = cast.acme.reader.client
-
-        assert root.get(page(ApiClient, "delete", client.pk)).status_code == 403
-        assert b"delete_selected" not in root.get(page(ApiClient, "changelist")).content
-
-    def test_somebody_who_may_only_look_gives_no_new_secret(self, cast):
-        person, browser = staff("viewer")
-        person.user_permissions.set(Permission.objects.filter(codename="view_apiclient"))
-        sent = {"action": "renew_secret", "_selected_action": [cast.acme.reader.client.pk], **CONFIRMED}
-        browser.post(page(ApiClient, "changelist"), sent)
-
-        with scope.tenant(cast.acme.tenant.pk):
-            client = ApiClient.objects.get(pk=cast.acme.reader.client.pk)
-        assert clients.matches(client, cast.acme.reader.secret)
 
 
 class TestFlags:

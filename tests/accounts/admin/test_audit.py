@@ -3,16 +3,13 @@
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
 
-from accounts import audit
 from accounts.admin.actions import MOST_ROWS
-from accounts.models import ApiClient, AuditEntry, FeatureFlag, Plan, RefreshFamily, SigningKey, Tenant, User
+from accounts.models import ApiClient, FeatureFlag, Plan, RefreshFamily, SigningKey, Tenant, User
 from accounts.tenancy import scope, tenant_cache
 from core import clock
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
-from recommendations.models import Artefact, EndUser, Experiment, Placement, PlacementVersion
+from recommendations.models import Artefact, Experiment, Placement, PlacementVersion
 from recommendations.placements import versions
 from tests.accounts.admin.people import REASON, act, entries, page, staff
 from tests.recommendations.lists import create_placement
@@ -89,37 +86,6 @@ class TestChanges:
         root.post(page(Plan, "delete", plan.pk), {"post": "yes"})
 
         assert Plan.objects.filter(pk=plan.pk).exists()
-
-
-class TestRedaction:
-    def test_hides_credentials_and_what_they_come_from(self, cast):
-        kept = audit.snapshot(cast.acme.reader.client)
-
-        changes = audit.difference({}, kept)
-        assert changes["secret_hash"] == {"from": None, "to": "(hidden)"}
-        assert cast.acme.reader.client.secret_hash not in str(changes)
-        assert changes["name"]["to"] == "reader"
-
-    def test_hides_what_an_address_may_carry(self):
-        endpoint = WebhookEndpoint(tenant_id=1, url="https://user:pass@hooks.example.org/a?token=abc", events=[])
-
-        shown = str(audit.difference({}, audit.snapshot(endpoint)))
-        assert "hooks.example.org/a" in shown
-        assert "pass" not in shown
-        assert "abc" not in shown
-
-    def test_hides_end_users_altogether(self):
-        person = EndUser(user_id="anna@example.org", attributes={"name": "Anna"})
-
-        assert "nna" not in str(audit.difference({}, audit.snapshot(person, personal=True)))
-
-    @pytest.mark.parametrize(
-        "label", ["EndUser", "Interaction", "UserList", "RelatedPeople", "Impression", "Exposure", "AISent"]
-    )
-    def test_pages_about_end_users_are_marked_so(self, label):
-        (page_of,) = [each for model, each in admin.site._registry.items() if model.__name__ == label]
-
-        assert getattr(page_of, "personal", False)
 
 
 class TestActions:
@@ -289,59 +255,3 @@ class TestActions:
             ("two", "done"),
         ]
         assert [plan.name for plan in Plan.objects.all()] == ["Test"]
-
-
-class TestTheLog:
-    def entry(self, tenant_id=None, action="tested"):
-        target = audit.Target("a.b", "1", "thing", tenant_id)
-        return audit.record(actor=audit.Actor("me"), action=action, now=clock.now(), target=target)
-
-    @pytest.mark.parametrize("change", ["update", "delete"])
-    def test_the_service_cannot_change_it(self, db, change):
-        entry = self.entry()
-        rows = AuditEntry.objects.filter(pk=entry.pk)
-
-        with pytest.raises(DatabaseError, match="append-only"), scope.all_tenants("test"), transaction.atomic():
-            rows.update(actor="somebody else") if change == "update" else rows.delete()
-        assert entries()[0].actor == "me"
-
-    def test_what_is_old_may_go(self, db):
-        with scope.all_tenants("test"), connection.cursor() as cursor:
-            cursor.execute("SELECT now() - interval '91 days'")
-            (long_ago,) = cursor.fetchone()
-        audit.record(actor=audit.Actor("me"), action="tested", now=long_ago)
-
-        with scope.all_tenants("test"):
-            AuditEntry.objects.all().delete()
-        assert entries() == []
-
-    def test_is_read_by_those_whose_it_is(self, cast):
-        _, confined = staff("inside", "*", tenant=cast.acme.tenant)
-        _, free = staff("free", "accounts.view_auditentry")
-        for tenant_id, action in ((cast.acme.tenant.pk, "ours"), (cast.globex.tenant.pk, "theirs"), (None, "nobodys")):
-            self.entry(tenant_id, action)
-
-        own = confined.get(page(AuditEntry, "changelist") + "?q=thing").content.decode()
-        every = free.get(page(AuditEntry, "changelist") + "?q=thing").content.decode()
-
-        assert [name in own for name in (">ours<", ">theirs<", ">nobodys<")] == [True, False, False]
-        assert [name in every for name in (">ours<", ">theirs<", ">nobodys<")] == [True, True, True]
-
-    @pytest.mark.parametrize("name", ["add", "change", "delete"])
-    def test_nobody_writes_it_by_hand(self, cast, root, name):
-        entry = self.entry()
-        args = () if name == "add" else (entry.pk,)
-
-        assert root.post(page(AuditEntry, name, *args), {"actor": "x", "post": "yes"}).status_code == 403
-        assert b"delete_selected" not in root.get(page(AuditEntry, "changelist")).content
-
-
-class TestCommands:
-    @pytest.mark.parametrize(
-        ("options", "action"), [({}, "rotate"), ({"compromised": True}, "replace_compromised"), ({"show": True}, None)]
-    )
-    def test_of_signing_keys_are_told(self, db, capsys, options, action):
-        call_command("rotate_jwks", reason=REASON, **options)
-
-        told = [(entry.action, entry.via, entry.reason) for entry in entries()]
-        assert told == ([(action, "command", REASON)] if action else [])

@@ -85,7 +85,9 @@ class TestOrigins:
 class TestQuota:
     def test_the_tenants_page_shows_what_is_used_and_left(self, cast, root):
         with scope.tenant(cast.acme.tenant.pk):
-            TenantUsage.objects.create(tenant=cast.acme.tenant, month=billing_periods.of(clock.now()).name, used=7)
+            TenantUsage.objects.create(
+                tenant=cast.acme.tenant, month=billing_periods.month_at(clock.now()).name, used=7
+            )
             TenantUsage.objects.create(tenant=cast.acme.tenant, month="2020-01", used=9)
         with scope.all_tenants("test: a quota"):
             Plan.objects.update(requests_per_month=10)

@@ -38,7 +38,7 @@ def test_shows_the_secret_once(cast, root):
     assert secret
     with scope.tenant(cast.acme.tenant.pk):
         endpoint = WebhookEndpoint.objects.get()
-    assert signatures.unseal(endpoint.secret) == secret[0]
+    assert signatures.decrypt_secret(endpoint.secret) == secret[0]
     assert f"Webhook {endpoint.url}" in html.unescape(page.content.decode())
     for again in (reverse(LIST), reverse("admin:core_webhookendpoint_change", args=[endpoint.pk])):
         assert "whsec_" not in root.get(again).content.decode()

@@ -25,7 +25,7 @@ def judged(tenant_id, user_id=""):
     assert facts is not None
     limits, nested = facts.limits, []
     if user_id:
-        limits, narrower = admitting._of_browsers(limits, facts.browsers, WRITE, user_id)
+        limits, narrower = admitting._browser_limits(limits, facts.browsers, WRITE, user_id)
         nested = list(narrower)
     return ratelimit.check(
         tenant_id=tenant_id,
@@ -107,7 +107,7 @@ def test_a_share_of_the_month_is_kept_too(cast):
 
 
 def test_without_redis_as_well(cast, settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
     grant(cast.acme, **SMALL)
     tenant_id = cast.acme.tenant.pk
     with redis_away():

@@ -2,63 +2,20 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-import time_machine
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from django.test import Client
 from prometheus_client import REGISTRY
 
 from accounts.models import ReplayAttempt, Tenant
 from accounts.tenancy import scope, tenant_cache
-from accounts.tokens import dpop
-from core import clock
-from core.external_ids import in_path
-from core.ratelimit import replay_guard
+from core.external_ids import path_segment
 from tests.accounts.oauth import TOKEN, ask, grant, refresh
-from tests.accounts.proofs import Holder
-from tests.outages import redis_away
+from tests.accounts.proofs import ASKED, PATH, READ, Holder, ahead, bound, read
 
-ASKED = f"http://testserver{TOKEN}"
-PATH = "/api/v1/items"
-READ = f"http://testserver{PATH}"
-
-
-@pytest.fixture
-def holder():
-    return Holder()
-
-
-@pytest.fixture(autouse=True)
-def _long_ago(cast):
-    """The store has remembered for an hour."""
-    for member in (cast.acme, cast.globex):
-        dpop.prime(member.tenant.pk)
-        age_store(member.tenant.pk)
-
-
-def age_store(tenant_id, seconds=3600):
-    from core import redis
-
-    key = replay_guard._since(tenant_id)
-    server, since = redis.client().get(key).decode().split()
-    redis.client().set(key, f"{server} {float(since) - seconds:.6f}")
-
-
-def bound(cast, holder, **more):
-    """An access token bound to the holder's key."""
-    body = {"grant_type": "client_credentials", **more}
-    response = ask(cast.acme.reader, headers={"DPoP": holder.proof("POST", ASKED)}, **body)
-    assert (response.status_code, response.json()["token_type"]) == (200, "DPoP"), response.json()
-    return response.json()["access_token"]
-
-
-def read(token, proof=None, scheme="DPoP", path=PATH):
-    headers = {"Authorization": f"{scheme} {token}", **({} if proof is None else {"DPoP": proof})}
-    return Client(raise_request_exception=False).get(path, headers=headers)
+pytestmark = pytest.mark.usefixtures("aged_store")
 
 
 def prevented():
@@ -101,10 +58,6 @@ class TestBoundToken:
         renewed = refresh(cast.acme.admin, token, headers={"DPoP": holder.proof("POST", ASKED)})
         assert (renewed.status_code, renewed.json()["token_type"]) == (200, "DPoP")
         assert read(renewed.json()["access_token"], scheme="Bearer").status_code == 401
-
-
-def ahead(seconds):
-    return clock.now().timestamp() + seconds
 
 
 def proof_with(holder: Holder, token: str, *, given: dict[str, Any]) -> str:
@@ -217,7 +170,7 @@ class TestProof:
 
     @pytest.mark.parametrize("name", ["a?b=c#d", "100%2F", "gid://shop/1", "用户 é|x", "a;b&c"])
     def test_names_an_address_with_whatever_id(self, cast, holder, name):
-        token, path = bound(cast, holder), f"{PATH}/{in_path(name)}"
+        token, path = bound(cast, holder), f"{PATH}/{path_segment(name)}"
 
         assert read(token, holder.proof("GET", f"http://testserver{path}", token), path=path).status_code == 404
         assert read(token, holder.proof("GET", f"{READ}/other", token), path=path).status_code == 401
@@ -247,53 +200,6 @@ class TestProof:
             assert read(token, each.proof("GET", READ, token, jti="one")).status_code == 200
 
 
-class TestStore:
-    def test_away_refuses_only_who_sends_proofs(self, cast, holder):
-        token = bound(cast, holder)
-        with redis_away():
-            refused = read(token, holder.proof("GET", READ, token))
-            asked = ask(
-                cast.acme.reader, headers={"DPoP": holder.proof("POST", ASKED)}, grant_type="client_credentials"
-            )
-            bearer = read(cast.acme.reader.token, scheme="Bearer")
-
-        assert [refused.status_code, asked.status_code, bearer.status_code] == [503, 503, 200]
-        for each in (refused, asked):
-            assert each.json()["code"] == "replay_store_unavailable"
-            assert int(each["Retry-After"]) >= 1
-
-    def test_emptied_refuses_what_it_may_have_seen_and_says_when_to_come_back(self, cast, holder, redis_server):
-        token = bound(cast, holder)
-        proof = holder.proof("GET", READ, token)
-        assert read(token, proof).status_code == 200
-        redis_server.flushdb()
-        refused = read(token, proof)
-        fresh = read(token, holder.proof("GET", READ, token))
-
-        assert [refused.status_code, fresh.status_code] == [503, 503]
-        wait = int(fresh["Retry-After"])
-        assert 5 <= wait <= 8
-        age_store(cast.acme.tenant.pk, wait)  # as if so much later
-        assert read(token, holder.proof("GET", READ, token, iat=ahead(-4))).status_code == 401  # older than the store
-        assert read(token, holder.proof("GET", READ, token)).status_code == 200
-
-    def test_of_another_server_begins_anew(self, cast, holder, redis_server):
-        """After a fail-over the key is there, but written by the server before; its last notes may be lost."""
-        token = bound(cast, holder)
-        key = replay_guard._since(cast.acme.tenant.pk)
-        redis_server.set(key, b"0" * 40 + b" " + redis_server.get(key).split()[1])
-
-        assert read(token, holder.proof("GET", READ, token)).status_code == 503
-
-    def test_a_note_is_kept_as_long_as_its_proof_is_good(self, cast, holder, redis_server):
-        token = bound(cast, holder)
-        read(token, holder.proof("GET", READ, token))
-        times = [redis_server.ttl(key) for key in redis_server.scan_iter("*once:*")]
-
-        assert times
-        assert min(times) >= dpop.OLDEST_SECONDS + dpop.AHEAD_SECONDS
-
-
 class TestEnforced:
     def test_by_the_tenant_refuses_tokens_without_a_key(self, cast, holder):
         plain, token = cast.acme.reader.token, bound(cast, holder)
@@ -306,22 +212,3 @@ class TestEnforced:
         refused = ask(cast.acme.reader, grant_type="client_credentials")
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_dpop_proof")
         assert read(cast.globex.reader.token, scheme="Bearer").status_code == 200
-
-
-class TestTime:
-    def test_a_proof_is_good_for_a_minute(self, cast, holder):
-        token = bound(cast, holder)
-        proof = holder.proof("GET", READ, token)
-        with time_machine.travel(clock.now() + timedelta(seconds=59), tick=False):
-            assert read(token, proof).status_code == 200
-        proof = holder.proof("GET", READ, token)
-        with time_machine.travel(clock.now() + timedelta(seconds=62), tick=False):
-            assert read(token, proof).status_code == 401
-
-    def test_bearers_pay_nothing_for_it(self, cast, round_trips):
-        read(cast.acme.reader.token, scheme="Bearer")
-        round_trips.clear()
-        read(cast.acme.reader.token, scheme="Bearer")
-
-        assert len(round_trips) == 1
-        assert json.loads(read("nonsense", scheme="Bearer").content)["status"] == 401

@@ -158,7 +158,7 @@ def routes(patterns, prefix=""):
 def test_every_other_operation_is_closed_to_them(cast):
     """By walking the routes: only these say where the person stands."""
     views = [view for _, view in routes(urlpatterns) if view is not None]
-    open_ = {(view.__name__, method) for view in views for method in getattr(view, "person", {})}
+    open_ = {(view.__name__, method) for view in views for method in getattr(view, "browser_users", {})}
     token = issue(cast.acme)
 
     assert open_ == {

@@ -176,7 +176,7 @@ class TestQuota:
         assert statuses == [200, 200]
         for response in refused:
             assert (response.status_code, response.json()["code"]) == (429, "quota_exceeded")
-            end = billing_periods.of(clock.now()).end
+            end = billing_periods.month_at(clock.now()).end
             assert abs(int(response["Retry-After"]) - (end - clock.now().timestamp())) < 5
             assert left(response, "quota") == 0
 
@@ -208,7 +208,7 @@ class TestQuota:
         grant(acme, requests_per_month=3)
         acme.http.get(LIST)
         with scope.tenant(acme.tenant.pk):
-            TenantUsage.objects.create(tenant=acme.tenant, month=billing_periods.of(clock.now()).name, used=3)
+            TenantUsage.objects.create(tenant=acme.tenant, month=billing_periods.month_at(clock.now()).name, used=3)
         redis.client().unlink(keys.generation(acme.tenant.pk))
 
         with postgres_away():
@@ -229,7 +229,7 @@ class TestRoundTrips:
 
 class TestWithoutRedis:
     def test_nobody_gets_an_error_and_nobody_is_unlimited(self, acme, settings):
-        settings.ADMISSION_PROCESSES = 2
+        settings.RATE_LIMIT_PROCESSES = 2
         grant(acme, read_per_minute=100, read_burst=100, requests_per_month=1000)
         acme.http.get(ITEM)
 

@@ -10,9 +10,8 @@ from accounts.models import ApiClient, RefreshFamily, RefreshToken, ReplayAttemp
 from accounts.tenancy import scope, tenant_cache
 from accounts.tokens import dpop
 from core import clock
-from tests.accounts.api.test_dpop import age_store
 from tests.accounts.oauth import TOKEN, ask, get, grant, refresh
-from tests.accounts.proofs import Holder
+from tests.accounts.proofs import Holder, age_store
 
 
 def replays():

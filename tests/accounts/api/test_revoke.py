@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.models import ApiClient, RevokedToken
 from accounts.tenancy import scope, tenant_cache
-from accounts.tokens import cleanup, client_access, revocations
+from accounts.tokens import cleanup, clients, revocations
 from core import clock, redis
 from core.ratelimit import keys
 from tests.accounts.oauth import REVOKE, ask, get, grant, refresh
@@ -80,13 +80,13 @@ class TestMarkers:
         stale = tenant_cache.current()
         assert get(cast.acme.reader.token) == 200
         with scope.tenant(client.tenant_id):
-            client_access.deactivate(client=client, now=clock.now())
+            clients.deactivate(client=client, now=clock.now())
         tenant_cache._current = stale
         assert get(cast.acme.reader.token) == 401
         client.active = True
         with scope.tenant(client.tenant_id):
             client.save(update_fields=["active"])
-            client_access.announce(client=client, now=clock.now())
+            clients.apply_active_change(client=client, now=clock.now())
         tenant_cache.load()
 
         assert get(cast.acme.reader.token) == 200
@@ -108,7 +108,7 @@ class TestMarkers:
         now = clock.now()
         with scope.tenant(cast.acme.tenant.pk):
             ApiClient.objects.filter(pk=cast.acme.reader.client.pk).update(expires_at=now)
-            known = revocations.of_tenant(tenant_id=cast.acme.tenant.pk, now=now)
+            known = revocations.tenant_revocations(tenant_id=cast.acme.tenant.pk, now=now)
 
         assert [(each.kind, each.name) for each in known] == [("client", cast.acme.reader.client.client_id)]
 

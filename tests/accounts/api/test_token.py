@@ -243,7 +243,7 @@ class TestRate:
 
     def test_without_redis_nobody_is_unlimited_and_nobody_shut_out(self, http, settings):
         settings.ADDRESS_RATES = {**settings.ADDRESS_RATES, "token": "60/m"}
-        settings.ADMISSION_PROCESSES = 2
+        settings.RATE_LIMIT_PROCESSES = 2
         with redis_away():
             codes = [self.ask(http).status_code for _ in range(10)]
             other = self.ask(http, "192.0.2.2")

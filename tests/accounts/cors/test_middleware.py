@@ -1,4 +1,4 @@
-"""Whose pages may call the API and read its answers."""
+"""CORS: preflights and readable responses, by origin."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured

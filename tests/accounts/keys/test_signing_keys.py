@@ -8,11 +8,11 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
-from accounts.keys import encryption, jwks, signing_keys
+from accounts.keys import jwks, signing_keys
 from accounts.models import SigningKey
 from accounts.tenancy import tenant_cache
 from accounts.tokens import access_tokens
-from core import clock
+from core import clock, encryption
 
 
 def issued(cast, now=None):
@@ -35,7 +35,7 @@ def after(now, **delta):
 
 class TestBegin:
     def test_an_empty_ring_takes_the_given_key_and_signs_at_once(self, db, settings):
-        ring = signing_keys.read()
+        ring = signing_keys.load_ring()
         (row,) = SigningKey.objects.all()
 
         given = jwks.read_private(settings.JWT_PRIVATE_KEY).public_key()
@@ -45,10 +45,10 @@ class TestBegin:
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
     def test_or_makes_one(self, db, settings, algorithm):
         settings.JWT_PRIVATE_KEY, settings.JWT_ALGORITHM = "", algorithm
-        (key,) = signing_keys.read().keys.values()
+        (key,) = signing_keys.load_ring().keys.values()
 
         assert key.algorithm == algorithm
-        assert signing_keys.read().keys.keys() == {key.kid}
+        assert signing_keys.load_ring().keys.keys() == {key.kid}
 
     def test_es256_tokens_are_accepted_and_published(self, db, settings):
         from tests.cast import make_cast
@@ -62,14 +62,14 @@ class TestBegin:
         assert cast.acme.http.get("/api/v1/items").status_code == 200
 
     def test_nothing_readable_is_stored(self, db, settings):
-        signing_keys.read()
+        signing_keys.load_ring()
         (row,) = SigningKey.objects.all()
 
         assert "PRIVATE" not in row.private_sealed
         settings.KEY_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-        with pytest.raises(encryption.CannotOpen):
-            encryption.unseal(row.private_sealed)
-        assert row.private_sealed not in repr(signing_keys.read())
+        with pytest.raises(encryption.DecryptionFailed):
+            encryption.decrypt(row.private_sealed, encryption.key_ring())
+        assert row.private_sealed not in repr(signing_keys.load_ring())
 
 
 class TestRotation:
@@ -127,23 +127,23 @@ class TestTend:
         now = clock.now()
         old = timedelta(days=settings.JWT_ROTATE_DAYS)
 
-        assert not signing_keys.tend(now=now)
-        assert signing_keys.tend(now=now + old)
-        assert not signing_keys.tend(now=now + old)  # it is under way
+        assert not signing_keys.maintain(now=now)
+        assert signing_keys.maintain(now=now + old)
+        assert not signing_keys.maintain(now=now + old)  # it is under way
         assert SigningKey.objects.count() == 2
         settings.JWT_ROTATE_DAYS = 0
-        assert not signing_keys.tend(now=now + 3 * old)
+        assert not signing_keys.maintain(now=now + 3 * old)
 
     def test_takes_away_what_no_longer_signs_and_in_the_end_the_row(self, cast, settings):
         settings.JWT_ROTATE_DAYS = 0
         now = clock.now()
         (before,) = SigningKey.objects.all()
         fresh = signing_keys.rotate(now=now)
-        signing_keys.tend(now=fresh.signs_from + timedelta(seconds=1))
+        signing_keys.maintain(now=fresh.signs_from + timedelta(seconds=1))
         assert not SigningKey.objects.filter(private_sealed="").exists()  # another host's clock may be behind
-        signing_keys.tend(now=fresh.signs_from + timedelta(seconds=61))
+        signing_keys.maintain(now=fresh.signs_from + timedelta(seconds=61))
         assert list(SigningKey.objects.filter(private_sealed="")) == [before]
-        signing_keys.tend(now=now + timedelta(days=32))
+        signing_keys.maintain(now=now + timedelta(days=32))
 
         assert list(SigningKey.objects.all()) == [fresh]
         assert signing(tenant_cache.load().ring, (now + timedelta(days=32)).timestamp()) == fresh.kid
@@ -167,7 +167,7 @@ class TestCommand:
     def test_seals_anew_so_that_the_old_key_can_go(self, cast, settings):
         old, new = settings.KEY_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
         settings.KEY_ENCRYPTION_KEYS = [new, old]
-        assert "1 sealed anew" in self.run("--reseal")
+        assert "Encrypted 1 keys again" in self.run("--reseal")
         settings.KEY_ENCRYPTION_KEYS = [new]
         tenant_cache.load()
 

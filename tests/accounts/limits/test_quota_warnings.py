@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import REGISTRY
 
-from accounts.limits import quota_warnings, usage
-from accounts.models import FeatureFlag, Plan, QuotaWarning
+from accounts.limits import usage
+from accounts.models import Plan, QuotaWarning
 from accounts.tenancy import scope
 from core.ratelimit import quota
+from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MONTH = "2026-11"
@@ -38,15 +39,7 @@ def acme(cast):
     return cast.acme.tenant
 
 
-@pytest.fixture
-def heard(monkeypatch):
-    told: list[QuotaWarning] = []
-    monkeypatch.setattr(quota_warnings, "_listeners", [])
-    quota_warnings.subscribe(told.append)
-    return told
-
-
-class TestGive:
+class TestIssueWarnings:
     def test_at_80_and_at_100_percent_once_each(self, acme):
         use(acme, 79)
         assert given(acme) == []
@@ -97,32 +90,31 @@ class TestGive:
         assert given(acme) == []
 
 
-class TestListeners:
-    def test_hear_of_each_once(self, acme, heard):
+class TestWebhooks:
+    def test_each_warning_is_sent_once(self, acme):
+        with scope.tenant(acme.pk):
+            WebhookEndpoint.objects.create(
+                tenant_id=acme.pk, url="https://example.com/hook", events=["quota.warning", "quota.exhausted"]
+            )
         use(acme, 100)
         use(acme, 1)
 
-        assert [(each.tenant.slug, each.percent) for each in heard] == [("acme", 80), ("acme", 100)]
-
-    def test_commit_with_the_warning_or_not_at_all(self, committed_db, acme, monkeypatch):
-        def write(warning):
-            FeatureFlag.objects.create(tenant=warning.tenant, name="f", percent=warning.percent)
-            if fail:
-                raise RuntimeError("no")
-
-        monkeypatch.setattr(quota_warnings, "_listeners", [write])
-        fail = True
-        with pytest.raises(RuntimeError):
-            use(acme, 80)
         with scope.tenant(acme.pk):
-            assert not FeatureFlag.objects.exists()
+            assert list(WebhookDelivery.objects.order_by("pk").values_list("type", flat=True)) == [
+                "quota.warning",
+                "quota.exhausted",
+            ]
+
+    def test_a_webhook_that_cannot_be_written_takes_its_warning_back(self, committed_db, acme, settings):
+        events = settings.WEBHOOK_EVENTS
+        settings.WEBHOOK_EVENTS = {}
+        with pytest.raises(ValueError, match="WEBHOOK_EVENTS"):
+            use(acme, 80)
         assert given(acme) == []
 
-        fail = False
+        settings.WEBHOOK_EVENTS = events
         usage.flush(now=NOW)
 
-        with scope.tenant(acme.pk):
-            assert FeatureFlag.objects.get().percent == 80
         assert len(given(acme)) == 1
 
     def test_it_is_counted_by_percentage(self, acme):

@@ -94,4 +94,4 @@ def test_an_operator_gives_programs_all_but_erasing(cast, capsys):
     create(capsys, "kim", "--role", "operator")
     from accounts.tokens.scopes import SCOPES
 
-    assert privileges.beyond(User.objects.get(username="kim"), SCOPES) == ["privacy:write"]
+    assert privileges.scopes_beyond(User.objects.get(username="kim"), SCOPES) == ["privacy:write"]

@@ -19,7 +19,7 @@ GIVE, ENROL, CODES = "/admin/second-factor/", "/admin/second-factor/enrol/", "/a
 
 
 def code(device, *, ahead=0):
-    """What the app shows, or will show some steps later."""
+    """The code that the app shows now, or some steps later."""
     moment = TOTP(device.bin_key)
     moment.time = clock.now().timestamp() + 30 * ahead
     return f"{moment.token():06d}"
@@ -85,11 +85,11 @@ class TestSettingUp:
         assert "no-store" in shown["Cache-Control"]
 
         wrong = browser.post(ENROL, {"code": "000000" if code(TOTPDevice.objects.get()) != "000000" else "111111"})
-        assert (wrong.status_code, second_factor.device_of(user)) == (422, None)
+        assert (wrong.status_code, second_factor.get_device(user)) == (422, None)
         with time_machine.travel(clock.now().timestamp() + 60, tick=True):
             done = browser.post(ENROL, {"code": code(TOTPDevice.objects.get())})
 
-        assert second_factor.device_of(user) is not None
+        assert second_factor.get_device(user) is not None
         codes = re.findall(r"(?:[a-z2-7]{4}-){3}[a-z2-7]{4}", done.content.decode())
         assert len(codes) == second_factor.CODES
         assert "no-store" in done["Cache-Control"]
@@ -204,7 +204,7 @@ class TestLosingIt:
         user, browser, _, _ = enrolled
         call_command("staff", "reset-totp", "kim", reason="phone stolen")
 
-        assert second_factor.device_of(user) is None
+        assert second_factor.get_device(user) is None
         assert browser.get("/admin/")["Location"].startswith(ENROL)
         (entry,) = entries(action="reset_second_factor")
         assert (entry.via, entry.reason, entry.target) == ("command", "phone stolen", "kim")
@@ -219,5 +219,5 @@ class TestLosingIt:
 
         act(browser, User, "reset_second_factor", user.pk)
 
-        assert second_factor.device_of(user) is not None
+        assert second_factor.get_device(user) is not None
         assert [entry.outcome for entry in entries(action="reset_second_factor")] == ["refused"]

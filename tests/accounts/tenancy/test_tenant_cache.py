@@ -100,7 +100,7 @@ class TestOutage:
         assert tries == []
 
     def test_without_any_copy_a_good_token_is_not_called_bad(self, cast, no_database):
-        tenant_cache._current = tenant_cache.Directory()
+        tenant_cache._current = tenant_cache.TenantSnapshot()
 
         response = cast.acme.http.get("/api/v1/items")
 

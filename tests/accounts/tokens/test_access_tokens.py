@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 import pytest
+from cachetools import FIFOCache
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.conf import settings
@@ -176,7 +177,7 @@ class TestVerify:
             access_tokens.verify(token + "A", now=clock.now())
 
     def test_memory_is_bounded_and_the_oldest_goes_first(self, monkeypatch):
-        monkeypatch.setattr(access_tokens, "_REMEMBERED_MAX", 3)
+        monkeypatch.setattr(access_tokens, "_remembered", FIFOCache(3))
         issued = [signed(claims(jti=str(number))) for number in range(5)]
         for token in issued:
             access_tokens.verify(token, now=clock.now())

@@ -1,4 +1,4 @@
-"""Where the servers' programs come from."""
+"""Lookup of the servers' programs."""
 
 import subprocess
 import sys

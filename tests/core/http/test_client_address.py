@@ -1,4 +1,4 @@
-"""Whose address a request comes from."""
+"""Client IP addresses behind proxies."""
 
 import pytest
 from django.http import HttpRequest
@@ -12,7 +12,7 @@ def seen(settings, proxies, direct, forwarded=None):
     request.META["REMOTE_ADDR"] = direct
     if forwarded is not None:
         request.META["HTTP_X_FORWARDED_FOR"] = forwarded
-    return client_address.of(request)
+    return client_address.client_ip(request)
 
 
 class TestOf:

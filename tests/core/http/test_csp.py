@@ -23,7 +23,7 @@ def directives(response):
 
 
 def forbidden(response):
-    """What the page's own policy would keep a browser from running or applying."""
+    """Scripts and styles that the page's own policy would block."""
     text = response.content.decode()
     nonce = re.search(r"'nonce-([^']+)'", response[HEADER])
     inline = [*_SCRIPT.findall(text), *_STYLE.findall(text)]

@@ -32,13 +32,13 @@ class TestAnswer:
         def body():
             raise AssertionError
 
-        assert etags.answer(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=body).status_code == 304
+        assert etags.conditional_response(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=body).status_code == 304
 
     @pytest.mark.parametrize(
         "known", ["", '"x"', "nonsense", TAG.strip('"'), f'{TAG[:-1]}-x"', f'"-gzip{TAG[1:]}', '"-gzip"']
     )
     def test_answers_what_is_not_known(self, known):
-        answer = etags.answer(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=lambda: {"a": 1})
+        answer = etags.conditional_response(_request(HTTP_IF_NONE_MATCH=known), tag=TAG, body=lambda: {"a": 1})
 
         assert (answer.status_code, answer.data, answer["ETag"]) == (200, {"a": 1}, TAG)
 
@@ -57,7 +57,7 @@ class TestRequire:
         ],
     )
     def test_lets_a_write_pass(self, headers, tag):
-        etags.require(_request(**headers), tag=tag)
+        etags.check_preconditions(_request(**headers), tag=tag)
 
     @pytest.mark.parametrize(
         ("headers", "tag"),
@@ -74,4 +74,4 @@ class TestRequire:
     )
     def test_refuses_a_write(self, headers, tag):
         with pytest.raises(PreconditionFailed):
-            etags.require(_request(**headers), tag=tag)
+            etags.check_preconditions(_request(**headers), tag=tag)

@@ -6,10 +6,10 @@ import tracemalloc
 
 import pytest
 
-from core.http.json_text import MAX_DEPTH, BadJSON, BodyTooLarge, Bounds, read
+from core.http.json_text import MAX_DEPTH, BadJSON, BodyTooLarge, Bounds, parse
 
 MIB = 1024 * 1024
-BATCH = Bounds.of(5 * MIB)
+BATCH = Bounds.for_body_size(5 * MIB)
 
 
 def filled(unit: bytes, size: int) -> bytes:
@@ -20,25 +20,25 @@ def filled(unit: bytes, size: int) -> bytes:
 class TestReading:
     @pytest.mark.parametrize("value", [{}, [], "ü{[,:", 1, -1.5, True, None, {"a": [{"b": '\\"}]'}]}, 10**399])
     def test_gives_the_value(self, value):
-        assert read(json.dumps(value).encode(), BATCH) == value
+        assert parse(json.dumps(value).encode(), BATCH) == value
 
     def test_passes_over_a_byte_order_mark(self):
-        assert read(b"\xef\xbb\xbf" + b'{"a": 1}', BATCH) == {"a": 1}
+        assert parse(b"\xef\xbb\xbf" + b'{"a": 1}', BATCH) == {"a": 1}
 
     def test_texts_full_of_commas_and_brackets_are_no_values(self):
         text = "[{," * (MIB // 3)
 
-        assert read(json.dumps([text]).encode(), BATCH) == [text]
+        assert parse(json.dumps([text]).encode(), BATCH) == [text]
 
     def test_a_text_full_of_escaped_quotes_is_no_values(self):
         text = '"\\[' * 100_000
 
-        assert read(json.dumps([text] * 30).encode(), BATCH)[29] == text
+        assert parse(json.dumps([text] * 30).encode(), BATCH)[29] == text
 
     def test_a_full_batch_is_taken(self):
         rows = [{"item_id": str(n), "attributes": {f"a{m}": m for m in range(100)}} for n in range(1000)]
 
-        assert len(read(json.dumps({"items": rows}).encode(), BATCH)["items"]) == 1000
+        assert len(parse(json.dumps({"items": rows}).encode(), BATCH)["items"]) == 1000
 
 
 class TestRefusals:
@@ -63,18 +63,18 @@ class TestRefusals:
     )
     def test_say_what_is_wrong(self, body, told):
         with pytest.raises((BadJSON, BodyTooLarge)) as refused:
-            read(body, BATCH)
+            parse(body, BATCH)
 
         assert told in refused.value.detail
 
     @pytest.mark.parametrize("unit", [b'{"":0}', b"[]", b"{}", b"0", b'""', b"[[]]", b'{"a":{}}'])
     def test_a_body_of_many_small_values_costs_no_more_than_its_bytes(self, unit):
-        body, bounds = filled(unit, MIB), Bounds.of(MIB)
+        body, bounds = filled(unit, MIB), Bounds.for_body_size(MIB)
         tracemalloc.start()
         started = time.perf_counter()
         try:
             with pytest.raises(BodyTooLarge, match="Send it in parts"):
-                read(body, bounds)
+                parse(body, bounds)
             took, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -87,7 +87,7 @@ class TestRefusals:
         body = b"[" * 30 + unit * (MIB // len(unit))
         started = time.perf_counter()
         with pytest.raises((BadJSON, BodyTooLarge)):
-            read(body, BATCH)
+            parse(body, BATCH)
 
         assert time.perf_counter() - started < 1.0
 
@@ -96,7 +96,7 @@ class TestRefusals:
         body = b"[" + b",".join([unit] * (BATCH.containers - 1)) + b"]"
         tracemalloc.start()
         try:
-            assert len(read(body, BATCH)) == BATCH.containers - 1
+            assert len(parse(body, BATCH)) == BATCH.containers - 1
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -13,7 +13,7 @@ def most(path):
 
 
 def received(read, **environ):
-    """What the application reads of this request, and the length it is told."""
+    """The body that the application reads, and the length it is told."""
     found = []
 
     def application(environ, start_response):

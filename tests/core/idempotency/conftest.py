@@ -21,7 +21,7 @@ ACME, GLOBEX = 1, 2
 
 @pytest.fixture
 def effects(committed_db: None) -> Iterator[Callable[..., int]]:
-    """How many effects a tenant has; committed for real."""
+    """Counts a tenant's effects; committed for real."""
     owner, app = connections["owner"], configured.DATABASES["default"]["USER"]
     with owner.cursor() as cursor:
         cursor.execute(

@@ -9,13 +9,13 @@ from django.db.utils import IntegrityError, ProgrammingError
 
 from accounts.tenancy import scope
 from core.idempotency import claims
-from core.idempotency.claims import Answer, ClaimLost, Fresh, Mismatch, Replay, Running
+from core.idempotency.claims import Claimed, ClaimLost, Mismatch, Replay, Running, StoredAnswer
 from core.idempotency.models import MAX_BODY, IdempotencyKey
 from tests.core.idempotency.conftest import ACME, GLOBEX
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=10)
-ANSWER = Answer(201, {"Content-Type": "application/json", "ETag": '"1"'}, '{"é":1}'.encode())
+ANSWER = StoredAnswer(201, {"Content-Type": "application/json", "ETag": '"1"'}, '{"é":1}'.encode())
 
 pytestmark = pytest.mark.usefixtures("committed_db", "ten_seconds")
 
@@ -39,7 +39,7 @@ def claim(*, tenant_id=ACME, client_id="shop", key="k", request=b"r" * 32, now=N
 
 def taken(**how):
     outcome = claim(**how)
-    assert isinstance(outcome, Fresh)
+    assert isinstance(outcome, Claimed)
     return outcome.claim
 
 
@@ -74,7 +74,7 @@ class TestClaim:
     def test_tenants_clients_and_keys_are_independent(self, other):
         complete(taken())
 
-        assert isinstance(claim(**other), Fresh)
+        assert isinstance(claim(**other), Claimed)
 
     @pytest.mark.parametrize(
         ("after", "wait"),
@@ -104,11 +104,11 @@ class TestClaim:
     def test_an_expired_key_is_new_for_any_request(self):
         complete(taken())
 
-        assert isinstance(claim(now=NOW + claims.KEPT - timedelta(microseconds=1)), Replay)
-        again = taken(request=b"o" * 32, now=NOW + claims.KEPT)
-        assert isinstance(claim(request=b"o" * 32, now=NOW + claims.KEPT), Running)
-        complete(again, Answer(200, {}, b"{}"))
-        assert claim(request=b"o" * 32, now=NOW + claims.KEPT) == Replay(Answer(200, {}, b"{}"))
+        assert isinstance(claim(now=NOW + claims.KEY_LIFETIME - timedelta(microseconds=1)), Replay)
+        again = taken(request=b"o" * 32, now=NOW + claims.KEY_LIFETIME)
+        assert isinstance(claim(request=b"o" * 32, now=NOW + claims.KEY_LIFETIME), Running)
+        complete(again, StoredAnswer(200, {}, b"{}"))
+        assert claim(request=b"o" * 32, now=NOW + claims.KEY_LIFETIME) == Replay(StoredAnswer(200, {}, b"{}"))
 
 
 class TestComplete:
@@ -145,15 +145,15 @@ class TestComplete:
         held = taken()
 
         with pytest.raises(IntegrityError, match="64_kib"):
-            complete(held, Answer(200, {}, b"x" * (MAX_BODY + 1)))
-        complete(held, Answer(200, {}, b"x" * MAX_BODY))
+            complete(held, StoredAnswer(200, {}, b"x" * (MAX_BODY + 1)))
+        complete(held, StoredAnswer(200, {}, b"x" * MAX_BODY))
 
 
 class TestRelease:
     def test_makes_the_key_free_for_any_request(self):
         release(taken())
 
-        assert isinstance(claim(request=b"o" * 32), Fresh)
+        assert isinstance(claim(request=b"o" * 32), Claimed)
 
     def test_leaves_a_stored_answer(self):
         held = taken()

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.tenancy import scope
 from core.idempotency import cleanup
-from core.idempotency.claims import KEPT, Answer, Erased, Fresh, Mismatch, Replay
+from core.idempotency.claims import KEY_LIFETIME, Claimed, Erased, Mismatch, Replay, StoredAnswer
 from core.idempotency.models import IdempotencyKey
 from tests.core.idempotency.conftest import ACME, GLOBEX
 from tests.core.idempotency.test_claims import NOW, claim, complete, taken
@@ -22,7 +22,7 @@ def purge(now, **how):
 
 
 def store(key, body, tenant_id=ACME):
-    complete(taken(key=key, tenant_id=tenant_id), Answer(200, {}, body.encode()), tenant_id=tenant_id)
+    complete(taken(key=key, tenant_id=tenant_id), StoredAnswer(200, {}, body.encode()), tenant_id=tenant_id)
 
 
 class TestPurge:
@@ -31,8 +31,8 @@ class TestPurge:
         store("old", "{}", tenant_id=GLOBEX)
         taken(key="new", now=NOW + timedelta(hours=1))
 
-        assert purge(NOW + KEPT - timedelta(seconds=1)) == 0
-        assert purge(NOW + KEPT) == 2
+        assert purge(NOW + KEY_LIFETIME - timedelta(seconds=1)) == 0
+        assert purge(NOW + KEY_LIFETIME) == 2
         with EVERYBODY():
             assert [row.key for row in IdempotencyKey.objects.all()] == ["new"]
 
@@ -41,12 +41,12 @@ class TestPurge:
         for number in range(7):
             taken(key=str(number))
 
-        assert purge(NOW + KEPT, batch_rows=batch_rows) == 7
+        assert purge(NOW + KEY_LIFETIME, batch_rows=batch_rows) == 7
 
     def test_sees_nothing_without_a_scope(self):
         taken()
 
-        assert cleanup.purge(scope=transaction.atomic, now=NOW + KEPT) == 0
+        assert cleanup.purge(scope=transaction.atomic, now=NOW + KEY_LIFETIME) == 0
 
 
 class TestEraseAnswers:
@@ -67,6 +67,6 @@ class TestEraseAnswers:
         with scope.tenant(ACME):
             cleanup.erase_answers(tenant_id=ACME, external_id="42")
 
-        assert claim(key="theirs", now=NOW + KEPT / 2) == Erased()
+        assert claim(key="theirs", now=NOW + KEY_LIFETIME / 2) == Erased()
         assert claim(key="theirs", request=b"o" * 32) == Mismatch()
-        assert isinstance(claim(key="theirs", now=NOW + KEPT), Fresh)
+        assert isinstance(claim(key="theirs", now=NOW + KEY_LIFETIME), Claimed)

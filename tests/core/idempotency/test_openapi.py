@@ -1,4 +1,4 @@
-"""What the OpenAPI document says about an idempotent write."""
+"""The OpenAPI document of an idempotent write."""
 
 import pytest
 from drf_spectacular.generators import SchemaGenerator

@@ -1,4 +1,4 @@
-"""When two requests are the same."""
+"""Equality of requests."""
 
 import re
 from typing import Any

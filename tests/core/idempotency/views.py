@@ -31,12 +31,12 @@ def take_effect(tenant_id: int, note: str) -> int:
 
 
 def tenant(request: Request) -> int:
-    """Who is calling."""
+    """The caller."""
     return cast(Principal, request.user).tenant_id
 
 
 def body(request: Request) -> dict[str, Any]:
-    """What was sent."""
+    """The request's body."""
     return cast(dict[str, Any], request.data)
 
 
@@ -108,7 +108,7 @@ class StreamView(APIView):
 
 
 class CarelessView(APIView):
-    """What must not be done: the effect is committed first, and the answer stored afterwards."""
+    """A view that must not be written: it commits the effect first, and stores the answer afterwards."""
 
     authentication_classes = []
     permission_classes = []

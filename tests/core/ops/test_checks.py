@@ -186,7 +186,7 @@ class TestSecretsAndHosts:
 
 class TestShares:
     def test_a_process_that_takes_itself_for_one_of_fewer(self, production):
-        production.WEB_CONCURRENCY, production.ADMISSION_PROCESSES = 4, 2
+        production.WEB_CONCURRENCY, production.RATE_LIMIT_PROCESSES = 4, 2
 
         assert ids() == {checks.TOO_FEW_PROCESSES}
 

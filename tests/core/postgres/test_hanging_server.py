@@ -5,34 +5,14 @@ import time
 from typing import Any, cast
 
 import pytest
-from django.conf import settings
 from django.db import OperationalError, connection, connections
 
 from accounts.models import Tenant
 from accounts.tenancy import scope, tenant_cache
 from core import deadline
-from core.postgres.guard import STALLED_SECONDS, guard
-from core.postgres.pool import release
+from core.postgres.guard import STALLED_SECONDS
+from core.postgres.pool import release_connection
 from recommendations.models import Item
-from tests.core import stopped_proxy
-
-
-@pytest.fixture
-def proxy(committed_db):
-    """The app's connections come from a pool, through a proxy that can be stopped."""
-    alias: Any = connections["default"]
-    alias.close()
-    before = {**alias.settings_dict, "OPTIONS": dict(alias.settings_dict["OPTIONS"])}
-    with stopped_proxy.in_front_of(before["HOST"], before["PORT"]) as running:
-        alias.settings_dict["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 6, "timeout": 2}
-        alias.settings_dict |= {"HOST": "127.0.0.1", "PORT": running.port, "CONN_MAX_AGE": 0}
-        guard.forget()
-        yield running
-        running.go_on()
-        alias.close()
-        alias.close_pool()
-        alias.settings_dict.update(before)
-        guard.forget()
 
 
 def ask(statement="SELECT 1"):
@@ -42,7 +22,7 @@ def ask(statement="SELECT 1"):
 
 
 def seconds_of(work, *, within):
-    """How long it took until it was given up."""
+    """The seconds until it was given up."""
     started = time.monotonic()
     with pytest.raises(OperationalError), deadline.within(within):
         work()
@@ -136,7 +116,7 @@ class TestHangs:
 
         with deadline.within(5):
             ask()
-            release()
+            release_connection()
             thread = threading.Thread(target=work)
             thread.start()
             thread.join()
@@ -250,63 +230,3 @@ class TestCutInTheMiddleOfARequest:
         assert (answer.status_code, len(cuts)) == (status, 1)
         connection.close()
         assert cast.acme.http.get("/api/v1/items/a").status_code == 200
-
-
-class TestTimeLimitOnTheServer:
-    def test_a_scope_tells_postgresql_what_is_left(self, cast):
-        with deadline.within(3), scope.tenant(cast.acme.tenant.pk):
-            told = ask("SHOW statement_timeout"), ask("SHOW idle_in_transaction_session_timeout")
-
-        assert all(2000 < int(each.removesuffix("ms")) <= 3000 for each in told if each.endswith("ms")), told
-
-    def test_it_ends_with_the_transaction(self, committed_db):
-        with deadline.within(3), scope.all_tenants("test"):
-            pass
-
-        assert ask("SHOW statement_timeout") == "0"
-
-    def test_workers_have_their_own(self, committed_db, settings):
-        settings.DB_STATEMENT_TIMEOUT_SECONDS = 7.0
-        with scope.all_tenants("test"):
-            assert ask("SHOW statement_timeout") == "7s"
-        settings.DB_STATEMENT_TIMEOUT_SECONDS = 0.0
-        with scope.all_tenants("test"):
-            assert ask("SHOW statement_timeout") == "0"
-
-    def test_the_server_is_the_first_to_end_a_statement_and_the_connection_stays(self, proxy):
-        def work():
-            with scope.all_tenants("test"):
-                ask("SELECT pg_sleep(5)")
-
-        ask()
-        used = connection.connection
-        with pytest.raises(OperationalError, match="statement timeout"), deadline.within(0.6):
-            work()
-
-        assert not used.closed
-        assert ask() == 1
-
-    def test_a_statement_outside_a_transaction_is_cancelled(self, proxy):
-        ask()
-        with pytest.raises(OperationalError), deadline.within(0.3):
-            ask("SELECT pg_sleep(5.5)")
-        connection.close()
-
-        running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(5.5)%' AND state = 'active'"
-        gone_by = time.monotonic() + 3
-        while ask(running):
-            assert time.monotonic() < gone_by
-            time.sleep(0.05)
-
-
-def test_no_parameter_of_the_session_is_set_at_start_up():
-    """PgBouncer refuses them, and what is set for a session stays for its next client."""
-    assert "options" not in cast(dict[str, Any], settings.DATABASES["default"]["OPTIONS"])
-
-
-def test_a_dead_peer_is_noticed_by_default():
-    for name in ("default", "owner"):
-        options = cast(dict[str, int], settings.DATABASES[name]["OPTIONS"])
-        assert options["keepalives"] == 1
-        assert 0 < options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"] <= 30
-        assert 0 < options["tcp_user_timeout"] <= 30_000

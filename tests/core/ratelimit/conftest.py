@@ -48,7 +48,7 @@ def _new_client() -> None:
         redis.client().close()
         redis.client().connection_pool.disconnect()
     redis.client.cache_clear()
-    redis.breaker.succeeded()
+    redis.breaker.record_success()
 
 
 Hammer = Callable[..., list[dict[str, Any]]]
@@ -70,7 +70,7 @@ def hammer() -> Iterator[Hammer]:
         window: int,
         before: Callable[[], None] = lambda: None,
     ) -> list[dict[str, Any]]:
-        environment = {**os.environ, "REDIS_URL": settings.REDIS_URL, "ADMISSION_PROCESSES": str(processes)}
+        environment = {**os.environ, "REDIS_URL": settings.REDIS_URL, "RATE_LIMIT_PROCESSES": str(processes)}
         environment.pop("PYTEST_XDIST_WORKER", None)
         if calls:  # it is about counting, and a busy machine must not turn it into an outage
             environment["REDIS_READ_TIMEOUT_SECONDS"] = "5"

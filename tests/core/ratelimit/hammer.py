@@ -24,7 +24,7 @@ def main(threads: int, calls: int, seconds: float, pause: float, count: int, win
     from tests.core.ratelimit.calls import ask, limits
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    settings.ADMISSION_PROCESSES = int(os.environ["ADMISSION_PROCESSES"])
+    settings.RATE_LIMIT_PROCESSES = int(os.environ["RATE_LIMIT_PROCESSES"])
     redis.warm_up(threads)
     asked = limits(RateLimit("read", count, window, count))
     outcomes: Counter[str] = Counter()

@@ -46,7 +46,7 @@ def _cluster(tmp_path: Path, until) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_cluster")
 def test_everything_works_on_a_cluster():
-    this_month = billing_periods.of(clock.now()).name
+    this_month = billing_periods.month_at(clock.now()).name
     know_revocations()
     asked = limits(quota=Quota(10))
     reads = [("get", keys.tag(ACME) + "a"), ("hgetall", keys.tag(ACME) + "b")]
@@ -56,7 +56,7 @@ def test_everything_works_on_a_cluster():
     assert ask(limits=asked, tenant_id=GLOBEX).allowed
     drained = list(quota.drain(tenant_ids=[ACME, GLOBEX]))
     assert drained == [Usage(ACME, this_month, 9), Usage(GLOBEX, this_month, 1)]
-    assert quota.settle(drained) == 2
+    assert quota.mark_written(drained) == 2
     assert quota.restore(tenant_id=GLOBEX, month=this_month, used=7) == 7
     assert quota.add(tenant_id=GLOBEX, month=this_month, units=1) == 8
     revocation_markers.load(tenant_id=ACME, revoked=[Revoked("client", 60, "c1"), Revoked("token", 60, "t9")])

@@ -28,7 +28,7 @@ def test_eight_clients_on_two_processes_get_exactly_the_limit(hammer):
 
 
 def test_read_then_write_would_not_be_exact(redis_server):
-    """What the script guards against: the same count with a GET and a SET lets more through."""
+    """Shows the need for the script: the same count with a GET and a SET lets more through."""
     accepted = []
 
     def naive() -> None:

@@ -1,4 +1,4 @@
-"""What may be asked without a token is limited by address, with Redis and without."""
+"""Rate limits by address for requests without a token, with Redis and without."""
 
 import pytest
 from django.test import Client
@@ -59,7 +59,7 @@ def test_attempts_to_log_in_to_the_admin_are_limited_and_its_form_is_not(db):
 @pytest.mark.parametrize("path", [PAGES[-1], "/admin/login/"])
 def test_without_redis_each_process_limits_by_itself(db, settings, path):
     settings.ADDRESS_RATES = dict.fromkeys(settings.ADDRESS_RATES, "40/m")
-    settings.ADMISSION_PROCESSES = 2
+    settings.RATE_LIMIT_PROCESSES = 2
     before = alone()
     with redis_away():
         codes = [ask(path, method="post" if "admin" in path else "get").status_code for _ in range(6)]

@@ -24,7 +24,7 @@ def accepted_in(seconds: float, rate: RateLimit, *, cost: int = 1, tenant_id: in
 @pytest.mark.parametrize("processes", [1, 2, 4, 16])
 @pytest.mark.parametrize("count", [20, 100, 1000])
 def test_all_processes_together_stay_within_1_2_of_the_limit(processes, count, settings):
-    settings.ADMISSION_PROCESSES = processes
+    settings.RATE_LIMIT_PROCESSES = processes
     rate = RateLimit("read", count=count, window_seconds=60, burst=count)
 
     together = processes * accepted_in(60, rate)
@@ -33,39 +33,39 @@ def test_all_processes_together_stay_within_1_2_of_the_limit(processes, count, s
 
 
 def test_a_full_bucket_at_the_start_would_break_that(settings, monkeypatch):
-    settings.ADMISSION_PROCESSES = 2
+    settings.RATE_LIMIT_PROCESSES = 2
     monkeypatch.setattr(local_limiter, "AT_ONCE", 1.0)
 
     assert 2 * accepted_in(60, READ) > 120
 
 
 def test_a_large_burst_is_no_way_around_it(settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
 
     assert accepted_in(60, RateLimit("read", count=100, window_seconds=60, burst=5000)) <= 120
 
 
 @pytest.mark.parametrize("name", ["write", "ai", "token", "import"])
 def test_what_costs_money_or_opens_doors_gets_half(name, settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
 
     assert 50 <= accepted_in(60, RateLimit(name, count=100, window_seconds=60, burst=100)) <= 60
 
 
 def test_a_batch_costs_its_people_here_too(settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
 
     assert accepted_in(60, READ, cost=10) <= 120
 
 
 def test_a_batch_larger_than_the_share_comes_through_and_is_paid_off(settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
 
     assert accepted_in(240, READ, cost=100) == 400
 
 
 def test_a_refusal_says_when_and_means_it(settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
     slow = RateLimit("read", count=10, window_seconds=100, burst=1)
     decide(tenant_id=ACME, rates=[Nested(slow)], quota=None, cost=1, now=START)
 
@@ -80,7 +80,7 @@ def test_a_refusal_says_when_and_means_it(settings):
 
 
 def test_tenants_are_apart(settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
 
     assert accepted_in(1, READ) == accepted_in(1, READ, tenant_id=GLOBEX) > 0
 
@@ -95,15 +95,15 @@ def test_an_unlimited_caller_stays_unlimited():
 def test_memory_is_bounded_and_the_latest_stay():
     buckets = Buckets(capacity=100)
     for tenant_id in range(1000):
-        buckets.take((tenant_id, "read"), cost=1, interval=60.0, burst=1.0, now=0.0)
+        buckets.acquire((tenant_id, "read"), cost=1, interval=60.0, burst=1.0, now=0.0)
 
     assert len(buckets) == 100
-    assert buckets.take((999, "read"), cost=1, interval=60.0, burst=1.0, now=0.0) == pytest.approx(60.0)
-    assert buckets.take((0, "read"), cost=1, interval=60.0, burst=1.0, now=0.0) == 0.0
+    assert buckets.acquire((999, "read"), cost=1, interval=60.0, burst=1.0, now=0.0) == pytest.approx(60.0)
+    assert buckets.acquire((0, "read"), cost=1, interval=60.0, burst=1.0, now=0.0) == 0.0
 
 
 def test_a_spent_quota_stays_spent_this_month_only(settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
     local_limiter.ledger.used_up(ACME, "2026-11", 50)
 
     def outcome(limit: int | None, now: datetime = START, tenant_id: int = ACME) -> Outcome:
@@ -128,6 +128,6 @@ def test_the_ledger_is_bounded():
         ledger.used_up(tenant_id, "2026-11", 1)
         ledger.charge(tenant_id, "2026-11", cost=1, limit=None)
 
-    assert ledger.settle(0) == {}
-    assert ledger.settle(99) == {"2026-11": 1}
-    assert ledger.settle(99) == {}
+    assert ledger.pop_owed(0) == {}
+    assert ledger.pop_owed(99) == {"2026-11": 1}
+    assert ledger.pop_owed(99) == {}

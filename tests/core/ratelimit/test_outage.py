@@ -12,7 +12,7 @@ EXACT_AGAIN_SECONDS = 5.0
 
 
 def test_a_dead_server_is_judged_alone_and_counted(own_server, settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
     know_revocations()
     assert ask(cost=100).allowed
     own_server.kill()
@@ -75,7 +75,7 @@ def test_is_exact_again_after_a_thaw(own_server, until):
 
 
 def test_what_was_accepted_alone_is_added_to_the_quota(own_server, until, settings):
-    settings.ADMISSION_PROCESSES = 1
+    settings.RATE_LIMIT_PROCESSES = 1
     know_revocations()
     asked = limits(RateLimit("read", 1000, 86_400, 1000), Quota(10_000))
     assert ask(limits=asked, cost=5).quota_used == 5
@@ -86,6 +86,6 @@ def test_what_was_accepted_alone_is_added_to_the_quota(own_server, until, settin
 
     until(lambda: ask(limits=asked).exact, seconds=EXACT_AGAIN_SECONDS)
 
-    used = int(redis.client().get(keys.quota(ACME, billing_periods.of(clock.now()).name)))
-    assert local_limiter.ledger.settle(ACME) == {}
+    used = int(redis.client().get(keys.quota(ACME, billing_periods.month_at(clock.now()).name)))
+    assert local_limiter.ledger.pop_owed(ACME) == {}
     assert used >= 5 + 3 * 7 + 1

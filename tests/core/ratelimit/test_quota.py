@@ -20,7 +20,7 @@ def _ready(redis_server):
 
 @pytest.fixture
 def this_month():
-    return billing_periods.of(clock.now()).name
+    return billing_periods.month_at(clock.now()).name
 
 
 def test_counts_accepted_requests_by_cost():
@@ -74,7 +74,7 @@ def test_a_new_month_begins_at_zero_by_the_servers_clock(redis_server):
     pair = (Month("2001-01", now - 100, now + 1), Month("2001-02", now + 1, now + 100))
 
     def used() -> tuple[str, int | None, str]:
-        given = lua_script.arguments(
+        given = lua_script.build_arguments(
             tenant_id=ACME, client_id="c", token_id="t", rates=(), quota=Quota(2), cost=1,
             months=pair, reads=(),
         )  # fmt: skip
@@ -117,7 +117,7 @@ def test_drain_gives_what_moved_until_it_is_settled(this_month):
 
     first = drained()
     killed_before_settling = drained()
-    assert quota.settle(first) == 2
+    assert quota.mark_written(first) == 2
 
     assert first == killed_before_settling == [Usage(ACME, this_month, 3), Usage(GLOBEX, this_month, 1)]
     assert drained() == []
@@ -131,9 +131,9 @@ def test_what_moves_between_drain_and_settle_stays_dirty(this_month):
     drained = list(quota.drain(tenant_ids=[ACME]))
     ask(limits=asked)
 
-    assert quota.settle(drained) == 0
+    assert quota.mark_written(drained) == 0
     assert list(quota.drain(tenant_ids=[ACME])) == [Usage(ACME, this_month, 2)]
-    assert quota.settle([]) == 0
+    assert quota.mark_written([]) == 0
 
 
 def test_restore_raises_and_never_lowers(redis_server, this_month):
@@ -163,14 +163,14 @@ def test_a_month_is_written_in_one_way(name):
     ],
 )
 def test_the_candidates_are_yesterdays_month_and_the_next(moment, names):
-    first, second = billing_periods.candidates(moment)
+    first, second = billing_periods.candidate_months(moment)
 
     assert (first.name, second.name) == names
     assert first.end == second.start
 
 
 def test_a_months_bounds_are_utc():
-    month = billing_periods.of(datetime(2028, 2, 29, 23, tzinfo=UTC))
+    month = billing_periods.month_at(datetime(2028, 2, 29, 23, tzinfo=UTC))
 
     assert month == billing_periods.parse("2028-02")
     assert month.seconds == 29 * 86_400

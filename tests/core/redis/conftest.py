@@ -14,8 +14,8 @@ def redis_at(settings) -> Iterator[Callable[[str], None]]:
     def use(url: str) -> None:
         settings.REDIS_URL = url
         redis.client.cache_clear()
-        redis.breaker.succeeded()
+        redis.breaker.record_success()
 
     yield use
     redis.client.cache_clear()
-    redis.breaker.succeeded()
+    redis.breaker.record_success()

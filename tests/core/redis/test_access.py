@@ -73,7 +73,7 @@ class TestRetries:
         with sockets.hanging_up() as server:
             redis_at(server.url)
             for _ in range(6):
-                redis.breaker.succeeded()
+                redis.breaker.record_success()
                 server.accepted.clear()
                 timed(redis.read, "test", ping)
                 pauses.add(round(server.accepted[1] - server.accepted[0], 4))
@@ -103,7 +103,7 @@ def _own_address():
     try:
         host, port = connection._sock.getsockname()
     finally:
-        pool.release(connection)
+        pool.release_connection(connection)
     return f"{host}:{port}"
 
 
@@ -167,7 +167,7 @@ class TestRefusals:
         with sockets.refusing(reply) as server:
             redis_at(server.url)
             timed(redis.call, "test", lambda client: client.set("a", "b"))
-            redis.breaker.succeeded()
+            redis.breaker.record_success()
             timed(redis.call, "test", lambda client: client.pipeline(transaction=False).set("a", "b").execute())
 
         assert REDIS_ERRORS.labels("test")._value.get() == before + 2

@@ -1,4 +1,4 @@
-"""Where a request ends, whatever pieces it comes in; gunicorn's own parser must find the same."""
+"""The end of a request, in whatever pieces it arrives; gunicorn's own parser must find the same."""
 
 import random
 
@@ -8,7 +8,7 @@ from gunicorn.config import Config
 
 from core.web_server.client import Collected
 from core.web_server.framing import Frame, State
-from core.web_server.worker import _agree
+from core.web_server.worker import _same_framing
 
 BODY = 1000
 PLAIN = b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -137,7 +137,7 @@ class TestAgainstTheParser:
                 continue
             rest = parser.unreader.read(1)
             if rest:  # the worker sees this by the headers and closes the connection
-                assert not _agree(found, parsed), request
+                assert not _same_framing(found, parsed), request
             else:
                 agreed += 1
         assert agreed > 500

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass
 class Receiver:
-    """What came, and what is answered next: the statuses in turn, the last one for ever."""
+    """A receiver of webhooks: records messages, and answers with the statuses in turn, the last one for ever."""
 
     url: str
     statuses: list[int] = field(default_factory=lambda: [204])

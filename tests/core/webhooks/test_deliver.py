@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.tenancy import scope
 from core import clock
-from core.webhooks import deliver, endpoints, http, signatures
+from core.webhooks import deliver, http, signatures
 from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from core.webhooks.publish import emit
 from tests.core.webhooks.receiver import dripping, receiver, saying
@@ -33,7 +33,7 @@ def hook():
 @pytest.fixture
 def endpoint(cast, hook):
     row = WebhookEndpoint(tenant_id=cast.acme.tenant.pk, url=hook.url, events=["build.published"])
-    secret = endpoints.give_secret(row)
+    secret = signatures.issue_secret(row)
     with scope.tenant(cast.acme.tenant.pk):
         row.save()
     return SimpleNamespace(row=row, shown=secret)
@@ -101,7 +101,7 @@ class TestDeliver:
 
     def test_signs_with_both_secrets_for_a_day_after_a_rotation(self, cast, endpoint, hook):
         with scope.tenant(cast.acme.tenant.pk):
-            new = endpoints.rotate(endpoint.row, now=NOW)
+            new = signatures.rotate_secret(endpoint.row, now=NOW)
         attempt(cast.acme.tenant, told(cast.acme.tenant))
         later = NOW + timedelta(hours=25)
         attempt(cast.acme.tenant, told(cast.acme.tenant, now=later), now=later)
@@ -291,5 +291,5 @@ def test_eight_workers_send_a_message_once(committed_db, cast, endpoint, hook):
 
 def test_a_secret_is_no_part_of_a_message():
     assert signatures.PREFIX not in signatures.sign(
-        message_id="m", timestamp=1, body="{}", with_secrets=[signatures.new_secret()]
+        message_id="m", sent_at=datetime.fromtimestamp(1, UTC), body="{}", with_secrets=[signatures.new_secret()]
     )

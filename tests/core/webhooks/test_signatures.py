@@ -1,5 +1,7 @@
 """Signatures against the specification's own example, and sealed secrets."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from core.webhooks import signatures
@@ -9,7 +11,7 @@ def test_are_those_of_the_specification():
     # The example of the Standard Webhooks specification's reference libraries.
     signed = signatures.sign(
         message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
-        timestamp=1614265330,
+        sent_at=datetime.fromtimestamp(1614265330, UTC),
         body='{"test": 2432232314}',
         with_secrets=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     )
@@ -19,11 +21,11 @@ def test_are_those_of_the_specification():
 
 def test_a_secret_is_256_random_bits_and_sealed_in_the_database(settings):
     secret = signatures.new_secret()
-    sealed = signatures.seal(secret)
+    sealed = signatures.encrypt_secret(secret)
 
     assert secret.startswith("whsec_")
     assert secret[6:] not in sealed
-    assert signatures.unseal(sealed) == secret
+    assert signatures.decrypt_secret(sealed) == secret
     settings.SECRET_KEY = "another" * 10
     with pytest.raises(signatures.SecretUnreadable):
-        signatures.unseal(sealed)
+        signatures.decrypt_secret(sealed)

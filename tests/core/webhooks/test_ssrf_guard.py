@@ -1,4 +1,4 @@
-"""What webhooks may not reach."""
+"""Addresses that webhooks may not reach."""
 
 import socket
 import threading

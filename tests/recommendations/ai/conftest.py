@@ -83,7 +83,7 @@ def redis_away(redis_server: object) -> Iterator[None]:
     with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
         yield
     redis.client.cache_clear()
-    redis.breaker.succeeded()
+    redis.breaker.record_success()
 
 
 AI_MODELS = (

@@ -141,7 +141,7 @@ class TestBreakerPage:
     def test_asks_why(self, acme):
         page = _login().post(URL, {"action": "open"}, follow=True).content.decode()
 
-        assert "Say why" in page
+        assert "Give a reason" in page
         assert instrumented_breaker(CONFIG).state().mode == "closed"
         assert entries(target_type="recommendations.aiglobalbudget") == []
 

@@ -61,7 +61,7 @@ class TestRace:
         fresh = claims.claim(
             scope=lambda: scope.tenant(acme), tenant_id=acme, client_id="c", key="k", fingerprint=b"f", now=NOW
         )
-        assert isinstance(fresh, claims.Fresh)
+        assert isinstance(fresh, claims.Claimed)
         eraser = threading.Thread(target=_erase, args=[acme, "u"])
         row = {"user_id": "u", "attributes": {}, "segments": [], "locale": "de"}
         with scope.tenant(acme):
@@ -70,7 +70,7 @@ class TestRace:
             end_users.put_end_user(tenant_id=acme, end_user={**row, "locale": "fr"}, now=NOW)
             eraser.start()
             _wait_for_a_lock()
-            claims.complete(fresh.claim, answer=claims.Answer(200, {}, b'{"user_id":"u","locale":"fr"}'))
+            claims.complete(fresh.claim, answer=claims.StoredAnswer(200, {}, b'{"user_id":"u","locale":"fr"}'))
         eraser.join()
 
         with scope.tenant(acme):

@@ -134,11 +134,11 @@ class TestCommand:
     def test_fails_when_redis_is_away(self, acme):
         acme.http.delete(URL)
         for _ in range(redis.breaker.threshold):
-            redis.breaker.failed()
+            redis.breaker.record_failure()
 
         with pytest.raises(CommandError, match="Redis"):
             call_command("apply_erasures", stdout=StringIO())
-        redis.breaker.succeeded()
+        redis.breaker.record_success()
 
     def test_refuses_a_tenant_that_there_is_not(self, db):
         with pytest.raises(CommandError, match="no tenant"):

@@ -32,7 +32,7 @@ class GivenIds(serializers.ListField):
         places: dict[str, int] = {}
         errors: dict[int, list[serializers.ErrorDetail]] = {}
         for index, value in enumerate(data):
-            if refused := external_ids.refusal(value, ""):
+            if refused := external_ids.find_error(value, ""):
                 errors[index] = [serializers.ErrorDetail(refused.detail, refused.code)]
             elif (first := places.setdefault(value, index)) != index:
                 told = f"Is the same as entry {first}, counted from 0; give each id once."

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.limits.usage import Standing
+from accounts.limits.usage import UsageStatus
 from accounts.models import Plan
 from recommendations.ai.budget.reports import CapUsage
 from recommendations.ai.money import NANO_PER_USD
@@ -87,9 +87,9 @@ class UsageAnswer(serializers.Serializer[Any]):
     ai = AIAnswer()
 
 
-def body(standing: Standing, spent: Sequence[CapUsage]) -> dict[str, Any]:
+def body(status: UsageStatus, spent: Sequence[CapUsage]) -> dict[str, Any]:
     """Usage as the API shows it."""
-    plan = standing.plan
+    plan = status.plan
     return {
         "plan": {
             "name": plan.name,
@@ -98,12 +98,12 @@ def body(standing: Standing, spent: Sequence[CapUsage]) -> dict[str, Any]:
             "on_quota": plan.on_quota,
         },
         "quota": {
-            "month": standing.month.name,
+            "month": status.month.name,
             "limit": plan.requests_per_month,
-            "used": standing.used,
-            "left": standing.left,
-            "resets_at": stamp(datetime.fromtimestamp(standing.month.end, UTC)),
-            "warnings": [{"percent": each.percent, "at": stamp(each.at)} for each in standing.warnings],
+            "used": status.used,
+            "left": status.left,
+            "resets_at": stamp(datetime.fromtimestamp(status.month.end, UTC)),
+            "warnings": [{"percent": each.percent, "at": stamp(each.at)} for each in status.warnings],
         },
         "ai": {_PERIODS[each.cap]: _spent(each) for each in spent if each.cap in _PERIODS},
     }

@@ -1,4 +1,4 @@
-"""What an auditor is shown, and that a hole in the wall is told."""
+"""The isolation report shows an auditor the rules, and fails on a hole."""
 
 import io
 import json

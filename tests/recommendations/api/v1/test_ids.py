@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.tenancy import scope
-from core.external_ids import in_path
+from core.external_ids import path_segment
 from recommendations.cache import keys
 from recommendations.models import EndUser, Item
 from tests.core import web_process
@@ -29,7 +29,7 @@ def literal(text):
 
 def everything_works(http, tenant, name):
     """PUT, GET, an event, the lists' filter, export and erasure, for an item and a person of this name."""
-    segment = in_path(name)
+    segment = path_segment(name)
     item, person = f"{ITEMS}/{segment}", f"{USERS}/{segment}"
     made = http.put(item, {"title": "t"}, format="json")
     assert (made.status_code, made.json()["item_id"]) == (201, name)
@@ -116,11 +116,11 @@ class TestAnyId:
     def test_is_not_another_one_that_looks_alike(self, cast):
         names = ["é", "e\u0301", "a/b", "a%2Fb", "a%252Fb", "A", "a", "a\u200bb", "ab", "a+b", "a b", "x", "x/"]
         for name in names:
-            made = cast.acme.http.put(f"{USERS}/{in_path(name)}", {"attributes": {"is": name}}, format="json")
+            made = cast.acme.http.put(f"{USERS}/{path_segment(name)}", {"attributes": {"is": name}}, format="json")
             assert made.status_code == 201
 
         for name in names:
-            read = cast.acme.http.get(f"{USERS}/{in_path(name)}").json()
+            read = cast.acme.http.get(f"{USERS}/{path_segment(name)}").json()
             assert (read["user_id"], read["attributes"]) == (name, {"is": name})
 
     def test_is_found_whether_the_server_decodes_the_path_or_not(self, cast):
@@ -128,7 +128,7 @@ class TestAnyId:
         name = "gid://shopify/Product/1"
         cast.acme.http.put(f"{ITEMS}/{name}", {"title": "t"}, format="json")
 
-        assert cast.acme.http.get(f"{ITEMS}/{in_path(name)}").json()["item_id"] == name
+        assert cast.acme.http.get(f"{ITEMS}/{path_segment(name)}").json()["item_id"] == name
 
     @pytest.mark.parametrize("name", ["a/similar", "a/recommendations", "x/export"])
     def test_that_ends_like_another_resource_is_refused(self, cast, name):
@@ -171,8 +171,8 @@ class TestAnyId:
             "Authorization": f"Bearer {issued.json()['access_token']}",
             "Origin": "https://shop.example.org",
         }
-        own = cast.anonymous.get(f"{USERS}/{in_path(name)}/recommendations", headers=headers)
-        other = cast.anonymous.get(f"{USERS}/{in_path(name + '2')}/recommendations", headers=headers)
+        own = cast.anonymous.get(f"{USERS}/{path_segment(name)}/recommendations", headers=headers)
+        other = cast.anonymous.get(f"{USERS}/{path_segment(name + '2')}/recommendations", headers=headers)
         assert (own.status_code, other.status_code) == (200, 403)
 
 
@@ -193,7 +193,7 @@ class TestAdmin:
     def test_finds_people_and_items_by_it(self, cast, client, name):
         client.force_login(User.objects.create_superuser("root"))
         for kind, url in (("item", ITEMS), ("enduser", USERS)):
-            cast.acme.http.put(f"{url}/{in_path(name)}", {}, format="json")
+            cast.acme.http.put(f"{url}/{path_segment(name)}", {}, format="json")
             cast.acme.http.put(f"{url}/another", {}, format="json")
             found = client.get(reverse(f"admin:recommendations_{kind}_changelist"), {"q": name})
 
@@ -206,7 +206,7 @@ class TestAdmin:
 class TestIrreversible:
     @pytest.mark.parametrize("name", ["null", "undefined", "[object Object]", "{{user_id}}"])
     def test_erasing_and_merging_what_looks_like_no_id_is_refused(self, cast, name):
-        segment = in_path(name)
+        segment = path_segment(name)
         for person in (segment, "bob"):
             assert cast.acme.http.put(f"{USERS}/{person}", {}, format="json").status_code == 201
 
@@ -237,7 +237,7 @@ class TestWebProcess:
         token = cast.acme.admin.token
         with web_process.serving(tmp_path, WEB_CONCURRENCY="1") as web:
             for name in drawn(60 if "CI" not in os.environ else 200):
-                segment = in_path(name)
+                segment = path_segment(name)
                 for url in (f"{ITEMS}/{segment}", f"{USERS}/{segment}"):
                     sent = {"Content_Type": "application/json"}
                     made = web.ask("PUT", url, token=token, body=b"{}", **sent)

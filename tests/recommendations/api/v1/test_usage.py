@@ -41,7 +41,7 @@ def test_tells_the_plan_and_what_is_used_and_left(acme):
         "write": {"per_minute": None, "burst": None},
         "on_quota": "reject",
     }
-    month = billing_periods.of(clock.now())
+    month = billing_periods.month_at(clock.now())
     assert {**body["quota"], "resets_at": ""} == {
         "month": month.name, "limit": 10, "used": 3, "left": 7, "resets_at": "", "warnings": []
     }  # fmt: skip

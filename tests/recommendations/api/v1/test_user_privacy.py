@@ -183,10 +183,10 @@ class TestMerge:
     def test_changes_nothing_when_redis_cannot_forget(self, cast):
         _send(cast.acme, user_id="anon-1", item_id="a")
         for _ in range(redis.breaker.threshold):
-            redis.breaker.failed()
+            redis.breaker.record_failure()
 
         answer = self.merge(cast)
-        redis.breaker.succeeded()
+        redis.breaker.record_success()
 
         assert answer.status_code == 503
         assert cast.acme.http.get(URL + "anon-1").status_code == 200

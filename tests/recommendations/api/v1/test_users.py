@@ -133,10 +133,10 @@ class TestErase:
         cast.acme.http.put(URL + "42", {}, format="json")
         _send(cast.acme, user_id="42", item_id="a")
         for _ in range(redis.breaker.threshold):
-            redis.breaker.failed()
+            redis.breaker.record_failure()
 
         answer = cast.acme.http.delete(URL + "42")
-        redis.breaker.succeeded()
+        redis.breaker.record_success()
 
         assert answer.status_code == 503
         assert answer["Retry-After"]

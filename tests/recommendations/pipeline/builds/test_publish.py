@@ -142,7 +142,7 @@ class TestRedisAway:
         finally:
             settings.REDIS_URL = url
             redis.client.cache_clear()
-            redis.breaker.succeeded()
+            redis.breaker.record_success()
         assert reread(build).status == "publishing"
         with scope.tenant(acme.pk):
             assert Placement.objects.get().active_build == build

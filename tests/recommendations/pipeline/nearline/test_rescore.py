@@ -131,7 +131,7 @@ class TestRescore:
         finally:
             settings.REDIS_URL = url
             redis.client.cache_clear()
-            redis.breaker.succeeded()
+            redis.breaker.record_success()
 
         assert is_waiting(acme, "u0000")
 

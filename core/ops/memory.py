@@ -1,4 +1,4 @@
-"""What the C library does with memory that is free again."""
+"""Memory management of the C library."""
 
 import ctypes
 
@@ -8,7 +8,7 @@ LARGE = 1024 * 1024
 
 
 def return_large_blocks() -> None:
-    """Blocks of a MiB and more, such as bodies of batches, go back to the system as soon as they are free.
+    """Returns blocks of 1 MiB and more, such as batch bodies, to the system as soon as they are freed.
 
     glibc raises that limit by itself to 32 MiB with the first large block, and keeps what is smaller; and it gives each
     thread an arena of its own, each of which keeps the most that it ever needed, so there are two for all. With another
