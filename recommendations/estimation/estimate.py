@@ -138,7 +138,7 @@ def _named(tenant_id: int, placement: str, number: int | None) -> tuple[Placemen
     place = rows.order_by().first()
     if place is None:
         names = ", ".join(Placement.objects.filter(tenant_id=tenant_id).order_by("name").values_list("name", flat=True))
-        raise NotFound(f"There is no placement {placement!r}. There are: {names or 'none yet'}.")
+        raise NotFound(f"Unknown placement {placement!r}. Existing placements: {names or 'none yet'}.")
     versions = PlacementVersion.objects.filter(tenant_id=tenant_id, placement=place)
     wanted = versions.filter(published_at__isnull=True) if number is None else versions.filter(number=number)
     found = wanted.order_by("-number").first()

@@ -127,7 +127,7 @@ def _query(tenant_id: int, placement: str, number: int | None, user_id: str, now
         rows = Placement.objects.select_related("active_build__artefact").filter(tenant_id=tenant_id, name=placement)
         place = rows.order_by().first()
         if place is None:
-            raise NotFound(f"There is no placement {placement!r}.")
+            raise NotFound(f"Unknown placement {placement!r}.")
         version = _version(place, number)
     person = profiles.read_named(tenant_id=tenant_id, user_id=user_id)
     if person is None:

@@ -172,7 +172,7 @@ class TestUnknownPlacement:
     def test_is_told_by_the_document_of_the_problem(self, acme):
         problem = json.loads(acme.http.get(f"{URL}/recommendations?placement=ghost").content)
 
-        assert problem["detail"] == "There is no placement 'ghost'."
+        assert problem["detail"] == "Unknown placement 'ghost'."
         assert problem["errors"][0]["code"] == "unknown_placement"
 
 
