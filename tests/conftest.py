@@ -69,7 +69,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadfile` the contract tests run in one process too: they share a running service."""
     from xdist.scheduler import LoadFileScheduling
 
-    class ByFile(LoadFileScheduling):
+    class ByFile(LoadFileScheduling):  # type: ignore[misc]  # the package has no types
         def _split_scope(self, nodeid: str) -> str:
             shared = "tests/contracts/"
             return shared if nodeid.startswith(shared) else str(super()._split_scope(nodeid))

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from recommendations.algorithms.data.dataset import Interactions
 from recommendations.algorithms.inference.artefact import Artefact
 from recommendations.algorithms.models.content import Catalogue
 from recommendations.algorithms.training.parameter_search import SelectedHyperparameters
+from recommendations.algorithms.training.train import train as _learn
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.pipeline.builds import train as step
-
-_learn = step.train
 
 
 @contextmanager
@@ -39,11 +39,8 @@ def anew() -> Iterator[None]:
 
 @contextmanager
 def _builds_learn_with(train: Any) -> Iterator[None]:
-    before, step.train = step.train, train
-    try:
+    with mock.patch.object(step, "train", train):
         yield
-    finally:
-        step.train = before
 
 
 def _once(

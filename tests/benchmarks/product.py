@@ -94,11 +94,11 @@ def _said(rows: Log) -> Rows:
 def _of(judges: HeldOutUsers, user_ids: tuple[str, ...], rows: Log, ask: Ask) -> HeldOutUsers:
     """Return the judges in the order of the baselines' people."""
     parts = split(rows, protocol=CASES[ask.case].protocol, seed=ask.seed)
-    place = {user_ids[person]: index for index, person in enumerate(judges.people) if person >= 0}
+    place = {user_ids[person]: index for index, person in enumerate(judges.users) if person >= 0}
     chosen = [place[name] for name in people_of_test(rows, parts, seed=ask.seed, people=ask.people)]
     return replace(
         judges,
-        people=tuple(judges.people[index] for index in chosen),
+        users=tuple(judges.users[index] for index in chosen),
         relevant=tuple(judges.relevant[index] for index in chosen),
         histories=tuple(judges.histories[index] for index in chosen),
     )
