@@ -21,7 +21,7 @@ _log = structlog.get_logger("docent.task")
 
 
 class DocentTask(Task[Any, Any]):
-    """Counts, times and logs each run; repeats it where a server was away, with growing, jittered pauses."""
+    """Counts, times and logs each run; retries it with exponential backoff and jitter if a server was unavailable."""
 
     abstract = True
     autoretry_for = (OperationalError, InterfaceError, RedisUnavailable)
@@ -47,16 +47,16 @@ class DocentTask(Task[Any, Any]):
             TASK_SECONDS.labels(self.name).observe(time.perf_counter() - started)
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
-        """Counts it."""
+        """Counts the success."""
         TASKS.labels(self.name, "success").inc()
         _log.info("task_done")
 
     def on_retry(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Counts it and says why."""
+        """Counts and logs the retry."""
         TASKS.labels(self.name, "retry").inc()
         _log.warning("task_retried", error=str(exc))
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Counts it; the traceback is in the log, the state row says what is still to be done."""
+        """Counts the failure; the traceback is in the log, and the state row says what is still to do."""
         TASKS.labels(self.name, "failure").inc()
         _log.error("task_failed", error=str(exc), exc_info=exc)

@@ -1,4 +1,4 @@
-"""Queues by kind of work, and the workers that take them, so that nobody's fresh event waits for anybody's build.
+"""Queues by kind of work, and the workers that consume them, so that no fresh event waits for a build.
 
 Each queue has an exchange and a key of its own: queues that Celery puts on its default exchange share one key, and
 every message would go to all of them.
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from kombu import Exchange, Queue
 
 NEARLINE = "docent.nearline"
-"""People's lists after their events: parts of a second each."""
+"""Users' lists after their events: fractions of a second each."""
 QUICK = "docent.quick"
-"""Tasks that beat asks for every few seconds or that start other work: milliseconds each, for all tenants together."""
+"""Tasks that beat sends every few seconds or that start other work: milliseconds each, for all tenants together."""
 DEFAULT = "docent.default"
-"""Everything else: seconds each, some of it spent waiting for a server of somebody else's."""
+"""Everything else: seconds each, partly spent waiting for remote servers."""
 BUILD, IMPORTS = "docent.build", "docent.imports"
 """Minutes of computing, and of reading files."""
 
@@ -32,7 +32,7 @@ _QUICK_TASKS = (
     "nearline.sweep",
     "webhooks.sweep",
 )
-# What is named whole comes before patterns.
+# Full names take precedence over patterns.
 ROUTES = {
     **{task: {"queue": QUICK} for task in _QUICK_TASKS},
     "build.ai_batches": {"queue": DEFAULT},
@@ -45,7 +45,7 @@ ROUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One Celery worker of the usual layout: `processes` of them take turns at its queues."""
+    """One Celery worker of the default layout, with this many processes."""
 
     name: str
     queues: tuple[str, ...]
@@ -63,4 +63,4 @@ WORKERS = (
     Worker("builds", (BUILD, IMPORTS)),
 )
 HEAVY = frozenset({BUILD, IMPORTS})
-"""A worker that takes nothing else gives way to the others (workers.heavy)."""
+"""A worker that consumes nothing else runs at a lower priority (workers.starting)."""

@@ -1,4 +1,4 @@
-"""What beat runs, and how often. Each entry expires before its next turn, so a stalled broker piles nothing up."""
+"""The schedule of beat. Each entry expires before its next run, so that a stalled broker accumulates nothing."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from recommendations.privacy.task_names import COPY_LOG, PRUNE
 
 
 def schedule() -> dict[str, dict[str, Any]]:
-    """Beat's table: nightly builds, hourly popularity, tidying, and the sweeps for what a lost message missed."""
+    """Beat's table: nightly builds, hourly popularity, cleanup, and the sweeps that make up for lost messages."""
     return {
         "nightly-builds": {
             "task": task_names.PLAN_NIGHTLY,

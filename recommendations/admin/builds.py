@@ -24,7 +24,7 @@ from recommendations.models import (
     Tuning,
     UserList,
 )
-from recommendations.pipeline.builds.rollback import roll_back
+from recommendations.pipeline.builds.lifecycle import roll_back
 from recommendations.placements.models import HOME
 
 

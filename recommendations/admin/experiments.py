@@ -17,7 +17,7 @@ from accounts.admin.base import ReadOnlyTenantAdmin, TenantAdmin
 from core import clock
 from recommendations.experiments import lifecycle
 from recommendations.experiments.experiment_metrics import ArmOutcome
-from recommendations.experiments.lifecycle import Against, Look
+from recommendations.experiments.lifecycle import ArmComparison, InterimAnalysis
 from recommendations.experiments.sequential_test import Comparison, Share
 from recommendations.models import Artefact, Experiment, ExperimentArm, Exposure, PlacementVersion
 from recommendations.pipeline.artefacts import experiment_start
@@ -133,7 +133,7 @@ class ExperimentAdmin(TenantAdmin):
     )
     def start(self, request: HttpRequest, experiment: Experiment) -> str:
         """Starts a draft."""
-        experiment_start.start(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
+        experiment_start.start_experiment(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
         return f"{experiment} is started."
 
     @staff_action(
@@ -152,7 +152,7 @@ class ExperimentAdmin(TenantAdmin):
             raise Http404
         if not self.has_view_permission(request, experiment):
             raise PermissionDenied
-        seen = lifecycle.look(experiment, now=clock.now()) if experiment.arms.exists() else None
+        seen = lifecycle.analyse(experiment, now=clock.now()) if experiment.arms.exists() else None
         context = {
             **self.admin_site.each_context(request),
             "title": f"Results: {experiment}",
@@ -188,12 +188,12 @@ def _special(arm: ExperimentArm) -> Iterator[str]:
         yield "without AI"
 
 
-def _rows(seen: Look, special: Mapping[str, str]) -> list[dict[str, str]]:
+def _rows(seen: InterimAnalysis, special: Mapping[str, str]) -> list[dict[str, str]]:
     control = _row(seen.control, None, special)
-    return [control, *(_row(each.outcome, each, special) for each in seen.against)]
+    return [control, *(_row(each.outcome, each, special) for each in seen.comparisons)]
 
 
-def _row(outcome: ArmOutcome, against: Against | None, special: Mapping[str, str]) -> dict[str, str]:
+def _row(outcome: ArmOutcome, against: ArmComparison | None, special: Mapping[str, str]) -> dict[str, str]:
     return {
         "arm": outcome.arm + (" (control)" if against is None else ""),
         "made": special.get(outcome.arm, ""),

@@ -70,11 +70,11 @@ class TargetListMaker:
         tenant_id, now = self.place.tenant_id, max(made_at for _, made_at, _ in contexts)
         whose = {context[0]: context for context in contexts}
         untils = {person: made_at + _WITHIN for person, made_at, _ in contexts}
-        found = profiles.read(tenant_id=tenant_id, pks=list(whose), untils=untils)
-        placed = generate.place(
+        found = profiles.read_users(tenant_id=tenant_id, pks=list(whose), untils=untils)
+        placed = generate.generate_lists(
             tenant_id=tenant_id,
             loaded=loaded,
-            people=found,
+            users=found,
             rules={0: self.rules},
             texts=False,
             now=now,
@@ -83,8 +83,8 @@ class TargetListMaker:
         made = {}
         for index, person in enumerate(found):
             draft, own = placed.drafts[0][index], person.locale or self.locale
-            draft = replace(draft, entries=pins.pinned(draft.entries, self.rules, placed.shown, own))
-            reading = pins.for_reading(self.rules, placed.shown, own)
+            draft = replace(draft, entries=pins.apply_pins(draft.entries, self.rules, placed.available, own))
+            reading = pins.read_time_rules(self.rules, placed.available, own)
             item_ids = tuple(entry.item_id for entry in draft.entries)
             made[whose[person.pk]] = Target(item_ids, draft.chance, reading)
         return made
@@ -105,7 +105,7 @@ class TargetListMaker:
         build = self.place.active_build
         if build is None or build.artefact_id != artefact:
             return alone
-        return live.with_fresh(alone, tenant_id=self.place.tenant_id, build_id=build.pk)
+        return live.with_fresh_items(alone, tenant_id=self.place.tenant_id, build_id=build.pk)
 
 
 def target_list_maker(place: Placement, rules: PlacementRules) -> TargetListMaker:

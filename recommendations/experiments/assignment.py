@@ -1,9 +1,9 @@
-"""In which arm of a placement's running experiment somebody is: the same one always, and in the shares that were set.
+"""Deterministic assignment of users to the arms of a placement's running experiment, in the configured shares.
 
-Everybody has a place from 0 to 99 (`accounts.tenancy.flags.bucket`, drawn anew for each experiment), and each place
-belongs to an arm or to none. An arm fills a region of its own from its beginning and only then what others leave free,
-from the end. So where shares change, only as many people move as must, and between two arms that both grow into free
-places nobody does.
+Each user has a slot from 0 to 99 (`accounts.tenancy.flags.bucket`, independent for each experiment), and each slot
+belongs to an arm or to none. An arm fills a region of its own from the start, and then the slots that others leave
+free, from the end. So a change of shares moves as few users as possible, and none between two arms that both grow into
+free slots.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from accounts.tenancy import flags
 from recommendations.experiments.models import Experiment, ExperimentArm
 
-PLACES = 100
-_BUCKETS_A_PLACE = 10_000 // PLACES
+SLOTS = 100
+_BUCKETS_PER_SLOT = 10_000 // SLOTS
 
 
 class Arm(NamedTuple):
-    """An arm as its lists are made: `rules` and `artefact` are None where they are those of everybody else."""
+    """How the lists of an arm are made; `rules` and `artefact_id` are None for the placement's defaults."""
 
     label: str
     ai: bool
@@ -28,27 +28,27 @@ class Arm(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The arms of a placement's running experiment; `arm_of` says who is in which."""
+    """The arms of a placement's running experiment and the users in them."""
 
     tenant_id: int
     experiment_id: int
     arms: tuple[Arm, ...]
-    places: tuple[int | None, ...]
+    slots: tuple[int | None, ...]
 
     def arm_of(self, user_id: str) -> str | None:
-        """The label of the person's arm; None for those outside."""
-        drawn = flags.bucket(f"experiment:{self.experiment_id}", tenant_id=self.tenant_id, user_id=user_id)
-        arm = self.places[drawn // _BUCKETS_A_PLACE]
+        """The label of the user's arm; None for users outside the experiment."""
+        bucket = flags.bucket(f"experiment:{self.experiment_id}", tenant_id=self.tenant_id, user_id=user_id)
+        arm = self.slots[bucket // _BUCKETS_PER_SLOT]
         return None if arm is None else self.arms[arm].label
 
     def share_of(self, label: str | None) -> float:
-        """The share of all people who are in this arm; of those in none, for None."""
-        own = [arm is not None and self.arms[arm].label for arm in self.places]
-        return own.count(label if label is not None else False) / PLACES
+        """The share of all users that are in this arm; in no arm, for None."""
+        own = [arm is not None and self.arms[arm].label for arm in self.slots]
+        return own.count(label if label is not None else False) / SLOTS
 
 
-def running(*, tenant_id: int, placement_id: int) -> Assignment | None:
-    """What is to be assigned at a placement now. Inside the tenant's scope."""
+def running_assignment(*, tenant_id: int, placement_id: int) -> Assignment | None:
+    """The assignment of a placement's running experiment; None without one. Call it in the tenant's scope."""
     experiment = Experiment.objects.filter(
         tenant_id=tenant_id, placement_id=placement_id, status__in=Experiment.ASSIGNING
     ).first()
@@ -59,21 +59,21 @@ def running(*, tenant_id: int, placement_id: int) -> Assignment | None:
         tenant_id,
         experiment.pk,
         tuple(Arm(arm.label, arm.ai, arm.rules, arm.artefact_id) for arm in arms),
-        places_of([arm.percent for arm in arms]),
+        allocate_slots([arm.percent for arm in arms]),
     )
 
 
-def places_of(shares: Sequence[int]) -> tuple[int | None, ...]:
-    """Which arm each place belongs to, for arms with these percentages (at most 100 together)."""
-    places: list[int | None] = [None] * PLACES
-    begins = [number * PLACES // len(shares) for number in range(len(shares))] + [PLACES]
+def allocate_slots(shares: Sequence[int]) -> tuple[int | None, ...]:
+    """The arm of each slot, for arms with these percentages (at most 100 in total)."""
+    slots: list[int | None] = [None] * SLOTS
+    starts = [number * SLOTS // len(shares) for number in range(len(shares))] + [SLOTS]
     for arm, share in enumerate(shares):
-        own = range(begins[arm], min(begins[arm] + share, begins[arm + 1]))
-        places[own.start : own.stop] = [arm] * len(own)
-    free = [place for place in reversed(range(PLACES)) if places[place] is None]
+        own = range(starts[arm], min(starts[arm] + share, starts[arm + 1]))
+        slots[own.start : own.stop] = [arm] * len(own)
+    free = [slot for slot in reversed(range(SLOTS)) if slots[slot] is None]
     for arm, share in enumerate(shares):
-        lacking = share - (begins[arm + 1] - begins[arm])
-        for place in free[: max(0, lacking)]:
-            places[place] = arm
-        free = free[max(0, lacking) :]
-    return tuple(places)
+        missing = share - (starts[arm + 1] - starts[arm])
+        for slot in free[: max(0, missing)]:
+            slots[slot] = arm
+        free = free[max(0, missing) :]
+    return tuple(slots)

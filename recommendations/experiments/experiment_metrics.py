@@ -1,4 +1,4 @@
-"""What people did after they were shown something, by arm."""
+"""Outcomes of users after their first impression, by arm and by segment."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from recommendations.experiments.sequential_test import Share
 from recommendations.history_segments import HEAVY_FROM, segment_of
 from recommendations.interactions import event_weights
 
-# Notes of clicks are joined within seconds; a slow quarter of an hour changes no outcome that was counted.
+# Clicks are attributed within seconds; a delay of up to a quarter of an hour changes no counted outcome.
 SETTLING = timedelta(minutes=15)
 _BY_ARM = """
     WITH people AS (
@@ -34,7 +34,7 @@ _BY_ARM = """
 
 @dataclass(frozen=True, slots=True)
 class ArmOutcome:
-    """An arm's people. Only those whose horizon is over are compared; `crossed` were seen in several arms, in none."""
+    """An arm's users. Only those whose horizon is over are compared; `crossed` users were in several arms."""
 
     arm: str
     people: int
@@ -46,11 +46,11 @@ class ArmOutcome:
 def by_arm(
     *, tenant_id: int, placement: str, arms: Sequence[str], horizon: timedelta, until: datetime, now: datetime
 ) -> list[ArmOutcome]:
-    """Each arm's, in the order given, of people whose first page came up to `until`. Inside the tenant's scope.
+    """The outcome of each arm, in the given order, for users with a first page up to `until`. Call it in the scope.
 
-    A person is one case: their pages depend on each other, and counting pages would make differences look surer than
-    they are. The case is closed `horizon` after the first page, so that cases come in one after the other and none
-    changes afterwards, as the sequential test demands.
+    A user is one case: their pages depend on each other, and counting pages would understate the variance. A case is
+    closed `horizon` after the first page, so that cases arrive one by one and never change afterwards, as the
+    sequential test requires.
     """
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
@@ -87,16 +87,16 @@ _BY_SEGMENT = """
     )
     SELECT arm, known, count(*), count(*) FILTER (WHERE clicked) FROM cases GROUP BY arm, known
 """
-MOST_CASES = 200_000
+MAX_CASES = 200_000
 
 
 def by_segment(
     *, tenant_id: int, placement: str, arms: tuple[str, str], since: datetime, horizon: timedelta, now: datetime
 ) -> dict[str, tuple[Share, Share]]:
-    """For each segment of history: the people of a week who clicked, in both arms. Inside the tenant's scope.
+    """For each history segment, the users of a week that clicked, in both arms. Call it in the tenant's scope.
 
-    A person's segment is that of the moment before their first page in the week: a click that the page brought must
-    not move them from one segment to another. The newest MOST_CASES are looked at.
+    A user's segment is the one before their first page in the week: a click on that page must not move them to another
+    segment. The newest MAX_CASES are counted.
     """
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
@@ -107,7 +107,7 @@ def by_segment(
         "ripe": now - horizon - SETTLING,
         "without": event_weights.load_event_weights(tenant_id=tenant_id).never_positive,
         "heavy": HEAVY_FROM,
-        "most": MOST_CASES,
+        "most": MAX_CASES,
     }
     found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     with connection.cursor() as cursor:
@@ -120,8 +120,8 @@ def by_segment(
     return {segment: (Share(*found[segment, arms[0]]), Share(*found[segment, arms[1]])) for segment in sorted(segments)}
 
 
-def cases(*, tenant_id: int, arms: Sequence[str], since: datetime, horizon: timedelta, now: datetime) -> int:
-    """How many people's weeks of these arms `by_segment` would count, at all placements. Inside the tenant's scope."""
+def count_cases(*, tenant_id: int, arms: Sequence[str], since: datetime, horizon: timedelta, now: datetime) -> int:
+    """The number of users' weeks of these arms at all placements, as in `by_segment`. Call it in the tenant's scope."""
     ripe = now - horizon - SETTLING
     found = Exposure.objects.filter(tenant_id=tenant_id, arm__in=arms, first_at__range=(since, ripe))
     return found.count() if arms else 0

@@ -1,10 +1,9 @@
-"""Experiments: started, looked at, decided, ended.
+"""The life of an experiment: start, interim analyses, decision, end.
 
-The stop rule: decided when an arm's p falls to alpha (over the number of arms besides the control), for better or
-worse; when a guard breaks; or when its days are over. Guards: the other metric must not be surely worse in an arm (its
-interval lies below 0), and
-people must come to the arms in the shares that were set (p above RATIO_ALPHA). Looking often costs nothing
-(`sequential`).
+It is decided when an arm's p falls to alpha (divided by the number of arms besides the control), for better or worse;
+when a guard breaks; or when its days are over. Guards: the other metric must not be significantly worse in an arm (its
+interval below 0), and users must arrive in the configured shares (p above RATIO_ALPHA). Frequent analyses cost nothing
+(`sequential_test`).
 """
 
 from collections.abc import Sequence
@@ -26,8 +25,8 @@ Status = Experiment.Status
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
-    """An arm beside the control: the metric, and the guard."""
+class ArmComparison:
+    """An arm compared with the control, in the metric and the guard."""
 
     outcome: ArmOutcome
     metric: Comparison
@@ -35,21 +34,24 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What is known now. `verdict` is empty while nothing is decided."""
+class InterimAnalysis:
+    """The state of an experiment. `verdict` is empty while it is undecided."""
 
     control: ArmOutcome
-    against: tuple[Against, ...]
+    comparisons: tuple[ArmComparison, ...]
     ratio_p: float
     verdict: str
 
 
 def start(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
-    """From the next build on people are spread over the arms. What the versions say is copied: drafts may change on.
+    """Assigns users to the arms from the next build on. The rules of versions are copied: drafts may change later.
 
-    Start one through `recommendations.pipeline.artefacts.experiment_start`, which looks at the arms' artefacts first.
-    Raises: Conflict where it is no draft, its arms do not add up, a version is another placement's, or another
-        experiment runs at the placement; InvalidInput for rules that are not valid (any more).
+    Call `recommendations.pipeline.artefacts.experiment_start`, which checks the arms' artefacts first.
+
+    Raises:
+        Conflict: It is not a draft, its arms do not add up, a version belongs to another placement, or another
+            experiment is running at the placement.
+        InvalidInput: Rules are not valid (any more).
     """
     with scope.tenant(tenant_id):
         experiment = Experiment.objects.select_for_update().get(tenant_id=tenant_id, pk=experiment_id)
@@ -60,26 +62,27 @@ def start(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
             raise Conflict("An experiment has two arms or more, the control is a, and together they are at most 100 %.")
         others = Experiment.objects.filter(placement_id=experiment.placement_id, status__in=Experiment.ASSIGNING)
         if others.exists():
-            raise Conflict("Another experiment runs at this placement.")
+            raise Conflict("Another experiment is running at this placement.")
         for arm in arms:
-            _fix(arm, experiment)
+            _copy_rules(arm, experiment)
         experiment.status, experiment.started_at = Status.RUNNING, now
         experiment.save(update_fields=["status", "started_at"])
 
 
 def end(*, tenant_id: int, experiment_id: int, now: datetime) -> None:
-    """Nobody is in an arm any more, from the next lists on; what was found stays.
+    """Ends the assignment to arms from the next lists on; the results stay.
 
-    Raises: Conflict where it does not run.
+    Raises:
+        Conflict: It is not running.
     """
     with scope.tenant(tenant_id):
         running = Experiment.objects.filter(tenant_id=tenant_id, pk=experiment_id, status__in=Experiment.ASSIGNING)
         if not running.update(status=Status.ENDED, ended_at=now):
-            raise Conflict("It does not run.")
+            raise Conflict("This experiment is not running.")
 
 
-def look(experiment: Experiment, *, now: datetime) -> Look:
-    """What is known now, without writing it. Inside the tenant's scope."""
+def analyse(experiment: Experiment, *, now: datetime) -> InterimAnalysis:
+    """The current interim analysis, not saved. Call it in the tenant's scope."""
     arms = _arms(experiment)
     outcomes = by_arm(
         tenant_id=experiment.tenant_id,
@@ -93,39 +96,39 @@ def look(experiment: Experiment, *, now: datetime) -> Look:
 
 
 def judge_all(*, now: datetime) -> int:
-    """Looks at every running experiment and keeps what it saw; returns how many were decided."""
+    """Analyses every running experiment and saves the results; returns the number of decisions."""
     with scope.all_tenants("experiments: which run"):
         running = list(Experiment.objects.filter(status=Status.RUNNING).values_list("tenant_id", "pk"))
     return sum(judge(tenant_id=tenant_id, experiment_id=pk, now=now) for tenant_id, pk in running)
 
 
 def judge(*, tenant_id: int, experiment_id: int, now: datetime) -> bool:
-    """Looks, keeps the p of the look, and decides by the stop rule; True when it was decided now."""
+    """Analyses an experiment, saves its p values, and decides by the stop rule; True if it was decided now."""
     with scope.tenant(tenant_id):
         running = Experiment.objects.select_for_update(of=("self",)).select_related("placement")
         experiment = running.filter(tenant_id=tenant_id, pk=experiment_id, status=Status.RUNNING).first()
         if experiment is None:
             return False
-        seen = look(experiment, now=now)
+        analysis = analyse(experiment, now=now)
         experiment.looks = {
-            "ratio": seen.ratio_p,
-            **{each.outcome.arm: {"metric": each.metric.p, "guard": each.guard.p} for each in seen.against},
+            "ratio": analysis.ratio_p,
+            **{each.outcome.arm: {"metric": each.metric.p, "guard": each.guard.p} for each in analysis.comparisons},
         }
         experiment.looked_at = now
-        if seen.verdict:
-            experiment.status, experiment.verdict = Status.DECIDED, seen.verdict
+        if analysis.verdict:
+            experiment.status, experiment.verdict = Status.DECIDED, analysis.verdict
             data = {"experiment": experiment.pk, "name": experiment.name, "placement": experiment.placement.name}
-            emit(tenant_id=tenant_id, type="experiment.decided", data=data | {"verdict": seen.verdict}, now=now)
+            emit(tenant_id=tenant_id, type="experiment.decided", data=data | {"verdict": analysis.verdict}, now=now)
         experiment.save(update_fields=["looks", "looked_at", "status", "verdict"])
-    return bool(seen.verdict)
+    return bool(analysis.verdict)
 
 
 def _judged(
     experiment: Experiment, arms: Sequence[ExperimentArm], outcomes: Sequence[ArmOutcome], now: datetime
-) -> Look:
+) -> InterimAnalysis:
     control, others = outcomes[0], outcomes[1:]
     alpha = experiment.alpha / max(1, len(others))
-    against = []
+    comparisons = []
     for outcome in others:
         before: dict[str, Any] = experiment.looks.get(outcome.arm, {})
         metric, guard = (
@@ -137,14 +140,14 @@ def _judged(
             )
             for name, own in (("metric", True), ("guard", False))
         )
-        against.append(Against(outcome, metric, guard))
+        comparisons.append(ArmComparison(outcome, metric, guard))
     total = sum(arm.percent for arm in arms)
     ratio = sequential_test.ratio_p(
         [outcome.people for outcome in outcomes],
         [arm.percent / total for arm in arms],
         before=experiment.looks.get("ratio", 1.0),
     )
-    return Look(control, tuple(against), ratio, _verdict(experiment, against, ratio, alpha, now))
+    return InterimAnalysis(control, tuple(comparisons), ratio, _verdict(experiment, comparisons, ratio, alpha, now))
 
 
 def _share(experiment: Experiment, outcome: ArmOutcome, own: bool) -> Share:
@@ -152,14 +155,16 @@ def _share(experiment: Experiment, outcome: ArmOutcome, own: bool) -> Share:
     return outcome.clicks if clicks else outcome.conversions
 
 
-def _verdict(experiment: Experiment, against: Sequence[Against], ratio: float, alpha: float, now: datetime) -> str:
+def _verdict(
+    experiment: Experiment, comparisons: Sequence[ArmComparison], ratio: float, alpha: float, now: datetime
+) -> str:
     if ratio <= RATIO_ALPHA:
         return "Stopped: people did not come to the arms in the shares that were set; nothing can be said."
-    for each in against:
+    for each in comparisons:
         # The interval, not p, which keeps what once spoke for the arm: it says for sure that the arm is worse now.
         if each.guard.high is not None and each.guard.high < 0:
             return f"Stopped: {each.outcome.arm} is worse in the guard metric."
-    called = [each for each in against if each.metric.p <= alpha]
+    called = [each for each in comparisons if each.metric.p <= alpha]
     if called:
         best = max(called, key=lambda each: each.metric.difference)
         return f"{best.outcome.arm} is {'better' if best.metric.difference > 0 else 'worse'} than the control."
@@ -168,7 +173,7 @@ def _verdict(experiment: Experiment, against: Sequence[Against], ratio: float, a
     return ""
 
 
-def _fix(arm: ExperimentArm, experiment: Experiment) -> None:
+def _copy_rules(arm: ExperimentArm, experiment: Experiment) -> None:
     """Copies the rules of the arm's version."""
     if arm.version is None:
         return

@@ -10,10 +10,10 @@ _LABEL = re.compile(r"x\d+[a-h]")
 
 
 class Experiment(models.Model):
-    """Arms at a placement, people spread over them for good, and the comparison of what they did.
+    """Arms at a placement, with a fixed assignment of users, and the comparison of their outcomes.
 
-    What is compared: the share of people who clicked (converted) within `horizon_hours` of their first page. The first
-    arm is the control. `looks` holds the p of every comparison, which never rises.
+    The metric is the share of users that clicked (converted) within `horizon_hours` of their first page. The first arm
+    is the control. `looks` holds the p of every comparison, which never rises.
     """
 
     class Status(models.TextChoices):
@@ -63,9 +63,9 @@ class Experiment(models.Model):
 
 
 class ExperimentArm(models.Model):
-    """One way of making the lists of an experiment: by which rules, from which artefact, with AI or without.
+    """A variant of the lists of an experiment: its rules, its artefact, and whether it uses AI.
 
-    `rules` and `artefact` stay named when the version and the artefact are long gone.
+    `rules` and `artefact` are kept when the version and the artefact are gone.
     """
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
@@ -110,10 +110,10 @@ class ExperimentArm(models.Model):
 
     @property
     def label(self) -> str:
-        """How lists, impressions and exposures name it."""
+        """The name in lists, impressions and exposures."""
         return f"x{self.experiment_id}{self.letter}"
 
     @staticmethod
     def labelled(label: str) -> bool:
-        """Whether this names an experiment's arm, rather than one of AI's comparison."""
+        """Whether this is the label of an experiment's arm, rather than one of the AI holdout."""
         return _LABEL.fullmatch(label) is not None

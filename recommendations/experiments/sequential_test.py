@@ -1,17 +1,17 @@
-"""Comparing shares while they grow, with errors that hold at every look. Pure.
+"""Sequential comparison of proportions, with error bounds that hold at every analysis. Pure.
 
 Mixture sequential probability ratio test of Johari, Koomen, Pekelis and Walsh, "Peeking at A/B Tests" (KDD 2017) and
-"Always Valid Inference" (Operations Research 70, 2022). Two arms of n1 and n0 people with shares s1, s0:
+"Always Valid Inference" (Operations Research 70, 2022). Two arms of n1 and n0 users with shares s1, s0:
 
     d = s1 - s0,   v = s1 (1 - s1) / n1 + s0 (1 - s0) / n0,   tau = EFFECT
     ratio = sqrt(v / (v + tau^2)) * exp(tau^2 d^2 / (2 v (v + tau^2)))
-    p = min over all looks of 1 / ratio
+    p = min over all analyses of 1 / ratio
     interval = d +- sqrt(v (v + tau^2) / tau^2 * (2 ln(1 / alpha) + ln((v + tau^2) / v)))
 
-Without an effect the chance that p ever falls to alpha, however often one looks, is at most alpha. The normal
+Without an effect, the probability that p ever falls to alpha, over all analyses, is at most alpha. The normal
 approximation behind v needs some successes: below MINIMUM_SUCCESSES in either arm nothing is decided.
 
-Whether people come to the arms in the shares that were set is watched in the same way by the multinomial test of
+Whether users arrive in the configured shares is monitored in the same way by the multinomial test of
 Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022): a Dirichlet mixture around the
 shares against the shares themselves.
 """
@@ -27,20 +27,20 @@ _CONCENTRATION = 1_000.0
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many people, of whom so many did it."""
+    """A number of users, and how many of them succeeded."""
 
     people: int
     successes: int
 
     @property
     def value(self) -> float:
-        """The share; 0 of nobody."""
+        """The share of successes; 0 without users."""
         return self.successes / self.people if self.people else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """An arm against the control. The interval holds the truth at every look at once; None: too few to say."""
+    """An arm against the control. The interval is simultaneously valid at all analyses; None: too few successes."""
 
     difference: float
     low: float | None
@@ -49,12 +49,12 @@ class Comparison:
 
 
 def compare(arm: Share, control: Share, *, alpha: float, before: float = 1.0, effect: float = EFFECT) -> Comparison:
-    """The comparison now. `before` is p of the last look: it never rises."""
+    """The current comparison. `before` is the p of the last analysis: it never rises."""
     difference = arm.value - control.value
     if min(arm.successes, control.successes) < MINIMUM_SUCCESSES:
         return Comparison(difference, None, None, before)
     variance = sum(share.value * (1 - share.value) / share.people for share in (arm, control))
-    if variance <= 0:  # everybody did it, in both
+    if variance <= 0:  # all users of both succeeded
         return Comparison(difference, None, None, before)
     mixed = variance + effect**2
     log_ratio = 0.5 * math.log(variance / mixed) + (effect * difference) ** 2 / (2 * variance * mixed)
@@ -63,7 +63,7 @@ def compare(arm: Share, control: Share, *, alpha: float, before: float = 1.0, ef
 
 
 def ratio_p(counts: Sequence[int], shares: Sequence[float], *, before: float = 1.0) -> float:
-    """The same kind of p for the hypothesis that people come in these shares (they add up to 1)."""
+    """The same kind of p for the hypothesis that users arrive in these shares, which add up to 1."""
     priors = [_CONCENTRATION * share for share in shares]
     total = sum(counts)
     log_ratio = math.lgamma(_CONCENTRATION) - math.lgamma(_CONCENTRATION + total)

@@ -17,7 +17,7 @@ from recommendations.imports.evaluation_rows import read_catalogue, read_events
 from recommendations.interactions import event_weights, training_window
 from recommendations.interactions.event_weights import NEVER_POSITIVE
 from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
-from recommendations.pipeline.builds import catalogue as contents
+from recommendations.pipeline.builds import catalogue as build_catalogue
 
 OF_FILES = (
     "Every row is a positive, whatever its value, except those of the types impression and dislike. "
@@ -81,7 +81,7 @@ def of_tenant(slug: str) -> EvaluationData:
     said = event_weights.load_event_weights(tenant_id=tenant_id).described()
     rows = Rows(users, items, window.order.times, window.weights, window.values)
     rows = _told(rows, window.order, window.ratings, notes)
-    return EvaluationData(rows, contents.read(tenant_id=tenant_id), OF_TENANTS.format(said), notes)
+    return EvaluationData(rows, build_catalogue.read_catalogue(tenant_id=tenant_id), OF_TENANTS.format(said), notes)
 
 
 def _told(rows: Rows, order: EventOrder, ratings: LowRatings | None, notes: dict[str, Any]) -> Rows:

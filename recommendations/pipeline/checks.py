@@ -1,4 +1,4 @@
-"""System checks of builds: what trainings need must be installed."""
+"""System checks: the libraries that trainings need are installed."""
 
 from ctypes import CDLL
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ RANKER_HINT = (
 
 @register()
 def ranker_is_installed(**_: Any) -> list[CheckMessage]:
-    """Else every build would do without it unseen. Finds out without importing it."""
+    """Builds would silently train without it. Looks it up without importing it."""
     if settings.RANKER == "none" or find_spec(_RANKER) is not None:
         return []
     text = f"RANKER={settings.RANKER} needs the package {_RANKER}, which is not installed."
@@ -28,7 +28,7 @@ def ranker_is_installed(**_: Any) -> list[CheckMessage]:
 
 @register()
 def openmp_is_there(**_: Any) -> list[CheckMessage]:
-    """Slim images lack it; then ALS takes no part, and there is no second stage."""
+    """Slim images lack it; trainings then go without ALS and a second stage."""
     try:
         CDLL(_OPENMP)
     except OSError:

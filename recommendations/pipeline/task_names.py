@@ -1,4 +1,4 @@
-"""The names of the tasks that precompute asks for; `workers/tasks/` implements each once."""
+"""The names of the pipeline's tasks; `workers/tasks/` implements each once."""
 
 TRAIN = "build.train"
 SCORE_CHUNK = "build.score_chunk"

@@ -64,7 +64,7 @@ def main(people: int, items: int, each: int) -> None:
     with scope.tenant(tenant.pk):
         EndUser.objects.bulk_create((EndUser(tenant=tenant, user_id=name) for name in data.user_ids), batch_size=5000)
     wall, cpu = time.perf_counter(), time.process_time()
-    rows = writing.write(tenant_id=tenant.pk, interactions=data, now=clock.now(), between=lambda: None)
+    rows = writing.write(tenant_id=tenant.pk, interactions=data, now=clock.now(), checkpoint=lambda: None)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""AI's records: reservations of dead processes come back, what is too old goes, gauges are renewed."""
+"""AI maintenance: releases reservations of dead processes, deletes old records, updates gauges."""
 
 from typing import Any
 
@@ -12,5 +12,5 @@ from recommendations.ai.config.settings import AIConfiguration
 
 @shared_task(name=task_names.TIDY)
 def tidy(**_: Any) -> None:
-    """Safe at any time, and twice at once."""
+    """Runs the maintenance. Safe at any time and concurrently."""
     maintenance.run_maintenance(AIConfiguration.from_settings(settings), now=clock.now())

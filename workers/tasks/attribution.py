@@ -1,4 +1,4 @@
-"""Attribution: what was served and what came of it, into the counts; old rows go."""
+"""Attribution: impressions and their outcomes into the counters; deletes old rows."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from recommendations.experiments import lifecycle
 
 @shared_task(name=task_names.GATHER)
 def gather(**_: Any) -> None:
-    """The stream first: clicks look for what it brings. Safe at any time, and twice at once."""
+    """Consumes the stream first: clicks refer to its impressions. Safe at any time and concurrently."""
     now = clock.now()
     try:
-        # People's lists wait in the same queue, and the next turn is two seconds away.
+        # Other quick tasks wait in the same queue, and the next run is two seconds away.
         stream_consumer.flush(now=now, seconds=1.0)
     finally:
         attribute_events.attribute(now=now)  # explicit events need no Redis
@@ -22,11 +22,11 @@ def gather(**_: Any) -> None:
 
 @shared_task(name=task_names.JUDGE)
 def judge(**_: Any) -> None:
-    """Looks at the running experiments."""
+    """Analyses the running experiments."""
     lifecycle.judge_all(now=clock.now())
 
 
 @shared_task(name=task_names.TIDY)
 def tidy(**_: Any) -> None:
-    """Deletes what is past its time."""
+    """Deletes expired rows."""
     cleanup.tidy(now=clock.now())

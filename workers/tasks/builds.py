@@ -31,23 +31,23 @@ def plan_first(*, tenant_id: int, **_: Any) -> None:
 
 @shared_task(name=APPLY_RULES)
 def apply_rules(*, tenant_id: int | None = None, **_: Any) -> None:
-    """Lists follow the published rules: one tenant's, or everybody's whose message was lost."""
+    """Applies published rules to the lists of one tenant, or of all tenants whose message was lost."""
     if tenant_id is None:
-        republish.apply_all(now=clock.now())
+        republish.republish_all(now=clock.now())
     else:
-        republish.apply(tenant_id=tenant_id, now=clock.now())
+        republish.republish(tenant_id=tenant_id, now=clock.now())
 
 
 @shared_task(name=task_names.TRAIN)
 def train(*, tenant_id: int, build_id: int, **_: Any) -> None:
-    """The first step of a build. Nobody who was erased is learnt from, also after a restore."""
+    """The first step of a build. Erased users are never trained on, even after a restore."""
     apply_erasures(tenant_id=tenant_id, now=clock.now())
     training.train_step(tenant_id=tenant_id, build_id=build_id)
 
 
 @shared_task(name=task_names.SCORE_CHUNK)
 def score_chunk(*, tenant_id: int, build_id: int, **_: Any) -> None:
-    """The next free chunk of a build."""
+    """Scores the next free chunk of a build."""
     score.score_chunk(tenant_id=tenant_id, build_id=build_id)
 
 
@@ -59,23 +59,23 @@ def publish_build(*, tenant_id: int, build_id: int, **_: Any) -> None:
 
 @shared_task(name=task_names.RESUME_BUILDS)
 def resume_builds(**_: Any) -> None:
-    """Builds that stand still go on."""
+    """Resumes builds that stopped."""
     resume.resume_builds()
 
 
 @shared_task(name=task_names.AI_BATCHES)
 def ai_batches(**_: Any) -> None:
-    """Questions that wait for AI's batch interface, and the builds that follow."""
+    """Advances AI batches and starts follow-up builds."""
     batching.step(AIConfiguration.from_settings(settings), now=clock.now())
 
 
 @shared_task(name=task_names.REFRESH_POPULAR)
 def refresh_popular(**_: Any) -> None:
-    """Asks for every tenant's popular list."""
+    """Enqueues the refresh of every tenant's shared lists."""
     refreshing.refresh_all()
 
 
 @shared_task(name=task_names.REFRESH_TENANT_POPULAR)
 def refresh_tenant_popular(*, tenant_id: int, **_: Any) -> None:
-    """One tenant's popular list."""
+    """Refreshes the shared lists of one tenant."""
     refreshing.refresh(tenant_id=tenant_id, now=clock.now())

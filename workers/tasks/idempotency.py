@@ -1,4 +1,4 @@
-"""Idempotency keys: those past their time go."""
+"""Idempotency keys: deletes expired ones."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""Imports: a turn of one, and those that stand still."""
+"""Imports: runs one for a turn, and resumes those that stopped."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from recommendations.imports import lifecycle, task_names, worker
 
 @shared_task(name=task_names.RUN)
 def run(*, tenant_id: int, import_id: int, **_: Any) -> None:
-    """A turn of an import."""
+    """Runs an import for one turn."""
     worker.run_import(tenant_id=tenant_id, import_id=import_id, clock=clock.now)
 
 
 @shared_task(name=task_names.RESUME)
 def resume(**_: Any) -> None:
-    """Imports that stand still go on."""
+    """Resumes imports that stopped."""
     lifecycle.resume_imports(now=clock.now())

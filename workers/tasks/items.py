@@ -1,4 +1,4 @@
-"""New and changed items: into the active artefact's reach and into lists."""
+"""New and changed items: ingests them and brings them into lists."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from recommendations.pipeline.fresh_items import run
 
 @shared_task(name=task_names.TAKE_IN)
 def take_in(*, tenant_id: int, **_: Any) -> None:
-    """One tenant's."""
-    run.take_in(tenant_id=tenant_id, now=clock.now())
+    """Processes one tenant's fresh items."""
+    run.process_fresh_items(tenant_id=tenant_id, now=clock.now())
 
 
 @shared_task(name=task_names.SWEEP_ITEMS)
 def sweep(**_: Any) -> None:
-    """Those whose message was lost, whose time has come, or whose build serves now."""
+    """Enqueues pending fresh items: lost task, start of availability, or newly published build."""
     run.sweep(now=clock.now())

@@ -1,4 +1,4 @@
-"""Near line: people's lists after their events, and the sweep for what was missed."""
+"""Near line: users' lists after their events, and the sweep for lost tasks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from recommendations.pipeline.nearline import sweep as sweeping
 
 @shared_task(name=task_names.RESCORE)
 def rescore(*, tenant_id: int, user_pks: Sequence[int] = (), lane: str = "", **_: Any) -> None:
-    """A tenant's turn."""
-    round_robin.take(tenant_id=tenant_id, user_pks=user_pks, lane=lane)
+    """Runs one turn of a tenant."""
+    round_robin.run_turn(tenant_id=tenant_id, user_pks=user_pks, lane=lane)
 
 
 @shared_task(name=task_names.SWEEP_DIRTY)
 def sweep(**_: Any) -> None:
-    """Whoever still waits for near line, and withdrawn items that Redis may have missed."""
+    """Re-enqueues users whose task was lost, and re-sends withdrawals that Redis may have missed."""
     now = clock.now()
     sweeping.sweep(now=now)
     sweeping.repeat_availability(now=now)

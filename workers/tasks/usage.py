@@ -1,4 +1,4 @@
-"""Monthly usage: from Redis to Postgres, and back where Redis has lost it."""
+"""Monthly usage: from Redis to PostgreSQL, and back if Redis has lost it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The template tag by which the admin says where work is left lying."""
+"""The template tag for the admin's warning about queues without workers."""
 
 from django import template
 
@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.simple_tag
 def untaken_queues() -> list[str]:
-    """Queues that nobody takes, and `beat` where it is not there; empty where Redis cannot say."""
+    """Queues without workers, and `beat` if it is not running; empty if Redis does not answer."""
     try:
         found = presence.look()
     except RedisUnavailable:

@@ -13,7 +13,7 @@ from core import clock
 from core.errors import ServiceError
 from recommendations.algorithms.training_options import VALIDATIONS
 from recommendations.pipeline.builds import lifecycle
-from recommendations.pipeline.builds.progress import Progress, fold_said, progress
+from recommendations.pipeline.builds.progress import Progress, describe_validation, progress
 from recommendations.pipeline.models import Build
 
 POLL_SECONDS = 0.25
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         if standing.status == Build.Status.FAILED:
             raise CommandError(f"Build #{build_id} failed: {standing.error}")
         self.stdout.write(_summary(standing, seconds))
-        if said := fold_said(tenant_id=tenant_id, build_id=build_id):
+        if said := describe_validation(tenant_id=tenant_id, build_id=build_id):
             self.stdout.write(f"Validation fold: {said}")
         if standing.notes:
             self.stdout.write(standing.notes)

@@ -25,7 +25,7 @@ from recommendations.algorithms.validation.splitting import PROTOCOLS, InvalidSp
 from recommendations.imports.formats.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, tenant_of
 from recommendations.management.evaluation_data import of_tenant as data_of_tenant
-from recommendations.pipeline.builds.training_options import of_deployment, of_tenant
+from recommendations.pipeline.builds.training_options import deployment_options, load_options
 
 COLUMNS = ("ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10", *BEYOND_ACCURACY)
 KINDS = (*sorted({name.partition("@")[0] for name in ALGORITHMS}), "text")
@@ -129,9 +129,9 @@ class Command(BaseCommand):
         """Return the options that the tenant's next build would use, with what is set here."""
         validation = options["validation"] or ""
         if options["tenant"]:
-            found = of_tenant(tenant_id=tenant_of(options["tenant"]), validation=validation)
+            found = load_options(tenant_id=tenant_of(options["tenant"]), validation=validation)
         else:
-            found = of_deployment(validation=validation)
+            found = deployment_options(validation=validation)
         said = (each.partition("=") for each in options["set"] or ())
         return with_parameters(found, {**found.parameters, **{name: value for name, _, value in said}})
 

@@ -11,7 +11,7 @@ from accounts.models import Tenant
 from accounts.tenancy import scope
 from core import clock
 from core.errors import ServiceError
-from recommendations.pipeline.builds import rollback
+from recommendations.pipeline.builds import lifecycle
 from recommendations.pipeline.models import Artefact
 
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             return
         now = clock.now()
         try:
-            build = rollback.roll_back(tenant_id=tenant_id, artefact_id=artefact, now=now)
+            build = lifecycle.roll_back(tenant_id=tenant_id, artefact_id=artefact, now=now)
         except ServiceError as error:
             raise CommandError(error.detail) from error
         audit.record(
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def _list(self, tenant_id: int) -> None:
         with scope.tenant(tenant_id):
-            active = rollback.active_artefact(tenant_id=tenant_id)
+            active = lifecycle.active_artefact(tenant_id=tenant_id)
             rows = list(Artefact.objects.filter(tenant_id=tenant_id).order_by("-pk"))
         for row in rows:
             standing = "serving" if active and row.pk == active.pk else "refused" if row.refused else "kept"

@@ -21,7 +21,7 @@ from recommendations.algorithms.validation.splitting import InvalidSplit
 from recommendations.imports.formats.files import UnreadableFile
 from recommendations.management.evaluation_data import EvaluationData, NoSuchTenant, of_file, of_tenant, tenant_of
 from recommendations.pipeline.artefacts import parameters
-from recommendations.pipeline.builds.training_options import validation_of
+from recommendations.pipeline.builds.training_options import load_validation
 
 
 class Command(BaseCommand):
@@ -64,8 +64,8 @@ class Command(BaseCommand):
                 self._reset(tenant_id)
                 return
             data = self._data(options)
-            present = {} if tenant_id is None else parameters.of_tenant(tenant_id=tenant_id)
-            asked = options["validation"] or (validation_of(tenant_id=tenant_id) if tenant_id else "auto")
+            present = {} if tenant_id is None else parameters.load_parameters(tenant_id=tenant_id)
+            asked = options["validation"] or (load_validation(tenant_id=tenant_id) if tenant_id else "auto")
             choosing = TrainingOptions(validation=asked, seed=options["seed"], validation_people=options["people"])
             every_row = np.ones(len(data.rows.users), dtype=bool)
             interactions = HeldOutUsers.weighted_interactions(data.rows, every_row, choosing).interactions
@@ -112,7 +112,7 @@ class Command(BaseCommand):
     def _reset(self, tenant_id: int | None) -> None:
         if tenant_id is None:
             raise CommandError("--reset goes with --tenant: a file has no stored choice.")
-        changed = parameters.reset(tenant_id=tenant_id)
+        changed = parameters.reset_parameters(tenant_id=tenant_id)
         self.stdout.write(
             "Back to the defaults from the next training on." if changed else "The defaults hold already."
         )
@@ -120,7 +120,7 @@ class Command(BaseCommand):
     def _save(self, found: TuningResult, tenant_id: int | None) -> bool:
         if tenant_id is None or not found.changed or found.worse:
             return False
-        parameters.store(found, tenant_id=tenant_id, now=clock.now())
+        parameters.save_parameters(found, tenant_id=tenant_id, now=clock.now())
         return True
 
     def _table(self, found: TuningResult, data: EvaluationData, *, why: str, saved: bool, save: bool) -> None:
@@ -135,8 +135,8 @@ class Command(BaseCommand):
             write(f"{trial.parameter:28}  {trial.value:8g}  {gain:>24}  {mark}")
         ended = "nothing more to try" if found.complete else "the time was over"
         write(f"{len(found.trials)} trials in {found.seconds:.0f} s; {ended}.\n")
-        write(f"Present choice: {parameters.described(found.current)}")
-        write(f"Found:          {parameters.described(found.found)}")
+        write(f"Present choice: {parameters.describe_parameters(found.current)}")
+        write(f"Found:          {parameters.describe_parameters(found.found)}")
         write(f"On the outer fold, which the search did not see: {found.verdict}")
         if saved:
             write("Stored: the tenant's next training uses it.")

@@ -1,6 +1,6 @@
-"""The artefact of a build together with what came or changed after its training, alike in every process of every host.
+"""The artefact of a build with the items that are newer than its training, the same in every process of every host.
 
-The rows are the record (`FreshItem`); each process keeps what it has read, and asks for newer rows each time.
+The rows are the record (`FreshItem`); each process caches the rows that it has read and asks for newer ones each time.
 """
 
 import threading
@@ -27,82 +27,82 @@ _FORWARD, _BACKWARD = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What is known of one item."""
+class FreshRow:
+    """A stored fresh item that has an index."""
 
     item_id: str
-    place: int
+    index: int
     revision: int
     terms: bytes
     near: bytes
 
 
 @dataclass(slots=True)
-class Known:
-    """All rows of one build with a place, as far as this process has read them."""
+class FreshRows:
+    """The rows of one build that this process has read, by index, in the order of their revisions."""
 
-    rows: dict[int, Row] = field(default_factory=dict)
+    rows: dict[int, FreshRow] = field(default_factory=dict)
     revision: int = 0
     loaded: Loaded | None = None
 
 
-_held: LRUCache[int, Known] = LRUCache(settings.ARTEFACTS_IN_MEMORY)
-# Around what reads newer rows into it: in a web process previews and what ranks may ask at once.
+_rows_by_build: LRUCache[int, FreshRows] = LRUCache(settings.ARTEFACTS_IN_MEMORY)
+# Guards reading newer rows into it: in a web process previews and rankings may ask at once.
 _lock = threading.Lock()
 
 
-def with_fresh(loaded: Loaded, *, tenant_id: int, build_id: int) -> Loaded:
-    """The build's artefact with its fresh items; the artefact itself where there are none. One statement."""
+def with_fresh_items(loaded: Loaded, *, tenant_id: int, build_id: int) -> Loaded:
+    """The build's artefact with its fresh items; the artefact itself if there are none. One SQL statement."""
     with _lock:
-        known = _known(tenant_id, build_id)
-        if not known.rows:
+        fresh = _read_newer(tenant_id, build_id)
+        if not fresh.rows:
             return loaded
-        if known.loaded is None:
-            known.loaded = _extended(loaded, known)
-        return known.loaded
+        if fresh.loaded is None:
+            fresh.loaded = _extended(loaded, fresh)
+        return fresh.loaded
 
 
-def rows_of(*, tenant_id: int, build_id: int) -> Mapping[int, Row]:
-    """The build's rows by place, in the order of their revisions."""
+def fresh_rows(*, tenant_id: int, build_id: int) -> Mapping[int, FreshRow]:
+    """The build's rows by index, in the order of their revisions."""
     with _lock:
-        return _known(tenant_id, build_id).rows
+        return _read_newer(tenant_id, build_id).rows
 
 
 @process_caches.register
-def forget(build_id: int | None = None) -> None:
-    """Forgets what the process has read, of one build or of all."""
+def clear(build_id: int | None = None) -> None:
+    """Clears the process's cache, of one build or of all."""
     if build_id is None:
-        _held.clear()
+        _rows_by_build.clear()
     else:
-        _held.pop(build_id, None)
+        _rows_by_build.pop(build_id, None)
 
 
-def packed_near(near: SimilarTexts) -> bytes:
-    """What is like an item, as it is stored."""
+def pack_neighbours(near: SimilarTexts) -> bytes:
+    """The stored form of an item's neighbours."""
     rows = np.empty(len(near.places), dtype=_NEAR)
     rows["place"], rows["score"] = near.places, near.scores
     rows["ways"] = near.forward * _FORWARD + near.backward * _BACKWARD
     return rows.tobytes()
 
 
-def unpacked_near(raw: bytes) -> SimilarTexts:
-    """What `packed_near` wrote."""
+def unpack_neighbours(raw: bytes) -> SimilarTexts:
+    """Reads the result of `pack_neighbours`."""
     rows = np.frombuffer(raw, dtype=_NEAR)
     ways = rows["ways"]
     places, scores = rows["place"].astype(np.int32), rows["score"].astype(np.float32)
     return SimilarTexts(places, scores, (ways & _FORWARD) > 0, (ways & _BACKWARD) > 0)
 
 
-def packed_terms(vectors: Any, row: int) -> bytes:
-    """A text's vector, a row of a sparse matrix, as it is stored."""
+def pack_terms(vectors: Any, row: int) -> bytes:
+    """The stored form of a text's vector, a row of a sparse matrix."""
     part = slice(vectors.indptr[row], vectors.indptr[row + 1])
     terms = np.empty(part.stop - part.start, dtype=_TERM)
     terms["column"], terms["weight"] = vectors.indices[part], vectors.data[part]
     return terms.tobytes()
 
 
-def unpacked_terms(raws: list[bytes], columns: int) -> Any:
-    """The vectors that `packed_terms` wrote, one row each."""
+def unpack_terms(raws: list[bytes], columns: int) -> Any:
+    """Reads results of `pack_terms`, one row each."""
     parts: list[NDArray[Any]] = [np.frombuffer(raw, dtype=_TERM) for raw in raws]
     rows = np.concatenate([*parts, np.empty(0, dtype=_TERM)])
     ends = np.cumsum([0, *(len(part) for part in parts)])
@@ -110,31 +110,31 @@ def unpacked_terms(raws: list[bytes], columns: int) -> Any:
     return sparse.csr_array(values, shape=(len(raws), columns))
 
 
-def _known(tenant_id: int, build_id: int) -> Known:
-    known = _held.setdefault(build_id, Known())
+def _read_newer(tenant_id: int, build_id: int) -> FreshRows:
+    fresh = _rows_by_build.setdefault(build_id, FreshRows())
     with scope.tenant(tenant_id):
         newer = FreshItem.objects.filter(
-            tenant_id=tenant_id, build_id=build_id, revision__gt=known.revision, place__isnull=False
+            tenant_id=tenant_id, build_id=build_id, revision__gt=fresh.revision, place__isnull=False
         ).order_by("revision")
-        found = list(newer.values_list("item_id", "place", "revision", "terms", "near"))
-    for item_id, place, revision, terms, near in found:
-        assert place is not None
-        known.rows.pop(place, None)
-        known.rows[place] = Row(item_id, place, revision, bytes(terms), bytes(near))
-        known.revision, known.loaded = revision, None
-    return known
+        rows = list(newer.values_list("item_id", "place", "revision", "terms", "near"))
+    for item_id, index, revision, terms, near in rows:
+        assert index is not None
+        fresh.rows.pop(index, None)
+        fresh.rows[index] = FreshRow(item_id, index, revision, bytes(terms), bytes(near))
+        fresh.revision, fresh.loaded = revision, None
+    return fresh
 
 
-def _extended(loaded: Loaded, known: Known) -> Loaded:
+def _extended(loaded: Loaded, fresh: FreshRows) -> Loaded:
     trained = len(loaded.item_ids)
-    rows = list(known.rows.values())
-    new = {row.place: row.item_id for row in rows if row.place >= trained}
-    fresh = IncrementalItems(
-        item_ids=tuple(new[place] for place in sorted(new)),
-        places=np.array([row.place for row in rows], dtype=np.int32),
-        near=[unpacked_near(row.near) for row in rows],
+    rows = list(fresh.rows.values())
+    new = {row.index: row.item_id for row in rows if row.index >= trained}
+    additions = IncrementalItems(
+        item_ids=tuple(new[index] for index in sorted(new)),
+        places=np.array([row.index for row in rows], dtype=np.int32),
+        near=[unpack_neighbours(row.near) for row in rows],
         ages=np.array([row.revision for row in rows], dtype=np.int64),
     )
-    places = {item_id: place for place, item_id in new.items()}
-    recommender = Recommender(extend_artefact(loaded.recommender.artefact, fresh))
-    return Loaded(loaded.artefact_id, recommender, places, known.revision)
+    indices = {item_id: index for index, item_id in new.items()}
+    recommender = Recommender(extend_artefact(loaded.recommender.artefact, additions))
+    return Loaded(loaded.artefact_id, recommender, indices, fresh.revision)

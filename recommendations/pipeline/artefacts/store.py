@@ -1,7 +1,7 @@
-"""Artefacts in the storage, and the few that this host keeps unpacked and this process keeps loaded.
+"""Artefacts in the storage, with an unpacked copy per host and a few loaded per process.
 
 The first process of a host that needs an artefact fetches and unpacks it; the others map the same files read-only, so
-that a worker's processes hold one copy together.
+that the processes of a worker share one copy.
 """
 
 import bisect
@@ -33,10 +33,10 @@ from recommendations.pipeline.checks import RANKER_HINT
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An artefact ready to be read; threads may share it.
+    """An artefact ready for use; threads may share it.
 
-    `fresh` holds the places of items that came after the training, behind all others, and `revision` says how new it
-    is (recommendations.pipeline.artefacts.live).
+    `fresh` holds the indices of items that are newer than the training, behind all others, and `revision` is that of
+    the newest of them (recommendations.pipeline.artefacts.live).
     """
 
     artefact_id: int
@@ -46,70 +46,77 @@ class Loaded:
 
     @property
     def item_ids(self) -> tuple[str, ...]:
-        """By item index."""
+        """The item ids by index."""
         return self.recommender.artefact.item_ids
 
-    def index(self, item_id: str) -> int | None:
-        """The item's index; None for an item that nobody had chosen when the training looked."""
-        place = self.place(item_id)
-        return None if place is None or item_id in self.fresh or self.recommender.is_cold(place) else place
-
-    def place(self, item_id: str) -> int | None:
-        """The item's index, also where only its content is known; None for an item of which nothing is known."""
+    def index_of(self, item_id: str) -> int | None:
+        """The item's index, also if only its content is known; None for an unknown item."""
         item_ids = self.item_ids
         trained = len(item_ids) - len(self.fresh)
-        place = bisect.bisect_left(item_ids, item_id, hi=trained)
-        return place if place < trained and item_ids[place] == item_id else self.fresh.get(item_id)
+        index = bisect.bisect_left(item_ids, item_id, hi=trained)
+        return index if index < trained and item_ids[index] == item_id else self.fresh.get(item_id)
+
+    def trained_index(self, item_id: str) -> int | None:
+        """The item's index; None for an item without interactions in the training."""
+        index = self.index_of(item_id)
+        return None if index is None or item_id in self.fresh or self.recommender.is_cold(index) else index
 
     def indices(self, item_ids: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
-        """The indices of those items of which something is known."""
-        found = [place for item_id in item_ids if (place := self.place(item_id)) is not None]
-        return np.array(found, dtype=np.int32)
+        """The indices of the known ones of these items."""
+        known = [index for item_id in item_ids if (index := self.index_of(item_id)) is not None]
+        return np.array(known, dtype=np.int32)
 
     def history(
         self,
         events: Sequence[tuple[str, float]],
         weights: Sequence[float] = (),
-        against: Sequence[tuple[str, float, float]] = (),
-        said: Sequence[tuple[str, float]] = (),
+        negative_events: Sequence[tuple[str, float, float]] = (),
+        values: Sequence[tuple[str, float]] = (),
     ) -> History:
-        """(item id, unix second) pairs, oldest first, as the recommender wants them; unknown items are left out.
+        """A history as the recommender reads it, without unknown items.
 
-        Times that the training took for those of a load count as they did there.
+        Times that the training took for those of a bulk load are treated as they were there.
 
-        `weights` says what each event counts by its type, 1 without; `against` are (item id, unix second, weight below
-        0). `said` are types and values of the events, which count as they did in the training.
+        Args:
+            events: (item id, Unix second), oldest first.
+            weights: The weight of each event by its type; 1 by default.
+            negative_events: (item id, Unix second, weight below 0).
+            values: (type, value) of each event, which count as they did in the training.
         """
-        counted = self._weights(events, weights or (1.0,) * len(events), said)
-        rows = [*((item_id, at, weight) for (item_id, at), weight in zip(events, counted, strict=True)), *against]
-        known = [(place, at, weight) for item_id, at, weight in rows if (place := self.place(item_id)) is not None]
+        weighted = self._weights(events, weights or (1.0,) * len(events), values)
+        rows = [(item_id, at, weight) for (item_id, at), weight in zip(events, weighted, strict=True)]
+        known = [
+            (index, at, weight)
+            for item_id, at, weight in (*rows, *negative_events)
+            if (index := self.index_of(item_id)) is not None
+        ]
         if not known:
             return History.empty()
-        items, times, said = zip(*known, strict=True)
+        items, times, event_weights = zip(*known, strict=True)
         return History(
             items=np.array(items, dtype=np.int32),
             times=effective_times(
                 np.array(times, dtype=np.float64), loads_from_json(self.recommender.artefact.chosen.get("order"))
             ),
-            weights=np.array(said, dtype=np.float32),
+            weights=np.array(event_weights, dtype=np.float32),
         )
 
     def _weights(
-        self, events: Sequence[tuple[str, float]], weights: Sequence[float], said: Sequence[tuple[str, float]]
+        self, events: Sequence[tuple[str, float]], weights: Sequence[float], values: Sequence[tuple[str, float]]
     ) -> Sequence[float]:
         rules = weightings_from_json(self.recommender.artefact.chosen.get("values"))
-        if not said or not rules:
+        if not values or not rules:
             return weights
-        names = tuple(sorted({name for name, _ in said}))
-        values = EventValues(
-            np.array([names.index(name) for name, _ in said]),
-            np.array([value for _, value in said], dtype=np.float32),
+        names = tuple(sorted({name for name, _ in values}))
+        columns = EventValues(
+            np.array([names.index(name) for name, _ in values]),
+            np.array([value for _, value in values], dtype=np.float32),
             names,
             {},
         )
         _, items = np.unique(np.array([item_id for item_id, _ in events]), return_inverse=True)
-        counted = strength_factors(rules, values, np.zeros(len(items), dtype=np.int64), items)
-        return [weight * factor for weight, factor in zip(weights, counted.tolist(), strict=True)]
+        factor_of = strength_factors(rules, columns, np.zeros(len(items), dtype=np.int64), items).tolist()
+        return [weight * factor for weight, factor in zip(weights, factor_of, strict=True)]
 
 
 _loaded: LRUCache[str, Loaded] = LRUCache(settings.ARTEFACTS_IN_MEMORY)
@@ -119,12 +126,12 @@ _log = structlog.get_logger(__name__)
 
 
 def folder(tenant_id: int) -> str:
-    """Where a tenant's artefacts lie in the storage."""
+    """The folder of a tenant's artefacts in the storage."""
     return f"artefacts/{tenant_id}"
 
 
-def store(fitted: Fitted, *, tenant_id: int) -> tuple[str, int]:
-    """Writes the artefact under a name of its own; returns the name and the size in bytes."""
+def save(fitted: Fitted, *, tenant_id: int) -> tuple[str, int]:
+    """Writes the artefact under a unique name; returns the name and the size in bytes."""
     with tempfile.TemporaryFile() as spool:
         fitted.save(spool)
         size = spool.tell()
@@ -134,16 +141,18 @@ def store(fitted: Fitted, *, tenant_id: int) -> tuple[str, int]:
 
 
 def load(*, artefact_id: int, file: str) -> Loaded:
-    """The artefact from this process's memory, else from this host's copy, else from the storage.
+    """The artefact from this process's memory, from this host's copy, or from the storage, in this order.
 
-    The last ARTEFACTS_IN_MEMORY that were asked for stay in memory: one serves, one may be about to, and arms of an
-    experiment may have their own.
+    The ARTEFACTS_IN_MEMORY most recently used ones stay in memory: one serves, the next may be about to, and the arms
+    of an experiment may have their own.
 
-    Raises: OSError when the storage does not have it, UnreadableArtefact when it is of another format.
+    Raises:
+        OSError: The storage does not have it.
+        UnreadableArtefact: It has another format.
     """
     with _lock:
-        if (found := _loaded.get(file)) is not None:
-            return found
+        if (cached := _loaded.get(file)) is not None:
+            return cached
         loaded = _loaded[file] = Loaded(artefact_id, Recommender(_shared(file)))
         if loaded.recommender.lacks_second_stage:
             _log.warning("second_stage_not_read", artefact_id=artefact_id, hint=RANKER_HINT)
@@ -151,16 +160,16 @@ def load(*, artefact_id: int, file: str) -> Loaded:
 
 
 def _shared(file: str) -> Fitted:
-    """The artefact mapped from this host's copy, which is made first where there is none."""
+    """The artefact mapped from this host's copy, which is made first if there is none."""
     home = Path(settings.ARTEFACT_CACHE_DIR)
     copy = home / file.replace("/", "-")
     try:
-        found = Fitted.mapped(copy)
-        os.utime(copy)  # used last
+        mapped = Fitted.mapped(copy)
+        os.utime(copy)  # the least recently used copies are removed first
     except (UnreadableArtefact, OSError):
         pass
     else:
-        return found
+        return mapped
     with default_storage.open(file) as stored:
         fitted = Fitted.load(stored)
     try:
@@ -179,7 +188,7 @@ def _shared(file: str) -> Fitted:
 
 
 def _remove_old_copies(home: Path) -> None:
-    """Those not used lately. Files that a process still maps stay until it lets them go."""
-    copies = [each for each in home.iterdir() if not each.name.startswith(".")]
-    for each in sorted(copies, key=lambda path: path.stat().st_mtime)[: -settings.ARTEFACT_CACHE_KEEP]:
-        shutil.rmtree(each, ignore_errors=True)
+    """Removes the least recently used copies. Files that a process still maps exist until it unmaps them."""
+    copies = [path for path in home.iterdir() if not path.name.startswith(".")]
+    for path in sorted(copies, key=lambda path: path.stat().st_mtime)[: -settings.ARTEFACT_CACHE_KEEP]:
+        shutil.rmtree(path, ignore_errors=True)

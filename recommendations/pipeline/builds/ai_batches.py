@@ -1,11 +1,12 @@
-"""Nightly builds that ask AI through the batch interface: first lists without it, a build with the answers later.
+"""Nightly builds that use the provider's batch API: lists without AI first, a build with the answers later.
 
-A nightly build lets its questions wait and publishes the model's lists. When all of its batches have ended, a build
-over the same artefact follows: what was answered costs nothing now, and who was not answered is asked in the usual way,
-under the usual budget, and counted as a fallback where that fails too. A newer build has taken that part already.
+A nightly build queues its questions and publishes the model's lists. When all of its batches have ended, a build with
+the same artefact follows: answered questions cost nothing now, and the others are asked in the usual way, under the
+usual budget, and counted as fallbacks if that fails too. There is no follow-up if a newer build has been started.
 """
 
 import time
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -18,57 +19,57 @@ from recommendations.ai.batch.context import BatchContext
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.factory import build_batch_context
 from recommendations.ai.models import AIBatch, AIBatchQuestion
-from recommendations.pipeline.builds.lifecycle import BuildRunning, start
+from recommendations.pipeline.builds.lifecycle import start_unless_running
 from recommendations.pipeline.models import Build
 
-FOLLOWS = "batch answers"
-LOOKING_SECONDS = 45.0
-"""Of one task are spent on batches before it leaves the rest to the next, a minute later; one step may overrun it."""
+FOLLOW_UP = "batch answers"
+# The time that one task spends on batches; the next task, a minute later, continues. One step may exceed it.
+TASK_SECONDS = 45.0
 _log = structlog.get_logger(__name__)
 
 
 def step(config: AIConfiguration, *, now: datetime) -> None:
-    """Does what is due: gather questions, look at batches, start the builds that follow. Safe twice at once."""
+    """Creates batches of queued questions, advances batches, and starts follow-up builds. Safe to run concurrently."""
     if not config.configured:
         return
-    for tenant_id, build_id in _waiting():
+    for tenant_id, build_id in _builds_with_questions():
         jobs.create_batches(tenant_id=tenant_id, build_id=build_id, model=config.model, now=now)
     if due := jobs.due_batches(now=now):
         context = build_batch_context(config, today=now.date())
         try:
-            ends = time.monotonic() + LOOKING_SECONDS
+            ends = time.monotonic() + TASK_SECONDS
             for tenant_id, batch_id in due:
                 if time.monotonic() >= ends:
-                    break  # the others are due still, and first in the next minute's line
+                    break  # the others are still due, and first in the next minute
                 _advance(context, tenant_id, batch_id, now)
         finally:
             context.close()
-    for tenant_id, build_id in _ended():
-        _follow(tenant_id, build_id, now)
+    for tenant_id, build_id in _builds_with_answers():
+        _start_follow_up(tenant_id, build_id, now)
 
 
 def _advance(context: BatchContext, tenant_id: int, batch_id: int, now: datetime) -> None:
     try:
         jobs.advance_batch(context, tenant_id=tenant_id, batch_id=batch_id, now=now)
-    except Exception:  # noqa: BLE001  # logged; one tenant's batch must not keep the others' waiting
+    except Exception:  # noqa: BLE001  # logged; one tenant's batch must not delay the others'
         _log.exception("ai_batch_broke", batch=batch_id)
 
 
-def _waiting() -> list[tuple[int, int]]:
-    """Builds that have ended with questions in no batch yet; those of builds that failed are dropped."""
+def _builds_with_questions() -> list[tuple[int, int]]:
+    """Published builds with questions that are in no batch yet; questions of failed builds are deleted."""
     with scope.all_tenants("AI questions that wait for a batch"):
-        loose = AIBatchQuestion.objects.filter(batch=None)
-        found = set(loose.values_list("tenant_id", "build_id"))
-        if not found:
+        unbatched = AIBatchQuestion.objects.filter(batch=None)
+        pairs = set(unbatched.values_list("tenant_id", "build_id"))
+        if not pairs:
             return []
-        status = dict(Build.objects.filter(pk__in=[pk for _, pk in found]).values_list("pk", "status"))
-        dead = [pk for _, pk in found if status.get(pk, Build.Status.FAILED) == Build.Status.FAILED]
-        loose.filter(build_id__in=dead).delete()
-    return sorted(pair for pair in found if status.get(pair[1]) == Build.Status.PUBLISHED)
+        status = dict(Build.objects.filter(pk__in=[pk for _, pk in pairs]).values_list("pk", "status"))
+        failed = [pk for _, pk in pairs if status.get(pk, Build.Status.FAILED) == Build.Status.FAILED]
+        unbatched.filter(build_id__in=failed).delete()
+    return sorted(pair for pair in pairs if status.get(pair[1]) == Build.Status.PUBLISHED)
 
 
-def _ended() -> list[tuple[int, int]]:
-    """Builds all of whose batches have ended, and that no build has followed yet."""
+def _builds_with_answers() -> list[tuple[int, int]]:
+    """Builds without a follow-up, all of whose batches have ended."""
     with scope.all_tenants("AI batches that have ended"):
         done = AIBatch.objects.filter(state=AIBatch.State.DONE, followed_at=None)
         open_ones = AIBatch.objects.filter(build_id=OuterRef("build_id")).exclude(state=AIBatch.State.DONE)
@@ -76,19 +77,16 @@ def _ended() -> list[tuple[int, int]]:
         return sorted(set(pairs))
 
 
-def _follow(tenant_id: int, build_id: int, now: datetime) -> None:
+def _start_follow_up(tenant_id: int, build_id: int, now: datetime) -> None:
     with scope.tenant(tenant_id):
         build = Build.objects.filter(tenant_id=tenant_id, pk=build_id).first()
-        overtaken = Build.objects.filter(tenant_id=tenant_id, pk__gt=build_id, ai_calls_limit__gt=0).exclude(
+        newer = Build.objects.filter(tenant_id=tenant_id, pk__gt=build_id, ai_calls_limit__gt=0).exclude(
             status=Build.Status.FAILED
         )
-        wanted = build is not None and not overtaken.exists()
+        wanted = build is not None and not newer.exists()
     if wanted and build is not None:
-        try:
-            start(tenant_id=tenant_id, reason=FOLLOWS, now=now, artefact_id=build.artefact_id)
-        except BuildRunning:
-            return
-        except NotFound:
-            pass  # the tenant is not active any more
+        with suppress(NotFound):  # the tenant is no longer active
+            if not start_unless_running(tenant_id=tenant_id, reason=FOLLOW_UP, now=now, artefact_id=build.artefact_id):
+                return
     with scope.tenant(tenant_id):
         AIBatch.objects.filter(tenant_id=tenant_id, build_id=build_id, followed_at=None).update(followed_at=now)

@@ -5,7 +5,7 @@ where they are many, of an even spread of them; so what a build would ask is wha
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -27,8 +27,8 @@ from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.builds.lifecycle import ai_calls_limit
 from recommendations.pipeline.lists import entries, profiles
 from recommendations.pipeline.lists.entries import Draft
-from recommendations.pipeline.llm.eligibility import Choice, choice_of
-from recommendations.pipeline.llm.questions import Asking
+from recommendations.pipeline.llm.eligibility import EligibilityPolicy, load_policy
+from recommendations.pipeline.llm.questions import QuestionBuilder
 from recommendations.pipeline.ranking import variants
 from recommendations.placements.models import HOME, Placement
 
@@ -132,7 +132,7 @@ def _loaded(tenant: Tenant) -> Loaded:
         alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     except (OSError, UnreadableArtefact) as error:
         raise NothingToEstimate(f"Artefact #{build.artefact.pk} cannot be read: {error}") from error
-    return live.with_fresh(alone, tenant_id=tenant.pk, build_id=build.pk)
+    return live.with_fresh_items(alone, tenant_id=tenant.pk, build_id=build.pk)
 
 
 def _count(
@@ -141,45 +141,52 @@ def _count(
     locale = entries.tenant_locale(tenant_id)
     with scope.tenant(tenant_id):
         placements = list(Placement.objects.filter(tenant_id=tenant_id).order_by("pk"))
-    follow = variants.followings(
+    assignments = variants.load_assignments(
         tenant_id=tenant_id,
         placements=[each.pk for each in placements],
         versions={str(each.pk): each.active_version_id for each in placements},
         loaded=loaded,
     )
-    choices = {
-        each.pk: choice_of(placement=each, calls_limit=limit, following=follow[each.pk], configured=config.in_use)
-        for each in placements
+    policies = {
+        placement.pk: load_policy(
+            placement=placement,
+            calls_limit=limit,
+            assignment=assignments[placement.pk],
+            configured=config.in_use,
+        )
+        for placement in placements
     }
     counted = _Counted()
     for at in range(0, len(pks), _AT_ONCE):
-        found = profiles.read(tenant_id=tenant_id, pks=pks[at : at + _AT_ONCE])
-        made = variants.make(
+        users = profiles.read_users(tenant_id=tenant_id, pks=pks[at : at + _AT_ONCE])
+        generated = variants.generate_by_variant(
             tenant_id=tenant_id,
-            people=found,
-            follow=follow,
-            labels={pk: [each.label_of(person.user_id) for person in found] for pk, each in follow.items()},
+            users=users,
+            assignments=assignments,
+            labels={pk: [each.label_of(user.user_id) for user in users] for pk, each in assignments.items()},
             texts=True,
             now=now,
             locale=locale,
         )
-        for pk, choice in choices.items():
-            asking = Asking(tenant_id, made.facts, locale, choice.released, follow[pk])
-            for request in _meant(choice, made.drafts[pk], asking, counted.skipped):
+        for pk, policy in policies.items():
+            questions = QuestionBuilder(tenant_id, generated.facts, locale, policy.consent, assignments[pk])
+            for request in _eligible(policy, generated.drafts[pk].values(), questions, counted.skipped):
                 posed = build_question(request).completion_request
                 digest = request_digest(posed, model=config.model, origin=config.origin)
                 counted.questions.append((digest, posed, len(request.candidates)))
     return counted
 
 
-def _meant(choice: Choice, drafts: Sequence[Draft], asking: Asking, skipped: Counter[str]) -> Iterator[RerankRequest]:
-    """The questions about those that are meant for AI; the others are counted."""
-    for each in drafts:
-        reason, arm = choice.decide(each)
+def _eligible(
+    policy: EligibilityPolicy, drafts: Iterable[Draft], questions: QuestionBuilder, skipped: Counter[str]
+) -> Iterator[RerankRequest]:
+    """The questions about the eligible lists; the others are counted by reason."""
+    for draft in drafts:
+        reason, arm = policy.decide(draft)
         if reason:
             skipped[reason] += 1
         else:
-            yield asking.request(replace(each, arm=arm))
+            yield questions.build(replace(draft, arm=arm))
 
 
 def _stored(tenant_id: int, digests: Sequence[str]) -> set[str]:

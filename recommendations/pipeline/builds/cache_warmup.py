@@ -1,4 +1,4 @@
-"""After a swap: Redis holds the new snapshot's lists, and no list of an older one."""
+"""Warms Redis after a swap: it gets the new snapshot's lists and loses those of older ones."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -19,31 +19,33 @@ BATCH = 500
 T = TypeVar("T")
 
 
-def warm(*, tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
-    """Puts the lists of the CACHE_WARM_LISTS people who were active last, and as many reference lists.
+def warm(*, tenant_id: int, build_id: int, checkpoint: Callable[[], None]) -> None:
+    """Stores the lists of the CACHE_WARM_LISTS most recently active users, and as many reference lists.
 
-    The others' keys are removed: their next read fills them from Postgres. `between` is called between batches and
-    may raise to stop the work; doing it again does no harm.
-    Raises: RedisUnavailable.
+    Other users' keys are removed: their next read fills them from PostgreSQL. `checkpoint` is called between batches
+    and may raise to stop the work; repeating it does no harm.
+
+    Raises:
+        RedisUnavailable: Redis may still hold lists of older snapshots.
     """
     with scope.tenant(tenant_id):
         lists = UserList.objects.filter(tenant_id=tenant_id, build_id=build_id)
         latest = lists.order_by(F("end_user__last_event_at").desc(nulls_last=True), "pk")
         ranked = list(latest.values_list("pk", flat=True))
         without = EndUser.objects.filter(~Exists(lists.filter(end_user=OuterRef("pk"))), tenant_id=tenant_id)
-        places = list(Placement.objects.filter(tenant_id=tenant_id).order_by().values_list("name", flat=True))
+        placements = list(Placement.objects.filter(tenant_id=tenant_id).order_by().values_list("name", flat=True))
         unlisted = list(without.values_list("user_id", flat=True))
     for batch in _batches(ranked[: settings.CACHE_WARM_LISTS]):
-        between()
+        checkpoint()
         list_cache.set_many(_personal(tenant_id, batch))
     for batch in _batches(ranked[settings.CACHE_WARM_LISTS :]):
-        between()
+        checkpoint()
         _unlink(_personal_keys(tenant_id, batch))
     for names in _batches(unlisted):
-        between()
-        _unlink([keys.user_list(tenant_id, place, name) for place in places for name in names])
-    _warm_reference(tenant_id, build_id, between)
-    _forget_withdrawals(tenant_id, build_id)
+        checkpoint()
+        _unlink([keys.user_list(tenant_id, placement, name) for placement in placements for name in names])
+    _warm_reference(tenant_id, build_id, checkpoint)
+    _prune_withdrawals(tenant_id, build_id)
 
 
 def _personal(tenant_id: int, pks: Sequence[int]) -> list[tuple[str, bytes]]:
@@ -60,44 +62,43 @@ def _personal_keys(tenant_id: int, pks: Sequence[int]) -> list[str]:
     return [keys.user_list(tenant_id, placement, user_id) for placement, user_id in found]
 
 
-def _warm_reference(tenant_id: int, build_id: int, between: Callable[[], None]) -> None:
+def _warm_reference(tenant_id: int, build_id: int, checkpoint: Callable[[], None]) -> None:
     with scope.tenant(tenant_id):
         rows = ReferenceList.objects.filter(tenant_id=tenant_id, build_id=build_id)
-        # Those for everybody and for segments first: whoever has no list of their own gets one of them.
-        everybody = Q(kind__in=SHARED)
-        ranked_lists = rows.order_by(Case(When(everybody, then=0), default=1), "kind", "pk")
+        # Shared lists first: users without a list of their own get one of them.
+        ranked_lists = rows.order_by(Case(When(Q(kind__in=SHARED), then=0), default=1), "kind", "pk")
         pks = list(ranked_lists.values_list("pk", flat=True)[: settings.CACHE_WARM_LISTS])
         kept = set(rows.filter(pk__in=pks).values_list("kind", "subject"))
-        # Whatever any build of ours had a list for and this one puts none: it may be in Redis still.
+        # Lists of any other build that this one does not replace may still be in Redis.
         others = ReferenceList.objects.filter(tenant_id=tenant_id).order_by().values_list("kind", "subject").distinct()
         stale = [
             keys.reference_list(tenant_id, kind, subject) for kind, subject in others if (kind, subject) not in kept
         ]
     for batch in _batches(pks):
-        between()
+        checkpoint()
         with scope.tenant(tenant_id):
             found = list(rows.filter(pk__in=batch).values_list("kind", "subject", "body"))
         list_cache.set_many(
             (keys.reference_list(tenant_id, kind, subject), bytes(body)) for kind, subject, body in found
         )
     for names in _batches(stale):
-        between()
+        checkpoint()
         _unlink(names)
 
 
-def _forget_withdrawals(tenant_id: int, build_id: int) -> None:
-    """Takes items out of Redis's withdrawn ones that were withdrawn before the snapshot before this one was made.
+def _prune_withdrawals(tenant_id: int, build_id: int) -> None:
+    """Removes items from Redis's withdrawn ones that were withdrawn before the previous snapshot was made.
 
-    Not before this one: a reader that missed may be putting back a list of the old snapshot at this moment.
+    The current one is not enough: a reader may be putting a list of the previous snapshot back at this moment.
     """
-    held = withdrawn_items.snapshot(tenant_id)
-    if not held:
+    withdrawn = withdrawn_items.snapshot(tenant_id)
+    if not withdrawn:
         return
     with scope.tenant(tenant_id):
-        made = Build.objects.filter(tenant_id=tenant_id, pk__lte=build_id, published_at__isnull=False)
-        since = list(made.order_by("-pk").values_list("started_at", flat=True)[:2])[-1]
+        published = Build.objects.filter(tenant_id=tenant_id, pk__lte=build_id, published_at__isnull=False)
+        since = list(published.order_by("-pk").values_list("started_at", flat=True)[:2])[-1]
         still = availability.withdrawals(tenant_id=tenant_id, since=since, now=clock.database_now())
-    withdrawn_items.prune(tenant_id, held, still)
+    withdrawn_items.prune(tenant_id, withdrawn, still)
 
 
 def _unlink(names: Sequence[str]) -> None:

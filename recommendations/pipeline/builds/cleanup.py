@@ -1,7 +1,7 @@
-"""What old builds left: lists in batches, chunks, artefacts with their files; and lists of placements that are no more.
+"""Deletes the remains of old builds: lists in batches, chunks, artefacts with their files, lists of deleted placements.
 
-BUILD_KEEP builds stay whole, and the newest ARTEFACT_KEEP artefacts stay for going back to one, as do those that an
-experiment's arms are made with until it has ended.
+BUILD_KEEP builds are kept completely. The newest ARTEFACT_KEEP artefacts are kept for rollbacks, as are those of an
+experiment's arms until it has ended.
 """
 
 from datetime import datetime
@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 def prune(*, tenant_id: int, now: datetime) -> None:
-    """Removes what the tenant's old and failed builds left; their rows stay as a history."""
+    """Deletes the data of the tenant's old and failed builds; their rows are kept as a history."""
     with scope.tenant(tenant_id):
         builds = Build.objects.filter(tenant_id=tenant_id)
         active = Placement.objects.filter(tenant_id=tenant_id, active_build=OuterRef("pk"))
@@ -52,13 +52,13 @@ def prune(*, tenant_id: int, now: datetime) -> None:
     try:
         cleanup.delete_cached_lists(tenant_id=tenant_id)
     except RedisUnavailable:
-        _log.info("places_not_forgotten", tenant_id=tenant_id)  # the next build's does
+        _log.info("places_not_forgotten", tenant_id=tenant_id)  # the next build tries again
 
 
 def _delete_artefacts(tenant_id: int) -> list[str]:
-    """Deletes the rows of artefacts that nothing needs; returns their files. Call it in the tenant's scope.
+    """Deletes the rows of unused artefacts; returns their files. Call it in the tenant's scope.
 
-    Locked first and looked at again: an experiment that starts meanwhile (`trials`) holds the rows of its artefacts.
+    They are locked first and checked again: an experiment that starts meanwhile locks the rows of its artefacts.
     """
     used = Build.objects.filter(artefact=OuterRef("pk"))
     compared = ExperimentArm.objects.filter(tenant_id=tenant_id, artefact=OuterRef("pk")).exclude(
@@ -67,8 +67,8 @@ def _delete_artefacts(tenant_id: int) -> list[str]:
     own = Artefact.objects.filter(tenant_id=tenant_id)
     newest = list(own.order_by("-pk").values_list("pk", flat=True)[: settings.ARTEFACT_KEEP])
     unused = own.filter(~Exists(used), ~Exists(compared)).exclude(pk__in=newest)
-    held = [row.pk for row in unused.select_for_update(skip_locked=True)]
-    unused = own.filter(~Exists(used), ~Exists(compared), pk__in=held)
+    locked = [row.pk for row in unused.select_for_update(skip_locked=True)]
+    unused = own.filter(~Exists(used), ~Exists(compared), pk__in=locked)
     files = list(unused.values_list("file", flat=True))
     unused.delete()
     return files

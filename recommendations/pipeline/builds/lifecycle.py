@@ -1,6 +1,7 @@
-"""What can happen to a whole build, apart from its steps: it starts, and it fails."""
+"""The life of a whole build, apart from its steps: it is started, as a rollback too, and it fails."""
 
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -13,12 +14,12 @@ from core.queue import enqueue
 from core.quoting import quoted
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.metrics import BUILDS
-from recommendations.pipeline.models import Build
+from recommendations.pipeline.models import Artefact, Build
 from recommendations.pipeline.task_names import TRAIN
 from recommendations.placements.models import HOME, Placement
 
-# Messages that carry a build's chunks through the queue: each brings one chunk and then sends itself again. So no
-# build fills the queue, builds of several tenants take turns, and at most so many workers serve one of them.
+# Messages that carry a build's chunks through the queue: each does one chunk and then sends itself again. So no build
+# fills the queue, builds of several tenants take turns, and at most this many workers serve one of them.
 LANES = 16
 _log = structlog.get_logger(__name__)
 
@@ -30,8 +31,15 @@ class BuildRunning(Conflict):
     title = "A build is running"
 
 
+class NothingToRollBackTo(Conflict):
+    """No earlier artefact is kept."""
+
+    code = "no_earlier_artefact"
+    title = "No earlier artefact"
+
+
 def ai_calls_limit(tenant: Tenant, config: AIConfiguration) -> int:
-    """How many calls of AI one build of the tenant may make: its plan's, else the configuration's."""
+    """The number of AI calls that one build of the tenant may make: its plan's, otherwise the configuration's."""
     own = tenant.plan.ai_calls_per_build
     return config.calls_per_build if own is None else own
 
@@ -45,15 +53,23 @@ def start(
     artefact_id: int | None = None,
     gated: bool = True,
     validation: str = "",
-    later: bool = False,
+    ai_batch: bool = False,
 ) -> Build:
-    """Starts a build of all lists of the tenant: the row, and a message to the workers after the commit.
+    """Starts a build of all lists of the tenant: writes the row and enqueues the training after the commit.
 
-    With `artefact_id` nothing is trained. Without `gated` what is trained serves however good it is. `validation` says
-    which events it holds back, one of VALIDATIONS; empty is the tenant's setting. With `later` AI is asked through the
-    batch interface, where AI_BATCH is on.
+    Args:
+        tenant_id: The tenant.
+        reason: Why it was started, for staff.
+        now: Also the cut-off of its training.
+        ai: Lets AI rerank its lists.
+        artefact_id: The artefact of its lists; by default it trains one.
+        gated: Subjects the trained artefact to the quality gate.
+        validation: The events that are held back, one of VALIDATIONS; empty for the tenant's setting.
+        ai_batch: Asks AI through the batch interface if AI_BATCH is on.
 
-    Raises: BuildRunning, NotFound for a tenant that does not exist or is not active.
+    Raises:
+        BuildRunning: The tenant has a running build.
+        NotFound: The tenant does not exist or is not active.
     """
     try:
         with scope.tenant(tenant_id):
@@ -75,7 +91,7 @@ def start(
                     artefact_id=artefact_id,
                     gated=gated,
                     validation=validation,
-                    asks_later=ai and later and config.in_use and config.batch,
+                    asks_later=ai and ai_batch and config.in_use and config.batch,
                     versions={str(placement): version for placement, version in versions},
                 )
             enqueue(TRAIN, tenant_id=tenant_id, build_id=build.pk)
@@ -87,8 +103,52 @@ def start(
     return build
 
 
+def start_unless_running(*, tenant_id: int, reason: str, now: datetime, **options: Any) -> Build | None:
+    """Starts a build; None if one is running.
+
+    Raises:
+        NotFound: The tenant does not exist or is not active.
+    """
+    try:
+        return start(tenant_id=tenant_id, reason=reason, now=now, **options)
+    except BuildRunning:
+        _log.info("build_already_running", tenant_id=tenant_id, reason=reason)
+        return None
+
+
+def roll_back(*, tenant_id: int, artefact_id: int | None = None, now: datetime) -> Build:
+    """Starts a build with an earlier artefact: this one, or the newest good one before the active one.
+
+    The serving lists stay until the build is published.
+
+    Raises:
+        NotFound: There is no such artefact.
+        NothingToRollBackTo: No earlier artefact is kept.
+        BuildRunning: The tenant has a running build.
+    """
+    with scope.tenant(tenant_id):
+        artefacts = Artefact.objects.filter(tenant_id=tenant_id)
+        if artefact_id is not None:
+            target = artefacts.filter(pk=artefact_id).first()
+            if target is None:
+                raise NotFound(f"There is no artefact #{artefact_id}; it may have been pruned.")
+        else:
+            active = active_artefact(tenant_id=tenant_id)
+            earlier = artefacts.filter(refused=False, pk__lt=active.pk if active else 0)
+            target = earlier.order_by("-pk").first()
+            if target is None:
+                raise NothingToRollBackTo("No artefact from before the active one is kept.")
+    return start(tenant_id=tenant_id, reason=f"back to artefact #{target.pk}", now=now, artefact_id=target.pk)
+
+
+def active_artefact(*, tenant_id: int) -> Artefact | None:
+    """The artefact of the serving lists. Call it in the tenant's scope."""
+    home = Placement.objects.filter(tenant_id=tenant_id, name=HOME).select_related("active_build__artefact").first()
+    return home.active_build.artefact if home and home.active_build else None
+
+
 def fail(*, tenant_id: int, build_id: int, error: str) -> None:
-    """Ends a build that cannot be finished, unless its lists serve already. The old snapshot serves on."""
+    """Ends a build that cannot be finished, unless its lists serve already. The old snapshot continues to serve."""
     with scope.tenant(tenant_id):
         unfinished = Build.objects.filter(
             tenant_id=tenant_id, pk=build_id, status__in=[Build.Status.TRAINING, Build.Status.SCORING]

@@ -1,4 +1,4 @@
-"""How far a build is, and what came of it: for progress bars, the admin and reports."""
+"""Progress and outcomes of a build, for progress bars, the admin and reports."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Progress:
     """A build at one moment.
 
     `done` and `total` count chunks; `total` is 0 until the training has ended. `attempts` counts how often workers
-    began the step that it is in.
+    began the current step.
     """
 
     status: str
@@ -40,25 +40,26 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether it is published or has failed."""
         return self.status in (Build.Status.PUBLISHED, Build.Status.FAILED)
 
     @property
     def fallback_rate(self) -> float:
-        """Lists that were meant for AI and went without, as a share of those meant; 0 where none was."""
+        """The share of eligible lists that went without AI; 0 if none was eligible."""
         return sum(self.ai_fallbacks.values()) / self.ai_meant if self.ai_meant else 0.0
 
 
 def progress(*, tenant_id: int, build_id: int) -> Progress:
-    """Where the build stands.
+    """The current progress of a build.
 
-    Raises: Build.DoesNotExist.
+    Raises:
+        Build.DoesNotExist: There is no such build.
     """
     with scope.tenant(tenant_id):
         build = Build.objects.get(tenant_id=tenant_id, pk=build_id)
         chunks = Chunk.objects.filter(tenant_id=tenant_id, build_id=build_id)
         states = Counter(chunks.order_by().values_list("status", flat=True))
-    outcomes = build.outcomes or totals(tenant_id=tenant_id, build_id=build_id)
+    outcomes = build.outcomes or total_outcomes(tenant_id=tenant_id, build_id=build_id)
     return Progress(
         status=build.status,
         done=states[Chunk.Status.DONE],
@@ -73,18 +74,19 @@ def progress(*, tenant_id: int, build_id: int) -> Progress:
     )
 
 
-def fold_said(*, tenant_id: int, build_id: int) -> str:
-    """Which validation fold chose the weights of its lists, and why; empty before the training has ended.
+def describe_validation(*, tenant_id: int, build_id: int) -> str:
+    """The validation fold that the weights of its lists were chosen on; empty before the training has ended.
 
-    Raises: Build.DoesNotExist.
+    Raises:
+        Build.DoesNotExist: There is no such build.
     """
     with scope.tenant(tenant_id):
         build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
     return describe_fold(build.artefact.chosen) if build.artefact else ""
 
 
-def totals(*, tenant_id: int, build_id: int) -> dict[str, Any]:
-    """The outcomes of the build's chunks, added up."""
+def total_outcomes(*, tenant_id: int, build_id: int) -> dict[str, Any]:
+    """The sum of the outcomes of the build's chunks."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
     meant = 0
     with scope.tenant(tenant_id):

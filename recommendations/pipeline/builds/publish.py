@@ -1,9 +1,9 @@
-"""The last step of a build: its lists become the active ones by one pointer swap; Redis follows; old ones go.
+"""The last step of a build: activates it with one pointer update, then warms Redis and prunes old builds.
 
-No event is lost at the swap. A person's mark is taken away where the new list was made after the last news. A list
-that near line made later than the build's own for that person serves on in the new snapshot, and the person is
-marked, so that near line takes the new artefact to it. Near line writes only while it holds the pointer (FOR SHARE),
-so it comes wholly before the swap or wholly after it.
+No event is lost at the swap. A user's mark is cleared if the new list was made after their last event. A list that near
+line made later than the build's own continues to serve in the new snapshot, and the user is marked, so that near line
+applies the new artefact. SimilarTexts line writes only while it holds the pointer (FOR SHARE), so it comes entirely before the
+swap or entirely after it.
 """
 
 import time
@@ -52,28 +52,29 @@ _MARK = """
         )
         ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE recommendations_enduser AS person SET dirty_at = coalesce(person.dirty_at, statement_timestamp())
-    FROM carried WHERE person.id = carried.id
+    UPDATE recommendations_enduser AS u SET dirty_at = coalesce(u.dirty_at, statement_timestamp())
+    FROM carried WHERE u.id = carried.id
 """
-_SETTLE = """
+_CLEAR_MARKS = """
     WITH idle AS (
         SELECT id FROM recommendations_enduser
         WHERE tenant_id = %(tenant)s AND dirty_at IS NOT NULL
         ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE recommendations_enduser AS person SET dirty_at = NULL
+    UPDATE recommendations_enduser AS u SET dirty_at = NULL
     FROM idle, recommendations_userlist AS list
-    WHERE person.id = idle.id AND list.build_id = %(new)s AND list.end_user_id = person.id
-        AND person.xmin::text::bigint = list.person_version
+    WHERE u.id = idle.id AND list.build_id = %(new)s AND list.end_user_id = u.id
+        AND u.xmin::text::bigint = list.person_version
 """
 _log = structlog.get_logger(__name__)
 
 
 def publish_step(*, tenant_id: int, build_id: int) -> None:
-    """Publishes the build if all its chunks are done and nobody else does or has done it.
+    """Publishes the build if all its chunks are done and no other worker does it or has done it.
 
-    Raises: RedisUnavailable when the lists serve already, but Redis could not be brought up to date; it is tried
-        again until it can, since it may hold lists of the old snapshot.
+    Raises:
+        RedisUnavailable: The lists serve already, but Redis could not be updated. It is tried until it succeeds, since
+            Redis may hold lists of the old snapshot.
     """
     lease = claims.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.SCORING)
     to_swap = lease is not None
@@ -84,10 +85,10 @@ def publish_step(*, tenant_id: int, build_id: int) -> None:
     with claims.holding(lease, tenant_id=tenant_id, build_id=build_id) as heartbeat:
         if to_swap:
             _swap(lease, tenant_id, build_id)
-        cache_warmup.warm(tenant_id=tenant_id, build_id=build_id, between=heartbeat.check)
+        cache_warmup.warm(tenant_id=tenant_id, build_id=build_id, checkpoint=heartbeat.check)
         with scope.tenant(tenant_id):
             lease.finish(status=Build.Status.PUBLISHED, error="")
-            # For those whom the swap marked: nobody has sent a message for them.
+            # For the users that the swap marked: no message was sent for them.
             enqueue(RESCORE, countdown=settings.NEARLINE_DEBOUNCE_SECONDS, tenant_id=tenant_id, user_pks=[])
     BUILDS.labels("published").inc()
     BUILD_SECONDS.labels("publish").observe(time.monotonic() - started)
@@ -95,14 +96,14 @@ def publish_step(*, tenant_id: int, build_id: int) -> None:
     cleanup.prune(tenant_id=tenant_id, now=clock.database_now())
 
 
-def _tell(tenant_id: int, build_id: int) -> None:
+def _emit_published(tenant_id: int, build_id: int) -> None:
     build = Build.objects.get(tenant_id=tenant_id, pk=build_id)
     data = {"build": build.pk, "people": build.people, "artefact": build.artefact_id, "outcomes": build.outcomes}
     emit(tenant_id=tenant_id, type="build.published", data=data, now=clock.database_now())
 
 
 def placements_of(build: Build) -> QuerySet[Placement]:
-    """Those that the build makes lists for: they were there when it began. Call it in the tenant's scope."""
+    """The placements that existed when the build began. Call it in the tenant's scope."""
     placements = Placement.objects.filter(tenant_id=build.tenant_id).order_by()
     return placements.filter(pk__in=[int(pk) for pk in build.versions]) if build.versions else placements
 
@@ -110,22 +111,23 @@ def placements_of(build: Build) -> QuerySet[Placement]:
 def _swap(lease: Lease, tenant_id: int, build_id: int) -> None:
     """Makes the build's lists the active ones.
 
-    Raises: LeaseLost, and nothing has changed.
+    Raises:
+        LeaseLost: Nothing has changed.
     """
     parameters = {"tenant": tenant_id, "new": build_id}
     with scope.tenant(tenant_id):
         placements = Placement.objects.filter(tenant_id=tenant_id).order_by("pk")
         list(placements.select_for_update(no_key=True))
-        outcomes = progress.totals(tenant_id=tenant_id, build_id=build_id)
+        outcomes = progress.total_outcomes(tenant_id=tenant_id, build_id=build_id)
         with connection.cursor() as cursor:
             cursor.execute(_CARRY_OVER, parameters)
             carried = cursor.rowcount
             cursor.execute(_MARK, parameters)
-            cursor.execute(_SETTLE, parameters)
-            settled = cursor.rowcount
+            cursor.execute(_CLEAR_MARKS, parameters)
+            cleared = cursor.rowcount
         build = Build.objects.only("tenant_id", "versions").get(tenant_id=tenant_id, pk=build_id)
         placements_of(build).update(active_build_id=build_id)
         # Last, since the heartbeat writes to this row too.
         lease.keep(status=Build.Status.PUBLISHING, published_at=Now(), attempts=1, outcomes=outcomes)
-        _tell(tenant_id, build_id)
-    _log.info("snapshot_swapped", build_id=build_id, carried=carried, settled=settled)
+        _emit_published(tenant_id, build_id)
+    _log.info("snapshot_swapped", build_id=build_id, carried=carried, cleared=cleared)

@@ -1,4 +1,4 @@
-"""Each hour: what is popular with everybody, in a window and in a segment, between two builds."""
+"""Refreshes the shared lists (popular, trending, of segments) each hour between two builds."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache
 from recommendations.cache.list_codec import decode_or_none
 from recommendations.list_kinds import POPULAR
-from recommendations.pipeline.artefacts import store as artefacts
+from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.candidates import list_writers
 from recommendations.pipeline.lists import entries
-from recommendations.pipeline.lists.writer import write_reference
+from recommendations.pipeline.lists.writer import write_reference_lists
 from recommendations.pipeline.models import Build, ReferenceList
 from recommendations.pipeline.task_names import REFRESH_TENANT_POPULAR
 from recommendations.placements.models import HOME, Placement
@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 def refresh_all() -> int:
-    """Asks for a new popular list for each tenant with a snapshot; returns for how many."""
+    """Enqueues the refresh of each tenant with a snapshot; returns the number of tenants."""
     with scope.all_tenants("hourly popularity"):
         active = Placement.objects.filter(name=HOME, active_build__isnull=False, tenant__active=True)
         tenant_ids = list(active.order_by("tenant_id").values_list("tenant_id", flat=True))
@@ -32,7 +32,7 @@ def refresh_all() -> int:
 
 
 def refresh(*, tenant_id: int, now: datetime) -> bool:
-    """Replaces the popular and trending lists, and those of segments, of the active snapshot; then Redis is told."""
+    """Replaces the shared lists of the active snapshot in PostgreSQL, then in Redis; False if there are none."""
     with scope.tenant(tenant_id):
         build = (
             Build.objects.select_related("artefact")
@@ -41,7 +41,7 @@ def refresh(*, tenant_id: int, now: datetime) -> bool:
         )
     if build is None or build.artefact is None:
         return False
-    loaded = artefacts.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+    loaded = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     with scope.tenant(tenant_id):
         rows = ReferenceList.objects.filter(tenant_id=tenant_id, build=build, kind=POPULAR.key, subject="")
         row = rows.select_for_update().first()
@@ -51,7 +51,7 @@ def refresh(*, tenant_id: int, now: datetime) -> bool:
         changed = list_writers.make_shared_lists(
             build=build, loaded=loaded, version=_version(row) + 1, now=now, locale=locale
         )
-        write_reference(changed)
+        write_reference_lists(changed)
     try:
         list_cache.set_many(
             (keys.reference_list(tenant_id, each.kind, each.subject), bytes(each.body)) for each in changed

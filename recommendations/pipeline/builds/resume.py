@@ -1,9 +1,9 @@
-"""Builds that stand still go on: what a lost message or a dead worker left, found by their rows.
+"""Resumes builds that stopped because of a lost message or a dead worker, as their rows say.
 
-Whoever died leaves a lease that runs out: that work is asked for again at once. Work that nobody began, or whose
-messages were lost, is asked for again after a while. Asking too often does no harm: a message that finds nothing to do
-ends. A step that was begun five times and never ended fails the build, and the old snapshot serves on; only a build
-whose lists serve already is brought to its end however often it takes.
+A dead worker leaves a lease that expires: its work is enqueued again at once. Work that was never begun, or whose
+messages were lost, is enqueued again after a while. Extra messages do no harm: one that finds nothing to do ends. A
+step that was begun MAX_ATTEMPTS times and never finished fails the build, and the old snapshot continues to serve; only
+a build whose lists serve already is finished however many attempts it takes.
 """
 
 from datetime import datetime
@@ -24,14 +24,14 @@ _log = structlog.get_logger(__name__)
 
 
 def resume_builds() -> int:
-    """Asks again for what is due in every running build; returns in how many there was something."""
+    """Enqueues due work of all running builds again; returns the number of builds that had any."""
     with scope.all_tenants("resume builds"):
         running = list(Build.objects.filter(status__in=Build.RUNNING).order_by("pk").values_list("tenant_id", "pk"))
     return sum(resume(tenant_id=tenant_id, build_id=build_id) for tenant_id, build_id in running)
 
 
 def resume(*, tenant_id: int, build_id: int) -> bool:
-    """Asks again for what is due in one build, or fails it. False when all is well or another process is at it."""
+    """Enqueues due work of one build again, or fails the build; False if nothing was to do."""
     with scope.tenant(tenant_id):
         locked = Build.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
         build = locked.filter(tenant_id=tenant_id, pk=build_id, status__in=Build.RUNNING).first()
@@ -39,10 +39,10 @@ def resume(*, tenant_id: int, build_id: int) -> bool:
             return False
         now = clock.database_now()
         if build.status == Build.Status.SCORING:
-            exhausted = _exhausted_chunk(build, now)
+            exhausted = _has_exhausted_chunk(build, now)
             due = None if exhausted else _due_in_scoring(build, now)
         else:
-            exhausted = build.status == Build.Status.TRAINING and _given_up(build, now)
+            exhausted = build.status == Build.Status.TRAINING and _is_exhausted(build, now)
             due = None if exhausted else _due_step(build, now)
         if due:
             task, times = due
@@ -65,25 +65,25 @@ def _due_in_scoring(build: Build, now: datetime) -> tuple[str, int] | None:
     pending = Chunk.objects.filter(tenant_id=build.tenant_id, build_id=build.pk, status=Chunk.Status.PENDING)
     if not pending.exists():
         return _due_publish(build, now)
-    held = pending.filter(lease_until__gte=now).count()
-    # Each of these was somebody's who died with it: its message died too.
+    in_progress = pending.filter(lease_until__gte=now).exists()
+    # The workers of these chunks died, and with them the messages.
     abandoned = pending.filter(lease_until__lt=now).update(lease_until=None, lease_token=None)
     if abandoned:
         return SCORE_CHUNK, min(abandoned, lifecycle.LANES)
-    if not held and _overdue(build, now):
+    if not in_progress and _overdue(build, now):
         return SCORE_CHUNK, lifecycle.LANES
     return None
 
 
 def _due_publish(build: Build, now: datetime) -> tuple[str, int] | None:
     last = Chunk.objects.filter(tenant_id=build.tenant_id, build_id=build.pk).order_by("-done_at").first()
-    waited = last is None or leases.is_overdue(enqueued_at=last.done_at, started_at=build.started_at, now=now)
-    if _abandoned(build, now) or (_is_free(build, now) and waited and _overdue(build, now)):
+    overdue = last is None or leases.is_overdue(enqueued_at=last.done_at, started_at=build.started_at, now=now)
+    if _abandoned(build, now) or (_is_free(build, now) and overdue and _overdue(build, now)):
         return PUBLISH, 1
     return None
 
 
-def _exhausted_chunk(build: Build, now: datetime) -> bool:
+def _has_exhausted_chunk(build: Build, now: datetime) -> bool:
     """Whether a chunk, or the swap after the chunks, was begun too often."""
     chunks = Chunk.objects.filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=now),
@@ -92,10 +92,10 @@ def _exhausted_chunk(build: Build, now: datetime) -> bool:
         status=Chunk.Status.PENDING,
         attempts__gte=MAX_ATTEMPTS,
     )
-    return chunks.exists() or _given_up(build, now)
+    return chunks.exists() or _is_exhausted(build, now)
 
 
-def _given_up(build: Build, now: datetime) -> bool:
+def _is_exhausted(build: Build, now: datetime) -> bool:
     return build.attempts >= MAX_ATTEMPTS and _is_free(build, now)
 
 
@@ -104,7 +104,7 @@ def _is_free(build: Build, now: datetime) -> bool:
 
 
 def _abandoned(build: Build, now: datetime) -> bool:
-    """Whether a worker began the step and stopped to say that it lives, or gave it back after an error."""
+    """Whether a worker began the step and stopped renewing its lease, or released it after an error."""
     return _is_free(build, now) and (build.lease_until is not None or bool(build.error))
 
 

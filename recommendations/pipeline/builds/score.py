@@ -1,12 +1,11 @@
-"""The second step of a build: one chunk of its lists, done by one worker and to effect once.
+"""The second step of a build: scores one chunk of its lists, by one worker at a time and with one effect.
 
-The rows and the chunk's end are committed together, on condition that the chunk's lease is still ours.
+The rows and the end of the chunk are committed together, on condition that the lease is still held.
 """
 
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists
@@ -17,35 +16,34 @@ from core import clock, leases
 from core.leases import Heartbeat, Lease
 from core.queue import enqueue
 from recommendations.ai.uplift import fallback_stats
-from recommendations.cache.list_codec import Provenance
 from recommendations.list_kinds import SIMILAR
 from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
-from recommendations.pipeline.builds import claims, publish
+from recommendations.pipeline.builds import claims
+from recommendations.pipeline.builds.publish import placements_of
 from recommendations.pipeline.candidates import embedding_neighbours, list_writers
-from recommendations.pipeline.lists import entries, profiles, writer
-from recommendations.pipeline.lists.entries import Draft
+from recommendations.pipeline.lists import profiles, writer
+from recommendations.pipeline.lists.entries import tenant_locale
 from recommendations.pipeline.llm.rerank import rerank_heads
 from recommendations.pipeline.models import Build, Chunk, ReferenceList, UserList
-from recommendations.pipeline.ranking import pins, variants
-from recommendations.pipeline.ranking.variants import Made, Way
+from recommendations.pipeline.ranking import variants
+from recommendations.pipeline.ranking.stored_form import encode_draft
 from recommendations.pipeline.task_names import PUBLISH, SCORE_CHUNK
-from recommendations.placements.models import Placement
 
 
 @dataclass(slots=True)
-class Work:
-    """What a chunk came to: rows that are not saved yet, and counts."""
+class ChunkResult:
+    """Rows that are not saved yet, and counts. `spare` rows are written only where there is no better one."""
 
-    personal: list[UserList] = field(default_factory=list)
-    reference: list[ReferenceList] = field(default_factory=list)
-    spare: list[ReferenceList] = field(default_factory=list)  # written only where there is no better one
+    user_lists: list[UserList] = field(default_factory=list)
+    reference_lists: list[ReferenceList] = field(default_factory=list)
+    spare: list[ReferenceList] = field(default_factory=list)
     outcomes: dict[str, Any] = field(default_factory=dict)
 
 
 def score_chunk(*, tenant_id: int, build_id: int) -> bool:
-    """Does the build's next free chunk and asks for the one after it; False when there was none to do."""
+    """Scores the build's next free chunk and enqueues the one after it; False when there was none."""
     claimed = claims.claim_chunk(tenant_id=tenant_id, build_id=build_id)
     if claimed is None:
         _publish_if_done(tenant_id, build_id)
@@ -56,157 +54,133 @@ def score_chunk(*, tenant_id: int, build_id: int) -> bool:
         with scope.tenant(tenant_id):
             build = Build.objects.select_related("artefact").get(tenant_id=tenant_id, pk=build_id)
         assert build.artefact is not None
-        alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
-        loaded = live.with_fresh(alone, tenant_id=tenant_id, build_id=build_id)
-        work = _work(build, chunk, loaded, heartbeat)
-        _save(lease, build, work)
+        artefact = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+        loaded = live.with_fresh_items(artefact, tenant_id=tenant_id, build_id=build_id)
+        result = _score(build, chunk, loaded, heartbeat)
+        _save(lease, build, result)
     BUILD_SECONDS.labels(f"score_{chunk.kind}").observe(time.monotonic() - started)
-    for reason, count in work.outcomes.get("ai_fallbacks", {}).items():
+    for reason, count in result.outcomes.get("ai_fallbacks", {}).items():
         AI_FALLBACKS.labels(reason).inc(count)
-    for reason, count in work.outcomes.get("ai_skipped", {}).items():
+    for reason, count in result.outcomes.get("ai_skipped", {}).items():
         AI_SKIPPED.labels(reason).inc(count)
     return True
 
 
-def _work(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> Work:
-    locale = entries.tenant_locale(build.tenant_id)
+def _score(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> ChunkResult:
+    locale = tenant_locale(build.tenant_id)
     if chunk.kind == Chunk.Kind.PEOPLE:
-        return _lists_of_people(build, chunk, loaded, locale, heartbeat)
+        return _user_lists(build, chunk, loaded, locale, heartbeat)
     now = clock.database_now()
     if chunk.kind == Chunk.Kind.SIMILAR:
         rows = list_writers.make_item_lists(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
-        # Of an item that nobody has chosen, a model of language knows more than the words that texts share: its list
-        # stays (recommendations.pipeline.candidates.embedding_neighbours), whichever chunk comes first.
-        spare = [row for row in rows if row.kind == SIMILAR.key and loaded.index(row.subject) is None]
-        return Work(reference=[row for row in rows if row not in spare], spare=spare)
+        # For an item without interactions, a list by embeddings is better than one by shared words: it stays, whichever
+        # chunk comes first (recommendations.pipeline.candidates.embedding_neighbours).
+        spare = [row for row in rows if row.kind == SIMILAR.key and loaded.trained_index(row.subject) is None]
+        return ChunkResult(reference_lists=[row for row in rows if row not in spare], spare=spare)
     if chunk.kind == Chunk.Kind.SEMANTIC:
-        return Work(
-            reference=embedding_neighbours.of_cold_items(
-                build=build, loaded=loaded, now=now, locale=locale, between=heartbeat.check
+        return ChunkResult(
+            reference_lists=embedding_neighbours.make_lists(
+                build=build, loaded=loaded, now=now, locale=locale, checkpoint=heartbeat.check
             )
         )
-    return Work(reference=list_writers.make_shared_lists(build=build, loaded=loaded, version=1, now=now, locale=locale))
+    rows = list_writers.make_shared_lists(build=build, loaded=loaded, version=1, now=now, locale=locale)
+    return ChunkResult(reference_lists=rows)
 
 
-def _lists_of_people(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbeat: Heartbeat) -> Work:
-    # Before the histories are read: whatever comes later than this moment may not be in the lists.
+def _user_lists(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbeat: Heartbeat) -> ChunkResult:
+    # Before the histories are read: events that arrive later may not be in the lists.
     now = clock.database_now()
-    found = profiles.read_range(tenant_id=build.tenant_id, first=chunk.first, last=chunk.last)
+    users = profiles.read_range(tenant_id=build.tenant_id, first=chunk.first, last=chunk.last)
     with scope.tenant(build.tenant_id):
-        placements = list(publish.placements_of(build).order_by("pk"))
-    follow = variants.followings(
+        placements = list(placements_of(build).order_by("pk"))
+    assignments = variants.load_assignments(
         tenant_id=build.tenant_id,
         placements=[placement.pk for placement in placements],
         versions=build.versions,
         loaded=loaded,
     )
-    labels = {pk: [each.label_of(person.user_id) for person in found] for pk, each in follow.items()}
-    made = variants.make(
+    generated = variants.generate_by_variant(
         tenant_id=build.tenant_id,
-        people=found,
-        follow=follow,
-        labels=labels,
+        users=users,
+        assignments=assignments,
+        labels={pk: [each.label_of(user.user_id) for user in users] for pk, each in assignments.items()},
         texts=build.ai_calls_limit > 0,
         now=now,
         locale=locale,
     )
     heartbeat.check()
-    work = Work(outcomes={"lists": Counter(), "ai_meant": 0, "ai_fallbacks": Counter(), "ai_skipped": Counter()})
+    outcomes = {"lists": Counter[str](), "ai_meant": 0, "ai_fallbacks": Counter[str](), "ai_skipped": Counter[str]()}
+    result = ChunkResult(outcomes=outcomes)
     for placement in placements:
+        assignment = assignments[placement.pk]
         reranked = rerank_heads(
             build=build,
             placement=placement,
-            following=follow[placement.pk],
-            drafts=made.drafts[placement.pk],
-            facts=made.facts,
+            assignment=assignment,
+            drafts=list(generated.drafts[placement.pk].values()),
+            facts=generated.facts,
             tenant_locale=locale,
-            between=heartbeat.check,
+            checkpoint=heartbeat.check,
         )
-        work.outcomes["ai_meant"] += reranked.meant
-        work.outcomes["ai_fallbacks"] += reranked.fallbacks
-        work.outcomes["ai_skipped"] += reranked.skipped
-        work.outcomes["lists"] += Counter(each.source for each in reranked.drafts)
-        work.personal += [
-            _row(build, placement, follow[placement.pk].way(each.arm), each, made, locale, now)
-            for each in reranked.drafts
+        result.outcomes["ai_meant"] += reranked.eligible
+        result.outcomes["ai_fallbacks"] += reranked.fallbacks
+        result.outcomes["ai_skipped"] += reranked.skipped
+        result.outcomes["lists"] += Counter(draft.source for draft in reranked.drafts)
+        result.user_lists += [
+            UserList(
+                tenant_id=build.tenant_id,
+                build=build,
+                placement=placement,
+                end_user_id=draft.user.pk,
+                version=1,
+                source=draft.source,
+                arm=draft.arm,
+                body=encode_draft(
+                    draft,
+                    recipe=assignment.recipe_for(draft.arm),
+                    generated=generated,
+                    build_id=build.pk,
+                    version=1,
+                    now=now,
+                    locale=locale,
+                ),
+                generated_at=now,
+                person_version=draft.user.version,
+            )
+            for draft in reranked.drafts
         ]
-    return work
+    return result
 
 
-def _row(
-    build: Build,
-    placement: Placement,
-    way: Way,
-    each: Draft,
-    made: Made,
-    tenant_locale: str,
-    now: datetime,
-) -> UserList:
-    locale = each.person.locale or tenant_locale
-    provenance = Provenance(
-        build=build.pk,
-        version=1,
-        source=each.source,
-        generated_at=entries.stamp(now),
-        artefact=way.loaded.artefact_id,
-        degraded=each.degraded,
-        simulated=each.simulated,
-        arm=each.arm,
-    )
-    return UserList(
-        tenant_id=build.tenant_id,
-        build=build,
-        placement=placement,
-        end_user_id=each.person.pk,
-        version=1,
-        source=each.source,
-        arm=each.arm,
-        body=entries.body(
-            owner=each.person.user_id,
-            entries=pins.pinned(each.entries, way.rules, made.shown, locale),
-            facts=made.facts,
-            provenance=provenance,
-            locale=locale,
-            reading=pins.travelling(each, way.rules, made.shown, locale),
-            chance=each.chance,
-        ),
-        generated_at=now,
-        person_version=each.person.version,
-    )
+def _save(lease: Lease, build: Build, result: ChunkResult) -> None:
+    """Commits the chunk's effect once.
 
-
-def _save(lease: Lease, build: Build, work: Work) -> None:
-    """The chunk's effect, once.
-
-    Raises: LeaseLost, and nothing is written.
+    Raises:
+        LeaseLost: Nothing is written.
     """
     with scope.tenant(build.tenant_id):
-        # The condition first: whoever lost the lease writes nothing, and of two who save only one gets past it.
+        # The condition first: a worker that lost the lease writes nothing, and of two that save only one passes it.
         lease.finish(
             status=Chunk.Status.DONE,
-            lists=len(work.personal) + len(work.reference) + len(work.spare),
-            outcomes=work.outcomes,
+            lists=len(result.user_lists) + len(result.reference_lists) + len(result.spare),
+            outcomes=result.outcomes,
             done_at=Now(),
         )
-        writer.write_personal(work.personal)
-        writer.write_reference(work.reference)
-        writer.write_reference(work.spare, replace=False)
-        _note_fallbacks(build, work)
+        writer.write_user_lists(result.user_lists)
+        writer.write_reference_lists(result.reference_lists)
+        writer.write_reference_lists(result.spare, replace=False)
+        if "ai_meant" in result.outcomes:
+            # Last of all rows: a tenant's chunks share the statistics, and wait for each other from here on.
+            fallback_stats.record_lists(
+                tenant_id=build.tenant_id,
+                now=clock.database_now(),
+                meant=result.outcomes["ai_meant"],
+                fallbacks=result.outcomes["ai_fallbacks"],
+                skipped=result.outcomes["ai_skipped"],
+            )
         # Another chunk or, when there is none, the end of the build (`_publish_if_done`): two last chunks that commit
         # at once do not see each other's end here.
         enqueue(SCORE_CHUNK, tenant_id=build.tenant_id, build_id=build.pk)
-
-
-def _note_fallbacks(build: Build, work: Work) -> None:
-    """The statistics, last of all rows: a tenant's chunks share them, and wait for each other from here on."""
-    if "ai_meant" in work.outcomes:
-        fallback_stats.record_lists(
-            tenant_id=build.tenant_id,
-            now=clock.database_now(),
-            meant=work.outcomes["ai_meant"],
-            fallbacks=work.outcomes["ai_fallbacks"],
-            skipped=work.outcomes["ai_skipped"],
-        )
 
 
 def _publish_if_done(tenant_id: int, build_id: int) -> None:

@@ -1,7 +1,7 @@
-"""Related people, made anew by each training from the window that it read.
+"""Similar users, computed by each training from the window that it read.
 
-They follow from histories alone, so neither the quality gate nor a placement's rules have a say, and a build that
-trains nothing leaves them as they are. Near line does not move them: they are as old as the last training.
+They depend on histories alone: neither the quality gate nor a placement's rules apply, and a build without training
+leaves them unchanged. SimilarTexts line does not update them: they are as old as the last training.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +20,9 @@ from recommendations.pipeline.models import RelatedPeople
 
 BATCH = 2_000
 SCALE = 10_000
-# Whoever is being erased is waited for and left out. A slower worker does not replace what a newer training wrote.
+# A user that is being erased is waited for and left out. A slow worker does not replace the rows of a newer training.
 _WRITE = """
-    INSERT INTO recommendations_relatedpeople AS held (tenant_id, end_user_id, people, scores, generated_at)
+    INSERT INTO recommendations_relatedpeople AS stored (tenant_id, end_user_id, people, scores, generated_at)
     SELECT %(tenant)s, there.id, made.people::bigint[], made.scores::smallint[], %(now)s
     FROM (
         SELECT id FROM recommendations_enduser WHERE tenant_id = %(tenant)s AND id = ANY (%(persons)s)
@@ -32,32 +32,32 @@ _WRITE = """
     ORDER BY there.id
     ON CONFLICT (end_user_id) DO UPDATE SET
         people = excluded.people, scores = excluded.scores, generated_at = excluded.generated_at
-    WHERE held.generated_at <= excluded.generated_at
+    WHERE stored.generated_at <= excluded.generated_at
 """
 
 
-def write(*, tenant_id: int, interactions: Interactions, now: datetime, between: Callable[[], None]) -> int:
-    """Replaces everybody's row; returns how many. People who are no longer in the window lose theirs.
+def write(*, tenant_id: int, interactions: Interactions, now: datetime, checkpoint: Callable[[], None]) -> int:
+    """Replaces the rows of all users in the window and deletes the others; returns how many rows it wrote.
 
-    `between` is called between batches and may raise to stop the work; doing it again does no harm.
+    `checkpoint` is called between batches and may raise to stop the work; repeating it does no harm.
     """
     keep = settings.RELATED_PEOPLE
     made = similar_users(interactions, keep=keep) if keep else iter(())
     keys = _keys(tenant_id, interactions)
     written = 0
     while batch := list(islice(made, BATCH)):
-        between()
+        checkpoint()
         with scope.tenant(tenant_id), connection.cursor() as cursor:
             cursor.execute(_WRITE, {"tenant": tenant_id, "now": now, **_columns(batch, keys)})
             written += cursor.rowcount
-    between()
+    checkpoint()
     with scope.tenant(tenant_id):
         RelatedPeople.objects.filter(tenant_id=tenant_id, generated_at__lt=now).delete()
     return written
 
 
 def _keys(tenant_id: int, interactions: Interactions) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Primary keys by code; 0 for who has been erased since the window was read."""
+    """Primary keys by code; 0 for users that were erased since the window was read."""
     with scope.tenant(tenant_id):
         known = dict(EndUser.objects.filter(tenant_id=tenant_id).order_by().values_list("user_id", "pk").iterator())
     return np.array([known.get(user_id, 0) for user_id in interactions.user_ids], dtype=np.int64)
@@ -77,5 +77,5 @@ def _columns(batch: list[SimilarUsers], keys: np.ndarray[tuple[int], np.dtype[np
 
 
 def _literal(values: Sequence[int]) -> str:
-    """As PostgreSQL writes an array."""
+    """An array as PostgreSQL writes it."""
     return "{" + ",".join(map(str, values)) + "}"

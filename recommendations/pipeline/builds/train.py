@@ -1,8 +1,8 @@
-"""The first step of a build: learn from the interaction window, store the artefact, cut the rest into chunks.
+"""The first step of a build: trains on the interaction window, stores the artefact, divides the rest into chunks.
 
-What was learnt serves only if it is not worse than the active artefact beyond noise
-(recommendations.algorithms.validation.quality_gate); else the lists are made with the active one, and the refused one
-is kept with the reason.
+The new artefact serves only if it is not worse than the active one beyond noise
+(recommendations.algorithms.validation.quality_gate). Otherwise the lists are made with the active one, and the refused
+one is kept with the reason.
 """
 
 import time
@@ -32,14 +32,14 @@ from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.builds import ai_uplift, claims, lifecycle, similar_users
-from recommendations.pipeline.builds import catalogue as contents
-from recommendations.pipeline.builds.rollback import active_artefact
-from recommendations.pipeline.builds.training_options import of_tenant
+from recommendations.pipeline.builds.catalogue import read_catalogue
+from recommendations.pipeline.builds.lifecycle import active_artefact
+from recommendations.pipeline.builds.training_options import load_options
 from recommendations.pipeline.fresh_items import ingest
 from recommendations.pipeline.models import Artefact, Build, Chunk
 from recommendations.pipeline.task_names import SCORE_CHUNK
 
-# Of fewer rows a training is quicker on one thread, and costs a third: most of what a second one does is wait.
+# With fewer rows a training is faster on one thread, and costs a third: a second one mostly waits.
 ROWS_FOR_THREADS = 20_000
 SIMILAR_CHUNK_SIZE = 500
 _RANGES = """
@@ -52,7 +52,7 @@ _log = structlog.get_logger(__name__)
 
 
 def train_step(*, tenant_id: int, build_id: int) -> None:
-    """Does the step unless somebody else does or has done it. Fails the build when there is nothing to learn from."""
+    """Runs the step unless another worker runs it or has run it. Fails the build if there is nothing to learn from."""
     lease = claims.claim_step(tenant_id=tenant_id, build_id=build_id, status=Build.Status.TRAINING)
     if lease is None:
         return
@@ -66,20 +66,20 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
         except NoInteractions as nothing:
             lifecycle.fail(tenant_id=tenant_id, build_id=build_id, error=str(nothing))
             return
-        ai_uplift.hand_over(tenant_id=tenant_id, now=clock.database_now())
+        ai_uplift.update_gate(tenant_id=tenant_id, now=clock.database_now())
         heartbeat.check()
         loaded = _loaded(build, trained, active)
         with scope.tenant(tenant_id):
             if trained is not None:
                 trained.row.save(force_insert=True)
             serving = build.artefact or _serving(trained, active)
-            places = ingest.begin(build=build, artefact=serving, loaded=loaded, now=clock.database_now())
-            people = _cut(tenant_id, build_id, items=places)
+            item_count = ingest.ingest_for_build(build=build, artefact=serving, loaded=loaded, now=clock.database_now())
+            user_count = _create_chunks(tenant_id, build_id, items=item_count)
             lease.finish(
                 status=Build.Status.SCORING,
                 artefact=serving,
                 notes=_notes(trained),
-                people=people,
+                people=user_count,
                 attempts=0,
                 error="",
                 trained_at=Now(),
@@ -90,12 +90,12 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
     BUILD_SECONDS.labels("train").observe(time.monotonic() - started)
     if trained is not None and trained.row.refused:
         ARTEFACTS_REFUSED.inc()
-    _log.info("build_trained", build_id=build_id, artefact=serving.pk, people=people, notes=_notes(trained))
+    _log.info("build_trained", build_id=build_id, artefact=serving.pk, users=user_count, notes=_notes(trained))
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A new artefact before its row is saved, what the gate said, and what staff should know of what it learnt from."""
+    """A new artefact whose row is not saved yet, the gate's verdict, and notes for staff about its data."""
 
     row: Artefact
     fitted: Fitted
@@ -104,14 +104,18 @@ class Trained:
 
 
 def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Trained:
-    """Raises: NoInteractions."""
+    """Trains and stores an artefact.
+
+    Raises:
+        NoInteractions: The window has too little data.
+    """
     started = time.monotonic()
     window = read_window(tenant_id=build.tenant_id, until=build.cutoff, max_rows=settings.TRAIN_MAX_ROWS)
     heartbeat.check()
     catalogue_at = clock.database_now()
-    catalogue = contents.read(tenant_id=build.tenant_id)
+    catalogue = read_catalogue(tenant_id=build.tenant_id)
     heartbeat.check()
-    options = of_tenant(tenant_id=build.tenant_id, validation=build.validation)
+    options = load_options(tenant_id=build.tenant_id, validation=build.validation)
     if len(window.users) < ROWS_FOR_THREADS:
         options = replace(options, threads=1)
     weighed = window.weighed(lambda interactions: make_fold(interactions, options))
@@ -122,9 +126,9 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     fitted = replace(fitted, chosen=fitted.chosen | {"order": window.order.as_json(), "values": weighed.as_json()})
     verdict = _judge(build, fitted, active)
     similar_users.write(
-        tenant_id=build.tenant_id, interactions=interactions, now=clock.database_now(), between=heartbeat.check
+        tenant_id=build.tenant_id, interactions=interactions, now=clock.database_now(), checkpoint=heartbeat.check
     )
-    file, size = store.store(fitted, tenant_id=build.tenant_id)
+    file, size = store.save(fitted, tenant_id=build.tenant_id)
     row = Artefact(
         tenant_id=build.tenant_id,
         file=file,
@@ -139,11 +143,11 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
         refused=not verdict.publish,
         verdict=verdict.reason,
     )
-    return Trained(row, fitted, verdict, _of_window(window))
+    return Trained(row, fitted, verdict, _window_notes(window))
 
 
 def _judge(build: Build, fitted: Fitted, active: Artefact | None) -> GateDecision:
-    """The gate's word; an active artefact that cannot be read is no reason to keep the new one back."""
+    """The gate's verdict; an active artefact that cannot be read does not hold the new one back."""
     if active is None:
         return GateDecision(publish=True, reason="The first artefact.")
     try:
@@ -165,7 +169,7 @@ def _serving(trained: Trained | None, active: Artefact | None) -> Artefact:
 
 
 def _loaded(build: Build, trained: Trained | None, active: Artefact | None) -> Loaded:
-    """What the build's lists are made with."""
+    """The artefact of the build's lists, loaded."""
     if trained is not None and trained.verdict.publish:
         return Loaded(0, Recommender(trained.fitted))
     serving = build.artefact or _serving(trained, active)
@@ -173,7 +177,7 @@ def _loaded(build: Build, trained: Trained | None, active: Artefact | None) -> L
 
 
 def _notes(trained: Trained | None) -> str:
-    """What staff should know about the build."""
+    """The notes for staff about the build."""
     if trained is None:
         return ""
     chosen = trained.row.chosen
@@ -181,7 +185,7 @@ def _notes(trained: Trained | None) -> str:
     if trained.verdict.other_fold:
         notes.append(f"{trained.verdict.reason} Weights are chosen by another fold now. {describe_fold(chosen)}")
     notes += trained.notes
-    notes += [_of_value(name, each) for name, each in chosen["values"].items()]
+    notes += [_value_note(name, choice) for name, choice in chosen["values"].items()]
     if skipped := ", ".join(chosen.get("skipped", ())):
         notes.append(f"No time was left to train {skipped} (TRAIN_SECONDS).")
     if stale := ", ".join(chosen.get("not_refitted", ())):
@@ -189,21 +193,21 @@ def _notes(trained: Trained | None) -> str:
     return "\n".join(notes)
 
 
-def _of_window(window: Window) -> tuple[str, ...]:
-    said = [str(each) for each in (window.limit, window.ratings) if each]
-    return (*said, window.order.why) if window.order.why else tuple(said)
+def _window_notes(window: Window) -> tuple[str, ...]:
+    notes = [str(each) for each in (window.limit, window.ratings) if each]
+    return (*notes, window.order.why) if window.order.why else tuple(notes)
 
 
-def _of_value(name: str, chosen: Mapping[str, Any]) -> str:
-    """Say how the values of a type count, and why so."""
-    said = f"Values of {name} as strength: {chosen['way']}"
+def _value_note(name: str, chosen: Mapping[str, Any]) -> str:
+    """How the values of a type of event count, and the measurement behind it."""
+    note = f"Values of {name} as strength: {chosen['way']}"
     if measured := chosen.get("ndcg@10"):
-        return f"{said} (on the fold: " + ", ".join(f"{way} {ndcg:.4f}" for way, ndcg in measured.items()) + ")."
-    return f"{said}."
+        return f"{note} (on the fold: " + ", ".join(f"{way} {ndcg:.4f}" for way, ndcg in measured.items()) + ")."
+    return f"{note}."
 
 
-def _cut(tenant_id: int, build_id: int, *, items: int) -> int:
-    """Writes the chunks: the popular list, all people, the items at all places. Returns the number of people."""
+def _create_chunks(tenant_id: int, build_id: int, *, items: int) -> int:
+    """Creates the chunks of shared lists, of all users, and of all items. Returns the number of users."""
     with connection.cursor() as cursor:
         cursor.execute(_RANGES, {"tenant": tenant_id, "size": settings.BUILD_CHUNK_SIZE})
         ranges = cursor.fetchall()

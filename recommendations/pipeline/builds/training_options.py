@@ -1,4 +1,4 @@
-"""The options of a tenant's trainings: the deployment's settings, the tenant's own, and what tuning found."""
+"""Training options: the deployment's settings, the tenant's own, and its tuned parameters."""
 
 from dataclasses import replace
 from typing import cast
@@ -13,22 +13,24 @@ from recommendations.pipeline.artefacts import parameters
 from recommendations.pipeline.builds import cold_item_setting
 
 
-def of_tenant(*, tenant_id: int, validation: str = "") -> TrainingOptions:
-    """Return what the tenant's next training would use; `validation` other than empty takes the place of its setting.
+def load_options(*, tenant_id: int, validation: str = "") -> TrainingOptions:
+    """The options of the tenant's next training; a non-empty `validation` overrides the tenant's setting.
 
-    Raises: ValueError for a `validation` that there is not.
+    Raises:
+        ValueError: There is no such `validation`.
     """
     options = replace(
-        of_deployment(validation=validation or validation_of(tenant_id=tenant_id)),
-        cold_every=cold_item_setting.wanted(tenant_id=tenant_id),
+        deployment_options(validation=validation or load_validation(tenant_id=tenant_id)),
+        cold_every=cold_item_setting.load_cold_every(tenant_id=tenant_id),
     )
-    return with_parameters(options, parameters.of_tenant(tenant_id=tenant_id))
+    return with_parameters(options, parameters.load_parameters(tenant_id=tenant_id))
 
 
-def of_deployment(*, validation: str = "") -> TrainingOptions:
-    """The same for data that is no tenant's.
+def deployment_options(*, validation: str = "") -> TrainingOptions:
+    """The options for data that belongs to no tenant.
 
-    Raises: ValueError for a `validation` that there is not.
+    Raises:
+        ValueError: There is no such `validation`.
     """
     return TrainingOptions(
         threads=settings.TRAIN_THREADS,
@@ -38,7 +40,7 @@ def of_deployment(*, validation: str = "") -> TrainingOptions:
     )
 
 
-def validation_of(*, tenant_id: int) -> Validation:
-    """The tenant's setting."""
+def load_validation(*, tenant_id: int) -> Validation:
+    """The tenant's setting of the validation."""
     with scope.tenant(tenant_id):
         return cast(Validation, Tenant.objects.values_list("validation", flat=True).get(pk=tenant_id))

@@ -1,4 +1,4 @@
-"""Items that are bought together, as lists: from baskets in the training window, stronger events first."""
+"""Bought-together lists: from baskets in the training window, by purchases and carts if there are any."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,92 +9,92 @@ from scipy import sparse
 from accounts.tenancy import scope
 from core import process_caches
 from recommendations.algorithms.models.association import basket_associations
-from recommendations.cache.list_codec import Entry, Provenance
+from recommendations.cache.list_codec import Entry
 from recommendations.catalog import availability
-from recommendations.explanations.templates import explain
 from recommendations.interactions.training_window import read_window
 from recommendations.list_kinds import TOGETHER
 from recommendations.pipeline.artefacts.store import Loaded
-from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
+from recommendations.pipeline.lists.entries import MODEL, SPARE, cached_reason
+from recommendations.pipeline.lists.reference_lists import reference_list
 from recommendations.pipeline.models import Build, Chunk, ReferenceList
 
 LIMIT = 50
-# Where a tenant sends carts and purchases, views say nothing about what is bought together.
-BOUGHT = 2.0
+# Events of this weight or more are purchases. Where a tenant sends them, views say nothing about baskets.
+PURCHASE_WEIGHT = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Together:
-    """The matrix and the ids of its items, for one build."""
+class CoPurchases:
+    """The association matrix of one build, and the ids of its items."""
 
     build_id: int
     matrix: sparse.csr_array
     item_ids: list[str]
-    place: dict[str, int]
+    index_of: dict[str, int]
+
+    def of_item(self, item_id: str) -> list[tuple[str, float]]:
+        """The items bought together with this one and their scores, best first."""
+        if (index := self.index_of.get(item_id)) is None:
+            return []
+        row = slice(self.matrix.indptr[index], self.matrix.indptr[index + 1])
+        scores = zip(self.matrix.indices[row].tolist(), self.matrix.data[row].tolist(), strict=True)
+        return sorted(((self.item_ids[other], score) for other, score in scores), key=lambda pair: -pair[1])
 
 
-_held: list[Together] = []
+_cached: list[CoPurchases] = []
 
 
 def make_lists(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
-    """A list for each item of the chunk that was bought with others, not saved yet."""
-    found = _of_build(build)
-    rows: dict[str, list[tuple[str, float]]] = {}
-    for index in range(chunk.first, chunk.last + 1):
-        item_id = loaded.item_ids[index]
-        if (place := found.place.get(item_id)) is not None:
-            start, end = found.matrix.indptr[place], found.matrix.indptr[place + 1]
-            near = zip(found.matrix.indices[start:end].tolist(), found.matrix.data[start:end].tolist(), strict=True)
-            rows[item_id] = sorted(((found.item_ids[at], score) for at, score in near), key=lambda each: -each[1])
-    named = {item_id for near in rows.values() for item_id, _ in near} | rows.keys()
+    """Makes a list for each item of the chunk that was bought with others, not saved yet."""
+    purchases = _co_purchases(build)
+    item_ids = [loaded.item_ids[index] for index in range(chunk.first, chunk.last + 1)]
+    others_of = {item_id: purchases.of_item(item_id) for item_id in item_ids if item_id in purchases.index_of}
     with scope.tenant(build.tenant_id):
-        facts = item_facts.facts(tenant_id=build.tenant_id, item_ids=named)
-        withheld = set(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
-    provenance = Provenance(build.pk, 1, lists.MODEL, lists.stamp(now), build.artefact_id)
-    made = []
-    for item_id, others in rows.items():
+        mentioned = {other for others in others_of.values() for other, _ in others} | others_of.keys()
+        facts = item_facts.load_facts(tenant_id=build.tenant_id, item_ids=mentioned)
+        withdrawn = set(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
+    lists = []
+    for item_id, others in others_of.items():
         titles = (facts[item_id].title,) if item_id in facts else ()
-        said = explain(part=TOGETHER.key, evidence=titles, locale=locale)
+        reason = cached_reason(TOGETHER.key, titles, locale)
         entries = [
-            Entry(other, round(score, 6), said, (item_id,), TOGETHER.key)
+            Entry(other, round(score, 6), reason, (item_id,), TOGETHER.key)
             for other, score in others
-            if other in facts and other not in withheld
+            if other in facts and other not in withdrawn
         ][:LIMIT]
         if entries:
-            made.append(
-                ReferenceList(
-                    tenant_id=build.tenant_id,
+            lists.append(
+                reference_list(
+                    TOGETHER,
                     build=build,
-                    kind=TOGETHER.key,
+                    entries=entries,
+                    facts=facts,
+                    source=MODEL,
+                    now=now,
+                    locale=locale,
                     subject=item_id,
-                    body=lists.body(
-                        owner="", entries=entries, facts=facts, provenance=provenance, locale=locale, titles=titles
-                    ),
-                    generated_at=now,
+                    titles=titles,
                 )
             )
-    return made
+    return lists
 
 
-@process_caches.register
-def forget() -> None:
-    """Forgets what the process has computed."""
-    _held.clear()
+process_caches.register(_cached.clear)
 
 
-def _of_build(build: Build) -> Together:
-    if not _held or _held[0].build_id != build.pk:
+def _co_purchases(build: Build) -> CoPurchases:
+    if not _cached or _cached[0].build_id != build.pk:
         window = read_window(tenant_id=build.tenant_id, until=build.cutoff)
-        bought = window.weights >= BOUGHT
-        rows = np.flatnonzero(bought) if bought.any() else np.flatnonzero(window.weights > 0)
+        is_purchase = window.weights >= PURCHASE_WEIGHT
+        rows = np.flatnonzero(is_purchase) if is_purchase.any() else np.flatnonzero(window.weights > 0)
         matrix = basket_associations(
             window.users[rows],
             window.items[rows],
             window.times[rows],
             item_count=len(window.item_ids),
-            neighbours=LIMIT + lists.SPARE,
+            neighbours=LIMIT + SPARE,
         )
-        place = {item_id: index for index, item_id in enumerate(window.item_ids)}
-        _held[:] = [Together(build.pk, matrix, window.item_ids, place)]
-    return _held[0]
+        index_of = {item_id: index for index, item_id in enumerate(window.item_ids)}
+        _cached[:] = [CoPurchases(build.pk, matrix, window.item_ids, index_of)]
+    return _cached[0]

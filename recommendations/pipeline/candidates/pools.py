@@ -1,6 +1,6 @@
-"""What may fill anybody's list: popular, trending and newest items, and what is popular in a segment.
+"""Pools of candidates that are the same for every user of a placement: popular, trending, newest, by segment.
 
-The same for everybody at a placement, so each process computes it once for some minutes.
+Each process caches them for some minutes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -8,108 +8,100 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cachetools import LRUCache
-from django.db import connection
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from accounts.tenancy import scope
 from core import process_caches
 from recommendations.cache.list_codec import Entry
 from recommendations.catalog import availability
-from recommendations.explanations.templates import explain
+from recommendations.catalog.models import Item
 from recommendations.list_kinds import KINDS, LATEST, POPULAR, TRENDING
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.candidates import popular, segment_popular
+from recommendations.pipeline.lists.entries import cached_reason
 
 DEPTH = 300
-FRESH_FOR_SECONDS = 600
-# The newest items are asked for more often, and as soon as new ones have been taken in.
-LATEST_FOR_SECONDS = 30
-_KEPT = 4
-_LATEST = f"""
-    SELECT item_id FROM recommendations_item
-    WHERE tenant_id = %(tenant)s AND {availability.available_sql()}
-    ORDER BY created_at DESC, item_id LIMIT %(limit)s
-"""  # noqa: S608  # constants only
+POOLS_TTL_SECONDS = 600
+# The newest items are read more often, and as soon as new ones have been ingested.
+LATEST_TTL_SECONDS = 30
+_MAX_CACHED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Entries by kind of list (`recommendations.list_kinds`) and by segment, best first, without withheld items."""
+    """Entries by kind of list (`recommendations.list_kinds`) and by segment, best first, without withdrawn items."""
 
     by_kind: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     segments: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
 
     def of_kind(self, key: str) -> Sequence[Entry]:
-        """Return the entries of one kind of list; empty if there is no pool of it."""
+        """The entries of one kind of list; empty if there is no pool of it."""
         return self.by_kind.get(key, ())
 
     def of_segments(self, subjects: Sequence[str]) -> Sequence[Entry]:
-        """What is popular in the first of these segments that anybody with a history is in."""
+        """The entries of the first of these segments that has any."""
         return next((self.segments[subject] for subject in subjects if subject in self.segments), ())
 
-    def only(self, item_ids: Collection[str]) -> "Pools":
-        """What of them is among these items."""
+    def restricted_to(self, item_ids: Collection[str]) -> "Pools":
+        """The pools with these items only."""
 
-        def kept(entries: Sequence[Entry]) -> list[Entry]:
-            return [entry for entry in entries if entry.item_id in item_ids]
+        def restricted(pools: Mapping[str, Sequence[Entry]]) -> dict[str, Sequence[Entry]]:
+            return {key: [entry for entry in pool if entry.item_id in item_ids] for key, pool in pools.items()}
 
-        segments = {name: kept(entries) for name, entries in self.segments.items()}
-        return Pools({key: kept(entries) for key, entries in self.by_kind.items()}, segments)
+        return Pools(restricted(self.by_kind), restricted(self.segments))
 
 
 Key = tuple[int, int, int, frozenset[str]]
-_cache: LRUCache[Key, tuple[tuple[int, int], Pools]] = LRUCache(_KEPT)
+_cache: LRUCache[Key, tuple[tuple[int, int], Pools]] = LRUCache(_MAX_CACHED)
 process_caches.register(_cache.clear)
 
 
-def of(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
-    """The tenant's pools, at most FRESH_FOR_SECONDS old, and the newest items LATEST_FOR_SECONDS.
+def load_pools(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
+    """The tenant's pools, at most POOLS_TTL_SECONDS old, and its newest items, at most LATEST_TTL_SECONDS.
 
-    `by` are the rules (`segment_by`) that make segments.
+    `by` holds the rules (`segment_by`) that define segments.
     """
-    key = (tenant_id, loaded.artefact_id, int(now.timestamp()) // FRESH_FOR_SECONDS, by)
-    as_of = (loaded.revision, int(now.timestamp()) // LATEST_FOR_SECONDS)
+    key = (tenant_id, loaded.artefact_id, int(now.timestamp()) // POOLS_TTL_SECONDS, by)
+    as_of = (loaded.revision, int(now.timestamp()) // LATEST_TTL_SECONDS)
     cached = _cache.get(key)
     if cached is None:
-        cached = as_of, compute(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
+        cached = as_of, _compute(tenant_id, loaded, by, locale, now)
     elif cached[0] != as_of:
-        with scope.tenant(tenant_id):
-            cached = (
-                as_of,
-                replace(cached[1], by_kind={**cached[1].by_kind, LATEST.key: _latest(tenant_id, now, locale)}),
-            )
+        latest = {LATEST.key: _latest_entries(tenant_id, now, locale)}
+        cached = as_of, replace(cached[1], by_kind={**cached[1].by_kind, **latest})
     _cache[key] = cached
     return cached[1]
 
 
-def compute(*, tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
-    """The pools as they are now."""
-    everybody = popular.compute(tenant_id=tenant_id, loaded=loaded, now=now, locale=locale, limit=DEPTH)
+def latest_items(*, tenant_id: int, now: datetime) -> QuerySet[Item]:
+    """The available items, newest first."""
+    return Item.objects.filter(availability.available(now), tenant_id=tenant_id).order_by("-created_at", "item_id")
+
+
+def _compute(tenant_id: int, loaded: Loaded, by: frozenset[str], locale: str, now: datetime) -> Pools:
+    most_chosen = popular.popular_items(tenant_id=tenant_id, loaded=loaded, now=now, locale=locale, limit=DEPTH).entries
     with scope.tenant(tenant_id):
-        withheld = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))
-        newest = _latest(tenant_id, now, locale)
-    by_segment: dict[str, Sequence[Entry]] = {}
+        withdrawn = set(availability.withdrawn_ids(tenant_id=tenant_id, now=now))
+    segments: dict[str, Sequence[Entry]] = {}
     for each in by:
-        by_segment |= segment_popular.counted(tenant_id=tenant_id, by=each, withheld=withheld, locale=locale, now=now)
+        segments |= segment_popular.popular_by_segment(
+            tenant_id=tenant_id, by=each, withdrawn=withdrawn, locale=locale, now=now
+        )
     by_kind: dict[str, Sequence[Entry]] = {
-        POPULAR.key: everybody.entries,
-        TRENDING.key: [entry for entry in everybody.entries if entry.part == "recent_popularity"],
-        LATEST.key: newest,
+        POPULAR.key: most_chosen,
+        TRENDING.key: [entry for entry in most_chosen if entry.part == "recent_popularity"],
+        LATEST.key: _latest_entries(tenant_id, now, locale),
     }
     for kind in KINDS.values():
         if kind.pool:
             entries = import_string(kind.pool)(tenant_id=tenant_id, now=now, locale=locale, limit=DEPTH)
-            by_kind[kind.key] = [entry for entry in entries if entry.item_id not in withheld]
-    return Pools(by_kind, by_segment)
+            by_kind[kind.key] = [entry for entry in entries if entry.item_id not in withdrawn]
+    return Pools(by_kind, segments)
 
 
-def _latest(tenant_id: int, now: datetime, locale: str) -> list[Entry]:
-    said = explain(part=LATEST.key, locale=locale)
-    return [Entry(item_id, 0.0, said, (), LATEST.key) for item_id in latest(tenant_id=tenant_id, now=now, limit=DEPTH)]
-
-
-def latest(*, tenant_id: int, now: datetime, limit: int) -> list[str]:
-    """The newest items that may be shown. Call it in the tenant's scope."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LATEST, {"tenant": tenant_id, "now": now, "limit": limit})
-        return [item_id for (item_id,) in cursor.fetchall()]
+def _latest_entries(tenant_id: int, now: datetime, locale: str) -> list[Entry]:
+    reason = cached_reason(LATEST.key, (), locale)
+    with scope.tenant(tenant_id):
+        item_ids = list(latest_items(tenant_id=tenant_id, now=now).values_list("item_id", flat=True)[:DEPTH])
+    return [Entry(item_id, 0.0, reason, (), LATEST.key) for item_id in item_ids]

@@ -1,81 +1,73 @@
-"""The neighbours of items, as lists: the same model that makes people's lists, asked about one item."""
+"""Similar-item lists: the model of users' lists, asked about one item."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from accounts.tenancy import scope
-from recommendations.cache.list_codec import Provenance
 from recommendations.catalog import availability
 from recommendations.list_kinds import SIMILAR
 from recommendations.pipeline.artefacts.store import Loaded
-from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists import item_facts
+from recommendations.pipeline.lists.entries import MODEL, SPARE, mentioned_ids, to_entries
+from recommendations.pipeline.lists.reference_lists import reference_list
 from recommendations.pipeline.models import Build, Chunk, ReferenceList
 
 LIMIT = 50
 
 
 def make_lists(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, locale: str) -> list[ReferenceList]:
-    """A list for each item of the chunk that has neighbours, not saved yet."""
-    made = _made_already(build, chunk, loaded)
-    places = [place for place in range(chunk.first, chunk.last + 1) if loaded.item_ids[place] not in made]
-    return of_places(build=build, places=places, loaded=loaded, now=now, locale=locale)
+    """Makes a list for each item of the chunk that has neighbours, not saved yet."""
+    present = _with_list(build, chunk, loaded)
+    indices = [index for index in range(chunk.first, chunk.last + 1) if loaded.item_ids[index] not in present]
+    return make_lists_at(build=build, indices=indices, loaded=loaded, now=now, locale=locale)
 
 
-def of_places(
+def make_lists_at(
     *,
     build: Build,
-    places: Sequence[int],
+    indices: Sequence[int],
     loaded: Loaded,
     now: datetime,
     locale: str,
     versions: Mapping[str, int] | None = None,
 ) -> list[ReferenceList]:
-    """The same for the items at these places; `versions` by item id where they are not the first ones.
-
-    Withheld items are shown in none.
-    """
+    """Makes the lists of the items with these indices, not saved yet; `versions` by item id, 1 by default."""
+    versions = versions or {}
     with scope.tenant(build.tenant_id):
-        withheld = loaded.indices(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
-    found = [
-        (place, loaded.recommender.similar_items(place, LIMIT + lists.SPARE, filter_items=withheld)) for place in places
+        withdrawn = loaded.indices(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
+    neighbours = [
+        (loaded.item_ids[index], loaded.recommender.similar_items(index, LIMIT + SPARE, filter_items=withdrawn))
+        for index in indices
     ]
-    named = lists.mentioned(loaded, (proposals for _, proposals in found))
     with scope.tenant(build.tenant_id):
-        facts = item_facts.facts(tenant_id=build.tenant_id, item_ids=named)
-    rows = []
-    for place, proposals in found:
-        version = (versions or {}).get(loaded.item_ids[place], 1)
-        provenance = Provenance(build.pk, version, lists.MODEL, lists.stamp(now), build.artefact_id)
-        entries = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, spoken=SIMILAR.key)
+        item_ids = mentioned_ids(loaded, (proposals for _, proposals in neighbours))
+        facts = item_facts.load_facts(tenant_id=build.tenant_id, item_ids=item_ids)
+    lists = []
+    for subject, proposals in neighbours:
+        entries = to_entries(loaded=loaded, proposals=proposals, facts=facts, locale=locale, reason_kind=SIMILAR.key)
         if entries:
-            subject = loaded.item_ids[place]
-            body = lists.body(
-                owner="",
-                entries=entries[:LIMIT],
-                facts=facts,
-                provenance=provenance,
-                locale=locale,
-                spoken=SIMILAR.key,
-                titles=(facts[subject].title,) if subject in facts else (),
-            )
-            rows.append(
-                ReferenceList(
-                    tenant_id=build.tenant_id,
+            lists.append(
+                reference_list(
+                    SIMILAR,
                     build=build,
-                    kind=SIMILAR.key,
+                    entries=entries[:LIMIT],
+                    facts=facts,
+                    source=MODEL,
+                    now=now,
+                    locale=locale,
                     subject=subject,
-                    body=body,
-                    generated_at=now,
+                    version=versions.get(subject, 1),
+                    reason_kind=SIMILAR.key,
+                    titles=(facts[subject].title,) if subject in facts else (),
                 )
             )
-    return rows
+    return lists
 
 
-def _made_already(build: Build, chunk: Chunk, loaded: Loaded) -> set[str]:
-    """Items without interactions that another chunk of the build found neighbours for: what it knew, it knew better."""
-    places = range(chunk.first, chunk.last + 1)
-    cold = [loaded.item_ids[place] for place in places if loaded.recommender.is_cold(place)]
+def _with_list(build: Build, chunk: Chunk, loaded: Loaded) -> set[str]:
+    """Items without interactions that have a list by their embeddings: it is better than one by shared words."""
+    indices = range(chunk.first, chunk.last + 1)
+    cold = [loaded.item_ids[index] for index in indices if loaded.recommender.is_cold(index)]
     if not cold:
         return set()
     with scope.tenant(build.tenant_id):

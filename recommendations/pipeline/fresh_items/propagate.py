@@ -1,8 +1,8 @@
-"""Items that have been taken in come into lists: their own similar ones, those of their neighbours, and people's.
+"""Brings ingested items into lists: their own similar-item lists, those of their neighbours, and users' lists.
 
-People are marked as after an event and scored anew at once, a bounded number per item and minute, the sharpest fits
-first; the others get the item with their next event or the next build. A killed step leaves marks and waiting rows,
-and is done again to the same effect.
+Users are marked as after an event and rescored at once, a bounded number per item and minute, the best fits first;
+other users get the item with their next event or the next build. A killed step leaves marks and waiting rows, and is
+repeated to the same effect.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import structlog
 from django.conf import settings
-from django.db import connection
 from django.db.models import Sum
 
 from accounts.tenancy import scope
@@ -26,175 +25,164 @@ from recommendations.pipeline.candidates import embedding_neighbours, similar_it
 from recommendations.pipeline.fresh_items import audience
 from recommendations.pipeline.lists import entries, writer
 from recommendations.pipeline.models import Build, FreshItem, ReferenceList
-from recommendations.pipeline.nearline import rescore
+from recommendations.pipeline.nearline import claims, rescore
 from recommendations.placements.models import HOME, Placement
 
-AT_ONCE = 100
-# Whose similar lists an item may come into, the most alike first.
+BATCH = 100
+# Similar-item lists that an item may get into, those of its nearest neighbours first.
 NEIGHBOURS = similar_items.LIMIT
-# Similar lists made anew in one step.
-MOST_LISTS = 1_000
-# What is like an item, for finding whom it fits.
-_FOR_FITTING = 30
-_PEOPLE_AT_ONCE = 20
+# Similar-item lists that one step replaces.
+MAX_LISTS = 1_000
+# Neighbours by which users are found.
+_AUDIENCE_NEIGHBOURS = 30
+_USERS_AT_ONCE = 20
 _MINUTE = timedelta(minutes=1)
-# Rows that a transaction with new events holds are skipped: it marks them itself.
-_MARK = """
-    WITH idle AS (
-        SELECT id FROM recommendations_enduser WHERE tenant_id = %(tenant)s AND id = ANY (%(pks)s)
-        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-    )
-    UPDATE recommendations_enduser AS person SET dirty_at = coalesce(person.dirty_at, statement_timestamp())
-    FROM idle WHERE person.id = idle.id
-"""
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """An item that waits for its lists; `place` where anything is known of it."""
+class PendingFreshItem:
+    """An item that waits to get into lists; `index` if anything is known of it."""
 
     item_id: str
     revision: int
     seen_at: datetime
-    place: int | None
+    index: int | None
     near: bytes
-    left: bytes
+    former_neighbours: bytes
 
 
-def list_news(*, build: Build, loaded: Loaded, now: datetime) -> int:
-    """Brings the next waiting items of a build that serves into its lists, AT_ONCE at most; returns how many.
+def propagate(*, build: Build, loaded: Loaded, now: datetime) -> int:
+    """Brings the next waiting items of a serving build into its lists, BATCH at most; returns how many.
 
-    `loaded` knows the build's fresh items. Raises: RedisUnavailable; the items wait on.
+    `loaded` knows the build's fresh items.
+
+    Raises:
+        RedisUnavailable: The items keep waiting.
     """
-    news = _waiting(build, loaded)
-    if not news:
+    pending = _pending(build, loaded)
+    if not pending:
         return 0
-    _make_similar(build, loaded, news, now)
-    counts = _tell_people(build, loaded, news, now)
+    _replace_similar_lists(build, loaded, pending, now)
+    counts = _rescore_audience(build, loaded, pending, now)
     with scope.tenant(build.tenant_id):
-        for each, count in zip(news, counts, strict=True):
-            held = FreshItem.objects.filter(
-                tenant_id=build.tenant_id, build=build, item_id=each.item_id, revision=each.revision
-            )
-            held.update(waiting=False, left=b"", people=count, listed_at=now)
-    return len(news)
+        for item, count in zip(pending, counts, strict=True):
+            FreshItem.objects.filter(
+                tenant_id=build.tenant_id, build=build, item_id=item.item_id, revision=item.revision
+            ).update(waiting=False, left=b"", people=count, listed_at=now)
+    return len(pending)
 
 
-def _waiting(build: Build, loaded: Loaded) -> list[News]:
+def _pending(build: Build, loaded: Loaded) -> list[PendingFreshItem]:
     with scope.tenant(build.tenant_id):
         waiting = FreshItem.objects.filter(tenant_id=build.tenant_id, build=build, waiting=True).order_by("revision")
-        found = list(waiting.values_list("item_id", "revision", "seen_at", "near", "left")[:AT_ONCE])
+        rows = list(waiting.values_list("item_id", "revision", "seen_at", "near", "left")[:BATCH])
     return [
-        News(item_id, revision, seen_at, loaded.place(item_id), bytes(near), bytes(left))
-        for item_id, revision, seen_at, near, left in found
+        PendingFreshItem(item_id, revision, seen_at, loaded.index_of(item_id), bytes(near), bytes(former))
+        for item_id, revision, seen_at, near, former in rows
     ]
 
 
-def _make_similar(build: Build, loaded: Loaded, news: Sequence[News], now: datetime) -> None:
-    """The similar lists of the items and of those that may have them among theirs.
+def _replace_similar_lists(build: Build, loaded: Loaded, pending: Sequence[PendingFreshItem], now: datetime) -> None:
+    """Replaces the similar-item lists of the items and of the items that may list them.
 
-    A list that a model of language made stays, until its own item has another text: what it knows of an item that
-    nobody has chosen is more than what shared words say (recommendations.pipeline.candidates.embedding_neighbours).
+    A list by embeddings stays until its own item has another text: for an item without interactions it is better than
+    one by shared words (recommendations.pipeline.candidates.embedding_neighbours).
     """
-    own = {each.place: each for each in news if each.place is not None}
-    affected = dict.fromkeys(own)
-    affected |= dict.fromkeys(_neighbours(loaded, [each for each in news if each.place is not None]))
-    places = list(affected)[:MOST_LISTS]
-    subjects = {loaded.item_ids[place]: place for place in places}
-    serves = _serves(build)
-    held = _held(build, list(subjects))
-    kept = {place for item_id, place in subjects.items() if (old := held.get(item_id)) and _stands(old, own.get(place))}
-    made = similar_items.of_places(
+    by_index = {item.index: item for item in pending if item.index is not None}
+    affected = list(dict.fromkeys([*by_index, *_neighbours(loaded, list(by_index.values()))]))[:MAX_LISTS]
+    subjects = {loaded.item_ids[index]: index for index in affected}
+    serves = _serves_similar_lists(build)
+    stored = _stored_lists(build, list(subjects))
+    kept = {
+        index
+        for item_id, index in subjects.items()
+        if item_id in stored and _is_kept(stored[item_id], by_index.get(index))
+    }
+    lists = similar_items.make_lists_at(
         build=build,
-        places=[place for place in places if place not in kept],
+        indices=[index for index in affected if index not in kept],
         loaded=loaded,
         now=now,
         locale=entries.tenant_locale(build.tenant_id),
-        versions={item_id: old.provenance.version + 1 for item_id, old in held.items()},
+        versions={item_id: old.provenance.version + 1 for item_id, old in stored.items()},
     )
     with scope.tenant(build.tenant_id):
-        writer.write_reference(made)
+        writer.write_reference_lists(lists)
     if serves:
-        kind = SIMILAR.key
-        list_cache.set_many((keys.reference_list(build.tenant_id, kind, row.subject), bytes(row.body)) for row in made)
+        list_cache.set_many(
+            (keys.reference_list(build.tenant_id, SIMILAR.key, row.subject), bytes(row.body)) for row in lists
+        )
 
 
-def _neighbours(loaded: Loaded, news: Sequence[News]) -> list[int]:
-    """The places of those that may have one of the items among theirs, or had it so far, the nearest first."""
-    found: list[tuple[int, int]] = []
-    for each in news:
-        assert each.place is not None
-        if each.near:
-            near = live.unpacked_near(each.near)
-            places = near.places[near.backward & (near.places < len(loaded.item_ids))][:NEIGHBOURS].tolist()
-        else:  # it is back, and the artefact knows it
-            places = loaded.recommender.similar_items(each.place, NEIGHBOURS).items.tolist()
-        left = np.frombuffer(each.left, dtype="<i4")
-        found += enumerate(places)
-        found += enumerate(left[left < len(loaded.item_ids)].tolist())
-    return [place for _, place in sorted(found, key=lambda pair: pair[0])]
+def _neighbours(loaded: Loaded, pending: Sequence[PendingFreshItem]) -> list[int]:
+    """The indices of items that may list one of the items, or did so until now, the nearest first."""
+    ranked: list[tuple[int, int]] = []
+    for item in pending:
+        assert item.index is not None
+        if item.near:
+            near = live.unpack_neighbours(item.near)
+            indices = near.places[near.backward & (near.places < len(loaded.item_ids))][:NEIGHBOURS].tolist()
+        else:  # it has returned, and the artefact knows it
+            indices = loaded.recommender.similar_items(item.index, NEIGHBOURS).items.tolist()
+        former = np.frombuffer(item.former_neighbours, dtype="<i4")
+        ranked += enumerate(indices)
+        ranked += enumerate(former[former < len(loaded.item_ids)].tolist())
+    return [index for _, index in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _stands(old: StoredList, own: News | None) -> bool:
-    """Whether a list made by a model of language is to stay."""
-    if any(part != embedding_neighbours.PART for part in old.parts):
+def _is_kept(stored: StoredList, item: PendingFreshItem | None) -> bool:
+    """Whether a list by embeddings stays; `item` if the list is that of a pending item."""
+    if any(part != embedding_neighbours.PART for part in stored.parts):
         return False
-    return own is None or not own.near or old.provenance.generated_at >= entries.stamp(own.seen_at)
+    return item is None or not item.near or stored.provenance.generated_at >= entries.rfc3339(item.seen_at)
 
 
-def _held(build: Build, subjects: Sequence[str]) -> dict[str, StoredList]:
+def _stored_lists(build: Build, subjects: Sequence[str]) -> dict[str, StoredList]:
     with scope.tenant(build.tenant_id):
-        there = ReferenceList.objects.filter(
+        rows = ReferenceList.objects.filter(
             tenant_id=build.tenant_id, build=build, kind=SIMILAR.key, subject__in=subjects
         )
-        found = list(there.values_list("subject", "body"))
-    decoded = {subject: decode_or_none(body) for subject, body in found}
+        bodies = list(rows.values_list("subject", "body"))
+    decoded = {subject: decode_or_none(body) for subject, body in bodies}
     return {subject: stored for subject, stored in decoded.items() if stored is not None}
 
 
-def _serves(build: Build) -> bool:
-    """Whether similar lists are served from this build."""
+def _serves_similar_lists(build: Build) -> bool:
     with scope.tenant(build.tenant_id):
         return Placement.objects.filter(tenant_id=build.tenant_id, name=HOME, active_build=build).exists()
 
 
-def _tell_people(build: Build, loaded: Loaded, news: Sequence[News], now: datetime) -> list[int]:
-    """Makes the lists anew of those whom the items fit; returns for how many people of each item."""
-    room = settings.FRESH_PEOPLE_PER_MINUTE - _lately(build, now)
-    pks, counts = audience.people(
+def _rescore_audience(build: Build, loaded: Loaded, pending: Sequence[PendingFreshItem], now: datetime) -> list[int]:
+    """Rescores users that the items suit; returns the number of users by item."""
+    pks, counts = audience.find_audience(
         tenant_id=build.tenant_id,
-        items=[_likeness(loaded, each) for each in news],
-        each=settings.FRESH_PEOPLE_PER_ITEM,
-        most=room,
+        items=[_similarities(loaded, item) for item in pending],
+        per_item=settings.FRESH_PEOPLE_PER_ITEM,
+        limit=settings.FRESH_PEOPLE_PER_MINUTE - _rescored_in_last_minute(build, now),
         now=now,
     )
-    for at in range(0, len(pks), _PEOPLE_AT_ONCE):
-        batch = pks[at : at + _PEOPLE_AT_ONCE]
-        with scope.tenant(build.tenant_id), connection.cursor() as cursor:
-            cursor.execute(_MARK, {"tenant": build.tenant_id, "pks": batch})
+    for start in range(0, len(pks), _USERS_AT_ONCE):
+        batch = pks[start : start + _USERS_AT_ONCE]
+        claims.mark_users(tenant_id=build.tenant_id, pks=batch)
         try:
             rescore.rescore(tenant_id=build.tenant_id, user_pks=batch)
         except RedisUnavailable:
-            _log.info("fitting_people_wait", reason="redis")  # their marks stay
+            _log.info("audience_waits", reason="redis")  # their marks stay
     return counts
 
 
-def _lately(build: Build, now: datetime) -> int:
-    """For how many people lists have been made within the last minute."""
+def _rescored_in_last_minute(build: Build, now: datetime) -> int:
     with scope.tenant(build.tenant_id):
-        lately = FreshItem.objects.filter(tenant_id=build.tenant_id, build=build, listed_at__gt=now - _MINUTE)
-        return int(lately.aggregate(people=Sum("people"))["people"] or 0)
+        recent = FreshItem.objects.filter(tenant_id=build.tenant_id, build=build, listed_at__gt=now - _MINUTE)
+        return int(recent.aggregate(people=Sum("people"))["people"] or 0)
 
 
-def _likeness(loaded: Loaded, each: News) -> Mapping[str, float]:
-    """What is like an item, from 0 to 1, itself included."""
-    if each.place is None:
-        return {each.item_id: 1.0}
-    near = loaded.recommender.similar_items(each.place, _FOR_FITTING)
+def _similarities(loaded: Loaded, item: PendingFreshItem) -> Mapping[str, float]:
+    """The item's similarities to its neighbours, from 0 to 1, and to itself."""
+    if item.index is None:
+        return {item.item_id: 1.0}
+    near = loaded.recommender.similar_items(item.index, _AUDIENCE_NEIGHBOURS)
     best = float(np.max(near.scores, initial=0.0)) or 1.0
-    scores = {
-        loaded.item_ids[place]: score / best
-        for place, score in zip(near.items.tolist(), near.scores.tolist(), strict=True)
-    }
-    return {each.item_id: 1.0, **scores}
+    pairs = zip(near.items.tolist(), near.scores.tolist(), strict=True)
+    return {item.item_id: 1.0, **{loaded.item_ids[index]: score / best for index, score in pairs}}

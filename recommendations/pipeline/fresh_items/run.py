@@ -1,7 +1,7 @@
-"""New and changed items become recommendable within a minute: taken in, then brought into lists.
+"""Makes new and changed items recommendable within a minute: ingests them, then brings them into lists.
 
-Asked for after the commit that changed items, and each minute for what was missed. A build that is still being scored
-takes its items in as well; they come into its lists once it serves.
+Runs after a commit that changed items, and each minute for missed ones. A build that is still being scored ingests its
+items as well; they get into its lists once it serves.
 """
 
 import time
@@ -18,7 +18,7 @@ from recommendations.pipeline.fresh_items import ingest, propagate
 from recommendations.pipeline.models import Build
 from recommendations.placements.models import Placement
 
-# One task's time; what is left is asked for again, behind what other tenants wait for.
+# The time of one task; the rest is enqueued again, behind other tenants' tasks.
 TURN_SECONDS = 20.0
 _WAITING = """
     SELECT DISTINCT build.tenant_id FROM recommendations_build AS build
@@ -47,22 +47,23 @@ _WAITING = """
 """
 
 
-def take_in(*, tenant_id: int, now: datetime) -> int:
-    """Takes in the tenant's new and changed items and brings them into lists; returns how many came into some.
+def process_fresh_items(*, tenant_id: int, now: datetime) -> int:
+    """Ingests the tenant's new and changed items and brings them into lists; returns how many got into lists.
 
-    Raises: RedisUnavailable; what is left waits on.
+    Raises:
+        RedisUnavailable: The remaining items keep waiting.
     """
     ends = time.monotonic() + TURN_SECONDS
     listed = 0
     for build, serves in _builds(tenant_id):
         assert build.artefact is not None
-        alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
+        artefact = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
         while True:
-            taken = ingest.take_in(build=build, loaded=alone, now=now)
-            loaded = live.with_fresh(alone, tenant_id=tenant_id, build_id=build.pk)
-            told = propagate.list_news(build=build, loaded=loaded, now=now) if serves else 0
-            listed += told
-            if not taken and not told:
+            ingested = ingest.ingest_next(build=build, loaded=artefact, now=now)
+            loaded = live.with_fresh_items(artefact, tenant_id=tenant_id, build_id=build.pk)
+            propagated = propagate.propagate(build=build, loaded=loaded, now=now) if serves else 0
+            listed += propagated
+            if not ingested and not propagated:
                 break
             if time.monotonic() > ends:
                 enqueue(TAKE_IN, tenant_id=tenant_id)
@@ -71,7 +72,7 @@ def take_in(*, tenant_id: int, now: datetime) -> int:
 
 
 def sweep(*, now: datetime) -> int:
-    """Asks for it for each tenant where something waits; returns for how many."""
+    """Enqueues the task for each tenant with pending fresh items; returns the number of tenants."""
     parameters: dict[str, Any] = {"now": now, "slack": ingest.SLACK}
     with scope.all_tenants("fresh items: where something waits"), connection.cursor() as cursor:
         cursor.execute(_WAITING, parameters)
@@ -82,16 +83,16 @@ def sweep(*, now: datetime) -> int:
 
 
 def _builds(tenant_id: int) -> list[tuple[Build, bool]]:
-    """The builds that serve, and the one whose lists are being made; with whether they serve."""
+    """The serving builds and the one whose lists are being made; each with whether it serves."""
     with scope.tenant(tenant_id):
         active = set(
             Placement.objects.filter(tenant_id=tenant_id, active_build__artefact__isnull=False).values_list(
                 "active_build", flat=True
             )
         )
-        coming = Build.objects.filter(
+        in_progress = Build.objects.filter(
             tenant_id=tenant_id, status__in=[Build.Status.SCORING, Build.Status.PUBLISHING], artefact__isnull=False
         )
-        wanted = active | set(coming.values_list("pk", flat=True))
+        wanted = active | set(in_progress.values_list("pk", flat=True))
         builds = Build.objects.select_related("artefact").filter(tenant_id=tenant_id, pk__in=wanted).order_by("pk")
         return [(build, build.pk in active) for build in builds]

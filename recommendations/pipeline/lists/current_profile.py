@@ -1,7 +1,7 @@
-"""One person with all that they did, in one statement, for a request that waits for it.
+"""Reads one user with their history in one SQL statement, for a request that waits for it.
 
-`people` reads many at once, by COPY and with several statements, of which each is a round trip. Both see the same
-events, with the same weights.
+`profiles` reads many users at once, by COPY and with several statements, each of which is a round trip. Both see the
+same events, with the same weights.
 """
 
 from typing import Any
@@ -10,17 +10,17 @@ import numpy as np
 from django.db import connection
 
 from recommendations.interactions import event_weights, reference_time
-from recommendations.interactions.event_strength import event_strengths
+from recommendations.interactions.event_strength import event_strengths as compute_strengths
 from recommendations.interactions.event_weights import EventWeights
 from recommendations.interactions.low_ratings import RATING
 from recommendations.pipeline.lists.item_facts import parsed_object
-from recommendations.pipeline.lists.profiles import Person
+from recommendations.pipeline.lists.profiles import UserProfile
 
-# So many of a person's newest events, as `matrix.histories` takes them.
+# Newest events of a user, as many as `profiles` reads.
 _NEWEST = 5_000
 _POSTGRES_EPOCH = 946_684_800
-# Items are named by a look-up for each event: of a join the planner may make a scan of all items of all tenants.
-# `+ 0` keeps it at the index of histories. Times come as whole microseconds, so that they are those of a COPY.
+# Item ids come by a look-up for each event: the planner may turn a join into a scan of all items of all tenants.
+# `+ 0` keeps it on the index of histories. Times are whole microseconds, so that they equal those of a COPY.
 _READ = """
     SELECT p.id, p.locale, p.xmin::text::bigint, p.attributes, p.segments,
         ARRAY(
@@ -48,26 +48,26 @@ _READ = """
 """
 
 
-def read(*, tenant_id: int, user_id: str, said: EventWeights | None = None) -> Person | None:
-    """One person with their history; None for somebody unknown. Call it in the tenant's scope.
+def read_current_user(*, tenant_id: int, user_id: str, weights: EventWeights | None = None) -> UserProfile | None:
+    """One user; None if it does not exist. Call it in the tenant's scope.
 
-    `said` is what the tenant's types mean as somebody read it lately: one statement less. It is read anew where the
-    person has an event of a type that is not in it.
+    `weights` are the tenant's recently read event weights, which saves a statement. They are read again if the user has
+    an event of an unknown type.
     """
-    known = event_weights.load_event_weights(tenant_id=tenant_id) if said is None else said
+    known = event_weights.load_event_weights(tenant_id=tenant_id) if weights is None else weights
     row = _row(tenant_id, user_id, known)
     if row is None:
         return None
     pk, locale, version, attributes, segments, low, item_pks, *columns = row
-    item_ids, moments_, types, values = (list(reversed(column or ())) for column in columns)
-    if said is not None and not {each.type_id for each in said.types}.issuperset(types):
-        return read(tenant_id=tenant_id, user_id=user_id)
-    times = (np.array(moments_, dtype=np.int64) - _POSTGRES_EPOCH * 1_000_000) / 1e6 + _POSTGRES_EPOCH
-    counted = np.array(values, dtype=np.float32)
-    weights = event_strengths(
+    item_ids, microseconds, types, values = (list(reversed(column or ())) for column in columns)
+    if weights is not None and not {each.type_id for each in weights.types}.issuperset(types):
+        return read_current_user(tenant_id=tenant_id, user_id=user_id)
+    times = (np.array(microseconds, dtype=np.int64) - _POSTGRES_EPOCH * 1_000_000) / 1e6 + _POSTGRES_EPOCH
+    event_values = np.array(values, dtype=np.float32)
+    event_strengths = compute_strengths(
         known,
         type_ids=np.array(types, dtype=np.int64),
-        values=counted,
+        values=event_values,
         times=times,
         as_of=reference_time.as_of(tenant_id=tenant_id).timestamp() if known.decays else 0.0,
     )
@@ -75,37 +75,37 @@ def read(*, tenant_id: int, user_id: str, said: EventWeights | None = None) -> P
     rows = [
         (item_id, at, weight, (names.get(kind, ""), value))
         for item_id, at, weight, kind, value in zip(
-            item_ids, times.tolist(), weights.tolist(), types, counted.tolist(), strict=True
+            item_ids, times.tolist(), event_strengths.tolist(), types, event_values.tolist(), strict=True
         )
         if item_id is not None
     ]
-    spoken = [row for row in rows if row[2] > 0]
-    disliked = set(low)
-    return Person(
+    positive = [row for row in rows if row[2] > 0]
+    low_pks = set(low)
+    return UserProfile(
         pk,
         user_id,
         locale,
         version,
-        events=tuple((item_id, at) for item_id, at, *_ in spoken),
-        lukewarm=frozenset(
+        events=tuple((item_id, at) for item_id, at, *_ in positive),
+        rated_below_mean=frozenset(
             item_id
             for item_pk, item_id in zip(reversed(item_pks or ()), item_ids, strict=True)
-            if item_id is not None and item_pk in disliked
+            if item_id is not None and item_pk in low_pks
         ),
         attributes=parsed_object(attributes),
-        weights=tuple(weight for _, _, weight, _ in spoken),
-        said=tuple(said_ for *_, said_ in spoken),
-        against=tuple((item_id, at, weight) for item_id, at, weight, _ in rows if weight < 0),
+        weights=tuple(weight for _, _, weight, _ in positive),
+        values=tuple(value for *_, value in positive),
+        negative_events=tuple((item_id, at, weight) for item_id, at, weight, _ in rows if weight < 0),
         segments=tuple(segments),
     )
 
 
-def _row(tenant_id: int, user_id: str, said: EventWeights) -> tuple[Any, ...] | None:
+def _row(tenant_id: int, user_id: str, weights: EventWeights) -> tuple[Any, ...] | None:
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
         "user": user_id,
-        "without": said.ignored,
-        "ratings": [each.type_id for each in said.types if each.name == RATING],
+        "without": weights.ignored,
+        "ratings": [each.type_id for each in weights.types if each.name == RATING],
         "limit": _NEWEST,
     }
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""From what the algorithms propose to lists as they are stored: shown items only, each with a true reason."""
+"""Turns the algorithms' proposals into lists as they are stored: available items only, each with a true reason."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,25 +11,25 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts.tenancy import tenant_cache
 from recommendations.algorithms.inference.recommender import Recommendations
-from recommendations.cache.list_codec import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, Voice, encode
+from recommendations.cache.list_codec import CERTAIN, MAX_ITEMS, Chance, Entry, Provenance, StoredList, Voice, encode
 from recommendations.explanations.templates import FALLBACK_LOCALE, PARTS, explain, language
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists.item_facts import ItemFacts
-from recommendations.pipeline.lists.profiles import Person
+from recommendations.pipeline.lists.profiles import UserProfile
 
 # Proposed beyond the limit, for items that vanish from the catalogue while a list is made.
 SPARE = 10
 MODEL, POPULAR, AI, STATIC = "model", "popular", "ai", "static"
-# Ends the part of an entry whose reason AI wrote, so that near line can keep the reason.
+# Suffix of the part of an entry whose reason AI wrote, so that near line can keep the reason.
 BY_AI = ":ai"
-_OF_EVERYBODY = frozenset({"popularity", "recent_popularity"})
+_UNPERSONALISED = frozenset({"popularity", "recent_popularity"})
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One person's list before it is stored. `degraded` says why AI, which was meant to, did not touch it."""
+    """A user's list before it is stored. `degraded` is the reason why an eligible list went without AI."""
 
-    person: Person
+    user: UserProfile
     source: str
     entries: tuple[Entry, ...]
     degraded: str | None = None
@@ -38,19 +38,36 @@ class Draft:
     chance: Chance = CERTAIN
 
     def reranked(self, entries: Iterable[Entry], *, simulated: bool) -> "Draft":
-        """The list in AI's order and words. Where explored places stood is not known of it any more."""
+        """The list in AI's order, with AI's reasons. The positions of explored items are no longer known."""
         chance = self.chance
         if chance.exploration is not None:
             chance = replace(chance, exploration=None, told=False)
         return replace(self, source=AI, entries=tuple(entries), simulated=simulated, chance=chance)
 
     def in_arm(self, arm: str, share: float) -> "Draft":
-        """The list of an arm that the person is in with this probability."""
+        """The list of an arm that the user is in with this probability."""
         return replace(self, arm=arm, chance=replace(self.chance, share=share))
 
+    def with_ai_reasons_of(self, stored: StoredList) -> "Draft":
+        """The list with the reasons that AI wrote in `stored` for the items that stay."""
+        written = {
+            entry["item_id"]: (entry["reason"], tuple(item["item_id"] for item in entry["evidence"]), part)
+            for entry, part in zip(stored.entries(), stored.parts, strict=True)
+            if part.endswith(BY_AI)
+        }
+        entries = []
+        for entry in self.entries:
+            if entry.item_id in written:
+                reason, evidence, part = written[entry.item_id]
+                entries.append(replace(entry, reason=reason, evidence=evidence, part=part))
+            else:
+                entries.append(entry)
+        keeps_any = any(entry.item_id in written for entry in entries)
+        return replace(self, entries=tuple(entries), simulated=keeps_any and stored.provenance.simulated)
 
-def one_thread() -> AbstractContextManager[None]:
-    """Inside, numerical libraries use one thread. Which there are is looked up once: it takes milliseconds."""
+
+def single_threaded() -> AbstractContextManager[None]:
+    """Limits numerical libraries to one thread. They are looked up once: it takes milliseconds."""
     limited: AbstractContextManager[None] = _controller().limit(limits=1)
     return limited
 
@@ -61,96 +78,91 @@ def _controller() -> ThreadpoolController:
 
 
 def propose(
-    *, loaded: Loaded, people: Sequence[Person], withheld: Collection[str], limit: int = MAX_ITEMS + SPARE
+    *, loaded: Loaded, users: Sequence[UserProfile], withdrawn: Collection[str], limit: int = MAX_ITEMS + SPARE
 ) -> list[Recommendations]:
-    """One list per person, without the withheld items, a little longer than it will be shown. On one thread."""
-    known = [loaded.history(person.events, person.weights, person.against, person.said) for person in people]
-    with one_thread():
-        return loaded.recommender.recommend(known, limit, filter_items=loaded.indices(list(withheld)))
+    """Recommendations for each user, without withdrawn items, a little longer than the list. On one thread."""
+    histories = [user.history_in(loaded) for user in users]
+    with single_threaded():
+        return loaded.recommender.recommend(histories, limit, filter_items=loaded.indices(list(withdrawn)))
 
 
-def mentioned(loaded: Loaded, proposals: Iterable[Recommendations]) -> set[str]:
-    """The ids of all items that these lists hold or give as evidence."""
-    places = {place for each in proposals for place in (*each.items.tolist(), *each.evidence.ravel().tolist())}
-    return {loaded.item_ids[place] for place in places if place >= 0}
+def mentioned_ids(loaded: Loaded, proposals: Iterable[Recommendations]) -> set[str]:
+    """The ids of all items that are proposed or given as evidence."""
+    indices = {index for each in proposals for index in (*each.items.tolist(), *each.evidence.ravel().tolist())}
+    return {loaded.item_ids[index] for index in indices if index >= 0}
 
 
-def entries_of(
+def to_entries(
     *,
     loaded: Loaded,
     proposals: Recommendations,
     facts: Mapping[str, ItemFacts],
     locale: str,
-    spoken: str = "",
-    lukewarm: Collection[str] = (),
+    reason_kind: str = "",
+    rated_below_mean: Collection[str] = (),
 ) -> list[Entry]:
-    """Proposals as entries. `spoken` names the kind of reason where it is not that of the part.
+    """Recommendations as entries. `reason_kind` overrides the kind of reason that follows from an entry's part.
 
-    Of `lukewarm` items it is never said that they were liked: a reason rests on the others or, where there are none,
+    A reason never says that the user liked a `rated_below_mean` item: it rests on the others or, if there are none,
     says that the item is similar.
     """
     entries, item_ids = [], loaded.item_ids
     columns = (proposals.items.tolist(), proposals.scores.tolist(), proposals.evidence.tolist(), proposals.families)
-    for place, score, places, part in zip(*columns, strict=True):
-        item_id = item_ids[place]
+    for index, score, evidence_indices, part in zip(*columns, strict=True):
+        item_id = item_ids[index]
         if item_id not in facts:
             continue
-        spoke = () if part in _OF_EVERYBODY else tuple([item_ids[each] for each in places if each >= 0])
-        said = spoken or part
-        if spoke and PARTS.get(said, "liked") == "liked":
-            spoke, said = (liked, said) if (liked := _without(spoke, lukewarm)) else (spoke, "similar")
-        titles = tuple([facts[each].title for each in spoke if each in facts])
-        reason = reason_of(said, titles, locale)
-        entries.append(Entry(item_id, round(score, 6), reason, spoke, part))
+        evidence = () if part in _UNPERSONALISED else tuple([item_ids[each] for each in evidence_indices if each >= 0])
+        kind = reason_kind or part
+        if evidence and PARTS.get(kind, "liked") == "liked":
+            liked = tuple(each for each in evidence if each not in rated_below_mean)
+            evidence, kind = (liked, kind) if liked else (evidence, "similar")
+        titles = tuple([facts[each].title for each in evidence if each in facts])
+        entries.append(Entry(item_id, round(score, 6), cached_reason(kind, titles, locale), evidence, part))
     return entries
 
 
-def _without(spoke: tuple[str, ...], lukewarm: Collection[str]) -> tuple[str, ...]:
-    return tuple(each for each in spoke if each not in lukewarm)
-
-
 @lru_cache(maxsize=10_000)
-def reason_of(part: str, titles: tuple[str, ...], locale: str) -> str:
-    """`explain`, remembered: lists of many people and items give the same reason many times."""
+def cached_reason(part: str, titles: tuple[str, ...], locale: str) -> str:
+    """`explain`, cached: lists of many users and items give the same reason many times."""
     return explain(part=part, evidence=titles, locale=locale)
 
 
-def body(
+def encode_list(
     *,
     owner: str,
     entries: Sequence[Entry],
     facts: Mapping[str, ItemFacts],
     provenance: Provenance,
     locale: str,
-    spoken: str = "",
+    reason_kind: str = "",
     titles: tuple[str, ...] = (),
     reading: Mapping[str, Any] | None = None,
     chance: Chance = CERTAIN,
 ) -> bytes:
-    """The stored form of a list; `reading` is what its reader has to do (recommendations.pipeline.ranking.pins).
+    """The stored form of a list; `reading` holds the rules that its reader applies.
 
-    Its reasons are in the language of `locale`; of `spoken` and `titles`, where all rest on the same, as in `Voice`.
+    Its reasons are in the language of `locale`. `reason_kind` and `titles` are what all of them rest on, as in `Voice`.
     """
     dated = {entry.item_id: facts[entry.item_id].until for entry in entries if entry.item_id in facts}
     until = {item_id: moment for item_id, moment in dated.items() if moment is not None}
-    voice = Voice(language(locale), spoken, titles)
     return encode(
         provenance=provenance,
         owner=owner,
         entries=entries,
         until=until,
         reading=reading,
-        voice=voice,
+        voice=Voice(language(locale), reason_kind, titles),
         chance=chance,
     )
 
 
-def stamp(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def tenant_locale(tenant_id: int) -> str:
-    """The language of the tenant's people who have none of their own."""
+    """The language for the tenant's users that have none of their own."""
     facts = tenant_cache.tenant(tenant_id)
     return facts.locale if facts else FALLBACK_LOCALE

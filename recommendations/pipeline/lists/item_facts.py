@@ -26,9 +26,9 @@ _TEXTS = ", categories, description, attributes, available_from, created_at, upd
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """One item, as far as lists and reasons speak of it. `until` is a unix second, None for no end.
+    """Data of one item. `until` is a Unix second, None for no end.
 
-    With `texts` (see `facts`) it is all that conditions may name.
+    Loaded with `texts`, it has everything that conditions may name.
     """
 
     title: str
@@ -43,10 +43,10 @@ class ItemFacts:
     updated_at: datetime | None = None
 
 
-def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> dict[str, ItemFacts]:
-    """Facts by item id; items that do not exist or are deleted are missing. Call it in the tenant's scope.
+def load_facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> dict[str, ItemFacts]:
+    """Facts by item id, without deleted and unknown items. Call it in the tenant's scope.
 
-    `texts` adds categories, descriptions, attributes and times, which only AI and placements' rules need.
+    `texts` adds categories, descriptions, attributes and times, which only AI and rules of placements need.
     """
     statement = _FACTS.format(columns=_TEXTS if texts else "")
     with connection.cursor() as cursor:
@@ -54,15 +54,15 @@ def facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False) -> 
         return {row[0]: _item_facts(row, texts) for row in cursor.fetchall()}
 
 
-def facts_and_withdrawn(
+def load_facts_and_withdrawn(
     *, tenant_id: int, item_ids: Collection[str], now: datetime, texts: bool = False
 ) -> tuple[dict[str, ItemFacts], set[str]]:
-    """`facts`, and the ids of those items that are withdrawn at `now`, in one statement.
+    """`load_facts`, and the ids of those items that are withdrawn at `now`, in one statement.
 
     Deleted items are among the withdrawn as long as their rows are kept. Call it in the tenant's scope.
     """
     statement = _FACTS_AND_AVAILABILITY.format(columns=_TEXTS if texts else "")
-    found: dict[str, ItemFacts] = {}
+    facts: dict[str, ItemFacts] = {}
     withdrawn: set[str] = set()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -72,22 +72,22 @@ def facts_and_withdrawn(
             if not available:
                 withdrawn.add(row[0])
             if not deleted:
-                found[row[0]] = _item_facts(row, texts)
-    return found, withdrawn
+                facts[row[0]] = _item_facts(row, texts)
+    return facts, withdrawn
 
 
 def _item_facts(row: Sequence[Any], texts: bool) -> ItemFacts:
-    """From the columns of `_FACTS`."""
+    """Reads a row of `_FACTS`."""
     item_id, title, until, *rest = row
     ends_at = until.timestamp() if until else None
     if not texts:
         return ItemFacts(title, ends_at)
     categories, description, attributes, since, created, updated = rest
-    held = (tuple(categories), description, parsed_object(attributes))
-    return ItemFacts(title, ends_at, *held, item_id, since, until, created, updated)
+    texts_of_item = (tuple(categories), description, parsed_object(attributes))
+    return ItemFacts(title, ends_at, *texts_of_item, item_id, since, until, created, updated)
 
 
 def parsed_object(value: Any) -> Mapping[str, Any]:
-    """A JSON column that a cursor of ours reads as text."""
+    """A JSON column, which a raw cursor returns as text; an empty mapping for anything but an object."""
     parsed = json.loads(value) if isinstance(value, str) else value
     return parsed if isinstance(parsed, dict) else {}

@@ -1,4 +1,4 @@
-"""Writing lists in bulk: one statement with an array for each column, whatever the number of rows."""
+"""Bulk writer of lists: one statement with an array per column, whatever the number of rows."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 from recommendations.pipeline.models import ReferenceList, UserList
 
-_PERSONAL = """
+_USER_LISTS = """
     INSERT INTO recommendations_userlist
         (tenant_id, build_id, placement_id, end_user_id, version, source, arm, body, generated_at, person_version)
     SELECT * FROM unnest(
@@ -25,10 +25,10 @@ _REPLACE = _REFERENCE + "UPDATE SET body = excluded.body, generated_at = exclude
 _KEEP = _REFERENCE + "NOTHING"
 
 
-def write_personal(rows: Sequence[UserList]) -> None:
-    """Inserts the lists, or replaces those that the same build wrote before. Call it in the tenant's scope."""
+def write_user_lists(rows: Sequence[UserList]) -> None:
+    """Inserts users' lists or replaces those of the same build. Call it in the tenant's scope."""
     _write(
-        _PERSONAL,
+        _USER_LISTS,
         [
             (
                 row.tenant_id,
@@ -47,8 +47,8 @@ def write_personal(rows: Sequence[UserList]) -> None:
     )
 
 
-def write_reference(rows: Sequence[ReferenceList], *, replace: bool = True) -> None:
-    """The same for lists that belong to no person. Without `replace`, what is there stays."""
+def write_reference_lists(rows: Sequence[ReferenceList], *, replace: bool = True) -> None:
+    """Inserts reference lists; without `replace` existing ones stay. Call it in the tenant's scope."""
     _write(
         _REPLACE if replace else _KEEP,
         [(row.tenant_id, row.build_id, row.kind, row.subject, row.body, row.generated_at) for row in rows],

@@ -1,6 +1,6 @@
-"""The question about a list that is meant for AI: what a build asks, and what the preview of its cost counts."""
+"""Builds the AI request for an eligible list, for builds and for the cost estimate."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from recommendations.ai.gateway import response_cache
@@ -11,47 +11,48 @@ from recommendations.ai.reranking.rerank import RerankRequest
 from recommendations.cache.list_codec import HEAD, Entry
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
-from recommendations.pipeline.ranking.variants import Following
+from recommendations.pipeline.ranking.variants import VariantAssignment
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """What the questions about one placement's lists share."""
+class QuestionBuilder:
+    """Builds questions; holds what those about one placement's lists share."""
 
     tenant_id: int
     facts: Mapping[str, ItemFacts]
     tenant_locale: str
-    released: SharingConsent
-    following: Following
+    consent: SharingConsent
+    assignment: VariantAssignment
 
-    def request(self, each: Draft) -> RerankRequest:
-        """The question about a list whose arm is named, with the prompt that its rules name."""
-        facts, lukewarm = self.facts, each.person.lukewarm
-        liked = (item_id for item_id, _ in reversed(each.person.events) if item_id in facts and item_id not in lukewarm)
-        seen = dict.fromkeys(liked)
+    def build(self, draft: Draft) -> RerankRequest:
+        """The question about a list with an arm, with the prompt of its rules."""
+        facts, user = self.facts, draft.user
+        newest_first = dict.fromkeys(item_id for item_id, _ in reversed(user.events) if item_id in facts)
+        liked = [item_id for item_id in newest_first if item_id not in user.rated_below_mean]
         return RerankRequest(
-            user_key=response_cache.user_key(tenant_id=self.tenant_id, user_pk=each.person.pk),
-            candidates=[_candidate(entry, facts, lukewarm, self.released) for entry in each.entries[:HEAD]],
+            user_key=response_cache.user_key(tenant_id=self.tenant_id, user_pk=user.pk),
+            candidates=[self._candidate(entry, user.rated_below_mean) for entry in draft.entries[:HEAD]],
             history=[
                 HistoryItem(title=facts[item_id].title, categories=facts[item_id].categories)
-                for item_id in list(seen)[:MAX_HISTORY]
+                for item_id in liked[:MAX_HISTORY]
             ],
-            user_attributes=self.released.user_attributes_to_share(each.person.attributes),
-            locale=each.person.locale or self.tenant_locale,
-            prompt=prompts.known(self.following.way(each.arm).rules.prompt),
+            user_attributes=self.consent.user_attributes_to_share(user.attributes),
+            locale=user.locale or self.tenant_locale,
+            prompt=prompts.known(self.assignment.recipe_for(draft.arm).rules.prompt),
         )
 
-
-def _candidate(
-    entry: Entry, facts: Mapping[str, ItemFacts], lukewarm: frozenset[str], released: SharingConsent
-) -> Candidate:
-    item = facts[entry.item_id]
-    return Candidate(
-        item_id=entry.item_id,
-        title=item.title,
-        categories=item.categories,
-        attributes=released.of_item(item.attributes),
-        description=item.description,
-        part=entry.part,
-        evidence=[facts[each].title for each in entry.evidence if each in facts and each not in lukewarm],
-    )
+    def _candidate(self, entry: Entry, rated_below_mean: Collection[str]) -> Candidate:
+        item = self.facts[entry.item_id]
+        return Candidate(
+            item_id=entry.item_id,
+            title=item.title,
+            categories=item.categories,
+            attributes=self.consent.of_item(item.attributes),
+            description=item.description,
+            part=entry.part,
+            evidence=[
+                self.facts[item_id].title
+                for item_id in entry.evidence
+                if item_id in self.facts and item_id not in rated_below_mean
+            ],
+        )

@@ -8,7 +8,7 @@ from core import clock
 
 
 class Artefact(models.Model):
-    """What one training left in the storage, and how it was chosen."""
+    """A trained artefact in the storage, and how its parameters were chosen."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     file = models.CharField(max_length=200)
@@ -39,7 +39,7 @@ class Artefact(models.Model):
 
 
 class Tuning(models.Model):
-    """Parameters that a tenant's trainings use in place of the defaults, as `manage.py tune --save` found them."""
+    """A tenant's tuned training parameters (`manage.py tune --save`)."""
 
     tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     parameters = models.JSONField(default=dict, help_text="By name; what is not named has its default.")

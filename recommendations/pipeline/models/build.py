@@ -9,9 +9,9 @@ from recommendations.pipeline.models.artefact import Artefact
 
 
 class Build(models.Model):
-    """One run of the pipeline for a tenant. Killed anywhere, it resumes where its rows say.
+    """One run of the pipeline for a tenant. Killed anywhere, it resumes from its rows.
 
-    training -> scoring (the chunks) -> publishing (the pointer is swapped, Redis follows) -> published; or failed.
+    training -> scoring (the chunks) -> publishing (the pointer is updated, then Redis) -> published; or failed.
     """
 
     class Status(models.TextChoices):
@@ -79,11 +79,10 @@ class Build(models.Model):
 
 
 class Chunk(models.Model):
-    """A part of a build's work, done by one worker at a time and to effect once.
+    """A part of a build's work, done by one worker at a time and with one effect.
 
-    `people`: the end users whose primary keys lie in first..last. `similar`: the neighbours of the artefact's items
-    first..last. `popular`: the one list for everybody. `semantic`: the neighbours of items that nobody chose
-    yet.
+    `people`: the lists of end users with primary keys in first..last. `similar`: the lists of the artefact's items
+    first..last. `popular`: the shared lists. `semantic`: similar items, by embeddings, for items without interactions.
     """
 
     class Kind(models.TextChoices):

@@ -8,10 +8,10 @@ from recommendations.pipeline.models.build import Build
 
 
 class FreshItem(models.Model):
-    """An item that came or changed after the artefact of a build was trained, as far as it has been taken in.
+    """An ingested item that is new or changed since the artefact of a build was trained.
 
-    `place` is its index among the artefact's items and the fresh ones; empty where nothing is known of it that the
-    artefact does not know. `terms` and `near` are its text as a vector and what is like it
+    `place` is its index among the artefact's items and the fresh ones; empty if the artefact knows all about it.
+    `terms` and `near` are its text as a vector and its neighbours, `left` the indices of former neighbours
     (recommendations.pipeline.artefacts.live). Processes read the rows whose `revision` they have not seen.
     """
 

@@ -10,7 +10,7 @@ from recommendations.pipeline.models.build import Build
 
 
 class UserList(models.Model):
-    """One person's list at one placement in one build; `body` is the stored form (docs/adr/0005)."""
+    """A user's list at one placement in one build; `body` is the stored form (docs/adr/0005)."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -62,8 +62,8 @@ class ReferenceList(models.Model):
 
 
 class RelatedPeople(models.Model):
-    """Who is like one person, most alike first: primary keys, and cosines in ten-thousandths. One row a person, written
-    by each training; a key of somebody who was erased or merged since is nobody's, and is left out when it is read.
+    """Similar users of one user, most similar first: primary keys, and cosines in ten-thousandths. Each training writes
+    one row per user; keys of users that were erased or merged since are left out when it is read.
     """
 
     id = models.BigAutoField(primary_key=True)

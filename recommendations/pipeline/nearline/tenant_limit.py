@@ -1,9 +1,9 @@
-"""A limit on near-line tasks at work for one tenant at once, so that no tenant's backlog stands before everybody else.
+"""Limits the near-line tasks of one tenant that run at once, so that no tenant's backlog delays the others.
 
-A lane is a place for one task, which goes to the end of the queue again and again until nobody of the tenant waits. A
-task that finds all lanes taken leaves a note and ends: whoever is in a lane looks once more before they leave it. So a
-tenant has as many messages in the queue as it has lanes, however many of its people wait, and others wait for so many
-chunks at most. Lanes are kept in Redis, by its clock; one of a killed worker runs out.
+A lane is a slot for one task, which re-enqueues itself until no user of the tenant waits. A task that finds all lanes
+taken leaves a note and ends: a task in a lane checks once more before it leaves. So a tenant has as many messages in
+the queue as it has lanes, however many of its users wait, and others wait for that many chunks at most. Lanes are kept
+in Redis, by its clock; the lane of a killed worker expires.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from django.conf import settings
 from core import redis
 from recommendations.cache import keys
 
-# Longer than a chunk takes and its message waits. One that waits longer is in again when there is room.
+# Longer than a chunk and the wait of its message. A task that waits longer enters again when there is room.
 LANE_SECONDS = 60
 _ENTER = """
 local time = redis.call('TIME')
@@ -35,24 +35,26 @@ return 0
 """
 
 
-def new() -> str:
-    """The name of a lane."""
+def new_lane() -> str:
+    """A name for a lane."""
     return uuid.uuid4().hex
 
 
 def enter(*, tenant_id: int, lane: str) -> bool:
-    """Takes the lane for LANE_SECONDS, or longer if it is ours; False, and a note for the others, when all are taken.
+    """Takes or extends the lane for LANE_SECONDS; False, with a note for the others, when all are taken.
 
-    Raises: core.redis.RedisUnavailable.
+    Raises:
+        core.redis.RedisUnavailable: Lanes cannot be counted.
     """
     arguments = (keys.lanes(tenant_id), keys.again(tenant_id), lane, settings.NEARLINE_LANES, LANE_SECONDS)
     return bool(redis.call("nearline_enter", lambda client: client.eval(_ENTER, 2, *arguments)))
 
 
 def leave(*, tenant_id: int, lane: str) -> bool:
-    """Gives the lane back; False, and it is still ours, when somebody has left a note since.
+    """Returns the lane; False, and it stays taken, if another task has left a note since.
 
-    Raises: core.redis.RedisUnavailable.
+    Raises:
+        core.redis.RedisUnavailable: The lane expires by itself.
     """
     arguments = (keys.lanes(tenant_id), keys.again(tenant_id), lane)
     return not redis.call("nearline_leave", lambda client: client.eval(_LEAVE, 2, *arguments))

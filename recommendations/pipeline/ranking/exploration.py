@@ -1,8 +1,8 @@
-"""Something new among what is popular, for people of whom nothing is known: drawn, with chances that are known.
+"""Exploration for cold-start users: new items mixed into popular ones, at random and with known probabilities.
 
-At each place a new item comes with the probability that the rules say, else the next known one. Which, is drawn by a
-hash of person and day, so that builds, near line and previews of one day draw the same. What was drawn travels with the
-list, since clicks on it can then be weighed by its probability (recommendations.estimation).
+At each position a new item comes with the probability that the rules set, otherwise the next known one. The draws are a
+hash of user and day, so that builds, near line and previews of one day agree. The outcome travels with the list: clicks
+on it can then be weighted by its probability (recommendations.estimation).
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from recommendations.placements.rules import PlacementRules
 _UNIT = float(2**64)
 
 
-def told(rules: PlacementRules) -> bool:
-    """Tell whether a list keeps the places that were drawn; other rules move items by probabilities nobody knows."""
+def keeps_positions(rules: PlacementRules) -> bool:
+    """Whether a list keeps the drawn positions; other rules move items with unknown probabilities."""
     moving = rules.boosts or rules.pins or rules.diversity or rules.caps or rules.fresh
     return not moving and [kind.kind for kind in rules.kinds] == [FOR_YOU.key]
 
@@ -25,33 +25,32 @@ def told(rules: PlacementRules) -> bool:
 def draw(
     *, known: Sequence[Entry], new: Sequence[Entry], share: float, user_id: str, day: date
 ) -> tuple[list[Entry], Chance]:
-    """The list, and what was drawn; `new` are none of the first HEAD of the known."""
+    """Mixes `new` into `known`, and says with which chances; `new` has none of the first HEAD items of `known`."""
     if not share or not new:
         return [*known, *new], CERTAIN
     seed = f"{user_id}:{day.isoformat()}"
-    turned = int(_uniform(f"{seed}:turn") * len(new))
-    waiting: Iterator[Entry] = iter([*new[turned:], *new[:turned]])
-    left: Iterator[Entry] = iter(known)
-    found: list[Entry] = []
+    start = int(_uniform(f"{seed}:turn") * len(new))
+    new_entries: Iterator[Entry] = iter([*new[start:], *new[:start]])
+    known_entries: Iterator[Entry] = iter(known)
+    mixed: list[Entry] = []
     drawn: list[int] = []
-    upcoming = next(left, None)
+    upcoming = next(known_entries, None)
     while upcoming is not None:
-        place = len(found)
-        if _uniform(f"{seed}:{place}") < share and (other := next(waiting, None)) is not None:
-            found.append(other)
-            drawn.append(place)
+        position = len(mixed)
+        if _uniform(f"{seed}:{position}") < share and (other := next(new_entries, None)) is not None:
+            mixed.append(other)
+            drawn.append(position)
         else:
-            found.append(upcoming)
-            upcoming = next(left, None)
-    # Where everything known has been placed early, what fills the head is new as well.
-    drawn += range(len(found), min(HEAD, len(found) + len(new) - len(drawn)))
-    found += waiting
-    head = tuple(place for place in drawn if place < HEAD)
-    placed = HEAD - len(head)
-    further = tuple(entry.item_id for entry in known[placed:HEAD])
-    return found, Chance(exploration=Exploration(share, len(known), len(new), head, further))
+            mixed.append(upcoming)
+            upcoming = next(known_entries, None)
+    # If the known items run out early, the rest of the head is new as well.
+    drawn += range(len(mixed), min(HEAD, len(mixed) + len(new) - len(drawn)))
+    mixed += new_entries
+    head = tuple(position for position in drawn if position < HEAD)
+    displaced = tuple(entry.item_id for entry in known[HEAD - len(head) : HEAD])
+    return mixed, Chance(exploration=Exploration(share, len(known), len(new), head, displaced))
 
 
 def _uniform(seed: str) -> float:
-    """A number from 0 to below 1, as good as random and always the same."""
+    """A pseudo-random number in [0, 1) that depends on the seed alone."""
     return int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest()) / _UNIT

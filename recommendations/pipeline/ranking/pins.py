@@ -1,8 +1,8 @@
-"""Pins, in the end: whatever algorithms and AI made of a list, the pinned item stands where staff want it.
+"""Pins, applied last: whatever algorithms and AI made of a list, staff's pinned items are at their positions.
 
-Pins without dates are put in when the list is made. Those with dates travel with the list, as does its rotation:
-both depend on the moment of reading (recommendations.serving.page.selection). In a list that is drawn anew at reading,
-all pins travel, or their items would be drawn along with the others.
+Undated pins are inserted when the list is made. Dated ones travel with the list, as does its rotation: both depend on
+the moment of the read (recommendations.serving.page.read_time_rules). In a rotating list all pins travel, or their
+items would be shuffled along with the others.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,10 +17,12 @@ from recommendations.placements.pinning import place_pins
 from recommendations.placements.rules import PlacementRules
 
 
-def pinned(entries: Sequence[Entry], rules: PlacementRules, shown: Collection[str], locale: str) -> tuple[Entry, ...]:
-    """Return the list with its undated pins, as far as their items are available."""
+def apply_pins(
+    entries: Sequence[Entry], rules: PlacementRules, available: Collection[str], locale: str
+) -> tuple[Entry, ...]:
+    """The list with its undated pins, as far as their items are available."""
     reason = explain(part=PINNED.key, locale=locale)
-    pins = [(pin.position, pin.item_id, reason) for pin in rules.pins if not pin.dated and pin.item_id in shown]
+    pins = [(pin.position, pin.item_id, reason) for pin in rules.pins if not pin.dated and pin.item_id in available]
     placed = place_pins(
         entries,
         pins,
@@ -30,29 +32,29 @@ def pinned(entries: Sequence[Entry], rules: PlacementRules, shown: Collection[st
     return tuple(placed[: max(len(entries), len(pins))])
 
 
-def travelling(draft: Draft, rules: PlacementRules, shown: Collection[str], locale: str) -> dict[str, Any]:
-    """What goes with a list: what its reader has to do or, for an empty one, what stands in for it."""
+def reader_rules(draft: Draft, rules: PlacementRules, available: Collection[str], locale: str) -> dict[str, Any]:
+    """PlacementRules that travel with a list: those applied at read time or, for an empty list, its fallback."""
     if draft.entries:
-        return for_reading(rules, shown, locale)
-    person = draft.person
-    own = segment_subjects(rules.segment_by, segments=person.segments, attributes=person.attributes)
-    return FallbackPolicy(rules.fallback, own, tuple(sorted(rules.hide))).to_stored()
+        return read_time_rules(rules, available, locale)
+    user = draft.user
+    subjects = segment_subjects(rules.segment_by, segments=user.segments, attributes=user.attributes)
+    return FallbackPolicy(rules.fallback, subjects, tuple(sorted(rules.hide))).to_stored()
 
 
-def for_reading(rules: PlacementRules, shown: Collection[str], locale: str) -> dict[str, Any]:
-    """What the reader of the list has to do; nothing for most lists."""
+def read_time_rules(rules: PlacementRules, available: Collection[str], locale: str) -> dict[str, Any]:
+    """Dated pins and the rotation; empty for most lists."""
     found: dict[str, Any] = {}
-    said = explain(part=PINNED.key, locale=locale)
+    reason = explain(part=PINNED.key, locale=locale)
     dated = [
         [
             pin.item_id,
             pin.position,
             pin.valid_from.timestamp() if pin.valid_from else None,
             pin.valid_until.timestamp() if pin.valid_until else None,
-            said,
+            reason,
         ]
         for pin in rules.pins
-        if (pin.dated or rules.rotate_minutes) and pin.item_id in shown
+        if (pin.dated or rules.rotate_minutes) and pin.item_id in available
     ]
     if dated:
         found["pins"] = dated

@@ -1,7 +1,7 @@
-"""A placement's rules applied to what was proposed for one person: a pure function of both.
+"""Applies a placement's rules to the candidates for one user: a pure function of both.
 
-In this order: what may not be there goes (hidden, filtered, consumed); boosts move scores; the kinds are mixed; then
-diversity, caps and the share of fresh items choose among what is left, place by place. Pins come last, after AI
+In this order: ineligible items are excluded (hidden, filtered, consumed); boosts change scores; the kinds are mixed;
+then diversity, the share of fresh items and caps reorder the result, position by position. Pins come last, after AI
 (recommendations.pipeline.ranking.pins).
 """
 
@@ -21,14 +21,14 @@ from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.rules import Boost, Cap, FreshShare, KindShare, PlacementRules
 
 Facts = Mapping[str, ItemFacts]
-# Similarity of the items at these ids, as a square matrix with values from 0 to 1.
-Likeness = Callable[[Sequence[str]], NDArray[np.float64]]
-# Places that diversity decides; what follows keeps its order.
-DIVERSE_PLACES = 40
-GONE = "catalogue"
-# What is told of an item that a rule leaves out.
-LEFT_OUT = {
-    GONE: "not in the catalogue, or not shown now",
+# Similarity of the items with these ids, as a square matrix with values from 0 to 1.
+Similarity = Callable[[Sequence[str]], NDArray[np.float64]]
+# Positions that diversity decides; the rest keeps its order.
+DIVERSE_POSITIONS = 40
+UNAVAILABLE = "catalogue"
+# Explanations of the rules that exclude an item.
+EXCLUSIONS = {
+    UNAVAILABLE: "not in the catalogue, or not shown now",
     "hide": "hidden at this placement",
     "consumed": "chosen already, or turned down",
     "filter": "does not meet the filter",
@@ -36,110 +36,116 @@ LEFT_OUT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What one kind proposes, best first."""
+class CandidateSource:
+    """The candidates of one kind, best first."""
 
     kind: KindShare
     entries: Sequence[Entry]
 
 
-def arrange(
+def apply_rules(
     *,
-    sources: Sequence[Source],
+    sources: Sequence[CandidateSource],
     rules: PlacementRules,
     facts: Facts,
-    person: Person,
+    user: Person,
     consumed: Collection[str],
     latest: Sequence[Entry],
-    likeness: Likeness,
+    similarity: Similarity,
     now: datetime,
     limit: int,
     trace: Trace | None = None,
 ) -> list[Entry]:
-    """At most `limit` entries. `latest` is where fresh items come from beyond those proposed; `trace` is told all."""
-    boosts = [Boost(bind(each.when, person=person, now=now), each.factor) for each in rules.boosts]
-    allowed = allowed_by(rules, facts=facts, person=person, consumed=consumed, now=now, trace=trace)
-
-    mixed = mix([Source(each.kind, boosted(allowed(each.entries), boosts, facts, trace)) for each in sources], trace)
+    """The list by the rules, at most `limit` entries. FreshShare items beyond the candidates come from `latest`."""
+    boosts = [Boost(bind(each.when, person=user, now=now), each.factor) for each in rules.boosts]
+    eligible = eligibility_filter(rules, facts=facts, user=user, consumed=consumed, now=now, trace=trace)
+    boosted = [
+        CandidateSource(source.kind, apply_boosts(eligible(source.entries), boosts, facts, trace)) for source in sources
+    ]
+    mixed = mix_kinds(boosted, trace)
     if rules.diversity is not None:
-        alike = categories_alike(facts) if rules.diversity.over == "categories" else likeness
-        spread = diverse(mixed, rules.diversity.relevance, alike)
+        by_categories = rules.diversity.over == "categories"
+        spread = diversify(
+            mixed, rules.diversity.relevance, category_similarity(facts) if by_categories else similarity
+        )
         if trace is not None:
-            trace.moved("diversity", mixed, spread, first=DIVERSE_PLACES)
+            trace.record_moves("diversity", mixed, spread, first=DIVERSE_POSITIONS)
         mixed = spread
     if rules.fresh is not None:
-        mixed = freshened(mixed, rules.fresh, allowed(latest), facts, now, trace)
+        mixed = mix_in_fresh(mixed, rules.fresh, eligible(latest), facts, now, trace)
     for cap in rules.caps:
-        mixed = capped(mixed, cap, facts, trace)
+        mixed = apply_cap(mixed, cap, facts, trace)
     return mixed[:limit]
 
 
-def allowed_by(
+def eligibility_filter(
     rules: PlacementRules,
     *,
     facts: Facts,
-    person: Person,
+    user: Person,
     consumed: Collection[str],
     now: datetime,
     trace: Trace | None = None,
-) -> "Allowed":
-    """Return a filter of entries: it keeps those that these rules let into the person's list at all."""
-    wanted = None if rules.filter is None else bind(rules.filter, person=person, now=now)
-    return Allowed(rules.hide, consumed, wanted, facts, trace)
+) -> "EligibilityFilter":
+    """A filter of entries that keeps those which the rules allow in the user's list."""
+    condition = None if rules.filter is None else bind(rules.filter, person=user, now=now)
+    return EligibilityFilter(rules.hide, consumed, condition, facts, trace)
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
-    """What may be in the list at all."""
+class EligibilityFilter:
+    """Excludes entries that may not be in the list at all."""
 
     hide: Collection[str]
     consumed: Collection[str]
-    wanted: Node | None
+    condition: Node | None
     facts: Facts
     trace: Trace | None
 
     def __call__(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Those entries that may."""
-        kept = []
+        """The eligible entries."""
+        eligible = []
         for entry in entries:
-            rule = self._barred(entry.item_id)
+            rule = self._excluded_by(entry.item_id)
             if rule is None:
-                kept.append(entry)
+                eligible.append(entry)
             elif self.trace is not None:
-                self.trace.leave_out(entry.item_id, rule, LEFT_OUT[rule])
-        return kept
+                self.trace.exclude(entry.item_id, rule, EXCLUSIONS[rule])
+        return eligible
 
-    def _barred(self, item_id: str) -> str | None:
-        """The rule that leaves the item out."""
+    def _excluded_by(self, item_id: str) -> str | None:
+        """The rule that excludes the item."""
         if item_id not in self.facts:
-            return GONE
+            return UNAVAILABLE
         if item_id in self.hide:
             return "hide"
         if item_id in self.consumed:
             return "consumed"
-        return None if self.wanted is None or holds(self.wanted, self.facts[item_id]) else "filter"
+        return None if self.condition is None or holds(self.condition, self.facts[item_id]) else "filter"
 
 
-def boosted(entries: list[Entry], boosts: Sequence[Boost], facts: Facts, trace: Trace | None = None) -> list[Entry]:
-    """Scores, counted from the lowest, times the factors of all boosts that an item meets; then in their order."""
+def apply_boosts(
+    entries: list[Entry], boosts: Sequence[Boost], facts: Facts, trace: Trace | None = None
+) -> list[Entry]:
+    """Multiplies scores, counted from the lowest, by the factors of the boosts that an item meets, and sorts."""
     if not boosts or not entries:
         return entries
     floor = min(entry.score for entry in entries)
     step = (max(entry.score for entry in entries) - floor) / len(entries) or 1.0
-    found = []
+    scored = []
     for entry in entries:
-        score = entry.score - floor + step  # the last one has something to multiply, too
+        score = entry.score - floor + step  # so that the last one has something to multiply, too
         for number, boost in enumerate(boosts, start=1):
             if holds(boost.when, facts[entry.item_id]):
                 score *= boost.factor
                 if trace is not None:
-                    trace.did(entry.item_id, "boosts", f"score times {boost.factor:g} (boost {number})")
-        found.append(replace(entry, score=round(score, 6)))
-    return sorted(found, key=lambda entry: -entry.score)
+                    trace.record(entry.item_id, "boosts", f"score times {boost.factor:g} (boost {number})")
+        scored.append(replace(entry, score=round(score, 6)))
+    return sorted(scored, key=lambda entry: -entry.score)
 
 
-def mix(sources: Sequence[Source], trace: Trace | None = None) -> list[Entry]:
-    """Rounds of `take` items of each kind; then what the others have, kind by kind. Each item once."""
+def mix_kinds(sources: Sequence[CandidateSource], trace: Trace | None = None) -> list[Entry]:
+    """Takes rounds of `take` items of each kind, then the rest, kind by kind. Each item is listed once."""
     seen: set[str] = set()
     mixed: list[Entry] = []
     queues = [(each.kind.kind, each.kind.take, iter(each.entries)) for each in sources]
@@ -151,7 +157,7 @@ def mix(sources: Sequence[Source], trace: Trace | None = None) -> list[Entry]:
                 seen.add(entry.item_id)
                 mixed.append(entry)
                 if trace is not None and kind != FOR_YOU.key:
-                    trace.did(entry.item_id, "kinds", f"from {kind}")
+                    trace.record(entry.item_id, "kinds", f"from {kind}")
                 dealt += 1
                 if dealt == most:
                     break
@@ -165,37 +171,37 @@ def mix(sources: Sequence[Source], trace: Trace | None = None) -> list[Entry]:
     return mixed
 
 
-def categories_alike(facts: Facts) -> Likeness:
-    """Jaccard's index of the categories."""
+def category_similarity(facts: Facts) -> Similarity:
+    """Jaccard similarity of the items' categories."""
 
-    def alike(item_ids: Sequence[str]) -> NDArray[np.float64]:
+    def similarity(item_ids: Sequence[str]) -> NDArray[np.float64]:
         names = sorted({name for item_id in item_ids for name in facts[item_id].categories})
-        place = {name: index for index, name in enumerate(names)}
-        held = np.zeros((len(item_ids), max(1, len(names))))
+        column = {name: index for index, name in enumerate(names)}
+        has = np.zeros((len(item_ids), max(1, len(names))))
         for row, item_id in enumerate(item_ids):
-            held[row, [place[name] for name in facts[item_id].categories]] = 1.0
-        both = held @ held.T
-        sizes = held.sum(axis=1)
+            has[row, [column[name] for name in facts[item_id].categories]] = 1.0
+        both = has @ has.T
+        sizes = has.sum(axis=1)
         either = sizes[:, None] + sizes[None, :] - both
         return np.asarray(np.divide(both, either, out=np.zeros_like(both), where=either > 0))
 
-    return alike
+    return similarity
 
 
-def diverse(entries: list[Entry], relevance: float, likeness: Likeness) -> list[Entry]:
-    """Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) for the first places.
+def diversify(entries: list[Entry], relevance: float, similarity: Similarity) -> list[Entry]:
+    """Reorders the first positions by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
 
-    Next comes the item with the largest relevance * r - (1 - relevance) * (likeness to what is chosen already), where
-    r falls evenly from 1 over the list, so that scores of different kinds need not be comparable.
+    The next item maximises `relevance` * r - (1 - `relevance`) * (similarity to the items chosen so far), where r falls
+    linearly from 1 over the list, so that scores of different kinds need not be comparable.
     """
     if relevance >= 1 or len(entries) < 2:
         return entries
-    similar = likeness([entry.item_id for entry in entries])
+    similar = similarity([entry.item_id for entry in entries])
     rank = 1.0 - np.arange(len(entries)) / len(entries)
     nearest = np.zeros(len(entries))
     open_ = np.ones(len(entries), dtype=bool)
     order: list[int] = []
-    for _ in range(min(DIVERSE_PLACES, len(entries))):
+    for _ in range(min(DIVERSE_POSITIONS, len(entries))):
         gain = np.where(open_, relevance * rank - (1 - relevance) * nearest, -np.inf)
         best = int(gain.argmax())
         order.append(best)
@@ -204,7 +210,7 @@ def diverse(entries: list[Entry], relevance: float, likeness: Likeness) -> list[
     return [entries[index] for index in [*order, *np.flatnonzero(open_).tolist()]]
 
 
-def freshened(
+def mix_in_fresh(
     entries: list[Entry],
     fresh: FreshShare,
     latest: list[Entry],
@@ -212,9 +218,9 @@ def freshened(
     now: datetime,
     trace: Trace | None = None,
 ) -> list[Entry]:
-    """At each place so far, at least the share (rounded down) is fresh; as soon as it is not, the next fresh one comes.
+    """Keeps the share of fresh items (rounded down) up to each position: where it is missed, the next fresh item comes.
 
-    Fresh items come in the order of the list, then the newest of the catalogue.
+    FreshShare items come in the order of the list, then the newest of the catalogue.
     """
     since = now - timedelta(days=fresh.days)
 
@@ -227,14 +233,14 @@ def freshened(
     young += [entry for entry in latest if entry.item_id not in listed and is_fresh(entry)]
     waiting, position = iter(young), 0
     placed: set[str] = set()
-    arranged: list[Entry] = []
+    ordered: list[Entry] = []
     count = 0
-    while len(arranged) < len(entries):
+    while len(ordered) < len(entries):
         pick = None
-        if count < int(fresh.share * (len(arranged) + 1)):
+        if count < int(fresh.share * (len(ordered) + 1)):
             pick = next((entry for entry in waiting if entry.item_id not in placed), None)
             if pick is not None and trace is not None:
-                trace.did(pick.item_id, "fresh", f"younger than {fresh.days} days")
+                trace.record(pick.item_id, "fresh", f"younger than {fresh.days} days")
         while pick is None and position < len(entries):
             if entries[position].item_id not in placed:
                 pick = entries[position]
@@ -242,13 +248,13 @@ def freshened(
         if pick is None:
             break
         placed.add(pick.item_id)
-        arranged.append(pick)
+        ordered.append(pick)
         count += is_fresh(pick)
-    return arranged
+    return ordered
 
 
-def capped(entries: list[Entry], cap: Cap, facts: Facts, trace: Trace | None = None) -> list[Entry]:
-    """Within the first places, what would be one too many waits behind them; a list that holds nothing else is full."""
+def apply_cap(entries: list[Entry], cap: Cap, facts: Facts, trace: Trace | None = None) -> list[Entry]:
+    """Moves entries that exceed the cap behind the first positions; a list of nothing else keeps them there."""
     counts: Counter[str] = Counter()
     first: list[Entry] = []
     waiting: list[Entry] = []
@@ -259,8 +265,8 @@ def capped(entries: list[Entry], cap: Cap, facts: Facts, trace: Trace | None = N
         if any(counts[value] >= cap.most for value in values):
             waiting.append(entry)
             if trace is not None:
-                said = f"behind the first {cap.within}: {cap.most} with its {cap.attribute} are there"
-                trace.did(entry.item_id, "caps", said)
+                detail = f"behind the first {cap.within}: {cap.most} with its {cap.attribute} are there"
+                trace.record(entry.item_id, "caps", detail)
         else:
             counts.update(values)
             first.append(entry)

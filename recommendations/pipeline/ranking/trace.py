@@ -1,4 +1,4 @@
-"""What the rules did to one person's list, told by the code that applies them. Telling changes nothing."""
+"""Explanation of the rules' effects on one user's list, recorded by the code that applies them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from recommendations.cache.list_codec import Entry
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """What one rule did to an item."""
+class RuleEffect:
+    """The effect of one rule on an item."""
 
     rule: str
     detail: str
@@ -16,27 +16,28 @@ class Deed:
 
 @dataclass(slots=True)
 class Trace:
-    """By item id: its rank (from 1) before the rules, which rule left it out, and what others did to it."""
+    """By item id: its rank (from 1) before the rules, the rule that excluded it, and the effects of other rules."""
 
-    proposed: dict[str, int] = field(default_factory=dict)
-    left_out: dict[str, Deed] = field(default_factory=dict)
-    deeds: dict[str, list[Deed]] = field(default_factory=dict)
+    candidate_ranks: dict[str, int] = field(default_factory=dict)
+    excluded: dict[str, RuleEffect] = field(default_factory=dict)
+    effects: dict[str, list[RuleEffect]] = field(default_factory=dict)
 
-    def propose(self, entries: Sequence[Entry]) -> None:
-        """What there was before the rules."""
-        self.proposed = {entry.item_id: rank for rank, entry in enumerate(entries, start=1)}
+    def record_candidates(self, entries: Sequence[Entry]) -> None:
+        """Records the list before the rules."""
+        self.candidate_ranks = {entry.item_id: rank for rank, entry in enumerate(entries, start=1)}
 
-    def leave_out(self, item_id: str, rule: str, detail: str) -> None:
-        """The item is not in the list; the first rule that says so is named."""
-        self.left_out.setdefault(item_id, Deed(rule, detail))
+    def exclude(self, item_id: str, rule: str, detail: str) -> None:
+        """Records that a rule excluded the item; the first such rule counts."""
+        self.excluded.setdefault(item_id, RuleEffect(rule, detail))
 
-    def did(self, item_id: str, rule: str, detail: str) -> None:
-        """The item stands otherwise than it would, or for this reason."""
-        self.deeds.setdefault(item_id, []).append(Deed(rule, detail))
+    def record(self, item_id: str, rule: str, detail: str) -> None:
+        """Records that a rule moved the item or is the reason it is listed."""
+        self.effects.setdefault(item_id, []).append(RuleEffect(rule, detail))
 
-    def moved(self, rule: str, before: Sequence[Entry], after: Sequence[Entry], *, first: int) -> None:
-        """An order became another; told of the first places."""
-        places = {entry.item_id: place for place, entry in enumerate(before)}
-        for place, entry in enumerate(after[:first]):
-            if up := places[entry.item_id] - place:
-                self.did(entry.item_id, rule, f"{abs(up)} place{'s' * (abs(up) > 1)} {'up' if up > 0 else 'down'}")
+    def record_moves(self, rule: str, before: Sequence[Entry], after: Sequence[Entry], *, first: int) -> None:
+        """Records how a rule changed the order of the first positions."""
+        positions = {entry.item_id: position for position, entry in enumerate(before)}
+        for position, entry in enumerate(after[:first]):
+            if up := positions[entry.item_id] - position:
+                detail = f"{abs(up)} place{'s' * (abs(up) > 1)} {'up' if up > 0 else 'down'}"
+                self.record(entry.item_id, rule, detail)

@@ -13,7 +13,7 @@ from recommendations.models import Build, Placement, PlacementVersion
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
-from recommendations.pipeline.lists.profiles import Person
+from recommendations.pipeline.lists.profiles import UserProfile
 from recommendations.pipeline.ranking import generate, pins
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.fallback_policy import FallbackPolicy
@@ -35,7 +35,7 @@ class PreviewQuery:
     place: Placement
     version: PlacementVersion
     rules: PlacementRules
-    person: Person
+    person: UserProfile
     now: datetime
 
     @property
@@ -48,10 +48,10 @@ def made_list(query: PreviewQuery, trace: Trace) -> ResolvedList:
     """Return the list that a build would make with the active artefact, as it would be read now."""
     loaded, rules, person = _loaded(query), query.rules, query.person
     locale = lists.tenant_locale(query.tenant_id)
-    placed = generate.place(
+    placed = generate.generate_lists(
         tenant_id=query.tenant_id,
         loaded=loaded,
-        people=[person],
+        users=[person],
         rules={query.version.pk: rules},
         texts=True,
         now=query.now,
@@ -60,16 +60,16 @@ def made_list(query: PreviewQuery, trace: Trace) -> ResolvedList:
     )
     own = person.locale or locale
     made = placed.drafts[query.version.pk][0]
-    made = replace(made, entries=pins.pinned(made.entries, rules, placed.shown, own))
-    body = lists.body(
+    made = replace(made, entries=pins.apply_pins(made.entries, rules, placed.available, own))
+    body = lists.encode_list(
         owner=person.user_id,
         entries=made.entries,
         facts=placed.facts,
         provenance=Provenance(
-            query.place.active_build_id or 0, 0, made.source, lists.stamp(query.now), loaded.artefact_id
+            query.place.active_build_id or 0, 0, made.source, lists.rfc3339(query.now), loaded.artefact_id
         ),
         locale=own,
-        reading=pins.travelling(made, rules, placed.shown, own),
+        reading=pins.reader_rules(made, rules, placed.available, own),
     )
     return _resolved(query, decode(body))
 
@@ -82,7 +82,7 @@ def _loaded(query: PreviewQuery) -> Loaded:
         alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     except (OSError, UnreadableArtefact) as error:
         raise Conflict(f"Artefact #{build.artefact.pk} cannot be read: {error}") from error
-    return live.with_fresh(alone, tenant_id=query.tenant_id, build_id=build.pk)
+    return live.with_fresh_items(alone, tenant_id=query.tenant_id, build_id=build.pk)
 
 
 def _build_of_home(tenant_id: int) -> Build | None:

@@ -15,14 +15,14 @@ from recommendations.ai.reranking import prompts
 from recommendations.cache.list_codec import HEAD, MAX_ITEMS
 from recommendations.models import Placement, PlacementVersion
 from recommendations.pipeline.lists import profiles
-from recommendations.pipeline.ranking.trace import Deed, Trace
+from recommendations.pipeline.ranking.trace import RuleEffect, Trace
 from recommendations.placements.rules import Pin
 from recommendations.placements.versions import stored_rules
 from recommendations.serving.preview.lists import PreviewQuery, made_list, page_entries, served_list
 from recommendations.serving.read import selectors
 from recommendations.serving.read.resolved import ResolvedList
 
-CONSUMED = Deed("consumed", "chosen since the list was made")
+CONSUMED = RuleEffect("consumed", "chosen since the list was made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class PreviewItem:
     reason: str
     proposed: int | None = None
     was: int | None = None
-    rules: tuple[Deed, ...] = ()
+    rules: tuple[RuleEffect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def preview(
     items = [
         replace(
             _item(entry, titles),
-            proposed=trace.proposed.get(entry["item_id"]),
+            proposed=trace.candidate_ranks.get(entry["item_id"]),
             was=ranks.get(entry["item_id"]),
             rules=tuple(_effects(query, trace, entry["item_id"])),
         )
@@ -111,7 +111,7 @@ def preview(
             LeftOut(
                 item_id,
                 titles.get(item_id, ""),
-                trace.proposed.get(item_id),
+                trace.candidate_ranks.get(item_id),
                 ranks.get(item_id),
                 deed.rule,
                 deed.detail,
@@ -129,7 +129,7 @@ def _query(tenant_id: int, placement: str, number: int | None, user_id: str, now
         if place is None:
             raise NotFound(f"Unknown placement {placement!r}.")
         version = _version(place, number)
-    person = profiles.read_named(tenant_id=tenant_id, user_id=user_id)
+    person = profiles.read_user(tenant_id=tenant_id, user_id=user_id)
     if person is None:
         raise NotFound(f"There is no end user {user_id!r}.")
     return PreviewQuery(place, version, stored_rules(version.rules), person, now)
@@ -156,24 +156,26 @@ def _side(resolved: ResolvedList, items: Sequence[PreviewItem]) -> PreviewPage:
     return PreviewPage(made.source, resolved.degraded, made.arm, made.artefact, tuple(items))
 
 
-def _left_out(query: PreviewQuery, trace: Trace, shown: Collection[str], was: Mapping[str, int]) -> dict[str, Deed]:
+def _left_out(
+    query: PreviewQuery, trace: Trace, shown: Collection[str], was: Mapping[str, int]
+) -> dict[str, RuleEffect]:
     """Of the items that might have been there: those that the algorithms rank high enough, and those served now."""
     chosen = {item_id for item_id, _ in query.person.events}
     found = {
         item_id: deed
-        for item_id, deed in trace.left_out.items()
-        if item_id in was or trace.proposed.get(item_id, MAX_ITEMS + 1) <= MAX_ITEMS
+        for item_id, deed in trace.excluded.items()
+        if item_id in was or trace.candidate_ranks.get(item_id, MAX_ITEMS + 1) <= MAX_ITEMS
     }
-    found |= {item_id: CONSUMED for item_id in was if item_id in chosen and item_id not in trace.proposed}
-    ranked = sorted(found, key=lambda item_id: trace.proposed.get(item_id, MAX_ITEMS + was.get(item_id, 0)))
+    found |= {item_id: CONSUMED for item_id in was if item_id in chosen and item_id not in trace.candidate_ranks}
+    ranked = sorted(found, key=lambda item_id: trace.candidate_ranks.get(item_id, MAX_ITEMS + was.get(item_id, 0)))
     return {item_id: found[item_id] for item_id in ranked if item_id not in shown}
 
 
-def _effects(query: PreviewQuery, trace: Trace, item_id: str) -> Iterator[Deed]:
-    yield from trace.deeds.get(item_id, ())
+def _effects(query: PreviewQuery, trace: Trace, item_id: str) -> Iterator[RuleEffect]:
+    yield from trace.effects.get(item_id, ())
     for pin in query.rules.pins:
         if pin.item_id == item_id and _valid(pin, query.now):
-            yield Deed("pins", f"at position {pin.position}{_dates(pin)}")
+            yield RuleEffect("pins", f"at position {pin.position}{_dates(pin)}")
 
 
 def _notes(query: PreviewQuery) -> Iterator[str]:

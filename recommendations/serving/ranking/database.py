@@ -15,7 +15,7 @@ from core import deadline
 from recommendations.interactions.event_weights import EventWeights
 from recommendations.pipeline.lists import current_profile, item_facts
 from recommendations.pipeline.lists.item_facts import ItemFacts
-from recommendations.pipeline.lists.profiles import Person
+from recommendations.pipeline.lists.profiles import UserProfile
 from recommendations.serving.ranking.ranking_query import RankQuery
 from recommendations.serving.read.resolved import DATABASE_AWAY
 
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 class UserState:
     """The person as the database knows them now; `why` where it does not."""
 
-    person: Person | None = None
+    person: UserProfile | None = None
     why: str | None = None
 
 
@@ -65,18 +65,20 @@ def read(
 
 def _read(query: RankQuery, said: EventWeights | None, texts: bool, now: datetime) -> tuple[UserState, CatalogueState]:
     with deadline.within(settings.RANK_SECONDS), scope.tenant(query.tenant_id):
-        person = current_profile.read(tenant_id=query.tenant_id, user_id=query.user_id, said=said)
+        person = current_profile.read_current_user(tenant_id=query.tenant_id, user_id=query.user_id, weights=said)
         standing = _standing(query, _latest(person) if person else [], texts, now)
     return UserState(person) if person else UserState(why=UNKNOWN_USER), standing
 
 
 def _standing(query: RankQuery, also: list[str], texts: bool, now: datetime) -> CatalogueState:
     item_ids = dict.fromkeys([*query.item_ids, *also])
-    facts, withheld = item_facts.facts_and_withdrawn(tenant_id=query.tenant_id, item_ids=item_ids, now=now, texts=texts)
+    facts, withheld = item_facts.load_facts_and_withdrawn(
+        tenant_id=query.tenant_id, item_ids=item_ids, now=now, texts=texts
+    )
     return CatalogueState(facts, frozenset(withheld))
 
 
-def _latest(person: Person) -> list[str]:
-    said = [*person.events, *((item_id, at) for item_id, at, _ in person.against)]
+def _latest(person: UserProfile) -> list[str]:
+    said = [*person.events, *((item_id, at) for item_id, at, _ in person.negative_events)]
     newest = dict.fromkeys(item_id for item_id, _ in sorted(said, key=lambda each: -each[1]))
     return list(newest)[:_QUOTED]

@@ -44,7 +44,7 @@ def order(
         if new and not source:
             source, of_list = made_by, own is not None and number == 0
         found |= {entry.item_id: entry for entry in new}
-    general = lists.reason_of("", (), locale)
+    general = lists.cached_reason("", (), locale)
     ranked = [*found.values(), *(Entry(item_id, 0.0, general) for item_id in item_ids if item_id not in found)]
     falling = [_at(entry, 1 - place / len(ranked)) for place, entry in enumerate(ranked)]
     return FallbackOrder(falling, source or lists.STATIC, of_list)
@@ -71,7 +71,7 @@ def _told(
         yield (
             stored.provenance.source,
             [
-                Entry(entry.item_id, 0.0, lists.reason_of(entry.part, (), locale), (), entry.part)
+                Entry(entry.item_id, 0.0, lists.cached_reason(entry.part, (), locale), (), entry.part)
                 for entry in stored.typed_entries()
             ],
         )
@@ -84,9 +84,9 @@ def _by_popularity(item_ids: Sequence[str], loaded: Loaded | None, locale: str) 
     counts = loaded.recommender.artefact.fitted["popularity"]
     assert isinstance(counts, ItemVector)
     chosen = {
-        item_id: float(counts.values[place]) for item_id in item_ids if (place := loaded.place(item_id)) is not None
+        item_id: float(counts.values[place]) for item_id in item_ids if (place := loaded.index_of(item_id)) is not None
     }
-    said = lists.reason_of("popularity", (), locale)
+    said = lists.cached_reason("popularity", (), locale)
     ranked = sorted((item_id for item_id in chosen if chosen[item_id] > 0), key=lambda item_id: -chosen[item_id])
     return lists.POPULAR, [Entry(item_id, 0.0, said, (), "popularity") for item_id in ranked]
 

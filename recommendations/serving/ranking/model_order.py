@@ -14,7 +14,7 @@ from recommendations.cache.list_codec import Entry
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists.item_facts import ItemFacts
-from recommendations.pipeline.lists.profiles import Person
+from recommendations.pipeline.lists.profiles import UserProfile
 from recommendations.placements.rules import PlacementRules, return_moment
 from recommendations.serving.ranking.ranking_query import RankQuery
 
@@ -26,9 +26,9 @@ class Busy(Exception):
     """As many rankings as the process allows at once are being scored."""
 
 
-def is_cold(loaded: Loaded, person: Person) -> bool:
+def is_cold(loaded: Loaded, person: UserProfile) -> bool:
     """Say whether the person is cold: nothing that the artefact knows speaks for anything."""
-    return not any(loaded.place(item_id) is not None for item_id, _ in person.events)
+    return not any(loaded.index_of(item_id) is not None for item_id, _ in person.events)
 
 
 def entries(
@@ -36,7 +36,7 @@ def entries(
     *,
     loaded: Loaded,
     withheld: IntArray,
-    person: Person,
+    person: UserProfile,
     rules: PlacementRules,
     item_ids: Sequence[str],
     facts: Mapping[str, ItemFacts],
@@ -50,7 +50,7 @@ def entries(
 
     Raises: Busy.
     """
-    history = loaded.history(person.events, person.weights, person.against, person.said)
+    history = person.history_in(loaded)
     filter_own, barred = _competing(query, loaded, person, rules, now)
     turns = _turns()
     if not turns.acquire(timeout=deadline.cap_timeout(TURN_SECONDS)):
@@ -64,24 +64,26 @@ def entries(
         )
     finally:
         turns.release()
-    made = lists.entries_of(loaded=loaded, proposals=proposals, facts=facts, locale=locale, lukewarm=person.lukewarm)
+    made = lists.to_entries(
+        loaded=loaded, proposals=proposals, facts=facts, locale=locale, rated_below_mean=person.rated_below_mean
+    )
     spoken = [entry for entry in made if entry.part or entry.score]
     named = {entry.item_id for entry in spoken}
-    general = lists.reason_of("", (), locale)
+    general = lists.cached_reason("", (), locale)
     silent = [Entry(item_id, 0.0, general) for item_id in item_ids if item_id not in named]
     against = next((place for place, entry in enumerate(spoken) if entry.score < 0), len(spoken))
     return [*spoken[:against], *silent, *spoken[against:]]
 
 
 def _competing(
-    query: RankQuery, loaded: Loaded, person: Person, rules: PlacementRules, now: datetime
+    query: RankQuery, loaded: Loaded, person: UserProfile, rules: PlacementRules, now: datetime
 ) -> tuple[bool, IntArray]:
     """Return whether to filter all of the user's own items, and the ones to filter otherwise, as in their list."""
     away = float("inf") if query.consumed_too else return_moment(rules.consumed, now)
     if away is None:
         return True, np.empty(0, dtype=np.int32)
     recent = [item_id for item_id, at in person.events if at > away]
-    return False, loaded.indices([*recent, *(item_id for item_id, *_ in person.against)])
+    return False, loaded.indices([*recent, *(item_id for item_id, *_ in person.negative_events)])
 
 
 @process_caches.clearable

@@ -17,7 +17,7 @@ from recommendations.models import Build, Placement
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.ranking import variants
-from recommendations.pipeline.ranking.variants import Following, Way
+from recommendations.pipeline.ranking.variants import ListRecipe, VariantAssignment
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import PLAIN, PlacementRules
 from recommendations.placements.versions import rules_of_versions
@@ -39,7 +39,7 @@ class PreparedRanking:
     """
 
     rules: PlacementRules = PLAIN
-    following: Following | None = None
+    following: VariantAssignment | None = None
     lacking: str | None = None
     withheld: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     withheld_at: float = float("-inf")
@@ -50,7 +50,7 @@ class PreparedRanking:
         """The artefacts that it keeps in memory."""
         if self.following is None:
             return frozenset()
-        ways = (self.following.usual, *self.following.arms.values())
+        ways = (self.following.default, *self.following.arms.values())
         return frozenset(way.loaded.artefact_id for way in ways)
 
 
@@ -100,10 +100,10 @@ def read(serving: Source, before: PreparedRanking | None = None) -> PreparedRank
     except (OSError, UnreadableArtefact) as error:
         _log.error("artefact_unreadable", artefact=artefact.pk, error=str(error))
         return PreparedRanking(serving.rules, lacking=ARTEFACT, said=serving.said)
-    loaded = live.with_fresh(alone, tenant_id=tenant_id, build_id=serving.build.pk)
-    follow = Following(Way(serving.rules, loaded, ai=False))
+    loaded = live.with_fresh_items(alone, tenant_id=tenant_id, build_id=serving.build.pk)
+    follow = VariantAssignment(ListRecipe(serving.rules, loaded, ai=False))
     if serving.placement_id:
-        follow = variants.followings(
+        follow = variants.load_assignments(
             tenant_id=tenant_id, placements=[serving.placement_id], versions=serving.versions, loaded=loaded
         )[serving.placement_id]
     withheld, at = _withheld(tenant_id, loaded, before)
@@ -114,7 +114,7 @@ def _withheld(tenant_id: int, loaded: Loaded, before: PreparedRanking | None) ->
     """Asked for a minute apart, and where a second stage wants them only: they may be many."""
     if not loaded.recommender.has_second_stage:
         return np.empty(0, dtype=np.int32), float("-inf")
-    known = before.following.usual.loaded if before is not None and before.following else None
+    known = before.following.default.loaded if before is not None and before.following else None
     same = known is not None and known.artefact_id == loaded.artefact_id
     if before is not None and same and time.monotonic() - before.withheld_at < WITHHELD_SECONDS:
         return before.withheld, before.withheld_at

@@ -19,11 +19,10 @@ from recommendations.list_kinds import FOR_YOU
 from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
-from recommendations.pipeline.nearline import rescore
-from recommendations.pipeline.ranking import generate
-from recommendations.pipeline.ranking.rules_engine import Source, arrange, categories_alike
+from recommendations.pipeline.ranking import user_candidates
+from recommendations.pipeline.ranking.rules_engine import CandidateSource, apply_rules, category_similarity
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.pipeline.ranking.variants import Way
+from recommendations.pipeline.ranking.variants import ListRecipe
 from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
 from recommendations.placements.rules import KindShare, PlacementRules
 from recommendations.serving.lists.fallback import FallbackResolver
@@ -50,7 +49,7 @@ class _Context:
     held: RankInputs
     ready: PreparedRanking
     arm: str
-    way: Way | None
+    way: ListRecipe | None
     rules: PlacementRules
     looked: EligibleItems
     known: UserState
@@ -82,7 +81,7 @@ def rank(*, query: RankQuery, now: datetime, limiter: Limiter) -> Ranking:
     )
     what = found or PreparedRanking(lacking=prepared.ARTEFACT)
     arm = reading.arm_of(query, what.following, held)
-    way = what.following.way(arm) if what.following else None
+    way = what.following.recipe_for(arm) if what.following else None
     rules = way.rules if way else what.rules
     if held.why:
         rules = _without_person(rules)
@@ -114,7 +113,7 @@ def _scored(case: _Context) -> _Order | None:
     way, person = case.way, case.known.person
     if way is None or person is None or case.ready.following is None or model_order.is_cold(way.loaded, person):
         return None
-    usual = way.loaded is case.ready.following.usual.loaded
+    usual = way.loaded is case.ready.following.default.loaded
     try:
         entries = model_order.entries(
             case.query,
@@ -157,19 +156,19 @@ def _unscored(case: _Context, why: str | None) -> _Order:
 def _ruled(case: _Context, made: _Order) -> Ranking:
     """Without what the rules leave out, in the order that their boosts make of it."""
     query, trace = case.query, Trace()
-    entries = arrange(
-        sources=[Source(KindShare(FOR_YOU.key), made.entries)],
+    entries = apply_rules(
+        sources=[CandidateSource(KindShare(FOR_YOU.key), made.entries)],
         rules=replace(case.rules, diversity=None, caps=(), fresh=None),
         facts=case.looked.facts,
-        person=_who(case),
+        user=_who(case),
         consumed=_consumed(case),
         latest=(),
-        likeness=categories_alike(case.looked.facts),
+        similarity=category_similarity(case.looked.facts),
         now=case.now,
         limit=len(made.entries),
         trace=trace,
     )
-    ruled = {item_id: CONSUMED if deed.rule == "consumed" else RULES for item_id, deed in trace.left_out.items()}
+    ruled = {item_id: CONSUMED if deed.rule == "consumed" else RULES for item_id, deed in trace.excluded.items()}
     left_out = {**case.looked.left_out, **ruled}
     named = {item_id: left_out[item_id] for item_id in query.item_ids if item_id in left_out}
     if not entries:
@@ -177,7 +176,7 @@ def _ruled(case: _Context, made: _Order) -> Ranking:
     simulated = made.simulated
     own = case.held.own
     if made.scored and own is not None and case.known.person is not None and _any_by_ai(own):
-        told = rescore.with_words_of(own, Draft(case.known.person, made.source, tuple(entries)))
+        told = Draft(case.known.person, made.source, tuple(entries)).with_ai_reasons_of(own)
         entries, simulated = list(told.entries), told.simulated
     return Ranking(entries, named, made.source, made.degraded, made.artefact, simulated, made.arm)
 
@@ -198,4 +197,4 @@ def _consumed(case: _Context) -> set[str]:
     person = case.known.person
     if person is None or case.query.consumed_too:
         return set()
-    return generate.consumed(case.rules, person, case.now) | {item_id for item_id, *_ in person.against}
+    return user_candidates.consumed(case.rules, person, case.now) | {item_id for item_id, *_ in person.negative_events}

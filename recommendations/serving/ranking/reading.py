@@ -8,7 +8,7 @@ from recommendations.cache import keys, list_cache, list_codec
 from recommendations.cache.list_codec import StoredList
 from recommendations.explanations import templates
 from recommendations.list_kinds import POPULAR
-from recommendations.pipeline.ranking.variants import Following
+from recommendations.pipeline.ranking.variants import VariantAssignment
 from recommendations.placements import placement_cache
 from recommendations.serving.lists.cached import CachedLists
 from recommendations.serving.lists.limiter import Limiter
@@ -53,7 +53,7 @@ def read_cache(query: RankQuery, *, now: datetime, limiter: Limiter) -> RankInpu
     return RankInputs(cached, own, cached.lists[0], why)
 
 
-def arm_of(query: RankQuery, follow: Following | None, held: RankInputs) -> str:
+def arm_of(query: RankQuery, follow: VariantAssignment | None, held: RankInputs) -> str:
     """The arm of an experiment that the person's list names: list and ranking belong to one, as near line has it.
 
     Of AI's comparison there is no arm here: AI orders no given items.

@@ -48,7 +48,7 @@ def render(*, query: RankQuery, ranked: Ranking, now: datetime) -> Answer:
         "degraded": ranked.degraded,
         "simulated": ranked.simulated,
         "artefact": ranked.artefact,
-        "generated_at": entries.stamp(now),
+        "generated_at": entries.rfc3339(now),
         "items": items,
         "left_out": [
             {"item_id": item_id, "code": code, "detail": LEFT_OUT_DETAILS[code]}

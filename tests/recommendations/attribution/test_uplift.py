@@ -43,7 +43,7 @@ class TestUplift:
             known = Event(name, "i", "view", None, moment, None, None, None, timed=True)
             record_events(tenant_id=tenant.pk, events=[known], now=START + timedelta(hours=3))
 
-        ai_uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
+        ai_uplift.update_gate(tenant_id=tenant.pk, now=START + timedelta(days=2))
 
         with scope.tenant(tenant.pk):
             (row,) = AIGate.objects.all()  # the one sparse person has nobody to be compared with
@@ -118,7 +118,7 @@ class TestUplift:
                 for number, person in enumerate(EndUser.objects.order_by("pk"))
             )
 
-        ai_uplift.hand_over(tenant_id=tenant.pk, now=START + timedelta(days=2))
+        ai_uplift.update_gate(tenant_id=tenant.pk, now=START + timedelta(days=2))
 
         with scope.tenant(tenant.pk):
             (row,) = AIGate.objects.all()

@@ -41,6 +41,6 @@ def reread(experiment):
 
 def assigned(tenant):
     with scope.tenant(tenant.pk):
-        found = assignment.running(tenant_id=tenant.pk, placement_id=Placement.objects.get(tenant=tenant).pk)
+        found = assignment.running_assignment(tenant_id=tenant.pk, placement_id=Placement.objects.get(tenant=tenant).pk)
     assert found is not None
     return {f"p{number}": found.arm_of(f"p{number}") for number in range(PEOPLE)}

@@ -43,7 +43,7 @@ class TestAssignment:
         ],
     )
     def test_moves_nobody_between_arms_who_need_not_move_when_shares_change(self, before, after, most):
-        one, other = assignment.places_of(before), assignment.places_of(after)
+        one, other = assignment.allocate_slots(before), assignment.allocate_slots(after)
 
         for places, shares in ((one, before), (other, after)):
             assert [places.count(arm) for arm in range(len(shares))] == list(shares)

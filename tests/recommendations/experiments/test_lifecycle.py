@@ -118,9 +118,9 @@ class TestVerdict:
             Experiment.objects.update(looks={f"x{experiment.pk}b": {"metric": 1.0, "guard": 1e-9}})
 
         with scope.tenant(crowd.pk):
-            look = lifecycle.look(Experiment.objects.get(), now=START + timedelta(days=3))
+            look = lifecycle.analyse(Experiment.objects.get(), now=START + timedelta(days=3))
 
-        assert look.against[0].guard.difference < 0
+        assert look.comparisons[0].guard.difference < 0
         assert look.verdict == ""
 
     def test_stops_when_people_do_not_come_in_the_shares_that_were_set(self, crowd, collecting):

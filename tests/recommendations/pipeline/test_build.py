@@ -173,7 +173,7 @@ class TestDuplicates:
 
     def test_whoever_lost_the_lease_writes_no_list(self, acme, monkeypatch):
         build = build_now(acme, until="scoring")
-        really = score._work
+        really = score._score
 
         def taken_over(*args):
             work = really(*args)
@@ -181,7 +181,7 @@ class TestDuplicates:
                 Chunk.objects.update(lease_token="00000000-0000-0000-0000-000000000001")
             return work
 
-        monkeypatch.setattr(score, "_work", taken_over)
+        monkeypatch.setattr(score, "_score", taken_over)
         with pytest.raises(LeaseLost):
             score.score_chunk(tenant_id=acme.pk, build_id=build.pk)
 

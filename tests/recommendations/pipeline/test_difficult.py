@@ -137,12 +137,12 @@ class TestValues:
 
         assert artefact_of(build).chosen["values"].get("play", {"way": "none"})["way"] == setting
         loaded = load(artefact_id=artefact_of(build).pk, file=artefact_of(build).file)
-        person = profiles.read_named(tenant_id=acme.tenant.pk, user_id="p007")
+        person = profiles.read_user(tenant_id=acme.tenant.pk, user_id="p007")
         assert person is not None
-        history = loaded.history(person.events, person.weights, person.against, person.said)
+        history = person.history_in(loaded)
         assert history.weights is not None
         weights = dict(zip((loaded.item_ids[place] for place in history.items), history.weights, strict=True))
-        own = {item_id: value for (item_id, _), (_, value) in zip(person.events, person.said, strict=True)}
+        own = {item_id: value for (item_id, _), (_, value) in zip(person.events, person.values, strict=True)}
         strongest, weakest = max(own, key=own.__getitem__), min(own, key=own.__getitem__)
         usual = artefact_of(build).chosen["values"].get("play", {}).get("median", 1.0)
         apart = {"log": MAX_FACTOR / np.log2(1 + own[weakest] / usual), "threshold": 2.0, "none": 1.0}[setting]

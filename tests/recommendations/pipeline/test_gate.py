@@ -18,7 +18,7 @@ from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.algorithms.metrics.bootstrap import Interval
 from recommendations.models import Artefact, Build, Interaction, Placement, Tuning, UserList
 from recommendations.pipeline.artefacts import store
-from recommendations.pipeline.builds import lifecycle, publish, rollback, score, train
+from recommendations.pipeline.builds import lifecycle, publish, score, train
 from recommendations.pipeline.builds.cleanup import prune
 from recommendations.pipeline.lists import entries, profiles
 from recommendations.pipeline.nearline import rescore
@@ -136,9 +136,9 @@ class TestSecondStage:
         blend = replace(staged, recommender=Recommender(replace(staged.recommender.artefact, ranker="")))
 
         def proposed(loaded, user_id):
-            person = profiles.read_named(tenant_id=acme.pk, user_id=user_id)
+            person = profiles.read_user(tenant_id=acme.pk, user_id=user_id)
             assert person is not None
-            (made,) = entries.propose(loaded=loaded, people=[person], withheld=set(), limit=20)
+            (made,) = entries.propose(loaded=loaded, users=[person], withdrawn=set(), limit=20)
             return [loaded.item_ids[item] for item in made.items]
 
         def served(user_id):
@@ -173,7 +173,7 @@ class TestRollBack:
     def test_goes_to_the_artefact_before_the_active_one_without_training(self, acme):
         first, _second = build_now(acme), build_now(acme)
 
-        build = finish(rollback.roll_back(tenant_id=acme.pk, now=clock.now()))
+        build = finish(lifecycle.roll_back(tenant_id=acme.pk, now=clock.now()))
 
         assert (build.status, build.artefact_id) == (Build.Status.PUBLISHED, first.artefact_id)
         assert len(artefacts_of(acme)) == 2

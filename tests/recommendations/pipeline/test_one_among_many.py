@@ -60,8 +60,8 @@ def lists_for_all(tenant):
         found = {(row.kind, row.subject): [each["item_id"] for each in stored(row).entries()] for row in rows}
     found["segments", ""] = [
         entry.item_id
-        for entry in segment_popular.counted(
-            tenant_id=tenant.pk, by="segments", withheld=(), locale="en", now=clock.now()
+        for entry in segment_popular.popular_by_segment(
+            tenant_id=tenant.pk, by="segments", withdrawn=(), locale="en", now=clock.now()
         )["segments=all"]
     ]
     assert {("popular", ""), *(("popular", w) for w in WINDOWS), *(("trending", w) for w in WINDOWS)} <= found.keys()
@@ -88,7 +88,7 @@ class TestRobot:
         events(tenant, "robot", "i0002", [start + timedelta(seconds=number) for number in range(3000)])
         wanted = {f"i{number:04d}": 1.0 for number in range(2, ITEMS, KINDS)}
 
-        pks, _ = audience.people(tenant_id=tenant.pk, items=[wanted], each=20, most=20, now=clock.now())
+        pks, _ = audience.find_audience(tenant_id=tenant.pk, items=[wanted], per_item=20, limit=20, now=clock.now())
 
         with scope.tenant(tenant.pk):
             assert EndUser.objects.get(user_id="robot").pk not in pks

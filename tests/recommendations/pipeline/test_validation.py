@@ -41,9 +41,9 @@ class TestSetting:
     def test_is_the_tenants_own(self, acme, cast):
         choose(acme, "random")
 
-        assert training_options.of_tenant(tenant_id=acme.pk).validation == "random"
-        assert training_options.of_tenant(tenant_id=acme.pk, validation="last").validation == "last"
-        assert training_options.of_tenant(tenant_id=cast.globex.tenant.pk).validation == "auto"
+        assert training_options.load_options(tenant_id=acme.pk).validation == "random"
+        assert training_options.load_options(tenant_id=acme.pk, validation="last").validation == "last"
+        assert training_options.load_options(tenant_id=cast.globex.tenant.pk).validation == "auto"
 
     @pytest.mark.slow
     def test_holds_from_the_next_build_on(self, acme):

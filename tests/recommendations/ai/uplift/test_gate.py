@@ -95,11 +95,11 @@ class TestTake:
         assert gate.load_gate(tenant_id=tenant_id, placement="home", policy=POLICY).is_open("regular")
 
     def test_refuses_a_segment_that_does_not_exist(self, tenant_id):
-        with pytest.raises(ValueError, match="lukewarm"):
+        with pytest.raises(ValueError, match="rated_below_mean"):
             gate.record_measurements(
                 tenant_id=tenant_id,
                 placement="home",
-                rows=[measured(ai=1, control=1, segment="lukewarm")],
+                rows=[measured(ai=1, control=1, segment="rated_below_mean")],
                 policy=POLICY,
                 now=NOW,
             )

@@ -114,7 +114,7 @@ class TestRelatedPeople:
 
 
 def _write(tenant, data, now):
-    return similar_users.write(tenant_id=tenant.pk, interactions=data, now=now, between=lambda: None)
+    return similar_users.write(tenant_id=tenant.pk, interactions=data, now=now, checkpoint=lambda: None)
 
 
 class TestWriting:

@@ -95,8 +95,8 @@ class TestTune:
         assert "Not worse than the present choice beyond noise" in said
         assert "Stored: the tenant's next training uses it." in said
         assert stored() == {"acme": {"ease.l2": 1000.0}}
-        assert tuned.of_tenant(tenant_id=acme.pk) == {"ease.l2": 1000.0}
-        assert tuned.of_tenant(tenant_id=cast.globex.tenant.pk) == {}
+        assert tuned.load_parameters(tenant_id=acme.pk) == {"ease.l2": 1000.0}
+        assert tuned.load_parameters(tenant_id=cast.globex.tenant.pk) == {}
         assert "Back to the defaults" in run(tenant="acme", reset=True)
         assert "The defaults hold already" in run(tenant="acme", reset=True)
         assert stored() == {}
@@ -115,7 +115,7 @@ class TestTune:
         monkeypatch.setattr(
             command, "tune", lambda _data, _options, present, **_: seen.update(present) or tuned_to({}, 0.0, 0.0)
         )
-        tuned.store(tuned_to({"als.factors": 48}, 0.0, 0.1), tenant_id=acme.pk, now=NOW)
+        tuned.save_parameters(tuned_to({"als.factors": 48}, 0.0, 0.1), tenant_id=acme.pk, now=NOW)
 
         run(tenant="acme")
 
@@ -139,11 +139,11 @@ class TestTune:
         assert "people judge. It was asked for." in said
 
     def test_what_this_version_does_not_know_is_left_out(self, acme):
-        tuned.store(
+        tuned.save_parameters(
             tuned_to({"als.factors": 48, "gone.l2": 1.0, "ease.l2": -5.0}, 0.0, 0.1), tenant_id=acme.pk, now=NOW
         )
 
-        assert tuned.of_tenant(tenant_id=acme.pk) == {"als.factors": 48}
+        assert tuned.load_parameters(tenant_id=acme.pk) == {"als.factors": 48}
 
     @pytest.mark.parametrize(
         ("options", "expected"),

@@ -44,7 +44,7 @@ def load(file):
 
 class TestLoad:
     def test_processes_map_one_copy_read_only(self, fitted, home):
-        file, _ = store.store(fitted, tenant_id=1)
+        file, _ = store.save(fitted, tenant_id=1)
         load(file)
         default_storage.delete(file)  # the copy is enough
 
@@ -60,7 +60,7 @@ class TestLoad:
         assert not any(str(home) in line and " rw" in line for line in mapped.splitlines())
 
     def test_scores_as_what_was_trained(self, fitted, home):
-        file, _ = store.store(fitted, tenant_id=1)
+        file, _ = store.save(fitted, tenant_id=1)
 
         before = Recommender(fitted).recommend(histories_of(DATA))
         after = load(file).recommender.recommend(histories_of(DATA))
@@ -70,7 +70,7 @@ class TestLoad:
             assert np.array_equal(one.scores, other.scores)
 
     def test_a_spoilt_copy_is_made_again(self, fitted, home):
-        file, _ = store.store(fitted, tenant_id=1)
+        file, _ = store.save(fitted, tenant_id=1)
         load(file)
         (copy,) = home.iterdir()
         (copy / "places.json").write_text("{")
@@ -80,13 +80,13 @@ class TestLoad:
     def test_without_room_for_copies_it_is_read_all_the_same(self, fitted, settings, tmp_path):
         (tmp_path / "file").write_text("")
         settings.ARTEFACT_CACHE_DIR = str(tmp_path / "file")
-        file, _ = store.store(fitted, tenant_id=1)
+        file, _ = store.save(fitted, tenant_id=1)
 
         assert load(file).recommender.artefact.item_ids == fitted.item_ids
 
     def test_keeps_the_copies_used_last(self, fitted, home, settings):
         settings.ARTEFACT_CACHE_KEEP = 2
-        files = [store.store(fitted, tenant_id=1)[0] for _ in range(3)]
+        files = [store.save(fitted, tenant_id=1)[0] for _ in range(3)]
         load(files[0])
         load(files[1])
         for place, copy in enumerate(sorted(home.iterdir(), key=lambda path: path.stat().st_mtime_ns)):
@@ -108,7 +108,7 @@ def test_artefacts_lie_in_a_bucket_where_a_setting_says_so(fitted, home, setting
         settings.STORAGES = {**settings.STORAGES, "default": backend}
         monkeypatch.setattr(store, "default_storage", storages["default"])
 
-        file, size = store.store(fitted, tenant_id=7)
+        file, size = store.save(fitted, tenant_id=7)
         loaded = load(file)
 
         assert file.startswith("artefacts/7/")

@@ -51,7 +51,7 @@ def drive(tenant, build):
 
 
 def nightly(tenant):
-    build = lifecycle.start(tenant_id=tenant.pk, reason=schedule.NIGHTLY, now=clock.now(), later=True)
+    build = lifecycle.start(tenant_id=tenant.pk, reason=schedule.NIGHTLY, now=clock.now(), ai_batch=True)
     return drive(tenant, build)
 
 
@@ -72,7 +72,7 @@ def reserved(tenant):
 
 def follow(tenant):
     build = latest(tenant)
-    assert (build.reason, build.status) == (ai_batches.FOLLOWS, "training")
+    assert (build.reason, build.status) == (ai_batches.FOLLOW_UP, "training")
     return drive(tenant, build)
 
 

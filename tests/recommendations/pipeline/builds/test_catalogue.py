@@ -30,7 +30,7 @@ def new_items(acme):
 
 
 def test_a_catalogue_is_read_without_deleted_items(acme, new_items):
-    catalogue = contents.read(tenant_id=acme.pk)
+    catalogue = contents.read_catalogue(tenant_id=acme.pk)
 
     assert {"new0", "new1", "i0000"} <= set(catalogue.item_ids)
     assert "new2" not in catalogue.item_ids

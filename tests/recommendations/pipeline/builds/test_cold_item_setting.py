@@ -87,7 +87,7 @@ class TestATenantsOwnNumber:
         with scope.tenant(acme.pk):
             new(acme, "new01", 1).save()
 
-        assert run.take_in(tenant_id=acme.pk, now=clock.now()) == 1
+        assert run.process_fresh_items(tenant_id=acme.pk, now=clock.now()) == 1
 
         found = {name: each for name, each in places_of_new(acme, build).items() if each}
         assert {int(name[1:]) % KINDS for name in found} == {1}

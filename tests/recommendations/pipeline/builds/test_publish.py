@@ -13,7 +13,7 @@ from core.webhooks.models import WebhookDelivery, WebhookEndpoint
 from recommendations.cache import keys, publish_availability, withdrawn_items
 from recommendations.models import Artefact, EndUser, Item, Placement, UserList
 from recommendations.pipeline.builds import lifecycle, publish
-from recommendations.pipeline.nearline import rescore
+from recommendations.pipeline.nearline import rescore, snapshots
 from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, reread, stored
 
 
@@ -115,13 +115,13 @@ class TestSwap:
         old = first_build(acme)
         build = build_now(acme, until="scored")
         person = happen(acme, "u0000", "i0001")
-        really = rescore._write
+        really = snapshots.write_lists
 
         def swapped_before(*args):
             publish.publish_step(tenant_id=acme.pk, build_id=build.pk)
             return really(*args)
 
-        monkeypatch.setattr(rescore, "_write", swapped_before)
+        monkeypatch.setattr(snapshots, "write_lists", swapped_before)
         assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
         monkeypatch.undo()
 

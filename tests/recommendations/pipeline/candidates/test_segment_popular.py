@@ -28,7 +28,9 @@ def tenant(cast):
 
 
 def counted(tenant, by):
-    return segment_popular.counted(tenant_id=tenant.pk, by=by, withheld={"i0000"}, locale="en", now=clock.now())
+    return segment_popular.popular_by_segment(
+        tenant_id=tenant.pk, by=by, withdrawn={"i0000"}, locale="en", now=clock.now()
+    )
 
 
 @pytest.mark.django_db
@@ -62,7 +64,7 @@ class TestCounted:
 
     def test_makes_none_of_a_few_people(self, tenant):
         with scope.tenant(tenant.pk):
-            for person in EndUser.objects.order_by("pk")[: segment_popular.FEWEST]:
+            for person in EndUser.objects.order_by("pk")[: segment_popular.MIN_USERS]:
                 person.segments = ["pair", "few"] if person.user_id < "u0002" else ["few"]
                 person.save(update_fields=["segments"])
 
@@ -72,7 +74,7 @@ class TestCounted:
         assert "segments=pair" not in found
 
     def test_of_many_keeps_the_largest(self, tenant, monkeypatch):
-        monkeypatch.setattr(segment_popular, "MOST", 1)
+        monkeypatch.setattr(segment_popular, "MAX_SEGMENTS", 1)
 
         assert list(counted(tenant, "segments")) == ["segments=all"]
 

@@ -13,7 +13,7 @@ from recommendations.models import Artefact, EndUser, FreshItem, ReferenceList
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.builds import lifecycle, publish, score, train
 from recommendations.pipeline.candidates import pools
-from recommendations.pipeline.fresh_items import audience, ingest, run
+from recommendations.pipeline.fresh_items import audience, run, text_neighbours
 from recommendations.pipeline.lists import writer
 from recommendations.pipeline.nearline import rescore
 from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, reread, stored
@@ -39,7 +39,7 @@ def put(tenant, item_id, kind=0, **more):
 
 
 def take_in(tenant):
-    return run.take_in(tenant_id=tenant.pk, now=clock.now())
+    return run.process_fresh_items(tenant_id=tenant.pk, now=clock.now())
 
 
 def similar_of(tenant, item_id):
@@ -97,7 +97,7 @@ class TestTakeIn:
         build = first_build(acme)
         put(acme, "new", kind=2)
         take_in(acme)
-        live.forget()  # what another process knows
+        live.clear()  # what another process knows
 
         happen(acme, "u0002", "i0001")
         with scope.tenant(acme.pk):
@@ -167,7 +167,7 @@ class TestTakeIn:
         build = build_now(acme)
         assert take_in(acme) == 0
 
-        run.take_in(tenant_id=acme.pk, now=clock.now() + timedelta(hours=1))
+        run.process_fresh_items(tenant_id=acme.pk, now=clock.now() + timedelta(hours=1))
 
         assert not fresh_rows(acme)["later"].waiting
         assert fresh_rows(acme)["later"].shown
@@ -199,11 +199,11 @@ class TestTakeIn:
         settings.FRESH_PEOPLE_PER_ITEM = 5
         build_now(acme)
 
-        pks, _ = audience.people(
+        pks, _ = audience.find_audience(
             tenant_id=acme.pk,
             items=[{f"i{number:04d}": 1.0 for number in range(2, 60, 4)}],
-            each=5,
-            most=5,
+            per_item=5,
+            limit=5,
             now=clock.now(),
         )
 
@@ -215,7 +215,7 @@ class TestTakeIn:
         build = first_build(acme)
         put(acme, "one", kind=1)
         put(acme, "two", kind=1)
-        really = ingest._near
+        really = text_neighbours.find_neighbours
 
         def overtaken(*args):
             monkeypatch.undo()
@@ -223,7 +223,7 @@ class TestTakeIn:
             take_in(acme)
             return found
 
-        monkeypatch.setattr(ingest, "_near", overtaken)
+        monkeypatch.setattr(text_neighbours, "find_neighbours", overtaken)
         take_in(acme)
 
         assert {row.place for row in fresh_rows(acme).values()} == {60, 61}
@@ -238,9 +238,9 @@ class TestTakeIn:
         alone = store.load(artefact_id=artefact.pk, file=artefact.file)
 
         def newest():
-            loaded = live.with_fresh(alone, tenant_id=acme.pk, build_id=build.pk)
+            loaded = live.with_fresh_items(alone, tenant_id=acme.pk, build_id=build.pk)
             return (
-                pools.of(by=frozenset(), tenant_id=acme.pk, loaded=loaded, locale="en", now=clock.now())
+                pools.load_pools(by=frozenset(), tenant_id=acme.pk, loaded=loaded, locale="en", now=clock.now())
                 .of_kind("latest")[0]
                 .item_id
             )
@@ -330,7 +330,7 @@ class TestWhoWins:
             generated_at=now,
         )
         with scope.tenant(acme.pk):
-            writer.write_reference([row])
+            writer.write_reference_lists([row])
 
     def made(self, acme, build, item_id):
         with scope.tenant(acme.pk):

@@ -55,21 +55,21 @@ def acme(cast):
 
 def now(tenant, user_id, said=None):
     with scope.tenant(tenant.pk):
-        return current_profile.read(tenant_id=tenant.pk, user_id=user_id, said=said)
+        return current_profile.read_current_user(tenant_id=tenant.pk, user_id=user_id, weights=said)
 
 
 def as_one_of_many(tenant, user_id):
     with scope.tenant(tenant.pk):
         pks = list(EndUser.objects.filter(user_id=user_id).values_list("pk", flat=True))
-    (person,) = profiles.read(tenant_id=tenant.pk, pks=pks)
+    (person,) = profiles.read_users(tenant_id=tenant.pk, pks=pks)
     return person
 
 
 def told(person):
     """All of it; of values nan as nothing, which equals itself."""
-    said = [(name, None if math.isnan(value) else value) for name, value in person.said]
-    lukewarm = person.lukewarm & {item_id for item_id, _ in person.events}
-    return {**asdict(person), "said": said, "lukewarm": lukewarm}
+    said = [(name, None if math.isnan(value) else value) for name, value in person.values]
+    rated_below_mean = person.rated_below_mean & {item_id for item_id, _ in person.events}
+    return {**asdict(person), "said": said, "rated_below_mean": rated_below_mean}
 
 
 @pytest.mark.parametrize("user_id", ["ann", "bob", "new"])
@@ -82,8 +82,8 @@ def test_holds_what_was_chosen_and_turned_down_and_rated_low(acme):
 
     assert [item_id for item_id, _ in ann.events] == ["good", "good", "poor", "poor", "low", "bought", "odd"]
     assert ann.weights == (1, 1, 1, 1, 1, 3, 1)
-    assert ann.against == (("bad", BEGIN + 40, -2.0),)
-    assert ann.lukewarm == {"poor", "low"}
+    assert ann.negative_events == (("bad", BEGIN + 40, -2.0),)
+    assert ann.rated_below_mean == {"poor", "low"}
     assert (ann.attributes, ann.segments, ann.locale) == ({"plan": "gold"}, ("vip", "x"), "de")
 
 
@@ -116,7 +116,7 @@ def test_a_type_that_appeared_since_its_meaning_was_read_counts_as_it_should(acm
 def test_takes_one_statement_where_the_meaning_is_known(acme):
     said = event_weights.load_event_weights(tenant_id=acme.pk)
     with scope.tenant(acme.pk), CaptureQueriesContext(connection) as queries:
-        current_profile.read(tenant_id=acme.pk, user_id="ann", said=said)
+        current_profile.read_current_user(tenant_id=acme.pk, user_id="ann", weights=said)
 
     assert len(queries) == 1
 
@@ -134,4 +134,4 @@ def test_somebody_unknown_is_nobody(acme):
 def test_another_tenant_s_people_are_not_seen(acme, cast):
     assert now(cast.globex.tenant, "ann") is None
     with scope.tenant(cast.globex.tenant.pk):
-        assert current_profile.read(tenant_id=acme.pk, user_id="ann") is None
+        assert current_profile.read_current_user(tenant_id=acme.pk, user_id="ann") is None

@@ -161,7 +161,7 @@ class TestStatistics:
         def lose_the_lease(**given):
             with scope.tenant(acme.pk):
                 Chunk.objects.filter(build=build, kind=Chunk.Kind.PEOPLE).update(lease_token=uuid.uuid4())
-            return original(**given | {"between": lambda: None})
+            return original(**given | {"checkpoint": lambda: None})
 
         monkeypatch.setattr(score, "rerank_heads", lose_the_lease)
         with pytest.raises(LeaseLost):

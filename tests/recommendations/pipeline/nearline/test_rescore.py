@@ -10,8 +10,7 @@ from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache, list_codec, withdrawn_items
 from recommendations.interactions.task_names import RESCORE
 from recommendations.models import EndUser, Item, UserList
-from recommendations.pipeline.lists import profiles
-from recommendations.pipeline.nearline import rescore, sweep
+from recommendations.pipeline.nearline import claims, rescore, snapshots, sweep
 from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, stored
 from tests.recommendations.pipeline.queue import sent
 
@@ -64,13 +63,13 @@ class TestRescore:
     def test_news_during_the_scoring_keep_the_mark_and_are_asked_for_again(self, acme, monkeypatch):
         first_build(acme)
         person = happen(acme, "u0000", "i0001")
-        really = rescore._write
+        really = snapshots.write_lists
 
         def more_news(*args):
             happen(acme, "u0000", "i0005")
             return really(*args)
 
-        monkeypatch.setattr(rescore, "_write", more_news)
+        monkeypatch.setattr(snapshots, "write_lists", more_news)
         redis.client().delete("docent.nearline")
         rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
         monkeypatch.undo()
@@ -81,14 +80,14 @@ class TestRescore:
     def test_of_two_at_once_one_has_the_person(self, acme, monkeypatch):
         build = first_build(acme)
         person = happen(acme, "u0000", "i0001")
-        really = rescore._write
+        really = snapshots.write_lists
 
         def overtaken(*args):
             monkeypatch.undo()
             assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
             return really(*args)
 
-        monkeypatch.setattr(rescore, "_write", overtaken)
+        monkeypatch.setattr(snapshots, "write_lists", overtaken)
         assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
 
         assert lists_of(acme, build)["u0000"].version == 2
@@ -97,15 +96,15 @@ class TestRescore:
     def test_whose_claim_ran_out_writes_nothing_over_what_another_wrote(self, acme, monkeypatch):
         build = first_build(acme)
         person = happen(acme, "u0000", "i0001")
-        really = rescore._write
+        really = snapshots.write_lists
 
         def overtaken(*args):
             monkeypatch.undo()
-            profiles.release(tenant_id=acme.pk, pks=[person.pk])
+            claims.release_users(tenant_id=acme.pk, pks=[person.pk])
             rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
             return really(*args)
 
-        monkeypatch.setattr(rescore, "_write", overtaken)
+        monkeypatch.setattr(snapshots, "write_lists", overtaken)
         assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 0
 
         assert lists_of(acme, build)["u0000"].version == 2

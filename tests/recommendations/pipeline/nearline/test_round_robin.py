@@ -37,7 +37,7 @@ class TestTake:
         first_build(acme)
         person, *_ = wait(acme, 3)
 
-        assert round_robin.take(tenant_id=acme.pk, user_pks=[person.pk]) == 3
+        assert round_robin.run_turn(tenant_id=acme.pk, user_pks=[person.pk]) == 3
 
         assert (waiting(acme), taken(acme), sent(RESCORE)) == (0, 0, [])
 
@@ -45,13 +45,13 @@ class TestTake:
         first_build(acme)
         wait(acme, 70)
 
-        assert round_robin.take(tenant_id=acme.pk, user_pks=[]) == rescore.TOGETHER
+        assert round_robin.run_turn(tenant_id=acme.pk, user_pks=[]) == rescore.TOGETHER
         another, same = sent(RESCORE)
         assert (another, set(same)) == ({"tenant_id": acme.pk, "user_pks": []}, {"tenant_id", "user_pks", "lane"})
         redis.client().delete("docent.nearline")
 
         while same:
-            round_robin.take(**same)
+            round_robin.run_turn(**same)
             same = next(iter(sent(RESCORE)), None)
             redis.client().delete("docent.nearline")
         assert (waiting(acme), taken(acme)) == (0, 0)
@@ -64,7 +64,7 @@ class TestTake:
         for lane in ("a", "b"):
             tenant_limit.enter(tenant_id=acme.pk, lane=lane)
 
-        assert [round_robin.take(tenant_id=acme.pk, user_pks=[each.pk]) for each in people[:10]] == [0] * 10
+        assert [round_robin.run_turn(tenant_id=acme.pk, user_pks=[each.pk]) for each in people[:10]] == [0] * 10
 
         assert sent(RESCORE) == []
         assert waiting(acme) == 75
@@ -73,21 +73,21 @@ class TestTake:
         settings.NEARLINE_LANES = 1
         build_now(acme)
         first, *_ = wait(acme, 1)
-        really = rescore.make
+        really = rescore.rescore_claimed
 
         def meanwhile(**arguments):
-            assert round_robin.take(tenant_id=acme.pk, user_pks=[]) == 0
+            assert round_robin.run_turn(tenant_id=acme.pk, user_pks=[]) == 0
             return really(**arguments)
 
-        monkeypatch.setattr(rescore, "make", meanwhile)
-        round_robin.take(tenant_id=acme.pk, user_pks=[first.pk])
+        monkeypatch.setattr(rescore, "rescore_claimed", meanwhile)
+        round_robin.run_turn(tenant_id=acme.pk, user_pks=[first.pk])
         monkeypatch.undo()
 
         [again] = sent(RESCORE)
         redis.client().delete("docent.nearline")
         happen(acme, "u0005", "i0002")  # as if it had just missed the first turn
         redis.client().delete("docent.nearline")
-        assert round_robin.take(**again) == 1
+        assert round_robin.run_turn(**again) == 1
         assert (waiting(acme), taken(acme), sent(RESCORE)) == (0, 0, [])
 
     @pytest.mark.slow
@@ -97,7 +97,7 @@ class TestTake:
         wait(globex, 1)
         tenant_limit.enter(tenant_id=acme.pk, lane="a")
 
-        assert round_robin.take(tenant_id=globex.pk, user_pks=[]) == 1
+        assert round_robin.run_turn(tenant_id=globex.pk, user_pks=[]) == 1
 
     def test_a_turn_that_fails_gives_its_lane_back(self, acme, monkeypatch):
         first_build(acme)
@@ -106,9 +106,9 @@ class TestTake:
         def broken(**_):
             raise RuntimeError("broken")
 
-        monkeypatch.setattr(rescore, "make", broken)
+        monkeypatch.setattr(rescore, "rescore_claimed", broken)
         with pytest.raises(RuntimeError, match="broken"):
-            round_robin.take(tenant_id=acme.pk, user_pks=[])
+            round_robin.run_turn(tenant_id=acme.pk, user_pks=[])
 
         assert taken(acme) == 0
 

@@ -85,4 +85,4 @@ def test_without_a_share_or_anything_new_nothing_is_drawn():
     ],
 )
 def test_probabilities_are_told_where_later_rules_move_nothing(rules, told):
-    assert exploring.told(read_rules(rules)) is told
+    assert exploring.keeps_positions(read_rules(rules)) is told

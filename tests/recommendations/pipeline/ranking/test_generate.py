@@ -34,7 +34,7 @@ def shown(http, user_id, placement, **query):
 
 def run_due(tenant):
     """The build that a published version asks for, step by step."""
-    assert republish.apply(tenant_id=tenant.pk, now=clock.now())
+    assert republish.republish(tenant_id=tenant.pk, now=clock.now())
     with scope.tenant(tenant.pk):
         build = Build.objects.filter(status="training").get()
     train.train_step(tenant_id=tenant.pk, build_id=build.pk)
@@ -72,7 +72,7 @@ class TestPlacements:
 
         assert second.artefact_id == first.artefact_id
         assert hidden not in shown(http, "u0000", "home", limit=100)
-        assert not republish.apply(tenant_id=acme.pk, now=clock.now())
+        assert not republish.republish(tenant_id=acme.pk, now=clock.now())
 
     @pytest.mark.slow
     def test_rolling_the_first_version_back_takes_its_rules_out_of_the_lists(self, acme, http):
@@ -86,13 +86,13 @@ class TestPlacements:
 
         run_due(acme)
         assert shown(http, "u0000", "home")[0] != pinned
-        assert not republish.apply(tenant_id=acme.pk, now=clock.now())
+        assert not republish.republish(tenant_id=acme.pk, now=clock.now())
 
     @pytest.mark.slow
     def test_a_version_published_during_a_build_is_applied_by_the_next(self, acme, http):
         running = build_now(acme, until="scoring")
         publish_rules(acme, "home", {"filter": ONLY_ONE})
-        assert not republish.apply(tenant_id=acme.pk, now=clock.now())
+        assert not republish.republish(tenant_id=acme.pk, now=clock.now())
         while score.score_chunk(tenant_id=acme.pk, build_id=running.pk):
             pass
         publish.publish_step(tenant_id=acme.pk, build_id=running.pk)

@@ -8,8 +8,8 @@ import pytest
 from recommendations.cache.list_codec import Entry
 from recommendations.filter_language import Person
 from recommendations.pipeline.lists.item_facts import ItemFacts
-from recommendations.pipeline.ranking.pins import for_reading, pinned
-from recommendations.pipeline.ranking.rules_engine import Source, arrange
+from recommendations.pipeline.ranking.pins import apply_pins, read_time_rules
+from recommendations.pipeline.ranking.rules_engine import CandidateSource, apply_rules
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.rule_validation import read_rules
 from recommendations.placements.rules import KindShare
@@ -42,14 +42,14 @@ def entries(ids, part="item_item"):
 def made(rules, *, own=ITEMS[:30], latest=(), consumed=(), trending=(), person=ANN, limit=20, trace=None):
     checked = read_rules(rules)
     lists = {"for_you": entries(own), "trending": entries(trending, "recent_popularity")}
-    found = arrange(
-        sources=[Source(kind, lists[kind.kind]) for kind in checked.kinds],
+    found = apply_rules(
+        sources=[CandidateSource(kind, lists[kind.kind]) for kind in checked.kinds],
         rules=checked,
         facts=FACTS,
-        person=person,
+        user=person,
         consumed=set(consumed),
         latest=entries(latest, "latest"),
-        likeness=lambda ids: np.equal.outer([each[-1] for each in ids], [each[-1] for each in ids]).astype(float),
+        similarity=lambda ids: np.equal.outer([each[-1] for each in ids], [each[-1] for each in ids]).astype(float),
         now=NOW,
         limit=limit,
         trace=trace,
@@ -119,11 +119,11 @@ class TestArrange:
     def test_pins_without_dates_stand_where_they_should(self):
         rules = read_rules({"pins": [{"item_id": "i33", "position": 1}, {"item_id": "i5", "position": 3}]})
 
-        found = pinned(entries(ITEMS[:10]), rules, FACTS, "en")
+        found = apply_pins(entries(ITEMS[:10]), rules, FACTS, "en")
 
         assert [entry.item_id for entry in found] == ["i33", "i0", "i5", "i1", "i2", "i3", "i4", "i6", "i7", "i8"]
         assert found[0].reason == "Featured"
-        assert pinned(entries(ITEMS[:10]), rules, [], "en") == tuple(entries(ITEMS[:10]))
+        assert apply_pins(entries(ITEMS[:10]), rules, [], "en") == tuple(entries(ITEMS[:10]))
 
     def test_pins_with_dates_and_rotation_travel_with_the_list(self):
         rules = read_rules(
@@ -133,7 +133,7 @@ class TestArrange:
             }
         )
 
-        assert for_reading(rules, FACTS, "en") == {
+        assert read_time_rules(rules, FACTS, "en") == {
             "pins": [["i3", 2, 1_796_083_200.0, None, "Featured"]],
             "rotate": 1800,
         }
@@ -171,21 +171,21 @@ def test_a_trace_tells_what_each_rule_did_and_changes_nothing():
     found = made(rules, trace=trace, **lists)
 
     assert found == made(rules, **lists)
-    assert {item_id: deed.rule for item_id, deed in trace.left_out.items()} == {
+    assert {item_id: deed.rule for item_id, deed in trace.excluded.items()} == {
         "i1": "hide",
         "i2": "consumed",
         "i3": "filter",
     }
-    did = {item_id: {deed.rule for deed in deeds} for item_id, deeds in trace.deeds.items()}
+    did = {item_id: {deed.rule for deed in deeds} for item_id, deeds in trace.effects.items()}
     assert "kinds" in did["i34"]
-    assert [deed.detail for deed in trace.deeds["i29"] if deed.rule == "boosts"] == [
+    assert [deed.detail for deed in trace.effects["i29"] if deed.rule == "boosts"] == [
         "score times 9 (boost 1)",
         "score times 2 (boost 2)",
     ]
     assert {item_id for item_id in ITEMS[35:] if "fresh" in did.get(item_id, ())} == set(ITEMS[35:]) & set(found)
     assert any("caps" in rules for rules in did.values())
     assert any("diversity" in rules for rules in did.values())
-    assert not did.keys() & trace.left_out.keys()
+    assert not did.keys() & trace.excluded.keys()
 
 
 def test_kinds_have_names_and_shares():

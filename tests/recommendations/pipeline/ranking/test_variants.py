@@ -42,7 +42,7 @@ def draft_of(tenant, *arms, placement="home", percent=45):
 
 def started(tenant, *arms, percent=45):
     experiment = draft_of(tenant, *arms, percent=percent)
-    experiment_start.start(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
+    experiment_start.start_experiment(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
     return experiment
 
 
@@ -91,7 +91,7 @@ class TestRules:
         experiment = draft_of(tenant, {"rules": {}}, {"rules": {}}, placement="cart")
 
         with pytest.raises(Conflict, match="another placement"):
-            experiment_start.start(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
+            experiment_start.start_experiment(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
 
 
 class TestArtefacts:
@@ -115,7 +115,7 @@ class TestArtefacts:
         ):
             experiment = draft_of(tenant, {}, {"artefact_id": artefact_id})
             with pytest.raises(Conflict, match=why):
-                experiment_start.start(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
+                experiment_start.start_experiment(tenant_id=tenant.pk, experiment_id=experiment.pk, now=clock.now())
             with scope.tenant(tenant.pk):
                 assert Experiment.objects.get(pk=experiment.pk).status == "draft"
 

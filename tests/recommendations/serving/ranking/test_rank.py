@@ -28,7 +28,7 @@ def acme(cast):
 
 
 def own_of(acme, user_id="u0000"):
-    person = profiles.read_named(tenant_id=acme.tenant.pk, user_id=user_id)
+    person = profiles.read_user(tenant_id=acme.tenant.pk, user_id=user_id)
     assert person is not None
     return {item_id for item_id, _ in person.events}
 
