@@ -2,7 +2,7 @@
 
 No event is lost at the swap. A user's mark is cleared if the new list was made after their last event. A list that near
 line made later than the build's own continues to serve in the new snapshot, and the user is marked, so that near line
-applies the new artefact. SimilarTexts line writes only while it holds the pointer (FOR SHARE), so it comes entirely before the
+applies the new artefact. Near line writes only while it holds the pointer (FOR SHARE), so it comes entirely before the
 swap or entirely after it.
 """
 

@@ -1,7 +1,7 @@
 """Similar users, computed by each training from the window that it read.
 
 They depend on histories alone: neither the quality gate nor a placement's rules apply, and a build without training
-leaves them unchanged. SimilarTexts line does not update them: they are as old as the last training.
+leaves them unchanged. Near line does not update them: they are as old as the last training.
 """
 
 from collections.abc import Callable, Mapping, Sequence

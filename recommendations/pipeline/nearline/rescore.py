@@ -1,4 +1,4 @@
-"""SimilarTexts line: a user's lists follow their events within seconds, with the active artefact and without AI.
+"""Near line: a user's lists follow their events within seconds, with the active artefact and without AI.
 
 The order of the steps is the guarantee: the history is read, the list is written, Redis is updated, and only then is
 the user's mark cleared, if no event arrived since the read. A worker killed in between leaves the mark for the sweep.

@@ -1,4 +1,4 @@
-"""SimilarTexts line in turns: one chunk of a tenant's waiting users, then other tenants' chunks, until no user waits."""
+"""Near line in turns: one chunk of a tenant's waiting users, then other tenants' chunks, until no user waits."""
 
 from collections.abc import Collection
 from contextlib import suppress

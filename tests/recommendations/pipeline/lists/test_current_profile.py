@@ -53,9 +53,9 @@ def acme(cast):
     return cast.acme.tenant
 
 
-def now(tenant, user_id, said=None):
+def now(tenant, user_id, weights=None):
     with scope.tenant(tenant.pk):
-        return current_profile.read_current_user(tenant_id=tenant.pk, user_id=user_id, weights=said)
+        return current_profile.read_current_user(tenant_id=tenant.pk, user_id=user_id, weights=weights)
 
 
 def as_one_of_many(tenant, user_id):
@@ -65,16 +65,16 @@ def as_one_of_many(tenant, user_id):
     return person
 
 
-def told(person):
-    """All of it; of values nan as nothing, which equals itself."""
-    said = [(name, None if math.isnan(value) else value) for name, value in person.values]
-    rated_below_mean = person.rated_below_mean & {item_id for item_id, _ in person.events}
-    return {**asdict(person), "said": said, "rated_below_mean": rated_below_mean}
+def comparable(user):
+    """The profile with None for nan, which does not equal itself."""
+    values = [(name, None if math.isnan(value) else value) for name, value in user.values]
+    rated_below_mean = user.rated_below_mean & {item_id for item_id, _ in user.events}
+    return {**asdict(user), "values": values, "rated_below_mean": rated_below_mean}
 
 
 @pytest.mark.parametrize("user_id", ["ann", "bob", "new"])
 def test_is_as_one_of_many(acme, user_id):
-    assert told(now(acme, user_id)) == told(as_one_of_many(acme, user_id))
+    assert comparable(now(acme, user_id)) == comparable(as_one_of_many(acme, user_id))
 
 
 def test_holds_what_was_chosen_and_turned_down_and_rated_low(acme):
@@ -97,26 +97,26 @@ def test_holds_what_was_chosen_and_turned_down_and_rated_low(acme):
     ],
 )
 def test_follows_what_the_tenant_says_of_types(acme, kind, changed):
-    before = told(now(acme, "ann"))
+    before = comparable(now(acme, "ann"))
     event_weights.change_event_type(tenant_id=acme.pk, name=kind, changed=changed)
 
-    assert told(now(acme, "ann")) == told(as_one_of_many(acme, "ann")) != before
+    assert comparable(now(acme, "ann")) == comparable(as_one_of_many(acme, "ann")) != before
 
 
 def test_a_type_that_appeared_since_its_meaning_was_read_counts_as_it_should(acme):
-    said = event_weights.load_event_weights(tenant_id=acme.pk)
+    weights = event_weights.load_event_weights(tenant_id=acme.pk)
     happened(
         acme, ("ann", "good", "like", None, 80), ("bob", "good", "cart", None, 9_001), ("bob", "x", "cart", None, 9_002)
     )
 
-    assert told(now(acme, "bob", said)) == told(as_one_of_many(acme, "bob"))
-    assert now(acme, "bob", said).weights == (1, 2, 2)
+    assert comparable(now(acme, "bob", weights)) == comparable(as_one_of_many(acme, "bob"))
+    assert now(acme, "bob", weights).weights == (1, 2, 2)
 
 
 def test_takes_one_statement_where_the_meaning_is_known(acme):
-    said = event_weights.load_event_weights(tenant_id=acme.pk)
+    weights = event_weights.load_event_weights(tenant_id=acme.pk)
     with scope.tenant(acme.pk), CaptureQueriesContext(connection) as queries:
-        current_profile.read_current_user(tenant_id=acme.pk, user_id="ann", weights=said)
+        current_profile.read_current_user(tenant_id=acme.pk, user_id="ann", weights=weights)
 
     assert len(queries) == 1
 
