@@ -46,7 +46,7 @@ class UserView(ResourceView):
         examples=[schema.READ_EXAMPLE],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        """The user."""
+        """The user, with every stored field."""
         return _USERS.get_response(request, user_id)
 
     @extend_schema(

@@ -227,7 +227,7 @@ class TestActions:
         first, second = entries(action="roll_back")
         assert (first.outcome, second.outcome) == ("done", "refused")
         assert first.changes["active_version"]["to"] is None
-        assert "nothing to go back" in second.note
+        assert "nothing to roll back" in second.note
 
     def test_a_row_s_own_page_offers_them(self, cast, root):
         model, key = self.client(cast)

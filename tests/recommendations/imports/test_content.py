@@ -80,7 +80,7 @@ def test_the_same_rows_are_read_however_they_are_written(content):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"PK\x03\x04" + b"\0" * 60, "a ZIP archive. Unpack it"),
+        (b"PK\x03\x04" + b"\0" * 60, "a ZIP archive. Extract it"),
         (b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "an Excel workbook"),
         (b"\x28\xb5\x2f\xfd" + b"x" * 90, "compressed with zstd"),
         (b"BZh91AY", "compressed with bzip2"),
@@ -101,7 +101,7 @@ def test_the_same_rows_are_read_however_they_are_written(content):
         ("", "empty"),
         (" \n\n", "empty"),
         (",item_id,title\n0,a,A\n", "Column 1 has no name"),
-        ("item_id,item_id\n", "stands twice"),
+        ("item_id,item_id\n", "twice"),
         ("item_id,title\na,A\ntitle,item_id\nB,b\n", "Line 3 is a header with the columns in another order"),
         ("item_id,t\0tle\n", "t\\x00tle"),
         ('[{"item_id": "a"}, {"item_id": "b"', "truncated"),

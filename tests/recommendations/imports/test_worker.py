@@ -117,7 +117,9 @@ class TestRun:
             moments = set(Interaction.objects.values_list("occurred_at", "received_at"))
         assert moments == {(job.created_at, job.created_at)}
         assert job.summary["untimed"] == 100
-        assert "no event has a time: they count as of one moment" in " ".join(summary.summary_lines(job.summary))
+        assert "no event has a time: they all get the time of the import" in " ".join(
+            summary.summary_lines(job.summary)
+        )
 
     def test_says_how_many_rows_have_no_time(self, acme):
         job = run(start(acme, "user_id,item_id,type,occurred_at\nu,a,view,\nu,b,view,964982703\n"))
@@ -190,7 +192,7 @@ class TestRun:
         job = run(start(acme, gzip.compress(b"user_id,item_id,type\n" + b"u,i,view\n" * 10**6, mtime=0)))
 
         assert job.status == "failed"
-        assert "unpacks to more than 1,000 bytes" in job.error
+        assert "decompresses to more than 1,000 bytes" in job.error
 
     def test_overlong_lines_and_records_are_told_one_by_one(self, acme, monkeypatch):
         record = '"\n",' * 300
@@ -266,7 +268,7 @@ class TestPoison:
             raise DataError("of any kind \0")
 
         with monkeypatch.context() as patched:
-            patched.setattr(lifecycle, "end", breaks)
+            patched.setattr(lifecycle, "end_import", breaks)
             with pytest.raises(DataError):
                 run(job)
 

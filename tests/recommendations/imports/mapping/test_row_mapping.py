@@ -77,7 +77,7 @@ class TestCells:
             ("available_from", "45352.35", "implausible_time", "Excel"),
             ("available_from", "2026-03-01 08:30:00", "naive_time", "--timezone"),
             ("available_from", "2026-03-01", "naive_time", "timezone="),
-            ("available_from", "01.03.2026", "not_a_timestamp", "day"),
+            ("available_from", "01.03.2026", "not_a_timestamp", "Day and month"),
         ],
     )
     def test_that_cannot_be_read_say_why(self, column, cell, code, said):
