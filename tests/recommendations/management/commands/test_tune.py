@@ -136,7 +136,7 @@ class TestTune:
         said = run(tenant="acme", **asked)
 
         assert seen == [expected]
-        assert "people judge. It was asked for." in said
+        assert "users judge. It was asked for." in said
 
     def test_what_this_version_does_not_know_is_left_out(self, acme):
         tuned.save_parameters(
