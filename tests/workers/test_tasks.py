@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def asked_for():
-    """Every task name in a `jobs.py` of any package."""
+    """Returns every task name in a `task_names.py` of any package."""
     names = []
-    for path in ROOT.glob("*/**/jobs.py"):
+    for path in ROOT.glob("*/**/task_names.py"):
         if ".venv" not in path.parts:
             module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
             names += [value for name, value in vars(module).items() if name.isupper()]
