@@ -30,7 +30,11 @@ def decrypt(encrypted: str, key: Fernet | MultiFernet) -> str:
     try:
         return key.decrypt(encrypted.encode()).decode()
     except InvalidToken:
-        raise DecryptionFailed("no key decrypts it") from None
+        ring = isinstance(key, MultiFernet)
+        detail = (
+            "no key in KEY_ENCRYPTION_KEYS decrypts it" if ring else "SECRET_KEY has changed since it was encrypted"
+        )
+        raise DecryptionFailed(detail) from None
 
 
 def key_ring() -> MultiFernet:

@@ -105,7 +105,7 @@ def warm_up(connections: int = 2) -> None:
                 each.read_response()
         finally:
             for each in held:
-                pool.release_connection(each)
+                pool.release(each)
 
     call("warm_up", ping)
 

@@ -17,7 +17,7 @@ CACHES = {"lru_cache", "cache"}
 BOUNDED = {"FIFOCache", "LRUCache", "TLRUCache", "TTLCache"}
 EMPTY = {"OrderedDict", "dict", "list", "set"}
 STAYS = {
-    "accounts/tenancy/tenant_cache.py:_kept": "what copies hold, named when the application is ready",
+    "accounts/tenancy/tenant_cache.py:_parts": "what copies hold, named when the application is ready",
     "core/ops/health.py:_registered": "probes, named when the application is ready",
     "core/process_caches.py:_registered": "the registry itself",
     "core/redis/access.py:client": "a connection",

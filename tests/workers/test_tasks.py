@@ -26,7 +26,7 @@ def asked_for():
     for path in ROOT.glob("*/**/task_names.py"):
         if ".venv" not in path.parts:
             module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-            names += [value for name, value in vars(module).items() if name.isupper()]
+            names += [value for name, value in vars(module).items() if name.isupper() and isinstance(value, str)]
     return names
 
 

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from django.db import connections
 from django.test import override_settings
 
@@ -10,6 +11,8 @@ from core.idempotency.metrics import CONFLICTS, REPLAYED
 from core.idempotency.models import IdempotencyKey
 from tests.core.idempotency import views
 from tests.core.idempotency.conftest import ACME, GLOBEX, client, post
+
+pytestmark = pytest.mark.urls("tests.core.idempotency.views")
 
 
 def at_once(calls):

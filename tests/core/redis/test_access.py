@@ -103,7 +103,7 @@ def _own_address():
     try:
         host, port = connection._sock.getsockname()
     finally:
-        pool.release_connection(connection)
+        pool.release(connection)
     return f"{host}:{port}"
 
 

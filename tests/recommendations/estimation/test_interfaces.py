@@ -63,7 +63,7 @@ class TestWhatCannotBeDone:
         [
             (["--tenant", "nobody", "--draft"], "no tenant 'nobody'"),
             (["--draft"], "Which tenant.*acme, globex"),
-            (["--tenant", "acme", "--placement", "nowhere", "--draft"], "no placement 'nowhere'"),
+            (["--tenant", "acme", "--placement", "nowhere", "--draft"], "Unknown placement 'nowhere'"),
             (["--tenant", "acme", "--draft", "--days", "0"], "--days is a number from 1 to 92"),
             (["--tenant", "acme", "--draft", "--pages", "9"], "--pages is a number from 100"),
             (["--tenant", "acme"], "one of the arguments --version --draft"),

@@ -86,7 +86,7 @@ class TestWindow:
 
         assert [at for _, _, at in _rows(window)] == kept
         assert window.limit == training_window.WindowLimit(kept=len(kept), total=5, per_user=each)
-        assert f"the newest {each} of each person" in str(window.limit)
+        assert f"the newest {each} of each user" in str(window.limit)
 
     def test_says_nothing_of_a_bound_that_was_not_met(self, acme):
         assert training_window.read_window(tenant_id=acme, max_rows=5).limit is None

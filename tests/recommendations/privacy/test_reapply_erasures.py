@@ -119,7 +119,7 @@ class TestCommand:
 
         call_command("apply_erasures", stdout=out)
 
-        assert "acme: 1 in the log (0 from the storage), 1 people erased again, 0 lists removed" in out.getvalue()
+        assert "acme: 1 in the log (0 from the storage), 1 users erased again, 0 lists removed" in out.getvalue()
         assert "globex: 0 in the log" in out.getvalue()
         with scope.tenant(acme.tenant.pk):
             assert Interaction.objects.count() == 0

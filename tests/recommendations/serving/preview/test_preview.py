@@ -185,7 +185,7 @@ class TestCommand:
     def test_says_what_cannot_be_done(self, cast):
         with pytest.raises(CommandError, match="no tenant"):
             self.run("nobody", "home", "--draft", "--user", "u")
-        with pytest.raises(CommandError, match="no placement"):
+        with pytest.raises(CommandError, match="Unknown placement"):
             self.run("acme", "nowhere", "--draft", "--user", "u")
         with pytest.raises(CommandError, match="1 to 100"):
             self.run("acme", "home", "--draft", "--user", "u", "--limit", "0")

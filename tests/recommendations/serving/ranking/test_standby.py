@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from cachetools import LRUCache
 
 from accounts.tenancy import scope
 from recommendations.cache import keys, list_cache
@@ -77,8 +78,9 @@ class TestThread:
 
 
 class TestBounds:
-    def test_few_artefacts_are_kept_those_asked_for_last(self, cast, settings):
+    def test_few_artefacts_are_kept_those_asked_for_last(self, cast, settings, monkeypatch):
         settings.ARTEFACTS_IN_MEMORY = 1
+        monkeypatch.setattr(artefacts, "_loaded", LRUCache(1))
         set_up(cast.acme.tenant)
         set_up(cast.globex.tenant)
         kept = PreparedCache()
