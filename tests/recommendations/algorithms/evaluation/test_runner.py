@@ -155,7 +155,7 @@ class TestTheBestSinglePart:
 
     def test_weights_that_ignore_what_is_known_are_called_worse(self, monkeypatch):
         """The proof that the comparison can fail: a blend of popularity alone, where order is all."""
-        monkeypatch.setattr(selection, "SHARES_OF_BLEND", (1.0,))
+        monkeypatch.setattr(selection, "BLEND_SHARES", (1.0,))
         monkeypatch.setattr(selection, "fit_weights", lambda choices, **_: np.eye(choices.features.shape[1])[0])
 
         report = evaluate(raw(walks()), "last10", 0, OPTIONS)
