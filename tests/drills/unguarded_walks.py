@@ -6,9 +6,9 @@ from recommendations.serving.page import selection
 __all__ = ["application"]
 
 
-def by_place(chosen, options):
+def by_place(resolved, options):
     """The list behind as many items as were shown."""
-    entries = selection._entries(chosen.stored.entries(), chosen.stored.parts)
+    entries = selection._entries(resolved.stored.entries(), resolved.stored.parts)
     left = entries[len(options.shown) :]
     page = left[: options.limit]
     for entry in page:
@@ -16,4 +16,4 @@ def by_place(chosen, options):
     return selection.Selection(page, len(left) > options.limit)
 
 
-selection.select = lambda *, chosen, options, **_: by_place(chosen, options)
+selection.select = lambda *, resolved, options, **_: by_place(resolved, options)
