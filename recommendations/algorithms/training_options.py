@@ -45,7 +45,7 @@ class TrainingOptions:
         max_pairs: bound on the (earlier row, later row) pairs that sequence counts look at; the window shrinks
             to keep it.
         validation_people: at most this many users choose the weights.
-        ranker: "auto" has a second stage that reranks the blend's best candidates where it is better beyond noise
+        ranker: "auto" has a second stage that reranks the blend's best candidates where it leads by a standard error
             (`blending.ranker_training`); "none" has none.
         seconds: the time budget, 0 for none. What it does not allow is left out or serves as fitted on the fold, and is
             named in the artefact; then the result depends on the machine. Popularity and neighbours are always tried.

@@ -3,7 +3,7 @@
 A thread takes what has come every IMPRESSION_FLUSH_SECONDS (0.1) and appends it to the Redis stream: neither SQL nor a
 round trip on the request's way. `stop` sends what is left. The queue holds IMPRESSION_BUFFER pages; what comes when it
 is full, as while Redis is away, is dropped and counted. A kill costs what the thread had not taken yet
-(docs/adr/0033).
+(docs/adr/0032).
 """
 
 import threading

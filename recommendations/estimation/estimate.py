@@ -1,7 +1,7 @@
 """Clicks that a version of a placement's rules would bring, estimated from what was shown before it is published.
 
 Nothing is written and nobody is asked but PostgreSQL and the storage. What the log cannot say is said plainly: without
-enough overlap there is no figure (docs/estimating.md, docs/adr/0056).
+enough overlap there is no figure (docs/estimating.md, docs/adr/0055).
 """
 
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Identity of events (docs/adr/0044).
+"""Identity of events (docs/adr/0043).
 
 An event id identifies one event of one user, and browsers have ids of their own: neither another user's event nor a
 visitor's can block an event of the tenant's backend. Without an id, an event is identified by its content.

@@ -1,4 +1,4 @@
-"""A tenant's setting of the positions for items without interactions (docs/adr/0059)."""
+"""A tenant's setting of the positions for items without interactions (docs/adr/0058)."""
 
 from accounts.models import Tenant
 from accounts.tenancy import scope

@@ -1,11 +1,11 @@
 """Matches items against a request's `category` and `filter`, with one statement for all lists of the request.
 
 Stored lists hold no attributes: they change without a build, and a filter applies to their present values. So a
-filtered answer costs one statement, two where the lists do not fill the page (docs/adr/0031). Where the filter names
+filtered answer costs one statement, two where the lists do not fill the page (docs/adr/0030). Where the filter names
 the user, the users of a request are read at once, and each resulting condition is evaluated once.
 
 The cost of a condition is known when it is bound: it is refused above a limit, counts against the tenant's running
-filters, and bounds the number of newest items that are searched (docs/adr/0043).
+filters, and bounds the number of newest items that are searched (docs/adr/0042).
 """
 
 from collections.abc import Collection, Iterable

@@ -1,1 +1,1 @@
-"""Given items in the order that suits one person (docs/adr/0055)."""
+"""Given items in the order that suits one person (docs/adr/0054)."""

@@ -1,7 +1,7 @@
 """The language of an answer's reasons: the user's, else the one that the request prefers, else the tenant's.
 
 Lists that belong to no user are written in the tenant's language, and translated for readers of another
-(docs/adr/0052). It costs no query: a user's language is stored with their list, or with its placeholder.
+(docs/adr/0051). It costs no query: a user's language is stored with their list, or with its placeholder.
 """
 
 from typing import Any
