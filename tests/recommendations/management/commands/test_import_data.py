@@ -161,7 +161,7 @@ class TestImportData:
         path = tmp_path / "none.csv"
         for options, said in (
             ({"map": ["id=itemid"]}, "--map: 'itemid' is not a field of items"),
-            ({"timezone": "Mars"}, "--timezone: There is no such time zone"),
+            ({"timezone": "Mars"}, "--timezone: Unknown time zone"),
             ({"preset": "ga4"}, "--preset: 'ga4' reads events"),
             ({"delimiter": '"'}, "--delimiter: "),
             ({"map": ["a=title"], "users": path}, "one at a time"),
