@@ -113,7 +113,7 @@ class TestGate:
 
         build = build_now(acme)
 
-        assert "Trained on 200 of 468 events: the newest 5 of each person" in build.notes
+        assert "Trained on 200 of 468 events: the newest 5 of each user" in build.notes
 
 
 class TestSecondStage:
