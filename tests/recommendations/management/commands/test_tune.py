@@ -67,7 +67,7 @@ def stored():
 class TestTune:
     @pytest.mark.slow
     def test_a_file_gives_what_was_tried_and_a_verdict(self, events_file):
-        found = json.loads(run(events=events_file, seconds=15, json=True))
+        found = json.loads(run(events=events_file, seconds=15, json=True, validation="last"))
 
         assert found["protocol"] == "last"
         assert found["people"] == 40
