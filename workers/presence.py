@@ -1,4 +1,4 @@
-"""Which workers are there, what each takes, and what waits in the queues: for operators, the admin and /metrics.
+"""Running workers with their queues, and queue lengths: for operators, the admin and /metrics.
 
 Each worker notes in Redis every few seconds that it lives and which queues it takes; beat does so when it sends
 something. A note that was not renewed counts no more. It only informs: no work depends on it.

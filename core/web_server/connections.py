@@ -1,5 +1,6 @@
 """The connections of a worker's event loop: accepted, watched, written to, and closed when their time is up."""
 
+import abc
 import contextlib
 import errno
 import selectors
@@ -19,7 +20,7 @@ _LINGER_SECONDS = 2.0
 RECEIVE_BYTES = 65_536
 
 
-class ConnectionWorker(gthread.ThreadWorker):  # type: ignore[misc]
+class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
     """gunicorn's thread worker with connections that never block. Subclasses read requests and answer them."""
 
     limits: tuple[int, int, Callable[[bytes], int]]
@@ -31,13 +32,13 @@ class ConnectionWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.swept_at = 0.0
         self.idle_seconds = float(self.cfg.keepalive)
 
+    @abc.abstractmethod
     def _begin(self, client: Client, raw: socket.socket) -> None:
         """Called when an idle connection becomes readable."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _look(self, client: Client) -> None:
         """Called when the buffer may hold the next request."""
-        raise NotImplementedError
 
     def _await_bytes(self, client: Client) -> None:
         if not client.watched:

@@ -1,4 +1,4 @@
-"""What came of lists, and whether events that name one wait."""
+"""Impressions, clicks and conversions of lists, and events that still wait to be attributed."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ USUAL_DAYS, MOST_ROWS = 28, 500
 
 
 class InsightsForm(forms.Form):
-    """Whose figures, of which days, told apart by what."""
+    """Filters of the report: tenant, days and dimension."""
 
     tenant = forms.ModelChoiceField(Tenant.objects.none())
     since = forms.DateField(label="From")
@@ -99,7 +99,7 @@ class PlacementStatAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(ItemStat)
 class ItemStatAdmin(ReadOnlyTenantAdmin):
-    """How often items were shown."""
+    """Impressions of items by day."""
 
     list_display = ["day", "tenant", "placement", "arm", "source", "item", "shown"]
     search_fields = ["item__item_id__exact"]
@@ -108,7 +108,7 @@ class ItemStatAdmin(ReadOnlyTenantAdmin):
 
 @admin.register(Impression)
 class ImpressionAdmin(ReadOnlyTenantAdmin):
-    """What was shown to whom, while a click may still belong to it."""
+    """Impressions of users, kept while a click may still be attributed to them."""
 
     personal = True
     list_display = ["recommendation_id", "tenant", "end_user", "placement", "arm", "source", "first_at", "last_at"]

@@ -30,7 +30,7 @@ from recommendations.placements.models import HOME
 
 @admin.register(Artefact)
 class ArtefactAdmin(ReadOnlyTenantAdmin):
-    """What trainings left, what the quality gate said, and the way back to an earlier one."""
+    """Artefacts of trainings with the quality gate's verdict, and the action that rolls back to an earlier one."""
 
     list_display = [
         "id",
@@ -84,13 +84,13 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
         return f"Build #{build.pk} makes all lists with artefact #{artefact.pk}."
 
     def has_serve_permission(self, request: HttpRequest) -> bool:
-        """Whether this staff user may decide what serves."""
+        """Tell whether this member of staff may choose the active artefact."""
         return request.user.has_perm("recommendations.change_artefact")
 
 
 @admin.register(Tuning)
 class TuningAdmin(ReadOnlyTenantAdmin):
-    """What trainings use in place of the defaults. Written by `manage.py tune --save`; deleting it goes back."""
+    """Parameters that replace the defaults. Written by `manage.py tune --save`; delete to return to the defaults."""
 
     list_display = ["tenant", "parameters", "ndcg", "ndcg_before", "verdict", "stored_at"]
 
@@ -198,7 +198,7 @@ class ReferenceListAdmin(StoredListAdmin):
 
 @admin.register(RelatedPeople)
 class RelatedPeopleAdmin(ReadOnlyTenantAdmin):
-    """Who is like whom, as primary keys: a person's page has the names."""
+    """Similar users, as primary keys; the user's page has the names."""
 
     personal = True
     list_display = ["end_user", "tenant", "how_many", "generated_at"]
@@ -206,5 +206,5 @@ class RelatedPeopleAdmin(ReadOnlyTenantAdmin):
 
     @admin.display(description="related people")
     def how_many(self, row: RelatedPeople) -> int:
-        """How many there are."""
+        """The number of similar users."""
         return len(row.people)

@@ -55,7 +55,7 @@ class ArmInline(admin.TabularInline):
     extra = 2
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """What an arm may name: versions with their placements, and artefacts that may serve."""
+        """Choices of an arm: versions with their placements, and artefacts that may serve."""
         tenant_id = relations.tenant_of(request, "tenant")
         if db_field.name == "version":
             versions = PlacementVersion.objects.select_related("placement").order_by("placement", "-number")
@@ -93,7 +93,7 @@ class ExperimentAdmin(TenantAdmin):
     actions = ["start", "end"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """What decides is fixed before anybody has seen a result."""
+        """The decision rule is fixed before a result has been seen."""
         own = tuple(super().get_readonly_fields(request, obj))
         if obj is None or obj.status == Experiment.Status.DRAFT:
             return own
@@ -146,7 +146,7 @@ class ExperimentAdmin(TenantAdmin):
         return f"{experiment} is ended."
 
     def results(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What is known now."""
+        """The present results."""
         experiment = self.get_queryset(request).select_related("placement", "tenant").filter(pk=pk).first()
         if experiment is None:
             raise Http404
@@ -165,7 +165,7 @@ class ExperimentAdmin(TenantAdmin):
 
 @admin.register(Exposure)
 class ExposureAdmin(ReadOnlyTenantAdmin):
-    """Who was compared with others, and what they did first in a week."""
+    """Users in a comparison, with their first click and conversion of a week."""
 
     personal = True
     list_display = ["end_user", "tenant", "placement", "arm", "week", "first_at", "click_at", "conversion_at"]
@@ -174,7 +174,7 @@ class ExposureAdmin(ReadOnlyTenantAdmin):
 
 
 def _differences(experiment: Experiment) -> dict[str, str]:
-    """What is special about each arm, by label."""
+    """Describe each arm, by label."""
     arms = ExperimentArm.objects.filter(tenant_id=experiment.tenant_id, experiment=experiment)
     return {arm.label: ", ".join(_special(arm)) or "as usual" for arm in arms.select_related("version")}
 

@@ -30,7 +30,7 @@ ESTIMATE_PAGES, ESTIMATE_SECONDS = 3_000, 15.0
 
 @admin.register(Placement)
 class PlacementAdmin(TenantAdmin):
-    """Where lists are shown."""
+    """Placements."""
 
     list_display = ["name", "tenant", "ai", "active_version", "active_build"]
     list_filter = ["ai"]
@@ -95,7 +95,7 @@ class PlacementVersionAdmin(TenantAdmin):
         return format_html('<a href="{}">preview</a>', reverse(PREVIEW, args=[version.pk]))
 
     def preview(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What the version would show one person now, beside what is served; nothing is written."""
+        """Preview of the version for one user, beside the served list; nothing is written."""
         version = self.get_queryset(request).select_related("placement", "tenant").filter(pk=pk).first()
         if version is None:
             raise Http404
@@ -146,7 +146,7 @@ class PlacementVersionAdmin(TenantAdmin):
 
     @admin.display(description="Serving", boolean=True)
     def serving(self, version: PlacementVersion) -> bool:
-        """Whether lists follow it."""
+        """Tell whether the version is active."""
         return version.placement.active_version_id == version.pk
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -8,7 +8,7 @@ from recommendations.models import Erasure
 
 @admin.register(Erasure)
 class ErasureAdmin(ReadOnlyTenantAdmin):
-    """Who was erased, by digests: find one by the number on its receipt."""
+    """Erased users, by digests; search by the number on the receipt."""
 
     list_display = ["receipt", "tenant", "erased_at", "copied_at", "repeated_at", "rows"]
     search_fields = ["receipt__exact"]

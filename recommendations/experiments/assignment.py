@@ -18,7 +18,7 @@ _BUCKETS_PER_SLOT = 10_000 // SLOTS
 
 
 class Arm(NamedTuple):
-    """How the lists of an arm are made; `rules` and `artefact_id` are None for the placement's defaults."""
+    """The recipe of an arm's lists; `rules` and `artefact_id` are None for the placement's defaults."""
 
     label: str
     ai: bool

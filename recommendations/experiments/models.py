@@ -115,5 +115,5 @@ class ExperimentArm(models.Model):
 
     @staticmethod
     def labelled(label: str) -> bool:
-        """Whether this is the label of an experiment's arm, rather than one of the AI holdout."""
+        """Tell whether this is the label of an experiment's arm, rather than one of the AI holdout."""
         return _LABEL.fullmatch(label) is not None

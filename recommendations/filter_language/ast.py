@@ -1,4 +1,4 @@
-"""What a parsed condition is made of. Every test is true or false, never unknown: `not` turns one into the other."""
+"""Nodes of a parsed condition. Every test is true or false, never unknown: `not` turns one into the other."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -63,7 +63,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What it holds is false."""
+    """Negation of a condition."""
 
     part: "Node"
     depth: int = 1

@@ -1,4 +1,4 @@
-"""What a condition costs: comparisons for each item. The length of its text says little of that.
+"""Cost of a condition in comparisons per item, which the length of its text says little about.
 
 A list counts as its values, a comparison with a date in an attribute as three, a look into a description as five. What
 the person brings is known once the condition is bound; before that a list of the person's counts as ten.
@@ -42,7 +42,7 @@ def cost(node: Node) -> int:
 
 
 def units(node: Node | None) -> int:
-    """What a request with this filter counts as, more than one without."""
+    """Extra units that a request with this filter is charged."""
     return 0 if node is None else cost(node) // COST_OF_UNIT
 
 

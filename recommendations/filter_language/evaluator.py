@@ -9,7 +9,7 @@ from recommendations.filter_language.ast import All, Always, AnyOf, Node, Not, P
 
 
 class ItemLike(Protocol):
-    """What conditions look at; the model and the facts of a build both are."""
+    """The fields that conditions read; the model and the item facts of a build both have them."""
 
     item_id: str
     title: str
@@ -23,7 +23,7 @@ class ItemLike(Protocol):
 
 
 def holds(node: Node, item: Any) -> bool:
-    """Whether the item (ItemLike) meets a bound condition."""
+    """Tell whether the item (ItemLike) meets a bound condition."""
     if isinstance(node, Test):
         return satisfied(_value(item, node.path), node.op, node.operand)
     if isinstance(node, Not):
@@ -51,7 +51,7 @@ def satisfied(value: Any, op: str, operand: Any) -> bool:
 
 
 def _contains(value: Any, parts: tuple[Any, ...]) -> bool:
-    """Whether the text has one of these parts, or the list one of these entries."""
+    """Tell whether the text contains one of these parts, or the list one of these entries."""
     if isinstance(value, str):
         return any(isinstance(part, str) and part in value for part in parts)
     return isinstance(value, (list, tuple)) and any(isinstance(part, str) and part in value for part in parts)

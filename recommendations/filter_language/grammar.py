@@ -64,7 +64,7 @@ _VALUE = 'a value such as 5, "text", true or now - 7d'
 
 
 def spoken(wanted: Iterable[str]) -> str:
-    """What may stand there, in words."""
+    """Describe the expected tokens in words."""
     left = set(wanted)
     words = []
     if left >= _VALUES:

@@ -48,7 +48,7 @@ def parse(text: str) -> Node:
 
 
 def count(node: Node) -> int:
-    """How many comparisons it holds."""
+    """The number of comparisons."""
     if isinstance(node, (All, AnyOf)):
         return sum(map(count, node.parts))
     return count(node.part) if isinstance(node, Not) else 1

@@ -15,7 +15,7 @@ NEVER = Always(value=False)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What conditions may ask of somebody; nobody in particular has nothing."""
+    """The user's fields that conditions may read; empty for an anonymous user."""
 
     user_id: str = ""
     locale: str = ""
@@ -38,7 +38,7 @@ def bind(node: Node, *, person: Person, now: datetime) -> Node:
 
 
 def names_person(node: Node) -> bool:
-    """Whether the condition asks anything of the person."""
+    """Tell whether the condition reads a field of the user."""
     if isinstance(node, (All, AnyOf)):
         return any(map(names_person, node.parts))
     if isinstance(node, Not):

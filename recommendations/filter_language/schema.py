@@ -1,4 +1,4 @@
-"""Which fields a condition may name, and of what type they are. Free attributes have the type of their value."""
+"""Fields that a condition may name, with their types. Free attributes have the type of their value."""
 
 from collections.abc import Mapping
 from typing import Literal as OneOf

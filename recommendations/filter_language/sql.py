@@ -131,7 +131,7 @@ def _moment(text: str) -> str:
 
 
 def _part_of(text: str) -> str:
-    """Whether the text has one of some parts, which come first among the parameters."""
+    """SQL that tests a text for one of several parts, which are the first parameters."""
     return f"EXISTS (SELECT FROM unnest(%s::text[]) AS part WHERE strpos({text}, part) > 0)"
 
 

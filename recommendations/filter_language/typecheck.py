@@ -1,4 +1,4 @@
-"""What the grammar cannot say: which fields there are, and which values they can be compared with."""
+"""Type checks beyond the grammar: known fields, and the values that each can be compared with."""
 
 from datetime import datetime
 from typing import NamedTuple

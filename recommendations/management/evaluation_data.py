@@ -1,4 +1,4 @@
-"""What evaluate and tune work on: a tenant's interactions and catalogue, or files."""
+"""Data for evaluate and tune: a tenant's interactions and catalogue, or files."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ def tenant_of(slug: str) -> int:
 
 
 def of_tenant(slug: str) -> EvaluationData:
-    """What a build of the tenant would learn from. Raises: NoSuchTenant."""
+    """Training data that a build of the tenant would use. Raises: NoSuchTenant."""
     tenant_id = tenant_of(slug)
     window = training_window.read_window(tenant_id=tenant_id)
     users = np.array(window.user_ids, dtype=np.str_)[window.users]

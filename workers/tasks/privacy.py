@@ -11,7 +11,7 @@ from recommendations.privacy import cleanup, task_names
 
 @shared_task(name=task_names.COPY_LOG)
 def copy_log(**_: Any) -> None:
-    """What the storage did not take at once."""
+    """Retry copies of the erasure log that the storage did not accept."""
     backup.copy_all_logs(now=clock.now())
 
 

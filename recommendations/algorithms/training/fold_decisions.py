@@ -28,7 +28,7 @@ from recommendations.algorithms.validation.quality_gate import ValidationScores
 
 @dataclass(frozen=True, eq=False)
 class FoldDecisions:
-    """What a training decided on its fold.
+    """Decisions of a training on its validation fold.
 
     Attributes:
         search: the fold, what was fitted on it, and the hyperparameters.

@@ -1,4 +1,4 @@
-"""What a tenant may choose otherwise than the defaults, by name: `ease.l2`, `als.factors`, `half_lives`, `l1`.
+"""Parameters that a tenant may set, by name: `ease.l2`, `als.factors`, `half_lives`, `l1`.
 
 `manage.py tune` looks for better values; a training takes them from TrainingOptions.parameters.
 """
@@ -47,7 +47,7 @@ class Hyperparameter:
 
     @property
     def whole(self) -> bool:
-        """Whether it counts something."""
+        """Tell whether it is a count."""
         return isinstance(self.default, int)
 
     def validate(self, value: Any) -> float:

@@ -1,4 +1,4 @@
-"""What the resources of catalogue and events have in common: how they read, refuse and stamp."""
+"""Shared behaviour of catalogue and event resources: reading, refusals, ETags."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -128,7 +128,7 @@ def words(**options: Any) -> serializers.ListField:
 
 
 def stamp_of_the_server(**options: Any) -> serializers.DateTimeField:
-    """What the server sets: it may be sent back, so that what was read can be written, and is not used."""
+    """A field set by the server. It may be sent back unchanged, and is ignored."""
     return serializers.DateTimeField(
         required=False, allow_null=True, help_text="The server's; taken and not used.", **options
     )
@@ -140,5 +140,5 @@ def query(name: str, schema: Any = OpenApiTypes.STR, description: str = "") -> O
 
 
 def sender(caller: Principal) -> Sender:
-    """Whose ids the events of a request have."""
+    """The scope of the event ids of a request."""
     return Sender.BROWSER if caller.user_id else Sender.BACKEND

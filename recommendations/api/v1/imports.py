@@ -151,7 +151,7 @@ class ImportView(_ImportsView):
         examples=[examples.SHOWN_EXAMPLE],
     )
     def get(self, request: Request, import_id: str) -> Response:
-        """How far it is, and what became of the rows so far."""
+        """Progress of the import, and the outcomes of its rows so far."""
         job = self._demand(request, selectors.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
         shown = schema.body(job)
         return etags.conditional_response(request, tag=etags.etag(shown.items()), body=lambda: shown)

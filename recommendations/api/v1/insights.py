@@ -1,4 +1,4 @@
-"""What came of recommendations."""
+"""Insights: impressions, clicks and conversions."""
 
 import re
 from collections.abc import Mapping

@@ -56,7 +56,7 @@ class SimilarItemsView(ChargedWithReads):
 
 
 class TogetherView(SimilarItemsView):
-    """What is bought with an item."""
+    """Items bought together with an item."""
 
     kind = list_kinds.TOGETHER
 
@@ -95,7 +95,7 @@ class _ForEverybody(ChargedWithReads):
 
 
 class PopularView(_ForEverybody):
-    """What is popular with the tenant's people."""
+    """Items popular with the tenant's users."""
 
     @extend_schema(
         operation_id="recommendations_popular",
@@ -110,7 +110,7 @@ class PopularView(_ForEverybody):
 
 
 class TrendingView(_ForEverybody):
-    """What is chosen more and more."""
+    """Trending items."""
 
     @extend_schema(
         operation_id="recommendations_trending",
@@ -125,7 +125,7 @@ class TrendingView(_ForEverybody):
 
 
 class LatestView(_ForEverybody):
-    """What is new in the catalogue."""
+    """The newest items of the catalogue."""
 
     known = schema.PageQuery
 

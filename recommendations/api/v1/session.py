@@ -35,7 +35,7 @@ class SessionView(ChargedWithReads):
         examples=[schema.SESSION_EXAMPLE],
     )
     def post(self, request: Request) -> HttpResponse:
-        """What goes with the items of the visit, the latest most. A read: nothing of it is stored."""
+        """Recommendations for the events of a session, the latest weighing most. A read: nothing is stored."""
         asked = schema.SessionRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data

@@ -33,7 +33,7 @@ class RelatedPeopleView(ResourceView):
         examples=[schema.EXAMPLE],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        """Who chose alike as of the last training, most alike first; `degraded` says where none has."""
+        """Users with similar choices as of the last training, best first; `degraded` if there is no training."""
         tenant_id, now = caller(request).tenant_id, clock.now()
         user_id = base.path_id("user_id", user_id)
         query = pagination.known_parameters(request.query_params)

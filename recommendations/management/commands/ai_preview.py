@@ -22,7 +22,7 @@ class Command(BaseCommand):
     help = "What the AI calls of a tenant's next build would cost at most and on average."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whose build."""
+        """Add the tenant."""
         parser.add_argument("--tenant", required=True, metavar="SLUG")
 
     def handle(self, *, tenant: str, **_: Any) -> None:

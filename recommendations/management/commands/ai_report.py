@@ -26,7 +26,7 @@ class Command(BaseCommand):
     help = "What AI did and cost, by tenant, and whether budgets and ledger agree."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which tenant, and how far back."""
+        """Add the tenant and the period."""
         parser.add_argument("--tenant", metavar="SLUG", help="one tenant only")
         parser.add_argument("--days", type=int, default=30)
 

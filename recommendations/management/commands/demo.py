@@ -25,7 +25,7 @@ from recommendations.models import Build, Interaction, Item, Placement, UserList
 SLUG, STAFF, CLIENT = "demo", "admin", "Demo"
 DATA = Path("tests") / "data" / "movielens"
 PERSON = "42"
-"""Who is shown where AI reordered nobody's list."""
+"""The example user where AI reordered no list."""
 
 
 class Command(BaseCommand):
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where the service listens."""
+        """Add the service's address."""
         parser.add_argument("--base-url", default="http://127.0.0.1:8000")
 
     def handle(self, *args: Any, base_url: str, **options: Any) -> None:
@@ -144,7 +144,7 @@ def _person(tenant: Tenant) -> str:
 
 
 def _credentials(tenant: Tenant, base_url: str) -> dict[str, str]:
-    """What the last start wrote, if it is still good; otherwise a new secret and a new password."""
+    """Credentials of the last start if they still work, otherwise a new secret and a new password."""
     known = _read_private(settings.VAR_DIR / "demo.json")
     with scope.tenant(tenant.pk):
         client = ApiClient.objects.filter(tenant=tenant, name=CLIENT).first()

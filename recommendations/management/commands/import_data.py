@@ -54,7 +54,7 @@ class Bar:
 
 
 def _wanted(files: Mapping[Import.Kind, Path], options: Mapping[str, Any]) -> dict[Import.Kind, ImportOptions]:
-    """What is asked for of each file. All of it is checked before anything is read."""
+    """Read options of each file, all checked before a file is read."""
     if len(files) > 1 and (options["map"] or options["default"] or options["columns"]):
         raise CommandError("--map, --default and --columns say something of one file: import one at a time with them.")
     try:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whose placement, which version, and for whom."""
+        """Add the tenant, the placement's version and the user."""
         parser.add_argument("tenant", metavar="TENANT", help="its slug")
         parser.add_argument("placement", metavar="PLACEMENT")
         which = parser.add_mutually_exclusive_group(required=True)

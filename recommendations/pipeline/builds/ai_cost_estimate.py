@@ -1,4 +1,4 @@
-"""What the AI calls of a tenant's next build would cost, before it runs: for the command line and the admin.
+"""Cost estimate of the AI calls of a tenant's next build, for the command line and the admin.
 
 The lists are made, chosen and put into questions by the code of builds (following, for_whom, asking), of everybody or,
 where they are many, of an even spread of them; so what a build would ask is what is counted.
@@ -43,7 +43,7 @@ TOKENS_PER_REASON = 30
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the next build would ask and what that costs, in nano-dollars."""
+    """The next build's AI calls and their cost in nano-dollars."""
 
     wanted: int
     """Lists that are meant for AI."""
@@ -54,7 +54,7 @@ class Preview:
     usage: Usage
     """Of the average call."""
     source: str
-    """What its answer's length is known from."""
+    """The source of the estimated answer length."""
     per_call: int
     per_call_most: int
 
@@ -71,7 +71,7 @@ class Preview:
 
 @dataclass(slots=True)
 class _Counted:
-    """What was found of the people examined."""
+    """Findings about the examined users."""
 
     questions: list[tuple[str, CompletionRequest, int]] = field(default_factory=list)
     """Digest, what would be sent, and how many candidates it names; in the order of a build."""
@@ -119,7 +119,7 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
 
 
 def _loaded(tenant: Tenant) -> Loaded:
-    """What the lists that serve were made with: the next build's artefact is not there yet."""
+    """The active artefact: the next build's does not exist yet."""
     with scope.tenant(tenant.pk):
         homes = Placement.objects.select_related("active_build__artefact").filter(tenant_id=tenant.pk, name=HOME)
         home = homes.order_by().first()

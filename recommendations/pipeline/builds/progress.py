@@ -35,12 +35,12 @@ class Progress:
 
     @property
     def picked_up(self) -> bool:
-        """Whether a worker has begun it."""
+        """Tell whether a worker has begun it."""
         return self.attempts > 0 or self.status != Build.Status.TRAINING
 
     @property
     def ended(self) -> bool:
-        """Whether it is published or has failed."""
+        """Tell whether it is published or has failed."""
         return self.status in (Build.Status.PUBLISHED, Build.Status.FAILED)
 
     @property

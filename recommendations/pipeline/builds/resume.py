@@ -84,7 +84,7 @@ def _due_publish(build: Build, now: datetime) -> tuple[str, int] | None:
 
 
 def _has_exhausted_chunk(build: Build, now: datetime) -> bool:
-    """Whether a chunk, or the swap after the chunks, was begun too often."""
+    """Tell whether a chunk, or the publish step, was begun too often."""
     chunks = Chunk.objects.filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=now),
         tenant_id=build.tenant_id,
@@ -104,7 +104,7 @@ def _is_free(build: Build, now: datetime) -> bool:
 
 
 def _abandoned(build: Build, now: datetime) -> bool:
-    """Whether a worker began the step and stopped renewing its lease, or released it after an error."""
+    """Tell whether a worker began the step and stopped renewing its lease, or released it after an error."""
     return _is_free(build, now) and (build.lease_until is not None or bool(build.error))
 
 

@@ -199,7 +199,7 @@ def _window_notes(window: Window) -> tuple[str, ...]:
 
 
 def _value_note(name: str, chosen: Mapping[str, Any]) -> str:
-    """How the values of a type of event count, and the measurement behind it."""
+    """The strength transformation of an event type's values, with the measurement behind it."""
     note = f"Values of {name} as strength: {chosen['way']}"
     if measured := chosen.get("ndcg@10"):
         return f"{note} (on the fold: " + ", ".join(f"{way} {ndcg:.4f}" for way, ndcg in measured.items()) + ")."

@@ -132,7 +132,7 @@ def _neighbours(loaded: Loaded, pending: Sequence[PendingFreshItem]) -> list[int
 
 
 def _is_kept(stored: StoredList, item: PendingFreshItem | None) -> bool:
-    """Whether a list by embeddings stays; `item` if the list is that of a pending item."""
+    """Tell whether a list by embeddings stays; `item` if the list is that of a pending item."""
     if any(part != embedding_neighbours.PART for part in stored.parts):
         return False
     return item is None or not item.near or stored.provenance.generated_at >= entries.rfc3339(item.seen_at)

@@ -90,7 +90,7 @@ def claim_users(*, tenant_id: int, pks: Collection[int], together: int, waited: 
 
 
 def users_wait(*, tenant_id: int, waited: float) -> bool:
-    """Whether a user that `claim_users` would take along has waited for this many seconds."""
+    """Tell whether a user that `claim_users` would claim has waited for this many seconds."""
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_WAITING, {"tenant": tenant_id, "waited": waited})
         return bool(cursor.fetchone()[0])

@@ -17,7 +17,7 @@ _UNIT = float(2**64)
 
 
 def keeps_positions(rules: PlacementRules) -> bool:
-    """Whether a list keeps the drawn positions; other rules move items with unknown probabilities."""
+    """Tell whether a list keeps the drawn positions; other rules move items with unknown probabilities."""
     moving = rules.boosts or rules.pins or rules.diversity or rules.caps or rules.fresh
     return not moving and [kind.kind for kind in rules.kinds] == [FOR_YOU.key]
 

@@ -20,7 +20,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def is_cold(loaded: Loaded, user: UserProfile) -> bool:
-    """Whether the artefact knows none of the items that the user chose."""
+    """Tell whether the artefact knows none of the user's items."""
     return not any(loaded.index_of(item_id) is not None for item_id, _ in user.events)
 
 

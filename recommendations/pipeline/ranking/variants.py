@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ListRecipe:
-    """How lists are made. `ai`: whether rules and arm allow AI."""
+    """A recipe for lists: rules, artefact, and `ai`, true if rules and arm allow AI."""
 
     rules: PlacementRules
     loaded: Loaded

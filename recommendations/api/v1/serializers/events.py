@@ -13,7 +13,7 @@ from recommendations.interactions.event_schema import Event
 
 @extend_schema_serializer(component_name="Event")
 class EventFields(serializers.Serializer[Any]):
-    """What may be sent. The same event is stored once, known by its person and `event_id`, or else by what it says.
+    """Fields of an event. An event is stored once, identified by its user and `event_id`, otherwise by its content.
 
     Ids that people's browsers send are apart from those that the tenant's systems send.
     """

@@ -124,7 +124,7 @@ _REPEATED = frozenset({"map", "default", "columns"})
 
 
 def read_wanted(query: Any) -> ImportOptions:
-    """What the query asks for.
+    """Parse the query parameters of an upload.
 
     Raises: InvalidInput.
     """

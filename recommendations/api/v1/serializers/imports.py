@@ -59,7 +59,7 @@ class ImportLowRatings(serializers.Serializer[Any]):
 
 
 class ImportSummary(serializers.Serializer[Any]):
-    """What the file held so far."""
+    """Summary of the rows read so far."""
 
     skipped = serializers.IntegerField(help_text="Rows about nothing that is stored, as the preset says")
     occurred_from = serializers.DateTimeField(allow_null=True, help_text="The earliest of its events")
@@ -80,7 +80,7 @@ class ImportSummary(serializers.Serializer[Any]):
 
 
 class ImportMapping(serializers.Serializer[Any]):
-    """What was said of its columns."""
+    """The column mapping."""
 
     map = serializers.ListField(child=serializers.CharField())
     default = serializers.ListField(child=serializers.CharField())  # the contract names it

@@ -11,7 +11,7 @@ from recommendations.catalog.models import Item
 
 
 class ItemFields(serializers.Serializer[Any]):
-    """What may be written; fields that are left out are emptied (PUT) or stay (PATCH)."""
+    """Writable fields; omitted fields are cleared (PUT) or stay (PATCH)."""
 
     title = fields.text(500)
     description = fields.text(20_000)

@@ -167,7 +167,7 @@ class IncludedItem(serializers.Serializer[Any]):
 
 
 class Explanation(serializers.Serializer[Any]):
-    """Where the item came from."""
+    """Provenance of the item."""
 
     part = serializers.CharField(help_text="The part of the blend that proposed it")
 

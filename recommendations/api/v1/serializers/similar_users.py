@@ -27,7 +27,7 @@ class RelatedPerson(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="RelatedUsers")
 class RelatedPeople(serializers.Serializer[Any]):
-    """Who is like one person, and how that is known."""
+    """Similar users and the evidence for each."""
 
     user_id = serializers.CharField()
     source = Source(help_text="`model`, or `static` where there is nobody to name")  # type: ignore[assignment]  # likewise

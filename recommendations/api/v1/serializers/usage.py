@@ -72,7 +72,7 @@ class SpentAnswer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="AIUsage")
 class AIAnswer(serializers.Serializer[Any]):
-    """What AI may cost and has cost."""
+    """AI budget and spend."""
 
     day = SpentAnswer()
     month = SpentAnswer()

@@ -44,7 +44,7 @@ class ExportedList(serializers.Serializer[Any]):
 
 
 class ExportedAIAnswer(serializers.Serializer[Any]):
-    """What an AI model answered about the person's list."""
+    """A stored answer of an AI model about the user's list."""
 
     model = serializers.CharField()
     prompt_version = serializers.CharField()
@@ -53,7 +53,7 @@ class ExportedAIAnswer(serializers.Serializer[Any]):
 
 
 class ExportedAIRequest(serializers.Serializer[Any]):
-    """What was sent to an AI provider about the person: kinds of facts and their number; the log holds no texts."""
+    """A request to an AI provider about the user: kinds of facts and their number; the log holds no texts."""
 
     at = serializers.DateTimeField()
     origin = serializers.CharField()
@@ -73,7 +73,7 @@ class ExportedStoredAnswer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="ExportedRelatedUsers")
 class ExportedRelatedPeople(serializers.Serializer[Any]):
-    """How many people were found to be like the person, and when; not who, as that is about them."""
+    """Number of similar users and when they were computed; their ids are personal data of others."""
 
     generated_at = serializers.DateTimeField()
     count = serializers.IntegerField()
@@ -113,13 +113,13 @@ class ExportedAIQuestion(serializers.Serializer[Any]):
 
 
 class ExportedFormerId(serializers.Serializer[Any]):
-    """When somebody else turned out to be this person; who it was is not kept."""
+    """Time at which another id was merged into this user; the other id is not kept."""
 
     merged_at = serializers.DateTimeField()
 
 
 class ExportedStaffAction(serializers.Serializer[Any]):
-    """What staff did with the person's entry in the admin."""
+    """A staff action on the user's entry in the admin."""
 
     at = serializers.DateTimeField()
     action = serializers.CharField(help_text="added, changed or deleted")
@@ -145,7 +145,7 @@ class EndUserExport(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Merge")
 class MergeFields(serializers.Serializer[Any]):
-    """Whose history moves."""
+    """The user whose history is moved."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """`from` is no name that Python lets a class have."""
@@ -154,7 +154,7 @@ class MergeFields(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="MergeResult")
 class MergeAnswer(serializers.Serializer[Any]):
-    """What moved, and when."""
+    """Result of a merge: the numbers of moved rows, and when."""
 
     user_id = serializers.CharField()
     merged_at = serializers.DateTimeField()

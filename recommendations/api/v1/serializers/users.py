@@ -12,7 +12,7 @@ from recommendations.privacy.erase import Receipt
 
 
 class EndUserFields(serializers.Serializer[Any]):
-    """What may be written; fields that are left out are emptied (PUT) or stay (PATCH)."""
+    """Writable fields; omitted fields are cleared (PUT) or stay (PATCH)."""
 
     attributes = fields.SentObject(
         required=False, allow_null=True, help_text="An entry that is null or too long is left out, the others are kept"
@@ -56,7 +56,7 @@ class EndUserPage(serializers.Serializer[Any]):
 
 
 class ErasureReceipt(serializers.Serializer[Any]):
-    """What was erased, and when; not who it was."""
+    """Receipt of an erasure: what was erased and when, without the user's id."""
 
     receipt_id = serializers.UUIDField(help_text="The erasure in the tenant's log of erasures")
     erased_at = serializers.DateTimeField()
