@@ -67,7 +67,7 @@ class Presence:
 
     @property
     def untaken(self) -> list[str]:
-        """Queues whose messages nobody takes."""
+        """Queues without workers."""
         return [each.name for each in self.queues if not each.takers]
 
 

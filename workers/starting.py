@@ -1,7 +1,7 @@
-"""A worker's start, before its first task: it refuses queues that nobody sends to, gives way, and bounds its threads.
+"""The start of a worker: it rejects unknown queues, lowers its priority for builds, and limits its threads.
 
-A worker that takes nothing but builds and imports (workers.queues.HEAVY) runs at a lower priority, so that what people
-wait for has the processors first. It uses what the others leave, all of it when they are idle.
+A worker that takes nothing but builds and imports (workers.queues.HEAVY) runs at a lower priority, so that tasks
+with waiting users get the processors first. It uses what the others leave, all of it when they are idle.
 """
 
 import gc
@@ -24,10 +24,10 @@ _log = structlog.get_logger(__name__)
 
 
 def give_way(nice: int) -> None:
-    """Lowers the priority of this process and of its children by so much (0 to 19), as far as the system allows it.
+    """Lowers the priority of this process and its children by `nice` (0 to 19), as far as the system allows it.
 
     Linux with autogroups shares the processors between sessions first, and niceness counts within one session only. So
-    whoever leads a session of its own lowers that as well; a worker in somebody's terminal must not.
+    a process that leads a session of its own lowers that as well; a worker in a shared terminal must not.
     """
     if nice:
         os.nice(nice)
@@ -39,7 +39,11 @@ def give_way(nice: int) -> None:
 
 
 def refuse_unknown(names: Collection[str]) -> None:
-    """Raises: SystemExit for a queue that no task is sent to; Celery would make it and wait for ever."""
+    """Rejects queues that no task is sent to: Celery would create them and wait for ever.
+
+    Raises:
+        SystemExit: There is such a queue.
+    """
     known = [queue.name for queue in QUEUES]
     if unknown := sorted(set(names) - set(known)):
         raise SystemExit(f"Not started: no task is sent to {', '.join(unknown)}. There are {', '.join(known)}.")
@@ -59,5 +63,5 @@ def _before_the_pool(instance: Any, **_: Any) -> None:
 
 @worker_process_init.connect
 def _in_the_pool(**_: Any) -> None:
-    """Numerical libraries would start a thread for each processor, in each process."""
+    """Limits numerical libraries, which would start a thread per processor in each process."""
     threadpool_limits(limits=_threads["most"])

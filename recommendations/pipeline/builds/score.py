@@ -6,6 +6,7 @@ The rows and the end of the chunk are committed together, on condition that the 
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists
@@ -24,12 +25,13 @@ from recommendations.pipeline.builds import claims
 from recommendations.pipeline.builds.publish import placements_of
 from recommendations.pipeline.candidates import embedding_neighbours, list_writers
 from recommendations.pipeline.lists import profiles, writer
-from recommendations.pipeline.lists.entries import tenant_locale
+from recommendations.pipeline.lists.entries import Draft, tenant_locale
 from recommendations.pipeline.llm.rerank import rerank_heads
 from recommendations.pipeline.models import Build, Chunk, ReferenceList, UserList
 from recommendations.pipeline.ranking import variants
 from recommendations.pipeline.ranking.stored_form import encode_draft
 from recommendations.pipeline.task_names import PUBLISH, SCORE_CHUNK
+from recommendations.placements.models import Placement
 
 
 @dataclass(slots=True)
@@ -126,30 +128,28 @@ def _user_lists(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbe
         result.outcomes["ai_fallbacks"] += reranked.fallbacks
         result.outcomes["ai_skipped"] += reranked.skipped
         result.outcomes["lists"] += Counter(draft.source for draft in reranked.drafts)
-        result.user_lists += [
-            UserList(
-                tenant_id=build.tenant_id,
-                build=build,
-                placement=placement,
-                end_user_id=draft.user.pk,
-                version=1,
-                source=draft.source,
-                arm=draft.arm,
-                body=encode_draft(
-                    draft,
-                    recipe=assignment.recipe_for(draft.arm),
-                    generated=generated,
-                    build_id=build.pk,
-                    version=1,
-                    now=now,
-                    locale=locale,
-                ),
-                generated_at=now,
-                person_version=draft.user.version,
+        for draft in reranked.drafts:
+            recipe = assignment.recipe_for(draft.arm)
+            body = encode_draft(
+                draft, recipe=recipe, generated=generated, build_id=build.pk, version=1, now=now, locale=locale
             )
-            for draft in reranked.drafts
-        ]
+            result.user_lists.append(_user_list(build, placement, draft, body, now))
     return result
+
+
+def _user_list(build: Build, placement: Placement, draft: Draft, body: bytes, now: datetime) -> UserList:
+    return UserList(
+        tenant_id=build.tenant_id,
+        build=build,
+        placement=placement,
+        end_user_id=draft.user.pk,
+        version=1,
+        source=draft.source,
+        arm=draft.arm,
+        body=body,
+        generated_at=now,
+        person_version=draft.user.version,
+    )
 
 
 def _save(lease: Lease, build: Build, result: ChunkResult) -> None:
