@@ -216,7 +216,7 @@ class Recommender:
         """Return (items,) the item's row of this matrix, scaled to a maximum of 1."""
         part = self._fitted[name]
         assert not isinstance(part, ItemVector)
-        row = part.submatrix(np.array([item], dtype=np.int32), np.arange(self.item_count, dtype=np.int32))[0]
+        row = part.row(item)
         return np.asarray(row / max(1e-12, row.max(initial=0.0)))
 
     def _cold_except(self, excluded: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -67,6 +67,13 @@ class ItemMatrix:
         ones = np.ones(len(items), dtype=np.float32)
         return self.score(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
 
+    def row(self, item: int) -> NDArray[np.float64]:
+        """Return (items,): the whole row of this item."""
+        rows, at, _ = self._entries(np.array([item], dtype=np.int32))
+        found = np.zeros(self.item_count)
+        found[rows.indices[at]] = rows.data[at]
+        return found
+
     def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return (items, others): the entries of these rows and columns."""
         rows, at, row = self._entries(items)
@@ -160,6 +167,15 @@ class FactorMatrix:
     def _without_diagonal(self, found: FloatArray, known: Matrix) -> FloatArray:
         user = np.repeat(np.arange(known.shape[0]), np.diff(known.indptr))
         found[user, known.indices] -= known.data * self._diagonal[known.indices]
+        return found
+
+    def row(self, item: int) -> NDArray[np.float64]:
+        """Return (items,): the whole row of this item. Nothing of the factors is copied, as `submatrix` must."""
+        found = np.zeros(self.item_count)
+        known = len(self.vectors)
+        if item < known:
+            found[:known] = (self.vectors @ self.vectors[item]) * (self.row_scale[item] * self.column_scale)
+            found[item] = 0.0
         return found
 
     def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
