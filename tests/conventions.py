@@ -15,16 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 50
 MAX_PACKAGE_MODULES = 20
-# Folders that do not comply yet. Delete a line when `python -m tests.conventions FOLDER` prints nothing.
+# Folders and modules that do not comply yet. Delete a line when `python -m tests.conventions FOLDER` prints nothing.
 EXEMPT: tuple[str, ...] = (
-    "recommendations/admin",
-    "recommendations/ai",
-    "recommendations/algorithms",
-    "recommendations/api",
-    "recommendations/experiments",
-    "recommendations/filter_language",
-    "recommendations/management",
-    "recommendations/pipeline",
+    "recommendations/algorithms/evaluation/runner.py",
+    "recommendations/pipeline/ranking/generate.py",
     "tests/benchmarks",
     "tests/browser",
     "tests/contracts",
@@ -33,7 +27,6 @@ EXEMPT: tuple[str, ...] = (
     "tests/journeys",
     "tests/recommendations",
     "tests/workers",
-    "workers",
 )
 _PRONOUN = re.compile(r"(what|who|whose|whom|where|how|when|whether|which)\b", re.IGNORECASE)
 

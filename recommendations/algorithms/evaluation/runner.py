@@ -22,7 +22,7 @@ from recommendations.algorithms.training.train import train
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.report import EQUIVALENT_PROTOCOL
-from recommendations.algorithms.validation.splitting import Protocol, Rows, split
+from recommendations.algorithms.validation.splitting import Protocol, Rows, Split, split
 
 # The name of the lists without the second stage that reranks them.
 BLEND = "blend"
@@ -106,31 +106,33 @@ def evaluate(
     if artefact.ranker:
         measured[BLEND] = heldout.measure(replace(artefact, ranker=""))
     scorers = {} if with_models is False else best_scorers(artefact, options)
+    names = scorers.keys() if with_models is True else scorers.keys() & set(with_models or ())
     with threadpool_limits(limits=options.threads):
-        for name, scorer in scorers.items():
-            if with_models is True or name in with_models:  # type: ignore[operator]
-                measured[name] = heldout.measure(_alone(scorer, interactions, artefact, options))
+        for name in (name for name in scorers if name in names):
+            measured[name] = heldout.measure(_alone(scorers[name], interactions, artefact, options))
+    read = {name: scorers[name].label for name in measured if name in scorers}
     return Report(
         protocol=protocol,
         seed=seed,
-        models={
-            name: {**each.summary(), "read": scorers[name].label} for name, each in measured.items() if name in scorers
-        },
-        stages={name: each.summary() for name, each in measured.items() if name == BLEND},
+        models={name: {**measured[name].summary(), "read": label} for name, label in read.items()},
+        stages={BLEND: measured[BLEND].summary()} if BLEND in measured else {},
         served=measured["served"].summary(),
         leads=_leads(measured, scorers),
         chosen=artefact.chosen,
-        data={
-            "train_rows": int(parts.train.sum()),
-            "test_rows": int(parts.test.sum()),
-            "test_people": len(heldout.users),
-            "train_people": interactions.user_count,
-            "train_items": int((interactions.item_counts() > 0).sum()),
-            "cold_items": len(artefact.cold),
-            "unseen_test_items": heldout.unseen,
-        },
+        data=_counts(parts, interactions, heldout) | {"cold_items": len(artefact.cold)},
         measured=measured,
     )
+
+
+def _counts(parts: Split, interactions: Interactions, heldout: HeldOutUsers) -> dict[str, Any]:
+    return {
+        "train_rows": int(parts.train.sum()),
+        "test_rows": int(parts.test.sum()),
+        "test_people": len(heldout.users),
+        "train_people": interactions.user_count,
+        "train_items": int((interactions.item_counts() > 0).sum()),
+        "unseen_test_items": heldout.unseen,
+    }
 
 
 def protocol_for_fold(rows: Rows, options: TrainingOptions) -> Protocol:

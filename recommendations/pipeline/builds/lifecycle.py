@@ -44,6 +44,28 @@ def ai_calls_limit(tenant: Tenant, config: AIConfiguration) -> int:
     return config.calls_per_build if own is None else own
 
 
+def _active_tenant(tenant_id: int) -> Tenant:
+    tenant = Tenant.objects.select_related("plan").filter(pk=tenant_id, active=True).first()
+    if tenant is None:
+        raise NotFound("There is no such active tenant.")
+    return tenant
+
+
+def _active_versions(tenant_id: int) -> dict[str, int | None]:
+    Placement.objects.get_or_create(tenant_id=tenant_id, name=HOME)
+    versions = Placement.objects.filter(tenant_id=tenant_id).values_list("pk", "active_version_id")
+    return {str(placement): version for placement, version in versions}
+
+
+def _ai_fields(tenant: Tenant, *, ai: bool, ai_batch: bool) -> dict[str, Any]:
+    config = AIConfiguration.from_settings(settings)
+    return {
+        "ai_calls_limit": ai_calls_limit(tenant, config) if ai else 0,
+        "ai_simulated": config.in_use and config.simulated,
+        "asks_later": ai and ai_batch and config.in_use and config.batch,
+    }
+
+
 def start(
     *,
     tenant_id: int,
@@ -73,12 +95,7 @@ def start(
     """
     try:
         with scope.tenant(tenant_id):
-            tenant = Tenant.objects.select_related("plan").filter(pk=tenant_id, active=True).first()
-            if tenant is None:
-                raise NotFound("There is no such active tenant.")
-            Placement.objects.get_or_create(tenant_id=tenant_id, name=HOME)
-            config = AIConfiguration.from_settings(settings)
-            versions = Placement.objects.filter(tenant_id=tenant_id).values_list("pk", "active_version_id")
+            tenant = _active_tenant(tenant_id)
             with transaction.atomic():
                 build = Build.objects.create(
                     tenant_id=tenant_id,
@@ -86,13 +103,11 @@ def start(
                     cutoff=now,
                     started_at=now,
                     enqueued_at=now,
-                    ai_calls_limit=ai_calls_limit(tenant, config) if ai else 0,
-                    ai_simulated=config.in_use and config.simulated,
                     artefact_id=artefact_id,
                     gated=gated,
                     validation=validation,
-                    asks_later=ai and ai_batch and config.in_use and config.batch,
-                    versions={str(placement): version for placement, version in versions},
+                    versions=_active_versions(tenant_id),
+                    **_ai_fields(tenant, ai=ai, ai_batch=ai_batch),
                 )
             enqueue(TRAIN, tenant_id=tenant_id, build_id=build.pk)
     except IntegrityError as error:

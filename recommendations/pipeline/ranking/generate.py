@@ -69,32 +69,30 @@ def generate_lists(
     returning = user_candidates.with_returning_items(loaded, users, rules, members, withdrawn, now, limit=DEEP_LIMIT)
     because = user_candidates.because_of_recent_choice(loaded, users, rules, members, withdrawn)
     cold = [user_candidates.is_cold(loaded, user) for user in users]
-    common = Pools()
-    if has_rules or any(cold):
-        by = frozenset(each.segment_by for each in rules.values())
-        common = pools.load_pools(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now)
-    named = _named_ids(rules, common)
-    for group in (proposals, because.values(), *(each.values() for each in returning.values())):
-        named |= entries.mentioned_ids(loaded, group)
-    if texts or has_rules:
-        named |= {item_id for user in users for item_id, _ in user.events}
+    by = frozenset(each.segment_by for each in rules.values())
+    needed = has_rules or any(cold)
+    common = pools.load_pools(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now) if needed else Pools()
+    texts = texts or has_rules
+    groups = (proposals, because.values(), *(each.values() for each in returning.values()))
+    item_ids = _item_ids(rules, common).union(*(entries.mentioned_ids(loaded, group) for group in groups))
+    if texts:
+        item_ids |= {item_id for user in users for item_id, _ in user.events}
     with scope.tenant(tenant_id):
-        facts = item_facts.load_facts(tenant_id=tenant_id, item_ids=named, texts=texts or has_rules)
+        facts = item_facts.load_facts(tenant_id=tenant_id, item_ids=item_ids, texts=texts)
     # The pools are some minutes old; items that were withdrawn since must not get into new lists (docs/adr/0010).
     available = frozenset(facts.keys() - set(withdrawn))
     builder = DraftBuilder(loaded, common.restricted_to(available), facts, now, locale, trace)
-
-    def drafts(key: Key) -> dict[int, Draft]:
-        own: Mapping[int, Recommendations] = returning.get(key) or dict(enumerate(proposals))
-        return {
-            index: builder.draft(rules[key], users[index], own[index], because.get(index), is_cold=cold[index])
+    drafts: dict[Key, Mapping[int, Draft]] = {}
+    for key, own in rules.items():
+        lists: Mapping[int, Recommendations] = returning.get(key) or dict(enumerate(proposals))
+        drafts[key] = {
+            index: builder.draft(own, users[index], lists[index], because.get(index), is_cold=cold[index])
             for index in members[key]
         }
+    return GeneratedLists(drafts, facts, available)
 
-    return GeneratedLists({key: drafts(key) for key in rules}, facts, available)
 
-
-def _named_ids(rules: Mapping[Key, PlacementRules], common: Pools) -> set[str]:
+def _item_ids(rules: Mapping[Key, PlacementRules], common: Pools) -> set[str]:
     """The items of the pools and of pins."""
     named = {entry.item_id for pool in (*common.by_kind.values(), *common.segments.values()) for entry in pool}
     return named | {pin.item_id for each in rules.values() for pin in each.pins}
