@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 
+from accounts.models import Tenant
 from accounts.tenancy import scope
 from recommendations.models import UserList
 from tests.benchmarks.served import SETTING, TOLERANCE, Division, evaluated, read_lists
@@ -21,6 +22,8 @@ def test_the_lists_of_the_api_have_the_metrics_that_evaluate_reports(cast, tmp_p
     division = Division.from_protocol(protocol, seed=0)
     train_file = tmp_path / "train.csv"
     division.write_train(train_file)
+    with scope.all_tenants("test: its setting"):
+        Tenant.objects.filter(pk=cast.acme.tenant.pk).update(validation=SETTING[protocol])
 
     with processes.worker():
         call_command("import_data", tenant="acme", events=train_file, no_build=True)
