@@ -64,7 +64,7 @@ def events():
 
 
 def worker(**more):
-    options = ("-c", "1", "-Q", "docent.imports", "--without-gossip", "--without-mingle")
+    options = ("-c", "1", "-Q", "docent.imports,docent.quick", "--without-gossip", "--without-mingle")
     return processes.CeleryProcess("worker", *options, **VARIABLES, **more)
 
 

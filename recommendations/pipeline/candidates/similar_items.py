@@ -8,7 +8,7 @@ from recommendations.catalog import availability
 from recommendations.list_kinds import SIMILAR
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import item_facts
-from recommendations.pipeline.lists.entries import MODEL, SPARE, mentioned_ids, to_entries
+from recommendations.pipeline.lists.entries import MODEL, SPARE, mentioned_ids, single_threaded, to_entries
 from recommendations.pipeline.lists.reference_lists import reference_list
 from recommendations.pipeline.models import Build, Chunk, ReferenceList
 
@@ -35,10 +35,11 @@ def make_lists_at(
     versions = versions or {}
     with scope.tenant(build.tenant_id):
         withdrawn = loaded.indices(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
-    neighbours = [
-        (loaded.item_ids[index], loaded.recommender.similar_items(index, LIMIT + SPARE, filter_items=withdrawn))
-        for index in indices
-    ]
+    with single_threaded():
+        neighbours = [
+            (loaded.item_ids[index], loaded.recommender.similar_items(index, LIMIT + SPARE, filter_items=withdrawn))
+            for index in indices
+        ]
     with scope.tenant(build.tenant_id):
         item_ids = mentioned_ids(loaded, (proposals for _, proposals in neighbours))
         facts = item_facts.load_facts(tenant_id=build.tenant_id, item_ids=item_ids)
