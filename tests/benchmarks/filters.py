@@ -1,4 +1,4 @@
-"""What expensive filters cost: the four requests of a hostile caller, against a catalogue of 10,000 items.
+"""Measures expensive filters: the four requests of a hostile caller, against a catalogue of 10,000 items.
 
     python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.filters 10000
 

@@ -32,7 +32,7 @@ Request = Callable[[http.client.HTTPConnection, int], int]
 
 @dataclass(frozen=True)
 class Service:
-    """Where the server listens, a token for it, and its process."""
+    """Port of the server, a token for it, and its process."""
 
     port: int
     token: str
@@ -189,7 +189,7 @@ def validators_of(service: Service) -> dict[int, str]:
 
 
 def count_work(service: Service, owner: psycopg.Connection, reads: int = 1000) -> None:
-    """What the servers counted for warm reads, one after the other; the processes' own polls are taken off."""
+    """Prints the servers' counts for sequential warm reads, without the processes' own polls."""
     from core import redis
 
     def counters() -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""What interactions cost on disk, in writing and in reading: the figures of docs/adr/0004.
+"""Measures interactions on disk, in writing and in reading: the figures of docs/adr/0004.
 
     .venv/bin/python -m config.devservers run --ephemeral bench -- \\
         .venv/bin/python -m tests.benchmarks.interactions_size --rows 2000000

@@ -1,4 +1,4 @@
-"""What related people cost: CPU and peak memory of making them, bytes a person, time of a read, and how exact they are.
+"""Measures related users: CPU and peak memory of a build, bytes per user, time of a read, and accuracy.
 
     python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.related 100000 10000 40
 

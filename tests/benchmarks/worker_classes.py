@@ -23,7 +23,7 @@ BEFORE = {"GUNICORN_CMD_ARGS": "--worker-class=gthread", "WEB_THREADS": "4"}
 
 
 def processor_seconds(pid: int) -> float:
-    """What the server's processes have used so far."""
+    """CPU time that the server's processes have used so far."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     fields = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in children]
     return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")

@@ -17,7 +17,7 @@ class Page:
 
     @property
     def violations(self) -> list[str]:
-        """What the page's own policy kept it from doing."""
+        """Console messages about the page's content security policy."""
         return [line for line in self.console if "Content Security Policy" in line]
 
 

@@ -34,7 +34,7 @@ def modules() -> Iterator[Path]:
 
 
 def _answered(tree: ast.AST) -> Iterator[str]:
-    """What is assigned to `code`, and codes in calls that name a status of an error as well: `refuse(409, "in_use")`.
+    """Constants assigned to `code`, and codes in calls with an error status: `refuse(409, "in_use")`.
 
     Where such a call has the keyword `code`, only that is one.
     """

@@ -1,4 +1,4 @@
-"""What a change of the OpenAPI document takes away from a client that was written against an earlier one."""
+"""Finds changes of the OpenAPI document that break clients written against an earlier one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -76,7 +76,7 @@ def _answers(where: str, was: Schema, is_: Schema, old: Document, new: Document)
 
 
 def _sent(at: str, was: Schema, is_: Schema, old: Document, new: Document, seen: tuple[str, ...]) -> Iterator[str]:
-    """What may not be sent any more."""
+    """Yields values that clients may no longer send."""
     if (name := was.get("$ref", "")) and name in seen:
         return
     was, is_, seen = _resolved(was, old), _resolved(is_, new), (*seen, name)
@@ -96,7 +96,7 @@ def _sent(at: str, was: Schema, is_: Schema, old: Document, new: Document, seen:
 
 
 def _told(at: str, was: Schema, is_: Schema, old: Document, new: Document, seen: tuple[str, ...]) -> Iterator[str]:
-    """What is not answered any more."""
+    """Yields changes of answers that clients do not expect."""
     if (name := was.get("$ref", "")) and name in seen:
         return
     was, is_, seen = _resolved(was, old), _resolved(is_, new), (*seen, name)

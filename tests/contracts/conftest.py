@@ -25,7 +25,7 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Base URL of the server."""
         return f"http://127.0.0.1:{self.web.port}"
 
 

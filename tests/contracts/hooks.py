@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of the contract: which refusals are about the state of things, not about the request.
+"""Tells schemathesis which refusals are about stored state, which the contract cannot state, not about the request.
 
 It loads this module itself; it knows the service only by its address.
 """
@@ -60,7 +60,7 @@ def as_it_is(ctx: Any, value: Any) -> bytes:
 
 @schemathesis.hook
 def filter_failure(ctx: Any, failure: Failure, case: Any, response: Response) -> bool:
-    """Whether it is a failure. A refusal of well-formed data is none if all that it names lies beyond schemas."""
+    """Returns false for a refusal of well-formed data if all the codes that it names lie beyond schemas."""
     if type(failure).__name__ != "RejectedPositiveData" or response.status_code != 422:
         return True
     problem = response.json()

@@ -87,7 +87,7 @@ def request(operation: Operation, ids: Ids, made: dict[str, str]) -> Sent:
 
 
 def made_for(operation: Operation, service: Service, token: str, ids: Ids) -> dict[str, str]:
-    """What the operation's path names besides items and people: made by a POST to the path in front of it."""
+    """Makes the objects in the operation's path, except items and users, by a POST to the path in front of each."""
     made: dict[str, str] = {}
     for parameter in operation.spec.get("parameters", []):
         name = parameter["name"]

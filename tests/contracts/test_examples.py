@@ -16,7 +16,7 @@ STRUCTURED = {"application/json", "application/x-www-form-urlencoded"}
 
 
 def bodies(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is sent and what is answered in the good case, each with where it stands."""
+    """Yields the request body and the bodies of successful answers, each with a name of its place."""
     for media in operation.spec.get("requestBody", {}).get("content", {}).items():
         yield "the request", dict([media])
     for status, response in operation.spec["responses"].items():

@@ -124,7 +124,7 @@ def _class(status: int) -> str:
 
 
 def _state(service, ids: Ids) -> list[object]:
-    """What acme has under these ids."""
+    """Acme's item, user and events with these ids."""
     token = service.cast.acme.admin.token
     paths = (f"/items/{ids.item_id}", f"/users/{ids.user_id}", f"/events?user_id={ids.user_id}")
     return [service.web.ask("GET", f"/api/v1{path}", token=token).json() for path in paths]

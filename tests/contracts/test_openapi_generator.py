@@ -47,7 +47,7 @@ def api(generated, service):
 
 @pytest.fixture(scope="module")
 def filled(generated, api):
-    """What its three batches were answered."""
+    """Answers of the generated client to its three batches."""
     value = generated.AttributeValueRequest
     items = [
         generated.ItemRowRequest(item_id=f"film-{number}", title=f"Film {number}", attributes={"price": value(9.5)})

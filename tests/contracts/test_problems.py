@@ -121,7 +121,7 @@ WRONG = {
 
 
 class TestWire:
-    """What comes back for bytes that no client library would send, from the server as it runs in production."""
+    """Answers of the production server to bytes that no client library would send."""
 
     @pytest.mark.parametrize("name", WRONG)
     def test_is_a_problem(self, service, name):

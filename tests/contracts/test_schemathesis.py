@@ -21,7 +21,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
 def run(service: Service, *, phases: str, examples: int, seed: int) -> tuple[int, str]:
-    """How many requests were made, and what schemathesis said. Fails when it found something."""
+    """Returns the number of requests and schemathesis's output. Fails if it found something."""
     command = [
         *(str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIG)),
         *(

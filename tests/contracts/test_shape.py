@@ -1,4 +1,4 @@
-"""What generators and readers need of the OpenAPI document; nothing is to be added here for a new operation."""
+"""Properties of the OpenAPI document that generators and readers need; a new operation needs no change here."""
 
 from typing import Any
 

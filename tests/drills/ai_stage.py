@@ -78,7 +78,7 @@ def build(tenant: Tenant) -> Build:
 
 @dataclass
 class Reads:
-    """What the readers of everybody's lists saw."""
+    """Durations of reads of all users' lists, and wrong answers among them."""
 
     seconds: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)

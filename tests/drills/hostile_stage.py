@@ -42,7 +42,7 @@ GAVE_UP_SECONDS = 15.0
 
 @dataclass
 class Seen:
-    """What the probes, the reader and the writers saw. Seconds count from when a request was due."""
+    """Observations of the probes, the reader and the writers. Seconds count from when a request was due."""
 
     probes: list[float] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)

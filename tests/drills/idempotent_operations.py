@@ -61,7 +61,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Operation:
 
 
 def _query(name: str, parameters: list[dict[str, Any]]) -> str:
-    """What must be asked, with the first value that may be."""
+    """Query string of the required parameters, each with its first documented value."""
     needed = [each for each in parameters if each["in"] == "query" and each.get("required")]
     given = {}
     for each in needed:

@@ -131,12 +131,12 @@ def tenant_id(cast) -> int:
 
 
 def told(provider: SimulatorControl) -> list[dict[str, Any]]:
-    """What the provider says that each request used."""
+    """Token usage of each request, as the provider reports it."""
     return [each["usage"] for each in provider.state()["seen"] if each["usage"]]
 
 
 def priced(usages: list[dict[str, Any]]) -> Fraction:
-    """What they cost in dollars."""
+    """Price of the usages in dollars."""
     rows = tomllib.loads(PRICES.read_text(encoding="utf-8"))["price"]
     price = next(row for row in rows if "gpt-4.1-mini" in row["models"])
     fresh, cached, answer = (Fraction(price[name]) for name in ("input", "cached_input", "output"))
@@ -185,7 +185,7 @@ def test_a_cap_is_never_overshot(provider, tenant_id, redis_lost):
 
 
 def test_nor_with_workers_killed_in_mid_call(provider, tenant_id):
-    """What the dead hold nobody else can spend; once their time is over it comes back."""
+    """A killed worker's reservation stays unavailable to others until it expires."""
     provider.fault("latency", seconds=0.4)
     spenders = Spenders(provider, tenant_id)
     try:

@@ -60,7 +60,7 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class Fault:
-    """What is switched on, what those who were asked for in vain are counted under, and whether it answers at all."""
+    """A fault of the provider, and the reason that failed calls are counted under, if it makes calls fail."""
 
     kind: str
     params: dict[str, Any]
@@ -86,7 +86,7 @@ FAULTS = [
 
 @dataclass
 class Phase:
-    """What happened while a fault was on, or none."""
+    """Measurements of a phase with a fault, or with none."""
 
     fault: Fault | None
     builds: list[Build]
@@ -110,7 +110,7 @@ class Stage:
 
     @property
     def asked_by_reads(self) -> int:
-        """How many requests web processes made: they have a provider of their own to ask."""
+        """Number of requests that web processes made; they have a provider of their own to ask."""
         return sum(self._forbidden.state()["requests"].values())
 
     def phase(self, gateway: AIGateway, fault: Fault | None, *, before: Any = None) -> Phase:

@@ -1,4 +1,4 @@
-"""How soon events and items are in lists: real web processes, workers, PostgreSQL and Valkey, and HTTP all the way.
+"""Delay until events and items are in lists: real web processes, workers, PostgreSQL and Valkey, over HTTP.
 
 The measured time of an event runs from the answer to POST /events to the first answer whose list is without the item
 that was chosen. That of an item runs from the answer to PUT /items to the first list of each kind that has it.
@@ -225,7 +225,7 @@ def seen_after_put(caller, item_id, *, kind):
 
 
 def seen(caller, item_id, *, kind, since):
-    """How long until lists have the item: its own similar ones, a neighbour's, the latest ones, a person's."""
+    """Seconds until lists have the item: its own similar ones, a neighbour's, the latest ones, a user's."""
     neighbours = [f"i{number:04d}" for number in range(kind, 40, 4)]
     looks = {
         "similar": lambda: caller.call("GET", f"/items/{item_id}/similar", but=404) and own_similar(caller, item_id),
@@ -250,7 +250,7 @@ def similar(caller, item_id):
 
 
 def fans(caller, item_id):
-    """Whose lists have the item."""
+    """Users with the item in their lists."""
     people = [f"u{number:04d}" for number in range(80)]
     answer = caller.call("POST", "/recommendations/batch", {"user_ids": people, "limit": 100})
     return [each["user_id"] for each in answer["data"] if item_id in ids(each)]

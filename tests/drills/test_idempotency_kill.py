@@ -122,7 +122,7 @@ def somebody_waits_for_a_row():
 
 
 class Drill:
-    """What a tenant's rows say, and the moments at which the process is killed."""
+    """Reads a tenant's rows, and chooses the moments at which the process is killed."""
 
     def __init__(self, tenant):
         self._tenant = tenant

@@ -74,7 +74,7 @@ class Tenant:
             Import.objects.update(status=Import.Status.CANCELLED)
 
     def rows(self):
-        """How many rows of the tenant each table holds, and which versions of them."""
+        """Number of the tenant's rows in each table, with a digest of their versions."""
         found = {}
         with scope.tenant(self.pk), connection.cursor() as cursor:
             for table in tables():

@@ -1,4 +1,4 @@
-"""What becomes of served pages when web processes are stopped or killed: the table of docs/adr/0032, measured."""
+"""Counts impressions when web processes are stopped or killed: the table of docs/adr/0032, measured."""
 
 import os
 import signal

@@ -93,7 +93,7 @@ def test_everything_is_served(tmp_path, cast, pooler):
 
 
 def test_a_time_limit_is_the_transactions_and_nobody_elses(pooler):
-    """What is set for a session would stay with the connection that others are given next."""
+    """Settings of a session would stay with the connection that the pooler hands to others next."""
     with psycopg.connect(pooler) as one, psycopg.connect(pooler) as other:
         for _ in range(5):
             with one.transaction():

@@ -61,7 +61,7 @@ def shown(answer):
 
 
 class Watch:
-    """What is withdrawn, since when; and whether an answer may hold what it holds."""
+    """Tracks withdrawn items and the answers that hold one although it was withdrawn before they were asked for."""
 
     def __init__(self):
         self._lock = threading.Lock()

@@ -68,7 +68,7 @@ class Demo:
         return time.monotonic() - self.started
 
     def phases(self) -> str:
-        """When each step of the start said so."""
+        """Seconds at which each step of the start was reported."""
         words = ("Creating", "Installing", "Importing", "Building", "Published", READY)
         return ", ".join(f"{line.split()[0]} {at:.1f}" for at, line in self.heard if line.startswith(words))
 
@@ -125,7 +125,7 @@ class Newcomer:
         return Demo(self.checkout, command=[*self._as_user, "make", "demo"], environment=self.environment())
 
     def paste(self, text: str) -> str:
-        """What bash answers to the pasted text."""
+        """Output of bash for the pasted text."""
         pasted = subprocess.run(
             ["bash"], check=False, input=text, capture_output=True, text=True, timeout=60, cwd=self.home
         )

@@ -29,7 +29,7 @@ def prepare(case, *members):
 
 
 def rows(member, *, when=False):
-    """What a write can change; with `when` also when and under which number it did."""
+    """Rows that a write can change; with `when` also their times and numbers."""
     stamps = ("pk", "updated_at") if when else ()
     with scope.tenant(member.tenant.pk):
         return (

@@ -1,4 +1,4 @@
-"""What `evaluate` reports is what the API serves: train part imported, built by workers, every list read back."""
+"""Compares the report of `evaluate` with the API: train part imported, built by workers, every list read back."""
 
 import pytest
 from django.core.management import call_command

@@ -61,7 +61,7 @@ def imported(member, number):
 
 
 def happened(tenant, now):
-    """What a live service leaves, a row or more for each of a list's."""
+    """Creates the rows that a live service leaves, one or more for each list page."""
     placement = Placement.objects.order_by("pk")[0]
     people = list(tenant_people(tenant))
     for number, person in enumerate(people):

@@ -1,4 +1,4 @@
-"""What a form of a tenant's rows offers and takes belongs to that tenant, and to no other."""
+"""Forms for a tenant's rows offer and accept rows of that tenant only."""
 
 import html
 

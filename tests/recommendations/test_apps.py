@@ -1,4 +1,4 @@
-"""What an application does when it is ready, and not because a module of it was imported."""
+"""Work that an application does when it is ready, and not because a module of it was imported."""
 
 from recommendations.ai import models as ai_models
 from recommendations.pipeline import models as precompute_models

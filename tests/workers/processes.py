@@ -32,7 +32,7 @@ class CeleryProcess:
 
     @property
     def output(self) -> str:
-        """What it wrote so far."""
+        """Output so far."""
         return Path(self._log.name).read_text(encoding="utf-8", errors="replace")
 
     def kill(self) -> None:

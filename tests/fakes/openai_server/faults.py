@@ -1,4 +1,4 @@
-"""What can be made to go wrong, and how often."""
+"""Faults that can be injected, and their frequency."""
 
 import random
 import threading

@@ -41,7 +41,7 @@ __all__ = ["openai_server", "openai_simulator"]
 
 @pytest.fixture(scope="session")
 def configuration(openai_server: Simulator) -> AIConfiguration:
-    """What an operator would set for the simulator."""
+    """The configuration that an operator would set for the simulator."""
     return AIConfiguration(api_key="test-key", base_url=openai_server.base_url, model="gpt-4.1-mini", simulated=True)
 
 

@@ -1,4 +1,4 @@
-"""What staff read on the command line: the report reconciles, the preview comes near the bill."""
+"""Staff's commands about AI: the report reconciles, the preview comes near the bill."""
 
 import re
 from io import StringIO

@@ -90,7 +90,7 @@ def callers(django_db_setup: None) -> Iterator[list[Caller]]:
 
 
 class Outage:
-    """What four processes did while the provider hung for a phase and then recovered."""
+    """Calls of four processes while the provider hung for a phase and then recovered."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Outage:
 
     @property
     def together(self) -> int:
-        """How many requests after the first ones overlapped another."""
+        """Number of requests after the first ones that overlapped another."""
         later = self.in_outage[8:]
         return sum(later[n + 1][0] < later[n][1] for n in range(len(later) - 1))
 

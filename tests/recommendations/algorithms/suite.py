@@ -1,4 +1,4 @@
-"""What every registered algorithm promises, whatever it computes."""
+"""Promises of every registered algorithm, whatever it computes."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class AlgorithmSuite:
 
 
 class MatrixSuite:
-    """What an algorithm promises in addition when it leaves an item x item matrix."""
+    """Further promises of an algorithm that leaves an item x item matrix."""
 
     def test_separates_the_two_colours_of_a_checkerboard(self, algorithm):
         data, held_out = checkerboard()

@@ -1,4 +1,4 @@
-"""What a person's browser sees of attributes: those that the tenant released by name, by showing and by filtering."""
+"""Attributes that a user's browser sees: those that the tenant released by name, by showing and by filtering."""
 
 import pytest
 from django.test import Client

@@ -159,7 +159,7 @@ class TestAVisit:
 
     @pytest.fixture
     def acme(self, acme):
-        """Who chooses a chooses b; c and d go together; e is alone."""
+        """Users of a choose b; c and d go together; e is alone."""
         fill(acme, *"abcde")
         for number in range(6):
             happen(acme.tenant, f"left{number}", "a", "b")

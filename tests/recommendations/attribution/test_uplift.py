@@ -1,4 +1,4 @@
-"""What AI's gate is told by each build: what people did in the AI and the control arm, and what AI cost for them."""
+"""Figures that each build hands to AI's gate: choices in the AI and the control arm, and the cost of AI for them."""
 
 from datetime import timedelta
 
@@ -52,7 +52,7 @@ class TestUplift:
         assert row.uplift == pytest.approx(0.2, abs=0.04)
 
     def test_asks_the_tenant_what_is_a_choice(self, tenant):
-        """Who only ever turned items down has no history that AI could go by."""
+        """A user who only ever turned items down has no history that AI could go by."""
         populate(tenant, 40)
         with scope.tenant(tenant.pk):
             EventType.objects.create(tenant=tenant, name="skip", weight=-1.0)

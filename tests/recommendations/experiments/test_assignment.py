@@ -1,4 +1,4 @@
-"""Who is in which arm of an experiment: the same one always, in the shares that were set."""
+"""Assignment of users to the arms of an experiment: always the same one, in the shares that were set."""
 
 import pytest
 from django.urls import reverse

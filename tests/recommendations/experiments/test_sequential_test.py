@@ -29,7 +29,7 @@ def test_calls_nothing_where_there_is_nothing_more_often_than_alpha(share):
 
 
 def test_a_test_made_for_one_look_would_be_wrong_far_more_often():
-    """What the sequential test is for: the usual z test at every look."""
+    """Shows the need for the sequential test: the usual z test at every look."""
     wrong = 0
     for seed in range(SEEDS):
         counts = np.cumsum(np.random.default_rng(seed).binomial(PER_LOOK, [0.08, 0.08], size=(LOOKS, 2)), axis=0)

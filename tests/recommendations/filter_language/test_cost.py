@@ -1,4 +1,4 @@
-"""What a condition costs is what PostgreSQL has to compare, not the length of its text."""
+"""A condition's cost is the number of comparisons in PostgreSQL, not the length of its text."""
 
 from datetime import UTC, datetime
 

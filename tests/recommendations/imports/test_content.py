@@ -1,4 +1,4 @@
-"""What a file is, its content says: the same rows however they are written down, or one message that says why not."""
+"""A file's content decides its format: the same rows in every encoding, or one message that gives the reason."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What events say: by default, as a tenant decides, and as they fade."""
+"""Weights of events: by default, as a tenant decides, and as they fade."""
 
 from datetime import UTC, datetime
 

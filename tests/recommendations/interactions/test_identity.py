@@ -1,4 +1,4 @@
-"""When two events are one: the same person's, with the same id, or saying the same; told apart by who sends them."""
+"""Identity of events: one user's, with the same id or the same content, and separate for each sender."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Whom and what somebody rated low."""
+"""Items rated low, and the users who rated them so."""
 
 import pytest
 

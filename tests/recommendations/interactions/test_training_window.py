@@ -1,4 +1,4 @@
-"""What algorithms are given: positives only, of present items, in order."""
+"""Interactions that algorithms are given: positives only, of present items, in order."""
 
 from datetime import UTC, datetime, timedelta
 

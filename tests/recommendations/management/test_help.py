@@ -1,4 +1,4 @@
-"""What the help of our commands points to is there."""
+"""Everything that the help of our commands points to exists."""
 
 import re
 from pathlib import Path

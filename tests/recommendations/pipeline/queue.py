@@ -1,4 +1,4 @@
-"""What lies in the broker: the messages that were really sent, read without taking them."""
+"""Reads the messages that were really sent to the broker, without taking them."""
 
 import base64
 import json

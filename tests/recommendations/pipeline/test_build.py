@@ -1,4 +1,4 @@
-"""What a build leaves: everybody's list, the popular list, the neighbours of items."""
+"""Results of a build: all users' lists, the popular list, the neighbours of items."""
 
 from datetime import timedelta
 from uuid import UUID

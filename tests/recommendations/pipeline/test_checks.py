@@ -1,4 +1,4 @@
-"""What stops the start of a service that could not build what it is told to."""
+"""System checks that stop the start of a service that could not build as configured."""
 
 from django.core.checks import run_checks
 

@@ -1,4 +1,4 @@
-"""Which events a tenant's trainings hold back to choose by: its setting, and what one build was asked for."""
+"""Events that trainings hold back for validation: the tenant's setting, and that of a single build."""
 
 import pytest
 from django.test import Client

@@ -20,7 +20,7 @@ _COLUMNS = """
 
 
 def places(text: str) -> list[str]:
-    """Where the text stands, as readers understand each place."""
+    """Lists every place that holds the text, as readers understand it."""
     return [*tables(text), *keys(text), *files(text)]
 
 

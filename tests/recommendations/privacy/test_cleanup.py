@@ -1,4 +1,4 @@
-"""What is past its time goes, by the tenant's own times, some at a time; the rest stays."""
+"""Expired rows are deleted, by the tenant's own times, some at a time; the rest stays."""
 
 import shutil
 from datetime import timedelta

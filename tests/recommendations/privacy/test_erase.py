@@ -79,7 +79,7 @@ class TestRace:
 
 
 class TestStoredAnswers:
-    """What was answered under an Idempotency-Key names people for a day."""
+    """Answers stored under an Idempotency-Key name users for a day."""
 
     WRITES = (
         ("put", "/api/v1/users/ada", {"locale": "de"}),

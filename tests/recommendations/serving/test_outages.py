@@ -1,4 +1,4 @@
-"""What is served when a server is away (architecture.md section 7). The servers are real, the addresses are dead."""
+"""Answers during an outage of a server (architecture.md section 7). The servers are real, the addresses are dead."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What reads like an address."""
+"""Texts that read like an address."""
 
 import pytest
 

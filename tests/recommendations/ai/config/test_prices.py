@@ -1,4 +1,4 @@
-"""What a call costs, to the nano-dollar; what has no price is refused."""
+"""Prices of calls, exact to the nano-dollar; a call without a price is refused."""
 
 from datetime import date
 

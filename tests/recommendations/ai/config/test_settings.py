@@ -1,4 +1,4 @@
-"""What an operator may set about AI, and what is refused with which words."""
+"""Settings of AI that an operator may choose, and the messages for those that are refused."""
 
 from datetime import date
 from types import SimpleNamespace

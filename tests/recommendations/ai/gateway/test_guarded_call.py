@@ -1,4 +1,4 @@
-"""What stops a call, under which reason, and that the provider is left alone then."""
+"""Reasons that stop a call; the provider is left alone then."""
 
 from datetime import UTC, datetime
 

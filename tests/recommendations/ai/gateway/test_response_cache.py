@@ -1,4 +1,4 @@
-"""What was answered once is not paid for twice, and is forgotten when it must be."""
+"""Cached answers are not paid for twice, and are dropped when they must be."""
 
 import pytest
 

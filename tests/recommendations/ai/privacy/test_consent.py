@@ -1,4 +1,4 @@
-"""What a tenant has not released does not leave, and what leaves is logged without its texts."""
+"""Data that a tenant has not released is not sent; data that is sent is logged without its texts."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""When a call is tried again, and when the caller gets its thread back at once."""
+"""Retries of calls, and failures that are returned to the caller at once."""
 
 import time
 from collections.abc import Callable

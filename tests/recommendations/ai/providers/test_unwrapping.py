@@ -1,4 +1,4 @@
-"""What models wrap around their answer."""
+"""Removal of text that models wrap around their answer."""
 
 import pytest
 

@@ -143,7 +143,7 @@ class TestCheckReason:
 
 
 class TestTitlesWithDotsAndSlashes:
-    """What a title or a fact says may be quoted, as long as it is no address itself."""
+    """Words of a title or a fact may be quoted unless they are an address themselves."""
 
     SHEET = fact_sheet(
         history=[

@@ -1,4 +1,4 @@
-"""What events mean: strong ones count more, and what somebody disliked pushes away."""
+"""Strengths of events: strong ones count more, and negative ones push away."""
 
 import numpy as np
 import pytest

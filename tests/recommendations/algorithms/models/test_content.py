@@ -182,7 +182,7 @@ def whispering():
 
 
 class TestPeopleOfNewItemsOnly:
-    """Where content has but a whisper in the blend, they are served by it all the same: nothing else knows them."""
+    """Content serves users of new items only, even with a tiny weight in the blend: nothing else knows the items."""
 
     def test_get_what_is_like_them_and_are_told_so(self, whispering):
         new = whispering.artefact.item_ids.index("i1000")

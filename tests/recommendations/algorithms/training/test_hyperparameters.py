@@ -1,4 +1,4 @@
-"""What may be chosen otherwise than by default, and that it reaches the algorithms."""
+"""Choices that differ from the defaults reach the algorithms."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a filter may cost, by who asks; what it is charged; and that many at once stop nobody else."""
+"""Limits of a filter's cost by caller, its charge, and other requests beside many filters at once."""
 
 import threading
 import time

@@ -161,7 +161,7 @@ NOISE = random.Random(1).randbytes(MIB // 2).hex().encode()
 
 
 def _peak(path):
-    """What the rows were told as, or why the file was refused, and the most memory that reading held."""
+    """Returns the rows, or the reason for a refusal, and the peak memory of reading."""
     tracemalloc.start()
     try:
         try:

@@ -36,7 +36,7 @@ def acme(cast):
 
 
 def tuned_to(parameters, low, high):
-    """What a search would have found, with such an interval of the difference."""
+    """A search result with such an interval of the difference."""
     interval = Interval((low + high) / 2, low, high)
     same = Interval(0.1, 0.05, 0.15)
     return tuning.TuningResult(

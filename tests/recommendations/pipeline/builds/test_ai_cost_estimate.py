@@ -1,4 +1,4 @@
-"""What AI's calls of the next build would cost: counted with the questions that the build then asks."""
+"""Estimate of AI's cost in the next build: counted with the questions that the build then asks."""
 
 import re
 from io import StringIO

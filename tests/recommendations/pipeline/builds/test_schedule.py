@@ -1,4 +1,4 @@
-"""Who is due for a build."""
+"""Tenants that are due for a build."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What is popular in a segment: one of `segments`, or of an attribute that the rules name."""
+"""Popular items of a segment: one of `segments`, or of an attribute that the rules name."""
 
 from collections import Counter
 

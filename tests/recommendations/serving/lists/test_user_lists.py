@@ -36,7 +36,7 @@ def ask(acme, user_ids, **options):
 
 
 def same(one, other):
-    """Whether two answers are the same; cursors of two moments may differ in when they end."""
+    """Returns true if two answers are equal; cursors of two moments may differ in when they end."""
     return {**one, "next": bool(one["next"])} == {**other, "next": bool(other["next"])}
 
 

@@ -1,4 +1,4 @@
-"""What a version would show, made like a build makes it and read like the API reads it, without any trace."""
+"""Preview of a version: made like a build makes it and read like the API reads it, without any trace."""
 
 import json
 from datetime import timedelta
