@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,24 +97,16 @@ def evaluate(
     options = options or TrainingOptions()
     parts = split(rows, protocol=protocol, seed=seed)
     weighted = HeldOutUsers.weighted_interactions(rows, parts.train, options)
-    interactions = weighted.interactions
-    artefact = train(interactions, options, progress, catalogue=catalogue)
+    artefact = train(weighted.interactions, options, progress, catalogue=catalogue)
     artefact = replace(artefact, chosen=artefact.chosen | {"values": weighted.as_json()})
-    interactions = expand_to_items(interactions, artefact.item_ids)
+    interactions = expand_to_items(weighted.interactions, artefact.item_ids)
     heldout = HeldOutUsers.from_rows(rows, parts.test, interactions, most=most_people, seed=seed)
-    measured = {"served": heldout.measure(artefact)}
-    if artefact.ranker:
-        measured[BLEND] = heldout.measure(replace(artefact, ranker=""))
-    scorers = {} if with_models is False else best_scorers(artefact, options)
-    names = scorers.keys() if with_models is True else scorers.keys() & set(with_models or ())
-    with threadpool_limits(limits=options.threads):
-        for name in (name for name in scorers if name in names):
-            measured[name] = heldout.measure(_alone(scorers[name], interactions, artefact, options))
-    read = {name: scorers[name].label for name in measured if name in scorers}
+    scorers = _select_scorers(artefact, options, with_models)
+    measured = _measure_stages(heldout, artefact) | _measure_models(heldout, scorers, interactions, artefact, options)
     return Report(
         protocol=protocol,
         seed=seed,
-        models={name: {**measured[name].summary(), "read": label} for name, label in read.items()},
+        models={name: {**measured[name].summary(), "read": scorer.label} for name, scorer in scorers.items()},
         stages={BLEND: measured[BLEND].summary()} if BLEND in measured else {},
         served=measured["served"].summary(),
         leads=_leads(measured, scorers),
@@ -122,6 +114,40 @@ def evaluate(
         data=_counts(parts, interactions, heldout) | {"cold_items": len(artefact.cold)},
         measured=measured,
     )
+
+
+def _select_scorers(
+    artefact: Artefact, options: TrainingOptions, with_models: bool | Collection[str]
+) -> dict[str, ScorerConfig]:
+    """Return the scorers to measure alone, by kind of algorithm: all, none, or those of the named kinds."""
+    if with_models is False:
+        return {}
+    scorers = best_scorers(artefact, options)
+    if with_models is True:
+        return scorers
+    return {name: scorer for name, scorer in scorers.items() if name in with_models}
+
+
+def _measure_stages(heldout: HeldOutUsers, artefact: Artefact) -> dict[str, Measurements]:
+    """Return the measurements of the served lists, and of those without the second stage where there is one."""
+    measured = {"served": heldout.measure(artefact)}
+    if artefact.ranker:
+        measured[BLEND] = heldout.measure(replace(artefact, ranker=""))
+    return measured
+
+
+def _measure_models(
+    heldout: HeldOutUsers,
+    scorers: Mapping[str, ScorerConfig],
+    interactions: Interactions,
+    artefact: Artefact,
+    options: TrainingOptions,
+) -> dict[str, Measurements]:
+    """Return the measurements of each of these scorers alone."""
+    with threadpool_limits(limits=options.threads):
+        return {
+            name: heldout.measure(_alone(scorer, interactions, artefact, options)) for name, scorer in scorers.items()
+        }
 
 
 def _counts(parts: Split, interactions: Interactions, heldout: HeldOutUsers) -> dict[str, Any]:

@@ -35,6 +35,34 @@ class GeneratedLists(Generic[Key]):
     available: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidates(Generic[Key]):
+    """Recommendations that drafts are made of, by index of the user, and the withdrawn items that they exclude.
+
+    Attributes:
+        proposals: of every user.
+        returning: in place of the proposals, by set of rules under which consumed items may come again.
+        because: neighbours of a recent choice.
+        cold: true for users of whose items the artefact knows none.
+        withdrawn: ids of items.
+    """
+
+    proposals: Sequence[Recommendations]
+    returning: Mapping[Key, Mapping[int, Recommendations]]
+    because: Mapping[int, Recommendations]
+    cold: Sequence[bool]
+    withdrawn: Sequence[str]
+
+    def lists_for(self, key: Key) -> Mapping[int, Recommendations]:
+        """Returns the recommendations for a set of rules."""
+        return self.returning.get(key) or dict(enumerate(self.proposals))
+
+    def item_ids(self, loaded: Loaded) -> set[str]:
+        """Returns the ids of all items that the recommendations mention."""
+        groups = (self.proposals, self.because.values(), *(each.values() for each in self.returning.values()))
+        return set().union(*(entries.mentioned_ids(loaded, group) for group in groups))
+
+
 def generate_lists(
     *,
     tenant_id: int,
@@ -62,34 +90,65 @@ def generate_lists(
     """
     members = members or dict.fromkeys(rules, range(len(users)))
     has_rules = any(not each.plain for each in rules.values())
-    with scope.tenant(tenant_id):
-        withdrawn = availability.withdrawn_ids(tenant_id=tenant_id, now=now)
-    limit = DEEP_LIMIT if has_rules else MAX_ITEMS + SPARE
-    proposals = entries.propose(loaded=loaded, users=users, withdrawn=withdrawn, limit=limit)
-    returning = user_candidates.with_returning_items(loaded, users, rules, members, withdrawn, now, limit=DEEP_LIMIT)
-    because = user_candidates.because_of_recent_choice(loaded, users, rules, members, withdrawn)
-    cold = [user_candidates.is_cold(loaded, user) for user in users]
+    candidates = _find_candidates(
+        tenant_id=tenant_id, loaded=loaded, users=users, rules=rules, members=members, now=now
+    )
     by = frozenset(each.segment_by for each in rules.values())
-    needed = has_rules or any(cold)
+    needed = has_rules or any(candidates.cold)
     common = pools.load_pools(tenant_id=tenant_id, loaded=loaded, by=by, locale=locale, now=now) if needed else Pools()
     texts = texts or has_rules
-    groups = (proposals, because.values(), *(each.values() for each in returning.values()))
-    item_ids = _item_ids(rules, common).union(*(entries.mentioned_ids(loaded, group) for group in groups))
+    item_ids = _item_ids(rules, common) | candidates.item_ids(loaded)
     if texts:
         item_ids |= {item_id for user in users for item_id, _ in user.events}
     with scope.tenant(tenant_id):
         facts = item_facts.load_facts(tenant_id=tenant_id, item_ids=item_ids, texts=texts)
     # The pools are some minutes old; items that were withdrawn since must not get into new lists (docs/adr/0010).
-    available = frozenset(facts.keys() - set(withdrawn))
+    available = frozenset(facts.keys() - set(candidates.withdrawn))
     builder = DraftBuilder(loaded, common.restricted_to(available), facts, now, locale, trace)
+    drafts = _draft_lists(builder, candidates, users, rules, members)
+    return GeneratedLists(drafts, facts, available)
+
+
+def _find_candidates(
+    *,
+    tenant_id: int,
+    loaded: Loaded,
+    users: Sequence[UserProfile],
+    rules: Mapping[Key, PlacementRules],
+    members: Mapping[Key, Sequence[int]],
+    now: datetime,
+) -> _Candidates[Key]:
+    """Returns the users' candidates among the items that are not withdrawn."""
+    with scope.tenant(tenant_id):
+        withdrawn = availability.withdrawn_ids(tenant_id=tenant_id, now=now)
+    limit = MAX_ITEMS + SPARE if all(each.plain for each in rules.values()) else DEEP_LIMIT
+    return _Candidates(
+        proposals=entries.propose(loaded=loaded, users=users, withdrawn=withdrawn, limit=limit),
+        returning=user_candidates.with_returning_items(loaded, users, rules, members, withdrawn, now, limit=DEEP_LIMIT),
+        because=user_candidates.because_of_recent_choice(loaded, users, rules, members, withdrawn),
+        cold=[user_candidates.is_cold(loaded, user) for user in users],
+        withdrawn=withdrawn,
+    )
+
+
+def _draft_lists(
+    builder: DraftBuilder,
+    candidates: _Candidates[Key],
+    users: Sequence[UserProfile],
+    rules: Mapping[Key, PlacementRules],
+    members: Mapping[Key, Sequence[int]],
+) -> dict[Key, Mapping[int, Draft]]:
+    """Returns the drafts by set of rules and index of the user."""
     drafts: dict[Key, Mapping[int, Draft]] = {}
     for key, own in rules.items():
-        lists: Mapping[int, Recommendations] = returning.get(key) or dict(enumerate(proposals))
+        lists = candidates.lists_for(key)
         drafts[key] = {
-            index: builder.draft(own, users[index], lists[index], because.get(index), is_cold=cold[index])
+            index: builder.draft(
+                own, users[index], lists[index], candidates.because.get(index), is_cold=candidates.cold[index]
+            )
             for index in members[key]
         }
-    return GeneratedLists(drafts, facts, available)
+    return drafts
 
 
 def _item_ids(rules: Mapping[Key, PlacementRules], common: Pools) -> set[str]:
