@@ -223,6 +223,36 @@ def test_who_is_revoked_stays_out_while_redis_is_emptied_and_while_it_is_away(
     print(f"\nrefused after {quick:.2f} s, without Redis after {slow:.2f} s; emptied {emptied} times; {dict(seen)}")
 
 
+class ProvingClient:
+    """A client whose token is bound to a key, which it proves in each request (DPoP)."""
+
+    def __init__(self, web: WebProcess, caller) -> None:
+        self._web, self._caller, self._holder, self._token = web, caller, Holder(), ""
+
+    def fetch_token(self) -> bool:
+        """Returns true if the server has given a token."""
+        own = {"client_id": self._caller.client.client_id, "client_secret": self._caller.secret}
+        answer = self._web.ask(
+            "POST",
+            "/api/v1/auth/token",
+            body=json.dumps({**own, "grant_type": "client_credentials"}),
+            Content_Type="application/json",
+            DPoP=self._holder.proof("POST", self._address("/api/v1/auth/token")),
+        )
+        self._token = answer.json().get("access_token", "")
+        return bool(self._token)
+
+    def proof(self) -> str:
+        return self._holder.proof("GET", self._address("/api/v1/items"), self._token)
+
+    def read(self, proof: str) -> int:
+        """Returns the status of a read with this proof."""
+        return self._web.ask("GET", "/api/v1/items", Authorization=f"DPoP {self._token}", DPoP=proof).status
+
+    def _address(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._web.port}{path}"
+
+
 @pytest.mark.timeout(180)
 def test_a_proof_is_never_accepted_twice_not_even_around_a_loss_of_redis(
     committed_db,
@@ -230,46 +260,24 @@ def test_a_proof_is_never_accepted_twice_not_even_around_a_loss_of_redis(
     tmp_path,
     own_server,  # noqa: F811  # the fixture
 ):
-    holder, caller = Holder(), cast.acme.reader
     trials = sized(short=20, long=200)
     accepted: Counter[int] = Counter()
-
-    def address(path):
-        return f"http://127.0.0.1:{web.port}{path}"
-
-    def read(proof):
-        return web.ask("GET", "/api/v1/items", Authorization=f"DPoP {token}", DPoP=proof).status
-
-    def proof():
-        return holder.proof("GET", address("/api/v1/items"), token)
-
-    def token_of():
-        own = {"client_id": caller.client.client_id, "client_secret": caller.secret}
-        answer = web.ask(
-            "POST",
-            "/api/v1/auth/token",
-            body=json.dumps({**own, "grant_type": "client_credentials"}),
-            Content_Type="application/json",
-            DPoP=holder.proof("POST", address("/api/v1/auth/token")),
-        )
-        return answer.json().get("access_token", "")
-
     given = {"WEB_CONCURRENCY": "2", "PROCESS_REFRESH_SECONDS": "1", "TOKEN_RATE": "1000000/m"}
     with serving(tmp_path, **given) as web, ThreadPoolExecutor(SIMULTANEOUS) as pool:
-        until(lambda: bool(token_of()), seconds=15)
-        token = token_of()
+        client = ProvingClient(web, cast.acme.reader)
+        until(client.fetch_token, seconds=15)
         shown = []
         for _ in range(trials):
-            shown.append(proof())
-            accepted[list(pool.map(read, [shown[-1]] * SIMULTANEOUS)).count(200)] += 1
+            shown.append(client.proof())
+            accepted[list(pool.map(client.read, [shown[-1]] * SIMULTANEOUS)).count(200)] += 1
         counted = prevented(web, "dpop")
         own_server.kill()
-        away = {read(one) for one in [*shown[-8:], proof()]}
+        away = {client.read(one) for one in [*shown[-8:], client.proof()]}
         own_server.restart()
         ends, after, fresh = time.monotonic() + 11, set(), 0
         while time.monotonic() < ends:
-            after |= {read(one) for one in shown[-8:]}
-            fresh += read(proof()) == 200
+            after |= {client.read(one) for one in shown[-8:]}
+            fresh += client.read(client.proof()) == 200
 
     assert accepted == {1: trials}
     assert counted == trials * (SIMULTANEOUS - 1)

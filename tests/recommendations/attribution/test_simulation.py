@@ -28,36 +28,14 @@ def test_counts_equal_the_truth(cast, collecting, explicit):
     prepare(tenant, explicit)
     pages = served(chance)
     truth: Counter[Any] = Counter()
-    events = []
-    shown: dict[tuple[str, str], list[datetime]] = {}
-    for number, (page, person, place, at) in enumerate(pages):
-        where = (at.date(), *place)
-        truth[where, "impressions"] += 1
-        shown.setdefault((page, person), []).append(at)
-        if explicit:
-            events.append(event(f"s{number}", person, "impression", page, at, chance))
-        else:
-            collecting.record(
-                tenant_id=tenant.pk,
-                recommendation_id=page,
-                user_id=person,
-                placement=place[0],
-                arm=place[1],
-                source=place[2],
-                item_ids=chance.sample(ITEMS, 5),
-                at=at.timestamp(),
-            )
-    place_of = {page: place for page, _, place, _ in pages}
-    for number in range(400):
-        page, person, _, at = chance.choice(pages)
-        if chance.random() < 0.2:
-            person = f"p{chance.randrange(30)}"  # often somebody else, who was never shown the page
-        kind = chance.choice(["click", "click", "purchase", "view"])
-        moment = at + timedelta(seconds=chance.randrange(70, 4 * 3600))
-        events.append(event(f"o{number}", person, kind, page, moment, chance))
-        counted = {"click": "clicks", "purchase": "conversions"}.get(kind)
-        if counted and any(first - SKEW <= moment <= first + WINDOW for first in shown.get((page, person), [])):
-            truth[(moment.date(), *place_of[page]), counted] += 1
+    if explicit:
+        events = impression_events(pages, chance)
+    else:
+        record_impressions(tenant, collecting, pages, chance)
+        events = []
+    for _, _, place, at in pages:
+        truth[(at.date(), *place), "impressions"] += 1
+    events += random_events(pages, truth, chance)
     chance.shuffle(events)
     deliver(tenant, collecting, events)
 
@@ -100,6 +78,47 @@ def served(chance):
             at = START + timedelta(seconds=chance.randrange(5 * 3600), milliseconds=chance.randrange(1000))
             pages.append((page, person, place, at))
     return pages
+
+
+def impression_events(pages, chance):
+    return [
+        event(f"s{number}", person, "impression", page, at, chance)
+        for number, (page, person, _, at) in enumerate(pages)
+    ]
+
+
+def record_impressions(tenant, collecting, pages, chance):
+    for page, person, (placement, arm, source), at in pages:
+        collecting.record(
+            tenant_id=tenant.pk,
+            recommendation_id=page,
+            user_id=person,
+            placement=placement,
+            arm=arm,
+            source=source,
+            item_ids=chance.sample(ITEMS, 5),
+            at=at.timestamp(),
+        )
+
+
+def random_events(pages, truth, chance):
+    """Returns events that name the pages, and counts those that belong to a page in `truth`."""
+    place_of = {page: place for page, _, place, _ in pages}
+    shown: dict[tuple[str, str], list[datetime]] = {}
+    for page, person, _, at in pages:
+        shown.setdefault((page, person), []).append(at)
+    events = []
+    for number in range(400):
+        page, person, _, at = chance.choice(pages)
+        if chance.random() < 0.2:
+            person = f"p{chance.randrange(30)}"  # often somebody else, who was never shown the page
+        kind = chance.choice(["click", "click", "purchase", "view"])
+        moment = at + timedelta(seconds=chance.randrange(70, 4 * 3600))
+        events.append(event(f"o{number}", person, kind, page, moment, chance))
+        counted = {"click": "clicks", "purchase": "conversions"}.get(kind)
+        if counted and any(first - SKEW <= moment <= first + WINDOW for first in shown.get((page, person), [])):
+            truth[(moment.date(), *place_of[page]), counted] += 1
+    return events
 
 
 def event(name, person, kind, page, at, chance):
