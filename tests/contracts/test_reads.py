@@ -18,7 +18,7 @@ LISTS = [
 NEVER_THE_SAME = {"usage", "user_export"}
 # Lists that the requests here do not fill; tests of their own walk their pages.
 ONE_PAGE = {
-    "import_errors_list": "tests/recommendations/api/v1/test_imports.py",
+    "import_errors_list": "tests/recommendations/api/v1/test_import_jobs.py",
     "user_related": "tests/recommendations/api/v1/test_similar_users.py",
     "insights_placements": "tests/recommendations/api/v1/test_insights.py",
 }

@@ -8,6 +8,7 @@ from recommendations.imports import lifecycle, uploads, worker
 from recommendations.imports.lifecycle import ImportOptions
 from recommendations.imports.models import Import
 
+EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{964982703 + n}\n" for n in range(100))
 COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
 
 

@@ -19,11 +19,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BEFORE, AFTER = (NOW + timedelta(minutes=minutes) for minutes in (-5, 5))
 
 
-@pytest.fixture
-def acme(cast):
-    return cast.acme.tenant.pk
-
-
 def job_of(tenant_id, kind, **options):
     with scope.tenant(tenant_id):
         return Import.objects.create(tenant_id=tenant_id, kind=kind, status="running", **options)

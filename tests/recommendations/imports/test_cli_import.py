@@ -21,11 +21,6 @@ COUNTS = ("created", "updated", "unchanged", "duplicate", "rejected")
 
 
 @pytest.fixture
-def acme(cast):
-    return cast.acme.tenant.pk
-
-
-@pytest.fixture
 def run(acme, tmp_path):
     def _run(kind, text, name="file.csv"):
         path = tmp_path / name

@@ -9,19 +9,9 @@ from recommendations.imports import chunks, lifecycle, storage_quota, worker
 from recommendations.imports.lifecycle import ImportEnded
 from recommendations.imports.storage_quota import TooManyImports
 from recommendations.models import Interaction, Item
-from tests.recommendations.imports.started import reread, run, start
+from tests.recommendations.imports.started import EVENTS, reread, run, start
 
-EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{964982703 + n}\n" for n in range(100))
-
-
-@pytest.fixture
-def acme(cast):
-    return cast.acme.tenant.pk
-
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 30)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 class TestCancel:

@@ -1,38 +1,24 @@
-"""A worker's part in an import: turns, takeovers, cancelling, and where each import ends."""
+"""A worker's part in an import: turns, takeovers, cancelling, and the outcome of each import."""
 
 import gzip
-import stat
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import DataError
 
 from accounts.tenancy import scope
 from core import clock
-from core.leases import MAX_ATTEMPTS, Lease, LeaseLost
-from recommendations.catalog import validators
-from recommendations.imports import chunks, lifecycle, storage_quota, summary, worker
+from core.leases import Lease, LeaseLost
+from recommendations.imports import chunks, summary, worker
 from recommendations.imports.claims import claim_import
 from recommendations.imports.formats import lines
 from recommendations.imports.formats.rows import Line
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.models import Interaction, Item
-from tests.recommendations.imports.started import change, counts, reread, run, start
+from tests.recommendations.imports.started import EVENTS, change, counts, reread, run, start
 from tests.recommendations.pipeline.queue import sent
 
-EVENTS = "user_id,item_id,type,occurred_at\n" + "".join(f"u{n % 7},i{n},view,{964982703 + n}\n" for n in range(100))
-
-
-@pytest.fixture
-def acme(cast):
-    return cast.acme.tenant.pk
-
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 30)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 class TestRun:
@@ -211,72 +197,6 @@ class TestRun:
         assert run(job).error == "The file is no longer in the storage."
 
 
-class TestPoison:
-    """Rows whose refusal or content cannot be stored as they are cost themselves, and nothing else."""
-
-    @pytest.mark.parametrize(
-        "poison",
-        [
-            r'{"item_id": "b", "a\u0000b": 1}',
-            r'{"item_id": "b", "\ud800": 1}',
-            r'{"item_id": "b", "attributes": {"a\u0000": 1}}',
-            '{"item_id": "b", "' + "k" * 5000 + r'\u0000": 1}',
-        ],
-        ids=["unknown name", "half a pair", "attribute", "long name"],
-    )
-    def test_of_ndjson_costs_its_row(self, acme, poison):
-        rows = [f'{{"item_id": "i{number}"}}' for number in range(40)]
-        job = run(start(acme, "\n".join([*rows[:20], poison, *rows[20:]]), "items", "ndjson"))
-
-        assert (job.status, job.created, job.rejected) == ("done", 40, 1)
-        with scope.tenant(acme):
-            assert "\x00" not in ImportRowError.objects.get().field
-
-    @pytest.mark.parametrize("text", ["item_id,t\0itle\nx,y\n", "\0", "item_id,\ud800\n"])
-    def test_of_a_header_fails_the_import_at_once(self, acme, text):
-        job = run(start(acme, text.encode("utf-8", "surrogatepass"), "items"))
-
-        assert (job.status, job.attempts, job.lease_token) == ("failed", 0, None)
-
-    def test_that_only_the_database_finds_is_isolated(self, acme, monkeypatch):
-        """A reader that lets U+0000 through: of 30 rows two cannot be stored."""
-        monkeypatch.setattr(validators, "_check_storable", lambda value, pointer: None)
-        rows = [f'{{"item_id": "i{number}", "title": "t"}}' for number in range(28)]
-        poison = [r'{"item_id": "p1", "title": "\u0000"}', r'{"item_id": "p2", "title": "\u0000"}']
-        job = run(start(acme, "\n".join([*rows[:9], poison[0], *rows[9:], poison[1]]), "items", "ndjson"))
-
-        assert (job.status, job.created, job.rejected) == ("done", 28, 2)
-        with scope.tenant(acme):
-            assert list(ImportRowError.objects.values_list("line", "code")) == [
-                (10, "not_storable"),
-                (30, "not_storable"),
-            ]
-
-    def test_everywhere_ends_the_import_as_the_files_fault(self, acme, monkeypatch):
-        monkeypatch.setattr(validators, "_check_storable", lambda value, pointer: None)
-        monkeypatch.setattr(chunks, "MAX_FAULTS", 5)
-        rows = "\n".join(f'{{"item_id": "i{n}", "title": "\\u0000"}}' for n in range(20))
-        job = run(start(acme, rows, "items", "ndjson"))
-
-        assert job.status == "failed"
-        assert "cannot be stored" in job.error
-
-    def test_in_the_end_itself_gives_the_lease_back(self, acme, monkeypatch):
-        job = start(acme, "item_id,colour\na,red\n", "items")
-
-        def breaks(**_):
-            raise DataError("of any kind \0")
-
-        with monkeypatch.context() as patched:
-            patched.setattr(lifecycle, "end_import", breaks)
-            with pytest.raises(DataError):
-                run(job)
-
-        job = reread(job)
-        assert (job.status, job.lease_token, "of any kind \\x00" in job.error) == ("running", None, True)
-        assert run(job).status == "failed"
-
-
 class TestKeptNothing:
     def test_is_a_failure_that_says_why(self, acme):
         job = run(start(acme, "item_id\n" + "x" * 200 + "\n" + "y" * 200 + "\n", "items"))
@@ -309,77 +229,3 @@ class TestLongWork:
 
         assert (job.status, job.created) == ("done", 2)
         assert [line for line in kept if line] == [10_002, 20_002, 30_002, 35_003]
-
-
-class TestResume:
-    def test_asks_again_for_what_a_dead_worker_left(self, acme, django_capture_on_commit_callbacks):
-        job = start(acme, EVENTS)
-        claim_import(tenant_id=acme, import_id=job.pk)
-        assert lifecycle.resume_imports(now=clock.now()) == 0
-        change(job, lease_until=clock.now() - timedelta(hours=1))
-
-        with django_capture_on_commit_callbacks(execute=True):
-            assert lifecycle.resume_imports(now=clock.now()) == 1
-
-        assert sent("imports.run") == [{"tenant_id": acme, "import_id": job.pk}]
-        assert run(job).status == "done"
-
-    def test_asks_again_for_what_nobody_began(self, acme):
-        job = start(acme, EVENTS)
-
-        assert lifecycle.resume_imports(now=clock.now()) == 0
-        assert lifecycle.resume_imports(now=clock.now() + timedelta(seconds=30)) == 1
-        assert reread(job).status == "waiting"
-
-    def test_ends_what_never_gets_on(self, acme):
-        job = start(acme, EVENTS)
-        change(job, attempts=MAX_ATTEMPTS, error="OperationalError: away")
-
-        lifecycle.resume_imports(now=clock.now())
-
-        job = reread(job)
-        assert (job.status, "OperationalError: away" in job.error) == ("failed", True)
-
-    def test_ends_those_of_commands_that_are_gone(self, acme):
-        now = clock.now()
-        with scope.tenant(acme):
-            alive, killed, old = (
-                Import.objects.create(tenant_id=acme, kind="events", status="running", lease_until=until, created_at=at)
-                for until, at in [
-                    (now + timedelta(minutes=5), now),
-                    (now - timedelta(minutes=5), now),
-                    (None, now - timedelta(days=3)),
-                ]
-            )
-
-        assert lifecycle.resume_imports(now=now) == 2
-        assert [reread(job).status for job in (alive, killed, old)] == ["running", "failed", "failed"]
-        assert "was killed" in reread(killed).error
-
-
-class TestRoom:
-    def test_is_bounded_for_each_tenant(self, cast, acme, settings):
-        settings.IMPORT_STORAGE_MAX_BYTES = len(EVENTS) + 100
-        first = start(acme, EVENTS)
-
-        with pytest.raises(storage_quota.StorageQuotaExceeded, match="IMPORT_STORAGE_MAX_BYTES"):
-            start(acme, EVENTS)
-        assert start(cast.globex.tenant.pk, EVENTS)
-        run(first)
-
-    def test_counts_what_is_on_its_way(self, acme, settings):
-        settings.IMPORT_STORAGE_MAX_BYTES = 1000
-        with storage_quota.reserve(tenant_id=acme, size=600) as most:
-            assert most == 1000
-            with pytest.raises(storage_quota.StorageQuotaExceeded), storage_quota.reserve(tenant_id=acme, size=600):
-                pass
-            with storage_quota.reserve(tenant_id=acme, size=None) as left:
-                assert left == 400
-        with storage_quota.reserve(tenant_id=acme, size=600):
-            pass
-
-    def test_files_are_for_the_service_alone(self, acme):
-        path = Path(default_storage.path(start(acme, EVENTS).file))
-
-        assert stat.S_IMODE(path.stat().st_mode) == 0o640
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750

@@ -1,4 +1,4 @@
-"""New and changed items: taken in by whoever comes first, known to every process, in lists within one step."""
+"""New and changed items: taken in by the first process that can, known to every process, in lists within one step."""
 
 from datetime import timedelta
 
@@ -7,57 +7,15 @@ import pytest
 from accounts.tenancy import scope
 from core import clock, redis
 from recommendations.cache import keys, list_codec
-from recommendations.catalog import items, schemas
 from recommendations.catalog.task_names import TAKE_IN
-from recommendations.models import Artefact, EndUser, FreshItem, ReferenceList
+from recommendations.models import Artefact, EndUser
 from recommendations.pipeline.artefacts import live, store
-from recommendations.pipeline.builds import lifecycle, publish, score, train
 from recommendations.pipeline.candidates import pools
 from recommendations.pipeline.fresh_items import audience, run, text_neighbours
-from recommendations.pipeline.lists import writer
 from recommendations.pipeline.nearline import rescore
-from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, reread, stored
+from tests.recommendations.pipeline.fresh_items.stage import fresh_rows, ids, put, similar_of, take_in, who_has
+from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, stored
 from tests.recommendations.pipeline.queue import sent
-
-
-def built_with(tenant, artefact_id, until="published"):
-    """Lists made with an artefact that is there."""
-    build = lifecycle.start(tenant_id=tenant.pk, reason="test", now=clock.now(), ai=False, artefact_id=artefact_id)
-    train.train_step(tenant_id=tenant.pk, build_id=build.pk)
-    if until == "published":
-        while score.score_chunk(tenant_id=tenant.pk, build_id=build.pk):
-            pass
-        publish.publish_step(tenant_id=tenant.pk, build_id=build.pk)
-    return reread(build)
-
-
-def put(tenant, item_id, kind=0, **more):
-    """As the API puts it."""
-    body = {"title": f"Title {item_id}", "categories": [f"kind {kind}"], **more}
-    item = schemas.read_item(body | {"item_id": item_id})
-    items.put_item(tenant_id=tenant.pk, item=item, now=clock.now())
-
-
-def take_in(tenant):
-    return run.process_fresh_items(tenant_id=tenant.pk, now=clock.now())
-
-
-def similar_of(tenant, item_id):
-    raw = redis.client().get(keys.reference_list(tenant.pk, "similar", item_id))
-    return [] if raw is None else [entry["item_id"] for entry in list_codec.decode(raw).entries()]
-
-
-def ids(row):
-    return [entry["item_id"] for entry in stored(row).entries()]
-
-
-def who_has(tenant, build, item_id):
-    return {name for name, row in lists_of(tenant, build).items() if item_id in ids(row)}
-
-
-def fresh_rows(tenant, **of):
-    with scope.tenant(tenant.pk):
-        return {row.item_id: row for row in FreshItem.objects.filter(tenant=tenant, **of)}
 
 
 class TestTakeIn:
@@ -252,47 +210,6 @@ class TestTakeIn:
         assert (before == "new", newest()) == (False, "new")
 
 
-class TestBuilds:
-    @pytest.mark.slow
-    def test_a_build_knows_what_came_since_the_training_of_its_artefact(self, acme):
-        first = first_build(acme)
-        put(acme, "new", kind=1)
-        take_in(acme)
-
-        again = built_with(acme, first.artefact_id)
-
-        assert who_has(acme, again, "new")
-        assert similar_of(acme, "new")
-        assert not fresh_rows(acme, build=again)["new"].waiting
-
-    @pytest.mark.slow
-    def test_the_next_training_absorbs_them(self, acme):
-        first_build(acme)
-        put(acme, "new", kind=1)
-        take_in(acme)
-
-        again = build_now(acme)
-
-        assert not fresh_rows(acme, build=again)
-        assert similar_of(acme, "new")
-        assert who_has(acme, again, "new")
-
-    def test_what_comes_while_a_build_is_scored_is_in_its_lists_once_it_serves(self, acme):
-        first_build(acme)
-        coming = build_now(acme, until="scoring")
-        while score.score_chunk(tenant_id=acme.pk, build_id=coming.pk):
-            put(acme, "new", kind=1)
-            take_in(acme)
-        assert fresh_rows(acme, build=coming)["new"].waiting
-        assert reread(coming).status == "scoring"
-
-        publish.publish_step(tenant_id=acme.pk, build_id=coming.pk)
-        take_in(acme)
-
-        assert who_has(acme, coming, "new")
-        assert any("new" in similar_of(acme, f"i{number:04d}") for number in range(60))
-
-
 class TestSweep:
     def test_asks_for_tenants_where_something_waits(self, acme, cast):
         first_build(acme)
@@ -312,56 +229,3 @@ class TestSweep:
         put(acme, "two")
 
         assert sent(TAKE_IN) == [{"tenant_id": acme.pk}]
-
-
-class TestWhoWins:
-    """Both the words that texts share and a model of language can make the list of an item that nobody has chosen."""
-
-    def model_made(self, acme, build, item_id, *others, at=None):
-        now = at or clock.now()
-        entries = [list_codec.Entry(each, 1.0, "Alike", (item_id,), "semantic") for each in others]
-        provenance = list_codec.Provenance(build.pk, 1, "model", now.strftime("%Y-%m-%dT%H:%M:%SZ"), build.artefact_id)
-        row = ReferenceList(
-            tenant_id=acme.pk,
-            build=build,
-            kind="similar",
-            subject=item_id,
-            body=list_codec.encode(provenance=provenance, owner="", entries=entries),
-            generated_at=now,
-        )
-        with scope.tenant(acme.pk):
-            writer.write_reference_lists([row])
-
-    def made(self, acme, build, item_id):
-        with scope.tenant(acme.pk):
-            return ids(ReferenceList.objects.get(build=build, kind="similar", subject=item_id))
-
-    def test_in_a_build_the_model_does_whichever_chunk_comes_first(self, acme):
-        put(acme, "cold", kind=1)
-        build = build_now(acme, until="scoring")
-        self.model_made(acme, build, "cold", "i0002")
-
-        while score.score_chunk(tenant_id=acme.pk, build_id=build.pk):
-            pass
-
-        assert self.made(acme, build, "cold") == ["i0002"]
-
-    def test_a_neighbour_does_not_replace_it(self, acme):
-        put(acme, "cold", kind=1)
-        build = build_now(acme)
-        self.model_made(acme, build, "cold", "i0002")
-
-        put(acme, "new", kind=1)
-        take_in(acme)
-
-        assert self.made(acme, build, "cold") == ["i0002"]
-
-    def test_another_text_does(self, acme):
-        put(acme, "cold", kind=1)
-        build = build_now(acme)
-        self.model_made(acme, build, "cold", "i0002", at=clock.now() - timedelta(minutes=1))
-
-        put(acme, "cold", kind=2)
-        take_in(acme)
-
-        assert {int(item_id[1:]) % 4 for item_id in self.made(acme, build, "cold")} == {2}

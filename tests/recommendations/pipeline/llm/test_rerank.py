@@ -1,6 +1,5 @@
-"""AI over the heads: for whom, how often, and what everybody else gets."""
+"""AI over the heads of lists: calls within their caps, answers that are reused, and fallbacks."""
 
-import json
 import threading
 import uuid
 from collections import Counter
@@ -10,23 +9,19 @@ import pytest
 from django.db import connection
 from prometheus_client import REGISTRY
 
-from accounts.models import FeatureFlag
-from accounts.tenancy import scope, tenant_cache
+from accounts.tenancy import scope
 from core import clock
 from core.leases import LeaseLost
-from recommendations.ai.config.uplift_policy import UpliftPolicy
-from recommendations.ai.models import AIBudget, AICall, AIRelease
+from recommendations.ai.models import AIBudget, AICall
 from recommendations.ai.money import NANO_PER_USD
-from recommendations.ai.uplift import fallback_stats, gate
-from recommendations.experiments import lifecycle as experiments
-from recommendations.models import Build, EndUser, Experiment, ExperimentArm, Item, Placement, UserList
+from recommendations.ai.uplift import fallback_stats
+from recommendations.models import Build, EndUser, UserList
 from recommendations.pipeline.builds import lifecycle, score
 from recommendations.pipeline.llm import rerank
 from recommendations.pipeline.llm.rerank import CONCURRENT_CALLS, rerank_heads
 from recommendations.pipeline.models import Chunk
-from recommendations.pipeline.nearline import rescore
 from tests.recommendations.pipeline.conftest import COLD, PEOPLE
-from tests.recommendations.pipeline.generated import build_now, happen, lists_of, reread, stored
+from tests.recommendations.pipeline.generated import build_now, lists_of, reread, stored
 
 
 def score_all(build):
@@ -171,41 +166,6 @@ class TestStatistics:
         assert noted(acme) == fallback_stats.FallbackCounts(meant=0, fallbacks={}, skipped={})
 
 
-class TestSkipped:
-    @pytest.fixture
-    def build(self, acme, simulated_ai):
-        yield lambda **wanted: build_now(acme, **{"ai": True} | wanted)
-        assert simulated_ai.calls() == 0
-
-    @pytest.mark.slow
-    def test_where_the_build_is_to_make_no_calls(self, build):
-        assert build(ai=False).outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
-
-    @pytest.mark.slow
-    def test_where_the_placement_is_off(self, build, acme):
-        with scope.tenant(acme.pk):
-            Placement.objects.create(tenant=acme, name="home", ai=False)
-
-        assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
-
-    def test_where_the_flag_is_off(self, build, acme):
-        with scope.tenant(acme.pk):
-            FeatureFlag.objects.create(tenant=acme, name="ai", percent=0)
-        tenant_cache.load()
-
-        assert build().outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
-
-    @pytest.mark.slow
-    def test_where_no_key_is_set(self, acme, settings):
-        settings.OPENAI_API_KEY = ""
-        rerank.gateway.cache_clear()
-
-        build = build_now(acme, ai=True)
-        rerank.gateway.cache_clear()
-
-        assert build.outcomes["ai_skipped"] == {"no_key": PEOPLE + COLD}
-
-
 @pytest.mark.slow
 class TestFallbacks:
     def test_a_dead_provider_costs_nobody_their_list(self, acme, simulated_ai, settings):
@@ -258,126 +218,3 @@ class TestFallbacks:
         assert simulated_ai.calls() == 5
         with scope.tenant(acme.pk):
             assert UserList.objects.filter(source="ai").count() == 5
-
-
-@pytest.mark.slow
-class TestControlArm:
-    def test_never_meets_ai_and_is_stored_with_the_list(self, acme, simulated_ai, settings):
-        settings.AI_CONTROL_PERCENT = 25
-
-        build = build_now(acme, ai=True)
-
-        lists = lists_of(acme, build)
-        controls = {name for name, row in lists.items() if row.arm == "control"}
-        assert 0 < len(controls) < PEOPLE
-        assert build.outcomes["ai_skipped"] == {"control": len(controls), "gate": COLD}
-        assert {lists[name].source for name in controls} == {"model"}
-        assert Counter(row.arm for row in lists.values()) == {
-            "control": len(controls),
-            "ai": PEOPLE - len(controls),
-            "": COLD,
-        }
-        assert {name for name, row in lists.items() if stored(row).provenance.arm == "control"} == controls
-        assert {
-            name for name, row in lists_of(acme, build_now(acme, ai=True)).items() if row.arm == "control"
-        } == controls
-
-    def test_gives_way_to_an_experiment_whose_arms_are_stored_and_meet_ai_as_they_say(self, acme, simulated_ai):
-        with scope.tenant(acme.pk):
-            placement, _ = Placement.objects.get_or_create(tenant=acme, name="home")
-            experiment = Experiment.objects.create(tenant=acme, placement=placement, name="AI or not")
-            for letter, percent, ai in (("a", 40, False), ("b", 40, True)):
-                ExperimentArm.objects.create(tenant=acme, experiment=experiment, letter=letter, percent=percent, ai=ai)
-        experiments.start(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
-
-        lists = lists_of(acme, build_now(acme, ai=True))
-
-        by_arm = Counter((row.arm, row.source) for row in lists.values() if row.source in ("ai", "model"))
-        without, with_ai = f"x{experiment.pk}a", f"x{experiment.pk}b"
-        assert by_arm[without, "model"] > 5
-        assert by_arm[without, "ai"] == 0
-        assert by_arm[with_ai, "ai"] > 5
-        outside = [row.arm for row in lists.values() if not row.arm.startswith("x")]
-        assert set(outside) <= {"ai", "control", ""}
-        assert len(outside) < len(lists) / 2
-
-    def test_has_the_placements_own_share(self, acme, simulated_ai, settings):
-        settings.AI_CONTROL_PERCENT = 25
-        with scope.tenant(acme.pk):
-            Placement.objects.create(tenant=acme, name="home", ai_control_percent=0)
-
-        assert "control" not in build_now(acme, ai=True).outcomes["ai_skipped"]
-
-    def test_keeps_its_name_when_near_line_makes_the_list_anew(self, acme, simulated_ai, settings):
-        settings.AI_CONTROL_PERCENT = 25
-        build = build_now(acme, ai=True)
-        name = next(name for name, row in lists_of(acme, build).items() if row.arm == "control")
-        person = happen(acme, name, "i0001")
-
-        rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk])
-
-        row = lists_of(acme, build)[name]
-        assert (row.version, row.arm, stored(row).provenance.arm) == (2, "control", "control")
-
-
-@pytest.mark.slow
-class TestGate:
-    def test_closed_leaves_ai_to_the_share_that_explores(self, acme, simulated_ai, settings):
-        settings.AI_GATE_SEGMENTS = ["heavy"]
-        settings.AI_GATE_EXPLORE_PERCENT = 20
-
-        build = build_now(acme, ai=True)
-
-        explored = build.outcomes["lists"]["ai"]
-        assert 0 < explored < PEOPLE
-        assert build.outcomes["ai_skipped"] == {"gate": PEOPLE + COLD - explored}
-        assert simulated_ai.calls() == explored
-
-    def test_goes_by_what_was_measured(self, acme, simulated_ai, settings):
-        settings.AI_GATE_EXPLORE_PERCENT = 1
-        loss = gate.UpliftMeasurement(
-            segment="regular", ai_cases=5000, ai_successes=100, control_cases=5000, control_successes=400
-        )
-        gate.record_measurements(
-            tenant_id=acme.pk, placement="home", rows=[loss], policy=UpliftPolicy(), now=clock.now()
-        )
-
-        build = build_now(acme, ai=True)
-
-        assert build.outcomes["ai_skipped"]["gate"] >= PEOPLE + COLD - 3
-
-    def test_lets_nobody_pass_of_whom_nothing_is_known(self, acme, simulated_ai):
-        """A cold person gets AI as soon as the tenant has released something that it can go by."""
-        with scope.tenant(acme.pk):
-            EndUser.objects.filter(user_id=f"u{PEOPLE:04d}").update(attributes={"country": "DE", "email": "a@b.c"})
-            AIRelease.objects.create(tenant=acme, person_attributes=["country"])
-
-        build = build_now(acme, ai=True)
-
-        assert build.outcomes["ai_skipped"] == {"gate": COLD - 1}
-        bodies = [json.dumps(each["body"], ensure_ascii=False) for each in simulated_ai.state()["seen"]]
-        assert sum("country: DE" in body for body in bodies) == 1
-        assert not any("a@b.c" in body for body in bodies)
-
-
-@pytest.mark.slow
-class TestRelease:
-    def test_switched_off_by_the_tenant_nothing_is_asked(self, acme, simulated_ai):
-        with scope.tenant(acme.pk):
-            AIRelease.objects.create(tenant=acme, enabled=False)
-
-        build = build_now(acme, ai=True)
-
-        assert build.outcomes["ai_skipped"] == {"off": PEOPLE + COLD}
-        assert simulated_ai.calls() == 0
-
-    def test_items_attributes_leave_only_where_they_are_released(self, acme, simulated_ai):
-        with scope.tenant(acme.pk):
-            Item.objects.filter(tenant=acme).update(attributes={"studio": "Ghibli", "margin": "31 percent"})
-            AIRelease.objects.create(tenant=acme, item_attributes=["studio"])
-
-        build_now(acme, ai=True)
-
-        bodies = [json.dumps(each["body"], ensure_ascii=False) for each in simulated_ai.state()["seen"]]
-        assert all("studio: Ghibli" in body for body in bodies)
-        assert not any("31 percent" in body for body in bodies)

@@ -1,4 +1,4 @@
-"""Requests for a ranking: what may be query, by whom, and what it counts as."""
+"""Requests for a ranking: fields of the body, callers, and what it counts as."""
 
 import json
 
@@ -9,13 +9,7 @@ from accounts.models import Plan, Tenant
 from accounts.tenancy import scope, tenant_cache
 from recommendations.attribution.impression_buffer import impression_buffer
 from tests.accounts.api.test_end_user_token import ORIGIN, issue
-from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
-
-
-@pytest.fixture
-def acme(cast):
-    set_up(cast.acme.tenant)
-    return cast.acme
+from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out
 
 
 class TestBody:

@@ -5,26 +5,14 @@ import random
 import pytest
 from django.db import connection
 
-from accounts.models import FeatureFlag
-from accounts.tenancy import scope, tenant_cache
-from core import clock
+from accounts.tenancy import scope
 from recommendations.cache import keys, list_cache
 from recommendations.cache.list_codec import Entry, Provenance, Voice, encode
-from recommendations.models import Build, EndUser, Item, Placement
+from recommendations.models import EndUser
 from recommendations.pipeline.lists import profiles
-from recommendations.placements import versions
 from recommendations.serving.ranking import model_order
-from recommendations.serving.ranking.prepared_cache import prepared_rankings
-from tests.recommendations.lists import create_placement
 from tests.recommendations.pipeline.generated import build_now, fill, happen, lists_of, stored
-from tests.recommendations.pipeline.ranking.test_variants import started
-from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out, set_up
-
-
-@pytest.fixture
-def acme(cast):
-    set_up(cast.acme.tenant)
-    return cast.acme
+from tests.recommendations.serving.ranking.stage import ITEM_IDS, URL, ask, ids, left_out
 
 
 def own_of(acme, user_id="u0000"):
@@ -36,13 +24,6 @@ def own_of(acme, user_id="u0000"):
 def change(acme, item_id, **fields):
     response = acme.http.patch(f"/api/v1/items/{item_id}", fields, format="json")
     assert response.status_code == 200, response.content
-
-
-def ruled(acme, rules, name="search"):
-    """A placement with these rules, newer than the last build."""
-    create_placement(tenant_id=acme.tenant.pk, name=name)
-    made = versions.create_draft(tenant_id=acme.tenant.pk, placement=name, rules=rules, now=clock.now())
-    versions.publish_version(tenant_id=acme.tenant.pk, placement=name, number=made.number, now=clock.now())
 
 
 class TestOrder:
@@ -198,151 +179,6 @@ class TestLeftOut:
 
         assert (answer["items"], answer["source"], answer["degraded"]) == ([], "static", "no_items")
         assert left_out(answer) == {"x": "unknown_item", "y": "unknown_item"}
-
-
-class TestPlacement:
-    def test_its_rules_hold(self, acme):
-        rules = {
-            "filter": "not categories contains 'kind 1'",
-            "hide": ["i0002"],
-            "consumed": {"exclude": False},
-            "boosts": [{"when": "item_id = 'i0003'", "factor": 100}],
-            "caps": [{"attribute": "categories", "most": 1}],
-            "pins": [{"item_id": "i0006", "position": 1}],
-        }
-        ruled(acme, rules)
-
-        answer = ask(acme.http, placement="search", item_ids=["i0001", "i0002", "i0003", "i0004", "i0006", "i0008"])
-
-        assert ids(answer)[0] == "i0003"
-        assert set(ids(answer)) == {"i0003", "i0004", "i0006", "i0008"}  # pins, caps and the like move nothing
-        assert ids(answer).index("i0006") > ids(answer).index("i0004")
-        assert left_out(answer) == {"i0001": "rules", "i0002": "rules"}
-        assert (answer["placement"], answer["source"]) == ("search", "model")
-
-    def test_a_rule_may_ask_of_the_person(self, acme):
-        ruled(acme, {"filter": "categories contains user.segments", "consumed": {"exclude": False}})
-        with scope.tenant(acme.tenant.pk):
-            EndUser.objects.filter(user_id="u0000").update(segments=["kind 3"])
-
-        answer = ask(acme.http, placement="search", item_ids=["i0000", "i0003"])
-
-        assert (ids(answer), left_out(answer)) == (["i0003"], {"i0000": "rules"})
-
-    def test_an_unknown_one_is_named(self, acme):
-        response = acme.http.post(URL.format("u0000"), {"item_ids": ["i0001"], "placement": "nowhere"}, format="json")
-
-        assert response.status_code == 404
-        assert response.json()["errors"][0]["pointer"] == "/placement"
-
-    def test_without_one_those_of_home_do_not_hold(self, acme):
-        ruled(acme, {"hide": ["i0002"]}, "home")
-        with scope.tenant(acme.tenant.pk):
-            place = Placement.objects.get(name="home")
-            versions_now = {str(place.pk): place.active_version_id}
-            Build.objects.filter(tenant=acme.tenant).update(versions=versions_now)
-        prepared_rankings.clear()
-
-        assert "i0002" in ids(ask(acme.http, rank_consumed=True))
-        assert left_out(ask(acme.http, placement="home", rank_consumed=True))["i0002"] == "rules"
-
-    def test_follows_the_arm_of_the_person_s_list(self, acme):
-        experiment = started(acme.tenant, {}, {"rules": {"hide": ["i0002"]}})
-        told = {}
-        for letter, user_id in (("a", "u0000"), ("b", "u0001")):
-            made = Provenance(1, 1, "model", "2026-11-30T08:00:00Z", arm=f"x{experiment.pk}{letter}")
-            raw = encode(provenance=made, owner=user_id, entries=[Entry("i0040", 1.0, "Because")])
-            list_cache.set_many([(keys.user_list(acme.tenant.pk, "home", user_id), raw)])
-            told[letter] = ask(acme.http, user_id, placement="home", rank_consumed=True)
-
-        assert ("i0002" in ids(told["a"]), left_out(told["b"])) == (True, {"i0002": "rules"})
-        assert told["b"]["recommendation_id"].endswith(f".x{experiment.pk}b")
-
-
-class TestNobodyKnown:
-    def put_popular(self, acme, *item_ids):
-        made = Provenance(1, 1, "popular", "2026-11-30T08:00:00Z")
-        entries = [Entry(item_id, 9.0, "", (), "popularity") for item_id in item_ids]
-        raw = encode(provenance=made, owner="", entries=entries, voice=Voice("en"))
-        list_cache.set_many([(keys.reference_list(acme.tenant.pk, "popular"), raw)])
-
-    def test_somebody_unknown_gets_what_is_popular_then_the_order_given(self, acme):
-        self.put_popular(acme, "i0009", "i0005")
-        assert acme.http.put("/api/v1/items/z", {"title": "z"}, format="json").status_code == 201
-
-        answer = ask(acme.http, "stranger", ["z", "i0005", "i0009"])
-
-        assert ids(answer) == ["i0009", "i0005", "z"]
-        assert (answer["source"], answer["degraded"]) == ("popular", "unknown_user")
-        assert [item["reason"] for item in answer["items"]] == ["Popular with everybody"] * 2 + ["Recommended"]
-
-    def test_reasons_are_in_the_language_of_the_request(self, acme):
-        self.put_popular(acme, "i0009")
-        body = {"item_ids": ["i0009"]}
-
-        response = acme.http.post(URL.format("stranger"), body, format="json", headers={"Accept-Language": "fr"})
-
-        assert response.json()["items"][0]["reason"] == "Apprécié de tous"
-        assert "Accept-Language" in response["Vary"]
-
-    def test_somebody_without_a_history_gets_it_as_it_was_meant(self, acme):
-        answer = ask(acme.http, "u0041")
-
-        assert (answer["source"], answer["degraded"]) == ("popular", None)
-        assert set(ids(answer)) == set(ITEM_IDS)
-
-    def test_what_their_segment_likes_comes_first(self, acme):
-        self.put_popular(acme, "i0009", "i0005")
-        made = Provenance(1, 1, "popular", "2026-11-30T08:00:00Z")
-        raw = encode(provenance=made, owner="", entries=[Entry("i0013", 1.0, "", (), "segment")])
-        list_cache.set_many([(keys.reference_list(acme.tenant.pk, "segment", "segments=vip"), raw)])
-        with scope.tenant(acme.tenant.pk):
-            EndUser.objects.filter(user_id="u0041").update(segments=["vip"])
-
-        assert ids(ask(acme.http, "u0041", ["i0005", "i0009", "i0013"])) == ["i0013", "i0009", "i0005"]
-
-    def test_whoever_opted_out_gets_nothing_of_their_own(self, acme):
-        self.put_popular(acme, "i0009")
-        with scope.tenant(acme.tenant.pk):
-            FeatureFlag.objects.create(tenant=acme.tenant, name="recommendations", percent=0)
-        tenant_cache.load()
-
-        answer = ask(acme.http)
-
-        assert (answer["source"], answer["degraded"], answer["left_out"]) == ("popular", "flag", [])
-        assert ids(answer)[0] == "i0009"
-        assert {tuple(item["evidence"]) for item in answer["items"]} == {()}
-
-    def test_without_a_build_the_order_given_stays(self, cast):
-        with scope.tenant(cast.acme.tenant.pk):
-            Item.objects.bulk_create(Item(tenant=cast.acme.tenant, item_id=item_id) for item_id in "abc")
-
-        answer = ask(cast.acme.http, "anybody", ["c", "a", "b"])
-
-        assert ids(answer) == ["c", "a", "b"]
-        assert (answer["source"], answer["degraded"]) == ("static", "no_build")
-
-
-class TestPeople:
-    def test_a_merged_person_has_both_histories_and_the_other_is_nobody(self, acme):
-        happen(acme.tenant, "visitor-1", "i0003", "i0007")
-        merged = acme.http.post("/api/v1/users/u0000/merge", {"from": "visitor-1"}, format="json")
-        assert merged.status_code == 200, merged.content
-
-        assert left_out(ask(acme.http))["i0003"] == "consumed"
-        assert ask(acme.http, "visitor-1")["degraded"] == "unknown_user"
-
-    def test_an_erased_person_is_nobody(self, acme):
-        key = keys.user_list(acme.tenant.pk, "home", "u0000")
-        made = Provenance(1, 1, "model", "2026-11-30T08:00:00Z")
-        raw = encode(provenance=made, owner="u0000", entries=[Entry("i0059", 1.0, "Because you liked it")])
-        assert acme.http.delete("/api/v1/users/u0000").status_code in (200, 202)
-        list_cache.set_many([(key, raw)])
-
-        answer = ask(acme.http)
-
-        assert (answer["source"], answer["degraded"], answer["left_out"]) == ("popular", "unknown_user", [])
-        assert "Because you liked it" not in {item["reason"] for item in answer["items"]}
 
 
 class TestWork:
