@@ -1,6 +1,6 @@
 """Expected outcome of each operation for each kind of caller, from the OpenAPI document.
 
-tests/contracts/test_isolation.py holds the running service to it, operation by operation.
+tests/contracts/service/test_isolation.py holds the running service to it, operation by operation.
 """
 
 import re

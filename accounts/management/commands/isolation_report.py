@@ -1,7 +1,7 @@
 """Prints evidence of tenant isolation for an auditor: database roles, policies, visible rows, access rules.
 
-Nothing is changed. The exit status is 1 if something is wrong. `tests/contracts/test_isolation.py` checks that the
-running service keeps to the matrix.
+Nothing is changed. The exit status is 1 if something is wrong. `tests/contracts/service/test_isolation.py` checks that
+the running service keeps to the matrix.
 """
 
 import json

@@ -26,7 +26,7 @@ from tests.fakes.openai_fixture import SimulatorControl
 from tests.recommendations.pipeline.generated import reread
 from tests.workers.processes import CeleryProcess
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PROCESSES = 4
 READERS, PAUSE_SECONDS = 2, 0.01
 BUILD_SECONDS = 60.0

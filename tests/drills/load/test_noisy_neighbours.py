@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from tests.core.web_process import serving
-from tests.drills.hostile_stage import LOADS, Stage, prepare, settled_memory
+from tests.drills.load.hostile_stage import LOADS, Stage, prepare, settled_memory
 from tests.size import sized
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(400)]

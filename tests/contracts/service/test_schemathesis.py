@@ -16,7 +16,7 @@ from tests.contracts import document
 from tests.contracts.conftest import Service
 from tests.size import LONG, sized
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -39,7 +39,7 @@ def run(service: Service, *, phases: str, examples: int, seed: int) -> tuple[int
     told = f"{done.stdout}\n{done.stderr}"
     assert done.returncode == 0, (
         f"{told}\nEither the service is wrong, or its document is (then mend the serializer or the parameter). What no "
-        "schema can say goes, with its reason, into tests/contracts/hooks.py or schemathesis.toml."
+        "schema can say goes, with its reason, into tests/contracts/service/hooks.py or schemathesis.toml."
     )
     count = len(list(document.operations()))
     assert f"Tested: {count}" in told, told

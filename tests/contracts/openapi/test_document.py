@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.contracts import document
 
-COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "api" / "openapi.yaml"
+COMMITTED = Path(__file__).resolve().parents[3] / "docs" / "api" / "openapi.yaml"
 
 
 def test_the_committed_document_is_the_generated_one():

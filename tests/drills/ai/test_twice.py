@@ -10,7 +10,8 @@ from accounts.tenancy import scope
 from recommendations.ai.models import AIBudget, AICall
 from recommendations.models import EndUser
 from recommendations.pipeline.llm import rerank
-from tests.drills import ai_stage, movielens
+from tests.drills import movielens
+from tests.drills.ai import services
 from tests.recommendations.pipeline.generated import build_now, fill, lists_of, stored
 from tests.size import LONG
 
@@ -25,7 +26,7 @@ CHANGED = ("7", "42")
 
 @pytest.fixture
 def provider(settings):
-    with ai_stage.simulator() as control:
+    with services.simulator() as control:
         settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "drill", control.base_url
         settings.AI_SIMULATED, settings.AI_CALLS_PER_BUILD = True, 10**6
         settings.AI_GATE_SEGMENTS = ["cold", "sparse", "regular", "heavy"]

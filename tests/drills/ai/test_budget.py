@@ -27,12 +27,12 @@ from recommendations.ai.budget import ledger
 from recommendations.ai.budget.reservations import release_expired
 from recommendations.ai.models import AIBudget, AICall, AIReservation
 from recommendations.ai.money import BudgetLimits
-from tests.drills import ai_stage
-from tests.drills.ai_spender import DEADLINE_SECONDS, QUESTION
+from tests.drills.ai import services
+from tests.drills.ai.spender import DEADLINE_SECONDS, QUESTION
 from tests.fakes.openai_fixture import SimulatorControl
 from tests.size import sized
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CAP, PROCESSES, SECONDS = 1000, 4, sized(short=1.5, long=15.0)
 PRICES = ROOT / "recommendations" / "ai" / "prices.toml"
 
@@ -53,7 +53,7 @@ class Spenders:
         arguments = [provider.base_url, str(tenant_id), str(CAP), str(SECONDS), *extra]
         self.processes = [
             subprocess.Popen(
-                [sys.executable, "-m", "tests.drills.ai_spender", *arguments],
+                [sys.executable, "-m", "tests.drills.ai.spender", *arguments],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.PIPE,
@@ -120,7 +120,7 @@ def day_of(tenant_id: int) -> AIBudget | None:
 
 @pytest.fixture
 def provider() -> Iterator[SimulatorControl]:
-    with ai_stage.simulator() as control:
+    with services.simulator() as control:
         yield control
 
 

@@ -24,7 +24,7 @@ from recommendations.pipeline.llm import rerank
 from tests.fakes.openai_server import Simulator
 from tests.recommendations.pipeline.generated import build_now, fill, lists_of, stored
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = ROOT / ".venv-litellm" / "bin" / "litellm"
 KEY = "sk-drill-0123456789abcdef0123456789abcdef"
 START_SECONDS = 180.0

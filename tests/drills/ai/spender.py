@@ -1,6 +1,6 @@
 """A worker process that spends: eight threads ask small questions until their tenant's budget is spent.
 
-`python -m tests.drills.ai_spender BASE_URL TENANT_ID CAP_TOKENS SECONDS [unguarded]`. Prints `ready`, begins after a
+`python -m tests.drills.ai.spender BASE_URL TENANT_ID CAP_TOKENS SECONDS [unguarded]`. Prints `ready`, begins after a
 line on its standard input, and ends by itself. `unguarded` takes the condition out of the budget's UPDATE.
 """
 

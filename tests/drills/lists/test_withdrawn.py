@@ -165,7 +165,7 @@ def test_a_withdrawn_item_is_in_no_answer(acme, tmp_path):
 
 def test_without_the_guard_it_leaks(acme, tmp_path):
     """The proof that the drill can fail."""
-    with web_process.serving(tmp_path, "tests.drills.unguarded_reads:application", WEB_CONCURRENCY="2") as web:
+    with web_process.serving(tmp_path, "tests.drills.lists.unguarded_reads:application", WEB_CONCURRENCY="2") as web:
         watch = drill(web, acme, UNGUARDED)
 
     print(f"{sum(watch.exposed.values())} withdrawals without the guard, {len(watch.leaks)} leaks")

@@ -1,8 +1,8 @@
 """No change takes anything away from the clients of the contract in `baseline.yaml`.
 
 What is added is free, but for values of enums in answers. The baseline is the document of the last release, replaced
-at the next one: `cp docs/api/openapi.yaml tests/contracts/baseline.yaml`, and INTENDED is empty again. What has to go
-before that is listed there, each with words of its line in the changelog.
+at the next one: `cp docs/api/openapi.yaml tests/contracts/openapi/baseline.yaml`, and INTENDED is empty again. What has
+to go before that is listed there, each with words of its line in the changelog.
 """
 
 import copy
@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 from tests.contracts import document
-from tests.contracts.compatibility import breaks
+from tests.contracts.openapi.compatibility import breaks
 
 BASELINE = Path(__file__).with_name("baseline.yaml")
-CHANGELOG = Path(__file__).resolve().parents[2] / "CHANGELOG.md"
+CHANGELOG = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
 _ONE_BODY = "One request body per operation in the OpenAPI document"
 _GROWING = "`source`, `degraded` and an import's `format` are strings in the OpenAPI document"
 _ANY_TEXT = "may be any text of 1 to 128 characters"
@@ -48,8 +48,8 @@ def test_nothing_of_the_baseline_is_taken_away():
     found = [each for each in found_breaks() if not any(re.fullmatch(pattern, each) for pattern in INTENDED)]
 
     assert not found, (
-        "Clients that were written against tests/contracts/baseline.yaml would break. Keep what they use (add beside "
-        "it instead), or see this module's docstring: " + "; ".join(found)
+        "Clients that were written against tests/contracts/openapi/baseline.yaml would break. Keep what they use (add "
+        "beside it instead), or see this module's docstring: " + "; ".join(found)
     )
 
 

@@ -107,7 +107,7 @@ def test_no_item_twice_and_every_page_but_the_last_full(acme, tmp_path):
 def test_by_place_it_would_show_items_twice(acme, tmp_path):
     """The proof that the drill can fail."""
     with contextlib.ExitStack() as stack:
-        application = "tests.drills.unguarded_walks:application"
+        application = "tests.drills.lists.unguarded_walks:application"
         web = stack.enter_context(web_process.serving(tmp_path, application, WEB_CONCURRENCY="2"))
         walks, _ = walk_together(stack, web, acme, 0)
 

@@ -10,7 +10,7 @@ import pytest
 
 from core import clock
 from tests.contracts import tools
-from tests.contracts.test_document import COMMITTED
+from tests.contracts.openapi.test_document import COMMITTED
 
 NAME = "docent_by_openapi_generator"
 ITEMS = 4

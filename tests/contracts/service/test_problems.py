@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from core.http.problem_codes import pages
-from tests.contracts import codes
+from tests.contracts.service import codes
 
 API = b"/api/v1"
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}

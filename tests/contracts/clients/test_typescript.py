@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.contracts import tools
-from tests.contracts.test_document import COMMITTED
+from tests.contracts.openapi.test_document import COMMITTED
 
 pytestmark = [pytest.mark.slow, tools.needs_node, pytest.mark.timeout(300)]
 STRICT = ("--strict", "--exactOptionalPropertyTypes", "--target", "es2022", "--lib", "es2022,dom")

@@ -23,7 +23,7 @@ from core.idempotency.models import IdempotencyKey
 from recommendations.imports.models import Import
 from tests.core import web_process
 from tests.database import owner_url
-from tests.drills.idempotent_operations import JSON, Operation, operations
+from tests.drills.kill.idempotent_operations import JSON, Operation, operations
 from tests.size import sized
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(1800)]

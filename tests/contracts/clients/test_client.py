@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.contracts.document import operations
-from tests.contracts.test_document import COMMITTED
+from tests.contracts.openapi.test_document import COMMITTED
 
 BIN = Path(sys.executable).parent
 NAME = "docent_generated"

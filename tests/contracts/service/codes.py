@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import ServiceError
 from core.http import problem
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("core", "accounts", "recommendations", "workers")
 _CODE = re.compile(r"[a-z]+(_[a-z]+)+\Z")
 

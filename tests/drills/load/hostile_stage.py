@@ -30,7 +30,7 @@ from accounts.tenancy import scope
 from config.devservers.ports import LOOPBACK
 from recommendations.models import Interaction
 from tests.core.web_process import WebProcess
-from tests.drills import hostile_requests
+from tests.drills.load import hostile_requests
 from tests.recommendations.lists import publish
 
 PEOPLE = [f"p{number:02}" for number in range(20)]
@@ -213,7 +213,7 @@ def hanging_postgresql(stage: Stage) -> Iterator[None]:
             _signal(pid, signal.SIGCONT)
 
 
-WITHOUT_LIMITS = {"DJANGO_SETTINGS_MODULE": "tests.drills.settings_without_limits"}
+WITHOUT_LIMITS = {"DJANGO_SETTINGS_MODULE": "tests.drills.load.settings_without_limits"}
 LOADS: dict[str, Hostile] = {
     "slow_sockets": Hostile(slow_sockets, {"GUNICORN_CMD_ARGS": "--worker-class=gthread"}),
     "hanging_postgresql": Hostile(hanging_postgresql, {"DB_WAITING_THREADS": "1000"}),

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.contracts.compressing_proxy import TAGS, compressing
+from tests.contracts.service.compressing_proxy import TAGS, compressing
 
 ITEM = "/api/v1/items/proxied"
 

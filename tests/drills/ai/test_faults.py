@@ -25,7 +25,7 @@ from recommendations.ai.uplift import fallback_stats
 from recommendations.models import Build
 from recommendations.pipeline.llm import rerank
 from tests.core import web_process
-from tests.drills import ai_stage
+from tests.drills.ai import services
 from tests.fakes.openai_fixture import SimulatorControl
 from tests.fakes.openai_server import Simulator
 from tests.fakes.openai_server.chat import INJECTED
@@ -123,9 +123,9 @@ class Stage:
             self.provider.fault(fault.kind, **fault.params)
         builds: list[Build] = []
         ends = time.monotonic() + PHASE_SECONDS
-        with ai_stage.reading(self._web, self._token, self._people, size=SIZE, before=before) as reads:
+        with services.reading(self._web, self._token, self._people, size=SIZE, before=before) as reads:
             while not builds or time.monotonic() < ends:
-                builds.append(ai_stage.build(self.acme))
+                builds.append(services.build(self.acme))
         requests = [each for each in self.provider.state()["seen"] if each["path"] == "chat/completions"]
         return Phase(fault, builds, reads.p95_ms, reads.wrong, requests)
 
@@ -168,7 +168,7 @@ class Stage:
 def stage(cast, tmp_path, settings) -> Iterator[Stage]:
     """Everything runs, and everybody has a list."""
     fill(cast.acme.tenant, people=PEOPLE, items=ITEMS)
-    with ai_stage.simulator() as provider, Simulator() as forbidden:
+    with services.simulator() as provider, Simulator() as forbidden:
         for name, value in VARIABLES.items():
             if name.startswith(("OPENAI", "AI")):
                 setattr(settings, name, type(getattr(settings, name))(value))
@@ -178,7 +178,7 @@ def stage(cast, tmp_path, settings) -> Iterator[Stage]:
         web_variables = VARIABLES | {"OPENAI_BASE_URL": forbidden.base_url}
         with (
             web_process.serving(tmp_path, **web_variables) as web,
-            ai_stage.workers(**VARIABLES, OPENAI_BASE_URL=provider.base_url),
+            services.workers(**VARIABLES, OPENAI_BASE_URL=provider.base_url),
         ):
             yield Stage(cast, provider, web, forbidden)
 

@@ -63,7 +63,7 @@ def test_a_stop_loses_nothing_and_without_its_hook_everything(acme, tmp_path):
     assert answered == pages
     assert counted() == pages
 
-    guard_off = "tests.drills.settings_without_wind_up"
+    guard_off = "tests.drills.kill.settings_without_wind_up"
     with web_process.serving(tmp_path, IMPRESSION_FLUSH_SECONDS="60", DJANGO_SETTINGS_MODULE=guard_off) as web:
         assert read(web, acme, pages) == pages
     lost = pages - counted()
