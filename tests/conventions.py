@@ -1,7 +1,4 @@
-"""Checks the sizes and docstrings that docs/conventions.md asks for: `python -m tests.conventions [FOLDER ...]`.
-
-Named folders are checked even while they are exempt.
-"""
+"""Checks the sizes and docstrings that docs/conventions.md asks for: `python -m tests.conventions [FOLDER ...]`."""
 
 import ast
 import re
@@ -15,19 +12,6 @@ ROOT = Path(__file__).resolve().parents[1]
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 50
 MAX_PACKAGE_MODULES = 20
-# Folders and modules that do not comply yet. Delete a line when `python -m tests.conventions FOLDER` prints nothing.
-EXEMPT: tuple[str, ...] = (
-    "recommendations/algorithms/evaluation/runner.py",
-    "recommendations/pipeline/ranking/generate.py",
-    "tests/benchmarks",
-    "tests/browser",
-    "tests/contracts",
-    "tests/drills",
-    "tests/fakes",
-    "tests/journeys",
-    "tests/recommendations",
-    "tests/workers",
-)
 _PRONOUN = re.compile(r"(what|who|whose|whom|where|how|when|whether|which)\b", re.IGNORECASE)
 
 
@@ -70,7 +54,7 @@ def is_inside(name: str, folders: tuple[str, ...]) -> bool:
 
 
 def find_problems(folders: tuple[str, ...] = ()) -> list[str]:
-    """Returns every broken convention: those of the given folders, or of all that are not exempt."""
+    """Returns every broken convention: of all sources, or of the given folders only."""
     paths = source_files()
     problems = [
         problem
@@ -78,9 +62,7 @@ def find_problems(folders: tuple[str, ...] = ()) -> list[str]:
         for problem in problems_in_module(path.as_posix(), (ROOT / path).read_text(encoding="utf-8"))
     ]
     problems += problems_in_packages(paths)
-    if folders:
-        return [problem for problem in problems if is_inside(problem, folders)]
-    return [problem for problem in problems if not is_inside(problem, EXEMPT)]
+    return [problem for problem in problems if not folders or is_inside(problem, folders)]
 
 
 def main() -> int:

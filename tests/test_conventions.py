@@ -40,5 +40,13 @@ def test_it_reports_a_crowded_package():
     ]
 
 
+def test_folders_and_modules_select_their_own_problems():
+    problem = "package/module.py:1: f has 51 lines; at most 50"
+
+    assert conventions.is_inside(problem, ("package",))
+    assert conventions.is_inside(problem, ("other", "package/module.py"))
+    assert not conventions.is_inside(problem, ("pack", "package/other.py"))
+
+
 def test_the_repository_keeps_to_the_conventions():
     assert conventions.find_problems() == []
