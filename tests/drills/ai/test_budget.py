@@ -34,7 +34,7 @@ from tests.size import sized
 
 ROOT = Path(__file__).resolve().parents[3]
 CAP, PROCESSES, SECONDS = 1000, 4, sized(short=1.5, long=15.0)
-PRICES = ROOT / "recommendations" / "ai" / "prices.toml"
+PRICES = ROOT / "recommendations" / "ai" / "config" / "prices.toml"
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("committed_db"), pytest.mark.timeout(300)]
 
