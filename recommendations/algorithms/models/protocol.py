@@ -67,12 +67,9 @@ class ItemMatrix:
         ones = np.ones(len(items), dtype=np.float32)
         return self.score(sparse.csr_array((ones, items, np.arange(len(items) + 1)), shape=shape))
 
-    def row(self, item: int) -> NDArray[np.float64]:
-        """Return (items,): the whole row of this item."""
-        rows, at, _ = self._entries(np.array([item], dtype=np.int32))
-        found = np.zeros(self.item_count)
-        found[rows.indices[at]] = rows.data[at]
-        return found
+    def dense_rows(self, items: NDArray[np.integer]) -> FloatArray:
+        """Return (items, all items): the whole rows of these items."""
+        return np.asarray(self.rows(items).toarray())
 
     def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return (items, others): the entries of these rows and columns."""
@@ -169,13 +166,17 @@ class FactorMatrix:
         found[user, known.indices] -= known.data * self._diagonal[known.indices]
         return found
 
-    def row(self, item: int) -> NDArray[np.float64]:
-        """Return (items,): the whole row of this item. Nothing of the factors is copied, as `submatrix` must."""
-        found = np.zeros(self.item_count)
+    def dense_rows(self, items: NDArray[np.integer]) -> FloatArray:
+        """Return (items, all items): the whole rows of these items, equal up to rounding whatever else is asked for.
+
+        One product reads the factors once for all of them.
+        """
         known = len(self.vectors)
-        if item < known:
-            found[:known] = (self.vectors @ self.vectors[item]) * (self.row_scale[item] * self.column_scale)
-            found[item] = 0.0
+        rows = np.flatnonzero(items < known)
+        of = items[rows]
+        found = np.zeros((len(items), self.item_count), dtype=np.float32)
+        found[rows, :known] = (self.vectors[of] * self.row_scale[of][:, None]) @ self.vectors.T * self.column_scale
+        found[rows, of] = 0.0
         return found
 
     def submatrix(self, items: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:

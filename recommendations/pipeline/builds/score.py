@@ -77,8 +77,11 @@ def _score(build: Build, chunk: Chunk, loaded: Loaded, heartbeat: Heartbeat) -> 
         rows = list_writers.make_item_lists(build=build, chunk=chunk, loaded=loaded, now=now, locale=locale)
         # For an item without interactions, a list by embeddings is better than one by shared words: it stays, whichever
         # chunk comes first (recommendations.pipeline.candidates.embedding_neighbours).
-        spare = [row for row in rows if row.kind == SIMILAR.key and loaded.trained_index(row.subject) is None]
-        return ChunkResult(reference_lists=[row for row in rows if row not in spare], spare=spare)
+        result = ChunkResult()
+        for row in rows:
+            is_spare = row.kind == SIMILAR.key and loaded.trained_index(row.subject) is None
+            (result.spare if is_spare else result.reference_lists).append(row)
+        return result
     if chunk.kind == Chunk.Kind.SEMANTIC:
         return ChunkResult(
             reference_lists=embedding_neighbours.make_lists(

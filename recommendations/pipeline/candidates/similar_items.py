@@ -36,10 +36,8 @@ def make_lists_at(
     with scope.tenant(build.tenant_id):
         withdrawn = loaded.indices(availability.withdrawn_ids(tenant_id=build.tenant_id, now=now))
     with single_threaded():
-        neighbours = [
-            (loaded.item_ids[index], loaded.recommender.similar_items(index, LIMIT + SPARE, filter_items=withdrawn))
-            for index in indices
-        ]
+        similar = list(loaded.recommender.iter_similar_items(indices, LIMIT + SPARE, filter_items=withdrawn))
+    neighbours = list(zip([loaded.item_ids[index] for index in indices], similar, strict=True))
     with scope.tenant(build.tenant_id):
         item_ids = mentioned_ids(loaded, (proposals for _, proposals in neighbours))
         facts = item_facts.load_facts(tenant_id=build.tenant_id, item_ids=item_ids)

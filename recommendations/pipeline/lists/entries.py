@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from msgspec import structs
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from accounts.tenancy import tenant_cache
@@ -59,7 +60,7 @@ class Draft:
         for entry in self.entries:
             if entry.item_id in written:
                 reason, evidence, part = written[entry.item_id]
-                entries.append(replace(entry, reason=reason, evidence=evidence, part=part))
+                entries.append(structs.replace(entry, reason=reason, evidence=evidence, part=part))
             else:
                 entries.append(entry)
         keeps_any = any(entry.item_id in written for entry in entries)

@@ -15,6 +15,7 @@ from functools import lru_cache
 import structlog
 from django.conf import settings
 from django.db.models import F
+from msgspec import structs
 
 from accounts.tenancy import scope
 from core import clock, process_caches
@@ -204,6 +205,6 @@ def _apply(result: RerankResult, index: int, outcome: _Answer | str, facts: Mapp
         entry = head[item_id]
         if by_ai:
             evidence_ids = tuple(item_by_title[title] for title in evidence if title in item_by_title)
-            entry = replace(entry, reason=reason, evidence=evidence_ids, part=entry.part + BY_AI)
+            entry = structs.replace(entry, reason=reason, evidence=evidence_ids, part=entry.part + BY_AI)
         entries.append(entry)
     result.drafts[index] = draft.reranked([*entries, *draft.entries[HEAD:]], simulated=outcome.simulated)

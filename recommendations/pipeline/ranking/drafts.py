@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
-from scipy import sparse
 
 from recommendations import filter_language
 from recommendations.algorithms.inference.recommender import Recommendations
-from recommendations.algorithms.models.protocol import ItemMatrix
+from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.cache.list_codec import CERTAIN, HEAD, MAX_ITEMS, Chance, Entry
 from recommendations.list_kinds import BECAUSE, FOR_YOU, LATEST, SEGMENT
 from recommendations.list_kinds import POPULAR as POPULAR_KIND
@@ -158,14 +158,14 @@ class DraftBuilder:
         """Cosine of the items' rows in the matrix that answers "similar items"; 0 for items without one."""
         artefact = self.loaded.recommender.artefact
         part = artefact.fitted[artefact.chosen["similar_from"]]
-        assert isinstance(part, ItemMatrix)
+        assert not isinstance(part, ItemVector)
         indices = [self.loaded.trained_index(item_id) for item_id in item_ids]
-        rows = sparse.csr_array(part.values[[index if index is not None else 0 for index in indices]])
-        known = np.array([index is not None for index in indices], dtype=float)
-        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+        rows = part.dense_rows(np.array([index if index is not None else 0 for index in indices], dtype=np.int32))
+        known = np.array([index is not None for index in indices], dtype=np.float64)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         scale = np.divide(known, lengths, out=np.zeros_like(known), where=lengths > 0)
-        unit = sparse.diags_array(scale) @ rows
-        return np.asarray(np.clip((unit @ unit.T).toarray(), 0.0, 1.0))
+        unit = rows * scale[:, None].astype(np.float32)
+        return np.asarray(np.clip(unit @ unit.T, 0.0, 1.0), dtype=np.float64)
 
 
 def _filter_subject(user: UserProfile) -> filter_language.Person:
@@ -177,4 +177,4 @@ def _translated(entry: Entry, locale: str) -> Entry:
     """A pool's entry with its reason in the user's language; the others have theirs."""
     if entry.part not in _POOL_PARTS or entry.evidence:
         return entry
-    return replace(entry, reason=cached_reason(entry.part, (), locale))
+    return structs.replace(entry, reason=cached_reason(entry.part, (), locale))

@@ -7,10 +7,11 @@ then diversity, the share of fresh items and caps reorder the result, position b
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from recommendations.cache.list_codec import Entry
@@ -140,7 +141,7 @@ def apply_boosts(
                 score *= boost.factor
                 if trace is not None:
                     trace.record(entry.item_id, "boosts", f"score times {boost.factor:g} (boost {number})")
-        scored.append(replace(entry, score=round(score, 6)))
+        scored.append(structs.replace(entry, score=round(score, 6)))
     return sorted(scored, key=lambda entry: -entry.score)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import takewhile
 
+from msgspec import structs
+
 from core import deadline
 from recommendations import filter_language
 from recommendations.cache import list_codec
@@ -59,7 +61,9 @@ def _encode(
     return list_codec.encode(
         provenance=provenance,
         owner=user_id,
-        entries=[replace(entry, reason=templates.explain(part=entry.part, locale=language)) for entry in entries],
+        entries=[
+            structs.replace(entry, reason=templates.explain(part=entry.part, locale=language)) for entry in entries
+        ],
         until=base.until if base else {},
         reading=None if entries else policy,
         voice=voice,

@@ -18,6 +18,7 @@ from itertools import chain
 from typing import Any
 
 from cachetools import LRUCache
+from msgspec import structs
 
 from core import process_caches
 from recommendations.cache import keys, list_cache, list_codec
@@ -143,7 +144,7 @@ def _blend(
     ]
     listed = {*item_ids, *(entry.item_id for entry in blended)}
     blended += [
-        replace(entry, score=0.0, reason=explain(part=entry.part, locale=language), evidence=())
+        structs.replace(entry, score=0.0, reason=explain(part=entry.part, locale=language), evidence=())
         for entry in popular.typed_entries()
         if entry.item_id not in listed
     ][: MAX_ITEMS - len(blended)]

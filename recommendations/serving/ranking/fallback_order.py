@@ -4,7 +4,9 @@ the order in which the items were given.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.cache.list_codec import Entry, StoredList
@@ -65,7 +67,7 @@ def _told(
     if own is not None:
         yield (
             own.provenance.source,
-            [replace(entry, score=0.0) for entry in own.typed_entries()],
+            [structs.replace(entry, score=0.0) for entry in own.typed_entries()],
         )
     for stored in fallbacks:
         yield (
