@@ -146,7 +146,7 @@ def match_thresholds(similarity_thresholds: FloatArray) -> Array:
 
 
 def matching_items(
-    similarity: Array, candidates: NDArray[np.bool_], thresholds: Array | float, limit: int
+    similarity: NDArray[np.floating], candidates: NDArray[np.bool_], thresholds: Array | float, limit: int
 ) -> list[int]:
     """Return the candidates whose similarity exceeds their threshold, best first."""
     items = np.flatnonzero(candidates & (similarity > thresholds))
