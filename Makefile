@@ -1,5 +1,5 @@
 # Docent's commands. `make help` lists them; PORT, HOST, DATABASE_URL, REDIS_URL and OPENAI_API_KEY are passed on.
-# Without DATABASE_URL and REDIS_URL everything below brings its own PostgreSQL and Valkey, and stops them again.
+# Without DATABASE_URL and REDIS_URL all targets start their own PostgreSQL and Valkey, and stop them again.
 
 PYTHON ?= python3
 UV ?= uv
@@ -34,7 +34,7 @@ up: .venv/service ## The whole service, empty or as you left it (PORT=8000); Ctr
 
 ##@ Test
 
-test: .venv/dev ## Every check, then every test, against servers of its own
+test: .venv/dev ## Every check, then every test, against its own servers
 	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) $(QUICK_CHECKS)
 	@$(MAKE) --no-print-directory --keep-going -j 2 types suite
 
@@ -51,18 +51,18 @@ bench: .venv/dev ## The benchmarks, with their figures
 		$(SERVERS) --ephemeral bench -- $(BIN)/python -m tests.benchmarks.$$figure || exit 1; \
 	done
 
-slow: .venv/dev ## The tests that `make test` leaves out for their length
+slow: .venv/dev ## The tests that are too slow for `make test`
 	@$(SERVERS) --ephemeral slow -- $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m slow
 
 drills: .venv/dev ## Break things on purpose, at full length (.ci/run has the short form)
 	@DRILLS=long $(SERVERS) --ephemeral drills -- $(BIN)/pytest -q -s -m "drill or slow" tests
 
-audit: .venv-audit/done .venv/bin/python ## Known vulnerabilities of the pinned packages, where a source of advisories can be reached
+audit: .venv-audit/done .venv/bin/python ## Known vulnerabilities of the pinned packages, if a source of advisories is reachable
 	@$(BIN)/python -m tests.advisories .venv-audit/bin/pip-audit requirements.txt requirements-dev.txt
 
-litellm: .venv-litellm/done ## A foreign OpenAI-compatible server for one drill, in .venv-litellm (750 MB)
+litellm: .venv-litellm/done ## Another OpenAI-compatible server for one drill, in .venv-litellm (750 MB)
 
-contract-tools: .venv/contracts $(NODE_STAMP) ## Linters and generators of clients for the contract tests (needs Node.js and Java)
+contract-tools: .venv/contracts $(NODE_STAMP) ## Linters and client generators for the contract tests (needs Node.js and Java)
 
 ##@ Check
 
@@ -70,7 +70,7 @@ lint: .venv/dev ## Ruff's rules
 	@echo "Lint"
 	@$(BIN)/ruff check --quiet .
 
-format-check: .venv/dev ## Whether everything is formatted
+format-check: .venv/dev ## Check the format
 	@echo "Format"
 	@$(BIN)/ruff format --quiet --check . || { echo "Run 'make format'."; exit 1; }
 
@@ -86,7 +86,7 @@ imports: .venv/dev ## The import contracts of docs/architecture.md
 	@echo "Import contracts"
 	@$(BIN)/lint-imports --no-logo > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 
-migrations-check: .venv/dev ## Whether models and migrations agree, and each migration can be taken back
+migrations-check: .venv/dev ## Check that models and migrations agree, and that migrations are reversible
 	@echo "Migrations"
 	@DJANGO_SETTINGS_MODULE=config.settings.test \
 		$(SERVERS) --ephemeral check -- $(BIN)/python manage.py migrations_check
@@ -97,7 +97,7 @@ format: .venv/dev ## Format and fix what can be fixed
 	@$(BIN)/ruff check --quiet --fix --exit-zero .
 	@$(BIN)/ruff format .
 
-requirements: ## Pin the packages of requirements*.in again, with hashes
+requirements: ## Pin the packages of requirements*.in, with hashes
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
@@ -105,7 +105,7 @@ requirements: ## Pin the packages of requirements*.in again, with hashes
 	$(COMPILE) requirements-litellm.in -o requirements-litellm.txt
 	$(COMPILE) requirements-audit.in -o requirements-audit.txt
 
-openapi: .venv/dev ## Write docs/api/openapi.yaml anew, after a change of the API
+openapi: .venv/dev ## Regenerate docs/api/openapi.yaml after a change of the API
 	@DJANGO_SETTINGS_MODULE=config.settings.test AI_SIMULATED= \
 		$(BIN)/python manage.py spectacular --skip-checks --validate --fail-on-warn --file docs/api/openapi.yaml
 

@@ -53,7 +53,7 @@ def tenants_origins_are_exact(databases: Sequence[str] | None = None, **_: Any) 
         return []  # away, or not migrated yet: neither is a misconfiguration
     return [
         checks.Warning(
-            f"Tenant {slug}: the origin {origin!r} {reason}; it does not count.",
+            f"Tenant {slug}: the origin {origin!r} {reason}; it is ignored.",
             hint="Correct it in the admin.",
             id=BAD_TENANT_ORIGIN,
         )

@@ -102,7 +102,7 @@ def header_names(name: str) -> list[str]:
     """
     found = [word.lower() for word in csv(name)]
     if wrong := [word for word in found if word == "*" or not _HEADER_NAME.fullmatch(word)]:
-        raise ImproperlyConfigured(f"{name} must be names of headers, separated by commas; {wrong[0]!r} is none.")
+        raise ImproperlyConfigured(f"{name} must be names of headers, separated by commas; {wrong[0]!r} is not one.")
     return found
 
 
@@ -175,14 +175,14 @@ def database(name: str, url: str) -> dict[str, Any]:
     except ValueError:
         raise ImproperlyConfigured(f"{name} is not a URL; percent-encode special characters.") from None
     if parts.fragment:
-        raise ImproperlyConfigured(f"{name} holds a #: percent-encode special characters of the password (%23).")
+        raise ImproperlyConfigured(f"{name} contains a #: percent-encode special characters of the password (%23).")
     database_name = unquote(parts.path.lstrip("/"))
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured(f"{name} must start with postgresql://; no other database is supported.")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     host = options.pop("host", "") or parts.hostname  # ?host=/run/postgresql is a Unix socket's folder
     if unknown := sorted(set(options) - _LIBPQ):
-        raise ImproperlyConfigured(f"{name} has an option that is not known: {', '.join(unknown)}.")
+        raise ImproperlyConfigured(f"{name} has an unknown option: {', '.join(unknown)}.")
     if not host or not database_name:
         raise ImproperlyConfigured(f"{name} must name a host and a database: postgresql://user@host/name.")
     try:

@@ -34,7 +34,7 @@ class DeadlineExceeded(Unavailable):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"The request took longer than {seconds:g} seconds and was ended. Nothing is half done; ask for less at "
+            f"The request took longer than {seconds:g} seconds and was aborted. Nothing is half done; request less at "
             "once, or try again."
         )
 

@@ -88,7 +88,7 @@ def find_error(value: object, pointer: str) -> FieldError | None:
         return FieldError(pointer, "reserved_id", f"The id '{value}' is reserved; choose another.")
     _, slash, tail = value.rpartition("/")
     if slash and tail in SUB_RESOURCES:
-        detail = f"An id may not end in '/{tail}', which names something else in paths; choose another."
+        detail = f"An id may not end in '/{tail}', which is a sub-resource in paths; choose another."
         return FieldError(pointer, "reserved_id", detail)
     return None
 

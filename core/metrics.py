@@ -8,7 +8,7 @@ REQUEST_SECONDS = Histogram(
     ["route", "method", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.078, 0.1, 0.15, 0.22, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-REDIS_ERRORS = Counter("docent_redis_errors_total", "Redis commands that failed, by what for.", ["purpose"])
+REDIS_ERRORS = Counter("docent_redis_errors_total", "Redis commands that failed, by purpose.", ["purpose"])
 REDIS_BREAKER_OPENED = Counter(
     "docent_redis_breaker_opened_total", "Times a process stopped asking Redis for a moment."
 )
@@ -17,7 +17,7 @@ DATABASE_BREAKER_OPENED = Counter(
 )
 DATABASE_REFUSED = Counter(
     "docent_database_refused_total",
-    "Requests that did not get to PostgreSQL: all places of those who wait taken, or the breaker open.",
+    "Requests rejected before PostgreSQL: all waiting slots taken, or the breaker open.",
     ["reason"],
 )
 ENQUEUE_FAILURES = Counter("docent_enqueue_failures_total", "Tasks that could not be handed to the broker.", ["task"])

@@ -1,7 +1,7 @@
 """The kinds of lists. Each is declared once: its key, label, default reason, writer, lifetime and fallback.
 
 Rules of placements, the pipeline, the cache, serving and statistics read them from `KINDS`. A new kind is a module in
-`recommendations.pipeline.candidates` and one entry here (docs/conventions.md, "A new kind of list").
+`recommendations.pipeline.candidates` and one entry here (docs/conventions.md, "A kind of list").
 """
 
 from collections.abc import Mapping, Sequence

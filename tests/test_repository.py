@@ -174,6 +174,28 @@ def test_modules_that_the_documents_tell_to_run_exist():
     assert missing == set()
 
 
+def test_paths_and_modules_that_the_documents_name_exist():
+    """`core/errors.py`, `ai/budget`, `core.http.problem`: whole, or from a folder of a package on."""
+    files = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    known = files | {folder.as_posix() for path in tracked() for folder in path.relative_to(ROOT).parents}
+    ends = {"/".join(parts[start:]) for parts in (name.split("/") for name in known) for start in range(len(parts))}
+    slices = {path.name for package in OUR_PACKAGES for path in (ROOT / package).iterdir() if path.is_dir()}
+    starts = {*OUR_PACKAGES, "tests", "docs", *slices}
+    missing = set()
+    for path in documents():
+        if path.parent.name == "adr":  # decisions keep the names of their day
+            continue
+        for code in re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)):
+            name = code.partition("::")[0].rstrip("/")
+            if re.fullmatch(r"[\w.-]+(/[\w.-]+)+", name) and (name.endswith(".py") or name.split("/")[0] in starts):
+                missing |= set() if name in ends else {f"{path.name}: {name}"}
+            elif not name.endswith(".py") and re.fullmatch(rf"({'|'.join(OUR_PACKAGES)})\.[a-z_]\w*(\.\w+)*", name):
+                module = "/".join(name.split(".")[:2])
+                missing |= set() if {module, f"{module}.py"} & known else {f"{path.name}: {name}"}
+
+    assert missing - {"CHANGELOG.md: config.embedded"} == set()
+
+
 def test_relative_links_of_the_documents_lead_somewhere():
     broken = {
         f"{path.relative_to(ROOT)}: {link}"

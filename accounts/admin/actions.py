@@ -140,7 +140,7 @@ def delete_selected(page: Any, request: HttpRequest, row: Any) -> str:
     name = str(row)
     _, _, lacking, protected = page.get_deleted_objects([row], request)
     if lacking or protected or not page.has_delete_permission(request, row):
-        why = "other rows refer to it" if protected else "you may not delete it, or something that would go with it"
+        why = "other rows refer to it" if protected else "you may not delete it, or an object deleted with it"
         raise ServiceError(f"It cannot be deleted: {why}.")
     page.delete_model(request, row)
     return f"{name} was deleted."

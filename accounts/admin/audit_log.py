@@ -26,7 +26,7 @@ class AuditEntryAdmin(ReadOnlyTenantAdmin):
     ]  # fmt: skip
     readonly_fields = ["when", "from_to"]
 
-    @admin.display(description="At")
+    @admin.display(description="Time")
     def when(self, entry: AuditEntry) -> str:
         """Shows the time to the second, with the time zone."""
         return f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"

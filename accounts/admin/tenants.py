@@ -100,7 +100,7 @@ class TenantPageAdmin(TenantAdmin):
         return not is_confined(request) and request.user.has_perm("accounts.change_tenant")
 
     @staff_action(
-        description="Suspend (its tokens are refused within 5 s)",
+        description="Suspend (its tokens are rejected within 5 s)",
         permissions=["serve"],
         consequence="All requests of these tenants are refused within 5 seconds: their shops show no recommendations. "
         "Nothing is deleted.",

@@ -25,7 +25,7 @@ class RefreshFamilyAdmin(ReadOnlyTenantAdmin):
 
     @staff_action(
         permissions=["end"],
-        description="End (its tokens are refused within 5 s)",
+        description="End (its tokens are rejected within 5 s)",
         consequence="The program must ask for a new grant; its refresh token and its access tokens are refused.",
     )
     def end(self, request: HttpRequest, family: RefreshFamily) -> str:

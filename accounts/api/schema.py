@@ -9,8 +9,8 @@ from core.http.problem import CONTENT_TYPE
 
 NAME = "oauth2"
 _HEADERS = {
-    "RateLimit-Policy": "What the plan grants (draft-ietf-httpapi-ratelimit-headers-11); none where it has no limit.",
-    "RateLimit": "What is left of it, and in how many seconds all of it is back.",
+    "RateLimit-Policy": "Limits of the plan (draft-ietf-httpapi-ratelimit-headers-11); absent without a limit.",
+    "RateLimit": "The remaining requests, and the seconds until all are available again.",
 }
 
 
@@ -44,7 +44,7 @@ def add_limits(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             if not any(NAME in need for need in operation.get("security", [])):
                 continue
             operation["responses"]["429"] = {
-                "description": "The plan's limit or the month's quota is used up; Retry-After says when to come back.",
+                "description": "The plan's limit or the month's quota is used up; retry after Retry-After seconds.",
                 "headers": {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}},
                 "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }

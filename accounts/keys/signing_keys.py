@@ -48,7 +48,7 @@ def rotate(*, now: datetime) -> SigningKey:
     """
     with _locked():
         if SigningKey.objects.filter(signs_from__gt=now).exists():
-            raise RotationPending("The next key is published and does not sign yet; wait until it does.")
+            raise RotationPending("The next key is published but does not sign yet; wait until it does.")
         fresh = _create(jwks.generate(settings.JWT_ALGORITHM), now, timedelta(seconds=settings.JWT_PUBLISH_SECONDS))
         last = timedelta(seconds=jwks.LONGEST_TOKEN_SECONDS + jwks.SKEW_SECONDS)
         others = SigningKey.objects.exclude(pk=fresh.pk).filter(accepted_until=None)

@@ -20,7 +20,7 @@ class ApiClient(models.Model):
         null=True, blank=True, editable=False, help_text="The previous secret works until then."
     )
     scopes = ArrayField(models.CharField(max_length=40), help_text="Scopes of its tokens, separated by commas.")
-    active = models.BooleanField(default=True, help_text="A deactivated client is refused within 5 seconds.")
+    active = models.BooleanField(default=True, help_text="A deactivated client is rejected within 5 seconds.")
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)

@@ -17,9 +17,9 @@ class SigningKey(models.Model):
     public_pem = models.TextField("public key")
     private_sealed = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField()
-    signs_from = models.DateTimeField(help_text="Published from its creation on; signs from this moment on.")
+    signs_from = models.DateTimeField(help_text="Published from its creation; signs from this time.")
     accepted_until = models.DateTimeField(
-        null=True, blank=True, help_text="Set when another key takes over; its tokens are refused afterwards."
+        null=True, blank=True, help_text="Set when another key takes over; its tokens are rejected afterwards."
     )
 
     class Meta:

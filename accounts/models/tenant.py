@@ -43,8 +43,8 @@ class Plan(models.Model):
     """
 
     class OnQuota(models.TextChoices):
-        REJECT = "reject", "Refuse every request (429)"
-        STATIC = "static", "Answer reads of recommendations with the popular list, refuse the rest"
+        REJECT = "reject", "Reject every request (429)"
+        STATIC = "static", "Answer reads of recommendations with the popular list, reject the rest"
 
     name = models.CharField(max_length=64, unique=True)
     read_per_minute = models.PositiveIntegerField(
@@ -169,7 +169,7 @@ class Tenant(models.Model):
         EXPLICIT = "explicit", "Events of the type impression"
 
     class Validation(models.TextChoices):
-        AUTO = "auto", "Chosen by the data"
+        AUTO = "auto", "Depending on the data"
         TIME = "time", "Events of returning users after a point in time"
         LAST = "last", "Each user's last events"
         RANDOM = "random", "Random events"
@@ -181,14 +181,14 @@ class Tenant(models.Model):
     )
     name = models.CharField(max_length=200)
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="tenants")
-    active = models.BooleanField(default=True, help_text="An inactive tenant's tokens are refused within 5 seconds.")
+    active = models.BooleanField(default=True, help_text="An inactive tenant's tokens are rejected within 5 seconds.")
     require_dpop = models.BooleanField(
         "require DPoP",
         default=False,
-        help_text="Refuse tokens not bound to a key (RFC 9449), except browser tokens. Effective within 5 seconds.",
+        help_text="Reject tokens not bound to a key (RFC 9449), except browser tokens. Effective within 5 seconds.",
     )
     create_unknown = models.BooleanField(
-        default=True, help_text="Events for unknown items or users create them; otherwise such events are refused."
+        default=True, help_text="Events for unknown items or users create them; otherwise such events are rejected."
     )
     allowed_origins = ArrayField(
         models.CharField(max_length=300),

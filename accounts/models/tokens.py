@@ -11,7 +11,7 @@ class RefreshFamily(models.Model):
     """The refresh tokens that follow from one grant, each from the one before. It ends as a whole."""
 
     class Why(models.TextChoices):
-        REPLAYED = "replayed", "A used token was used again"
+        REPLAYED = "replayed", "A used token was reused"
         REVOKED = "revoked", "Revoked by its client"
         CLIENT = "client", "The client was deactivated"
         STAFF = "staff", "Revoked by staff"
@@ -20,7 +20,7 @@ class RefreshFamily(models.Model):
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="refresh_families")
     client = models.ForeignKey("accounts.ApiClient", on_delete=models.CASCADE, related_name="refresh_families")
     scopes = ArrayField(models.CharField(max_length=40))
-    key_thumbprint = models.CharField(max_length=43, blank=True, help_text="Of the key that it is bound to (DPoP).")
+    key_thumbprint = models.CharField(max_length=43, blank=True, help_text="Of its key (DPoP).")
     started_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -82,7 +82,7 @@ class ReplayAttempt(models.Model):
     client_id = models.CharField("client id", max_length=40, db_index=True)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     at = models.DateTimeField(db_index=True)
-    address = models.CharField(max_length=45, help_text="Where it came from.")
+    address = models.CharField(max_length=45, help_text="Address of the caller.")
     subject = models.CharField(max_length=64, help_text="The family, or the hash of the proof's id.")
 
     class Meta:

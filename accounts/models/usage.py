@@ -26,7 +26,7 @@ class QuotaWarning(models.Model):
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="quota_warnings")
     month = models.CharField(max_length=7, help_text="YYYY-MM")
     percent = models.PositiveSmallIntegerField()
-    quota = models.PositiveBigIntegerField(help_text="The plan's requests a month at that moment.")
+    quota = models.PositiveBigIntegerField(help_text="The plan's monthly requests at that time.")
     used = models.PositiveBigIntegerField()
     at = models.DateTimeField()
 

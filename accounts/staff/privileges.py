@@ -37,7 +37,7 @@ class MoreRights(ServiceError):
     """The account or credential has more privileges than the acting user."""
 
     code = "more_rights"
-    title = "This has more rights than you"
+    title = "This has more privileges than you"
 
 
 @dataclass(frozen=True, slots=True)

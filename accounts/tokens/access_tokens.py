@@ -56,13 +56,13 @@ class KeyedBackend(TokenBackend):
         """
         key = tenant_cache.current().ring.current(moment=payload["iat"])
         if key is None:
-            raise CannotSign("There is no key that signs at this moment; is this host's clock right?")
+            raise CannotSign("No key signs at this time; check this host's clock.")
         claims = {**payload, "iss": settings.JWT_ISSUER, "aud": settings.JWT_AUDIENCE}
         try:
             return jwt.encode(claims, key.private(), algorithm=key.algorithm, headers={"kid": key.kid, "typ": TYPE})
         except encryption.DecryptionFailed as error:
             _log.error("signing_key_sealed", kid=key.kid, error=str(error))
-            raise CannotSign("The signing key cannot be opened; the operator has to look at it.") from error
+            raise CannotSign("The signing key cannot be decrypted; ask the operator.") from error
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims of a valid token.

@@ -42,7 +42,7 @@ class BearerAuthentication(BaseAuthentication):
         if scheme == DPOP or principal.key_thumbprint:
             _prove(request._request, scheme, raw, principal)  # noqa: SLF001  # likewise
         elif tenant.require_dpop and not principal.user_id:
-            raise exceptions.AuthenticationFailed("The tenant demands tokens that are bound to a key (DPoP).")
+            raise exceptions.AuthenticationFailed("The tenant requires tokens bound to a key (DPoP).")
         request._request.principal = principal  # noqa: SLF001  # DRF offers no other way to Django's request
         return principal, raw
 

@@ -45,9 +45,9 @@ def refusal_reason(principal: Principal, request: Any, view: Any) -> str:
     method = "GET" if request.method == "HEAD" else request.method
     named: NamedUsers | None = getattr(view, "browser_users", {}).get(method)
     if named is None:
-        return "The token is for a person's own recommendations and events."
+        return "The token is limited to its user's own recommendations and events."
     if any(each != principal.user_id for each in named(request, view.kwargs)):
-        return "The token is for another person."
+        return "The token is for another user."
     return ""
 
 

@@ -55,7 +55,7 @@ class ReplayStoreUnavailable(Unavailable):
     title = "Proofs cannot be checked now"
 
     def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("Whether a DPoP proof was shown before cannot be told now. Come back with a new proof.")
+        super().__init__("Replays of DPoP proofs cannot be detected at the moment. Retry with a new proof.")
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -121,10 +121,10 @@ def consume(proof: Proof, *, tenant_id: int, client_id: str, address: str, now: 
     if use.verdict is ReplayVerdict.TOO_OLD:
         if use.wait_seconds:  # a proof that is made now would be too old as well
             raise ReplayStoreUnavailable(use.wait_seconds + 1)
-        raise ProofRefused("The proof is older than what is remembered of proofs; make a new one.")
+        raise ProofRefused("The proof is older than the replay memory; create a new one.")
     if use.verdict is ReplayVerdict.AGAIN:
         _record(tenant_id=tenant_id, client_id=client_id, subject=name, address=address, now=now)
-        raise ProofRefused("The proof was shown before; each works once.")
+        raise ProofRefused("The proof was used before; each works once.")
 
 
 def prime(tenant_id: int) -> None:

@@ -9,17 +9,17 @@ from accounts.tokens import browser_tokens
 OFFLINE_ACCESS = "offline_access"
 TOKENS_ISSUE = "tokens:issue"
 SCOPES = {
-    "catalog:read": "Read items and people",
-    "catalog:write": "Create, change and delete items and people",
+    "catalog:read": "Read items and users",
+    "catalog:write": "Create, change and delete items and users",
     "events:read": "Read events",
     "events:write": "Send events",
     "recommendations:read": "Read recommendations",
-    "insights:read": "Read what came of recommendations",
-    "usage:read": "Read what is used and left of the plan",
-    "privacy:read": "Export everything held about a person",
-    "privacy:write": "Erase a person, or merge one into another",
-    TOKENS_ISSUE: "Issue tokens for people's browsers",
-    OFFLINE_ACCESS: "Get refresh tokens, when asked for",
+    "insights:read": "Read results of recommendations",
+    "usage:read": "Read usage and remaining limits of the plan",
+    "privacy:read": "Export all data of a user",
+    "privacy:write": "Erase users, or merge one into another",
+    TOKENS_ISSUE: "Issue browser tokens for users",
+    OFFLINE_ACCESS: "Get refresh tokens on request",
 }
 
 

@@ -106,7 +106,7 @@ class Stack:
         if data.exists() and not self._password_file("postgres").exists():
             raise PasswordLost(
                 f"{data} has data, but its password is gone ({self._password_file('postgres')}). "
-                f"Put the file back, or remove {data} to start anew."
+                f"Put the file back, or remove {data} to start over."
             )
         return Postgres(
             programs=find_postgres(),

@@ -5,14 +5,14 @@ from typing import Any
 from config import env
 
 _INTRODUCTION = """\
-Self-hosted, multi-tenant recommendations. Lists are never empty while there is something to show, never wait for AI,
+Self-hosted, multi-tenant recommendations. Lists are never empty while an item is available, never wait for AI,
 and always say how they were made.
 
 ## Your first request
 
 1. **Get a client.** Staff create an API client for your tenant in the admin and hand you its `client_id` and
    `client_secret` (shown once).
-2. **Get a token.** It is good for 15 minutes and for many requests; ask for the next one when it ends.
+2. **Get a token.** It is valid for 15 minutes and many requests; request another when it expires.
 
    ```
    curl -X POST {base}/api/v1/auth/token \\
@@ -24,13 +24,13 @@ and always say how they were made.
    curl {base}/api/v1/users/42/recommendations -H "Authorization: Bearer eyJ..."
    ```
 
-Pages in a browser get a token of their own from your backend, for one user: `POST /api/v1/auth/end-user-token`.
+Pages in a browser get their own token from your backend, for one user: `POST /api/v1/auth/end-user-token`.
 
 ## For every operation
 
-- **Errors** are problem documents (RFC 9457): `code` is for programs, `detail` for people, `type` leads to a page that
+- **Errors** are problem documents (RFC 9457): `code` is for programs, `detail` for people, `type` links to a page that
   says what to do. Unknown fields and parameters are errors, never ignored.
-- **Writes** marked `x-idempotent-write` take an `Idempotency-Key`, so that they can be sent again safely.
+- **Writes** marked `x-idempotent-write` accept an `Idempotency-Key`, so that they can be retried safely.
 - **Reads** answer with an `ETag`; send it back in `If-None-Match` and an unchanged answer is 304, without a body.
 - **Lists** have pages: `next` is the `cursor` of the next page, `null` on the last one.
 - **Limits** are in `RateLimit` and `RateLimit-Policy`; 429 says in `Retry-After` when to try again.
@@ -39,19 +39,19 @@ Pages in a browser get a token of their own from your backend, for one user: `PO
 
 Version 1 only grows. An answer may get a new field, so clients must ignore fields they do not know, although each
 schema here is closed and lists every field there is today. The values of an `enum` in an answer never grow;
-fields whose values may are strings, with those known today in `x-extensible-enum`.
+fields whose values may are strings, with the current ones in `x-extensible-enum`.
 """
-_SIMULATED = "\n**AI is simulated here**: no model answers, a bundled program does.\n"
+_SIMULATED = "\n**AI is simulated here**: a bundled program answers instead of a model.\n"
 # In the order in which they are shown.
 _TAGS = {
-    "recommendations": "Lists for users, items, sessions and for everybody: what the service is for.",
-    "events": "What users did: clicks, purchases, ratings. Lists are learnt from these.",
+    "recommendations": "Lists for users, items, sessions and for everyone: the purpose of the service.",
+    "events": "Events of users: clicks, purchases, ratings. Lists are learnt from them.",
     "catalogue": "The items that can be recommended.",
     "users": "The end users: their attributes, and their rights to a copy and to erasure.",
-    "imports": "Whole files of items, users or events, taken in as jobs.",
-    "insights": "What came of the lists: impressions, clicks, conversions.",
-    "usage": "The plan, and what is used and left of it.",
-    "auth": "Access tokens (OAuth 2.0 client credentials), browsers' tokens, and the keys that verify them.",
+    "imports": "Files of items, users or events, imported as jobs.",
+    "insights": "Results of lists: impressions, clicks, conversions.",
+    "usage": "The plan, its usage and remaining limits.",
+    "auth": "Access tokens (OAuth 2.0 client credentials), browser tokens, and the keys that verify them.",
 }
 
 

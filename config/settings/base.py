@@ -245,14 +245,14 @@ RATELIMIT_USE_CACHE = "default"
 
 # --- Webhooks --------------------------------------------------------------------------------------------
 WEBHOOK_EVENTS = {
-    "build.published": "New lists serve",
+    "build.published": "New lists are served",
     "import.done": "An import has ended",
     "quota.warning": "80 % of the month's requests are used",
     "quota.exhausted": "All of the month's requests are used",
     "budget.warning": "80 % of an AI budget is spent",
     "budget.exhausted": "An AI budget is spent",
-    "experiment.decided": "An experiment has come to its end",
-    "webhook.test": "Sent by hand, to try it out",
+    "experiment.decided": "An experiment was decided",
+    "webhook.test": "Sent manually, as a test",
 }
 WEBHOOK_ALLOW_LOCAL = env.flag("WEBHOOK_ALLOW_LOCAL", default=False)
 WEBHOOK_TIMEOUT_SECONDS = env.seconds("WEBHOOK_TIMEOUT_SECONDS", 10.0, minimum=0.5, maximum=60.0)

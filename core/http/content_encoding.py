@@ -56,7 +56,7 @@ class _GzipStream:
         if self._plain is None:
             if len(self._codings) > 1 or self._codings[0] not in GZIP:
                 named = ", ".join(self._codings)[:60]
-                raise CodingRefused(f"Content-Encoding {named!r} is not taken here; send the body plain or as gzip.")
+                raise CodingRefused(f"Content-Encoding {named!r} is not supported; send the body plain or as gzip.")
             self._plain = BytesIO(gunzip(self._stream.read(), most=self._most))
         return self._plain
 

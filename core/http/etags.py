@@ -62,6 +62,6 @@ def check_preconditions(request: Any, *, tag: str | None) -> None:
     """
     wanted, unwanted = request.META.get("HTTP_IF_MATCH"), request.META.get("HTTP_IF_NONE_MATCH")
     if wanted is not None and (tag is None or not matches(wanted, tag)):
-        raise PreconditionFailed("If-Match names another version than the current one. Read it again.")
+        raise PreconditionFailed("If-Match does not name the current version. Read the object again.")
     if unwanted is not None and tag is not None and matches(unwanted, tag):
-        raise PreconditionFailed("If-None-Match holds: the object exists already.")
+        raise PreconditionFailed("If-None-Match failed: the object already exists.")

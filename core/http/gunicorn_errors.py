@@ -10,12 +10,12 @@ from gunicorn import util
 from core.http import problem
 
 _DETAILS = {
-    408: "The request did not arrive in time; send it again, all at once.",
+    408: "The request did not arrive in time; send it again.",
     414: "The address is longer than 8,190 bytes. Long lists of ids go through a batch.",
     417: "Only `Expect: 100-continue` is known.",
     431: "A header is longer than 8,190 bytes, or there are more than a hundred.",
     503: "Too many long requests are arriving at once; try again in a moment.",
-    501: "The body's transfer coding is not known; send it chunked or with a Content-Length.",
+    501: "Unknown transfer coding of the body; send it chunked or with a Content-Length.",
 }
 _RETRY_AFTER = "Retry-After: 2\r\n"
 

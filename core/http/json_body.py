@@ -36,7 +36,7 @@ def refuse_charset(media_type: str) -> None:
     named = _CHARSET.search(media_type)
     if named is not None and named[1].strip().lower() not in _UTF_8:
         shown = named[1].strip()[:40]
-        raise CodingRefused(f"The charset {shown!r} is not taken here; send UTF-8.")
+        raise CodingRefused(f"The charset {shown!r} is not supported; send UTF-8.")
 
 
 class JSONOnly(BaseContentNegotiation):

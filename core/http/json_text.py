@@ -99,7 +99,7 @@ def _check(body: bytes, bounds: Bounds) -> None:
 
 
 def _too_much(what: str, most: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body holds more than {most:,} {what}, the most that are taken at once. Send it in parts.")
+    return BodyTooLarge(f"The body has more than {most:,} {what}, the limit for one request. Send it in parts.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}\Z")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SAFE = frozenset({"GET", "HEAD"})
 _TOO_SLOW = "The body came too slowly, or stopped coming."
-_NUL = "The address or the body holds a NUL character (%00 or \\u0000)."
+_NUL = "The address or the body contains a NUL character (%00 or \\u0000)."
 _log = structlog.get_logger("docent.request")
 
 

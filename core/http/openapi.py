@@ -18,14 +18,14 @@ _PROBLEM_EXAMPLE = {
     "type": "/problems/not_found",
     "title": "Not found",
     "status": 404,
-    "detail": "There is no such item.",
+    "detail": "Unknown item.",
     "instance": "/api/v1/items/movie-2",
     "code": "not_found",
     "request_id": "3f0c9a7de81b4c52a6e0d917",
     "errors": [],
 }
 _REQUEST_ID = {
-    "description": "Names this request in the log; the caller's own, if it sent a sane one.",
+    "description": "Identifies this request in the log; the caller's own id, if it sent a valid one.",
     "schema": {"type": "string"},
     "required": True,
 }

@@ -97,10 +97,10 @@ def _position(raw: str | None, binding: Mapping[str, Any]) -> tuple[str, ...] | 
             raise signing.BadSignature("too long")
         bound, *position = signing.Signer(salt=_SALT).unsign_object(raw, serializer=_Serializer)
     except (signing.BadSignature, ValueError, UnicodeEncodeError):
-        detail = "This is not a cursor of this service; take `next` of the page before as it is."
+        detail = "Not a cursor of this service; send `next` of the previous page unchanged."
         raise invalid("/cursor", "bad_cursor", detail) from None
     if bound != _digest(binding):
-        detail = "The cursor belongs to another list or other filters; repeat the ones it came from."
+        detail = "The cursor belongs to another list or other filters; send the original ones."
         raise invalid("/cursor", "foreign_cursor", detail)
     return tuple(position)
 

@@ -42,8 +42,8 @@ Compact = Callable[[Any], Any]
 STORED_HEADERS = ("Content-Type", "Cache-Control", "ETag", "Location")
 REPLAYED = "Idempotent-Replayed"
 ABRIDGED = "Idempotent-Abridged"
-_NOT_SHOWN = {"detail": "This write took effect. Its answer holds what this token may not read."}
-_NOT_KEPT = {"detail": "This write took effect. Its answer was larger than 64 KiB and was not kept."}
+_NOT_SHOWN = {"detail": "This write succeeded. Its answer contains data that this token may not read."}
+_NOT_KEPT = {"detail": "This write succeeded. Its answer was larger than 64 KiB and was not stored."}
 _log = structlog.get_logger(__name__)
 
 
@@ -196,10 +196,10 @@ def _answer_without_running(request: Request, outcome: claims.ClaimResult) -> Ht
             return _running(request, outcome)
         case Mismatch():
             metrics.MISMATCHES.inc()
-            detail = "This Idempotency-Key was sent before with another method, path, query or body. Take a new key."
+            detail = "This Idempotency-Key was sent before with another method, path, query or body. Use a new key."
             return _refused(request, 422, "idempotency_key_reused", detail)
         case Erased():
-            detail = "This write took effect before; its answer named a person who was erased since, and is gone."
+            detail = "This write succeeded earlier; its answer named a user who has been erased since, and was deleted."
             return _refused(request, 410, "idempotent_answer_erased", detail)
     raise AssertionError(outcome)
 

@@ -17,7 +17,7 @@ _PARAMETERS = [
         "Idempotency-Key",
         {"type": "string", "pattern": PATTERN},
         OpenApiParameter.HEADER,
-        description="A key of your own for this write, such as a UUID: 1 to 255 printable ASCII characters, bare or "
+        description="Your key for this write, such as a UUID: 1 to 255 printable ASCII characters, bare or "
         "quoted. The same request with the same key takes effect once and is answered as the first time, for 24 hours, "
         "within this client.",
     ),
@@ -26,14 +26,14 @@ _PARAMETERS = [
         {"type": "string", "enum": ["true"]},
         OpenApiParameter.HEADER,
         response=[200, 201, 202, 204],
-        description="This is the stored answer of the first time; nothing was done now.",
+        description="This is the stored answer of the first request; nothing was done now.",
     ),
     OpenApiParameter(
         "Idempotent-Abridged",
         {"type": "string", "enum": ["true"]},
         OpenApiParameter.HEADER,
         response=[200, 201, 202],
-        description="The first answer was larger than 64 KiB; this is what was kept of it.",
+        description="The first answer was larger than 64 KiB; this is its stored summary.",
     ),
 ]
 _RETRY_AFTER = {
@@ -43,7 +43,7 @@ _RETRY_AFTER = {
 _REFUSALS = {
     "400": "The Idempotency-Key is not 1 to 255 printable ASCII characters.",
     "409": "A request with this Idempotency-Key is still running; repeat it after Retry-After.",
-    "410": "The stored answer of this Idempotency-Key named a person who was erased since.",
+    "410": "The stored answer of this Idempotency-Key named a user who has been erased since.",
     "422": "This Idempotency-Key belongs to another request.",
 }
 

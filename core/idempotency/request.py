@@ -35,9 +35,9 @@ def read_key(header: str) -> str:
             )
         value = _ESCAPED.sub(r"\1", quoted[1])
     if not value:
-        raise KeyRefused("Idempotency-Key is empty. Give 1 to 255 characters, such as a UUID, or leave the header out.")
+        raise KeyRefused("Idempotency-Key is empty. Send 1 to 255 characters, such as a UUID, or omit the header.")
     if not _PRINTABLE.match(value):
-        raise KeyRefused("Idempotency-Key holds a character that is not printable ASCII. A UUID is a good key.")
+        raise KeyRefused("Idempotency-Key contains a character that is not printable ASCII. A UUID is a good key.")
     if len(value) > MAX_KEY:
         raise KeyRefused(f"Idempotency-Key has {len(value)} characters; at most {MAX_KEY} are kept.")
     return value

@@ -55,7 +55,7 @@ def limited(policy: str, *, methods: frozenset[str] = frozenset({"GET", "HEAD", 
                 return view(request, *args, **kwargs)
             return problem.response(
                 status=429,
-                detail=f"Too many requests from this address; come back in {wait} s.",
+                detail=f"Too many requests from this address; retry in {wait} s.",
                 request=request,
                 headers={"Retry-After": str(wait)},
             )

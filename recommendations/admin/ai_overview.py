@@ -86,8 +86,8 @@ def _standing(
         if not (confined and cap.cap == GLOBAL)
     ]
     counts = fallback_stats.load_counts(now=now, window=timedelta(hours=HOURS), tenant_id=tenant.pk)
-    ratio = "too few to tell a rate" if counts.ratio is None else f"{counts.ratio:.1%} without it"
-    fallbacks = f"{counts.meant} lists meant for AI, {ratio}"
+    ratio = "too few for a rate" if counts.ratio is None else f"{counts.ratio:.1%} without it"
+    fallbacks = f"{counts.meant} lists eligible for AI, {ratio}"
     return TenantOverview(tenant.slug, spend, caps, fallbacks, _build(tenant, config, now) if previewed else "")
 
 
@@ -99,7 +99,7 @@ def _build(tenant: Tenant, config: AIConfiguration, now: datetime) -> str:
     except NothingToEstimate as error:
         return str(error)
     return (
-        f"{estimate.calls} of {estimate.wanted} lists, {estimate.answered} of them answered before,"
+        f"{estimate.calls} of {estimate.wanted} lists, {estimate.answered} of them cached,"
         f" about {_usd(estimate.total)}, at most {_usd(estimate.total_most)}"
     )
 

@@ -56,7 +56,7 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
         artefacts: QuerySet[Artefact] = super().get_queryset(request)
         return artefacts.annotate(serves=Exists(serving))
 
-    @admin.display(description="Standing")
+    @admin.display(description="State")
     def standing(self, artefact: Any) -> str:
         """Serving, refused, or kept."""
         return "serving" if artefact.serves else "refused" if artefact.refused else "kept"
@@ -72,16 +72,16 @@ class ArtefactAdmin(ReadOnlyTenantAdmin):
         return describe_fold(artefact.chosen)
 
     @staff_action(
-        description="Serve this artefact (makes all lists with it)",
+        description="Serve this artefact (recreates all lists)",
         permissions=["serve"],
-        consequence="A build makes all lists of the tenant with this artefact, without training. The lists that serve "
-        "stay until it is published.",
+        consequence="A build recreates all lists of the tenant with this artefact, without training. The current lists "
+        "serve until it is published.",
         one=True,
     )
     def serve_again(self, request: HttpRequest, artefact: Artefact) -> str:
         """Starts a build with the one artefact that is selected."""
         build = roll_back(tenant_id=artefact.tenant_id, artefact_id=artefact.pk, now=clock.now())
-        return f"Build #{build.pk} makes all lists with artefact #{artefact.pk}."
+        return f"Build #{build.pk} recreates all lists with artefact #{artefact.pk}."
 
     def has_serve_permission(self, request: HttpRequest) -> bool:
         """Tell whether this member of staff may choose the active artefact."""
@@ -204,7 +204,7 @@ class RelatedPeopleAdmin(ReadOnlyTenantAdmin):
     list_display = ["end_user", "tenant", "how_many", "generated_at"]
     search_fields = ["end_user__user_id__exact"]
 
-    @admin.display(description="related people")
+    @admin.display(description="similar users")
     def how_many(self, row: RelatedPeople) -> int:
         """The number of similar users."""
         return len(row.people)

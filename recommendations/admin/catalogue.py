@@ -55,7 +55,7 @@ class EventTypeAdmin(TenantAdmin):
     search_fields = ["name"]
     readonly_fields = ["name"]
 
-    @admin.display(description="Says")
+    @admin.display(description="Weight in use")
     def says(self, row: EventType) -> str:
         """The weight that holds, and where it is from."""
         if row.weight is not None:
@@ -81,7 +81,7 @@ class EventTypeAdmin(TenantAdmin):
             counts = event_weights.count_events_without_weight(tenant_id=tenant_id, names=names)
             arrived = ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
             if arrived:
-                text = f"{tenant}: events of types without a meaning count as views: {arrived}. Give them a weight."
+                text = f"{tenant}: event types without a weight count as views: {arrived}. Set their weights."
                 self.message_user(request, text, messages.WARNING)
         return super().changelist_view(request, extra_context)
 
@@ -111,7 +111,7 @@ class ImportRowErrorInline(admin.TabularInline):
 class ImportAdmin(ReadOnlyTenantAdmin):
     """Files taken in."""
 
-    @admin.display(description="What it held")
+    @admin.display(description="Summary")
     def held(self, job: Import) -> str:
         """Its summary in sentences."""
         return ". ".join(summary.summary_lines(job.summary, dry_run=job.dry_run)) or "-"

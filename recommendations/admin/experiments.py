@@ -33,7 +33,7 @@ class ArmFormSet(BaseInlineFormSet):
             given: dict[str, Any] = getattr(form, "cleaned_data", {})
             version, artefact = given.get("version"), given.get("artefact")
             if version is not None and version.placement_id != self.instance.placement_id:
-                form.add_error("version", "This version is another placement's.")
+                form.add_error("version", "This version belongs to another placement.")
             if artefact is not None and artefact.tenant_id != self.instance.tenant_id:
                 form.add_error("artefact", "This artefact belongs to another tenant.")
 
@@ -128,22 +128,22 @@ class ExperimentAdmin(TenantAdmin):
         )
 
     @staff_action(
-        description="Start (people are spread over the arms from the next build on)",
-        consequence="People at the placement get the lists of their arms from the next build on. The test is fixed.",
+        description="Start (users are assigned to arms from the next build on)",
+        consequence="Users at the placement get the lists of their arms from the next build on. The test is fixed.",
     )
     def start(self, request: HttpRequest, experiment: Experiment) -> str:
         """Starts a draft."""
         experiment_start.start_experiment(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
-        return f"{experiment} is started."
+        return f"{experiment} has started."
 
     @staff_action(
-        description="End (nobody is in an arm from the next build on)",
-        consequence="The comparison ends for good: it cannot be started again.",
+        description="End (arms are dropped with the next build)",
+        consequence="The comparison ends permanently and cannot be restarted.",
     )
     def end(self, request: HttpRequest, experiment: Experiment) -> str:
         """Ends a running one."""
         lifecycle.end(tenant_id=experiment.tenant_id, experiment_id=experiment.pk, now=clock.now())
-        return f"{experiment} is ended."
+        return f"{experiment} has ended."
 
     def results(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The present results."""
@@ -212,6 +212,6 @@ def _share(share: Share) -> str:
 
 def _comparison(found: Comparison) -> str:
     if found.low is None or found.high is None:
-        return f"{100 * found.difference:+.2f} points, too few to say"
+        return f"{100 * found.difference:+.2f} points, too few users"
     interval = f"{100 * found.low:+.2f} to {100 * found.high:+.2f}"
     return f"{100 * found.difference:+.2f} points ({interval}), p {found.p:.4f}"

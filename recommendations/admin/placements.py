@@ -39,9 +39,9 @@ class PlacementAdmin(TenantAdmin):
     actions = ["roll_back"]
 
     @staff_action(
-        description="Roll back to the version published before",
-        consequence="The earlier rules are published again; before the first version there are none. All lists of the "
-        "placement are made anew by a build without training.",
+        description="Roll back to the previous published version",
+        consequence="The earlier rules are published again; before the first version there are none. A build "
+        "without training recreates all lists of the placement.",
     )
     def roll_back(self, request: HttpRequest, placement: Placement) -> str:
         """Publishes the earlier version, or none; lists follow by a build without training."""
@@ -172,9 +172,9 @@ class PlacementVersionAdmin(TenantAdmin):
         super().save_model(request, obj, form, change)
 
     @staff_action(
-        description="Publish (makes all lists of the placement anew)",
-        consequence="From the next build on, which starts at once, all lists of the placement follow these rules. The "
-        "page “preview” beside the version estimates what that brings.",
+        description="Publish (recreates all lists of the placement)",
+        consequence="A build starts at once; all lists of the placement then follow these rules. The page “preview” "
+        "beside the version estimates the clicks.",
         one=True,
     )
     def publish(self, request: HttpRequest, version: PlacementVersion) -> str:

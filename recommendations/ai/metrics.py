@@ -32,7 +32,7 @@ AI_BREAKER_STATE = Gauge(
 AI_BUDGET_ALERTS = Counter("ai_budget_alerts_total", "Budgets that came to 80 % or refused.", ["level", "cap"])
 AI_FALLBACK_RATIO = Gauge(
     "ai_fallback_ratio",
-    "Share of the lists meant for AI that were published without it; 0 below 20 lists.",
+    "Share of the lists eligible for AI that were published without it; 0 below 20 lists.",
     ["window"],
     multiprocess_mode="mostrecent",
 )

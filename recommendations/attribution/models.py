@@ -20,7 +20,7 @@ class Impression(models.Model):
     end_user = models.ForeignKey(
         "recommendations.EndUser", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
-    hour = models.DateTimeField(help_text="When the hour began.")
+    hour = models.DateTimeField(help_text="Start of the hour.")
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     placement = models.CharField(max_length=64)
@@ -112,7 +112,7 @@ class Exposure(models.Model):
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     placement = models.CharField(max_length=64, db_collation="C")
     arm = models.CharField(max_length=16, db_collation="C")
-    week = models.DateField(help_text="Its Monday, UTC.")
+    week = models.DateField(help_text="Its Monday in UTC.")
     end_user = models.ForeignKey("recommendations.EndUser", on_delete=models.CASCADE, related_name="+")
     first_at = models.DateTimeField()
     click_at = models.DateTimeField(null=True, blank=True)

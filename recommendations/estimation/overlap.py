@@ -42,10 +42,10 @@ def judge(overlap: Overlap, *, version: int, drawn: bool, arms: int, explicit: b
         return Verdict(
             enough=False,
             reason=f"{missing} (at most {MOST_UNSUPPORTED:.0%} may be)",
-            hint="Only an experiment can tell: it shows people what they would not be shown otherwise.",
+            hint="Run an experiment: it shows users items that they would not get otherwise.",
         )
     few = [
-        (overlap.people, FEWEST_PEOPLE, "people"),
+        (overlap.people, FEWEST_PEOPLE, "users"),
         (overlap.clicks, FEWEST_CLICKS, "clicks"),
         (overlap.effective, FEWEST_EFFECTIVE_PAGES, "effective pages"),
         (overlap.effective_clicks, FEWEST_EFFECTIVE_CLICKS, "effective clicks"),
@@ -53,14 +53,14 @@ def judge(overlap: Overlap, *, version: int, drawn: bool, arms: int, explicit: b
     short = [f"{count:.0f} {what} of the {least:.0f} that are needed" for count, least, what in few if count < least]
     if short:
         return Verdict(
-            enough=False, reason=f"there are {' and '.join(short)}", hint="Ask again when more pages have been shown."
+            enough=False, reason=f"there are {' and '.join(short)}", hint="Repeat it when more pages have been shown."
         )
     return Verdict(enough=True)
 
 
 def notes(rules: PlacementRules, place: Placement) -> tuple[str, ...]:
     """List what an estimate of these rules does not hold."""
-    found = ["It is of the first 20 places, as algorithms and rules fill them, for people with a list of their own."]
+    found = ["It covers the first 20 positions, by algorithms and rules, for users with their own list."]
     if rules.ai and place.ai:
         found.append("What AI would make of the head is not in it.")
     return tuple(found)
@@ -69,7 +69,7 @@ def notes(rules: PlacementRules, place: Placement) -> tuple[str, ...]:
 def _no_pages(explicit: bool) -> str:
     if explicit:
         return (
-            "This tenant sends impressions as events, which do not say how their page was drawn; pages are kept where "
-            "every page that is served counts."
+            "This tenant sends impressions as events, so the draw of pages is unknown; pages are stored only if every "
+            "served page counts as an impression."
         )
-    return "Pages are kept from the moment on that they are served to people with a list of their own; wait some days."
+    return "Pages are stored from the time they are served to users with their own list; wait some days."

@@ -42,7 +42,7 @@ def report_lines(found: Estimation) -> Iterator[str]:
         yield found.verdict.hint
     seen = found.overlap
     yield (
-        f"Looked at: {seen.pages:,} pages of {seen.people:,} people with {seen.clicks:,} clicks, shown from "
+        f"Data: {seen.pages:,} pages of {seen.people:,} users with {seen.clicks:,} clicks, shown from "
         f"{found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC."
     )
     if seen.pages:
@@ -71,7 +71,7 @@ def _arm(arm: Arm) -> str:
     name = f"Arm {arm.arm}" if arm.arm else "In no arm"
     used = f"used, each for {arm.stands_for:.2f}" if arm.used else "not used"
     return (
-        f"{name} ({arm.share:.0%} of people): {arm.pages:,} pages, as good as {arm.effective:,.0f}; "
+        f"{name} ({arm.share:.0%} of users): {arm.pages:,} pages, as good as {arm.effective:,.0f}; "
         f"{arm.unsupported:.1%} could not have been shown; {used}."
     )
 

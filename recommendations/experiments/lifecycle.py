@@ -159,7 +159,7 @@ def _verdict(
     experiment: Experiment, comparisons: Sequence[ArmComparison], ratio: float, alpha: float, now: datetime
 ) -> str:
     if ratio <= RATIO_ALPHA:
-        return "Stopped: people did not come to the arms in the shares that were set; nothing can be said."
+        return "Stopped: the arms' shares of users do not match the configuration, so results are invalid."
     for each in comparisons:
         # The interval, not p, which keeps what once spoke for the arm: it says for sure that the arm is worse now.
         if each.guard.high is not None and each.guard.high < 0:

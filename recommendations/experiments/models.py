@@ -19,12 +19,12 @@ class Experiment(models.Model):
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
         RUNNING = "running", "Running"
-        DECIDED = "decided", "Decided: people keep their arms until it is ended"
+        DECIDED = "decided", "Decided: users keep their arms until it is ended"
         ENDED = "ended", "Ended"
 
     class Metric(models.TextChoices):
-        CLICK = "click", "People who click"
-        CONVERSION = "conversion", "People who convert"
+        CLICK = "click", "Users who click"
+        CONVERSION = "conversion", "Users who convert"
 
     ASSIGNING: ClassVar = (Status.RUNNING, Status.DECIDED)
 
@@ -33,10 +33,10 @@ class Experiment(models.Model):
     name = models.CharField(max_length=100)
     metric = models.CharField(max_length=10, choices=Metric.choices, default=Metric.CLICK)
     horizon_hours = models.PositiveSmallIntegerField(
-        default=24, help_text="How long after their first page a person's click or conversion counts."
+        default=24, help_text="Hours after a user's first page in which clicks and conversions count."
     )
-    alpha = models.FloatField(default=0.05, help_text="The chance to call an effect where there is none.")
-    max_days = models.PositiveSmallIntegerField(default=28, help_text="Then it ends without a decision.")
+    alpha = models.FloatField(default=0.05, help_text="Significance level: the probability of a false positive.")
+    max_days = models.PositiveSmallIntegerField(default=28, help_text="Days after which it ends without a decision.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.DRAFT, editable=False)
     verdict = models.CharField(max_length=200, blank=True, editable=False)
     looks = models.JSONField(default=dict, blank=True, editable=False)
@@ -74,7 +74,7 @@ class ExperimentArm(models.Model):
         max_length=1, validators=[RegexValidator(r"^[a-h]$", "A letter from a to h; a is the control.")]
     )
     percent = models.PositiveSmallIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(99)], help_text="Of all people at the placement."
+        validators=[MinValueValidator(1), MaxValueValidator(99)], help_text="Percentage of all users at the placement."
     )
     ai = models.BooleanField(default=True, help_text="Whether AI may rerank the lists of this arm.")
     version = models.ForeignKey(
@@ -83,11 +83,9 @@ class ExperimentArm(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Whose rules and prompt its lists follow, a draft too; empty: the placement's active version.",
+        help_text="Version of the rules and prompt, also a draft. Empty: the placement's active version.",
     )
-    rules = models.JSONField(
-        null=True, blank=True, editable=False, help_text="The version's, as they were at the start."
-    )
+    rules = models.JSONField(null=True, blank=True, editable=False, help_text="The version's rules at the start.")
     artefact = models.ForeignKey(
         "recommendations.Artefact",
         on_delete=models.DO_NOTHING,
@@ -95,7 +93,7 @@ class ExperimentArm(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="What its lists are made with, kept until the experiment ends; empty: the build's.",
+        help_text="Artefact of its lists, kept until the experiment ends. Empty: the build's.",
     )
 
     class Meta:

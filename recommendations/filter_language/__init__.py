@@ -1,4 +1,4 @@
-"""The language of filters and boosts: conditions over an item and the person who looks, in SQL and in memory."""
+"""The language of filters and boosts: conditions on an item and the user, evaluated in SQL and in memory."""
 
 from recommendations.filter_language.ast import FilterRefused, Node
 from recommendations.filter_language.cost import FilterTooCostly, cost

@@ -7,7 +7,7 @@ from core.errors import InvalidInput
 
 
 class FilterRefused(InvalidInput):
-    """The text is not a condition. `column` counts characters from 1; `reason` says what was expected there."""
+    """The text is not a valid condition. `column` counts characters from 1; `reason` tells what was expected."""
 
     title = "The filter is not valid"
 
@@ -19,7 +19,7 @@ class FilterRefused(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A field of the item or of the person; `attribute` is set for one of its free attributes."""
+    """A field of the item or the user; `attribute` is set for one of its attributes."""
 
     of_person: bool
     name: str
@@ -33,7 +33,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """A moment told from the moment of reading: `now - 7d`."""
+    """A time relative to the evaluation, such as `now - 7d`."""
 
     offset: timedelta
 
@@ -45,7 +45,7 @@ Operand = Literal | Path | tuple[Literal, ...]
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """True, or false, whatever the item."""
+    """A constant, independent of the item."""
 
     value: bool
     depth: int = 1
@@ -53,7 +53,7 @@ class Always:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One comparison: `op` is one of = < <= > >= contains in exists. Bound, it may ask for any of several parts."""
+    """One comparison; `op` is = < <= > >= contains in or exists. Once bound, `contains` may have several operands."""
 
     path: Path
     op: str
@@ -71,7 +71,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every part holds."""
+    """Conjunction."""
 
     parts: tuple["Node", ...]
     depth: int = 1
@@ -79,7 +79,7 @@ class All:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one part holds."""
+    """Disjunction."""
 
     parts: tuple["Node", ...]
     depth: int = 1

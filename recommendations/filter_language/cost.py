@@ -9,14 +9,14 @@ from datetime import datetime
 from core.errors import FieldError, InvalidInput
 from recommendations.filter_language.ast import Ahead, All, Always, AnyOf, Node, Not, Path, Test
 
-# Of one condition: of an API client, and in a placement's rules together with all boosts.
+# The limit per condition of an API client, and for the filter and boosts of a placement together.
 MAX_COST = 400
-# Of all conditions that the people of one batch make of a filter.
+# The limit for all conditions that the users of a batch make of one filter.
 MAX_BATCH_COST = 2_000
 MAX_BROWSER_COST = 20
-# Comparisons that a request may cost when the newest items are looked through: a filter of 20 sees 100,000 of them.
+# The comparisons of one request that scans the newest items: a filter with cost 20 scans 100,000 of them.
 WORK = 2_000_000
-# A request counts as one more for each of these that its filter costs.
+# A request counts as one more for each such amount of cost.
 COST_OF_UNIT = 25
 UNBOUND = 10
 _WEIGHTS = {"description": 5}
@@ -24,7 +24,7 @@ _OF_DATE = 3
 
 
 class FilterTooCostly(InvalidInput):
-    """The condition can be read, and asks for more comparisons than the caller may."""
+    """The condition is valid, but needs more comparisons than the caller may use."""
 
     title = "The filter costs too much"
 
@@ -33,7 +33,7 @@ class FilterTooCostly(InvalidInput):
 
 
 def cost(node: Node) -> int:
-    """Comparisons for each item."""
+    """The comparisons per item."""
     if isinstance(node, (All, AnyOf)):
         return sum(map(cost, node.parts))
     if isinstance(node, Not):
@@ -50,8 +50,8 @@ def refuse_above(node: Node, most: int) -> None:
     """Raises: FilterTooCostly."""
     if (found := cost(node)) > most:
         raise FilterTooCostly(
-            f"The filter costs {found:,} comparisons for each item; at most {most:,} are made. A list counts as its "
-            "values."
+            f"The filter costs {found:,} comparisons per item; at most {most:,} are allowed. A list counts as its "
+            "number of values."
         )
 
 

@@ -1,9 +1,9 @@
-"""Dates in free attributes: texts of RFC 3339 in UTC, compared to the second."""
+"""Dates in attributes: RFC 3339 texts in UTC, compared with a precision of seconds."""
 
 import re
 from datetime import datetime
 
-# PostgreSQL reads both patterns as Python does. `[0-9]`: digits of other scripts are none here.
+# PostgreSQL and Python interpret both patterns alike. `[0-9]` excludes digits of other scripts.
 DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 SECOND = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?[Z]$"
 _DAY, _SECOND = re.compile(DAY), re.compile(SECOND)
@@ -12,7 +12,7 @@ MIDNIGHT = "T00:00:00"
 
 
 def comparable(text: str) -> str | None:
-    """The moment that the text tells, so that order of texts is order of moments; None where it tells none."""
+    """The time in a form that sorts chronologically as text; None if the text is not a time."""
     if text.endswith("\n"):
         return None
     if _DAY.match(text):
@@ -21,5 +21,5 @@ def comparable(text: str) -> str | None:
 
 
 def told(moment: datetime) -> str:
-    """A moment (UTC) in that form."""
+    """A UTC time in the same form."""
     return moment.replace(microsecond=0, tzinfo=None).isoformat()

@@ -1,4 +1,4 @@
-"""A condition in memory. It says of an item exactly what `sql` makes PostgreSQL say (a property test holds them)."""
+"""Evaluation of conditions in memory, with the same results as `sql` in PostgreSQL (checked by a property test)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ def holds(node: Node, item: Any) -> bool:
 
 
 def satisfied(value: Any, op: str, operand: Any) -> bool:
-    """One comparison. Values of another type than the operand's, and missing ones, meet nothing."""
+    """Evaluates one comparison. Missing values and values of another type never match."""
     if value is None:
         return False
     if op == "exists":
@@ -62,7 +62,7 @@ def _member(value: Any, each: Scalar) -> bool:
 
 
 def _alike(value: Any, operand: Any) -> tuple[Any, Any] | None:
-    """Both sides in a form in which they can be compared; None where they cannot."""
+    """Both sides in comparable form; None if they cannot be compared."""
     if isinstance(operand, datetime):
         if isinstance(value, datetime):
             return value, operand
@@ -72,7 +72,7 @@ def _alike(value: Any, operand: Any) -> tuple[Any, Any] | None:
         return (value, operand) if isinstance(operand, bool) and isinstance(value, bool) else None
     if isinstance(operand, str):
         return (value, operand) if isinstance(value, str) else None
-    # PostgreSQL writes 1e300 in full, and it comes back as a whole number that the double only rounds to.
+    # PostgreSQL writes 1e300 in full, which is read as an integer that a double only approximates.
     return (float(value), float(operand)) if isinstance(value, (int, float)) else None
 
 

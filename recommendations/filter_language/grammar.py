@@ -1,4 +1,4 @@
-"""The grammar of conditions (LALR(1)), and how its parts are called in an error."""
+"""The grammar of conditions (LALR(1)), and the names of its terminals in errors."""
 
 from collections.abc import Iterable, Mapping
 

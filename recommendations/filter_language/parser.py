@@ -1,4 +1,4 @@
-"""From text to a checked condition; whatever is wrong is told with its column.
+"""Parses the text of conditions; errors name the column.
 
     categories contains "Drama" and not (attributes.price > 20 or attributes.sold_out = true)
     attributes.brand in ["A", "B"] or attributes.price in 10..20
@@ -24,14 +24,14 @@ MAX_TESTS = 50
 
 @lru_cache(maxsize=512)
 def parse(text: str) -> Node:
-    """The condition that the text says.
+    """Parses a condition.
 
     Raises: FilterRefused.
     """
     if len(text) > MAX_LENGTH:
-        raise FilterRefused(MAX_LENGTH + 1, f"a filter has at most {MAX_LENGTH} characters; this has {len(text)}.")
+        raise FilterRefused(MAX_LENGTH + 1, f"a filter may have at most {MAX_LENGTH} characters; this has {len(text)}.")
     if bad := re.search("[\x00\ud800-\udfff]", text):
-        raise FilterRefused(bad.start() + 1, "no text may hold this character.")
+        raise FilterRefused(bad.start() + 1, "this character is not allowed.")
     if not text.strip():
         raise FilterRefused(1, 'the filter is empty; write a condition such as categories contains "Drama".')
     try:
@@ -43,7 +43,7 @@ def parse(text: str) -> Node:
     except UnexpectedInput as error:
         raise _refusal(text, error) from None
     if (tests := count(node)) > MAX_TESTS:
-        raise FilterRefused(1, f"at most {MAX_TESTS} comparisons; this has {tests}.")
+        raise FilterRefused(1, f"at most {MAX_TESTS} comparisons are allowed; this has {tests}.")
     return node
 
 
@@ -63,7 +63,7 @@ def _refusal(text: str, error: UnexpectedInput) -> FilterRefused:
     if isinstance(error, UnexpectedCharacters):
         at = error.pos_in_stream or 0
         if text[at] in "\"'":
-            return FilterRefused(at + 1, "the text that begins here has no end; close it with the same quotation mark.")
+            return FilterRefused(at + 1, "the text that starts here has no closing quotation mark.")
         return FilterRefused(at + 1, f"found '{text[at]}'; expected {spoken(error.allowed or ())}.")
     assert isinstance(error, UnexpectedToken)
     wanted = spoken(error.accepts or error.expected)

@@ -1,4 +1,4 @@
-"""A condition for one person at one moment: what is said of the person, and of now, becomes constant."""
+"""Partial evaluation of a condition for one user at one time: parts about the user and `now` become constants."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Person:
 
 
 def bind(node: Node, *, person: Person, now: datetime) -> Node:
-    """The condition over items only."""
+    """Returns the condition on items only."""
     if isinstance(node, Not):
         part = bind(node.part, person=person, now=now)
         return Always(not part.value) if isinstance(part, Always) else Not(part)
@@ -48,7 +48,7 @@ def names_person(node: Node) -> bool:
 
 
 def _joined(node: All | AnyOf, parts: list[Node], *, ends: bool) -> Node:
-    """Without the parts that say nothing; `ends` is the value that decides alone."""
+    """Drops constant parts; a part with the value `ends` decides alone."""
     left = tuple(part for part in parts if not isinstance(part, Always))
     if any(isinstance(part, Always) and part.value is ends for part in parts):
         return Always(ends)
@@ -86,7 +86,7 @@ def _at(value: Any, now: datetime) -> Any:
 
 
 def _fitting(node: Test, value: Any) -> Any:
-    """A person's value as the item's field can be compared with it; None where it never can."""
+    """A user's value in a form comparable with the item's field; None if it never is."""
     if isinstance(value, (list, tuple)):
         fitting = (_fitting(Test(node.path, "=", None), each) for each in value)
         return tuple(each for each in fitting if each is not None) if node.op == "in" else None

@@ -25,5 +25,5 @@ EXAMPLES: Mapping[Type, str] = {
 
 
 def fields_of(*, person: bool) -> Mapping[str, Type]:
-    """Names and types."""
+    """The types of fields by name."""
     return PERSON if person else ITEM

@@ -1,7 +1,7 @@
-"""A condition as PostgreSQL's WHERE over the items' table, every value a parameter.
+"""Translation of conditions to SQL over the table of items, with all values as parameters.
 
-Each test is true or false and never NULL, so `NOT` means the same as in memory. Order of texts is that of code points
-(COLLATE "C"); no cast can fail, because the type is asked first, inside a CASE.
+Each comparison is true or false and never NULL, so that `NOT` means the same as in memory. Texts sort by code points
+(COLLATE "C"). No cast can fail, because a CASE checks the type first.
 """
 
 import json
@@ -22,13 +22,13 @@ _OPERATORS = frozenset({"=", "<", "<=", ">", ">="})
 
 
 def condition(node: Node) -> RawSQL:
-    """For `Item.objects.filter(...)`; the condition must be bound."""
+    """The bound condition, for `Item.objects.filter(...)`."""
     sql, parameters = fragment(node)
     return RawSQL(sql, parameters, output_field=BooleanField())  # noqa: S611  # constants and parameters only
 
 
 def fragment(node: Node) -> Fragment:
-    """The text and its parameters."""
+    """The SQL of a bound condition and its parameters."""
     if isinstance(node, Always):
         return ("true" if node.value else "false"), []
     if isinstance(node, Not):
@@ -117,7 +117,7 @@ def _any_of(name: str, operand: Any) -> Fragment:
 
 
 def _dated(text: str, name: str, op: str, operand: datetime) -> Fragment:
-    """Of texts only: `->>` of a number, a boolean or a list never looks like a date."""
+    """Compares texts only: `->>` of a number, boolean or list never looks like a date."""
     sql = f'COALESCE({_moment(text)} COLLATE "C" {_operator(op)} %s::text, false)'
     return sql, [*([name] * _TIMES_NAMED), moments.told(operand)]
 

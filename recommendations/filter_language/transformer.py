@@ -1,4 +1,4 @@
-"""The actions at each reduction of the grammar: they make nodes, and check them where they stand."""
+"""Transforms parse trees to checked syntax trees, one method per rule of the grammar."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -10,27 +10,27 @@ MAX_ATTRIBUTE_NAME = 128
 
 
 class Located(NamedTuple):
-    """A value and the column at which it stands."""
+    """A value and its column."""
 
     column: int
     value: Operand
 
 
 class Range(NamedTuple):
-    """Both ends belong to it."""
+    """An inclusive range."""
 
     low: Located
     high: Located
 
 
 class Listed(NamedTuple):
-    """Values in brackets."""
+    """A list of values in brackets."""
 
     values: tuple[Located, ...]
 
 
 def path_of(names: list[Located]) -> Path:
-    """The field that these names lead to.
+    """Resolves names to a field.
 
     Raises: FilterRefused.
     """
@@ -60,38 +60,38 @@ def _attribute(person: bool, names: list[Located], column: int) -> Path:
         raise FilterRefused(names[2].column, detail)
     name = str(names[1].value)
     if not 0 < len(name) <= MAX_ATTRIBUTE_NAME:
-        raise FilterRefused(names[1].column, f"the name of an attribute has 1 to {MAX_ATTRIBUTE_NAME} characters.")
+        raise FilterRefused(names[1].column, f"names of attributes have 1 to {MAX_ATTRIBUTE_NAME} characters.")
     return Path(person, "attributes", name, column)
 
 
 def type_of(path: Path) -> Type:
-    """Of the field's values."""
+    """The type of the field's values."""
     return "free" if path.attribute is not None else fields_of(person=path.of_person)[path.name]
 
 
 def subject(left: Located, op: str) -> Path:
-    """The field on the left.
+    """The field on the left-hand side.
 
     Raises: FilterRefused.
     """
     if not isinstance(left.value, Path):
-        raise FilterRefused(left.column, f"a field stands before '{op}', and the value behind it.")
+        raise FilterRefused(left.column, f"put a field before '{op}', and the value after it.")
     return left.value
 
 
 def check_operand(path: Path, op: str, operand: Located) -> None:
-    """Raises: FilterRefused where the field can never have that value."""
+    """Raises: FilterRefused if the field can never have that value."""
     value, kind = operand.value, type_of(path)
     if isinstance(value, Path):
         if not value.of_person:
-            raise FilterRefused(operand.column, f"'{value}' is of the item; compare with a value or a user's field.")
+            raise FilterRefused(operand.column, f"'{value}' is an item's field; use a value or a user's field.")
         return
     if isinstance(value, bool) and op not in ("=", "in"):
-        raise FilterRefused(operand.column, f"true and false have no order; '{op}' takes a number, a text or a date.")
+        raise FilterRefused(operand.column, f"true and false have no order; '{op}' needs a number, text or date.")
     if kind == "list" and op != "in":
         raise FilterRefused(path.column, f"'{path}' is a list; use {EXAMPLES['list']}.")
     dated = isinstance(value, (datetime, Ahead))
     fits = dated if kind == "date" else isinstance(value, str)
     if kind != "free" and not fits:
         wanted = EXAMPLES["text" if kind == "list" else kind]
-        raise FilterRefused(operand.column, f"'{path}' is compared with {wanted}.")
+        raise FilterRefused(operand.column, f"'{path}' must be compared with {wanted}.")

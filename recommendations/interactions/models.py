@@ -14,7 +14,7 @@ class EventType(models.Model):
         AUTO = "auto", "Auto: chosen by each training"
         NONE = "none", "None: ignore values"
         LOG = "log", "Log: more counts more, with diminishing returns"
-        THRESHOLD = "threshold", "Threshold: values below the user's usual one count half"
+        THRESHOLD = "threshold", "Threshold: values below the user's median count half"
 
     id = models.AutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")

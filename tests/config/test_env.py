@@ -153,7 +153,7 @@ class TestDatabase:
             ("postgresql://a:99999/b", "a port that is not a number"),
             ("postgresql://u:p#w@a/b", "percent-encode"),
             ("postgresql://[::1/b", "is not a URL"),
-            ("postgresql://a/b?sslmod=require", "not known: sslmod"),
+            ("postgresql://a/b?sslmod=require", "unknown option: sslmod"),
         ],
     )
     def test_nonsense_stops_the_start(self, url, says):

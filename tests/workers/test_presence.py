@@ -78,29 +78,29 @@ class TestCommand:
         table, error = told()
 
         assert "quick@host (2 processes)" in table
-        assert table.count("nobody") == 3
+        assert table.count("none") == 3
         assert "celery -A workers worker --queues=docent.default,docent.build,docent.imports" in error
         assert "celery -A workers beat" in error
 
     def test_has_nothing_to_say_against_the_usual_layout(self, layout):
         table, error = told("--wait", "5")
 
-        assert (error, table.count("nobody")) == ("", 0)
-        assert "beat: there" in table
+        assert (error, table.count("none")) == ("", 0)
+        assert "beat: running" in table
 
 
 class TestElsewhere:
     def test_the_admin_says_so_until_somebody_takes_them(self, client, request):
         client.force_login(User.objects.create(username="staff", is_staff=True, is_superuser=True))
-        assert b"Work is left lying" in client.get("/admin/").content
+        assert b"No worker consumes" in client.get("/admin/").content
         request.getfixturevalue("layout")
 
-        assert b"Work is left lying" not in client.get("/admin/").content
+        assert b"No worker consumes" not in client.get("/admin/").content
 
     def test_a_tenant_s_own_staff_is_not_told(self, client, cast):
         client.force_login(User.objects.create(username="own", is_staff=True, tenant=cast.acme.tenant))
 
-        assert b"Work is left lying" not in client.get("/admin/").content
+        assert b"No worker consumes" not in client.get("/admin/").content
 
     def test_metrics_count_messages_and_processes_by_queue(self, layout, client, settings):
         settings.METRICS_PUBLIC = True

@@ -25,9 +25,9 @@ _NAMES = " or ".join(sorted(browser_tokens.SCOPES))
 @extend_schema_serializer(component_name="EndUserToken")
 class EndUserTokenRequest(StrictBody):
     user_id = ExternalId()
-    origin = serializers.CharField(max_length=300, trim_whitespace=False, help_text="Of the page, as browsers send it.")
+    origin = serializers.CharField(max_length=300, trim_whitespace=False, help_text="The page's, as browsers send it.")
     scope = serializers.CharField(
-        required=False, max_length=200, help_text=f"{_NAMES}, or both; none: what the caller may of these."
+        required=False, max_length=200, help_text=f"{_NAMES}, or both; none: those that the caller has."
     )
     expires_in = serializers.IntegerField(
         required=False, min_value=_SHORTEST, max_value=_LONGEST, default=_USUAL, help_text="Seconds"
@@ -77,7 +77,7 @@ class EndUserTokenView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """A token for one person's own recommendations and events, good only with the `Origin` it names.
+        """A token for one user's own recommendations and events, valid only with the `Origin` it names.
 
         It may do no more than the caller, and ends with the caller's client.
         """

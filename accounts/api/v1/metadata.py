@@ -25,7 +25,7 @@ class Metadata(serializers.Serializer[Any]):
     revocation_endpoint = serializers.CharField()
     jwks_uri = serializers.CharField()
     grant_types_supported = serializers.ListField(child=serializers.CharField())
-    response_types_supported = serializers.ListField(child=serializers.CharField(), help_text="None: nobody logs in.")
+    response_types_supported = serializers.ListField(child=serializers.CharField(), help_text="Empty: no log-in.")
     scopes_supported = serializers.ListField(child=serializers.CharField())
     token_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
     revocation_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())

@@ -122,7 +122,7 @@ def authenticated(request: Request, given: Mapping[str, str], *, now: datetime) 
 def _check_rate(request: Request) -> None:
     """Limits requests by address."""
     if wait := ip_rate_limit.wait_seconds(request._request, policy="token"):  # noqa: SLF001  # it takes Django's request
-        detail = f"Too many token requests from this address; wait {wait} s. A token is good for many calls."
+        detail = f"Too many token requests from this address; wait {wait} s. Each token is valid for many calls."
         raise Refused(429, "slow_down", detail, code="rate_limited", retry_after=wait)
 
 
@@ -131,7 +131,7 @@ def _credentials(header: str, given: Mapping[str, str]) -> tuple[str, str]:
     if scheme.lower() != "basic":
         return given["client_id"], given["client_secret"]
     if given["client_secret"]:
-        raise Refused(400, "invalid_request", "The client's secret stands in the body and in HTTP Basic.")
+        raise Refused(400, "invalid_request", "The client's secret is both in the body and in HTTP Basic.")
     try:
         client_id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):

@@ -21,9 +21,9 @@ PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
 
 @extend_schema_serializer(component_name="Revoke")
 class RevokeRequest(serializers.Serializer[Any]):
-    token = serializers.CharField(help_text="An access token, or a refresh token: then all that came of its grant.")
+    token = serializers.CharField(help_text="An access token; or a refresh token, which revokes its whole grant.")
     token_type_hint = serializers.CharField(
-        required=False, allow_blank=True, help_text="Not needed: the token says what it is."
+        required=False, allow_blank=True, help_text="Not needed: the token determines it."
     )
     client_id = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
     client_secret = serializers.CharField(required=False, help_text="Here or in HTTP Basic.")
@@ -39,7 +39,7 @@ class RevokeView(OAuthView):
         auth=[],
         request={oauth.FORM: RevokeRequest},  # JSON is taken as well; generators need one form
         responses={
-            200: OpenApiResponse(description="The token is refused, within 5 seconds everywhere; or it was none."),
+            200: OpenApiResponse(description="The token is revoked, within 5 seconds everywhere; or it was not valid."),
             **oauth.problems({400: "The request names no token, or another client's."}),
         },
         examples=[

@@ -33,9 +33,9 @@ class TokenRequest(serializers.Serializer[Any]):
     scope = serializers.CharField(
         allow_blank=True,
         required=False,
-        help_text="Words separated by blanks; none: all that the client may, without offline_access.",
+        help_text="Separated by spaces; none: all scopes of the client except offline_access.",
     )
-    refresh_token = serializers.CharField(required=False, help_text="For its own grant type. It works once.")
+    refresh_token = serializers.CharField(required=False, help_text="For grant_type refresh_token. It works once.")
 
 
 class TokenResponse(serializers.Serializer[Any]):
@@ -43,7 +43,7 @@ class TokenResponse(serializers.Serializer[Any]):
     token_type = serializers.ChoiceField(TOKEN_TYPES)
     expires_in = serializers.IntegerField(help_text="Seconds")
     scope = serializers.CharField()
-    refresh_token = serializers.CharField(required=False, help_text="Only where offline_access was asked for.")
+    refresh_token = serializers.CharField(required=False, help_text="Only if offline_access was requested.")
 
 
 class TokenView(OAuthView):
@@ -59,7 +59,7 @@ class TokenView(OAuthView):
                 "DPoP",
                 OpenApiTypes.STR,
                 OpenApiParameter.HEADER,
-                description="A proof (RFC 9449): the tokens are bound to its key.",
+                description="A proof (RFC 9449), to whose key the tokens are bound.",
             )
         ],
         request={oauth.FORM: TokenRequest},  # JSON is taken as well; generators need one form
@@ -99,10 +99,10 @@ class TokenView(OAuthView):
         ],
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Issues an access token. The credentials stand in the body (form or JSON) or in HTTP Basic.
+        """Issues an access token. The credentials are in the body (form or JSON) or in HTTP Basic.
 
-        A refresh token comes with it where the scope offline_access was asked for. It works once: its use gives the
-        next one, and a second use ends all that came of the grant.
+        It includes a refresh token if the scope offline_access was requested. It works once: its use gives the
+        next one, and a second use ends the whole grant.
         """
         return self.answered(request, _answer)
 
@@ -134,7 +134,7 @@ def _bound_to(request: Request, client: ApiClient, now: datetime) -> str:
     raw = request.META.get("HTTP_DPOP")
     if raw is None:
         if client.tenant.require_dpop:
-            raise Refused(400, "invalid_dpop_proof", "The tenant demands a DPoP proof with every request for a token.")
+            raise Refused(400, "invalid_dpop_proof", "The tenant requires a DPoP proof with every token request.")
         return ""
     try:
         proof = dpop.verify_proof(raw, method="POST", url=http_request.build_absolute_uri(request.path), now=now)

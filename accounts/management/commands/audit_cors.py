@@ -18,8 +18,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds the folder of the reports, and the option that makes a change a failure."""
-        parser.add_argument("--folder", type=Path, default=settings.VAR_DIR / "reports" / "cors", help="of the reports")
-        parser.add_argument("--unchanged", action="store_true", help="end with an error if anything has changed")
+        parser.add_argument(
+            "--folder", type=Path, default=settings.VAR_DIR / "reports" / "cors", help="for the reports"
+        )
+        parser.add_argument("--unchanged", action="store_true", help="fail if anything has changed")
 
     def handle(self, *, folder: Path, unchanged: bool, **_: Any) -> None:
         """Fails if a list has an invalid origin."""

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """As text, or as JSON."""
         parser.add_argument("--json", action="store_true", help="one JSON document")
-        parser.add_argument("--tenants", type=int, default=10, help="in how many tenants' scopes to look (10)")
+        parser.add_argument("--tenants", type=int, default=10, help="number of tenants' scopes to check (10)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Looks, prints, and fails when something is wrong."""

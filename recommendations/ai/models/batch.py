@@ -25,8 +25,8 @@ class AIBatch(models.Model):
         FAILED = "failed", "Failed"
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
-    key = models.UUIDField(default=uuid.uuid4, unique=True, help_text="What the vendor's batch is found again by.")
-    build_id = models.BigIntegerField(help_text="The build whose lists it is about.")
+    key = models.UUIDField(default=uuid.uuid4, unique=True, help_text="Identifies the vendor's batch.")
+    build_id = models.BigIntegerField(help_text="The build of its lists.")
     state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
     result = models.CharField(max_length=8, choices=Result.choices, blank=True, default="")
     model = models.CharField(max_length=100)
@@ -34,17 +34,17 @@ class AIBatch(models.Model):
     questions = models.PositiveIntegerField()
     answers = models.PositiveIntegerField(default=0)
     reservation = models.UUIDField(null=True, blank=True, editable=False)
-    day = models.DateField(null=True, blank=True, help_text="The UTC day whose budgets hold it.")
+    day = models.DateField(null=True, blank=True, help_text="The UTC day of the budgets that hold its reservation.")
     reserved_tokens = models.BigIntegerField(default=0)
     reserved_nano_usd = models.BigIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often submitting it was tried.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Attempts to submit it.")
     error = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True, blank=True)
-    deadline_at = models.DateTimeField(help_text="Then it ends, with whatever was answered.")
-    next_at = models.DateTimeField(help_text="When it is looked at again.")
+    deadline_at = models.DateTimeField(help_text="Time at which it ends with the answers so far.")
+    next_at = models.DateTimeField(help_text="Time of the next check.")
     ended_at = models.DateTimeField(null=True, blank=True)
-    followed_at = models.DateTimeField(null=True, blank=True, help_text="When a build with its answers began.")
+    followed_at = models.DateTimeField(null=True, blank=True, help_text="Start of the build with its answers.")
 
     class Meta:
         verbose_name = "AI batch"

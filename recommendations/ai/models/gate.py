@@ -15,9 +15,9 @@ class AIGate(models.Model):
         HEAVY = "heavy", "Heavy"
 
     class Why(models.TextChoices):
-        WORTH = "worth", "It pays, as far as the interval is sure"
+        WORTH = "worth", "Pays off, by its interval"
         SWITCHED_OFF = "switched_off", "It does not pay, as far as the interval is sure"
-        UNSURE = "unsure", "The interval holds both: the configuration decides"
+        UNSURE = "unsure", "Inconclusive interval: the configuration decides"
         TOO_FEW = "too_few", "Too few measurements: the configuration decides"
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -26,11 +26,11 @@ class AIGate(models.Model):
     open = models.BooleanField(null=True, help_text="Empty: the configuration decides.")
     why = models.CharField(max_length=12, choices=Why.choices)
     with_ai = models.PositiveBigIntegerField(default=0, help_text="Measured cases with AI.")
-    control = models.PositiveBigIntegerField(default=0, help_text="Measured cases of the control arm.")
-    uplift = models.FloatField(default=0.0, help_text="Successes more per case than in the control arm.")
+    control = models.PositiveBigIntegerField(default=0, help_text="Measured cases in the holdout.")
+    uplift = models.FloatField(default=0.0, help_text="Additional successes per case, compared with the holdout.")
     uplift_low = models.FloatField(default=0.0, help_text="Lower end of its 95 % interval.")
     uplift_high = models.FloatField(default=0.0, help_text="Upper end of its 95 % interval.")
-    per_usd = models.FloatField(null=True, blank=True, help_text="Successes more per dollar; empty where it cost none.")
+    per_usd = models.FloatField(null=True, blank=True, help_text="Additional successes per dollar.")
     cost_nano_usd = models.BigIntegerField(default=0)
     measured_at = models.DateTimeField()
 

@@ -47,8 +47,8 @@ class BudgetCounters(models.Model):
     reserved_tokens = models.BigIntegerField(default=0)
     spent_nano_usd = models.BigIntegerField(default=0)
     reserved_nano_usd = models.BigIntegerField(default=0)
-    warned_at = models.DateTimeField(null=True, blank=True, help_text="When the soft alert was given.")
-    exhausted_at = models.DateTimeField(null=True, blank=True, help_text="When it first refused a call for good.")
+    warned_at = models.DateTimeField(null=True, blank=True, help_text="Time of the soft alert.")
+    exhausted_at = models.DateTimeField(null=True, blank=True, help_text="Time of the first rejected call.")
 
     class Meta:
         abstract = True
@@ -99,7 +99,7 @@ class AIReservation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
-    day = models.DateField(help_text="Names the budgets that hold it.")
+    day = models.DateField(help_text="The UTC day of its budgets.")
     tokens = models.BigIntegerField()
     nano_usd = models.BigIntegerField()
     expires_at = models.DateTimeField(db_index=True)
@@ -116,13 +116,13 @@ class AICall(models.Model):
 
     class Outcome(models.TextChoices):
         OK = "ok", "Answered"
-        INVALID = "invalid", "Answer refused"
+        INVALID = "invalid", "Invalid answer"
         TIMEOUT = "timeout", "Timed out"
         THROTTLED = "throttled", "Throttled by the vendor"
         ERROR = "error", "Failed"
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
-    day = models.DateField(help_text="The UTC day whose budgets paid for it.")
+    day = models.DateField(help_text="The UTC day of the budgets charged.")
     at = models.DateTimeField()
     build_id = models.BigIntegerField(null=True, blank=True)
     purpose = models.CharField(max_length=32)
@@ -133,11 +133,11 @@ class AICall(models.Model):
     cached_tokens = models.PositiveIntegerField(default=0, help_text="Part of the input.")
     output_tokens = models.PositiveIntegerField(default=0)
     reasoning_tokens = models.PositiveIntegerField(default=0, help_text="Part of the output.")
-    usage_reported = models.BooleanField(default=True, help_text="No: the figures are our own upper bounds.")
+    usage_reported = models.BooleanField(default=True, help_text="No: the figures are upper bounds.")
     cost_nano_usd = models.BigIntegerField(default=0)
     latency_ms = models.PositiveIntegerField()
     detail = models.CharField(
-        max_length=400, blank=True, default="", help_text="Why it failed, in the vendor's words where there are any."
+        max_length=400, blank=True, default="", help_text="Reason of the failure, in the vendor's words if any."
     )
     simulated = models.BooleanField()
 
@@ -155,7 +155,7 @@ class AIAnswer(models.Model):
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     digest = models.CharField(max_length=64)
-    subject = models.CharField(max_length=64, help_text="Digest of the person's key, so that erasing them finds it.")
+    subject = models.CharField(max_length=64, help_text="Digest of the user's key, for erasure.")
     model = models.CharField(max_length=100)
     prompt_version = models.CharField(max_length=32)
     content = models.JSONField()
@@ -174,12 +174,12 @@ class AIFallbackStat(models.Model):
     """Lists of five minutes by AI outcome: meant for AI, fallback, or skipped, with the reason."""
 
     class Kind(models.TextChoices):
-        MEANT = "meant", "Meant for AI"
-        FALLBACK = "fallback", "Meant for AI, published without"
-        SKIPPED = "skipped", "Not meant for AI"
+        MEANT = "meant", "Eligible for AI"
+        FALLBACK = "fallback", "Eligible for AI, published without"
+        SKIPPED = "skipped", "Not eligible for AI"
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
-    slot = models.DateTimeField(help_text="When the five minutes began.")
+    slot = models.DateTimeField(help_text="Start of the five minutes.")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     reason = models.CharField(max_length=16, blank=True, default="")
     lists = models.PositiveBigIntegerField(default=0)

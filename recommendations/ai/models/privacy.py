@@ -10,7 +10,7 @@ class AIRelease(models.Model):
     """A tenant's sharing consent. Without a row AI may run, and no attribute is sent."""
 
     tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
-    enabled = models.BooleanField(default=True, help_text="Off: nothing of this tenant is sent, whatever else is set.")
+    enabled = models.BooleanField(default=True, help_text="Off: no data of this tenant is sent.")
     item_attributes = ArrayField(
         models.CharField(max_length=64),
         default=list,
@@ -21,7 +21,7 @@ class AIRelease(models.Model):
         models.CharField(max_length=64),
         default=list,
         blank=True,
-        help_text="Names of people's attributes that may be sent, comma-separated.",
+        help_text="Names of user attributes that may be sent, comma-separated.",
     )
 
     class Meta:
@@ -36,16 +36,16 @@ class AISent(models.Model):
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     at = models.DateTimeField(db_index=True)
-    origin = models.CharField(max_length=200, help_text="To whom.")
+    origin = models.CharField(max_length=200, help_text="The provider.")
     model = models.CharField(max_length=100)
     purpose = models.CharField(max_length=32)
     prompt_version = models.CharField(max_length=32, blank=True, default="")
     subject = models.CharField(
-        max_length=64, blank=True, default="", help_text="Digest of the person's key, so that erasing them finds it."
+        max_length=64, blank=True, default="", help_text="Digest of the user's key, for erasure."
     )
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the messages: whoever has the texts can compare.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the messages, to compare with known texts.")
     size_bytes = models.PositiveIntegerField()
-    contents = models.JSONField(default=dict, help_text="Kinds of facts with their number, names of attributes.")
+    contents = models.JSONField(default=dict, help_text="Number of facts by kind, and names of attributes.")
 
     class Meta:
         verbose_name = "AI request sent"

@@ -9,10 +9,10 @@ class AIVector(models.Model):
     """The unit vector of one text, as little-endian float16, keyed by a digest of its source."""
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
-    digest = models.CharField(max_length=64, help_text="Of the text, the model and the number of dimensions.")
+    digest = models.CharField(max_length=64, help_text="Digest of the text, the model and the number of dimensions.")
     model = models.CharField(max_length=100)
     vector = models.BinaryField()
-    used_on = models.DateField(db_index=True, help_text="The last day on which a build needed it.")
+    used_on = models.DateField(db_index=True, help_text="Last day on which a build needed it.")
 
     class Meta:
         verbose_name = "AI vector"

@@ -38,7 +38,7 @@ def choose_slots(
     interactions' items among these.
     """
     if not content:
-        why = "Nothing is known of items that nobody has chosen: they have no texts."
+        why = "Cold items have no texts."
         return ColdItemSlots(0, compete=False, why=why)
     index = ContentIndex(places, content, [scorer for scorer in blend if scorer.algorithm in content])
     thresholds = index.similarity_thresholds(interactions, options)
@@ -51,14 +51,14 @@ def decide_slots(trials: Sequence[SlotTrial], wanted: int | None) -> ColdItemSlo
     measured: dict[str, Any] = {"fold": [trial.as_json() for trial in trials]} if trials else {}
     compete = any(trial.pays for trial in trials if not trial.every)
     if wanted is not None:
-        return ColdItemSlots(wanted, compete and wanted > 0, "It was asked for.", measured)
+        return ColdItemSlots(wanted, compete and wanted > 0, "It was requested.", measured)
     best = max((trial for trial in trials if trial.pays), key=lambda trial: trial.gain, default=None)
     if best is None:
-        why = "On the validation fold items that nobody had chosen" if trials else "Nothing has been measured yet"
-        why += " brought no more hits than what they displaced" if trials else ""
-        why = f"{why}: none in the first {EXPLORATION_INTERVAL - 1} places."
+        why = "On the validation fold cold items" if trials else "Nothing has been measured yet"
+        why += " brought no more hits than the items that they displaced" if trials else ""
+        why = f"{why}: none in the first {EXPLORATION_INTERVAL - 1} positions."
         return ColdItemSlots(EXPLORATION_INTERVAL, compete=False, why=why, measured=measured)
-    how = f"one place in {best.every} for items" if best.every else "competing items"
-    why = f"On the validation fold {how} that nobody had chosen brought more hits."
+    how = f"one position in {best.every} for cold items" if best.every else "competing cold items"
+    why = f"On the validation fold {how} brought more hits."
     compete = compete or 0 < best.every <= max(TRIED_INTERVALS)
     return ColdItemSlots(best.every or EXPLORATION_INTERVAL, compete, why, measured)

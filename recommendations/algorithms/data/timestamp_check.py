@@ -176,11 +176,11 @@ def _nothing(users: NDArray[np.int64], times: TimeArray, loads: Sequence[BulkLoa
         load = loads[0]
         return (
             f"All {len(times):,} events were loaded at once, from {_said(load.first)} to {_said(load.last)}: "
-            "these are the times of the load and not theirs, so there is no order."
+            "these are times of the load, not of the events, so there is no order."
         )
     moving, several = _people_moving(users, times)
     return (
-        f"Of {several:,} people with two events or more, {moving:,} have events at different times, "
+        f"Of {several:,} users with two events or more, {moving:,} have events at different times, "
         "so there is no order."
     )
 
@@ -192,7 +192,7 @@ def _partly(times: TimeArray, loads: Sequence[BulkLoad]) -> str:
     moved = ", before all others" if any(load.counts_as < load.first for load in loads) else ""
     each = "one moment" if len(loads) == 1 else f"one moment each of {len(loads)} loads"
     return (
-        f"{rows:,} of {len(times):,} events have the time of a load ({_said(loads[0].first)}) and not their own: "
+        f"{rows:,} of {len(times):,} events have the time of a load ({_said(loads[0].first)}), not their own: "
         f"they count as of {each}{moved}, without an order among them."
     )
 

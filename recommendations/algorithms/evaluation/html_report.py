@@ -36,7 +36,7 @@ def render_page(document: Mapping[str, Any]) -> str:
     weights = [(name, {"weight": weight}) for name, weight in chosen["weights"].items()]
     reached = (
         f"What is served reaches an NDCG@10 of <b>{served['ndcg@10']:.4f}</b>, 95 % interval {low:.4f} to "
-        f"{high:.4f} (bootstrap over people)."
+        f"{high:.4f} (bootstrap over users)."
     )
     judged = f"Chosen on a validation fold inside the train part, {describe_fold(chosen)}"
     hint = protocol_mismatch_hint(document["protocol"], chosen)
@@ -49,12 +49,12 @@ def render_page(document: Mapping[str, Any]) -> str:
         "<h2>NDCG@10 by model</h2>",
         bars([(name, each["ndcg@10"], each.get("ndcg@10_ci")) for name, each in rows]),
         table(("model", *METRICS, "coverage@10", *BEYOND_ACCURACY), rows),
-        "<h2>By what was known of people</h2>",
+        "<h2>By history of users</h2>",
         "<p class=note>Rows known: cold below 5, sparse below 20, regular below 100, heavy from there on.</p>",
         bars([(name, each["ndcg@10"], each["ndcg@10_ci"]) for name, each in segments]),
         table(("segment", *METRICS), segments),
         "<h2>Accuracy and popularity</h2>",
-        "<p class=note>To the right: proposes more popular items than people choose themselves (1 is as popular).</p>",
+        "<p class=note>To the right: recommends more popular items than users choose themselves (1 is as popular).</p>",
         scatter([(name, each["popularity_bias@10"], each["ndcg@10"]) for name, each in rows]),
         "<h2>Weights of the blend</h2>",
         bars([(name, each["weight"], None) for name, each in weights]),
@@ -69,9 +69,7 @@ def _lead(name: str, lead: Mapping[str, Any], *, alone: bool) -> str:
     low, high = lead["ci"]
     other = f"the best single part, {name}" if alone else "the blend without the second stage"
     word = "worse" if lead["worse"] else "not worse"
-    return (
-        f"Against {other}: {lead['ndcg@10']:+.4f} within people, 95 % {low:+.4f} to {high:+.4f}: {word} beyond noise."
-    )
+    return f"Against {other}: {lead['ndcg@10']:+.4f} within users, 95 % {low:+.4f} to {high:+.4f}: {word} beyond noise."
 
 
 def table(columns: Sequence[str], rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

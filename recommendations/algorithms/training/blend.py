@@ -58,15 +58,15 @@ def fit_second_stage(
     if options.ranker == "none":
         return SecondStage.none()
     if selection.users < MIN_USERS or not selection.weights.any():
-        return SecondStage.none(f"{selection.users} people judge, and it takes {MIN_USERS}")
+        return SecondStage.none(f"{selection.users} validation users, {MIN_USERS} are required")
     candidates = selection.candidates
     if candidates.protocol == "time":
         # Which items are popular after the cut differs from before it, and the stage would learn that of this fold.
-        return SecondStage.none("one moment divides everybody's past and future")
+        return SecondStage.none("the fold is cut in time")
     if not lightgbm_ranker.is_usable():
         return SecondStage.none("lightgbm cannot be loaded")
     if not budget.may_try(SECOND_STAGE, always=False):
-        return SecondStage.none("no time was left")
+        return SecondStage.none("no time left")
     assert isinstance(popularity, ItemVector)
     columns = [scorers.index(scorer) for scorer in blend]
     weights = np.array(list(blend.values()))

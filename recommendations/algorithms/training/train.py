@@ -51,7 +51,7 @@ def train(
         NoInteractions: the interactions are empty.
     """
     if not interactions.row_count:
-        raise NoInteractions("there are no interactions to learn from: import events first")
+        raise NoInteractions("there are no interactions to train on: import events first")
     report = progress or ignore_progress
     budget = TimeBudget(options.seconds, timer)
     with threadpool_limits(limits=options.threads):

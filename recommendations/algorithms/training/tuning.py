@@ -65,10 +65,10 @@ class TuningResult:
     def verdict(self) -> str:
         """Return the outcome of the comparison as a sentence."""
         if not self.changed:
-            return "Nothing better than the present choice was found."
+            return "Nothing better than the current parameters was found."
         word = "Worse" if self.worse else "Better" if self.difference.low > 0 else "Not worse"
         return (
-            f"{word} than the present choice beyond noise: ndcg@10 {self.ndcg_found.mean:.4f} against "
+            f"{word} than the current parameters beyond noise: ndcg@10 {self.ndcg_found.mean:.4f} against "
             f"{self.ndcg_current.mean:.4f} for the same {self.users} users, {self.difference.mean:+.4f} with a 95 % "
             f"interval of {self.difference.low:+.4f} to {self.difference.high:+.4f}."
         )
@@ -111,13 +111,13 @@ def tune(
     started = timer()
     report = progress or ignore_progress
     if not interactions.row_count:
-        raise NoInteractions("there are no interactions to learn from: import events first")
+        raise NoInteractions("there are no interactions to train on: import events first")
     parameters = validate_parameters(current)
     with threadpool_limits(limits=options.threads):
         outer_fold = make_fold(interactions, options)
         # Of the earliest past, so that no row that judges on the outer fold is in it.
         inner = ValidationBench(make_fold(outer_fold.parts[-1].past, options), catalogue, options)
-        report("the present choice on the inner fold", 0.0)
+        report("the current parameters on the inner fold", 0.0)
         inner_ndcg = inner.ndcg(parameters)
         deadline = started + seconds - COMPARISON_FACTOR * (timer() - started)
         search = CoordinateSearch(inner, parameters, inner_ndcg, deadline, timer)

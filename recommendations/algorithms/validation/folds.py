@@ -62,7 +62,7 @@ def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
         if options.validation not in ("auto", "random"):
             why += f" So {options.validation} is not possible."
         return _single_split("random", "rand10", interactions, options, why)
-    asked = "It was asked for."
+    asked = "It was requested."
     if options.validation == "random":
         return _single_split("random", "rand10", interactions, options, asked)
     if options.validation == "last":
@@ -70,11 +70,11 @@ def make_fold(interactions: Interactions, options: TrainingOptions) -> Fold:
     parts, judgements, users = _in_time(interactions, options)
     if judgements < MIN_JUDGEMENTS or users < MIN_USERS:
         why = (
-            f"{users} people have a history before and rows after a cut in time, "
-            f"{judgements} times over all cuts; it takes {MIN_USERS}, {MIN_JUDGEMENTS} times."
+            f"{users} users have a history before and events after a cut in time, "
+            f"{judgements} times over all cuts; required are {MIN_USERS}, {MIN_JUDGEMENTS} times."
         )
         return _single_split("last", "last10", interactions, options, why)
-    why = f"{users} people have a history before and rows after {len(parts)} cut{'s' * (len(parts) > 1)} in time."
+    why = f"{users} users have a history before and events after {len(parts)} cut{'s' * (len(parts) > 1)} in time."
     return Fold("time", parts, why if options.validation == "auto" else asked)
 
 

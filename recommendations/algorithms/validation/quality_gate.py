@@ -63,20 +63,20 @@ def digest(user_id: str) -> int:
 def compare(new: ValidationScores, active: ValidationScores) -> GateDecision:
     """Refuse the new artefact if its mean within users is lower beyond noise (paired bootstrap, 95 %)."""
     if new.protocol != active.protocol:
-        reason = f"Not compared: judged by {new.protocol or 'nobody'}, the active one by {active.protocol or 'nobody'}."
+        reason = f"Not compared: validated on {new.protocol or 'none'}, the active one on {active.protocol or 'none'}."
         return GateDecision(publish=True, reason=reason, other_fold=bool(new.protocol and active.protocol))
     _, ours, theirs = np.intersect1d(new.user_digests, active.user_digests, return_indices=True)
     users = len(ours)
     if users < MIN_USERS:
         return GateDecision(
-            publish=True, reason=f"Not compared: only {users} people were judged both times.", people=users
+            publish=True, reason=f"Not compared: only {users} users were validated both times.", people=users
         )
     before, now = active.ndcg[theirs].astype(np.float64), new.ndcg[ours].astype(np.float64)
     difference = paired_interval(now, before)
     worse = difference.high < 0
     reason = (
         f"{'Worse' if worse else 'Not worse'} than the active artefact beyond noise: ndcg@10 {now.mean():.4f} against "
-        f"{before.mean():.4f} for the same {users} people, {difference.mean:+.4f} with a 95 % interval of "
+        f"{before.mean():.4f} for the same {users} users, {difference.mean:+.4f} with a 95 % interval of "
         f"{difference.low:+.4f} to {difference.high:+.4f}."
     )
     return GateDecision(publish=not worse, reason=reason, people=users, difference=difference)

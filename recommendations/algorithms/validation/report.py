@@ -14,9 +14,9 @@ EQUIVALENT_PROTOCOL: Mapping[str, Protocol] = MappingProxyType(
     {"time": "global80", "last": "last10", "random": "rand10"}
 )
 _ASKS = {
-    "time": "what returning people did after {moments}",
-    "last": "each person's last events",
-    "random": "random events of each person",
+    "time": "events of returning users after {moments}",
+    "last": "each user's last events",
+    "random": "random events of each user",
 }
 
 
@@ -34,8 +34,8 @@ def describe_fold(chosen: Mapping[str, Any]) -> str:
     fold = chosen["validation"]
     moments = "one moment" if fold["cuts"] == 1 else f"each of {fold['cuts']} moments"
     asks = _ASKS[kind].format(moments=moments)
-    judged = "1 person judges" if fold["people"] == 1 else f"{fold['people']:,} people judge"
-    undecided = "" if chosen.get("decided", True) else " They are too few to choose weights; the usual ones serve."
+    judged = "1 validation user" if fold["people"] == 1 else f"{fold['people']:,} validation users"
+    undecided = "" if chosen.get("decided", True) else " They are too few to choose weights; the defaults are used."
     return f"{kind}: {asks}; {judged}.{undecided} {fold['why']}"
 
 
@@ -46,6 +46,6 @@ def protocol_mismatch_hint(protocol: str, chosen: Mapping[str, Any]) -> str:
     if not kind or kind == wanted:
         return ""
     return (
-        f"{protocol} tests something else than the weights were chosen for, as production would serve them; "
+        f"{protocol} tests something other than the weights were chosen for, as in production; "
         f"--validation {wanted} chooses them for it."
     )

@@ -23,37 +23,37 @@ from recommendations.catalog import validators
 from recommendations.catalog.upsert import Check, Version, unconditional
 from recommendations.catalog.validators import FieldRefused
 
-# Makes a handler an idempotent write in the caller's tenant; it takes the keyword `write`.
+# Makes a handler an idempotent write in the caller's tenant; passes it the keyword `write`.
 idempotent_write = idempotent(scope.tenant)
 READ_CATALOGUE = "catalog:read"
 
 
 class ResourceView(APIView):
-    """Takes JSON; `scope` maps each method that there is to the scope it demands."""
+    """A view with JSON bodies; `scope` maps each supported method to its required scope."""
 
     parser_classes = [BoundedJSONParser]
     scope: Mapping[str, str] = {}
 
     def check_permissions(self, request: Request) -> None:
-        """A method that there is not is 405, whatever the token may do."""
+        """Answers 405 to unsupported methods, whatever the token's scopes."""
         if request.method not in self.scope:
             raise exceptions.MethodNotAllowed(str(request.method))
         super().check_permissions(request)
 
 
 def reading(*names: str, **others: str) -> dict[str, str]:
-    """The scope of reading, under each method that reads, with the scopes of other methods."""
+    """The scopes by method: `names` for GET and HEAD, and those of other methods."""
     return {**{method: name for name in names for method in ("GET", "HEAD")}, **others}
 
 
 def refuse(refused: FieldRefused) -> NoReturn:
-    """Raises InvalidInput with what the reader found."""
+    """Raises InvalidInput with the reader's errors."""
     first = refused.errors[0]
     raise InvalidInput(f"{first.pointer or '/'}: {first.detail}", errors=refused.errors) from refused
 
 
 def path_id(name: str, value: str) -> str:
-    """The id in the path.
+    """Checks the id in the path.
 
     Raises: InvalidInput.
     """
@@ -64,9 +64,9 @@ def path_id(name: str, value: str) -> str:
 
 
 def deliberate_id(name: str, value: str) -> str:
-    """As `path_id`, for what cannot be undone.
+    """Checks the id in the path of an irreversible operation.
 
-    Raises: InvalidInput, also for an id that is most likely a mistake of the caller's program.
+    Raises: InvalidInput, also for ids that are probably a bug of the caller, such as `undefined`.
     """
     try:
         return validators.deliberate_identifier(value, f"/{name}")
@@ -75,7 +75,7 @@ def deliberate_id(name: str, value: str) -> str:
 
 
 def named_body(request: Request, name: str, value: str) -> dict[str, Any]:
-    """The body, with the id from the path; one in the body must be the same.
+    """The body with the id from the path; an id in the body must be equal.
 
     Raises: InvalidInput.
     """
@@ -83,7 +83,8 @@ def named_body(request: Request, name: str, value: str) -> dict[str, Any]:
     if not isinstance(body, Mapping):
         raise pagination.invalid("", "not_an_object", "The body must be a JSON object.")
     if body.get(name, value) != value:
-        raise pagination.invalid(f"/{name}", "other_id", f"Names another object than the path; leave {name} out.")
+        detail = f"`{name}` does not match the id in the URL. Omit it or make them equal."
+        raise pagination.invalid(f"/{name}", "other_id", detail)
     return {**body, name: path_id(name, value)}
 
 
@@ -93,16 +94,16 @@ def tag(version: Version | None) -> str | None:
 
 
 def precondition(request: Request) -> Check:
-    """The check that a write must pass, from the request's headers."""
+    """The precondition of a write, from the request's headers."""
     if not etags.is_conditional(request):
         return unconditional
     return lambda version: etags.check_preconditions(request, tag=tag(version))
 
 
 def written(request: Request, write: Write, *, body: Mapping[str, Any], tag: str) -> Response:
-    """The answer to a change of what was there before: the object as it is now, for tokens that may read it.
+    """The response to a change: the new state for tokens that may read it.
 
-    Others get its version alone (204): the body holds what they have not sent.
+    Other tokens get only its version (204), as the body contains more than they have sent.
     """
     headers = {"ETag": tag}
     if not caller(request).may(READ_CATALOGUE):
@@ -111,12 +112,12 @@ def written(request: Request, write: Write, *, body: Mapping[str, Any], tag: str
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC."""
+    """The time as RFC 3339 in UTC."""
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def query_value(query: Mapping[str, str], name: str, reader: validators.Reader) -> Any:
-    """A checked query parameter, None when it is not given.
+    """A checked query parameter; None if it is missing.
 
     Raises: InvalidInput.
     """
@@ -137,19 +138,19 @@ DELETE_PROBLEMS = problems(401, 403, 404, 412, 422, 503)
 MERGE_PROBLEMS = problems(400, 401, 403, 404, 413, 415, 422, 503)
 POST_PROBLEMS = problems(400, 401, 403, 413, 415, 422, 503)
 SEND_PROBLEMS = problems(400, 401, 403, 409, 413, 415, 422, 503)
-WRITTEN = {204: OpenApiResponse(description="Written; the token may not read it.")}
-NOT_MODIFIED = {304: OpenApiResponse(description="Unchanged since the ETag in If-None-Match; no body.")}
+WRITTEN = {204: OpenApiResponse(description="Written. The token lacks the scope to read it.")}
+NOT_MODIFIED = {304: OpenApiResponse(description="Unchanged since the ETag in If-None-Match. No body.")}
 IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
 IF_MATCH = OpenApiParameter(
-    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Write only if this is still the ETag."
+    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Write only if this is the current ETag."
 )
 CREATE_ONLY = OpenApiParameter(
-    "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="`*`: write only if there is none yet."
+    "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="`*`: write only if it does not exist yet."
 )
 ETAG = OpenApiParameter("ETag", OpenApiTypes.STR, OpenApiParameter.HEADER, response=True)
 PAGE_PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": 50}),
-    OpenApiParameter("cursor", wire.CURSOR, description="`next` of the page before, with the same filters."),
+    OpenApiParameter("cursor", wire.CURSOR, description="`next` of the previous page, with the same filters."),
     IF_NONE_MATCH,
     ETAG,
     OpenApiParameter(
@@ -159,5 +160,5 @@ PAGE_PARAMETERS = [
 
 
 def path_parameter(name: str) -> OpenApiParameter:
-    """An external id in the path."""
+    """The parameter for an external id in the path."""
     return OpenApiParameter(name, wire.ID, OpenApiParameter.PATH)

@@ -1,4 +1,4 @@
-"""Fields as they stand in the OpenAPI document, with the bounds that their readers (catalog.fields) hold them to."""
+"""Serializer fields for the OpenAPI document, with the limits that the readers in `catalog.validators` enforce."""
 
 import copy
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ LANGUAGE_TAG = {"type": "string", "maxLength": 16, "pattern": r"^([A-Za-z]{2,8}(
 
 @extend_schema_field(TYPE)
 class EventType(serializers.CharField):
-    """A word for a kind of event."""
+    """The type of an event."""
 
 
-# Components of the document with names of their own: generators would else name each use after where it stands.
+# Named components of the document: generators would otherwise name each use after its position.
 _COMPONENTS = {
     _ATTRIBUTES: {
         "type": "object",
-        "description": "Names of your own with strings, numbers, booleans or lists of strings.",
+        "description": "Custom names with strings, numbers, booleans or lists of strings.",
         "maxProperties": validators.MAX_ATTRIBUTES,
         "propertyNames": {"minLength": 1, "maxLength": validators.MAX_ATTRIBUTE_NAME},
         "additionalProperties": {"$ref": "#/components/schemas/AttributeValue"},
@@ -46,8 +46,8 @@ _COMPONENTS = {
     },
     _SENT: {
         "type": "object",
-        "description": "Names of your own with strings, numbers, booleans or lists of strings. An entry that is null "
-        "or too long is left out, and the others are kept.",
+        "description": "Custom names with strings, numbers, booleans or lists of strings. Entries that are null "
+        "or too long are omitted; the others are stored.",
         "maxProperties": validators.MAX_ATTRIBUTES,
         "additionalProperties": {"$ref": "#/components/schemas/AttributeValueRequest"},
     },
@@ -71,18 +71,18 @@ _COMPONENTS = {
 
 
 def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular: the components that fields here refer to."""
+    """Adds the components that these fields refer to (a hook of drf-spectacular)."""
     result["components"].setdefault("schemas", {}).update(copy.deepcopy(_COMPONENTS))
     result["components"]["schemas"] = dict(sorted(result["components"]["schemas"].items()))
     return result
 
 
 def words_known_today(words: Sequence[str], description: str) -> dict[str, Any]:
-    """The schema of a word in an answer whose values may grow: no enum, which generated clients refuse to outgrow."""
+    """The schema of a value in a response whose set may grow: not an enum, as generated clients reject new values."""
     known = ", ".join(f"`{word}`" for word in words)
     return {
         "type": "string",
-        "description": f"{description} Known today: {known}; take others as they come.",
+        "description": f"{description} Current values: {known}; tolerate others.",
         "x-extensible-enum": list(words),
     }
 
@@ -93,17 +93,17 @@ def _reference(name: str) -> dict[str, str]:
 
 @extend_schema_field(_reference(_ATTRIBUTES))
 class FlatObject(serializers.DictField):
-    """Names with strings, numbers, booleans or lists of strings; nothing nests."""
+    """Names with strings, numbers, booleans or lists of strings; not nested."""
 
 
 @extend_schema_field(_reference(_SENT))
 class SentObject(serializers.DictField):
-    """As FlatObject; an entry that is null or too long is left out, and the others are kept."""
+    """A flat object; entries that are null or too long are omitted, the others stored."""
 
 
 @extend_schema_field(LANGUAGE_TAG)
 class LanguageTag(serializers.JSONField):
-    """A language tag, such as de-AT, or an empty string. (Of a CharField the document would say that none is empty.)"""
+    """A language tag, such as de-AT, or an empty string, which the document would not allow for a CharField."""
 
 
 @extend_schema_field({"oneOf": [_reference(_MOMENT), {"type": "null"}]})
@@ -112,12 +112,12 @@ class Moment(serializers.DateTimeField):
 
 
 def text(max_length: int, **options: Any) -> serializers.CharField:
-    """A string that may be empty; null is the empty string."""
+    """An optional string; null becomes the empty string."""
     return serializers.CharField(max_length=max_length, required=False, allow_blank=True, allow_null=True, **options)
 
 
 def words(**options: Any) -> serializers.ListField:
-    """Short words without repetition; null is the empty list."""
+    """An optional list of distinct words; null becomes the empty list."""
     return serializers.ListField(
         child=serializers.CharField(max_length=schemas.MAX_CATEGORY),
         max_length=schemas.MAX_CATEGORIES,
@@ -130,12 +130,12 @@ def words(**options: Any) -> serializers.ListField:
 def stamp_of_the_server(**options: Any) -> serializers.DateTimeField:
     """A field set by the server. It may be sent back unchanged, and is ignored."""
     return serializers.DateTimeField(
-        required=False, allow_null=True, help_text="The server's; taken and not used.", **options
+        required=False, allow_null=True, help_text="Set by the server; ignored in requests.", **options
     )
 
 
 def query(name: str, schema: Any = OpenApiTypes.STR, description: str = "") -> OpenApiParameter:
-    """A query parameter with its bounds."""
+    """A query parameter with its limits."""
     return OpenApiParameter(name, schema, description=description)
 
 

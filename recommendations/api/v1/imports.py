@@ -1,4 +1,4 @@
-"""Imports: a file is taken in as a job."""
+"""Imports: files processed as jobs."""
 
 import hashlib
 from typing import Any, cast
@@ -32,19 +32,19 @@ _READ, _WRITE = ("catalog:read", "events:read"), ("catalog:write", "events:write
 
 
 def _either(names: tuple[str, str]) -> Any:
-    """For the OpenAPI document: one scope or the other, by the kind of the rows."""
+    """The security requirement in the OpenAPI document: either scope, by the kind of rows."""
     return [{"oauth2": [name]} for name in names]
 
 
 class _ImportsView(ResourceView):
-    """Files of events need the scopes of events, others those of the catalogue."""
+    """Files of events require the scopes of events, others those of the catalogue."""
 
     names = _READ
     upload: Upload | None = None
 
     @property
     def scope(self) -> dict[str, str]:  # type: ignore[override]  # by the request
-        """The scope that opens the door; `_demand` looks at the kind, where it is not known before."""
+        """A scope that the token has, if any; `_demand` checks the kind once it is known."""
         return base.reading(self._word())
 
     def _word(self) -> str:
@@ -60,15 +60,15 @@ class _ImportsView(ResourceView):
 
 
 def _spooled(request: Request) -> Upload:
-    """The file, once it lies in the storage; the query and the headers are looked at before."""
+    """Stores the file, after checking the query and headers."""
     view = cast(ImportsView, request.parser_context["view"])
     if view.upload is None:
         import_requests.read_wanted(request.query_params)
         form, encoding = import_requests.read_media_type(request.headers.get("Content-Type"), request.query_params)
         coding = request.headers.get("Content-Encoding", "identity").strip().lower()
         if coding not in {"gzip", "x-gzip", "identity", ""}:
-            said = f"The Content-Encoding '{quoted(coding)}' is not unpacked; gzip is, and needs no header."
-            raise exceptions.UnsupportedMediaType(coding, said)
+            detail = f"Content-Encoding '{quoted(coding)}' is not supported; gzip is, and needs no header."
+            raise exceptions.UnsupportedMediaType(coding, detail)
         tenant_id, length = caller(request).tenant_id, request.headers.get("Content-Length", "")
         expected = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         try:
@@ -82,7 +82,7 @@ def _spooled(request: Request) -> Upload:
                 )
         except UnreadablePostError as error:
             if isinstance(error.__cause__, BodyTooLong):
-                raise UploadTooLarge(f"A file may be at most {settings.IMPORT_MAX_BYTES:,} bytes.") from error
+                raise UploadTooLarge(f"A file may have at most {settings.IMPORT_MAX_BYTES:,} bytes.") from error
             raise
     return view.upload
 
@@ -96,13 +96,13 @@ _idempotent_upload = idempotent(scope.tenant, body=_fingerprint)
 
 
 class ImportsView(_ImportsView):
-    """Files on their way in."""
+    """Starts imports."""
 
     names = _WRITE
 
     @property
     def scope(self) -> dict[str, str]:  # type: ignore[override]  # by the request
-        """By the kind of the rows."""
+        """The scope for the kind of rows."""
         request = getattr(self, "request", None)
         kind = request.query_params.get("kind", "") if request else ""
         return {"POST": self.names[kind == Import.Kind.EVENTS]}
@@ -119,9 +119,9 @@ class ImportsView(_ImportsView):
     )
     @_idempotent_upload
     def post(self, request: Request, *, write: Write) -> Response:
-        """Takes a file of items, people or events, CSV or NDJSON, plain or gzip, and answers before it is read.
+        """Accepts a file of items, users or events (CSV, NDJSON or JSON, plain or gzip) and answers before it is read.
 
-        Good rows are kept and bad ones are told; the same file a second time changes nothing.
+        Valid rows are stored and invalid ones reported; importing the same file twice changes nothing.
         """
         wanted, upload = import_requests.read_wanted(request.query_params), _spooled(request)
         with write.effect():
@@ -132,7 +132,7 @@ class ImportsView(_ImportsView):
             return write.answer(Response(schema.body(job), status=202, headers=headers))
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """A file that became no import, as of a refusal or a repetition, does not stay."""
+        """Deletes a file that did not become an import, for example of a rejected or repeated request."""
         if self.upload is not None and (response.status_code != 202 or "Idempotent-Replayed" in response):
             uploads.discard(self.upload)
         return super().finalize_response(request, response, *args, **kwargs)
@@ -158,7 +158,7 @@ class ImportView(_ImportsView):
 
 
 class ImportErrorsView(_ImportsView):
-    """The rows that an import refused."""
+    """Rejected rows of an import."""
 
     @extend_schema(
         operation_id="import_errors_list",
@@ -170,9 +170,9 @@ class ImportErrorsView(_ImportsView):
         examples=[examples.ERRORS_EXAMPLE],
     )
     def get(self, request: Request, import_id: str) -> Response:
-        """Refused rows by their lines, and attributes that were left out of others; the first 10,000 are kept.
+        """Rejected rows and omitted attributes, by line; the first 10,000 are stored.
 
-        `rows.rejected` counts all refused rows.
+        `rows.rejected` counts all rejected rows.
         """
         query = pagination.known_parameters(request.query_params)
         job = self._demand(request, selectors.get_import(tenant_id=caller(request).tenant_id, import_id=import_id))
@@ -189,13 +189,13 @@ class ImportErrorsView(_ImportsView):
 
 
 class ImportCancelView(_ImportsView):
-    """Stopping an import."""
+    """Cancels an import."""
 
     names = _WRITE
 
     @property
     def scope(self) -> dict[str, str]:  # type: ignore[override]  # by the request
-        """As the base has it, for a write."""
+        """The scope, for a write."""
         return {"POST": self._word()}
 
     @extend_schema(
@@ -208,9 +208,9 @@ class ImportCancelView(_ImportsView):
         examples=[examples.CANCELLED_EXAMPLE],
     )
     def post(self, request: Request, import_id: str) -> Response:
-        """Stops a waiting or running import; what was taken in before stays. 409 where it has ended by itself.
+        """Cancels a waiting or running import; imported rows stay. 409 if it has already ended.
 
-        Needs no Idempotency-Key: once more changes nothing.
+        Needs no Idempotency-Key: repeating it changes nothing.
         """
         tenant_id = caller(request).tenant_id
         job = self._demand(request, selectors.get_import(tenant_id=tenant_id, import_id=import_id))

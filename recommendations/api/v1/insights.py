@@ -35,7 +35,7 @@ class PlacementsView(ResourceView):
         examples=[schema.EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        """Impressions, clicks and conversions, and what follows from them; a few seconds old."""
+        """Impressions, clicks, conversions and derived metrics; a few seconds old."""
         query = pagination.known_parameters(request.query_params, "from", "to", "by", "placement")
         now = clock.now()
         since, until = _days(query, now)
@@ -60,7 +60,7 @@ def _days(query: Mapping[str, str], now: datetime) -> tuple[date, date]:
     until = _day(query, "to") or max(now.date(), _day(query, "from") or date.min)
     since = _day(query, "from") or _back(until, USUAL_DAYS - 1)
     if since > until:
-        raise pagination.invalid("/from", "after_to", "The first day lies after the last.")
+        raise pagination.invalid("/from", "after_to", "The first day is after the last.")
     if (until - since).days >= MOST_DAYS:
         raise pagination.invalid("/from", "range_too_long", f"At most {MOST_DAYS} days at once.")
     return since, until
@@ -76,13 +76,13 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
     try:
         return datetime.strptime(query[name], "%Y-%m-%d").replace(tzinfo=None).date()  # noqa: DTZ007  # a day only
     except ValueError:
-        raise pagination.invalid(f"/{name}", "bad_date", "Not a day; write it as 2026-11-23.") from None
+        raise pagination.invalid(f"/{name}", "bad_date", "Must be a date, such as 2026-11-23.") from None
 
 
 def _placement(text: str | None) -> str | None:
     if text is not None and not _LABEL.fullmatch(text):
         raise pagination.invalid(
-            "/placement", "bad_placement", "A placement's name, or @popular, @similar and the like."
+            "/placement", "bad_placement", "Must be a placement's name, or a list such as @popular."
         )
     return text
 
@@ -93,5 +93,5 @@ def _dimensions(text: str | None) -> tuple[str, ...]:
     names = text.split(",") if text else []
     if unknown := [name for name in names if name not in insights.DIMENSIONS]:
         known = ", ".join(insights.DIMENSIONS)
-        raise pagination.invalid("/by", "unknown_dimension", f"{unknown[0]!r} is none; known are {known}.")
+        raise pagination.invalid("/by", "unknown_dimension", f"Unknown dimension {unknown[0]!r}. Allowed: {known}.")
     return tuple(name for name in insights.DIMENSIONS if name in names)

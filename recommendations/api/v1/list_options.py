@@ -1,4 +1,4 @@
-"""The common parts of requests for lists: their options, what they cost, and how they are admitted."""
+"""Common parts of list requests: options, cost, admission, and responses."""
 
 import re
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class RequestLimiter:
 
 
 def common_options(values: dict[str, Any], request: Request, *, browser: bool) -> Options:
-    """The options of any list, from checked values.
+    """The options of a list, from checked values.
 
     Raises: as `filter_of`.
     """
@@ -71,16 +71,19 @@ def common_options(values: dict[str, Any], request: Request, *, browser: bool) -
 
 
 def of_browser(options: Options, subject: Subject) -> Options:
-    """Raises: InvalidInput where the filter asks for what is not released."""
+    """Options restricted to what browsers may use.
+
+    Raises: InvalidInput if the filter uses a field that is not released to browsers.
+    """
     try:
         return browser_access.narrowed(options, tenant_id=subject.tenant_id)
     except FilterRefused as refused:
         error = FieldError("/filter", "not_released", refused.detail)
-        raise InvalidInput(f"The filter cannot be used. {refused.detail}", errors=[error]) from None
+        raise InvalidInput(f"The filter is not allowed. {refused.detail}", errors=[error]) from None
 
 
 def filter_of(text: str, *, browser: bool) -> str:
-    """The filter as it was written.
+    """Checks a filter; returns it unchanged.
 
     Raises: InvalidInput with the column; FilterTooCostly.
     """
@@ -88,35 +91,38 @@ def filter_of(text: str, *, browser: bool) -> str:
         node = parse(text) if text else None
     except FilterRefused as refused:
         error = FieldError("/filter", "bad_filter", refused.detail)
-        raise InvalidInput(f"The filter cannot be read. {refused.detail}", errors=[error]) from None
+        raise InvalidInput(f"Invalid filter. {refused.detail}", errors=[error]) from None
     if node is not None:
         refuse_above(node, MAX_BROWSER_COST if browser else MAX_COST)
     return text
 
 
 def units_of(options: Options, people: int = 1) -> int:
-    """Count a request in units: its people, and what its filter costs, for each of them where it asks of people."""
+    """The units of a request: its users, plus the cost of its filter, per user if it references the user."""
     node = parse(options.filter) if options.filter else None
     personal = node is not None and names_person(node)
     return people + units(node) * (people if personal else 1)
 
 
 def check_id(pointer: str, value: str) -> None:
-    """Raises: InvalidInput for what cannot be an id."""
+    """Raises: InvalidInput for an invalid id."""
     if error := external_ids.find_error(value, pointer):
         raise InvalidInput(error.detail, errors=[error])
 
 
 def placement_of(name: str) -> str:
-    """A name that can be one; whether there is one shows before its lists are looked for."""
+    """Checks the syntax of a placement's name; its existence is checked before its lists are read.
+
+    Raises: InvalidInput.
+    """
     if not _PLACEMENT.match(name):
-        detail = "The name of a placement is 1 to 63 letters, digits, - and _."
+        detail = "Must be 1 to 63 letters, digits, - and _."
         raise InvalidInput(detail, errors=[FieldError("/placement", "unknown_placement", detail)])
     return name
 
 
 def preferred(request: Request) -> str:
-    """The first language of the header that there are reasons in; empty where it names none, or any will do."""
+    """The first supported language of Accept-Language (RFC 9110); empty if there is none, or any will do."""
     for tag, weight in parse_accept_lang_header(request.META.get("HTTP_ACCEPT_LANGUAGE", "")):
         if tag == "*":
             return ""

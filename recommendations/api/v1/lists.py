@@ -1,4 +1,4 @@
-"""Lists that belong to no user: similar, bought together, popular, trending, latest."""
+"""Lists that do not belong to a user: similar, bought together, popular, trending, latest."""
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -25,7 +25,7 @@ from recommendations.serving.read.list_query import Subject
 
 
 class SimilarItemsView(ChargedWithReads):
-    """An item's neighbours."""
+    """Items similar to an item."""
 
     scope = "recommendations:read"
     kind = list_kinds.SIMILAR
@@ -38,7 +38,7 @@ class SimilarItemsView(ChargedWithReads):
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request, item_id: str) -> HttpResponse:
-        """Items that the same people turn to; popular ones, and it says so, for an item nobody has touched yet."""
+        """Items that the same users choose; popular items, with `degraded` set, for an item without events."""
         check_id("/item_id", item_id)
         subject = Subject(caller(request).tenant_id, reference=f"{self.kind.key}:{item_id}")
         now = clock.now()
@@ -68,7 +68,7 @@ class TogetherView(SimilarItemsView):
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request, item_id: str) -> HttpResponse:
-        """Items of the same baskets; popular ones, and it says so, for an item that was bought with no other."""
+        """Items from the same baskets; popular items, with `degraded` set, for an item never bought with others."""
         return super().get(request, item_id)
 
 
@@ -105,7 +105,7 @@ class PopularView(_ForEverybody):
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
-        """The popular list, of all time or of a window; before the first build the latest items, and it says so."""
+        """Popular items of all time or a window; before the first build the newest items, with `degraded` set."""
         return self.answer(request, list_kinds.POPULAR, _window(request.query_params.get("window", "")))
 
 
@@ -120,7 +120,7 @@ class TrendingView(_ForEverybody):
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Events of the window by weight and age; what is popular where there is no such list yet."""
+        """Items by weight and age of the window's events; popular items if there is no such list yet."""
         return self.answer(request, list_kinds.TRENDING, _window(request.query_params.get("window", schema.WEEK)))
 
 
@@ -137,12 +137,12 @@ class LatestView(_ForEverybody):
         responses={200: schema.Recommendations, **schema.PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
-        """The newest items that may be shown, newest first."""
+        """Available items, newest first."""
         return self.answer(request, list_kinds.LATEST, "")
 
 
 def _window(name: str) -> str:
-    """Raises: InvalidInput for one that is not counted."""
+    """Raises: InvalidInput for an unknown window."""
     if name and name not in schema.WINDOWS:
         detail = f"Must be one of {', '.join(schema.WINDOWS)}."
         raise InvalidInput(detail, errors=[FieldError("/window", "unknown_window", detail)])

@@ -1,4 +1,4 @@
-"""Given items in one person's order: search results, candidates for an e-mail."""
+"""Ranking of given items for a user, such as search results or candidates for an e-mail."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,13 +29,13 @@ from recommendations.serving.ranking.ranking_query import RankQuery
 from recommendations.serving.ranking.render import render, subject_of
 from recommendations.serving.read.list_query import Options
 
-# A request counts as one for the person and one for each so many items; a list is read at a fraction of the work.
+# A request counts as one for the user, and one more per so many items.
 ITEMS_OF_UNIT = 50
 HEADERS = {"Cache-Control": "no-store", "Vary": "Authorization, Origin, Accept-Language"}
 
 
 class RankView(ChargedWithReads):
-    """Given items for one person."""
+    """Ranks given items for a user."""
 
     scope = "recommendations:read"
     browser_users = {"POST": browser_tokens.user_in_path}
@@ -50,9 +50,9 @@ class RankView(ChargedWithReads):
         examples=[schema.ASKED_EXAMPLE, schema.EXAMPLE],
     )
     def post(self, request: Request, user_id: str) -> HttpResponse:
-        """Up to 1,000 items, best first for the person; `left_out` names the others and why. A read by POST.
+        """Ranks up to 1,000 items, best first; `left_out` lists the others with reasons. A read by POST.
 
-        `source` and `degraded` say how the order was made; a person nobody knows gets what is popular.
+        `source` and `degraded` tell how the order was made; unknown users get items by popularity.
         """
         check_id("/user_id", user_id)
         body = schema.RankRequest(data=request.data)
@@ -73,7 +73,7 @@ def _asked(request: Request, user_id: str, values: dict[str, Any]) -> RankQuery:
     browser = bool(who.user_id)
     item_ids: list[str] = values["item_ids"]
     if browser and len(item_ids) > schema.MAX_BROWSER_ITEMS:
-        detail = f"At most {schema.MAX_BROWSER_ITEMS} items with a browser's token; these are {len(item_ids)}."
+        detail = f"Browser tokens may rank at most {schema.MAX_BROWSER_ITEMS} items; these are {len(item_ids)}."
         raise pagination.invalid("/item_ids", "too_many", detail)
     options: Options = common_options(values, request, browser=browser)
     query = RankQuery(

@@ -1,4 +1,4 @@
-"""The answers: personal lists, batches, similar items, popular items."""
+"""Recommendations of one user and of many."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ from recommendations.serving.read.list_query import Subject
 
 
 class RecommendationsView(ChargedWithReads):
-    """One person's list."""
+    """One user's list."""
 
     scope = "recommendations:read"
     browser_users = {"GET": browser_tokens.user_in_path}
@@ -48,7 +48,7 @@ class RecommendationsView(ChargedWithReads):
         responses={200: OpenApiResponse(schema.Recommendations, examples=[schema.EXAMPLE]), **schema.PROBLEMS},
     )
     def get(self, request: Request, user_id: str) -> HttpResponse:
-        """The person's precomputed list, or the placement's fallback; `source` and `degraded` say which."""
+        """The user's precomputed list, or the placement's fallback; `source` and `degraded` tell which."""
         check_id("/user_id", user_id)
         query = request.query_params
         placement = placement_of(query.get("placement", HOME))
@@ -69,7 +69,7 @@ class RecommendationsView(ChargedWithReads):
 
 
 class RecommendationsBatchView(ChargedWithReads):
-    """Up to a hundred people's lists."""
+    """Lists of up to 100 users."""
 
     scope = "recommendations:read"
 
@@ -82,7 +82,7 @@ class RecommendationsBatchView(ChargedWithReads):
         examples=[schema.BATCH_EXAMPLE, schema.BATCH_ANSWER_EXAMPLE],
     )
     def post(self, request: Request) -> HttpResponse:
-        """The lists of many people in one call, with the same options for all. A read: nothing is stored."""
+        """The lists of many users in one call, with the same options. A read: nothing is stored."""
         asked = schema.BatchRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         body: dict[str, Any] = asked.validated_data

@@ -22,7 +22,7 @@ from recommendations.serving.read.list_query import Subject
 
 
 class SessionView(ChargedWithReads):
-    """A list for a visit of somebody whom nobody needs to know."""
+    """A list for an anonymous session."""
 
     scope = "recommendations:read"
 

@@ -1,4 +1,4 @@
-"""People who are like one person."""
+"""Users similar to a user."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ CACHE_HEADERS = {"Cache-Control": "private, no-cache"}
 
 
 class RelatedPeopleView(ResourceView):
-    """One person's related people. Not for browsers' tokens: it is about others."""
+    """Users similar to a user. Not for browser tokens, as it is about others."""
 
     scope = base.reading("recommendations:read")
 
@@ -42,7 +42,7 @@ class RelatedPeopleView(ResourceView):
         shown = cursor.read(query["cursor"], binding=binding, now=now) if "cursor" in query else []
         found = similar_users.read_similar_users(tenant_id=tenant_id, user_id=user_id)
         if found is None:
-            raise NotFound("There is no such end user.")
+            raise NotFound("Unknown user.")
         people, more = similar_users.page(found, shown=shown, limit=limit)
         digests = [*shown, *(cursor.digest(name) for name, _ in people)]
         after = cursor.write(shown=digests, binding=binding, now=now) if more else None

@@ -1,8 +1,8 @@
-"""The routes of version 1; the hot one first.
+"""The routes of version 1; the most frequent one first.
 
-An id in a path may hold slashes: some servers hand over the path decoded, so that `a%2Fb` and `a/b` are one. Its
-converter takes all it can, no id may end in the name of what stands behind it (`core.external_ids.SUB_RESOURCES`), and
-an address that ends in an id comes after those in which more follows.
+Ids in paths may contain slashes: some servers pass the path decoded, so that `a%2Fb` and `a/b` are the same. The
+converter is greedy, no id may end in the name of a sub-resource (`core.external_ids.SUB_RESOURCES`), and routes that
+end in an id come after those that continue.
 """
 
 from django.urls import path, register_converter
@@ -25,7 +25,7 @@ from recommendations.api.v1 import recommendations as answers
 
 
 class ExternalId:
-    """The rest of the path, as far as the route lets it go; the view says what is wrong with it as an id."""
+    """The longest possible part of the path; the view validates it as an id."""
 
     regex = r"[\s\S]+"
 

@@ -1,4 +1,4 @@
-"""GET /usage: what a tenant has used of its plan, and what is left."""
+"""GET /usage: used and remaining quota and AI budget of a tenant."""
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
@@ -31,9 +31,9 @@ class UsageView(ChargedWithReads):
         examples=[schema.EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        """The plan, its quota and the AI budget: what is used, and what is left.
+        """The plan, its quota and the AI budget, used and left.
 
-        Asking takes nothing of the month's requests, and is possible when they are used up; the rate of reads holds.
+        It does not count against the monthly quota and works when that is used up; the read rate limit applies.
         """
         tenant_id, now = caller(request).tenant_id, clock.now()
         counter = keys.quota(tenant_id, billing_periods.month_at(now).name)

@@ -1,4 +1,4 @@
-"""End users as a whole: everything held about one, and two that are one."""
+"""Export and merging of users."""
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
@@ -20,7 +20,7 @@ _USER_ID = base.path_parameter("user_id")
 
 
 class UserExportView(ResourceView):
-    """Everything that is held about one end user."""
+    """Exports a user."""
 
     scope = base.reading("privacy:read")
 
@@ -33,7 +33,7 @@ class UserExportView(ResourceView):
         examples=[schema.EXPORT_EXAMPLE],
     )
     def get(self, request: Request, user_id: str) -> StreamingHttpResponse:
-        """One document, made while it is sent: the person, their events, lists, AI's and stored answers."""
+        """One streamed document: the user, their events, lists, AI records and stored responses."""
         parts = export_end_user(
             tenant_id=caller(request).tenant_id, user_id=base.path_id("user_id", user_id), now=clock.now()
         )
@@ -42,7 +42,7 @@ class UserExportView(ResourceView):
 
 
 class UserMergeView(ResourceView):
-    """Two end users that are one."""
+    """Merges users."""
 
     scope = {"POST": "privacy:write"}
 
@@ -57,10 +57,10 @@ class UserMergeView(ResourceView):
     )
     @base.idempotent_write
     def post(self, request: Request, user_id: str, *, write: Write) -> Response:
-        """Moves the history of `from` to this person and removes `from`; what else this person has stays as it is.
+        """Moves the history of `from` to this user and removes `from`; other data of this user stays as it is.
 
-        It removes a person, so it needs what erasing one needs. It cannot be undone, so ids that look like a variable
-        without a value (`null`, `undefined`) are refused.
+        It removes a user, so it requires the scope of erasures. It cannot be undone, so ids that look like unset
+        variables (`null`, `undefined`) are rejected.
         """
         tenant_id, user_id = caller(request).tenant_id, base.deliberate_id("user_id", user_id)
         try:

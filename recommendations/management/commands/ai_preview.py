@@ -19,7 +19,7 @@ from recommendations.pipeline.builds.ai_cost_estimate import preview
 class Command(BaseCommand):
     """Counts and prints; nothing is called."""
 
-    help = "What the AI calls of a tenant's next build would cost at most and on average."
+    help = "Estimates the average and maximum cost of the AI calls of a tenant's next build."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the tenant."""
@@ -41,8 +41,8 @@ class Command(BaseCommand):
         except NothingToEstimate as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{seen.wanted} lists are meant for AI; {seen.calls} calls with {config.model} are allowed in a build,"
-            f" {seen.answered} of them answered before."
+            f"{seen.wanted} lists are eligible for AI; a build makes up to {seen.calls} calls with {config.model},"
+            f" {seen.answered} of them cached."
         )
         self.stdout.write(
             f"A call: about {seen.usage.input_tokens} tokens in, {seen.usage.output_tokens} out (by {seen.source}),"

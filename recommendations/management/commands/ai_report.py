@@ -23,7 +23,7 @@ from recommendations.placements.models import Placement
 class Command(BaseCommand):
     """Prints spend, budgets, fallbacks, the breaker, and every period whose budget and ledger disagree."""
 
-    help = "What AI did and cost, by tenant, and whether budgets and ledger agree."
+    help = "Reports AI usage and cost by tenant, and checks that budgets and ledger agree."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the tenant and the period."""
@@ -75,8 +75,8 @@ class Command(BaseCommand):
             opened = [each for each in SEGMENTS if standing.is_open(each)]
             own = placement.ai_control_percent
             self.stdout.write(
-                f"  {placement.name}: AI for {', '.join(opened) or 'nobody'}, for"
-                f" {config.gate.explore_percent} % of the others, control arm"
+                f"  {placement.name}: AI for {', '.join(opened) or 'no segment'}, for"
+                f" {config.gate.explore_percent} % of the others, holdout"
                 f" {config.control_percent if own is None else own} %"
             )
         for row in measured:
@@ -88,9 +88,9 @@ class Command(BaseCommand):
             )
 
     def _fallbacks(self, found: fallback_stats.FallbackCounts) -> None:
-        ratio = "too few to tell a rate" if found.ratio is None else f"{found.ratio:.1%} without"
+        ratio = "too few for a rate" if found.ratio is None else f"{found.ratio:.1%} without"
         reasons = ", ".join(f"{reason} {lists}" for reason, lists in {**found.fallbacks, **found.skipped}.items())
-        self.stdout.write(f"  24 hours: {found.meant} lists meant for AI, {ratio}{': ' if reasons else ''}{reasons}")
+        self.stdout.write(f"  24 hours: {found.meant} lists eligible for AI, {ratio}{': ' if reasons else ''}{reasons}")
 
 
 def _usd(nano_usd: int) -> str:

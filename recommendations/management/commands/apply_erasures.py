@@ -16,13 +16,13 @@ class Command(BaseCommand):
     """Fails when the log cannot be applied as a whole, so that a script that restores stops there."""
 
     help = (
-        "Applies the log of erasures: takes back from the storage what the database's log lacks, erases who is in the "
+        "Applies the erasure log: restores missing entries from the storage, erases the users in the "
         "log and there all the same, and removes their lists from Redis. Run it after every restore, before serving."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One tenant, or all."""
-        parser.add_argument("--tenant", metavar="SLUG", help="Only this one; all are applied otherwise.")
+        parser.add_argument("--tenant", metavar="SLUG", help="Only this tenant (default: all).")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Applies and tells, tenant by tenant."""
@@ -45,6 +45,6 @@ class Command(BaseCommand):
             )
         if foreign:
             raise CommandError(
-                f"{foreign:,} entries were made with another ERASURE_KEY: nobody can be known by them. Set ERASURE_KEY "
+                f"{foreign:,} entries were made with another ERASURE_KEY and match no user. Set ERASURE_KEY "
                 "to the key of that time and run it again."
             )

@@ -32,12 +32,12 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", required=True, metavar="SLUG")
         parser.add_argument("--wait", action="store_true", help="show a progress bar until the lists are published")
         parser.add_argument("--no-ai", action="store_true", help="make no AI calls in this build")
-        parser.add_argument("--no-gate", action="store_true", help="publish what is trained even if it is worse")
+        parser.add_argument("--no-gate", action="store_true", help="publish even if the quality gate rejects it")
         parser.add_argument(
             "--validation",
             choices=VALIDATIONS,
             default="",
-            help="which events this one build holds back to choose by; without it, as the tenant's setting says",
+            help="validation fold of this build (default: the tenant's setting)",
         )
 
     def handle(
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             return lifecycle.start(tenant_id=tenant_id, reason="command", now=clock.now(), **asked)
         except lifecycle.BuildRunning as error:
             if not wait:
-                raise CommandError(f"{error.detail} With --wait, this one starts then.") from error
+                raise CommandError(f"{error.detail} With --wait, this build starts afterwards.") from error
             return None
         except ServiceError as error:
             raise CommandError(error.detail) from error
@@ -98,8 +98,8 @@ class Command(BaseCommand):
             self._show(standing, seconds)
             if not standing.picked_up and seconds > NO_WORKER_AFTER_SECONDS:
                 raise CommandError(
-                    f"No worker has taken build #{build_id} in {NO_WORKER_AFTER_SECONDS:.0f} seconds. It waits in the "
-                    "queue: start a worker with `celery -A workers worker --queues=docent.build,docent.imports`."
+                    f"No worker has started build #{build_id} in {NO_WORKER_AFTER_SECONDS:.0f} seconds. It waits in "
+                    "the queue: start a worker with `celery -A workers worker --queues=docent.build,docent.imports`."
                 )
             time.sleep(POLL_SECONDS)
         seconds = time.monotonic() - started
@@ -126,7 +126,7 @@ def _line(standing: Progress) -> str:
 
 def _summary(standing: Progress, seconds: float) -> str:
     by_source = ", ".join(f"{count} {source}" for source, count in sorted(standing.lists.items()))
-    ai = f"; {standing.ai_calls} AI calls, {standing.fallback_rate:.1%} of them without an answer"
+    ai = f"; {standing.ai_calls} AI calls, {standing.fallback_rate:.1%} of them without a usable answer"
     return (
-        f"Published {standing.people} people's lists ({by_source}{ai if standing.ai_calls else ''}) in {seconds:.1f} s."
+        f"Published lists of {standing.people} users ({by_source}{ai if standing.ai_calls else ''}) in {seconds:.1f} s."
     )

@@ -69,7 +69,7 @@ class Command(BaseCommand):
         with scope.tenant(tenant.pk):
             if Placement.objects.filter(tenant=tenant, active_build__isnull=False).exists():
                 return
-        self._say("Building every person's list (Celery workers)")
+        self._say("Building every user's list (Celery workers)")
         call_command("build", tenant=tenant.slug, wait=True, stdout=self.stdout, stderr=self.stderr)
 
     def _show(self, tenant: Tenant, access: dict[str, str]) -> None:
@@ -85,10 +85,10 @@ class Command(BaseCommand):
             )
             build = Build.objects.filter(tenant=tenant, status=Build.Status.PUBLISHED).order_by("-id").first()
             items = Item.objects.filter(tenant=tenant).count()
-        self._say(f"\nPerson {person} of {tenant.slug} ({items} films). Watched last:")
+        self._say(f"\nUser {person} of {tenant.slug} ({items} films). Watched last:")
         for title, value in watched:
             self._say(f"  {value:>4}  {title}" if value is not None else f"        {title}")
-        simulated = " (simulated: the bundled simulator answered, no AI model)" if answer["simulated"] else ""
+        simulated = " (simulated: answered by the bundled simulator, not by an AI model)" if answer["simulated"] else ""
         self._say(f"\nTheir list, source {answer['source']}{simulated}, built {answer['generated_at']}:")
         for item in answer["items"]:
             title = item["item"]["title"] if item["item"] else item["item_id"]

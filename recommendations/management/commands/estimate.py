@@ -17,7 +17,7 @@ from recommendations.estimation.estimate import DAYS, PAGES, SECONDS, Estimation
 class Command(BaseCommand):
     """Prints both estimates with intervals, or that there is not enough overlap and why. Nothing is written."""
 
-    help = "Estimate the clicks of a version of a placement's rules from the pages that were shown before."
+    help = "Estimates the clicks of a version of a placement's rules from pages shown before."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Every command has a `--version` that prints Django's; here it names the placement's."""
@@ -25,15 +25,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the placement, the version, and bounds of the work."""
-        parser.add_argument("--tenant", metavar="SLUG", help="needed where there are several")
+        parser.add_argument("--tenant", metavar="SLUG", help="required if there are several")
         parser.add_argument("--placement", default="home", metavar="NAME")
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--version", dest="number", type=int, metavar="N")
-        which.add_argument("--draft", action="store_true", help="the newest that is not published")
-        parser.add_argument("--days", type=int, default=DAYS, metavar="N", help=f"of pages, at most ({DAYS})")
-        parser.add_argument("--pages", type=int, default=PAGES, metavar="N", help=f"at most ({PAGES})")
-        parser.add_argument("--seconds", type=float, default=SECONDS, metavar="N", help=f"of work ({SECONDS:.0f})")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+        which.add_argument("--draft", action="store_true", help="the newest unpublished version")
+        parser.add_argument("--days", type=int, default=DAYS, metavar="N", help=f"maximum age of pages ({DAYS})")
+        parser.add_argument("--pages", type=int, default=PAGES, metavar="N", help=f"maximum number of pages ({PAGES})")
+        parser.add_argument("--seconds", type=float, default=SECONDS, metavar="N", help=f"time limit ({SECONDS:.0f})")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
 
     def handle(self, *, tenant: str | None, placement: str, **options: Any) -> None:
         """Estimates and prints.
@@ -82,5 +82,5 @@ def _tenant(slug: str | None) -> tuple[str, int]:
     if not found:
         raise CommandError("There is no tenant yet.")
     if len(found) > 1:
-        raise CommandError(f"Which tenant? Give --tenant with one of {', '.join(name for name, _ in found[:20])}.")
+        raise CommandError(f"Several tenants: give --tenant with one of {', '.join(name for name, _ in found[:20])}.")
     return found[0]

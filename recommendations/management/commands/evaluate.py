@@ -41,52 +41,50 @@ class Command(BaseCommand):
         """The data, the protocol and the form of the answer."""
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("--tenant", metavar="SLUG")
-        source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as import_data takes it")
+        source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as for import_data")
         parser.add_argument("--items", type=Path, metavar="FILE", help="With --events: the catalogue, for its texts")
         parser.add_argument(
             "--not-positive",
             action="append",
             default=[],
             metavar="TYPE",
-            help="With --events: events of this type are no choices, like dislike and impression; may be repeated",
+            help="With --events: events of this type are not positive, like dislike and impression; repeatable",
         )
         parser.add_argument(
             "--protocol",
             choices=PROTOCOLS,
-            help="How the test part is split off; without it, like the fold that production would choose by",
+            help="Split of the test part (default: like the validation fold of production)",
         )
         parser.add_argument(
             "--validation",
             choices=VALIDATIONS,
-            help="Which events of the train part choose the weights; without it, as the tenant's setting says (auto)",
+            help="Validation fold that chooses the weights (default: the tenant's setting, auto)",
         )
-        parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws rand10's rows")
+        parser.add_argument("--seed", type=int, default=0, help="Seed for ties in time and for rand10")
         parser.add_argument(
             "--model",
             action="append",
             choices=(*KINDS, "served"),
-            help="Only this model beside what is served; may be repeated. Without it, all of them.",
+            help="Evaluate only this model beside the served lists; repeatable (default: all)",
         )
-        parser.add_argument(
-            "--ranker", choices=RANKERS, help="Whether a second stage may take part; without it, as RANKER says"
-        )
+        parser.add_argument("--ranker", choices=RANKERS, help="Use a second stage or not (default: RANKER)")
         parser.add_argument(
             "--set",
             action="append",
             default=[],
             metavar="NAME=VALUE",
-            help="A parameter other than the tenant's or the default, such as ease.l2=500; may be repeated",
+            help="Override a parameter, such as ease.l2=500; repeatable",
         )
-        parser.add_argument("--people", type=int, metavar="N", help="Let so many people judge at most")
-        parser.add_argument("--json", action="store_true", help="Print JSON and nothing else")
+        parser.add_argument("--people", type=int, metavar="N", help="Maximum number of validation users")
+        parser.add_argument("--json", action="store_true", help="Print only JSON")
         parser.add_argument("--html", type=Path, metavar="FILE", help="Write a report with plots")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Reads, evaluates, prints."""
         if options["items"] and not options["events"]:
-            raise CommandError("--items goes with --events; a tenant's catalogue is in the database.")
+            raise CommandError("--items requires --events; a tenant's catalogue is in the database.")
         if options["not_positive"] and not options["events"]:
-            raise CommandError("--not-positive goes with --events; a tenant's event types say what they mean.")
+            raise CommandError("--not-positive requires --events; a tenant's event types have weights.")
         if options["seed"] < 0 or (options["people"] is not None and options["people"] < 1):
             raise CommandError("--seed must not be negative, and --people at least 1.")
         ranker = cast(Ranking, options["ranker"] or settings.RANKER)
@@ -145,7 +143,7 @@ class Command(BaseCommand):
         write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()))
         write(f"Validation fold, inside the train part: {describe_fold(report.chosen)}")
         if hint := protocol_mismatch_hint(report.protocol, report.chosen):
-            write(f"Mind that {hint}")
+            write(f"Note: {hint}")
         write("")
         width = max(len(name) for name in (*report.models, "served: second stage"))
         write(f"{'':{width}}  " + "  ".join(f"{name:>11.11}" for name in COLUMNS))
@@ -159,14 +157,14 @@ class Command(BaseCommand):
             low, high = lead["ci"]
             other = "the blend without the second stage" if name in report.stages else f"the best single part, {name}"
             verdict = "worse beyond noise" if lead["worse"] else "not worse beyond noise"
-            write(f"Against {other}: {lead['ndcg@10']:+.4f} [{low:+.4f}, {high:+.4f}] for the same people, {verdict}")
+            write(f"Against {other}: {lead['ndcg@10']:+.4f} [{low:+.4f}, {high:+.4f}] for the same users, {verdict}")
         if (disliked := report.served.get("disliked_hits@10")) is not None:
-            write(f"Of the hits among the first ten, {disliked:.1%} had been rated low by the person they are for.")
-        write("By what was known of people:")
+            write(f"Of the hits in the top ten, {disliked:.1%} were rated low by their user.")
+        write("By history of users:")
         for name, segment in report.served["segments"].items():
             low, high = segment["ndcg@10_ci"]
             said = f"ndcg@10 {segment['ndcg@10']:.4f} [{low:.4f}, {high:.4f}]  recall@10 {segment['recall@10']:.4f}"
-            write(f"  {name:8}  {segment['people']:>7,} people  {said}")
+            write(f"  {name:8}  {segment['people']:>7,} users  {said}")
         write("Chosen on the validation fold:")
         for name, value in report.chosen.items():
             write(f"  {name}: {json.dumps(value, default=_plain)}")

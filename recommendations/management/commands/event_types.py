@@ -22,22 +22,22 @@ FIELDS = ("weight", "negative_below", "half_life_days", "value_as_strength")
 class Command(BaseCommand):
     """Shows all types, or changes one; a change holds from the next training on."""
 
-    help = "Show what a tenant's types of events say, or change one of them."
+    help = "Shows the weights of a tenant's event types, or changes one type."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The tenant, the type, and what is to change."""
-        parser.add_argument("name", nargs="?", metavar="TYPE", help="such as rating; without it, all are shown")
+        parser.add_argument("name", nargs="?", metavar="TYPE", help="such as rating (default: show all)")
         parser.add_argument("--tenant", required=True, metavar="SLUG")
         for option, text in (
-            ("--weight", "What one says: 1 as much as a view, 0 nothing, below 0 against the item"),
-            ("--negative-below", "Events with a lower value speak against the item"),
-            ("--half-life-days", "After so many days one says half as much"),
+            ("--weight", "Weight of one event: 1 like a view, 0 to ignore it, negative to count against the item"),
+            ("--negative-below", "Events with a lower value count against the item"),
+            ("--half-life-days", "Days after which an event counts half"),
         ):
             parser.add_argument(option, type=_number, metavar="NUMBER", help=f"{text}; or {DEFAULT}.")
         parser.add_argument(
             "--value-as-strength",
             choices=EventType.ValueAsStrength.values,
-            help="How values make events count more or less; auto is the default.",
+            help="How values scale the weight of events; auto is the default.",
         )
         parser.add_argument("--reason", default="", help="why; kept in the audit log")
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         given = {field: options[field] for field in FIELDS if options[field] is not None}
         changed = {field: None if value == DEFAULT else value for field, value in given.items()}
         if changed and name is None:
-            raise CommandError("Name the type that is to change, such as rating.")
+            raise CommandError("Name the type to change, such as rating.")
         if name is not None and changed:
             self._change(tenant_id, name, changed, options["reason"])
         for each in event_weights.load_event_weights(tenant_id=tenant_id).types:
@@ -74,15 +74,15 @@ class Command(BaseCommand):
                 reason=reason,
                 note=", ".join(f"{field} {value}" for field, value in changed.items()),
             )
-        self.stdout.write("Changed; it holds from the next training on." if differs else "Nothing is different.")
+        self.stdout.write("Changed; effective with the next training." if differs else "No change.")
 
 
 def _said(each: event_weights.EventTypeWeight) -> str:
-    parts = [f"weight {each.weight:g}" + ("" if each.has_weight else " (nobody has said so)")]
+    parts = [f"weight {each.weight:g}" + ("" if each.has_weight else " (not set)")]
     if each.negative_below is not None:
         parts.append(f"below {each.negative_below:g} against the item")
     if each.half_life_days is not None:
-        parts.append(f"half as much after {each.half_life_days:g} days")
+        parts.append(f"half-life {each.half_life_days:g} days")
     return f"{each.name}: {', '.join(parts)}; values as strength: {each.value_as_strength}"
 
 

@@ -56,7 +56,7 @@ class Bar:
 def _wanted(files: Mapping[Import.Kind, Path], options: Mapping[str, Any]) -> dict[Import.Kind, ImportOptions]:
     """Read options of each file, all checked before a file is read."""
     if len(files) > 1 and (options["map"] or options["default"] or options["columns"]):
-        raise CommandError("--map, --default and --columns say something of one file: import one at a time with them.")
+        raise CommandError("--map, --default and --columns apply to one file: import one at a time with them.")
     try:
         read = read_options.parse_read_options(
             columns=options["columns"],
@@ -86,7 +86,7 @@ class Command(BaseCommand):
     """Rows that are refused are reported and never stop the good ones; importing a file twice changes nothing."""
 
     help = (
-        "Imports items, people and events from CSV, NDJSON or JSON files, plain or gzip. "
+        "Imports items, users and events from CSV, NDJSON or JSON files, plain or gzip. "
         "Columns, mapping and presets: docs/importing.md."
     )
 
@@ -96,30 +96,38 @@ class Command(BaseCommand):
         for kind in ROW_HANDLERS:
             parser.add_argument(f"--{kind.value}", type=Path, metavar="FILE")
         for name, metavar, text in (
-            ("--map", "COLUMN=FIELD", "Which column is which field, such as id=item_id or price=attributes.price."),
-            ("--default", "FIELD=VALUE", "For rows that say nothing of the field, such as type=purchase."),
+            ("--map", "COLUMN=FIELD", "Maps a column to a field, such as id=item_id or price=attributes.price."),
+            ("--default", "FIELD=VALUE", "Value for rows without the field, such as type=purchase."),
             ("--columns", "NAME", "The columns of a table without a header, in their order."),
         ):
             parser.add_argument(name, action="append", default=[], metavar=metavar, help=f"{text} May be repeated.")
-        parser.add_argument("--timezone", metavar="ZONE", help="Of times without a UTC offset, such as Europe/Berlin.")
         parser.add_argument(
-            "--time-unit", choices=column_mapping.UNITS, help="Of times that are numbers; seconds if not said."
+            "--timezone", metavar="ZONE", help="Zone of times without a UTC offset, such as Europe/Berlin."
         )
-        parser.add_argument("--delimiter", help="Between cells: itself, or tab, comma, semicolon, pipe, space.")
-        parser.add_argument("--encoding", help="Of the text, such as windows-1252; UTF-8 and UTF-16 are recognised.")
-        parser.add_argument("--quote", metavar="SIGN", help="Around cells; none where quotation marks mean nothing.")
-        parser.add_argument("--escape", metavar="SIGN", help="Before a quotation mark in a cell, such as a backslash.")
-        parser.add_argument("--extra", choices=column_mapping.EXTRA, help="What becomes of columns that are no field.")
+        parser.add_argument(
+            "--time-unit", choices=column_mapping.UNITS, help="Unit of numeric times (default: seconds)."
+        )
+        parser.add_argument("--delimiter", help="Character between cells, or tab, comma, semicolon, pipe, space.")
+        parser.add_argument(
+            "--encoding", help="Encoding of the text, such as windows-1252; UTF-8 and UTF-16 are recognised."
+        )
+        parser.add_argument(
+            "--quote", metavar="SIGN", help='Around cells (default: "); none if quotation marks are plain text.'
+        )
+        parser.add_argument(
+            "--escape", metavar="SIGN", help="Escape before a quotation mark in a cell, such as a backslash."
+        )
+        parser.add_argument("--extra", choices=column_mapping.EXTRA, help="Treatment of columns that are not fields.")
         parser.add_argument("--preset", choices=PRESETS, metavar="NAME", help=f"One of {', '.join(PRESETS)}.")
-        parser.add_argument("--dry-run", action="store_true", help="Check everything and keep nothing.")
-        parser.add_argument("--no-build", action="store_true", help="Do not ask for the tenant's first build.")
+        parser.add_argument("--dry-run", action="store_true", help="Check everything and store nothing.")
+        parser.add_argument("--no-build", action="store_true", help="Do not start the tenant's first build.")
         parser.add_argument(
             "--max-rejected",
             type=_share,
             default=1.0,
             metavar="SHARE",
-            help="Exit with status 1 where more than this share of a file's rows is refused, such as 0.01. "
-            "A file of which no row is kept is a failure in any case.",
+            help="Exit with status 1 if more than this share of a file's rows is rejected, such as 0.01. "
+            "A file whose rows are all rejected always fails.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -131,7 +139,7 @@ class Command(BaseCommand):
         with scope.all_tenants("import_data: find the tenant by its slug"):
             tenant = Tenant.objects.filter(slug=options["tenant"], active=True).first()
             others = Tenant.objects.filter(active=True).order_by("slug").values_list("slug", flat=True)
-            slugs = ", ".join(others[:SHOWN_SLUGS]) or "none; make one in the admin, under Tenants"
+            slugs = ", ".join(others[:SHOWN_SLUGS]) or "none; add one in the admin, under Tenants"
         if tenant is None:
             raise CommandError(f"There is no active tenant {options['tenant']!r}. There is: {slugs}.")
         with _stopped_by_signals():
@@ -143,7 +151,7 @@ class Command(BaseCommand):
                 has_build = Build.objects.filter(tenant_id=tenant.pk).exists()
             if not has_build:
                 imports.plan_first_build(tenant.pk)
-                self.stdout.write("The first build was asked for; a worker makes it.")
+                self.stdout.write("The first build was requested; a worker runs it.")
         _check(jobs, options["max_rejected"])
 
     def _import(self, tenant_id: int, wanted: ImportOptions, path: Path) -> Import:
@@ -156,12 +164,12 @@ class Command(BaseCommand):
             shown = quoted(path, 500)
             raise CommandError(str(error) if str(error).startswith(f"{shown}: ") else f"{shown}: {error}") from error
         except KeyboardInterrupt as error:
-            raise CommandError("Stopped. What was taken in stays; run it again.", returncode=130) from error
+            raise CommandError("Stopped. Imported rows stay; run it again.", returncode=130) from error
         except LeaseLost as error:
-            raise CommandError(f"{quoted(path, 500)}: the import was stopped or given up meanwhile.") from error
+            raise CommandError(f"{quoted(path, 500)}: the import was cancelled or abandoned meanwhile.") from error
         names = (*Import.COUNTS, "skipped")
         counts = ", ".join(f"{getattr(job, name):,} {name}" for name in names if getattr(job, name))
-        dry = " (dry run: nothing is kept)" if job.dry_run else ""
+        dry = " (dry run: nothing is stored)" if job.dry_run else ""
         self.stdout.write(f"{kind.value}: {counts or 'no rows'} in {time.perf_counter() - started:.1f} s{dry}")
         for line in summary.summary_lines(job.summary, dry_run=job.dry_run):
             self.stdout.write(f"  {line}")

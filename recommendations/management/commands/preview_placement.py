@@ -20,7 +20,7 @@ WIDE = 44
 class Command(BaseCommand):
     """Makes one list and prints it beside the one that is served. Nothing is written, and AI is not asked."""
 
-    help = "What a version of a placement's rules would show one person, beside what is served now."
+    help = "Shows the list of one user with a version of a placement's rules, beside the served list."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Every command has a `--version` that prints Django's; here it names the placement's."""
@@ -32,10 +32,10 @@ class Command(BaseCommand):
         parser.add_argument("placement", metavar="PLACEMENT")
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--version", dest="number", type=int, metavar="N")
-        which.add_argument("--draft", action="store_true", help="the newest that is not published")
+        which.add_argument("--draft", action="store_true", help="the newest unpublished version")
         parser.add_argument("--user", required=True, metavar="ID", help="the end user")
-        parser.add_argument("--limit", type=int, default=HEAD, metavar="N", help="places, at most 100")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+        parser.add_argument("--limit", type=int, default=HEAD, metavar="N", help="positions, at most 100")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
 
     def handle(self, *, tenant: str, placement: str, **options: Any) -> None:
         """Makes it and prints it.
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         self.stdout.write(f"With v{seen.version}: {would.source}, artefact #{would.artefact}.")
         for note in seen.notes:
             self.stdout.write(note)
-        self.stdout.write(f"\n{'':4}{'served now':{WIDE}}{f'with v{seen.version}':{WIDE}}was  what the rules did")
+        self.stdout.write(f"\n{'':4}{'served now':{WIDE}}{f'with v{seen.version}':{WIDE}}was  effects of rules")
         for place in range(max(len(would.items), len(served.items))):
             left, right = (side.items[place] if place < len(side.items) else None for side in (served, would))
             did = "; ".join(f"{deed.rule}: {deed.detail}" for deed in right.rules) if right else ""

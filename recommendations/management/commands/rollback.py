@@ -18,14 +18,14 @@ from recommendations.pipeline.models import Artefact
 class Command(BaseCommand):
     """Lists the artefacts that are kept, or starts a build with one of them."""
 
-    help = "Make all lists of a tenant with an earlier artefact: the one before the active one, or --artefact."
+    help = "Recreates all lists of a tenant with an earlier artefact: the previous one, or --artefact."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The tenant, and to which."""
         parser.add_argument("--tenant", required=True, metavar="SLUG")
-        parser.add_argument("--artefact", type=int, metavar="NUMBER", help="default: the one before the active one")
+        parser.add_argument("--artefact", type=int, metavar="NUMBER", help="default: the previous one")
         parser.add_argument("--reason", default="", help="why; kept in the audit log")
-        parser.add_argument("--list", action="store_true", help="only show which there are")
+        parser.add_argument("--list", action="store_true", help="only list the artefacts")
 
     def handle(self, *, tenant: str, artefact: int | None, **options: Any) -> None:
         """Starts the build.
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             reason=options.get("reason", ""),
             note=f"build #{build.pk}",
         )
-        self.stdout.write(f"Build #{build.pk} of {tenant} makes all lists with artefact #{build.artefact_id}.")
+        self.stdout.write(f"Build #{build.pk} of {tenant} recreates all lists with artefact #{build.artefact_id}.")
 
     def _list(self, tenant_id: int) -> None:
         with scope.tenant(tenant_id):

@@ -36,21 +36,21 @@ class Command(BaseCommand):
         """The data, the time, and what to do with what is found."""
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("--tenant", metavar="SLUG")
-        source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as import_data takes it")
+        source.add_argument("--events", type=Path, metavar="FILE", help="CSV or NDJSON, as for import_data")
         parser.add_argument("--items", type=Path, metavar="FILE", help="With --events: the catalogue, for its texts")
         parser.add_argument(
             "--validation",
             choices=VALIDATIONS,
-            help="Which events the folds hold back; without it, as the tenant's setting says (auto)",
+            help="Kind of the folds (default: the tenant's setting, auto)",
         )
-        parser.add_argument("--seconds", type=float, default=600.0, help="About how long it may take")
-        parser.add_argument("--people", type=int, default=2_000, metavar="N", help="Let so many people judge at most")
-        parser.add_argument("--seed", type=int, default=0, help="Breaks ties in time, and draws random rows")
+        parser.add_argument("--seconds", type=float, default=600.0, help="Approximate time limit")
+        parser.add_argument("--people", type=int, default=2_000, metavar="N", help="Maximum number of validation users")
+        parser.add_argument("--seed", type=int, default=0, help="Seed for ties in time and for random folds")
         parser.add_argument(
-            "--save", action="store_true", help="Use it from the tenant's next training on, if it is not worse"
+            "--save", action="store_true", help="Store it for the tenant's next training, if it is not worse"
         )
-        parser.add_argument("--reset", action="store_true", help="Go back to the defaults, and search nothing")
-        parser.add_argument("--json", action="store_true", help="Print JSON and nothing else")
+        parser.add_argument("--reset", action="store_true", help="Return to the defaults without a search")
+        parser.add_argument("--json", action="store_true", help="Print only JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Searches, prints, stores.
@@ -111,11 +111,9 @@ class Command(BaseCommand):
 
     def _reset(self, tenant_id: int | None) -> None:
         if tenant_id is None:
-            raise CommandError("--reset goes with --tenant: a file has no stored choice.")
+            raise CommandError("--reset requires --tenant: parameters are stored per tenant.")
         changed = parameters.reset_parameters(tenant_id=tenant_id)
-        self.stdout.write(
-            "Back to the defaults from the next training on." if changed else "The defaults hold already."
-        )
+        self.stdout.write("The next training uses the defaults." if changed else "The defaults are in use already.")
 
     def _save(self, found: TuningResult, tenant_id: int | None) -> bool:
         if tenant_id is None or not found.changed or found.worse:
@@ -125,7 +123,7 @@ class Command(BaseCommand):
 
     def _table(self, found: TuningResult, data: EvaluationData, *, why: str, saved: bool, save: bool) -> None:
         write = self.stdout.write
-        write(f"Folds by {found.protocol}, {found.users:,} users judge. {why}")
+        write(f"Folds by {found.protocol}, {found.users:,} validation users. {why}")
         write(data.meaning)
         write(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.notes.items()) + "\n")
         write(f"{'tried on the inner fold':28}  {'value':>8}  {'gain in ndcg@10':>24}")
@@ -135,23 +133,23 @@ class Command(BaseCommand):
             write(f"{trial.parameter:28}  {trial.value:8g}  {gain:>24}  {mark}")
         ended = "nothing more to try" if found.complete else "the time was over"
         write(f"{len(found.trials)} trials in {found.seconds:.0f} s; {ended}.\n")
-        write(f"Present choice: {parameters.describe_parameters(found.current)}")
-        write(f"Found:          {parameters.describe_parameters(found.found)}")
+        write(f"Current: {parameters.describe_parameters(found.current)}")
+        write(f"Found:   {parameters.describe_parameters(found.found)}")
         write(f"On the outer fold, which the search did not see: {found.verdict}")
         if saved:
             write("Stored: the tenant's next training uses it.")
         elif save:
             write("Nothing was stored." if not found.changed else "Not stored: it is worse.")
         elif found.changed:
-            write("Nothing was stored; --save makes it the tenant's choice.")
+            write("Nothing was stored; use --save to store it.")
 
 
 def _refuse(options: Mapping[str, Any]) -> None:
     """Raises: CommandError for options that do not go together, or make no sense."""
     if options["items"] and not options["events"]:
-        raise CommandError("--items goes with --events; a tenant's catalogue is in the database.")
+        raise CommandError("--items requires --events; a tenant's catalogue is in the database.")
     if options["save"] and not options["tenant"]:
-        raise CommandError("--save goes with --tenant: a file has nowhere to keep a choice.")
+        raise CommandError("--save requires --tenant: parameters are stored per tenant.")
     if options["save"] and options["reset"]:
         raise CommandError("--save and --reset exclude each other.")
     if options["seed"] < 0 or options["people"] < 1 or not options["seconds"] > 0:

@@ -37,7 +37,7 @@ def _locked_file(tenant_id: int, letter: str, artefact_id: int) -> str:
     rows = Artefact.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, pk=artefact_id)
     artefact = rows.order_by().first()
     if artefact is None:
-        raise Conflict(f"Arm {letter} names artefact #{artefact_id}, which is not kept any more.")
+        raise Conflict(f"Arm {letter} names artefact #{artefact_id}, which does not exist.")
     if artefact.refused:
-        raise Conflict(f"Arm {letter} names artefact #{artefact_id}, which the quality gate refused.")
+        raise Conflict(f"Arm {letter} names artefact #{artefact_id}, which the quality gate rejected.")
     return artefact.file

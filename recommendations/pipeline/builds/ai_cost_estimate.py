@@ -96,7 +96,7 @@ def preview(*, tenant: Tenant, config: AIConfiguration, now: datetime) -> Previe
     counted = _count(tenant.pk, chosen, loaded, limit, config, now)
     if not counted.questions:
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(counted.skipped.items()))
-        raise NothingToEstimate(f"No list is meant for AI (lists by why not: {why or 'there are none'}).")
+        raise NothingToEstimate(f"No list is eligible for AI (lists by reason: {why or 'none'}).")
     wanted = round(len(counted.questions) * len(pks) / len(chosen))
     calls = min(wanted, limit)
     asked = counted.questions[: round(calls * len(counted.questions) / wanted)] or counted.questions

@@ -146,7 +146,7 @@ def roll_back(*, tenant_id: int, artefact_id: int | None = None, now: datetime) 
         if artefact_id is not None:
             target = artefacts.filter(pk=artefact_id).first()
             if target is None:
-                raise NotFound(f"There is no artefact #{artefact_id}; it may have been pruned.")
+                raise NotFound(f"There is no artefact #{artefact_id}; it may have been deleted.")
         else:
             active = active_artefact(tenant_id=tenant_id)
             earlier = artefacts.filter(refused=False, pk__lt=active.pk if active else 0)

@@ -22,13 +22,13 @@ class Artefact(models.Model):
         "ndcg@10",
         null=True,
         blank=True,
-        help_text="Of the blend on its validation fold; empty where none could judge.",
+        help_text="The blend's, on its validation fold; empty without validation users.",
     )
     catalogue_at = models.DateTimeField(
-        null=True, blank=True, help_text="Items that changed later may not be in it; the moment is the database's."
+        null=True, blank=True, help_text="Items changed later may be missing; in the database's time."
     )
-    refused = models.BooleanField(default=False, help_text="The quality gate kept it from serving.")
-    verdict = models.TextField(blank=True, default="", help_text="What the quality gate said about it.")
+    refused = models.BooleanField(default=False, help_text="Rejected by the quality gate.")
+    verdict = models.TextField(blank=True, default="", help_text="Result of the quality gate.")
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -42,12 +42,12 @@ class Tuning(models.Model):
     """A tenant's tuned training parameters (`manage.py tune --save`)."""
 
     tenant = models.OneToOneField("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
-    parameters = models.JSONField(default=dict, help_text="By name; what is not named has its default.")
+    parameters = models.JSONField(default=dict, help_text="By name; others have their defaults.")
     verdict = models.TextField(
-        help_text="How they did against the choice before, on a fold that they were not chosen on."
+        help_text="Comparison with the previous parameters, on a fold that the search did not use."
     )
-    ndcg = models.FloatField("ndcg@10", help_text="Of these parameters on that fold.")
-    ndcg_before = models.FloatField("ndcg@10 before", help_text="Of the choice before.")
+    ndcg = models.FloatField("ndcg@10", help_text="With these parameters, on that fold.")
+    ndcg_before = models.FloatField("ndcg@10 before", help_text="With the previous parameters.")
     stored_at = models.DateTimeField()
 
     class Meta:

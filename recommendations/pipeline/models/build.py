@@ -25,44 +25,44 @@ class Build(models.Model):
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.TRAINING)
-    reason = models.CharField(max_length=64, help_text="Why it was started.")
-    error = models.TextField(blank=True, default="", help_text="The last thing that went wrong in it.")
-    cutoff = models.DateTimeField(help_text="Events that arrived later may not be in the training.")
+    reason = models.CharField(max_length=64, help_text="Reason for starting it.")
+    error = models.TextField(blank=True, default="", help_text="Last error.")
+    cutoff = models.DateTimeField(help_text="Events that arrived later may be missing in the training.")
     artefact = models.ForeignKey(
         Artefact,
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="+",
-        help_text="What its lists are made with; set from the start where the build trains nothing.",
+        help_text="Artefact of its lists; set from the start for a build without training.",
     )
     versions = models.JSONField(
-        default=dict, editable=False, help_text="Placement to the version whose rules its lists follow; null is none."
+        default=dict, editable=False, help_text="Version of the rules by placement; null is none."
     )
-    gated = models.BooleanField(default=True, help_text="Whether the quality gate may refuse what it trains.")
+    gated = models.BooleanField(default=True, help_text="Apply the quality gate to the new artefact.")
     validation = models.CharField(
         max_length=8,
         blank=True,
         default="",
         db_default="",
-        help_text="Which events it holds back to choose by, where it was asked for; empty is the tenant's setting.",
+        help_text="Requested validation fold; empty: the tenant's setting.",
     )
-    notes = models.TextField(blank=True, default="", help_text="What staff should know about it.")
-    lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker holds this step.")
+    notes = models.TextField(blank=True, default="", help_text="Notes for staff.")
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="End of the worker's lease on this step.")
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often this step was begun.")
-    enqueued_at = models.DateTimeField(null=True, blank=True, help_text="When work was last handed to the queue.")
-    people = models.PositiveIntegerField(default=0, help_text="End users whose lists it makes.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Attempts at this step.")
+    enqueued_at = models.DateTimeField(null=True, blank=True, help_text="Time of the last enqueueing.")
+    people = models.PositiveIntegerField(default=0, help_text="Number of end users with lists.")
     outcomes = models.JSONField(default=dict, help_text="Lists by source, and AI fallbacks and skips by reason.")
     ai_calls = models.PositiveIntegerField(default=0)
     ai_calls_limit = models.PositiveIntegerField(default=0)
     ai_simulated = models.BooleanField(default=False)
     asks_later = models.BooleanField(
-        default=False, db_default=False, help_text="Asks AI through the vendor's batch interface; a build follows."
+        default=False, db_default=False, help_text="Uses the vendor's batch API; a build with the answers follows."
     )
     started_at = models.DateTimeField(default=clock.now)
     trained_at = models.DateTimeField(null=True, blank=True)
-    published_at = models.DateTimeField(null=True, blank=True, help_text="When its lists became the active ones.")
+    published_at = models.DateTimeField(null=True, blank=True, help_text="Time at which its lists became active.")
 
     class Meta:
         constraints: ClassVar = [
@@ -86,10 +86,10 @@ class Chunk(models.Model):
     """
 
     class Kind(models.TextChoices):
-        PEOPLE = "people", "People's lists"
+        PEOPLE = "people", "Users' lists"
         SIMILAR = "similar", "Similar items"
         POPULAR = "popular", "Popular items"
-        SEMANTIC = "semantic", "Similar items by their texts"
+        SEMANTIC = "semantic", "Similar items by text embeddings"
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"

@@ -19,15 +19,17 @@ class FreshItem(models.Model):
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
     build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="+", db_index=False)
     item_id = models.CharField(max_length=128, db_collation="C")
-    revision = models.BigIntegerField(help_text="Rises with every change of any of the build's rows.")
+    revision = models.BigIntegerField(help_text="Increases with every change of the build's rows.")
     place = models.PositiveIntegerField(null=True, blank=True)
-    seen_at = models.DateTimeField(help_text="The change of the item that was looked at last.")
-    shown = models.BooleanField(help_text="Whether it could be shown then.")
-    waiting = models.BooleanField(help_text="The lists that it belongs in do not have it yet.")
+    seen_at = models.DateTimeField(help_text="Time of the last processed change of the item.")
+    shown = models.BooleanField(help_text="Available at that time.")
+    waiting = models.BooleanField(help_text="Not in its lists yet.")
     terms = models.BinaryField(default=bytes)
     near = models.BinaryField(default=bytes)
-    left = models.BinaryField(default=bytes, help_text="Whose lists it may have to leave, since its text changed.")
-    people = models.PositiveIntegerField(default=0, help_text="For how many people lists were made anew.")
+    left = models.BinaryField(
+        default=bytes, help_text="Users and items whose lists it may have to leave after a change of its text."
+    )
+    people = models.PositiveIntegerField(default=0, help_text="Number of users whose lists were rescored.")
     listed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -22,12 +22,12 @@ class UserList(models.Model):
     version = models.PositiveIntegerField(default=1)
     source = models.CharField(max_length=8)
     arm = models.CharField(
-        max_length=16, blank=True, default="", db_default="", help_text="Of the comparison of AI; empty: not in it."
+        max_length=16, blank=True, default="", db_default="", help_text="Arm of the AI comparison; empty: not compared."
     )
     body = models.BinaryField()
     generated_at = models.DateTimeField()
     person_version = models.BigIntegerField(
-        null=True, blank=True, editable=False, help_text="Of the person's row (xmin) when the history was read."
+        null=True, blank=True, editable=False, help_text="Version (xmin) of the user's row when the history was read."
     )
 
     class Meta:
@@ -74,8 +74,8 @@ class RelatedPeople(models.Model):
     generated_at = models.DateTimeField()
 
     class Meta:
-        verbose_name = "related people"
-        verbose_name_plural = "related people"
+        verbose_name = "similar users"
+        verbose_name_plural = "similar users"
 
     def __str__(self) -> str:
         return f"{self.end_user_id}"

@@ -29,7 +29,7 @@ def filtering(*, tenant_id: int, cost: int) -> Iterator[None]:
         own, everybody = _running[tenant_id], _running[_ALL]
         if (own and own + cost > most) or (everybody and everybody + cost > 2 * most):
             raise RateLimited(
-                f"Expensive filters are running; this one costs {cost:,} comparisons for each item. Ask for fewer at "
+                f"Expensive filters are running; this one costs {cost:,} comparisons per item. Send fewer at "
                 "once, or with a smaller filter.",
                 retry_after_seconds=1,
             )

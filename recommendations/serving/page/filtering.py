@@ -118,8 +118,8 @@ class Matcher:
             refuse_above(node, MAX_COST)
             if (found := sum(self._costs.values())) > MAX_BATCH_COST:
                 raise FilterTooCostly(
-                    f"For {len(self._bounds) + 1:,} of the people the filter costs {found:,} comparisons for each "
-                    f"item; at most {MAX_BATCH_COST:,} are made for a batch. Ask for fewer people at once."
+                    f"For {len(self._bounds) + 1:,} users the filter costs {found:,} comparisons per "
+                    f"item; at most {MAX_BATCH_COST:,} are allowed for a batch. Request fewer users at once."
                 )
         return bound
 

@@ -77,7 +77,7 @@ def made_list(query: PreviewQuery, trace: Trace) -> ResolvedList:
 def _loaded(query: PreviewQuery) -> Loaded:
     build = query.place.active_build or _build_of_home(query.tenant_id)
     if build is None or build.artefact is None:
-        raise Conflict("There is no build yet: nothing that a list could be made with.")
+        raise Conflict("There is no build yet, so no list can be made.")
     try:
         alone = store.load(artefact_id=build.artefact.pk, file=build.artefact.file)
     except (OSError, UnreadableArtefact) as error:

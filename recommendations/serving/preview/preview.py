@@ -182,11 +182,11 @@ def _notes(query: PreviewQuery) -> Iterator[str]:
     rules = query.rules
     if rules.ai and query.place.ai:
         prompt = prompts.known(rules.prompt)
-        yield f"AI was not asked: a build may let it reorder the first {HEAD} and write reasons (prompt {prompt})."
+        yield f"Without AI: a build may let it reorder the first {HEAD} and write reasons (prompt {prompt})."
     else:
         yield "AI is left out."
     if rules.rotate_minutes:
-        yield f"The order is drawn anew every {rules.rotate_minutes} minutes."
+        yield f"The order is shuffled every {rules.rotate_minutes} minutes."
     for pin in rules.pins:
         if not _valid(pin, query.now):
             yield f"{pin.item_id} is not pinned at position {pin.position} now{_dates(pin)}."

@@ -12,13 +12,13 @@ MAX_ITEMS = 1_000
 UNKNOWN, WITHDRAWN, UNAVAILABLE = "unknown_item", "withdrawn", "unavailable"
 EXCLUDED, FILTER, RULES, CONSUMED = "excluded", "filter", "rules", "consumed"
 LEFT_OUT_DETAILS: Mapping[str, str] = {
-    UNKNOWN: "There is no such item in the catalogue.",
+    UNKNOWN: "Unknown item.",
     WITHDRAWN: "The item is hidden, deleted or not available now.",
     UNAVAILABLE: "The item is not shown now.",
     EXCLUDED: "The request excludes the item.",
     FILTER: "The item does not meet the request's category or filter.",
     RULES: "The placement's rules leave the item out.",
-    CONSUMED: "The person has chosen the item already, or turned it down.",
+    CONSUMED: "The user has already chosen or rejected the item.",
 }
 
 

@@ -175,7 +175,7 @@ class TestStack:
         (tmp_path / "postgres").mkdir()
 
         with (
-            pytest.raises(PasswordLost, match=r"remove .*postgres to start anew"),
+            pytest.raises(PasswordLost, match=r"remove .*postgres to start over"),
             running_stack(var=tmp_path, environment={}),
         ):
             pass

@@ -185,7 +185,7 @@ class TestOverview:
 
         page = _login().get(self.URL).content.decode()
 
-        assert "40 lists meant for AI, 25.0% without it" in page
+        assert "40 lists eligible for AI, 25.0% without it" in page
         assert "$1.2345" in page
         assert "tenant_day" in page
         assert "global_month" in page

@@ -33,7 +33,7 @@ class TestReport:
 
         assert "rerank gpt-4.1-mini rerank-1 (simulated): 2 calls, 2 answered" in said
         assert re.search(r"tenant_day from .*: \$0\.00\d\d and \d+ tokens of \$5\.0000", said)
-        assert "24 hours: 20 lists meant for AI, 25.0% without: budget 5, off 3" in said
+        assert "24 hours: 20 lists eligible for AI, 25.0% without: budget 5, off 3" in said
         assert "breaker closed" in said
         assert "Budgets and ledger agree." in said
 

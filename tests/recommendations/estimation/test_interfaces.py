@@ -38,7 +38,7 @@ class TestCommand:
         assert text.startswith("home, version 2 (draft)\n")
         assert "version 2, self-normalised IPS" in text
         assert "version 2, doubly robust" in text
-        assert "Looked at: 1,200 pages of 60 people" in text
+        assert "Data: 1,200 pages of 60 users" in text
         assert "What AI would make of the head" not in text
         assert (told["tenant"], told["placement"], told["version"], told["state"]) == ("acme", "home", 2, "draft")
         assert told["verdict"]["enough"]
@@ -62,7 +62,7 @@ class TestWhatCannotBeDone:
         ("arguments", "said"),
         [
             (["--tenant", "nobody", "--draft"], "no tenant 'nobody'"),
-            (["--draft"], "Which tenant.*acme, globex"),
+            (["--draft"], "Several tenants.*acme, globex"),
             (["--tenant", "acme", "--placement", "nowhere", "--draft"], "Unknown placement 'nowhere'"),
             (["--tenant", "acme", "--draft", "--days", "0"], "--days is a number from 1 to 92"),
             (["--tenant", "acme", "--draft", "--pages", "9"], "--pages is a number from 100"),
@@ -101,5 +101,5 @@ class TestAdmin:
 
         assert "Not enough overlap: no page has been kept" in before
         assert "version 2, doubly robust" in after
-        assert "Looked at: 1,200 pages" in after
+        assert "Data: 1,200 pages" in after
         assert "Estimate clicks" in browser.get(url).content.decode()

@@ -72,7 +72,7 @@ def test_waits_for_one_that_runs_already_and_starts_then(acme):
 def test_says_that_no_worker_takes_it(acme, monkeypatch):
     monkeypatch.setattr(command, "NO_WORKER_AFTER_SECONDS", 0.3)
 
-    with pytest.raises(CommandError, match=r"No worker has taken build #\d+"):
+    with pytest.raises(CommandError, match=r"No worker has started build #\d+"):
         run("--tenant", "acme", "--wait")
 
 
@@ -91,8 +91,8 @@ def test_waits_and_tells_what_came_of_it(acme):
     out, err = run("--tenant", "acme", "--wait", "--no-ai")
     worker.join()
 
-    assert f"Published {PEOPLE + COLD} people's lists ({PEOPLE} model, {COLD} popular)" in out
-    assert f"Validation fold: last: each person's last events; {PEOPLE} people judge." in out
+    assert f"Published lists of {PEOPLE + COLD} users ({PEOPLE} model, {COLD} popular)" in out
+    assert f"Validation fold: last: each user's last events; {PEOPLE} validation users." in out
     assert "published            [########################################] 3/3" in err
 
 

@@ -121,7 +121,7 @@ class TestSecondStage:
         build = build_now(acme)
 
         (row,) = artefacts_of(acme)
-        assert row.chosen["second_stage"] == {"used": False, "why": "40 people judge, and it takes 500"}
+        assert row.chosen["second_stage"] == {"used": False, "why": "40 validation users, 500 are required"}
         assert build.notes == ""
 
     def test_that_is_kept_orders_the_lists_of_builds_and_of_the_near_line(self, acme, monkeypatch):
@@ -212,7 +212,7 @@ class TestRollBack:
         data = {"action": "serve_again", "_selected_action": [first.artefact_id], **CONFIRMED}
         answer = admin_of_all.post(reverse("admin:recommendations_artefact_changelist"), data, follow=True)
 
-        assert f"makes all lists with artefact #{first.artefact_id}" in answer.content.decode()
+        assert f"recreates all lists with artefact #{first.artefact_id}" in answer.content.decode()
         with scope.tenant(acme.pk):
             assert Build.objects.latest("pk").artefact_id == first.artefact_id
 

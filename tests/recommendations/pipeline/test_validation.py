@@ -70,8 +70,8 @@ class TestBuild:
         third = build_now(acme, validation="random")
 
         assert "another fold" not in first.notes + third.notes
-        assert "Not compared: judged by random, the active one by last. Weights are chosen by another" in second.notes
-        assert "random: random events of each person; 40 people judge." in second.notes
+        assert "Not compared: validated on random, the active one on last. Weights are chosen by" in second.notes
+        assert "random: random events of each user; 40 validation users." in second.notes
 
     def test_its_page_and_its_artefacts_say_what_chose_the_weights_and_why(self, acme, admin_of_all):
         build = build_now(acme)
@@ -81,7 +81,7 @@ class TestBuild:
 
         for name, pk in (("build", build.pk), ("artefact", build.artefact_id)):
             page = admin_of_all.get(reverse(f"admin:recommendations_{name}_change", args=[pk])).content.decode()
-            assert "last: each person&#x27;s last events; 40 people judge. " in page
+            assert "last: each user&#x27;s last events; 40 validation users. " in page
             assert why in page
             rows = admin_of_all.get(reverse(f"admin:recommendations_{name}_changelist")).content.decode()
             assert '<td class="field-fold">last</td>' in rows

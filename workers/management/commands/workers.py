@@ -13,13 +13,15 @@ _POLL_SECONDS = 0.5
 
 class Command(BaseCommand):
     help = (
-        "Lists the queues with the messages that wait and the workers that take them. The status is 1 when nobody takes"
-        " a queue, or beat is not there: after a deployment, `manage.py workers --wait 60`."
+        "Lists the queues with their waiting messages and their workers. The status is 1 if a queue has no worker or "
+        "beat does not run: after a deployment, `manage.py workers --wait 60`."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The options."""
-        parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="at most, until all is well")
+        parser.add_argument(
+            "--wait", type=float, default=0.0, metavar="SECONDS", help="wait up to this long for all workers"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """One table, and what is missing."""
@@ -27,11 +29,11 @@ class Command(BaseCommand):
         while (missing := self._missing(found := self._look())) and time.monotonic() < ends:
             time.sleep(_POLL_SECONDS)
         width = max(len(each.name) for each in found.queues)
-        self.stdout.write(f"{'QUEUE':{width}}  WAITING  TAKEN BY")
+        self.stdout.write(f"{'QUEUE':{width}}  WAITING  WORKERS")
         for each in found.queues:
-            takers = ", ".join(f"{taker.name} ({taker.processes} processes)" for taker in each.takers) or "nobody"
+            takers = ", ".join(f"{taker.name} ({taker.processes} processes)" for taker in each.takers) or "none"
             self.stdout.write(f"{each.name:{width}}  {each.waiting:7}  {takers}")
-        self.stdout.write(f"beat: {'there' if found.beat else 'not there'}")
+        self.stdout.write(f"beat: {'running' if found.beat else 'not running'}")
         if missing:
             raise CommandError(missing)
 
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         said = []
         if found.untaken:
             names = ",".join(found.untaken)
-            said.append(f"Nobody takes {names}. Start a worker: celery -A workers worker --queues={names}")
+            said.append(f"No worker consumes {names}. Start one: celery -A workers worker --queues={names}")
         if not found.beat:
-            said.append("Beat is not there: nothing is done at its time. Start it: celery -A workers beat")
+            said.append("Beat does not run: nothing is scheduled. Start it: celery -A workers beat")
         return "\n".join(said)

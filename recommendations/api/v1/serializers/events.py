@@ -1,4 +1,4 @@
-"""The shape of events on the wire: for the OpenAPI document, and from an event to its answer."""
+"""Serializers of events: for the OpenAPI document, and from an event to its answer."""
 
 from datetime import datetime
 from typing import Any
@@ -15,19 +15,19 @@ from recommendations.interactions.event_schema import Event
 class EventFields(serializers.Serializer[Any]):
     """Fields of an event. An event is stored once, identified by its user and `event_id`, otherwise by its content.
 
-    Ids that people's browsers send are apart from those that the tenant's systems send.
+    Ids from browser tokens have a separate namespace from those of the tenant's systems.
     """
 
     event_id = fields.text(128)
     user_id = fields.ExternalId()
     item_id = fields.ExternalId()
     type = fields.EventType(
-        help_text="view, click, cart, purchase, like, dislike, rating, impression, consume, or a word of your own",
+        help_text="view, click, cart, purchase, like, dislike, rating, impression, consume, or a type of your own",
     )
     # No bounds in the document: openapi-generator makes those of 32-bit numbers of them.
-    value = serializers.FloatField(required=False, allow_null=True, help_text="At most 2^53 either way")
+    value = serializers.FloatField(required=False, allow_null=True, help_text="From -2^53 to 2^53")
     occurred_at = fields.Moment(
-        required=False, help_text="RFC 3339, or Unix seconds; default now; at most a day ahead of the server's clock"
+        required=False, help_text="RFC 3339, or Unix seconds; default: now; at most a day ahead of the server's clock"
     )
     recommendation_id = fields.text(64, help_text="The list that it came from")
     context = fields.SentObject(required=False, allow_null=True)  # type: ignore[assignment]  # the contract names it
@@ -36,7 +36,7 @@ class EventFields(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Event")
 class EventAnswer(serializers.Serializer[Any]):
-    """An event as it is stored. Of a duplicate, a token without `events:read` is told what it sent, as of now."""
+    """A stored event. For a duplicate, a token without `events:read` gets the request's content."""
 
     event_id = serializers.CharField(allow_null=True)
     user_id = fields.ExternalId()
@@ -50,7 +50,7 @@ class EventAnswer(serializers.Serializer[Any]):
 
 
 class EventPage(serializers.Serializer[Any]):
-    """A page of events. With `type` it may hold fewer than asked for and still go on."""
+    """A page of events. With `type` it may be shorter than `limit` although there are more."""
 
     data = EventAnswer(many=True)  # type: ignore[assignment]  # the contract names it
     next = serializers.CharField(allow_null=True)

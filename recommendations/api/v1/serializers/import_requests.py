@@ -42,14 +42,14 @@ _read_filename = validators.text(255)
 # One form in the document, since generators cannot choose between several. Those of FORMATS are taken as well.
 REQUEST = {BYTES: {"type": "string", "format": "binary", "minLength": 1}}
 PARAMETERS = [
-    OpenApiParameter("kind", {"type": "string", "enum": KINDS}, required=True, description="What the rows are."),
+    OpenApiParameter("kind", {"type": "string", "enum": KINDS}, required=True, description="Kind of the rows."),
     OpenApiParameter(
-        "dry_run", {"type": "boolean", "default": False}, description="Check everything and keep nothing."
+        "dry_run", {"type": "boolean", "default": False}, description="Check everything and store nothing."
     ),
     OpenApiParameter(
         "format",
         {"type": "string", "enum": FORMAT_NAMES},
-        description="What the file is said to be. What it is, its content tells: CSV, NDJSON or a JSON array.",
+        description="Declared format. The content decides: CSV, NDJSON or a JSON array.",
     ),
     OpenApiParameter(
         "map",
@@ -62,32 +62,32 @@ PARAMETERS = [
     OpenApiParameter(
         "default",
         {"type": "array", "items": {"type": "string", "pattern": "^[^=]+=.+$", "maxLength": column_mapping.MAX_PAIR}},
-        description="FIELD=VALUE, such as `type=purchase`: for rows that say nothing of the field. Repeat it.",
+        description="FIELD=VALUE, such as `type=purchase`: for rows without the field. Repeatable.",
     ),
     OpenApiParameter(
         "timezone",
         {"type": "string", "maxLength": 64, "example": "Europe/Berlin"},
-        description="Of times without a UTC offset, by its name in the IANA database.",
+        description="Zone of times without a UTC offset, by its name in the IANA database.",
     ),
     OpenApiParameter(
         "time_unit",
         {"type": "string", "enum": list(column_mapping.UNITS)},
-        description="Of times that are numbers: seconds.",
+        description="Unit of numeric times; default: seconds.",
     ),
     OpenApiParameter(
         "extra",
         {"type": "string", "enum": list(column_mapping.EXTRA)},
-        description="What becomes of columns that are no field: attributes (of events, context), ignored, or refused.",
+        description="Treatment of other columns: stored as attributes (of events, context), ignored, or rejected.",
     ),
     OpenApiParameter(
         "preset",
         {"type": "string", "enum": list(PRESETS)},
-        description="How another system's files are read (docs/importing.md).",
+        description="Mapping for files of another system (docs/importing.md).",
     ),
     OpenApiParameter(
         "delimiter",
         {"type": "string", "minLength": 1, "maxLength": 9},
-        description="Between a table's cells: itself, or tab, comma, semicolon, pipe, space; it need not be said.",
+        description="Between cells: a character, or tab, comma, semicolon, pipe, space; detected by default.",
     ),
     OpenApiParameter(
         "columns",
@@ -97,24 +97,24 @@ PARAMETERS = [
     OpenApiParameter(
         "encoding",
         {"type": "string", "maxLength": 40, "example": "windows-1252"},
-        description="Of the text. UTF-8 and UTF-16 are recognised.",
+        description="Encoding of the text. UTF-8 and UTF-16 are recognised.",
     ),
     OpenApiParameter(
         "quote",
         {"type": "string", "minLength": 1, "maxLength": 4},
-        description='Around cells: `"` if it is not said; `none` where quotation marks mean nothing.',
+        description='Around cells; default: `"`; `none` if quotation marks are plain text.',
     ),
     OpenApiParameter(
         "escape",
         {"type": "string", "minLength": 1, "maxLength": 4},
-        description="In front of a quotation mark within a cell, such as a backslash; else marks are doubled.",
+        description="Before a quotation mark in a cell, such as a backslash; default: marks are doubled.",
     ),
-    OpenApiParameter("filename", {"type": "string", "maxLength": 255}, description="For you to know it by."),
+    OpenApiParameter("filename", {"type": "string", "maxLength": 255}, description="A name for your reference."),
     OpenApiParameter(
         "Content-Encoding",
         {"type": "string", "enum": ["gzip", "identity"]},
         OpenApiParameter.HEADER,
-        description="Need not be said: gzip is recognised.",
+        description="Optional: gzip is recognised.",
     ),
 ]
 _READING = ("delimiter", "encoding", "quote", "escape")

@@ -1,4 +1,4 @@
-"""Imports on the wire: what may be asked for, and how an import and its refused rows look."""
+"""Serializers of imports and their rejected rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,13 +34,13 @@ TOO_LARGE = {
 }
 
 
-@extend_schema_field(wire.words_known_today(FORMAT_NAMES, "What the file is."))
+@extend_schema_field(wire.words_known_today(FORMAT_NAMES, "Format of the file."))
 class ImportedFormat(serializers.CharField):
-    """A file's form in an answer: more will be read one day."""
+    """A file's format in an answer; more may follow."""
 
 
 class ImportCounts(serializers.Serializer[Any]):
-    """Rows so far, by what became of them."""
+    """Rows so far, by result."""
 
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
@@ -50,32 +50,30 @@ class ImportCounts(serializers.Serializer[Any]):
 
 
 class ImportLowRatings(serializers.Serializer[Any]):
-    """Ratings below `below`. They count as positive like all others, unless `count_against` says otherwise."""
+    """Ratings below `below`. They count as positive, unless `count_against` is true."""
 
     ratings = serializers.IntegerField()
     low = serializers.IntegerField()
     below = serializers.FloatField()
-    count_against = serializers.BooleanField(help_text="Whether they speak against their items (negative_below)")
+    count_against = serializers.BooleanField(help_text="They count against their items (negative_below)")
 
 
 class ImportSummary(serializers.Serializer[Any]):
     """Summary of the rows read so far."""
 
-    skipped = serializers.IntegerField(help_text="Rows about nothing that is stored, as the preset says")
-    occurred_from = serializers.DateTimeField(allow_null=True, help_text="The earliest of its events")
-    occurred_to = serializers.DateTimeField(allow_null=True, help_text="The latest of its events")
-    untimed = serializers.IntegerField(help_text="Its events without a time: they count as of the import's moment")
-    types = serializers.DictField(child=serializers.IntegerField(), help_text="Its events by type")
+    skipped = serializers.IntegerField(help_text="Rows skipped by the preset")
+    occurred_from = serializers.DateTimeField(allow_null=True, help_text="Time of the earliest event")
+    occurred_to = serializers.DateTimeField(allow_null=True, help_text="Time of the latest event")
+    untimed = serializers.IntegerField(help_text="Events without a time, which get the time of the import")
+    types = serializers.DictField(child=serializers.IntegerField(), help_text="Events by type")
     types_without_weight = serializers.DictField(
-        child=serializers.IntegerField(), help_text="Those that nobody has given a weight: they count as a view does"
+        child=serializers.IntegerField(), help_text="Types without a weight, which count as a view"
     )
-    low_ratings = ImportLowRatings(allow_null=True, help_text="How low ratings count; null where it has no ratings")
-    emptied = serializers.DictField(
-        child=serializers.IntegerField(), help_text="Fields that held something and hold nothing now, by name"
-    )
+    low_ratings = ImportLowRatings(allow_null=True, help_text="Treatment of low ratings; null if there are no ratings")
+    emptied = serializers.DictField(child=serializers.IntegerField(), help_text="Cleared fields, by name")
     left_out = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text="Attributes that were left out of rows that were kept, with the reason",
+        help_text="Attributes omitted from stored rows, with the reason",
     )
 
 
@@ -91,18 +89,18 @@ class ImportMapping(serializers.Serializer[Any]):
 
 
 class ImportRejection(serializers.Serializer[Any]):
-    """A fault that rows were refused for, and the first lines that have it."""
+    """A reason for rejected rows, with the first lines."""
 
     field = serializers.CharField(help_text="Empty: the row as a whole")
     code = serializers.CharField()
     detail = serializers.CharField(help_text="Of the first such row")
-    count = serializers.IntegerField(help_text="Of the refusals that are kept, the first 10,000")
+    count = serializers.IntegerField(help_text="Of the stored rejections, the first 10,000")
     lines = serializers.ListField(child=serializers.IntegerField())
 
 
 @extend_schema_serializer(component_name="ImportJob")
 class ImportAnswer(serializers.Serializer[Any]):
-    """An import and how far it is."""
+    """An import and its progress."""
 
     import_id = serializers.CharField()
     kind = serializers.ChoiceField(choices=KINDS)
@@ -110,13 +108,13 @@ class ImportAnswer(serializers.Serializer[Any]):
     filename = serializers.CharField()
     dry_run = serializers.BooleanField()
     status = serializers.ChoiceField(choices=STATUSES)
-    progress = serializers.FloatField(help_text="Share of the file that was taken in, 0 to 1")
+    progress = serializers.FloatField(help_text="Processed share of the file, 0 to 1")
     size_bytes = serializers.IntegerField()
     mapping = ImportMapping()
     rows = ImportCounts()
     summary = ImportSummary()
-    rejections = ImportRejection(many=True, help_text="The ten most frequent faults")
-    error = serializers.CharField(allow_null=True, help_text="Why it failed")
+    rejections = ImportRejection(many=True, help_text="The ten most frequent reasons")
+    error = serializers.CharField(allow_null=True, help_text="Reason of the failure")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -124,7 +122,7 @@ class ImportAnswer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="ImportRowError")
 class ImportRowErrorAnswer(serializers.Serializer[Any]):
-    """A refused row: the line at which it begins, and what was wrong with it."""
+    """A rejected row: its first line, and the error."""
 
     line = serializers.IntegerField()
     field = serializers.CharField(help_text="Empty: the row as a whole")
@@ -133,7 +131,7 @@ class ImportRowErrorAnswer(serializers.Serializer[Any]):
 
 
 class ImportErrorPage(serializers.Serializer[Any]):
-    """A page of refusals, in the order of their lines; the first 10,000 are kept."""
+    """A page of rejected rows by line; the first 10,000 are stored."""
 
     data = ImportRowErrorAnswer(many=True)  # type: ignore[assignment]  # the contract names it
     next = serializers.CharField(allow_null=True)
@@ -192,5 +190,5 @@ def _rejection_body(group: Rejection) -> dict[str, Any]:
 
 
 def error_body(error: ImportRowError) -> dict[str, Any]:
-    """A refusal as the API shows it."""
+    """A rejected row as the API shows it."""
     return {"line": error.line, "field": error.field, "code": error.code, "detail": error.detail}

@@ -1,4 +1,4 @@
-"""The shapes of insights; the OpenAPI document is made from them."""
+"""Serializers of insights."""
 
 from typing import Any
 
@@ -10,23 +10,23 @@ from recommendations.attribution.insights import DIMENSIONS, Insight
 
 _DIMENSION = f"({'|'.join(DIMENSIONS)})"
 PARAMETERS = [
-    OpenApiParameter("from", OpenApiTypes.DATE, description="First day, UTC; four weeks back if not given."),
-    OpenApiParameter("to", OpenApiTypes.DATE, description="Last day, UTC; today if not given."),
+    OpenApiParameter("from", OpenApiTypes.DATE, description="First day, UTC; default: four weeks ago."),
+    OpenApiParameter("to", OpenApiTypes.DATE, description="Last day, UTC; default: today."),
     OpenApiParameter(
         "by",
         {"type": "string", "pattern": f"^({_DIMENSION}(,{_DIMENSION})*)?$"},
-        description=f"What to tell apart, with commas: some of {', '.join(DIMENSIONS)}; all of them if not given.",
+        description=f"Dimensions, separated by commas: {', '.join(DIMENSIONS)}; default: all.",
     ),
     OpenApiParameter("placement", OpenApiTypes.STR, description="Only this placement."),
 ]
 
 
 class PlacementInsight(serializers.Serializer[Any]):
-    """A group's counts and ratios. A dimension that was not asked for is null, and so is a ratio of nothing."""
+    """A group's counts and ratios. Dimensions that were not requested and undefined ratios are null."""
 
     day = serializers.DateField(allow_null=True, help_text="UTC; clicks and conversions count on their own day")
-    placement = serializers.CharField(allow_null=True, help_text="@popular, @similar: lists at no placement")
-    arm = serializers.CharField(allow_null=True, help_text="Empty: people are not compared")
+    placement = serializers.CharField(allow_null=True, help_text="@popular, @similar: lists without a placement")
+    arm = serializers.CharField(allow_null=True, help_text="Empty: no comparison")
     source = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # the contract names it
     impressions = serializers.IntegerField(help_text="Served pages, or events of the type impression")
     items_shown = serializers.IntegerField(help_text="Items in them")
@@ -35,7 +35,7 @@ class PlacementInsight(serializers.Serializer[Any]):
     ctr = serializers.FloatField(allow_null=True, help_text="clicks / impressions")
     conversion = serializers.FloatField(allow_null=True, help_text="conversions / impressions")
     coverage = serializers.FloatField(allow_null=True, help_text="Share of the catalogue that was shown")
-    novelty = serializers.FloatField(allow_null=True, help_text="Mean bits of surprise of an item shown")
+    novelty = serializers.FloatField(allow_null=True, help_text="Mean surprise of a shown item, in bits")
 
 
 class PlacementInsights(serializers.Serializer[Any]):

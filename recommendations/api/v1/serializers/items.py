@@ -1,4 +1,4 @@
-"""The shape of items on the wire: for the OpenAPI document, and from a row to its answer."""
+"""Serializers of items: for the OpenAPI document, and from a row to its answer."""
 
 from typing import Any
 
@@ -17,9 +17,11 @@ class ItemFields(serializers.Serializer[Any]):
     description = fields.text(20_000)
     categories = fields.words()
     attributes = fields.SentObject(
-        required=False, allow_null=True, help_text="An entry that is null or too long is left out, the others are kept"
+        required=False,
+        allow_null=True,
+        help_text="Entries that are null or too long are omitted; the others are stored",
     )
-    hidden = serializers.BooleanField(required=False, allow_null=True, help_text="Shown in no answer while true")
+    hidden = serializers.BooleanField(required=False, allow_null=True, help_text="Excluded from all answers while true")
     available_from = serializers.DateTimeField(required=False, allow_null=True)
     available_until = serializers.DateTimeField(required=False, allow_null=True, help_text="After available_from")
     created_at = fields.stamp_of_the_server()
@@ -28,7 +30,7 @@ class ItemFields(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Item")
 class OneItem(ItemFields):
-    """An item whose id stands in the path."""
+    """An item whose id is in the path."""
 
     item_id = fields.ExternalId(required=False, help_text="The same as in the path")
 
@@ -41,7 +43,7 @@ class ItemRow(ItemFields):
 
 @extend_schema_serializer(component_name="Item")
 class ItemAnswer(serializers.Serializer[Any]):
-    """An item as it is read; it may be sent back as it is."""
+    """An item in responses; it may be sent back unchanged."""
 
     item_id = fields.ExternalId()
     title = serializers.CharField()

@@ -1,4 +1,4 @@
-"""The shapes of ranking given items; the OpenAPI document is made from them."""
+"""Serializers of rankings of given items."""
 
 from typing import Any
 
@@ -46,17 +46,17 @@ class GivenIds(serializers.ListField):
 
 @extend_schema_serializer(component_name="Rank")
 class RankRequest(StrictBody):
-    """Items to rank for a person, and the usual options."""
+    """Items to rank for a user, and the common options."""
 
-    item_ids = GivenIds(min_length=1, max_length=MAX_ITEMS, help_text="Each once; with a browser's token at most 100")
+    item_ids = GivenIds(min_length=1, max_length=MAX_ITEMS, help_text="Unique; at most 100 with a browser token")
     placement = serializers.CharField(
-        required=False, help_text="Its rules hold: filter, hide, boosts, consumed. Without one no rules do"
+        required=False, help_text="Its filter, hide, boosts and consumed apply. Without a placement no rules apply"
     )
     limit = serializers.IntegerField(
-        min_value=1, max_value=MAX_ITEMS, default=MAX_ITEMS, help_text="Only the first so many come back"
+        min_value=1, max_value=MAX_ITEMS, default=MAX_ITEMS, help_text="Maximum number of returned items"
     )
     rank_consumed = serializers.BooleanField(
-        default=False, help_text="Rank what the person has chosen already like the rest, whatever the rules say"
+        default=False, help_text="Also rank items that the user has already chosen, whatever the rules say"
     )
     category = serializers.CharField(
         max_length=schemas.MAX_CATEGORY, default="", allow_blank=True, trim_whitespace=False
@@ -69,7 +69,7 @@ class RankRequest(StrictBody):
 
 @extend_schema_field(fields.words_known_today(tuple(LEFT_OUT_DETAILS), "Why the item is not ranked."))
 class LeftOutCode(serializers.CharField):
-    """Why an item is left out."""
+    """The reason for omitting an item."""
 
 
 class LeftOutItem(serializers.Serializer[Any]):
@@ -81,14 +81,14 @@ class LeftOutItem(serializers.Serializer[Any]):
 
 
 class Ranking(serializers.Serializer[Any]):
-    """The given items in the person's order, and how it was made."""
+    """The given items ranked for the user, with the provenance of the ranking."""
 
-    recommendation_id = serializers.CharField(help_text="Names this order; send it with clicks")
+    recommendation_id = serializers.CharField(help_text="Identifies this ranking; send it with clicks")
     user_id = serializers.CharField()
     placement = serializers.CharField(allow_null=True)
     source = Source()  # type: ignore[assignment]  # the contract names it
     degraded = Degraded(allow_null=True)
-    simulated = serializers.BooleanField(help_text="Whether reasons are a simulator's in the place of an AI model")
+    simulated = serializers.BooleanField(help_text="Reasons are from a simulator instead of an AI model")
     artefact = serializers.IntegerField(allow_null=True)
     generated_at = serializers.DateTimeField()
     items = RecommendedItem(many=True, help_text="Best first")
@@ -101,7 +101,7 @@ ASKED_EXAMPLE = OpenApiExample(
     request_only=True,
 )
 EXAMPLE = OpenApiExample(
-    "For the person",
+    "For the user",
     value={
         "recommendation_id": "r0f3a8c1d2b4e5f6071829304.m5a0a3c1e.",
         "user_id": "42",

@@ -1,4 +1,4 @@
-"""The shapes of recommendation requests and answers; the OpenAPI document is made from them."""
+"""Serializers of recommendation requests and answers."""
 
 from typing import Any
 
@@ -38,17 +38,17 @@ FILTER = {"type": "string", "maxLength": MAX_LENGTH}
 
 PAGE_PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": HEAD}),
-    OpenApiParameter("cursor", fields.CURSOR, description="`next` of the page before; good for half an hour."),
+    OpenApiParameter("cursor", fields.CURSOR, description="`next` of the previous page; valid for half an hour."),
     OpenApiParameter("category", {"type": "string", "maxLength": schemas.MAX_CATEGORY}),
     OpenApiParameter(
         "filter",
         FILTER,
-        description="Only items that meet this condition, such as `attributes.price < 20 and not title contains 'x'`.",
+        description="Only items that match this condition, such as `attributes.price < 20 and not title contains 'x'`.",
     ),
     OpenApiParameter(
         "exclude",
         {"type": "array", "maxItems": MAX_EXCLUDE, "items": fields.ID},
-        description="Item ids to leave out, repeated; at most 100 and 4 KB.",
+        description="Item ids to exclude, repeatable; at most 100 and 4 KB.",
     ),
     OpenApiParameter("include", {"type": "string", "enum": ["item"]}),
     OpenApiParameter("explain", OpenApiTypes.BOOL, description="Name the part of the blend that proposed each item."),
@@ -59,7 +59,7 @@ PAGE_PARAMETERS = [
 WINDOWS = ["1d", "7d", "30d"]
 WEEK = "7d"
 WINDOW = OpenApiParameter(
-    "window", {"type": "string", "enum": WINDOWS}, description="Only events of so many days count; without, all."
+    "window", {"type": "string", "enum": WINDOWS}, description="Only events of this period; default: all."
 )
 TRENDING_WINDOW = OpenApiParameter("window", {"type": "string", "enum": WINDOWS, "default": WEEK})
 
@@ -73,7 +73,7 @@ class Source(serializers.CharField):
     fields.words_known_today(DEGRADED, "Null where the list is as intended; otherwise the reason why it is not.")
 )
 class Degraded(serializers.CharField):
-    """Why a list is not what it was meant to be."""
+    """The reason why a list is not the intended one."""
 
 
 class PageQuery(StrictSerializer):
@@ -97,20 +97,20 @@ class PageQuery(StrictSerializer):
 
 
 class PersonQuery(PageQuery):
-    """That of a person's list."""
+    """The query of a user's list."""
 
     placement = serializers.CharField(default=HOME)
 
 
 class WindowQuery(PageQuery):
-    """That of a list of what happened lately."""
+    """The query of a list with a window."""
 
     window = serializers.CharField(default="", allow_blank=True)
 
 
 @extend_schema_serializer(component_name="RecommendationsBatch")
 class BatchRequest(StrictBody):
-    """The body of a batch: up to 100 people, the same options for all."""
+    """The body of a batch: up to 100 users, with the same options."""
 
     user_ids = serializers.ListField(child=fields.ExternalId(), min_length=1, max_length=100)
     placement = serializers.CharField(default=HOME)
@@ -125,18 +125,16 @@ class BatchRequest(StrictBody):
 
 
 class SessionEvent(StrictSerializer):
-    """Something done in the visit: the latest last, or in any order where all say when they happened."""
+    """An event of the session: latest last, or in any order if all have `occurred_at`."""
 
     item_id = fields.ExternalId()
-    type = fields.EventType(
-        required=False, help_text="What it says is the tenant's meaning; a view where none is given"
-    )
+    type = fields.EventType(required=False, help_text="With the tenant's weight; default: a view")
     occurred_at = serializers.DateTimeField(required=False)
 
 
 @extend_schema_serializer(component_name="Session")
 class SessionRequest(StrictBody):
-    """A visit and the usual options."""
+    """A session and the common options."""
 
     events = serializers.ListField(child=SessionEvent(), min_length=1, max_length=100)
     limit = serializers.IntegerField(min_value=1, max_value=MAX_ITEMS, default=HEAD)
@@ -151,7 +149,7 @@ class SessionRequest(StrictBody):
 
 
 class Evidence(serializers.Serializer[Any]):
-    """Something in the person's history that a reason rests on."""
+    """An item of the user's history that supports a reason."""
 
     item_id = serializers.CharField()
 
@@ -173,10 +171,10 @@ class Explanation(serializers.Serializer[Any]):
 
 
 class RecommendedItem(serializers.Serializer[Any]):
-    """One place in a list."""
+    """One position in a list."""
 
     item_id = serializers.CharField()
-    rank = serializers.IntegerField(help_text="From 1, over all pages of a walk")
+    rank = serializers.IntegerField(help_text="From 1, over all pages")
     score = serializers.FloatField(help_text="Comparable within one list only")
     reason = serializers.CharField()
     evidence = Evidence(many=True)
@@ -187,12 +185,14 @@ class RecommendedItem(serializers.Serializer[Any]):
 class Recommendations(serializers.Serializer[Any]):
     """A list and how it was made."""
 
-    recommendation_id = serializers.CharField(help_text="Names this list version and page; send it with clicks")
+    recommendation_id = serializers.CharField(
+        help_text="Identifies this version and page of the list; send it with clicks"
+    )
     user_id = serializers.CharField(allow_null=True)
     placement = serializers.CharField(allow_null=True)
     source = Source()  # type: ignore[assignment]  # the contract names it
     degraded = Degraded(allow_null=True)
-    simulated = serializers.BooleanField(help_text="Whether a simulator answered in the place of an AI model")
+    simulated = serializers.BooleanField(help_text="A simulator answered instead of an AI model")
     artefact = serializers.IntegerField(allow_null=True)
     generated_at = serializers.DateTimeField()
     items = RecommendedItem(many=True)
@@ -201,7 +201,7 @@ class Recommendations(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="RecommendationsBatch")
 class BatchResponse(serializers.Serializer[Any]):
-    """One list a person, in the order asked."""
+    """One list per user, in the requested order."""
 
     data = Recommendations(many=True)  # type: ignore[assignment]  # likewise
 
@@ -231,7 +231,7 @@ EXAMPLE = OpenApiExample(
     response_only=True,
 )
 BATCH_EXAMPLE = OpenApiExample(
-    "Two people", value={"user_ids": ["42", "43"], "limit": 10, "exclude": ["1198"]}, request_only=True
+    "Two users", value={"user_ids": ["42", "43"], "limit": 10, "exclude": ["1198"]}, request_only=True
 )
 BATCH_ANSWER_EXAMPLE = OpenApiExample("One of the lists", value={"data": [EXAMPLE.value]}, response_only=True)
 SESSION_EXAMPLE = OpenApiExample(

@@ -1,4 +1,4 @@
-"""The shapes of related people."""
+"""Serializers of similar users."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from recommendations.cache.list_codec import HEAD, MAX_ITEMS
 
 PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": HEAD}),
-    OpenApiParameter("cursor", fields.CURSOR, description="`next` of the page before; good for half an hour."),
+    OpenApiParameter("cursor", fields.CURSOR, description="`next` of the previous page; valid for half an hour."),
     *(each for each in base.PAGE_PARAMETERS if each.name not in {"limit", "cursor"}),
 ]
 
 
 @extend_schema_serializer(component_name="RelatedUser")
 class RelatedPerson(serializers.Serializer[Any]):
-    """Somebody who chose alike."""
+    """A similar user."""
 
     user_id = serializers.CharField()
-    score = serializers.FloatField(help_text="Cosine of what both chose: 1 is the same, 0 nothing in common")
+    score = serializers.FloatField(help_text="Cosine of their histories: 1 is equal, 0 nothing in common")
 
 
 @extend_schema_serializer(component_name="RelatedUsers")
@@ -30,15 +30,15 @@ class RelatedPeople(serializers.Serializer[Any]):
     """Similar users and the evidence for each."""
 
     user_id = serializers.CharField()
-    source = Source(help_text="`model`, or `static` where there is nobody to name")  # type: ignore[assignment]  # likewise
+    source = Source(help_text="`model`, or `static` if there is no similar user")  # type: ignore[assignment]  # same
     degraded = Degraded(allow_null=True, help_text="`no_build`: no training has compared this user yet")
-    generated_at = serializers.DateTimeField(allow_null=True, help_text="The training that compared them")
+    generated_at = serializers.DateTimeField(allow_null=True, help_text="Time of the training that compared them")
     data = RelatedPerson(many=True)  # type: ignore[assignment]  # likewise
     next = serializers.CharField(allow_null=True, help_text="Cursor of the next page")
 
 
 EXAMPLE = OpenApiExample(
-    "Two people",
+    "Two users",
     value={
         "user_id": "42",
         "source": "model",

@@ -1,4 +1,4 @@
-"""The shape of usage on the wire."""
+"""Serializers of usage."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ class RateAnswer(serializers.Serializer[Any]):
     """Requests of one class; null is unlimited."""
 
     per_minute = serializers.IntegerField(allow_null=True)
-    burst = serializers.IntegerField(allow_null=True, help_text="At once")
+    burst = serializers.IntegerField(allow_null=True, help_text="Requests at once")
 
 
 @extend_schema_serializer(component_name="PlanLimits")
@@ -37,7 +37,7 @@ class PlanAnswer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="QuotaWarning")
 class WarningAnswer(serializers.Serializer[Any]):
-    """A warning that was given."""
+    """A recorded warning."""
 
     percent = serializers.IntegerField()
     at = serializers.DateTimeField()
@@ -57,7 +57,7 @@ class QuotaAnswer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="AISpending")
 class SpentAnswer(serializers.Serializer[Any]):
-    """AI in one period (UTC). `reserved` is what calls under way may come to; null is unlimited."""
+    """AI in one period (UTC). `reserved` is the maximum cost of calls in progress; null is unlimited."""
 
     starts_on = serializers.DateField()
     limit_usd = serializers.FloatField(allow_null=True)
@@ -80,7 +80,7 @@ class AIAnswer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Usage")
 class UsageAnswer(serializers.Serializer[Any]):
-    """The plan, and what is used and left of it."""
+    """The plan, its usage and remaining limits."""
 
     plan = PlanAnswer()
     quota = QuotaAnswer()
@@ -110,7 +110,7 @@ def body(status: UsageStatus, spent: Sequence[CapUsage]) -> dict[str, Any]:
 
 
 def _burst(per_minute: int | None, burst: int | None) -> int | None:
-    """As admission takes it (Plan.limits): never more than a minute's, and all of those where it is empty."""
+    """The effective burst (Plan.limits): at most one minute's worth, which is also the default."""
     return None if per_minute is None else min(burst or per_minute, per_minute)
 
 

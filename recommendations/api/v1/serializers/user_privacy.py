@@ -1,4 +1,4 @@
-"""The shape of exports and merges on the wire."""
+"""Serializers of exports and merges."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +14,13 @@ from recommendations.privacy.merge import Merged
 
 @extend_schema_serializer(component_name="ExportedUser")
 class ExportedUser(EndUserAnswer):
-    """The person as they are read, and when their newest event arrived."""
+    """The user, and the arrival of their newest event."""
 
     last_event_at = serializers.DateTimeField(allow_null=True)
 
 
 class ExportedEvent(serializers.Serializer[Any]):
-    """One thing that the person did."""
+    """An event of the user."""
 
     event_id = serializers.CharField(allow_null=True)
     item_id = serializers.CharField()
@@ -33,7 +33,7 @@ class ExportedEvent(serializers.Serializer[Any]):
 
 
 class ExportedList(serializers.Serializer[Any]):
-    """A stored list of the person's; older builds' are among them until they are pruned."""
+    """A stored list of the user, including those of older builds until they are deleted."""
 
     placement = serializers.CharField()
     build = serializers.IntegerField()
@@ -63,7 +63,7 @@ class ExportedAIRequest(serializers.Serializer[Any]):
 
 
 class ExportedStoredAnswer(serializers.Serializer[Any]):
-    """An answer kept under an Idempotency-Key that names the person; with its body where it names nobody else."""
+    """A stored answer that names the user, by Idempotency-Key; with its body if it names no other user."""
 
     status = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -80,7 +80,7 @@ class ExportedRelatedPeople(serializers.Serializer[Any]):
 
 
 class ExportedExposure(serializers.Serializer[Any]):
-    """A week in which the person was compared with others, and in which arm."""
+    """A week in which the user was part of a comparison, with the arm."""
 
     placement = serializers.CharField()
     arm = serializers.CharField()
@@ -91,22 +91,22 @@ class ExportedExposure(serializers.Serializer[Any]):
 
 
 class ExportedImpression(serializers.Serializer[Any]):
-    """A page of a list that was shown to the person; kept as long as a click may belong to it."""
+    """A page of a list that was shown to the user; kept while clicks may be attributed to it."""
 
     recommendation_id = serializers.CharField()
     placement = serializers.CharField()
-    arm = serializers.CharField(help_text="Empty: people are not compared")
+    arm = serializers.CharField(help_text="Empty: no comparison")
     source = serializers.CharField()  # type: ignore[assignment]  # the contract names it
     first_at = serializers.DateTimeField()
     last_at = serializers.DateTimeField()
     item_ids = serializers.ListField(
-        child=serializers.CharField(), allow_null=True, help_text="The first 20 of the page; null where it was not kept"
+        child=serializers.CharField(), allow_null=True, help_text="The first 20 of the page; null if not stored"
     )
-    clicked = serializers.ListField(child=serializers.CharField(), help_text="Those of them that were clicked")
+    clicked = serializers.ListField(child=serializers.CharField(), help_text="Items of the page that were clicked")
 
 
 class ExportedAIQuestion(serializers.Serializer[Any]):
-    """A question about the person's list that waits for an AI provider's batch, as it will be sent."""
+    """A question about the user's list that waits for an AI provider's batch, as it will be sent."""
 
     created_at = serializers.DateTimeField()
     request = serializers.DictField()
@@ -126,7 +126,7 @@ class ExportedStaffAction(serializers.Serializer[Any]):
 
 
 class EndUserExport(serializers.Serializer[Any]):
-    """Everything that is held about a person."""
+    """All data of a user."""
 
     exported_at = serializers.DateTimeField()
     user = ExportedUser()
@@ -149,7 +149,7 @@ class MergeFields(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """`from` is no name that Python lets a class have."""
-        return {"from": serializers.CharField(max_length=128, help_text="The person who is removed")}
+        return {"from": serializers.CharField(max_length=128, help_text="The user to remove")}
 
 
 @extend_schema_serializer(component_name="MergeResult")
@@ -159,12 +159,12 @@ class MergeAnswer(serializers.Serializer[Any]):
     user_id = serializers.CharField()
     merged_at = serializers.DateTimeField()
     rows = serializers.DictField(
-        child=serializers.IntegerField(), help_text="Events that moved; lists and AI's answers that went"
+        child=serializers.IntegerField(), help_text="Moved events; deleted lists and AI responses"
     )
 
 
 def read_merge(raw: Any) -> str:
-    """The person whose history moves.
+    """The user whose history is moved.
 
     Raises: FieldRefused.
     """
@@ -174,18 +174,18 @@ def read_merge(raw: Any) -> str:
         if name != "from":
             raise validators.refusal(f"/{name}"[:200], "unknown_field", "Unknown field; known is from.")
     if "from" not in raw:
-        raise validators.refusal("/from", "required", "Name the person whose history moves.")
+        raise validators.refusal("/from", "required", "Name the user whose history is to be moved.")
     return validators.deliberate_identifier(raw["from"], "/from")
 
 
 def merge_body(user_id: str, merged: Merged) -> dict[str, Any]:
-    """A merge as the API answers it. It does not name who was removed: it is kept under the Idempotency-Key."""
+    """A merge as the API answers it. It does not name the removed user, since the answer is stored."""
     return {"user_id": user_id, "merged_at": stamp(merged.merged_at), "rows": merged.rows}
 
 
 MERGE_EXAMPLE = OpenApiExample("A visitor who signed in", value={"from": "anon-1"}, request_only=True)
 MERGED_EXAMPLE = OpenApiExample(
-    "What moved",
+    "Moved rows",
     value={
         "user_id": "42",
         "merged_at": "2026-11-23T08:30:00.250000Z",

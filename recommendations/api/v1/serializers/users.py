@@ -1,4 +1,4 @@
-"""The shape of end users on the wire: for the OpenAPI document, and from a row to its answer."""
+"""Serializers of end users: for the OpenAPI document, and from a row to its answer."""
 
 from typing import Any
 
@@ -15,7 +15,9 @@ class EndUserFields(serializers.Serializer[Any]):
     """Writable fields; omitted fields are cleared (PUT) or stay (PATCH)."""
 
     attributes = fields.SentObject(
-        required=False, allow_null=True, help_text="An entry that is null or too long is left out, the others are kept"
+        required=False,
+        allow_null=True,
+        help_text="Entries that are null or too long are omitted; the others are stored",
     )
     segments = fields.words()
     locale = fields.LanguageTag(required=False, allow_null=True)
@@ -25,20 +27,20 @@ class EndUserFields(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="EndUser")
 class OneEndUser(EndUserFields):
-    """A person whose id stands in the path."""
+    """A user whose id is in the path."""
 
     user_id = fields.ExternalId(required=False, help_text="The same as in the path")
 
 
 class EndUserRow(EndUserFields):
-    """A person of a batch."""
+    """A user of a batch."""
 
     user_id = fields.ExternalId()
 
 
 @extend_schema_serializer(component_name="EndUser")
 class EndUserAnswer(serializers.Serializer[Any]):
-    """A person as they are read; it may be sent back as it is."""
+    """A user in responses; it may be sent back unchanged."""
 
     user_id = fields.ExternalId()
     attributes = fields.FlatObject()
@@ -49,22 +51,22 @@ class EndUserAnswer(serializers.Serializer[Any]):
 
 
 class EndUserPage(serializers.Serializer[Any]):
-    """A page of people."""
+    """A page of users."""
 
     data = EndUserAnswer(many=True)  # type: ignore[assignment]  # the contract names it
     next = serializers.CharField(allow_null=True)
 
 
 class ErasureReceipt(serializers.Serializer[Any]):
-    """Receipt of an erasure: what was erased and when, without the user's id."""
+    """Receipt of an erasure: erased rows and time, without the user's id."""
 
-    receipt_id = serializers.UUIDField(help_text="The erasure in the tenant's log of erasures")
+    receipt_id = serializers.UUIDField(help_text="Id of the erasure in the tenant's log")
     erased_at = serializers.DateTimeField()
     rows = serializers.DictField(child=serializers.IntegerField(), help_text="Erased rows by kind")
 
 
 def end_user_body(end_user: EndUser) -> dict[str, Any]:
-    """A person as the API shows them."""
+    """A user as the API shows them."""
     return {
         "user_id": end_user.user_id,
         "attributes": end_user.attributes,

@@ -136,7 +136,7 @@ class TestItemsThatNobodyEverChooses:
 
         places = cold_places(asked, interactions(rows(new=False)), limit=20)
 
-        assert asked.chosen["cold"]["why"] == "It was asked for."
+        assert asked.chosen["cold"]["why"] == "It was requested."
         assert max(len(each) for each in places) == 2
 
     @pytest.mark.slow
@@ -169,7 +169,7 @@ class TestTheFold:
         decided = decide_slots(tried, None)
 
         assert (decided.every, decided.compete) == (20, True)
-        assert "one place in 20" in decided.why
+        assert "one position in 20" in decided.why
 
     def test_gives_none_of_the_first_places_for_a_gain_that_may_be_luck_or_costs_the_first_twenty(self):
         for tried in ([trial(20, 0.01, error=0.006)], [trial(20, 0.01, recall_20=-0.001)]):

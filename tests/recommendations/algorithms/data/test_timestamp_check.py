@@ -55,7 +55,7 @@ class TestNoOrder:
         order = detect_order(users, times)
 
         assert order.times is None
-        assert "Of 900 people with two events or more, 9 have events at different times" in order.why
+        assert "Of 900 users with two events or more, 9 have events at different times" in order.why
 
 
 class TestOrder:

@@ -94,7 +94,7 @@ class TestTraining:
         assert artefact.ranker == ""
         assert artefact.chosen["second_stage"] == {
             "used": False,
-            "why": f"200 people judge, and it takes {MIN_USERS}",
+            "why": f"200 validation users, {MIN_USERS} are required",
         }
 
     @pytest.mark.slow
@@ -104,7 +104,7 @@ class TestTraining:
         artefact = train(data, replace(OPTIONS, validation="time"))
 
         assert artefact.ranker == ""
-        assert "one moment" in artefact.chosen["second_stage"]["why"]
+        assert "cut in time" in artefact.chosen["second_stage"]["why"]
 
     def test_nothing_is_said_of_it_where_none_may_take_part(self):
         assert "second_stage" not in train(interactions(tastes(people=40)), replace(OPTIONS, ranker="none")).chosen

@@ -27,7 +27,7 @@ class TestTune:
 
         assert (found.current, found.found, found.trials) == ({"ease.l2": 1000.0}, {"ease.l2": 1000.0}, ())
         assert (found.changed, found.complete, found.difference.mean) == (False, False, 0.0)
-        assert found.verdict == "Nothing better than the present choice was found."
+        assert found.verdict == "Nothing better than the current parameters was found."
 
     @pytest.mark.slow
     def test_finds_what_is_better_by_construction(self):
@@ -37,7 +37,7 @@ class TestTune:
         assert found.found.get("half_lives", 1.0) < 4
         assert found.changed
         assert found.difference.low > 0
-        assert found.verdict.startswith("Better than the present choice beyond noise")
+        assert found.verdict.startswith("Better than the current parameters beyond noise")
         assert found.users == 150
 
     @pytest.mark.slow

@@ -35,7 +35,7 @@ class TestJudge:
 
         assert verdict.publish is False
         assert "Worse than the active artefact beyond noise" in verdict.reason
-        assert "200 people" in verdict.reason
+        assert "200 users" in verdict.reason
         assert verdict.difference is not None
         assert verdict.difference.high < 0
 
@@ -56,9 +56,9 @@ class TestJudge:
     @pytest.mark.parametrize(
         ("now", "said"),
         [
-            (validation_scores([0.0] * (MIN_USERS - 1)), "only 19 people"),
-            (validation_scores([0.0] * 50, protocol="random"), "judged by random"),
-            (ValidationScores.none(), "judged by nobody"),
+            (validation_scores([0.0] * (MIN_USERS - 1)), "only 19 users"),
+            (validation_scores([0.0] * 50, protocol="random"), "validated on random"),
+            (ValidationScores.none(), "validated on none"),
         ],
     )
     def test_does_not_compare_what_cannot_be_compared(self, now, said):

@@ -4,7 +4,7 @@ from recommendations.algorithms.validation.report import describe_fold, fold_kin
 
 
 def chosen(fold, *, cuts=1, people=412, decided=True):
-    said = {"fold": fold, "why": "It was asked for.", "cuts": cuts, "people": people}
+    said = {"fold": fold, "why": "It was requested.", "cuts": cuts, "people": people}
     return {"validation": said, "validation_people": people, "decided": decided}
 
 
@@ -12,17 +12,17 @@ class TestDescribeFold:
     @pytest.mark.parametrize(
         ("by", "expected"),
         [
-            (chosen("time", cuts=5), "time: what returning people did after each of 5 moments; 412 people judge."),
-            (chosen("time"), "time: what returning people did after one moment; 412 people judge."),
-            (chosen("last", people=1_234), "last: each person's last events; 1,234 people judge."),
-            (chosen("random", people=1), "random: random events of each person; 1 person judges."),
+            (chosen("time", cuts=5), "time: events of returning users after each of 5 moments; 412 validation users."),
+            (chosen("time"), "time: events of returning users after one moment; 412 validation users."),
+            (chosen("last", people=1_234), "last: each user's last events; 1,234 validation users."),
+            (chosen("random", people=1), "random: random events of each user; 1 validation user."),
         ],
     )
     def test_says_what_was_held_back_and_why(self, by, expected):
-        assert describe_fold(by) == f"{expected} It was asked for."
+        assert describe_fold(by) == f"{expected} It was requested."
 
     def test_says_that_nothing_could_be_decided(self):
-        assert "too few to choose weights; the usual ones serve. It was" in describe_fold(chosen("last", decided=False))
+        assert "too few to choose weights; the defaults are used" in describe_fold(chosen("last", decided=False))
 
     def test_has_nothing_to_say_of_what_does_not_say_it(self):
         assert (describe_fold({"fold": "last10"}), fold_kind({}), protocol_mismatch_hint("last10", {})) == ("", "", "")

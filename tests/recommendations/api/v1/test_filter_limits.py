@@ -68,7 +68,7 @@ class TestCost:
     def test_the_people_of_a_batch_count_together(self, acme):
         text = f"({VALUES}) or attributes.t1 contains user.user_id"
 
-        assert "at most 2,000 are made for a batch" in refused(batch(acme, text))[2]
+        assert "at most 2,000 are allowed for a batch" in refused(batch(acme, text))[2]
 
     @pytest.mark.parametrize("text", [DATES, VALUES, "attributes.t1 contains user.attributes.l", 'title = "x"'])
     def test_what_people_write_is_taken(self, acme, text):

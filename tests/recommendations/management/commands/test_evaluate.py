@@ -87,8 +87,8 @@ class TestEvaluate:
         assert "Every row is a positive" in out.getvalue()
         assert "served: the blend" in out.getvalue()
         assert "Against the best single part, " in out.getvalue()
-        assert "for the same people, not worse beyond noise" in out.getvalue()
-        assert "By what was known of people" in out.getvalue()
+        assert "for the same users, not worse beyond noise" in out.getvalue()
+        assert "By history of users" in out.getvalue()
         assert "ndcg@10" in out.getvalue()
 
     @pytest.mark.slow
@@ -186,12 +186,12 @@ class TestValidation:
             stderr=StringIO(),
         )
 
-        hint = "rand10 tests something else than the weights were chosen for, as production would serve them; "
+        hint = "rand10 tests something other than the weights were chosen for, as in production; "
         assert "Protocol rand10, seed 0." in out.getvalue()
-        assert "Validation fold, inside the train part: last: each person's last events; " in out.getvalue()
-        assert f"Mind that {hint}--validation random chooses them for it." in out.getvalue()
+        assert "Validation fold, inside the train part: last: each user's last events; " in out.getvalue()
+        assert f"Note: {hint}--validation random chooses them for it." in out.getvalue()
         assert hint in path.read_text()
-        assert "each person&#x27;s last events" in path.read_text()
+        assert "each user&#x27;s last events" in path.read_text()
 
 
 class TestParameters:

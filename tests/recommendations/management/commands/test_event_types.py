@@ -27,29 +27,29 @@ def acme(cast):
 class TestEventTypes:
     def test_shows_them_all(self, acme):
         assert run().splitlines() == [
-            "gift: weight 1 (nobody has said so); values as strength: auto",
+            "gift: weight 1 (not set); values as strength: auto",
             "rating: weight 1; values as strength: auto",
         ]
 
     def test_changes_one_and_notes_it(self, acme):
         said = run("rating", negative_below=3.0, value_as_strength="threshold", half_life_days=90.0, weight=2.0)
 
-        assert "it holds from the next training on" in said
-        line = "rating: weight 2, below 3 against the item, half as much after 90 days; values as strength: threshold"
+        assert "effective with the next training" in said
+        line = "rating: weight 2, below 3 against the item, half-life 90 days; values as strength: threshold"
         assert line in said
         with scope.all_tenants("test"):
             entry = AuditEntry.objects.latest("pk")
         assert (entry.target, entry.tenant_id) == ("rating", acme.pk)
         assert "negative_below 3.0" in entry.note
-        assert "Nothing is different" in run("rating", negative_below=3.0)
+        assert "No change" in run("rating", negative_below=3.0)
 
     def test_goes_back_to_the_default(self, acme):
         run("gift", weight=4.0)
 
-        assert "gift: weight 1 (nobody has said so)" in run("gift", weight="default")
+        assert "gift: weight 1 (not set)" in run("gift", weight="default")
 
     def test_adds_a_type_before_its_first_event(self, acme):
-        assert "play: weight 1 (nobody has said so); values as strength: log" in run("play", value_as_strength="log")
+        assert "play: weight 1 (not set); values as strength: log" in run("play", value_as_strength="log")
 
     def test_says_what_cannot_be_done(self, acme):
         with pytest.raises(CommandError, match="no tenant 'nobody'"):

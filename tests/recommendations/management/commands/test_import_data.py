@@ -151,7 +151,7 @@ class TestImportData:
         )
 
         assert "2 created" in report
-        assert "dry run: nothing is kept" in report
+        assert "dry run: nothing is stored" in report
         assert "events from 2026-03-01T07:30:00Z to 2026-03-02T07:30:00Z: gift_wrapped (2)" in report
         assert "types without a weight, which count like a view: gift_wrapped (2)" in report
         with scope.tenant(cast.acme.tenant.pk):

@@ -81,10 +81,10 @@ class TestTune:
 
         said = run(tenant="acme")
 
-        assert "Present choice: the defaults" in said
-        assert "Found:          ease.l2 1000 (default 300)" in said
-        assert "Better than the present choice beyond noise" in said
-        assert "Nothing was stored; --save makes it the tenant's choice." in said
+        assert "Current: the defaults" in said
+        assert "Found:   ease.l2 1000 (default 300)" in said
+        assert "Better than the current parameters beyond noise" in said
+        assert "Nothing was stored; use --save to store it." in said
         assert stored() == {}
 
     def test_what_is_saved_is_the_tenants_alone_until_it_is_reset(self, acme, cast, monkeypatch):
@@ -92,13 +92,13 @@ class TestTune:
 
         said = run(tenant="acme", save=True)
 
-        assert "Not worse than the present choice beyond noise" in said
+        assert "Not worse than the current parameters beyond noise" in said
         assert "Stored: the tenant's next training uses it." in said
         assert stored() == {"acme": {"ease.l2": 1000.0}}
         assert tuned.load_parameters(tenant_id=acme.pk) == {"ease.l2": 1000.0}
         assert tuned.load_parameters(tenant_id=cast.globex.tenant.pk) == {}
-        assert "Back to the defaults" in run(tenant="acme", reset=True)
-        assert "The defaults hold already" in run(tenant="acme", reset=True)
+        assert "The next training uses the defaults" in run(tenant="acme", reset=True)
+        assert "The defaults are in use already" in run(tenant="acme", reset=True)
         assert stored() == {}
 
     def test_what_is_worse_beyond_noise_is_not_stored(self, acme, monkeypatch):
@@ -106,7 +106,7 @@ class TestTune:
 
         said = run(tenant="acme", save=True)
 
-        assert "Worse than the present choice beyond noise" in said
+        assert "Worse than the current parameters beyond noise" in said
         assert "Not stored: it is worse." in said
         assert stored() == {}
 
@@ -136,7 +136,7 @@ class TestTune:
         said = run(tenant="acme", **asked)
 
         assert seen == [expected]
-        assert "users judge. It was asked for." in said
+        assert "validation users. It was requested." in said
 
     def test_what_this_version_does_not_know_is_left_out(self, acme):
         tuned.save_parameters(
@@ -148,8 +148,8 @@ class TestTune:
     @pytest.mark.parametrize(
         ("options", "expected"),
         [
-            ({"save": True}, "--save goes with --tenant"),
-            ({"reset": True}, "--reset goes with --tenant"),
+            ({"save": True}, "--save requires --tenant"),
+            ({"reset": True}, "--reset requires --tenant"),
             ({"seconds": 0.0}, "--seconds above 0"),
             ({"people": 0}, "--people at least 1"),
         ],

@@ -90,7 +90,7 @@ def test_tells_calls_and_money_and_goes_by_rules_and_arms(acme, simulated_ai, se
     lifecycle.start(tenant_id=acme.pk, experiment_id=experiment.pk, now=clock.now())
     halved = told()
 
-    assert f"{PEOPLE} lists are meant for AI; 2 calls with gpt-4.1-mini are allowed" in usual
+    assert f"{PEOPLE} lists are eligible for AI; a build makes up to 2 calls with gpt-4.1-mini" in usual
     per_call, most = (float(each) for each in re.findall(r"\$(\d\.\d{6})", usual))
     about = re.search(r"The build: about \$(\d\.\d{4}), at most \$(\d\.\d{4})", usual)
     assert about is not None

@@ -64,7 +64,7 @@ class TestATenantsOwnNumber:
 
         found = places_of_new(acme, build_now(acme))
 
-        assert decided(acme)["why"] == "It was asked for."
+        assert decided(acme)["why"] == "It was requested."
         assert {place for each in found.values() for place in each if place <= 20} == {10, 20}
         fitting = [(name, item_id) for name, each in found.items() for place, item_id in each.items() if place <= 20]
         assert len(fitting) > PEOPLE

@@ -110,8 +110,8 @@ class TestArtefacts:
         for artefact_id, why in (
             (refused.pk, "quality gate"),
             (lost.pk, "storage"),
-            (strange.pk, "not kept"),
-            (strange.pk + 1, "not kept"),
+            (strange.pk, "does not exist"),
+            (strange.pk + 1, "does not exist"),
         ):
             experiment = draft_of(tenant, {}, {"artefact_id": artefact_id})
             with pytest.raises(Conflict, match=why):

@@ -87,7 +87,7 @@ class TestPreview:
         assert not out.keys() & would.keys()
         for item in found.would.items:
             assert item.was == (served.index(item.item_id) + 1 if item.item_id in served else None)
-        assert "AI was not asked" in found.notes[0]
+        assert "Without AI" in found.notes[0]
 
         versions.publish_version(tenant_id=acme.pk, placement="home", number=1, now=clock.now())
         build_now(acme)
