@@ -48,6 +48,7 @@ def in_threads(work, count):
 
 
 class TestPool:
+    @pytest.mark.slow
     def test_interleaved_threads_of_two_tenants_see_their_own_rows_only(self, pooled):
         members = (pooled.acme, pooled.globex)
         for member in members:

@@ -46,6 +46,7 @@ def check(environment, *options):
 
 
 class TestProduction:
+    @pytest.mark.slow
     def test_a_sane_deployment_passes_every_check(self, tmp_path):
         status, said = check(sane(tmp_path), "--deploy", "--fail-level", "WARNING")
 

@@ -37,6 +37,7 @@ def lines():
 
 
 class TestJsonLines:
+    @pytest.mark.slow
     def test_each_line_is_an_object_with_the_id_of_its_request(self):
         ours, theirs, failed, request = lines()
 
@@ -58,6 +59,7 @@ class TestJsonLines:
 class TestOnATerminal:
     CODE = "import structlog; log = structlog.get_logger('ours'); log.info('done'); log.warning('odd', number=1)"
 
+    @pytest.mark.slow
     def test_a_command_says_what_went_wrong_in_plain_lines_and_nothing_else(self):
         written = self.on_a_terminal()
 

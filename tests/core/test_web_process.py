@@ -49,6 +49,7 @@ def value(web, name, **labels):
     )
 
 
+@pytest.mark.slow
 def test_the_whole_of_it(web, cast, tmp_path):
     """One server for all that follows: to start one takes longer than each of these looks."""
     token = cast.acme.admin.token

@@ -13,6 +13,7 @@ from tests.config.devservers.outside import children_of, processes_of, python, s
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_gives_the_command_its_servers_and_passes_on_its_status(self, tmp_path):
         code = (
             "import os, psycopg, redis; psycopg.connect(os.environ['DATABASE_OWNER_URL']); "

@@ -19,6 +19,7 @@ OLDER = [folder for version in (16, 15) for folder in Path("/usr/lib/postgresql"
 
 
 class TestServer:
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["postgres", "valkey"])
     def test_takes_another_port_when_it_lost_the_first(self, tmp_path, kind):
         with socket.socket() as rival:

@@ -59,6 +59,7 @@ def test_what_is_no_page_may_do_nothing(db, path):
     assert Client().get(path)[HEADER] == "default-src 'none'; frame-ancestors 'none'"
 
 
+@pytest.mark.slow
 def test_no_page_of_the_admin_needs_more(db):
     User.objects.create_superuser("root", "root@example.org", "correct horse battery staple")
     browser = Client()

@@ -40,6 +40,7 @@ def value(counter):
 
 
 class TestAtOnce:
+    @pytest.mark.slow
     def test_sixteen_with_one_key_have_one_effect(self, effects):
         for number in range(5):
             answers = at_once([lambda key=f"k{number}": post(client(), key=key)] * 16)

@@ -44,6 +44,7 @@ def _cluster(tmp_path: Path, until) -> Iterator[None]:
         server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_cluster")
 def test_everything_works_on_a_cluster():
     this_month = billing_periods.month_at(clock.now()).name

@@ -128,6 +128,7 @@ class TestBreaker:
             assert timed(redis.read, "test", ping) < 0.005
             assert len(server.accepted) == 3
 
+    @pytest.mark.slow
     def test_one_probe_a_second_then_closes(self, redis_at, redis_server, settings):
         alive = settings.REDIS_URL
         with sockets.hanging_up() as server:

@@ -50,6 +50,7 @@ class TestSentinel:
 
 
 class TestCluster:
+    @pytest.mark.slow
     def test_answers_like_a_single_server(self, tmp_path, redis_at):
         with server(
             tmp_path / "node", "cluster-enabled yes", "cluster-require-full-coverage no", f"cluster-port {free_port()}"

@@ -104,6 +104,7 @@ class TestVerdict:
         assert watch(tenant, experiment, days=4) == 72
         assert reread(experiment).verdict == "No difference was found in its days."
 
+    @pytest.mark.slow
     def test_stops_when_the_guard_breaks(self, crowd, collecting):
         experiment = started(crowd, metric="conversion")
         live(crowd, collecting, {"a": 0.12, "b": 0.04})
@@ -111,6 +112,7 @@ class TestVerdict:
         assert watch(crowd, experiment) is not None
         assert reread(experiment).verdict == f"Stopped: x{experiment.pk}b is worse in the guard metric."
 
+    @pytest.mark.slow
     def test_does_not_take_what_once_spoke_for_an_arm_for_a_broken_guard(self, crowd, collecting):
         experiment = started(crowd, metric="conversion")
         live(crowd, collecting, {"a": 0.10, "b": 0.09})
@@ -123,6 +125,7 @@ class TestVerdict:
         assert look.comparisons[0].guard.difference < 0
         assert look.verdict == ""
 
+    @pytest.mark.slow
     def test_stops_when_people_do_not_come_in_the_shares_that_were_set(self, crowd, collecting):
         experiment = started(crowd)
         live(crowd, collecting, {"a": 0.08, "b": 0.08}, only=lambda person, arm: arm[-1] == "a" or person[-1] < "6")

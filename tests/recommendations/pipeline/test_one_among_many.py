@@ -109,6 +109,7 @@ class TestRobot:
 
 
 class TestClocks:
+    @pytest.mark.slow
     def test_one_of_the_far_future_and_one_of_1970_change_nothing(self, tenant):
         before = lists_for_all(tenant)
         events(tenant, "ahead", "i0001", [FAR])

@@ -50,6 +50,7 @@ class TestUntimed:
         assert all(label.endswith("/inf") or "/" not in label for label in chosen["weights"])
         assert not any(label.startswith(("next_item", "recent_popularity")) for label in chosen["validation_ndcg@10"])
 
+    @pytest.mark.slow
     def test_lists_do_not_depend_on_the_order_of_the_file(self, cast, acme):
         lines = rows()
         load(acme, lines)

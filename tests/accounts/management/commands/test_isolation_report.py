@@ -43,6 +43,7 @@ class TestReport:
         assert all(table["forced"] and "docent.tenant" in table["policy"] for table in tables.values())
         assert {rule["operation"] for rule in told["matrix"]} == {rule.operation for rule in rules.matrix()}
 
+    @pytest.mark.slow
     def test_is_text_for_people(self, committed_db, cast):
         out = io.StringIO()
         call_command("isolation_report", stdout=out)

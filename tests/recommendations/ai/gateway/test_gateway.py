@@ -103,6 +103,7 @@ class TestLedger:
 
 
 class TestCap:
+    @pytest.mark.slow
     def test_never_overshoots_1000_tokens_with_32_calls_at_once(
         self, make_gateway, tenant_id, openai_simulator, question: CompletionRequest, redis_server
     ):

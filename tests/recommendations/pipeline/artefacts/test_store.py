@@ -43,6 +43,7 @@ def load(file):
 
 
 class TestLoad:
+    @pytest.mark.slow
     def test_processes_map_one_copy_read_only(self, fitted, home):
         file, _ = store.save(fitted, tenant_id=1)
         load(file)
@@ -97,6 +98,7 @@ class TestLoad:
         assert {copy.name for copy in home.iterdir()} == {file.replace("/", "-") for file in files[1:]}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 def test_artefacts_lie_in_a_bucket_where_a_setting_says_so(fitted, home, settings, monkeypatch):
     with s3_server() as (url, objects):

@@ -59,6 +59,7 @@ class TestItemsThatNobodyChooses:
 
 
 class TestATenantsOwnNumber:
+    @pytest.mark.slow
     def test_gives_so_many_places_to_items_of_the_persons_kind(self, acme):
         asked_for(acme, 10)
 

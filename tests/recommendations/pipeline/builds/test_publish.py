@@ -111,6 +111,7 @@ class TestSwap:
 
         assert "newcomer" in lists_of(acme, build)
 
+    @pytest.mark.slow
     def test_near_line_never_writes_into_a_snapshot_that_was_swapped_away(self, acme, monkeypatch):
         old = first_build(acme)
         build = build_now(acme, until="scored")

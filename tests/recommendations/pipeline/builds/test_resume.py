@@ -109,6 +109,7 @@ class TestScoring:
 
         assert sent(PUBLISH) == [{"tenant_id": build.tenant_id, "build_id": build.pk}]
 
+    @pytest.mark.slow
     def test_a_chunk_that_kills_its_workers_fails_the_build_and_the_old_snapshot_serves_on(self, build, acme):
         first = reread(build)
         while score.score_chunk(tenant_id=acme.pk, build_id=build.pk):

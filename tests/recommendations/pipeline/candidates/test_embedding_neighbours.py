@@ -56,6 +56,7 @@ def test_new_items_have_neighbours_with_a_reason_and_are_paid_for_once(acme, sim
         assert AICall.objects.filter(purpose="embed").count() == asked
 
 
+@pytest.mark.slow
 def test_without_the_vendor_a_build_is_whole_all_the_same(acme, simulated_ai):
     simulated_ai.fault("bad_request", endpoint="embeddings")
 

@@ -77,6 +77,7 @@ def test_a_hundred_people_cost_few_queries_without_redis(acme):
     assert {each["source"] for each in lists} == {"model", "popular"}
 
 
+@pytest.mark.slow
 def test_each_person_gets_what_they_get_alone(acme):
     acme.http.patch(f"/api/v1/items/{ITEMS[5]}", {"hidden": True}, format="json")
     asked = [*EVERYBODY[::9], "p000", "p000", "new1", "nobody1"]
