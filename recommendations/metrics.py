@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from core.metrics import start_at_zero
+
 CACHE_READS = Counter("docent_list_cache_reads_total", "Lists read from Redis.", ["outcome"])
 AVAILABILITY_PUSH_FAILURES = Counter(
     "docent_availability_push_failures_total", "Withdrawn items that could not be written to Redis at once."
@@ -19,3 +21,5 @@ AI_REQUESTS = Counter("ai_requests_total", "Calls to the AI provider, by outcome
 AI_FALLBACKS = Counter("ai_fallback_total", "Lists eligible for AI that were published without it.", ["reason"])
 AI_SKIPPED = Counter("ai_skipped_total", "Lists not eligible for AI.", ["reason"])
 DIRTY_PEOPLE = Gauge("docent_dirty_people", "Users waiting for near line at the last sweep.", multiprocess_mode="max")
+
+start_at_zero(BUILDS, ("published", "failed"))

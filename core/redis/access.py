@@ -27,7 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core import process_caches
 from core.circuit_breaker import Breaker
-from core.metrics import REDIS_BREAKER_OPENED, REDIS_ERRORS
+from core.metrics import REDIS_BREAKER_OPENED, REDIS_ERRORS, REDIS_SECONDS
 from core.redis.connection import connect
 
 T = TypeVar("T")
@@ -60,14 +60,17 @@ def call(purpose: str, command: Callable[[Any], T]) -> T:
     """
     if not breaker.allows():
         raise RedisUnavailable("breaker open")
+    started = time.perf_counter()
     try:
         result = command(client())
     except _FAILURES as error:
+        REDIS_SECONDS.labels(purpose).observe(time.perf_counter() - started)
         if _is_bug(error):
             breaker.record_success()
             raise
         _failed(purpose, error)
         raise RedisUnavailable(str(error)) from error
+    REDIS_SECONDS.labels(purpose).observe(time.perf_counter() - started)
     breaker.record_success()
     return result
 

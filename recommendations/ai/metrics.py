@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from core.metrics import start_at_zero
 from recommendations.metrics import AI_REQUESTS
 
 __all__ = [
@@ -36,3 +37,5 @@ AI_FALLBACK_RATIO = Gauge(
     ["window"],
     multiprocess_mode="mostrecent",
 )
+
+start_at_zero(AI_BUDGET_ALERTS, ("soft", "hard"), ("tenant_day", "tenant_month", "global_month"))
