@@ -89,6 +89,11 @@ def seconds(name: str, default: float, *, minimum: float = 0.0, maximum: float |
     return value
 
 
+def share(name: str, default: float) -> float:
+    """Reads a share, a number from 0 to 1."""
+    return seconds(name, default, maximum=1.0)
+
+
 def csv(name: str, default: Sequence[str] = ()) -> list[str]:
     """Returns a comma-separated list, without blanks around the items."""
     raw = text(name)

@@ -7,11 +7,13 @@ authentication has already checked the process's copy of it; if Redis cannot tel
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ClassVar
 
 import structlog
 from django.db import Error
+from django.http import HttpRequest
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -60,7 +62,7 @@ def charge_request(
     nested: Sequence[Nested] = ()
     if principal.user_id:
         limits, nested = _browser_limits(limits, facts.browsers, kind, principal.user_id)
-    decision = ratelimit.check(
+    decision = _made_before(http_request, principal, cost, reads) or ratelimit.check(
         tenant_id=principal.tenant_id,
         client_id=principal.client_id,
         token_id=principal.token_id,
@@ -76,6 +78,47 @@ def charge_request(
         _recover(principal, now)
     _refuse(decision)
     return decision
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A charge that was made before the request reached its view, with what was read: `charge_request` takes it over.
+
+    Its key in the WSGI environment is no header's, so that no caller can set it.
+    """
+
+    KEY: ClassVar[str] = "docent.charge"
+
+    decision: Decision
+    principal: Principal
+    cost: int
+    reads: Sequence[Read]
+
+
+def charge_list_read(principal: Principal, *, now: datetime, cost: int, reads: Sequence[Read]) -> Charge:
+    """Charges a read of lists of a caller with a client's token, as `charge_request` does, and refuses nothing.
+
+    Raises: KeyError where the tenant is no longer known.
+    """
+    decision = ratelimit.check(
+        tenant_id=principal.tenant_id,
+        client_id=principal.client_id,
+        token_id=principal.token_id,
+        limits=tenant_cache.current().tenants[principal.tenant_id].limits,
+        endpoint_class=READ,
+        now=now,
+        cost=cost,
+        reads=reads,
+    )
+    return Charge(decision, principal, cost, reads)
+
+
+def _made_before(http_request: HttpRequest, principal: Principal, cost: int, reads: Sequence[Read]) -> Decision | None:
+    """Takes over a charge of the same caller for the same reads; a request that failed early has read nothing."""
+    charge: Charge | None = http_request.META.pop(Charge.KEY, None)
+    if charge is None or charge.principal != principal or (reads and (charge.cost, charge.reads) != (cost, reads)):
+        return None
+    return charge.decision
 
 
 def is_charged(request: Request) -> bool:

@@ -198,6 +198,14 @@ process_caches.register(_remembered.clear)
 _remembering = threading.Lock()
 
 
+def remembered(raw: str, *, timestamp: float) -> Principal | None:
+    """Returns the principal of a token that `verify` has cached and would return again; None for any other."""
+    known = _remembered.get(raw)
+    if known is None or timestamp >= known[0]:
+        return None
+    return known[2] if tenant_cache.current().ring.find(known[1], moment=timestamp) is not None else None
+
+
 def verify(raw: str, *, now: datetime) -> Principal:
     """Returns the token's principal. Verified tokens are cached until they expire: a signature costs 80 us.
 

@@ -56,6 +56,26 @@ class BearerAuthentication(BaseAuthentication):
         )
 
 
+def known_caller(header: str, *, timestamp: float) -> Principal | None:
+    """Returns the principal of an `Authorization` header if its token was verified before and is plain.
+
+    None says nothing about the token: `BearerAuthentication` judges it. Plain is a bearer token of a client, bound to
+    neither a user nor a key, whose tenant takes such tokens, with nothing revoked that this process knows of.
+    """
+    if not header.startswith("Bearer "):
+        return None
+    principal = access_tokens.remembered(header[7:], timestamp=timestamp)
+    if principal is None or principal.user_id or principal.key_thumbprint:
+        return None
+    known = tenant_cache.current()
+    tenant = known.tenants.get(principal.tenant_id)
+    if tenant is None or tenant.require_dpop or principal.client_id in known.denied:
+        return None
+    if principal.token_id in known.revoked or principal.issuer_token_id in known.revoked:
+        return None
+    return principal
+
+
 def caller(request: Request) -> Principal:
     """Returns the principal of an authenticated API request, typed."""
     return cast(Principal, request.user)

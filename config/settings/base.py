@@ -267,6 +267,8 @@ BROKER_VISIBILITY_SECONDS = env.integer("BROKER_VISIBILITY_SECONDS", 3600, minim
 # --- Logs and metrics ------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING_CONFIG = "core.logging.configure"
+# The share of successful hot reads (a user's list, a batch) that get a log line; all other requests always do.
+LOG_READ_SAMPLE = env.share("LOG_READ_SAMPLE", 0.01)
 # Lines for a program that collects them, unless they go to somebody's screen.
 LOGGING = {"level": LOG_LEVEL, "json": env.flag("LOG_JSON", default=not sys.stderr.isatty())}
 # Asked at each scrape, since they belong to no process.

@@ -28,6 +28,11 @@ _NUL = "The address or the body contains a NUL character (%00 or \\u0000)."
 _log = structlog.get_logger("docent.request")
 
 
+def is_sane_id(sent: str) -> bool:
+    """Tell if a caller's `X-Request-ID` is taken over."""
+    return _SANE_ID.match(sent) is not None
+
+
 class EdgeMiddleware:
     """Binds the request id, opens the deadline, measures the duration by route name, and writes one log line."""
 
@@ -38,7 +43,7 @@ class EdgeMiddleware:
         """Adds `X-Request-ID` to every response, and the RateLimit headers if limits were checked."""
         started = time.perf_counter()
         sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = sent_id if _SANE_ID.match(sent_id) else secrets.token_hex(12)
+        request_id = sent_id if is_sane_id(sent_id) else secrets.token_hex(12)
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)

@@ -20,6 +20,7 @@ from redis.exceptions import NoScriptError
 from core.ratelimit import keys
 from core.ratelimit.billing_periods import Month
 from core.ratelimit.policies import Nested, Quota
+from core.redis.direct import DirectPool
 
 EPOCH = 1_750_000_000
 Read = tuple[Literal["get", "hgetall"], str]
@@ -81,12 +82,21 @@ if used >= 0 then
 end
 local reply = {markers[1] and 0 or 1, second, which, units, reset, 0, used}
 local reads = ARGV[10]
-for i = 1, #reads do
-  local command = string.sub(reads, i, i) == 'g' and 'GET' or 'HGETALL'
-  local value = redis.pcall(command, KEYS[7 + rates + i])
-  -- A key of another type reads as a missing one: the request is charged by now.
-  if type(value) == 'table' and value.err then value = false end
-  reply[7 + i] = value
+local first, own = 1, 7 + rates
+while first <= #reads do
+  if string.sub(reads, first, first) == 'g' then
+    -- Neighbours at once; MGET takes a key of another type for a missing one.
+    local last = (string.find(reads, '[^g]', first) or #reads + 1) - 1
+    local values = redis.call('MGET', unpack(KEYS, own + first, own + last))
+    for i = first, last do reply[7 + i] = values[i - first + 1] end
+    first = last + 1
+  else
+    local value = redis.pcall('HGETALL', KEYS[own + first])
+    -- Likewise: the request is charged by now.
+    if type(value) == 'table' and value.err then value = false end
+    reply[7 + first] = value
+    first = first + 1
+  end
 end
 return reply
 """
@@ -168,8 +178,10 @@ def build_arguments(
 
 def run(client: Any, given: Sequence[str | int | float]) -> list[Any]:
     """One round trip; two when the server has forgotten the script, which then has done nothing yet."""
+    pool = getattr(client, "connection_pool", None)
+    raw: list[Any]
     try:
-        raw: list[Any] = client.evalsha(_SHA, *given)
+        raw = pool.execute("EVALSHA", _SHA, *given) if isinstance(pool, DirectPool) else client.evalsha(_SHA, *given)
     except NoScriptError:
         raw = client.eval(_LUA, *given)
     return raw

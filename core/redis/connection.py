@@ -16,6 +16,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from core.redis.address import Address, parse
+from core.redis.direct import DirectPool
 
 POOL_WAIT_SECONDS = 0.05
 # Sentinels get time-outs of their own: shorter ones read as "no master found" (redis-py #1125).
@@ -52,7 +53,7 @@ def connect(url: str) -> redis.Redis | RedisCluster:
     if address.kind == "unix":
         for tcp_only in ("socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"):
             del extra[tcp_only]
-    pool = redis.BlockingConnectionPool.from_url(
+    pool = DirectPool.from_url(
         url,
         max_connections=settings.REDIS_MAX_CONNECTIONS,
         timeout=POOL_WAIT_SECONDS,

@@ -168,7 +168,8 @@ class Client:
     body_at: float = 0.0
     watched: bool = False
     in_thread: bool = False
-    general: bool = False  # in one of the threads that answer requests
+    resting: bool = False  # in the pool, where a thread takes it when something comes
+    has_rested: bool = False
     idle: bool = True
     outlet: Outlet | None = None
     frame: Frame = field(init=False)

@@ -16,6 +16,7 @@ from gunicorn.workers import gthread
 from core.web_server.client import Client, Pace
 
 _SWEEP_SECONDS = 0.25
+_TICK_SECONDS = 0.05
 _LINGER_SECONDS = 2.0
 RECEIVE_BYTES = 65_536
 
@@ -33,16 +34,46 @@ class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
         self.idle_seconds = float(self.cfg.keepalive)
 
     @abc.abstractmethod
-    def _begin(self, client: Client, raw: socket.socket) -> None:
-        """Called when an idle connection becomes readable."""
+    def _take(self, client: Client) -> None:
+        """Called in a thread when something has come on an idle connection."""
+
+    @abc.abstractmethod
+    def _receive(self, client: Client, raw: socket.socket) -> None:
+        """Called in the loop when something has come."""
 
     @abc.abstractmethod
     def _look(self, client: Client) -> None:
         """Called when the buffer may hold the next request."""
 
     def _await_bytes(self, client: Client) -> None:
-        if not client.watched:
-            self._watch(client, selectors.EVENT_READ, partial(self._begin, client))
+        """Lets an idle connection rest in the threads' pool; one with a part of a request is the loop's."""
+        if client.idle and not client.buffer:
+            self._watch(client, 0, None)
+            self._rest(client)
+        elif not client.watched:
+            self._watch(client, selectors.EVENT_READ, partial(self._receive, client))
+
+    def _rest(self, client: Client) -> None:
+        """Also called in threads. From the last line on another thread may have the connection."""
+        is_new, client.has_rested = not client.has_rested, True
+        client.resting, client.in_thread = True, False
+        self.tpool.rest(client.raw.fileno(), partial(self._take, client), is_new=is_new)
+
+    def _is_claimed(self, client: Client) -> bool:
+        """Takes the connection for the loop, unless a thread has it."""
+        if client.resting and self.tpool.claim(client.raw.fileno()):
+            client.resting = False
+        return not (client.resting or client.in_thread)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """As gunicorn; besides, reads in place of threads that are all busy: a probe must not wait for any of them."""
+        super().wait_for_and_dispatch_events(min(timeout, _TICK_SECONDS))
+        if self.tpool.is_busy and (readable := self.tpool.readable()):
+            claimed = {client.raw.fileno(): client for client in list(self.clients.values())}
+            for descriptor in readable:
+                if (client := claimed.get(descriptor)) is not None:
+                    client.resting = False
+                    self._call(client, partial(self._receive, client), client.raw)
 
     def accept(self, listener: socket.socket) -> None:
         """Takes a connection; where there are as many as may be, the oldest that has sent no whole request goes."""
@@ -60,12 +91,13 @@ class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
         self.clients[raw] = client
         self.nr_conns += 1
         client.ends_at = time.monotonic() + self.idle_seconds
-        self._call(client, partial(self._begin, client), raw)
+        self._await_bytes(client)
 
     def _evict(self) -> None:
-        waiting = [client for client in self.clients.values() if not client.in_thread]
-        if waiting:
-            self._drop(min(waiting, key=lambda client: client.ends_at))
+        for client in sorted(self.clients.values(), key=lambda client: client.ends_at):
+            if self._is_claimed(client):
+                self._drop(client)
+                return
 
     def _drop(self, client: Client) -> None:
         self._watch(client, 0, None)
@@ -145,7 +177,11 @@ class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
         if not force and now - self.swept_at < _SWEEP_SECONDS:
             return
         self.swept_at = now
-        for client in [each for each in self.clients.values() if not each.in_thread and (force or each.ends_at <= now)]:
+        if not self.alive:
+            self._cap_keepalive(now + gthread.STOP_KEEPALIVE_LINGER)
+        for client in [each for each in self.clients.values() if force or each.ends_at <= now]:
+            if not self._is_claimed(client):
+                continue
             if client.idle or force or (client.outlet and client.outlet.count):
                 self._drop(client)
             else:

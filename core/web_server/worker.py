@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -21,19 +20,13 @@ from gunicorn import http, util
 from core.web_server.client import Client, ClientTooSlow, Collected, Outlet, Pace, Streamed
 from core.web_server.connections import RECEIVE_BYTES, ConnectionWorker
 from core.web_server.framing import Frame, State
+from core.web_server.thread_pool import RestingPool
 
 # Bodies that are being collected may take so much memory in one process; a small one always has room.
 _MOST_COLLECTED = 64 * 1024 * 1024
 _SMALL = 65_536
 _FILES = 65_536
-
-
-class ReadResult(Enum):
-    """Result of a thread's attempt to read a request."""
-
-    NOTHING = "nothing has come yet"
-    PART = "something that is not a whole request for this thread"
-    END = "the client has closed the connection"
+Lane = ThreadPoolExecutor | RestingPool
 
 
 class BufferingWorker(ConnectionWorker):
@@ -43,7 +36,6 @@ class BufferingWorker(ConnectionWorker):
         super().__init__(*args, **kwargs)
         self.wsgi: Any = None
         self.tpool: Any = None
-        self.busy = 0  # of the threads that answer requests
 
     def init_process(self) -> None:
         """Prepares the pools; as many files as the host allows may be open."""
@@ -51,6 +43,10 @@ class BufferingWorker(ConnectionWorker):
         wanted = _FILES if most == resource.RLIM_INFINITY else min(most, _FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         super().init_process()
+
+    def get_thread_pool(self) -> RestingPool:
+        """The threads that answer requests."""
+        return RestingPool(self.cfg.threads)
 
     def load_wsgi(self) -> None:
         """Loads the application, tells it since when a request has been waiting, and reads the limits."""
@@ -86,31 +82,55 @@ class BufferingWorker(ConnectionWorker):
         most: int = self.most_bytes(util.unquote_to_wsgi_str(path.decode("latin-1")))
         return min(self.most_collected, most)
 
-    def _begin(self, client: Client, raw: socket.socket) -> None:
-        """Something comes on an idle connection. Where a thread is free it takes what is there, and answers at once if
-        that is a whole request: the loop, through which everything goes, has less to do. It never waits for more.
+    def _take(self, client: Client) -> None:
+        """In a thread: takes what has come on an idle connection, and answers at once if that is a whole request. It
+        never waits for more, which is the loop's to do.
         """
-        if client.buffer or self.busy >= self.cfg.threads:
-            self._receive(client, raw)
-        else:
-            self._hand_over(client, self.tpool, self._try_in_thread)
+        client.in_thread, client.resting = True, False
+        try:
+            self._answer_here(client)
+        except Exception:
+            self.log.exception("Error on a connection.")
+            self._give_back(client, self._drop)
 
-    def _try_in_thread(self, client: Client) -> "bool | ReadResult":
-        """In a thread: as above."""
+    def _answer_here(self, client: Client) -> None:
         try:
             data = client.raw.recv(RECEIVE_BYTES)
         except BlockingIOError:
-            return ReadResult.NOTHING
+            self._rest(client)
+            return
+        except OSError:
+            data = b""
         if not data:
-            return ReadResult.END
+            self._give_back(client, self._drop)
+            return
         client.buffer += data
         if client.frame.look(client.buffer) is not State.COMPLETE:
-            return ReadResult.PART
+            self._give_back(client, self._look)
+            return
         path = client.frame.path(client.buffer)
         if path in self.lanes or path in self.long_paths:
-            return ReadResult.PART
-        client.outlet = Outlet(client.raw, time.monotonic())
-        return self._serve(client, Collected(client.take_request(client.frame.end)))
+            self._give_back(client, self._look)
+            return
+        outlet = client.outlet = Outlet(client.raw, time.monotonic())
+        keep = self._serve(client, Collected(client.take_request(client.frame.end)))
+        if not keep or outlet.count or client.buffer or not self.alive:
+            client.ends_at = self.pace.ends(time.monotonic(), outlet.count)
+            self._give_back(client, lambda mine: self._send(mine, keep, mine.raw))
+            return
+        outlet.close()
+        client.next_request()
+        client.ends_at = time.monotonic() + self.idle_seconds
+        self._rest(client)
+
+    def _give_back(self, client: Client, then: Callable[[Client], None]) -> None:
+        """In a thread: the loop has the connection from now on, and does this with it."""
+
+        def take_over(_given: Any) -> None:
+            client.in_thread = False
+            then(client)
+
+        self.method_queue.defer(self._call, client, take_over, None)
 
     def _receive(self, client: Client, raw: socket.socket) -> None:
         try:
@@ -159,35 +179,27 @@ class BufferingWorker(ConnectionWorker):
         client.outlet = Outlet(client.raw, time.monotonic())
         data = client.take_request(end)
         source: Collected | Streamed = Collected(data)
-        lane = self.lanes.get(path, self.tpool)
+        lane: Lane = self.lanes.get(path, self.tpool)
         if path in self.long_paths and frame.state is State.TOO_LONG:
             source, lane = Streamed(data, client.raw, self.pace), self.uploads
         elif path in self.long_paths and (frame.length or frame.chunked):
             lane = self.files
         self._hand_over(client, lane, self._serve, source)
 
-    def _hand_over(self, client: Client, lane: ThreadPoolExecutor, work: Callable[..., Any], *given: Any) -> None:
+    def _hand_over(self, client: Client, lane: Lane, work: Callable[..., Any], *given: Any) -> None:
         self._watch(client, 0, None)
-        client.in_thread, client.general = True, lane is self.tpool
-        self.busy += client.general
+        client.in_thread = True
         done = partial(self._call, client, partial(self._done, client))
         lane.submit(work, client, *given).add_done_callback(lambda future: self.method_queue.defer(done, future))
 
-    def _done(self, client: Client, future: "Future[bool | ReadResult]") -> None:
-        """In the loop: a thread has answered, or has taken what had come."""
+    def _done(self, client: Client, future: "Future[bool]") -> None:
+        """In the loop: a thread has answered."""
         client.in_thread = False
-        self.busy -= client.general
-        failed = future.cancelled() or future.exception() is not None
-        result = False if failed else future.result()
-        if isinstance(result, bool) and client.outlet is not None:
-            client.ends_at = self.pace.ends(time.monotonic(), client.outlet.count)
-            self._send(client, result, client.raw)
-        elif result is ReadResult.PART:
-            self._look(client)
-        elif result is ReadResult.NOTHING:
-            self._await_bytes(client)
-        else:
+        if future.cancelled() or future.exception() is not None or client.outlet is None:
             self._drop(client)
+            return
+        client.ends_at = self.pace.ends(time.monotonic(), client.outlet.count)
+        self._send(client, future.result(), client.raw)
 
     def _serve(self, client: Client, source: Collected | Streamed) -> bool:
         """In a thread: answers one request. Whether the connection stays."""

@@ -67,6 +67,20 @@ class ImpressionBuffer:
             return
         self._pages.append((tenant_id, recommendation_id, user_id, placement, arm, source, item_ids, at, page))
 
+    def record_users_pages(
+        self, *, tenant_id: int, pages: Iterable[tuple[str, str, str, str, str, Sequence[str], Page | None]], at: float
+    ) -> None:
+        """Notes several users' pages, as `record` does: recommendation, user, placement, arm, source, items, page."""
+        facts = tenant_cache.tenant(tenant_id) if self.running else None
+        if facts is None or not facts.implied_impressions:
+            return
+        room = settings.IMPRESSION_BUFFER - len(self._pages)
+        for number, (*names, item_ids, page) in enumerate(pages):
+            if number >= room:
+                self._dropped += 1
+            else:
+                self._pages.append((tenant_id, *names, item_ids, at, page))  # type: ignore[arg-type]
+
     def start(self, *, thread: bool = True) -> None:
         """Collects from now on. Called once in each web process, after the fork."""
         self.running = True

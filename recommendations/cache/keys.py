@@ -4,7 +4,9 @@ The key of a list does not name the snapshot: a publish overwrites the value, wh
 """
 
 import re
+from functools import lru_cache
 
+from core import process_caches
 from core.pseudonyms import pseudonym
 
 # The name of a placement holds no colon; an id of a person may.
@@ -58,6 +60,8 @@ def place(key: str) -> str | None:
     return match[2] if match else None
 
 
+@process_caches.clearable
+@lru_cache(maxsize=20_000)
 def tombstone(tenant_id: int, user_id: str) -> str:
     """There for a while after a person was erased: nobody may put a list of theirs back that was read before."""
     return f"{{t:{tenant_id}}}:x:{pseudonym('tombstone', tenant_id, user_id)}"

@@ -23,6 +23,8 @@ from recommendations.serving.read import cursor, reason_language, selectors
 from recommendations.serving.read.list_query import Options, Subject
 from recommendations.serving.read.resolved import ResolvedList
 
+_USUAL = Options()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -38,6 +40,7 @@ class Answer:
     label: str
     arm: str
     source: str
+    degraded: str | None
     item_ids: Sequence[str]
     page: Page | None = None
 
@@ -56,6 +59,11 @@ def render(*, resolved: ResolvedList, subject: Subject, options: Options, now: d
         tenant_id=subject.tenant_id, lists=[resolved], subjects=[subject], options=options, now=now
     )
     return answer
+
+
+def render_head(*, resolved: ResolvedList, subject: Subject, now: datetime) -> Answer:
+    """Return the page whose items are the stored head (`selection.untouched`), without counting it as served."""
+    return _answer(resolved, subject, _USUAL, None, now)
 
 
 def render_pages(
@@ -95,10 +103,12 @@ def _rendered(
     if options.include_item:
         entries = [entry for each in selections if each is not None for entry in each.page]
         include_items(tenant_id, entries, options.item_attributes)
-    return [
-        _answer(resolved, subject, options, selected, now)
-        for (resolved, subject), selected in zip(lists, selections, strict=True)
-    ]
+    answers = []
+    for (resolved, subject), selected in zip(lists, selections, strict=True):
+        answer = _answer(resolved, subject, options, selected, now)
+        SERVED.labels(answer.source, answer.degraded or "none").inc()
+        answers.append(answer)
+    return answers
 
 
 def _answer(
@@ -222,14 +232,14 @@ def _assemble(
         "generated_at": made.generated_at,
         "next": after,
     }
-    SERVED.labels(made.source, resolved.degraded or "none").inc()
     head = _dumps(envelope)[:-1].encode() + b',"items":['
     # The head's bytes follow from build and version, which `head` names through its id; others are hashed.
     fingerprint = hashlib.blake2b(head, digest_size=16)
     if not usual:
         fingerprint.update(items)
     etag = f'"{fingerprint.hexdigest()}"'
-    return Answer(head + items + b"]}", etag, after, recommendation_id, label, made.arm, made.source, ids, kept)
+    body = head + items + b"]}"
+    return Answer(body, etag, after, recommendation_id, label, made.arm, made.source, resolved.degraded, ids, kept)
 
 
 def _dumps(value: Any) -> str:

@@ -30,6 +30,7 @@ class InvalidCursor(InvalidInput):
     """The cursor is not ours, is for another list, or is older than half an hour."""
 
 
+@lru_cache(maxsize=20_000)
 def digest(item_id: str) -> bytes:
     """Return an eight-byte digest of an item id."""
     return hashlib.blake2b(item_id.encode(), digest_size=_DIGEST).digest()
