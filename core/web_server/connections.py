@@ -17,6 +17,7 @@ from core.web_server.client import Client, Pace
 
 _SWEEP_SECONDS = 0.25
 _TICK_SECONDS = 0.05
+_EVEN_ENOUGH, _MOST_STEPS, _STEP_SECONDS = 100, 10, 0.0002
 _LINGER_SECONDS = 2.0
 RECEIVE_BYTES = 65_536
 
@@ -79,6 +80,7 @@ class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
         """Takes a connection; where there are as many as may be, the oldest that has sent no whole request goes."""
         if self.nr_conns >= self.worker_connections - 1:
             self._evict()
+        self._let_others_first()
         try:
             raw, address = listener.accept()
         except OSError as error:
@@ -92,6 +94,14 @@ class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
         self.nr_conns += 1
         client.ends_at = time.monotonic() + self.idle_seconds
         self._await_bytes(client)
+
+    def _let_others_first(self) -> None:
+        """Waits the longer the more connections there are, so that a process with fewer of them takes this one.
+
+        Whoever wakes first would else take all that come together, and one processor would do all the work.
+        """
+        if self.cfg.workers > 1 and 0 < self.nr_conns < _EVEN_ENOUGH:
+            time.sleep(min(self.nr_conns, _MOST_STEPS) * _STEP_SECONDS)
 
     def _evict(self) -> None:
         for client in sorted(self.clients.values(), key=lambda client: client.ends_at):

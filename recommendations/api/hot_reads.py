@@ -35,7 +35,6 @@ from recommendations.metrics import CACHE_READS
 from recommendations.placements.models import HOME
 from recommendations.serving.page import ready_pages
 from recommendations.serving.page.ready_pages import ReadyPage
-from recommendations.serving.read.list_query import Subject
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -135,7 +134,7 @@ class HotReads:
             if principal is None or SCOPE not in principal.scopes:
                 return None
             tenant_id = principal.tenant_id
-            if not all(flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=each) for each in user_ids):
+            if not flags.is_on_for_all(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_ids=user_ids):
                 return None
             wanted, reads = list_cache.users_read_commands(tenant_id, HOME, user_ids)
             structlog.contextvars.clear_contextvars()
@@ -227,14 +226,15 @@ def _pages(
     if withdrawn is None or None in bodies or any(each is not None for each in tombstones):
         return None
     tenant_id = principal.tenant_id
-    pages = []
-    for user_id, key, raw in zip(user_ids, wanted, bodies, strict=True):
-        page = ready_pages.find(
-            key=key, raw=raw, subject=Subject(tenant_id, user_id, HOME), withdrawn=withdrawn, timestamp=timestamp
-        )
-        if page is None:
-            return None
-        pages.append(page)
+    pages = ready_pages.find(
+        tenant_id=tenant_id,
+        placement=HOME,
+        lists=list(zip(wanted, user_ids, bodies, strict=True)),
+        withdrawn=withdrawn,
+        timestamp=timestamp,
+    )
+    if pages is None:
+        return None
     ready_pages.count(pages)
     CACHE_READS.labels("hit").inc(count)
     impression_buffer.record_users_pages(tenant_id=tenant_id, pages=[page.impression for page in pages], at=timestamp)

@@ -39,8 +39,6 @@ class ReadyPage:
 
     def is_shown_whole(self, withdrawn: Mapping[str, float], moment: float) -> bool:
         """Tell if every item of the page is available at `moment` (Unix second)."""
-        if not withdrawn and not self.until:
-            return True
         assert self.answer is not None
         return all(is_available(item_id, withdrawn, self.until, moment) for item_id in self.answer.item_ids)
 
@@ -51,23 +49,35 @@ process_caches.register(_pages.clear)
 
 
 def find(
-    *, key: str, raw: bytes, subject: Subject, withdrawn: Mapping[str, float], timestamp: float
-) -> ReadyPage | None:
-    """Return the first page, with usual options, of the list that Redis holds under `key`.
+    *,
+    tenant_id: int,
+    placement: str,
+    lists: Iterable[tuple[str, str, bytes]],
+    withdrawn: Mapping[str, float],
+    timestamp: float,
+) -> list[ReadyPage] | None:
+    """Return the first page, with usual options, of each list: its Redis key, its user, and the bytes held there.
 
-    None if the stored head is not the page, whatever the reader's language: `read_user_lists` then makes it.
+    None if a stored head is not the page, whatever the reader's language: `read_user_lists` then makes all of them.
     """
-    page = _pages.get(key)
     slot = int(timestamp) // ROUNDING_SECONDS
-    if page is None or page.slot != slot or page.raw != raw:
-        page = _made(raw, subject, slot, timestamp)
-        with _adding:
-            if len(_pages) >= MAX_PAGES and key not in _pages:
-                del _pages[next(iter(_pages))]
-            _pages[key] = page
-    if page.answer is None or not page.is_shown_whole(withdrawn, timestamp):
-        return None
-    return page
+    pages = []
+    for key, user_id, raw in lists:
+        page = _pages.get(key)
+        if page is None or page.slot != slot or page.raw != raw:
+            page = _made(raw, Subject(tenant_id, user_id, placement), slot, timestamp)
+            _remember(key, page)
+        if page.answer is None or ((withdrawn or page.until) and not page.is_shown_whole(withdrawn, timestamp)):
+            return None
+        pages.append(page)
+    return pages
+
+
+def _remember(key: str, page: ReadyPage) -> None:
+    with _adding:
+        if len(_pages) >= MAX_PAGES and key not in _pages:
+            del _pages[next(iter(_pages))]
+        _pages[key] = page
 
 
 def count(pages: Iterable[ReadyPage]) -> None:

@@ -40,9 +40,9 @@ class Answer:
     label: str
     arm: str
     source: str
-    degraded: str | None
     item_ids: Sequence[str]
     page: Page | None = None
+    degraded: str | None = None
 
 
 def read_cursor(token: str, *, subject: Subject, options: Options, now: datetime) -> tuple[bytes, ...]:
@@ -239,7 +239,7 @@ def _assemble(
         fingerprint.update(items)
     etag = f'"{fingerprint.hexdigest()}"'
     body = head + items + b"]}"
-    return Answer(body, etag, after, recommendation_id, label, made.arm, made.source, resolved.degraded, ids, kept)
+    return Answer(body, etag, after, recommendation_id, label, made.arm, made.source, ids, kept, resolved.degraded)
 
 
 def _dumps(value: Any) -> str:
