@@ -25,7 +25,7 @@ class DirectPool(redis.BlockingConnectionPool):
     def reset(self) -> None:
         """Forgets all connections, as after a fork."""
         self._waiting = deque()
-        super().reset()
+        super().reset()  # type: ignore[no-untyped-call]
 
     def execute(self, *command: Any) -> Any:
         """Sends one command and returns the server's reply as it came.
@@ -42,7 +42,7 @@ class DirectPool(redis.BlockingConnectionPool):
             raise
         except BaseException:
             connection.disconnect()
-            self.release(connection)
+            self.release(connection)  # type: ignore[no-untyped-call]
             raise
         self._keep(connection)
         return reply
@@ -52,14 +52,14 @@ class DirectPool(redis.BlockingConnectionPool):
         while self._waiting:
             _, connection = self._waiting.pop()
             connection.disconnect()
-            self.release(connection)
+            self.release(connection)  # type: ignore[no-untyped-call]
         super().disconnect(inuse_connections)
 
     def _take(self) -> Any:
         try:
             since, connection = self._waiting.pop()
         except IndexError:
-            return self.get_connection()
+            return self.get_connection()  # type: ignore[no-untyped-call]
         if time.monotonic() - since > _LOOK_AFTER_SECONDS and (
             connection.should_reconnect() or _is_spoiled(connection)
         ):
@@ -70,7 +70,7 @@ class DirectPool(redis.BlockingConnectionPool):
         if 2 * len(self._waiting) < self.max_connections:
             self._waiting.append((time.monotonic(), connection))
         else:
-            self.release(connection)
+            self.release(connection)  # type: ignore[no-untyped-call]
 
 
 def _is_spoiled(connection: Any) -> bool:

@@ -102,7 +102,7 @@ def prepare() -> str:
 def _running(command: Sequence[str], environment: dict[str, str], ready: Callable[[], bool]) -> Iterator[int]:
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not ready():
             if time.monotonic() > deadline or server.poll() is not None:
                 raise SystemExit(f"{command[2]} did not get ready.")

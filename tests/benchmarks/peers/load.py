@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 _RECEIVE = 1 << 18
 
@@ -111,7 +112,7 @@ def run(target: Target, *, seconds: float, connections: int) -> Round:
         ends = started + seconds
         while begun:
             for key, _ in poller.select(30):
-                connection: socket.socket = key.fileobj  # type: ignore[assignment]
+                connection = cast(socket.socket, key.fileobj)
                 got = connection.recv(_RECEIVE)
                 if not got:
                     raise SystemExit("The server has closed a connection.")
