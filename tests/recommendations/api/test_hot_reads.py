@@ -4,8 +4,7 @@ import json
 
 import pytest
 from django.conf import settings
-from django.core import signals
-from django.db import close_old_connections, connection
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import FeatureFlag, Plan
@@ -31,16 +30,6 @@ def acme(cast):
         Plan.objects.update(read_per_minute=6000, read_burst=6000, requests_per_month=100_000)
     tenant_cache.load()
     return cast.acme
-
-
-@pytest.fixture(autouse=True)
-def _keep_the_connection():
-    """As Django's test client: the end of a request must not close the test's transaction."""
-    for signal in (signals.request_started, signals.request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (signals.request_started, signals.request_finished):
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture

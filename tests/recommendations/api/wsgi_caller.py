@@ -1,15 +1,30 @@
 """Calls the WSGI application as a server does, the short way of hot reads or only the ordinary one."""
 
+import contextlib
 import io
 import json
 from types import SimpleNamespace
 
+from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import close_old_connections
 
 from core.http import body_limits
 from core.http.locations import with_readable_paths
 from core.http.wsgi_bodies import with_whole_bodies
 from recommendations.api.hot_reads import HotReads
+
+
+@contextlib.contextmanager
+def _kept_connection():
+    """As Django's test client: the end of a request must not close the test's transaction."""
+    for signal in (signals.request_started, signals.request_finished):
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in (signals.request_started, signals.request_finished):
+            signal.connect(close_old_connections)
 
 
 class Caller:
@@ -53,10 +68,11 @@ class Caller:
         def start_response(status, headers, exc_info=None):
             answer.status, answer.headers = int(status[:3]), dict(headers)
 
-        parts = (application or self.hot)(self.environ(*given, **more), start_response)
-        answer.body = b"".join(parts)
-        if hasattr(parts, "close"):
-            parts.close()
+        with _kept_connection():
+            parts = (application or self.hot)(self.environ(*given, **more), start_response)
+            answer.body = b"".join(parts)
+            if hasattr(parts, "close"):
+                parts.close()
         return answer
 
     def ask_views(self, *given, **more):
