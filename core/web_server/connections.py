@@ -16,7 +16,8 @@ from gunicorn.workers import gthread
 from core.web_server.client import Client, Pace
 
 _SWEEP_SECONDS = 0.25
-_TICK_SECONDS = 0.05
+# How often the loop looks if all threads are busy: after they were, and otherwise.
+_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.05, 0.25
 _EVEN_ENOUGH, _MOST_STEPS, _STEP_SECONDS = 100, 10, 0.0002
 _LINGER_SECONDS = 2.0
 RECEIVE_BYTES = 65_536
@@ -68,7 +69,9 @@ class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """As gunicorn; besides, reads in place of threads that are all busy: a probe must not wait for any of them."""
-        super().wait_for_and_dispatch_events(min(timeout, _TICK_SECONDS))
+        tick = _TICK_SECONDS if self.tpool.was_busy or self.tpool.is_busy else _IDLE_TICK_SECONDS
+        self.tpool.was_busy = False
+        super().wait_for_and_dispatch_events(min(timeout, tick))
         if self.tpool.is_busy and (readable := self.tpool.readable()):
             claimed = {client.raw.fileno(): client for client in list(self.clients.values())}
             for descriptor in readable:
@@ -93,7 +96,7 @@ class ConnectionWorker(gthread.ThreadWorker, abc.ABC):  # type: ignore[misc]
         self.clients[raw] = client
         self.nr_conns += 1
         client.ends_at = time.monotonic() + self.idle_seconds
-        self._await_bytes(client)
+        self._call(client, lambda _given: self._await_bytes(client), None)
 
     def _let_others_first(self) -> None:
         """Waits the longer the more connections there are, so that a process with fewer of them takes this one.

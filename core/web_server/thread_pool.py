@@ -28,6 +28,7 @@ class RestingPool:
         self._resting: dict[int, Taker] = {}
         self._jobs: deque[Callable[[], None]] = deque()
         self._free: set[int] = set()
+        self.was_busy = False  # all threads at once; whoever reads it sets it back
         self._stopped = False
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"requests-{number}", daemon=True)
@@ -87,6 +88,8 @@ class RestingPool:
             self._free.add(number)
             events = self._epoll.poll(maxevents=1)
             self._free.discard(number)
+            if not self._free:
+                self.was_busy = True
             for descriptor, _ in events:
                 if descriptor == self._wake:
                     self._run_job()
