@@ -28,7 +28,7 @@ from config.devservers.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 # The goals are 120 and 15 seconds on two idle cores; a busy machine and a slow network are no defect of ours.
-FIRST_SECONDS, AGAIN_SECONDS, STOP_SECONDS = 360.0, 45.0, 30.0
+FIRST_SECONDS, AGAIN_SECONDS, STOP_SECONDS = 540.0, 60.0, 30.0
 PEOPLE = 610
 READY = "Docent serves at"
 
