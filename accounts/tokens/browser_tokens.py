@@ -1,7 +1,5 @@
 """Permissions of browser tokens: one user's own lists and events, from pages of one origin.
 
-# Returns every user that a request names. Values that are not ids are returned unchanged: they match no user.
-
     browser_users = {"GET": browser_tokens.user_in_path}
 """
 
