@@ -7,14 +7,15 @@ only: a connection pool is safe, and so is PgBouncer.
 It guards against a forgotten filter. It does not guard against SQL injection: whoever can run SQL can set a scope.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import structlog
 from django.db import connections, transaction
 
 from core.postgres import limits
+from core.postgres.base import pipeline
 from core.postgres.row_level_security import EnableTenantScope
 
 __all__ = ["AppRouter", "EnableTenantScope", "all_tenants", "tenant"]
@@ -25,9 +26,13 @@ _CLOSED = ("", "")
 
 
 @contextmanager
-def tenant(tenant_id: int, *, using: str = "default") -> Iterator[None]:
-    """Limits reads and writes inside to this tenant's rows. Commits at the end, rolls back on an error."""
-    with _scope((str(int(tenant_id)), ""), using):
+def tenant(tenant_id: int, *, using: str = "default", together: Callable[[], None] | None = None) -> Iterator[None]:
+    """Limits reads and writes inside to this tenant's rows. Commits at the end, rolls back on an error.
+
+    `together` executes the first statements: they are sent with the opening of the scope, in one round trip, and their
+    results are there when the scope is open. A database error of theirs is raised unchanged.
+    """
+    with _scope((str(int(tenant_id)), ""), using, together):
         yield
 
 
@@ -40,14 +45,17 @@ def all_tenants(reason: str, *, using: str = "default") -> Iterator[None]:
 
 
 @contextmanager
-def _scope(wanted: tuple[str, str], using: str) -> Iterator[None]:
+def _scope(wanted: tuple[str, str], using: str, together: Callable[[], None] | None = None) -> Iterator[None]:
     connection = connections[using]
     outermost = not connection.in_atomic_block
     with transaction.atomic(using=using):
         before = _CLOSED if outermost else getattr(connection, _ATTRIBUTE, _CLOSED)
-        if before != wanted:
-            _set(connection, wanted)
         try:
+            with pipeline(connection) if together is not None else nullcontext():
+                if before != wanted:
+                    _set(connection, wanted)
+                if together is not None:
+                    together()
             yield
         except BaseException:
             # Rolling back takes the variables back as well: to the savepoint's, or with the transaction to none.

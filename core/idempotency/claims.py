@@ -10,14 +10,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 
 from core.idempotency.models import IdempotencyKey
 
 KEY_LIFETIME = timedelta(hours=24)
-Scope = Callable[[], AbstractContextManager[None]]
+# The wait for a request with the same key that stores its answer right now.
+WAIT_SECONDS = 1.0
+_WAIT = "SELECT set_config('lock_timeout', %s, true)"
+Scope = Callable[..., AbstractContextManager[None]]
 
 
 class ClaimLost(Exception):
@@ -96,33 +101,86 @@ _CLAIM = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    tenant_id: int
+    client_id: str
+    key: str
+    fingerprint: bytes
+    now: datetime
+
+    def parameters(self, token: uuid.UUID) -> dict[str, Any]:
+        """Of `_CLAIM`."""
+        return {
+            "tenant_id": self.tenant_id,
+            "client_id": self.client_id,
+            "key": self.key,
+            "fingerprint": self.fingerprint,
+            "token": token,
+            "locked_until": self.now + timedelta(seconds=settings.API_DEADLINE_SECONDS),
+            "now": self.now,
+            "expires_at": self.now + KEY_LIFETIME,
+        }
+
+    def found(self) -> ClaimResult:
+        """The row that kept the key from being claimed. ON CONFLICT DO UPDATE has locked it: it cannot go away."""
+        held = IdempotencyKey.objects.get(tenant_id=self.tenant_id, client_id=self.client_id, key=self.key)
+        return _outcome(held, fingerprint=self.fingerprint, now=self.now)
+
+
 def claim(*, scope: Scope, tenant_id: int, client_id: str, key: str, fingerprint: bytes, now: datetime) -> ClaimResult:
     """Claims the key for one run, or returns why not. Commits: call it outside any transaction.
 
     The lease lasts as long as a request may (API_DEADLINE_SECONDS), the key 24 hours from its claim.
     """
-    token = uuid.uuid4()
+    token, request = uuid.uuid4(), _Request(tenant_id, client_id, key, fingerprint, now)
     with scope():
         with connection.cursor() as cursor:
-            cursor.execute(
-                _CLAIM,
-                {
-                    "tenant_id": tenant_id,
-                    "client_id": client_id,
-                    "key": key,
-                    "fingerprint": fingerprint,
-                    "token": token,
-                    "locked_until": now + timedelta(seconds=settings.API_DEADLINE_SECONDS),
-                    "now": now,
-                    "expires_at": now + KEY_LIFETIME,
-                },
-            )
+            cursor.execute(_CLAIM, request.parameters(token))
             taken = cursor.fetchone()
         if taken is not None:
             return Claimed(Claim(tenant_id, taken[0], token))
-        # The row cannot go away: ON CONFLICT DO UPDATE has locked it, although its WHERE did not hold.
-        held = IdempotencyKey.objects.get(tenant_id=tenant_id, client_id=client_id, key=key)
-    return _outcome(held, fingerprint=fingerprint, now=now)
+        return request.found()
+
+
+class ClaimWithin:
+    """The claim of a key in the transaction of the effect: no lease, since the key goes with the transaction.
+
+    A second request with the key waits for the first one's transaction, for WAIT_SECONDS at most.
+    """
+
+    def __init__(self, *, tenant_id: int, client_id: str, key: str, fingerprint: bytes, now: datetime) -> None:
+        self._request = _Request(tenant_id, client_id, key, fingerprint, now)
+        self._token = uuid.uuid4()
+        self._cursor: Any = None
+
+    def send(self) -> None:
+        """Sends the statements; `outcome` reads their result. Both belong into the transaction of the effect."""
+        with connection.cursor() as cursor:
+            cursor.execute(_WAIT, [f"{WAIT_SECONDS * 1000:.0f}"])
+        self._cursor = connection.cursor()
+        self._cursor.execute(_CLAIM, self._request.parameters(self._token))
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+
+    def outcome(self) -> ClaimResult:
+        """Claimed, or why not: then the transaction must be rolled back."""
+        with self._cursor as cursor:
+            taken = cursor.fetchone()
+        if taken is not None:
+            return Claimed(Claim(self._request.tenant_id, taken[0], self._token))
+        return self._request.found()
+
+
+def look_up(
+    *, scope: Scope, tenant_id: int, client_id: str, key: str, fingerprint: bytes, now: datetime
+) -> ClaimResult | None:
+    """The result that a claim of the key would have, if it is in use; None if it could be claimed."""
+    request = _Request(tenant_id, client_id, key, fingerprint, now)
+    with scope():
+        held = IdempotencyKey.objects.filter(tenant_id=tenant_id, client_id=client_id, key=key, expires_at__gt=now)
+        dead = Q(state=IdempotencyKey.State.IN_FLIGHT, locked_until__lte=now)
+        return request.found() if held.exclude(dead).exists() else None
 
 
 def complete(claim: Claim, *, answer: StoredAnswer) -> None:

@@ -15,28 +15,42 @@ and the key may be used again at once.
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
 import structlog
-from django.db import Error
+from django.db import Error, OperationalError
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from psycopg.errors import LockNotAvailable
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core import clock
+from core.errors import ServiceError
 from core.http import problem
 from core.idempotency import claims, metrics
-from core.idempotency.claims import Claim, Claimed, ClaimLost, Erased, Mismatch, Replay, Running, Scope, StoredAnswer
+from core.idempotency.claims import (
+    Claim,
+    Claimed,
+    ClaimLost,
+    ClaimWithin,
+    Erased,
+    Mismatch,
+    Replay,
+    Running,
+    Scope,
+    StoredAnswer,
+)
 from core.idempotency.models import MAX_BODY
 from core.idempotency.openapi import documented
 from core.idempotency.request import fingerprint, read_key
 from core.principal import Principal
 
-TenantScope = Callable[[int], AbstractContextManager[None]]
+TenantScope = Callable[..., AbstractContextManager[None]]
 Compact = Callable[[Any], Any]
 # Headers that say something about the effect. All others belong to the request at hand and are made anew.
 STORED_HEADERS = ("Content-Type", "Cache-Control", "ETag", "Location")
@@ -50,21 +64,30 @@ _log = structlog.get_logger(__name__)
 class Write:
     """One run of a write: what its handler does the effect and the answer with."""
 
-    def __init__(self, *, view: APIView, request: Request, scope: Scope, claim: Claim | None) -> None:
-        self._view, self._request, self._scope, self._claim = view, request, scope, claim
+    def __init__(
+        self, *, view: APIView, request: Request, scope: Scope, claim: Claim | None, within: ClaimWithin | None = None
+    ) -> None:
+        self._view, self._request, self._scope, self._claim, self._within = view, request, scope, claim, within
         self._open = False
         self._answered: Response | None = None
         self.kept: Response | None = None  # the answer, once it is committed with its effect
 
     @contextmanager
-    def effect(self) -> Iterator[None]:
+    def effect(self, *, together: Callable[[], None] | None = None) -> Iterator[None]:
         """One transaction in the tenant's scope. Give `answer` the response inside, and return it from there.
+
+        `together` executes the first statements of the effect; they are sent with those that open the transaction.
 
         Raises: RuntimeError for a second effect, or one without an answer; ClaimLost. All of them roll back.
         """
         if self._open or self._answered is not None:
             raise RuntimeError("A write has one effect.")
-        with self._scope():
+        with self._opened(together):
+            if self._within is not None:
+                outcome = self._within.outcome()
+                if not isinstance(outcome, Claimed):
+                    raise _NotClaimed(outcome)
+                self._claim = outcome.claim
             self._open = True
             try:
                 yield
@@ -72,6 +95,18 @@ class Write:
                 self._open = False
             answered = self._require_answer()
         self.kept = answered
+
+    def _opened(self, together: Callable[[], None] | None) -> AbstractContextManager[None]:
+        within = self._within
+        if within is None and together is None:
+            return self._scope()
+
+        def send() -> None:
+            for first in (within.send if within is not None else None, together):
+                if first is not None:
+                    first()
+
+        return self._scope(together=send)
 
     def answer(self, response: Response, *, compact: Compact | None = None, read_scope: str = "") -> Response:
         """Renders the response and stores it under the key, with the effect. Give it back as it is.
@@ -104,11 +139,21 @@ class Write:
         response.render()
 
 
-def idempotent(scope: TenantScope, *, body: Callable[[Request], bytes] | None = None) -> Callable[[Any], Any]:
+class _NotClaimed(Exception):
+    """The key could not be claimed in the transaction of the effect."""
+
+    def __init__(self, outcome: claims.ClaimResult) -> None:
+        self.outcome = outcome
+
+
+def idempotent(
+    scope: TenantScope, *, body: Callable[[Request], bytes] | None = None, one_transaction: bool = False
+) -> Callable[[Any], Any]:
     """Makes a handler an idempotent write: it takes the keyword `write`, and DRF sees it without.
 
     `scope` opens the database scope of a tenant in a transaction. `body` gives what stands for the body in the
-    fingerprint, where the body itself is too large to be read at once.
+    fingerprint, where the body itself is too large to be read at once. With `one_transaction` the key is claimed in
+    the transaction of the effect, for effects that take no longer than a concurrent request may wait.
     """
 
     def decorate(handler: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -116,21 +161,26 @@ def idempotent(scope: TenantScope, *, body: Callable[[Request], bytes] | None = 
         def handle(view: APIView, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
             caller = cast(Principal, request.user)
             in_scope = functools.partial(scope, caller.tenant_id)
-            claim = None
-            if (header := request.META.get("HTTP_IDEMPOTENCY_KEY")) is not None:
-                outcome = claims.claim(
-                    scope=in_scope,
-                    tenant_id=caller.tenant_id,
-                    client_id=caller.key_space,
-                    key=read_key(header),
-                    fingerprint=_fingerprint(request, body),
-                    now=clock.now(),
-                )
-                if not isinstance(outcome, Claimed):
-                    return _answer_without_running(request, outcome)
-                claim = outcome.claim
-            write = Write(view=view, request=request, scope=in_scope, claim=claim)
-            return _run(functools.partial(handler, view, request, *args, **kwargs), write, request, in_scope, claim)
+            run = functools.partial(handler, view, request, *args, **kwargs)
+            header = request.META.get("HTTP_IDEMPOTENCY_KEY")
+            if header is None:
+                return _run(run, Write(view=view, request=request, scope=in_scope, claim=None), request, in_scope, None)
+            asked: dict[str, Any] = {
+                "tenant_id": caller.tenant_id,
+                "client_id": caller.key_space,
+                "key": read_key(header),
+                "fingerprint": _fingerprint(request, body),
+                "now": clock.now(),
+            }
+            if one_transaction:
+                within = ClaimWithin(**asked)
+                write = Write(view=view, request=request, scope=in_scope, claim=None, within=within)
+                return _run_within(run, write, request, functools.partial(claims.look_up, scope=in_scope, **asked))
+            outcome = claims.claim(scope=in_scope, **asked)
+            if not isinstance(outcome, Claimed):
+                return _answer_without_running(request, outcome)
+            write = Write(view=view, request=request, scope=in_scope, claim=outcome.claim)
+            return _run(run, write, request, in_scope, outcome.claim)
 
         return documented(handle)
 
@@ -152,6 +202,28 @@ def _run(
         if claim is not None and write.kept is None:
             _release(claim, scope)
     return response
+
+
+def _run_within(
+    run: Callable[..., HttpResponseBase],
+    write: Write,
+    request: Request,
+    look_up: Callable[[], claims.ClaimResult | None],
+) -> HttpResponseBase:
+    """Runs a handler that claims its key with its effect. What is refused is first compared with the key's request."""
+    try:
+        return _run(run, write, request, nullcontext, None)
+    except _NotClaimed as refused:
+        return _answer_without_running(request, refused.outcome)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        return _running(request, Running(1))
+    except (ServiceError, APIException):
+        outcome = look_up()
+        if outcome is None:
+            raise
+        return _answer_without_running(request, outcome)
 
 
 def _release(claim: Claim, scope: Scope) -> None:

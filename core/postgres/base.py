@@ -1,5 +1,7 @@
 """The backend itself: Django's, counted by django-prometheus, over connections and a pool that keep to the deadline."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -22,6 +24,17 @@ def _driver() -> ModuleType:
     vars(ours).update({name: value for name, value in vars(psycopg).items() if not name.startswith("__")})
     vars(ours)["connect"] = BoundedConnection.connect
     return ours
+
+
+@contextmanager
+def pipeline(connection: Any) -> Iterator[None]:
+    """Sends the statements executed inside in one round trip; their results are there at the end.
+
+    Raises: Django's database errors, at the end.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]

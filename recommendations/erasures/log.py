@@ -1,7 +1,8 @@
 """Reads and writes of the erasure log. All functions run in the tenant scope opened by the caller.
 
-Imports hold a shared lock on the log until their transaction ends, erasures an exclusive one. So rows that were checked
-before an erasure are also committed before it, and the erasure finds them.
+Imports hold a shared lock on the log until their transaction ends, erasures and merges an exclusive one. So rows that
+were checked before an erasure are also committed before it, and the erasure finds them; and a chunk of an import need
+not lock its users, since none of them is removed meanwhile.
 """
 
 import uuid
@@ -29,7 +30,7 @@ def lock_exclusively(tenant_id: int) -> None:
 
 
 def lock_shared(tenant_id: int) -> None:
-    """Waits for a running erasure, and blocks new ones until the transaction ends."""
+    """Waits for a running erasure or merge, and blocks new ones until the transaction ends."""
     _lock("pg_advisory_xact_lock_shared", tenant_id)
 
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 from django.db import DataError, transaction
 from django.db.models import F
 
@@ -24,9 +26,10 @@ from recommendations.imports.formats.files import ImportFile
 from recommendations.imports.formats.rows import Line
 from recommendations.imports.mapping.row_mapping import RowMapping
 from recommendations.imports.models import Import, ImportRowError
+from recommendations.imports.read_ahead import read_ahead
 from recommendations.imports.row_handlers import ROW_HANDLERS, RowHandler
 from recommendations.imports.seen_ids import SeenIds
-from recommendations.interactions import event_weights
+from recommendations.interactions import event_schema, event_weights, triggers
 from recommendations.interactions.low_ratings import RATING
 
 # A chunk ends when it reaches either limit: rows may have a hundred bytes, or a million.
@@ -54,8 +57,7 @@ class Chunk:
     skipped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True, gc=False):
     number: int
     value: Any
     timed: bool
@@ -93,6 +95,17 @@ def read_chunks(file: ImportFile, plan: RowMapping, *, after: int = 0, seen: See
         yield Chunk(lines, file.line, file.position, skipped)
 
 
+def open_chunks(
+    file: ImportFile, plan: RowMapping, *, after: int = 0, seen: SeenIds
+) -> AbstractContextManager[Iterator[Chunk]]:
+    """The chunks after a line (`read_chunks`), for one pass.
+
+    Chunks of events are read ahead; those of other kinds depend on the ids that the last one has added to `seen`.
+    """
+    chunks = read_chunks(file, plan, after=after, seen=seen)
+    return nullcontext(chunks) if ROW_HANDLERS[plan.kind].key is not None else read_ahead(chunks)
+
+
 def store_chunk(
     job: Import, chunk: Chunk, *, now: datetime, lease: Lease | None = None, seen: SeenIds | None = None
 ) -> None:
@@ -112,6 +125,7 @@ def store_chunk(
         log.lock_shared(job.tenant_id)
         rows, erased = _without_erased(job.tenant_id, handler, rows)
         rejected += erased
+        first_id = triggers.next_interaction_id() if job.kind == Import.Kind.EVENTS else None
         results = _write(job, handler, rows, now)
         rejected += [
             (row.number, result.errors)
@@ -124,6 +138,8 @@ def store_chunk(
         part = summary.summarize_chunk([row.value for row in rows], results, notes)
         total = summary.merge_summaries(job.summary, part, **_event_settings(job))
         _store_errors(job, rejected + [(number, summary.worth_a_line(errors)) for number, errors in notes])
+        if counts["created"] and job.unmarked_from is None and not job.dry_run:
+            job.unmarked_from = first_id
         _update_counts(job, counts, chunk, lease, total)
     job.summary = total
     seen.add(named)
@@ -161,6 +177,14 @@ def _read_rows(handler: RowHandler, lines: Sequence[Line], now: datetime) -> tup
     rejected: _Errors = []
     notes: _Errors = []
     for line in lines:
+        if line.value is not None:
+            try:
+                event_schema.check_time(line.value.occurred_at, now=now)
+            except FieldRefused as error:
+                rejected.append((line.number, error.errors))
+            else:
+                rows.append(_Row(line.number, line.value, timed=True))
+            continue
         if line.row is None:
             rejected.append((line.number, line.errors))
             continue
@@ -242,6 +266,7 @@ def _update_counts(
     """Adds to the job's counts, on condition that the lease is still held."""
     changed: dict[str, Any] = {name: F(name) + count for name, count in counts.items()}
     changed |= {"line": chunk.line, "read_bytes": chunk.read_bytes, "summary": total}
+    changed["unmarked_from"] = job.unmarked_from
     if lease is not None:
         # A turn that only skips what was imported before has made no progress.
         lease.keep(**changed, **({"attempts": 0} if chunk.line > job.line else {}))

@@ -8,8 +8,8 @@ from accounts.tenancy import scope
 from core.leases import Lease, LeaseLost
 from core.queue import enqueue
 from core.quoting import quoted
-from recommendations.imports import lifecycle
-from recommendations.imports.chunks import read_chunks, store_chunk
+from recommendations.imports import lifecycle, marking
+from recommendations.imports.chunks import open_chunks, store_chunk
 from recommendations.imports.claims import lease_on
 from recommendations.imports.formats.files import ImportFile, UnreadableFile
 from recommendations.imports.lifecycle import ImportOptions
@@ -38,13 +38,14 @@ def run(
     """
     plan = RowMapping(wanted.kind, wanted.meaning)
     read_options = plan.read_options(wanted.reading)
-    with ImportFile.open(path, known=plan.column_names, table=plan.table, options=read_options) as file:
+    with ImportFile.open(path, known=plan.column_names, table=plan.checked_table, options=read_options) as file:
         job, lease = _begin(tenant_id, wanted, path, clock())
         try:
             seen = SeenIds()
-            for chunk in read_chunks(file, plan, seen=seen):
-                store_chunk(job, chunk, now=clock(), lease=lease, seen=seen)
-                progress(chunk.read_bytes, file.size)
+            with open_chunks(file, plan, seen=seen) as chunks:
+                for chunk in chunks:
+                    store_chunk(job, chunk, now=clock(), lease=lease, seen=seen)
+                    progress(chunk.read_bytes, file.size)
         except LeaseLost:
             raise
         except BaseException as error:
@@ -75,6 +76,7 @@ def _begin(tenant_id: int, wanted: ImportOptions, path: Path, now: datetime) -> 
 
 
 def _end(job: Import, lease: Lease, status: Import.Status, now: datetime, error: str = "") -> None:
+    marking.mark_users(tenant_id=job.tenant_id, import_id=job.pk, now=now, lease=lease)
     lifecycle.end_import(
         tenant_id=job.tenant_id, import_id=job.pk, status=status, now=now, error=error, token=lease.token
     )

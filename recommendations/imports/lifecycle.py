@@ -18,7 +18,7 @@ from core.leases import MAX_ATTEMPTS
 from core.queue import enqueue
 from core.quoting import quoted
 from core.webhooks.publish import emit
-from recommendations.imports import rejections, storage_quota
+from recommendations.imports import marking, rejections, storage_quota
 from recommendations.imports.formats.read_options import AS_FOUND, ReadOptions
 from recommendations.imports.mapping.column_mapping import AS_NAMED, ColumnMapping
 from recommendations.imports.models import Import
@@ -140,11 +140,15 @@ def _webhook_data(job: Import) -> dict[str, Any]:
 
 
 def resume_imports(*, now: datetime) -> int:
-    """Re-enqueues stalled imports, and ends those that make no progress; returns the number of imports handled."""
+    """Re-enqueues stalled imports, ends those that make no progress, and marks users that ended ones have left.
+
+    Returns the number of imports handled.
+    """
     with scope.all_tenants("resume imports"):
         waiting = Import.objects.filter(leases.free(), status__in=Import.OPEN).exclude(file="")
         found = list(waiting.order_by("pk").values_list("tenant_id", "pk"))
-    return sum(_resume(tenant_id, pk, now) for tenant_id, pk in found) + _end_abandoned(now)
+    resumed = sum(_resume(tenant_id, pk, now) for tenant_id, pk in found) + _end_abandoned(now)
+    return resumed + marking.mark_left(now=now)
 
 
 def _end_abandoned(now: datetime) -> int:

@@ -11,7 +11,8 @@ class Import(models.Model):
     """The import of one file, with its counts. The row records its progress: after a crash it continues after `line`.
 
     waiting (spooled) -> running (chunk by chunk) -> done, failed or cancelled. Imports of the command line have no
-    `file` and are not resumed.
+    `file` and are not resumed. `unmarked_from` is the first id of the interactions whose users are not marked for a
+    rescore yet.
     """
 
     class Kind(models.TextChoices):
@@ -71,6 +72,7 @@ class Import(models.Model):
     error = models.TextField(blank=True, default="")
     read_bytes = models.PositiveBigIntegerField(default=0)
     line = models.PositiveBigIntegerField(default=0, help_text="Last imported line.")
+    unmarked_from = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     names_erased = models.BooleanField(
         default=False, help_text="The file may name an erased user and must not be retained."
     )

@@ -40,9 +40,7 @@ ROW_HANDLERS = {
     ),
     Import.Kind.EVENTS: RowHandler(
         read=lambda row, now, notes: event_schema.read_event(row, now=now, notes=notes),
-        write=lambda tenant_id, rows, now: record_events(
-            tenant_id=tenant_id, events=rows, now=now, plan_first_build=False
-        ),
+        write=lambda tenant_id, rows, now: record_events(tenant_id=tenant_id, events=rows, now=now, from_file=True),
         user_id=lambda row: str(row.user_id),
     ),
 }

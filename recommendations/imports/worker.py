@@ -14,8 +14,8 @@ from accounts.tenancy import scope
 from core.leases import Lease, LeaseLost
 from core.queue import enqueue
 from core.quoting import quoted
-from recommendations.imports import lifecycle
-from recommendations.imports.chunks import read_chunks, store_chunk
+from recommendations.imports import lifecycle, marking
+from recommendations.imports.chunks import open_chunks, store_chunk
 from recommendations.imports.claims import claim_import
 from recommendations.imports.formats.files import ImportFile, UnreadableFile
 from recommendations.imports.formats.read_options import Form, ReadOptions
@@ -42,6 +42,7 @@ def run_import(*, tenant_id: int, import_id: int, clock: Callable[[], datetime])
         job = Import.objects.get(tenant_id=tenant_id, pk=import_id)
     try:
         reason = _work(job, lease, clock)
+        marking.mark_users(tenant_id=tenant_id, import_id=import_id, now=clock(), lease=lease)
         if reason is not None:
             status = Import.Status.FAILED if reason else Import.Status.DONE
             lifecycle.end_import(
@@ -83,7 +84,7 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
             stored,
             size=job.size_bytes,
             known=plan.column_names,
-            table=plan.table,
+            table=plan.checked_table,
             options=plan.read_options(ReadOptions.from_json(job.reading)),
             hint=cast("Form | None", job.format or None),
             max_unpacked=settings.IMPORT_MAX_UNPACKED_BYTES,
@@ -93,9 +94,10 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
             with scope.tenant(job.tenant_id):
                 lease.keep(format=file.detected.form)
         seen = SeenIds()
-        for chunk in read_chunks(file, plan, after=job.line, seen=seen):
-            store_chunk(job, chunk, now=clock(), lease=lease, seen=seen)
-            # Rows that were imported before are skipped first, however long that takes.
-            if time.monotonic() > until and chunk.line > job.line:
-                return False
+        with open_chunks(file, plan, after=job.line, seen=seen) as chunks:
+            for chunk in chunks:
+                store_chunk(job, chunk, now=clock(), lease=lease, seen=seen)
+                # Rows that were imported before are skipped first, however long that takes.
+                if time.monotonic() > until and chunk.line > job.line:
+                    return False
     return True

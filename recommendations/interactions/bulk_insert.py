@@ -1,6 +1,8 @@
 """The one statement that writes interactions."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,8 +43,14 @@ _INSERT = """
         INSERT INTO recommendations_feedback (tenant_id, interaction_id, noted_at, due_at, attempts)
         SELECT %(tenant)s, id, %(now)s, %(now)s, 0 FROM inserted WHERE recommendation_id IS NOT NULL
     )
-    SELECT digest, end_user_id FROM inserted
+    {result}
 """
+_NEW = "SELECT digest, end_user_id FROM inserted"
+_NOT_NEW = "SELECT digest FROM numbered AS n WHERE NOT EXISTS (SELECT 1 FROM inserted WHERE inserted.digest = n.digest)"
+_STAGING = f"CREATE TEMPORARY TABLE staging_events ({', '.join(map(' '.join, COLUMNS.items()))}) ON COMMIT DROP"
+_NO_TEXTS, _NONE = [None, None, None], "\\N\t\\N\t\\N"
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def insert_events(*, tenant_id: int, rows: Sequence[Sequence[Any]], now: datetime) -> dict[str, int]:
@@ -57,5 +65,48 @@ def insert_events(*, tenant_id: int, rows: Sequence[Sequence[Any]], now: datetim
         staged_rows(name="interaction", columns=COLUMNS, rows=rows) as (source, parameters),
         connection.cursor() as cursor,
     ):
-        cursor.execute(_INSERT.format(source=source), {"tenant": tenant_id, "now": now, **parameters})
+        cursor.execute(_INSERT.format(source=source, result=_NEW), {"tenant": tenant_id, "now": now, **parameters})
         return {digest.hex: end_user for digest, end_user in cursor.fetchall()}
+
+
+def copy_events(*, tenant_id: int, lines: Iterable[str], now: datetime) -> set[str]:
+    """Writes the rows (`copy_line`) that are not stored yet through COPY into a temporary table.
+
+    PostgreSQL allows no COPY into a table with row-level security. Call it inside a transaction.
+
+    Returns:
+        The digests of rows that were stored before.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGING)
+        with cursor.copy(f"COPY staging_events ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+            copy.write("".join(lines))
+        cursor.execute(_INSERT.format(source="staging_events", result=_NOT_NEW), {"tenant": tenant_id, "now": now})
+        old = {digest.hex for (digest,) in cursor.fetchall()}
+        cursor.execute("DROP TABLE staging_events")
+    return old
+
+
+def json_text(context: dict[str, Any] | None) -> str | None:
+    """The text of a context."""
+    return None if context is None else json.dumps(context)
+
+
+def copy_line(row: Sequence[Any]) -> str:
+    """A row (values in the order of COLUMNS) as COPY reads it."""
+    position, occurred_at, received_at, user, item, digest, type_id, value, event_id, recommendation_id, context = row
+    texts = [event_id, recommendation_id, json_text(context)]
+    cells = _NONE if texts == _NO_TEXTS else "\t".join(map(_cell, texts))
+    number = "\\N" if value is None else repr(value)
+    return (
+        f"{position}\t{occurred_at.isoformat()}\t{received_at.isoformat()}\t{user}\t{item}\t{digest}\t{type_id}\t"
+        f"{number}\t{cells}\n"
+    )
+
+
+def _cell(text: str | None) -> str:
+    return "\\N" if text is None else _SPECIAL.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _ESCAPES[found[0]]

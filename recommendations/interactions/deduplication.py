@@ -1,13 +1,15 @@
 """Finds events of a batch that are stored already, and those that reuse the id of another event of the same user.
 
-The users are locked (`id_resolution.resolve_ids`), so no one else stores events of theirs at the same time.
+Of locked users (`id_resolution.resolve_ids`), no one else stores events at the same time. Imports lock no users; they
+look again at the events that others stored meanwhile (`find_reused`).
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from django.db import connection
@@ -37,7 +39,7 @@ _REUSED = FieldError(
 _STORED = """
     SELECT digest, id, end_user_id, item_id, type_id, value, recommendation_id, context, occurred_at,
         occurred_at <> received_at
-    FROM recommendations_interaction WHERE tenant_id = %s AND digest = ANY(%s::uuid[])
+    FROM recommendations_interaction WHERE tenant_id = %s AND digest = ANY (%s::uuid[])
 """
 
 
@@ -65,12 +67,24 @@ class Deduplicated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Digests:
-    """Digests under which an event may be stored: its current one, and older ones if they belong to these users."""
+class _Merges:
+    """Users merged into others: the other ids of a user's events, and the primary keys whose events those are."""
 
-    current: str
-    older: tuple[str, ...]
-    users: frozenset[int]
+    users: Mapping[str, Mapping[int, str]]
+    sender: Sender
+
+    def older_digests(self, event: Event) -> tuple[str, ...]:
+        """Digests from before a merge, or before event ids were scoped to users."""
+        merged = self._of(event).values()
+        of_merged = (identity.digest(event, sender=self.sender, user_id=user_id) for user_id in merged)
+        return (*of_merged, identity.older_digest(event))
+
+    def owners(self, event: Event, ids: ResolvedIds) -> frozenset[int]:
+        """The users whose stored events under an older digest may be this one."""
+        return frozenset({ids.users[event.user_id], *self._of(event)})
+
+    def _of(self, event: Event) -> Mapping[int, str]:
+        return self.users.get(event.user_id, {}) if event.event_id is not None else {}
 
 
 def deduplicate(
@@ -81,51 +95,61 @@ def deduplicate(
     Under its current digest an event is either a duplicate or reuses an id. Under an older digest (from before a merge,
     or from before event ids were scoped to users) it is a duplicate if its content is the same, otherwise a new event.
     """
-    candidates = _candidate_digests(tenant_id, events, sender, ids)
-    known = _stored_events(
-        tenant_id, {digest for each in candidates.values() for digest in (each.current, *each.older)}
-    )
+    with_ids = {event.user_id for event in events.values() if event.event_id is not None}
+    merges = _Merges(merged_ids.find_merged_users(tenant_id=tenant_id, user_ids=with_ids), sender)
+    current = {position: identity.digest(event, sender=sender) for position, event in events.items()}
+    older = {position: merges.older_digests(event) for position, event in events.items()}
+    known = _stored_events(tenant_id, chain(current.values(), chain.from_iterable(older.values())))
     digests: dict[int, str] = {}
     results: dict[int, RowResult] = {}
+    first: dict[str, int] = {}
     for position, event in events.items():
-        candidate = candidates[position]
+        digest = current[position]
+        if not known and first.setdefault(digest, position) == position:
+            digests[position] = digest  # nothing of the batch is stored: the usual case
+            continue
         incoming = _incoming(event, ids, types)
         is_same = partial(_is_same, event, incoming)
-        if (stored := known.get(candidate.current)) is not None:
+        stored = known.get(digest)
+        if stored is None and (before := first.setdefault(digest, position)) != position:
+            stored = _incoming(events[before], ids, types)
+        if stored is not None:
             results[position] = _duplicate(event, stored) if is_same(stored) else _reused(event)
             continue
-        older = (known[digest] for digest in candidate.older if digest in known)
-        repeated = next((stored for stored in older if stored.user in candidate.users and is_same(stored)), None)
+        found = (known[each] for each in older[position] if each in known)
+        owners = merges.owners(event, ids)
+        repeated = next((stored for stored in found if stored.user in owners and is_same(stored)), None)
         if repeated is not None:
             results[position] = _duplicate(event, repeated)
+            del first[digest]
             continue
-        digests[position] = candidate.current
-        known[candidate.current] = incoming
+        digests[position] = digest
     return Deduplicated(digests, results)
 
 
-def _candidate_digests(
-    tenant_id: int, events: Mapping[int, Event], sender: Sender, ids: ResolvedIds
-) -> dict[int, _Digests]:
-    users_with_event_ids = {event.user_id for event in events.values() if event.event_id is not None}
-    merged = merged_ids.find_merged_users(tenant_id=tenant_id, user_ids=users_with_event_ids)
-    digests = {}
-    for position, event in events.items():
-        merged_into = merged.get(event.user_id, {}) if event.event_id is not None else {}
-        of_merged = (identity.digest(event, sender=sender, user_id=user_id) for user_id in merged_into.values())
-        digests[position] = _Digests(
-            identity.digest(event, sender=sender),
-            (*of_merged, identity.older_digest(event)),
-            frozenset({ids.users[event.user_id], *merged_into}),
-        )
-    return digests
+def find_reused(
+    *, tenant_id: int, events: Mapping[str, Event], ids: ResolvedIds, types: Mapping[str, int]
+) -> dict[str, RowResult]:
+    """The results of events (by digest) that others stored between the look and the insert: duplicates or reused ids.
+
+    Needed where the users are not locked.
+    """
+    stored = _stored_events(tenant_id, events)
+    return {
+        digest: _duplicate(event, stored[digest])
+        if _is_same(event, _incoming(event, ids, types), stored[digest])
+        else _reused(event)
+        for digest, event in events.items()
+        if digest in stored
+    }
 
 
-def _stored_events(tenant_id: int, digests: Collection[str]) -> dict[str, _KnownEvent]:
-    if not digests:
+def _stored_events(tenant_id: int, digests: Iterable[str]) -> dict[str, _KnownEvent]:
+    wanted = ",".join(digests)  # hexadecimal digits: an array's text needs no quotes
+    if not wanted:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_STORED, [tenant_id, sorted(digests)])
+        cursor.execute(_STORED, [tenant_id, f"{{{wanted}}}"])
         return {digest.hex: _from_row(*row) for digest, *row in cursor.fetchall()}
 
 

@@ -1,9 +1,10 @@
 """The schema of a single event, and its checked form."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from recommendations.catalog import timestamps, validators
 from recommendations.catalog.schemas import Notes, ObjectSchema
@@ -13,8 +14,7 @@ MAX_AHEAD = timedelta(days=1)
 TYPE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A checked event. `timed` is False if it came without a time: `occurred_at` is then its time of arrival."""
 
     user_id: str
@@ -36,9 +36,7 @@ def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | Non
     """
     given = EVENT.read_given(raw, pointer, required=("user_id", "item_id", "type"), notes=notes)
     occurred_at = given.get("occurred_at") or now
-    if occurred_at > now + MAX_AHEAD:
-        detail = f"More than a day in the future.{timestamps.digits_hint(occurred_at.timestamp())}"
-        raise validators.refusal(f"{pointer}/occurred_at", "in_future", detail)
+    check_time(occurred_at, pointer, now=now)
     return Event(
         user_id=given["user_id"],
         item_id=given["item_id"],
@@ -50,6 +48,13 @@ def read_event(raw: Any, pointer: str = "", *, now: datetime, notes: Notes | Non
         context=given.get("context") or None,
         timed=given.get("occurred_at") is not None,
     )
+
+
+def check_time(occurred_at: datetime, pointer: str = "", *, now: datetime) -> None:
+    """Raises: FieldRefused for an event more than MAX_AHEAD in the future."""
+    if occurred_at > now + MAX_AHEAD:
+        detail = f"More than a day in the future.{timestamps.digits_hint(occurred_at.timestamp())}"
+        raise validators.refusal(f"{pointer}/occurred_at", "in_future", detail)
 
 
 def type_name(value: Any, pointer: str) -> str:

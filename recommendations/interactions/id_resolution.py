@@ -4,6 +4,7 @@ Events may name unknown ids, which become stubs if the tenant wants that. All tr
 and so cannot deadlock: new users by id, new items by id, then all users by primary key.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,34 @@ from datetime import datetime
 from django.db import connection
 
 from core.errors import Conflict
-from recommendations.catalog.models import EndUser, Item
 
 _ATTEMPTS = 3
 _IDS_PER_QUERY = 50_000
+_FIND = """
+    SELECT named.{column}, named.id FROM jsonb_array_elements_text(%s::jsonb) AS wanted (name)
+    JOIN {table} AS named ON named.tenant_id = %s AND named.{column} = wanted.name
+"""
+_USERS = _FIND.format(table="recommendations_enduser", column="user_id")
+_ITEMS = _FIND.format(table="recommendations_item", column="item_id")
+_KNOWN_ITEMS = f"{_ITEMS} WHERE named.deleted_at IS NULL"
+# In the order of the ids, as locks are taken.
+_NEW_USERS = """
+    INSERT INTO recommendations_enduser (tenant_id, user_id, attributes, segments, locale, created_at, updated_at)
+    SELECT %(tenant)s, name, '{}', '{}', '', %(now)s, %(now)s
+    FROM jsonb_array_elements_text(%(names)s::jsonb) WITH ORDINALITY AS new (name, place) ORDER BY place
+    ON CONFLICT (tenant_id, user_id) DO NOTHING
+"""
+_NEW_ITEMS = """
+    INSERT INTO recommendations_item
+        (tenant_id, item_id, title, description, categories, attributes, hidden, created_at, updated_at)
+    SELECT %(tenant)s, name, '', '', '{}', '{}', false, %(now)s, %(now)s
+    FROM jsonb_array_elements_text(%(names)s::jsonb) WITH ORDINALITY AS new (name, place) ORDER BY place
+    ON CONFLICT (tenant_id, item_id) DO NOTHING
+"""
+_LOCK = """
+    SELECT id, dirty_at IS NULL FROM recommendations_enduser WHERE tenant_id = %s AND id = ANY (%s)
+    ORDER BY id FOR NO KEY UPDATE
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +52,34 @@ class ResolvedIds:
 
 
 def resolve_ids(
-    *, tenant_id: int, user_ids: Collection[str], item_ids: Collection[str], create: bool, now: datetime
+    *,
+    tenant_id: int,
+    user_ids: Collection[str],
+    item_ids: Collection[str],
+    create: bool,
+    now: datetime,
+    lock: bool = True,
 ) -> ResolvedIds:
     """Finds or creates users and items, and locks the users until the transaction ends, so that none is erased.
 
-    Without `create`, unknown ids are left out, and deleted items count as unknown.
+    Without `create`, unknown ids are left out, and deleted items count as unknown. Without `lock`, the caller holds
+    the lock of the erasure log, which keeps all users in place, and `clean` is empty.
 
     Raises:
         Conflict: Users are erased as quickly as they are created.
     """
-    items = _item_pks(tenant_id, item_ids, create=create)
+    items = _find_items(tenant_id, item_ids, create=create)
     for _ in range(_ATTEMPTS):
-        users = _user_pks(tenant_id, user_ids)
-        if create and (missing := sorted(set(user_ids) - users.keys())):
-            stubs = [EndUser(tenant_id=tenant_id, user_id=name, created_at=now, updated_at=now) for name in missing]
-            EndUser.objects.bulk_create(stubs, ignore_conflicts=True)
-            users = _user_pks(tenant_id, user_ids)
-        if create and (unknown := sorted(set(item_ids) - items.keys())):
-            new = [Item(tenant_id=tenant_id, item_id=name, created_at=now, updated_at=now) for name in unknown]
-            Item.objects.bulk_create(new, ignore_conflicts=True)
-            items = _item_pks(tenant_id, item_ids, create=create)
-        dirty = dict(
-            EndUser.objects.select_for_update(no_key=True)
-            .filter(tenant_id=tenant_id, pk__in=users.values())
-            .order_by("pk")
-            .values_list("pk", "dirty_at")
-        )
-        if len(dirty) == len(users) and (not create or len(users) == len(set(user_ids))):
-            return ResolvedIds(users, items, frozenset(pk for pk, since in dirty.items() if since is None))
+        users = _find_users(tenant_id, user_ids)
+        if create and (missing := set(user_ids) - users.keys()):
+            _create(_NEW_USERS, tenant_id, missing, now)
+            users |= _find_users(tenant_id, missing)
+        if create and (unknown := set(item_ids) - items.keys()):
+            _create(_NEW_ITEMS, tenant_id, unknown, now)
+            items |= _find_items(tenant_id, unknown, create=create)
+        clean = _lock_users(tenant_id, users.values()) if lock else dict.fromkeys(users.values(), False)
+        if len(clean) == len(users) and (not create or len(users) == len(set(user_ids))):
+            return ResolvedIds(users, items, frozenset(pk for pk, is_clean in clean.items() if is_clean))
     raise Conflict("These users are being erased right now; send the events again.")
 
 
@@ -78,13 +103,30 @@ def _external_ids(pks: Sequence[int], statement: str) -> dict[int, str]:
     return names
 
 
-def _user_pks(tenant_id: int, user_ids: Collection[str]) -> dict[str, int]:
-    rows = EndUser.objects.filter(tenant_id=tenant_id, user_id__in=set(user_ids)).order_by()
-    return dict(rows.values_list("user_id", "pk"))
+def _find_users(tenant_id: int, names: Collection[str]) -> dict[str, int]:
+    return _query(_USERS, tenant_id, names)
 
 
-def _item_pks(tenant_id: int, item_ids: Collection[str], *, create: bool) -> dict[str, int]:
-    rows = Item.objects.filter(tenant_id=tenant_id, item_id__in=set(item_ids)).order_by()
-    if not create:
-        rows = rows.filter(deleted_at__isnull=True)
-    return dict(rows.values_list("item_id", "pk"))
+def _find_items(tenant_id: int, names: Collection[str], *, create: bool) -> dict[str, int]:
+    return _query(_ITEMS if create else _KNOWN_ITEMS, tenant_id, names)
+
+
+def _query(statement: str, tenant_id: int, names: Collection[str]) -> dict[str, int]:
+    """Passes the names as one JSON document, which both sides write and read faster than placeholders."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [json.dumps(list(set(names)), ensure_ascii=False), tenant_id])
+        return dict(cursor.fetchall())
+
+
+def _create(statement: str, tenant_id: int, names: Collection[str], now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement, {"tenant": tenant_id, "now": now, "names": json.dumps(sorted(names), ensure_ascii=False)}
+        )
+
+
+def _lock_users(tenant_id: int, pks: Collection[int]) -> dict[int, bool]:
+    """Locks the users; whether each was not waiting for a rescore, by primary key."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [tenant_id, list(pks)])
+        return dict(cursor.fetchall())

@@ -15,6 +15,7 @@ from recommendations.interactions.event_schema import Event
 
 _SEPARATOR = "\x1f"  # no id or type contains it, so joined fields cannot be confused
 _WITH_ID, _WITHOUT_ID = "event id", "event"
+_PLAIN = json.dumps([None, json.dumps({})])  # an event without recommendation and context
 
 
 class Sender(StrEnum):
@@ -33,7 +34,9 @@ def digest(event: Event, *, sender: Sender, user_id: str = "") -> str:
     user_id = user_id or event.user_id
     if event.event_id is not None:
         return _hash(_WITH_ID, sender, user_id, event.event_id)
-    rest = json.dumps([event.recommendation_id, canonical_context(event.context)])
+    rest = _PLAIN
+    if event.context or event.recommendation_id is not None:
+        rest = json.dumps([event.recommendation_id, canonical_context(event.context)])
     content = (repr(_number(event.value)), event.occurred_at.isoformat(), rest)
     return _hash(_WITHOUT_ID, sender, user_id, event.item_id, event.type, *content)
 

@@ -38,7 +38,7 @@ def merge_end_users(*, tenant_id: int, user_id: str, source_id: str, now: dateti
     if source_id == user_id:
         raise _invalid_source("same_user", "Must differ from the user in the path.")
     with scope.tenant(tenant_id):
-        log.lock_shared(tenant_id)
+        log.lock_exclusively(tenant_id)
         source, target = _lock_both(tenant_id, source_id, user_id, now)
         if source is None:
             raise _invalid_source("unknown_user", UNKNOWN_USER)

@@ -25,6 +25,8 @@ from recommendations.catalog.validators import FieldRefused
 
 # Makes a handler an idempotent write in the caller's tenant; passes it the keyword `write`.
 idempotent_write = idempotent(scope.tenant)
+# The same, for effects of milliseconds: the key is claimed in their transaction.
+quick_idempotent_write = idempotent(scope.tenant, one_transaction=True)
 READ_CATALOGUE = "catalog:read"
 
 

@@ -24,8 +24,8 @@ from recommendations.catalog.validators import FieldRefused
 from recommendations.interactions import event_schema as events
 from recommendations.interactions import selectors
 from recommendations.interactions.deduplication import EventIdReused
-from recommendations.interactions.ingest import record_events
 from recommendations.interactions.selectors import EventFilter
+from recommendations.interactions.single_event import EventWrite
 
 READ = "events:read"
 
@@ -74,7 +74,7 @@ class EventsView(ResourceView):
         responses={200: schema.EventAnswer, 201: schema.EventAnswer, **base.SEND_PROBLEMS},
         examples=[schema.SENT_EXAMPLE, schema.STORED_EXAMPLE],
     )
-    @base.idempotent_write
+    @base.quick_idempotent_write
     def post(self, request: Request, *, write: Write) -> Response:
         """Stores an event (201). An event that is stored already answers 200, and is shown if the token may read it.
 
@@ -85,8 +85,9 @@ class EventsView(ResourceView):
             event = events.read_event(request.data, now=now)
         except FieldRefused as refused:
             base.refuse(refused)
-        with write.effect():
-            (result,) = record_events(tenant_id=tenant_id, events=[event], now=now, sender=wire.sender(caller(request)))
+        storing = EventWrite(tenant_id=tenant_id, event=event, now=now, sender=wire.sender(caller(request)))
+        with write.effect(together=storing.look):
+            result = storing.store()
             if result.status == "rejected":
                 raise _refusal(result)
             if result.status == "created":

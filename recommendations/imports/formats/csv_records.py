@@ -2,7 +2,7 @@
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import FieldError
@@ -11,6 +11,8 @@ from recommendations.imports.formats.rows import Line, Record
 
 # The bytes that may be read again after an unterminated record, in addition to those read for the first time.
 MAX_REREAD = 8 * 1024 * 1024
+# Lines that are looked at together; most files have no quotation marks, or few.
+PLAIN_BYTES = 64 * 1024
 _ESCAPED = 'Quotation marks within a quoted cell must be doubled; if they are escaped as \\", set the option escape.'
 # Messages of the csv module, reworded for the authors of files.
 _MESSAGES = {
@@ -37,21 +39,32 @@ class Records:
         self._dialect = dialect
         self._plain = len(dialect.delimiter) > 1
         self._reread = False
+        self._block: deque[tuple[Record, int]] = deque()
 
     @property
     def line(self) -> int:
         """The line at which the last record ended."""
         return self._lines.number
 
+    @property
+    def passed(self) -> int:
+        """The size of the records so far, roughly in bytes."""
+        return self._lines.passed + self._lines.size
+
     def skip_to(self, number: int) -> None:
         """Skips the lines up to this one."""
-        self._lines.skip_to(number)
+        while self._block and self._block[0][0].number <= number:
+            self._from_block()
+        if not self._block:
+            self._lines.skip_to(number)
 
     def __iter__(self) -> Iterator[Record | Line]:
         """Yields records, and a Line with errors for each unreadable one. Empty lines are records without cells."""
         csv.field_size_limit(physical.MAX_LINE)
         reader = self._reader()
         while True:
+            while self._block or self._read_block():
+                yield self._from_block()
             first = self._lines.begin()
             if self._reread:
                 reader, self._reread = self._reader(), False
@@ -69,6 +82,24 @@ class Records:
                     hint = f" {_ESCAPED}" if not self._dialect.escape and self._lines.has(b'\\"') else ""
                     yield self._rejected(first, "bad_csv", f"{_message(error)}{hint}")
                 reader = self._reader()
+
+    def _read_block(self) -> bool:
+        """Reads the next lines as records, if none has a quotation mark or anything else that needs a reader."""
+        dialect = self._dialect
+        if self._plain or dialect.escape or self._reread:
+            return False
+        lines, delimiter = self._lines.plain_block(dialect.quote), dialect.delimiter
+        self._block.extend(
+            (Record(number, line.split(delimiter) if line else []), len(line) + 1)
+            for number, line in enumerate(lines, start=self._lines.number + 1)
+        )
+        return bool(lines)
+
+    def _from_block(self) -> Record:
+        record, size = self._block.popleft()
+        self._lines.number = record.number
+        self._lines.passed += size
+        return record
 
     def misread(self, record: Record, rejected: Line) -> Line:
         """The error of a record with the wrong number of cells; lines swallowed by a lone mark are read again."""
@@ -120,13 +151,38 @@ class _Lines:
         self._lines, self._encoding = lines, encoding
         self._record: list[bytes | None] = []
         self._ahead: deque[bytes | None] = deque()
-        self._size = self._read = self._reread = 0
+        self._failure: Exception | None = None
+        self.passed = self.size = self._read = self._reread = 0
         self.number = 0
 
     def begin(self) -> int:
         """Starts a new record; returns its first line."""
-        self._record, self._size = [], 0
+        self.passed += self.size
+        self._record, self.size = [], 0
         return self.number + 1
+
+    def plain_block(self, quote: str) -> list[str]:
+        """The next lines without their ends; none if they need a reader, or at the end.
+
+        They count as read when `number` says so. Lines that need a reader are kept for it.
+        """
+        if self._ahead or self._failure is not None:
+            return []
+        lines: list[bytes | None] = []
+        size = 0
+        try:
+            for line in self._lines:
+                lines.append(line)
+                size += len(line or b"")
+                if line is None or size >= PLAIN_BYTES:
+                    break
+        except Exception as error:  # noqa: BLE001  # raised where the lines before it have been read
+            self._failure = error
+        self._read += size
+        plain = _plain_lines(lines, quote)
+        if plain is None:
+            self._ahead.extend(lines)
+        return plain or []
 
     def put_back(self) -> bool:
         """Puts back all lines of the record but the first; False if that exceeds MAX_REREAD."""
@@ -151,26 +207,31 @@ class _Lines:
         """True if the record contains the text."""
         return any(text in line for line in self._record if line)
 
+    def _next(self, *default: bytes) -> bytes | None:
+        if self._ahead:
+            return self._ahead.popleft()
+        if self._failure is not None:
+            raise self._failure
+        line = next(self._lines, *default)
+        self._read += len(line or b"")
+        return line
+
     def skip_to(self, number: int) -> None:
         """Skips the lines up to this one."""
-        while self.number < number and next(self._lines, b"") != b"":
+        while self.number < number and self._next(b"") != b"":
             self.number += 1
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        if self._ahead:
-            line = self._ahead.popleft()
-        else:
-            line = next(self._lines)
-            self._read += len(line or b"")
+        line = self._next()
         self.number += 1
         self._record.append(line)
         if line is None:
             raise _BadLine("line_too_long", f"The line is longer than {physical.MAX_LINE} bytes.")
-        self._size += len(line)
-        if self._size > physical.MAX_LINE:
+        self.size += len(line)
+        if self.size > physical.MAX_LINE:
             raise _BadLine("line_too_long", f"The record is longer than {physical.MAX_LINE} bytes.")
         if len(self._record) == 1:
             line = line.removeprefix(physical.BOM)
@@ -191,3 +252,24 @@ def _encoding_error(line: bytes, at: int, encoding: str) -> str:
     if encoding != "utf-8":
         return f"Character {len(line[:at].decode()) + 1} of the line is not {encoding}."
     return f"Byte {at + 1} of the line is not UTF-8. If the file has another encoding, such as windows-1252, set it."
+
+
+def _plain_lines(lines: Sequence[bytes | None], quote: str) -> list[str] | None:
+    """The lines without their ends, if they hold no quotation mark and nothing else that a reader looks at."""
+    if not lines or None in lines:
+        return None
+    whole = b"".join(line for line in lines if line is not None)
+    mark = quote.encode()
+    if (mark and mark in whole) or b"\0" in whole or physical.BOM in whole:
+        return None
+    if b"\r" in whole:
+        whole = whole.replace(b"\r\n", b"\n")
+        if b"\r" in whole:
+            return None
+    try:
+        texts = whole.decode().split("\n")
+    except UnicodeDecodeError:
+        return None
+    if not texts[-1]:
+        texts.pop()
+    return texts if len(texts) == len(lines) else None

@@ -131,7 +131,6 @@ class ImportFile:
 
     def _lines(self) -> Iterator[bytes | None]:
         for line in physical.lines(physical.as_utf8(self._content, self.detected.encoding)):
-            self.unpacked += physical.MAX_LINE if line is None else len(line)
             self._check_count()
             yield line
 
@@ -141,6 +140,7 @@ class ImportFile:
             if number <= after:
                 continue
             self.line = number
+            self.unpacked += physical.MAX_LINE if line is None else len(line)
             if line is None:
                 yield too_long(number, physical.MAX_LINE)
             elif text := line.strip().removeprefix(physical.BOM):
@@ -174,7 +174,7 @@ class ImportFile:
         records.skip_to(after)
         quiet = 0
         for record in records:
-            self.line = records.line
+            self.line, self.unpacked = records.line, records.passed
             if isinstance(record, Line):
                 yield record
             elif not any(record.cells) or header.is_repeated_in(record) or _is_separator(record):

@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from core.errors import FieldError
 from recommendations.catalog.merging import Changes
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A row and its first line; without a row, the errors.
 
     Before mapping, `row` holds columns: texts of a table (`cells`), or JSON values. After mapping it holds fields;
-    `blank` names fields with empty cells, which are not in `row`, and `notes` tell what was omitted.
+    `blank` names fields with empty cells, which are not in `row`, and `notes` tell what was omitted. `value` is the
+    checked row, if it was read in one step; there is no `row` then.
     """
 
     number: int
@@ -23,6 +25,7 @@ class Line:
     blank: frozenset[str] = frozenset()
     cells: bool = False
     notes: tuple[FieldError, ...] = ()
+    value: Any = None
 
     def clearing_blanks(self) -> "Line":
         """The row with fields cleared whose cells are empty."""
@@ -38,8 +41,7 @@ class Line:
         return replace(self, row=row)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A raw CSV record."""
 
     number: int

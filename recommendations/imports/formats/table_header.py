@@ -44,9 +44,9 @@ class Header:
 
         Raises: UnreadableFile for a header with the same columns in another order, as what follows would be misread.
         """
-        if len(record.cells) != len(self.names):
+        if len(record.cells) != len(self.names) or self._plain(record.cells[0]) not in self._folded:
             return False
-        folded = [cell.strip().strip("\ufeff").casefold() for cell in record.cells]
+        folded = [self._plain(cell) for cell in record.cells]
         if folded == self._folded:
             return True
         if len(folded) > 1 and sorted(folded) == sorted(self._folded):
@@ -54,6 +54,10 @@ class Header:
                 f"Line {record.number} is a header with the columns in another order. Send the parts as separate files."
             )
         return False
+
+    @staticmethod
+    def _plain(cell: str) -> str:
+        return cell.strip().strip("\ufeff").casefold()
 
     def rejection(self, record: Record) -> Line | None:
         """The error of a record with the wrong number of cells."""

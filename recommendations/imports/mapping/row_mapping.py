@@ -12,7 +12,7 @@ from recommendations.catalog.schemas import MAX_ERRORS
 from recommendations.catalog.validators import FieldRefused
 from recommendations.imports.formats.read_options import AS_FOUND, ReadOptions
 from recommendations.imports.formats.rows import Line, Record
-from recommendations.imports.mapping import cells, column_check, column_mapping
+from recommendations.imports.mapping import cells, column_check, column_mapping, plain_events
 from recommendations.imports.mapping.column_mapping import AS_NAMED, ColumnMapping
 from recommendations.imports.mapping.kinds import KINDS
 from recommendations.imports.mapping.presets import PRESETS
@@ -45,6 +45,11 @@ class RowMapping:
         self.roles: dict[str, str] = {}
 
     @property
+    def is_native(self) -> bool:
+        """True if no preset translates the rows."""
+        return self.preset is _NATIVE
+
+    @property
     def column_names(self) -> frozenset[str]:
         """Known names of columns, by which headers and delimiters are detected."""
         return self._used
@@ -68,6 +73,22 @@ class RowMapping:
         column_check.check_columns(self, names)
         columns = tuple(names)
         return lambda record: Line(record.number, dict(zip(columns, record.cells, strict=True)), cells=True)
+
+    def checked_table(self, names: Sequence[str]) -> Callable[[Record], Line]:
+        """As `table`, but usual records are read and checked at once (`plain_events`).
+
+        Raises: UnreadableFile for unusable columns.
+        """
+        general = self.table(names)
+        read = plain_events.plain_reader(self, names)
+        if read is None:
+            return general
+
+        def line(record: Record) -> Line:
+            value = read(record)
+            return general(record) if value is None else Line(record.number, None, value=value)
+
+        return line
 
     def rows(self, line: Line) -> list[Line]:
         """The rows of a line: several for an order, none if the preset skips it, itself if it has errors."""

@@ -1,7 +1,7 @@
 """An import of events beside COPY into a staging table and one INSERT, in turn in every round.
 
     .venv/bin/python -m config.devservers run --ephemeral bench -- \\
-        .venv/bin/python -m tests.benchmarks.imports --rows 300000 --rounds 3
+        .venv/bin/python -m tests.benchmarks.ingest.imports --rows 300000 --rounds 3
 
 Prints rows per second of both for 3,000 and for 200,000 users, and the ratio of each round's pair: its median and its
 range. Ours runs in this process, as `manage.py import_data` does; both sides write to the same server, each round into

@@ -1,0 +1,1 @@
+"""Benchmarks of what tenants send: events and files."""
