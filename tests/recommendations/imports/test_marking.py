@@ -4,7 +4,7 @@ import pytest
 
 from accounts.tenancy import scope
 from core import clock
-from recommendations.imports import lifecycle, worker
+from recommendations.imports import chunks, lifecycle, worker
 from recommendations.interactions import triggers
 from recommendations.models import EndUser
 from tests.recommendations.imports.started import EVENTS, change, reread, run, start
@@ -17,11 +17,12 @@ def marked(tenant_id):
         return set(EndUser.objects.filter(dirty_at__isnull=False).values_list("user_id", flat=True))
 
 
-def dies_after(monkeypatch, chunks):
-    stored, original = [], worker.store_chunk
+def dies_after(monkeypatch, count):
+    stored: list[int] = []
+    original = chunks.store_chunk
 
     def dies(*args, **options):
-        if len(stored) == chunks:
+        if len(stored) == count:
             raise KeyboardInterrupt
         stored.append(1)
         original(*args, **options)
@@ -31,17 +32,20 @@ def dies_after(monkeypatch, chunks):
 
 
 def test_once_for_all_chunks(acme, monkeypatch):
-    statements = []
+    began: list[int] = []
     original = triggers.mark_users_since
-    monkeypatch.setattr(
-        triggers, "mark_users_since", lambda **asked: statements.append(asked["first_id"]) or original(**asked)
-    )
+
+    def counted(**asked):
+        began.append(asked["first_id"])
+        return original(**asked)
+
+    monkeypatch.setattr(triggers, "mark_users_since", counted)
 
     job = run(start(acme, EVENTS))
 
     assert (job.status, job.unmarked_from) == ("done", None)
     assert marked(acme) == {f"u{number}" for number in range(7)}
-    assert len(statements) == 1
+    assert len(began) == 1
 
 
 def test_in_small_ranges_and_batches_everybody_is_marked(acme, monkeypatch):
