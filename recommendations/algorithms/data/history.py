@@ -53,32 +53,51 @@ class RankedHistory:
         Raises:
             ValueError: an index outside the artefact's items, or times of another length.
         """
-        items = np.asarray(history.items, dtype=np.int32)
-        if len(items) and (items.min() < 0 or items.max() >= item_count):
-            raise ValueError(f"a history holds an item outside 0..{item_count - 1}: drop unknown items first")
-        if history.times is None:
-            times = np.arange(len(items), dtype=np.float64)
-        else:
-            times = np.asarray(history.times, dtype=np.float64)
-        if len(times) != len(items):
-            raise ValueError(f"a history has {len(items)} items and {len(times)} times: give one time per item")
-        weights = (
-            np.ones(len(items), np.float32) if history.weights is None else np.asarray(history.weights, np.float32)
-        )
-        if len(weights) != len(items):
-            raise ValueError(f"a history has {len(items)} items and {len(weights)} weights: give one weight per item")
-        order = np.lexsort((times, items))
-        last = np.ones(len(items), dtype=bool)
-        last[:-1] = items[order][1:] != items[order][:-1]
-        strongest = (
-            np.maximum.reduceat(weights[order], np.append(0, np.flatnonzero(last)[:-1] + 1)) if len(items) else weights
-        )
-        latest = weights[order][last]
-        items, times, weights = items[order][last], times[order][last], np.where(latest > 0, strongest, latest)
-        ranks = np.empty(len(items))
-        by_time = np.argsort(times, kind="stable")
-        ranks[by_time] = recency_weights.ranks_from_the_end(times[by_time])
-        return cls(items=items, ranks=ranks, weights=weights)
+        (ranked,) = rank_histories([history], item_count)
+        return ranked
+
+
+def rank_histories(histories: Sequence[History], item_count: int) -> list[RankedHistory]:
+    """Return `RankedHistory.from_history` of each; much faster for many.
+
+    Raises:
+        ValueError: as there.
+    """
+    columns = [_checked(history, item_count) for history in histories]
+    if not columns:
+        return []
+    sizes = np.array([len(items) for items, _, _ in columns], dtype=np.int64)
+    items, times, weights = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    users = np.repeat(np.arange(len(columns)), sizes)
+    order = np.lexsort((times, items, users))
+    items, times, weights, users = items[order], times[order], weights[order], users[order]
+    last = np.ones(len(items), dtype=bool)
+    last[:-1] = (items[1:] != items[:-1]) | (users[1:] != users[:-1])
+    strongest = np.maximum.reduceat(weights, np.append(0, np.flatnonzero(last)[:-1] + 1)) if len(items) else weights
+    latest = weights[last]
+    items, times, users, weights = items[last], times[last], users[last], np.where(latest > 0, strongest, latest)
+    ranks = np.empty(len(items))
+    by_time = np.lexsort((times, users))
+    ranks[by_time] = recency_weights.ranks_from_each_end(users[by_time], times[by_time])
+    ends = np.searchsorted(users, np.arange(len(columns) + 1)).tolist()
+    return [RankedHistory(items[one:end], ranks[one:end], weights[one:end]) for one, end in itertools.pairwise(ends)]
+
+
+def _checked(history: History, item_count: int) -> tuple[IntArray, TimeArray, FloatArray]:
+    """Return items, times and weights as arrays of one length."""
+    items = np.asarray(history.items, dtype=np.int32)
+    if len(items) and (items.min() < 0 or items.max() >= item_count):
+        raise ValueError(f"a history holds an item outside 0..{item_count - 1}: drop unknown items first")
+    if history.times is None:
+        times = np.arange(len(items), dtype=np.float64)
+    else:
+        times = np.asarray(history.times, dtype=np.float64)
+    if len(times) != len(items):
+        raise ValueError(f"a history has {len(items)} items and {len(times)} times: give one time per item")
+    weights = np.ones(len(items), np.float32) if history.weights is None else np.asarray(history.weights, np.float32)
+    if len(weights) != len(items):
+        raise ValueError(f"a history has {len(items)} items and {len(weights)} weights: give one weight per item")
+    return items, times, weights
 
 
 def histories_of(interactions: Interactions) -> list[History]:
@@ -100,18 +119,11 @@ def weighted_matrix(histories: Sequence[RankedHistory], *, half_life: float, ite
 
     Columns ascend within each row, so a product with it adds up in the same order for one user and for many.
     """
-    columns, values, ends = [], [], [0]
-    for history in histories:
-        weights = recency_weights.weights(history.ranks, half_life) * history.weights
-        used = weights != 0
-        columns.append(history.items[used])
-        values.append(weights[used])
-        ends.append(ends[-1] + int(used.sum()))
-    return sparse.csr_array(
-        (
-            np.concatenate([*values, np.empty(0, np.float32)]),
-            np.concatenate([*columns, np.empty(0, np.int32)]),
-            np.array(ends, dtype=np.int32),
-        ),
-        shape=(len(histories), item_count),
-    )
+    sizes = np.array([len(history.items) for history in histories], dtype=np.int64)
+    ranks = np.concatenate([*(history.ranks for history in histories), np.empty(0)])
+    weights = np.concatenate([*(history.weights for history in histories), np.empty(0, np.float32)])
+    items = np.concatenate([*(history.items for history in histories), np.empty(0, np.int32)])
+    values = recency_weights.weights_of_each(ranks, sizes, half_life) * weights
+    used = values != 0
+    ends = np.concatenate([[0], np.cumsum(used)])[np.concatenate([[0], np.cumsum(sizes)])]
+    return sparse.csr_array((values[used], items[used], ends.astype(np.int32)), shape=(len(histories), item_count))

@@ -34,3 +34,26 @@ def weights(ranks: NDArray[np.float64], half_life: float) -> FloatArray:
         return np.ones(len(ranks), dtype=np.float32)
     halvings = (ranks - ranks.min()) / half_life
     return np.where(halvings > NEGLIGIBLE_HALVINGS, 0.0, np.exp2(-halvings)).astype(np.float32)
+
+
+def ranks_from_each_end(users: NDArray[np.integer], times: TimeArray) -> NDArray[np.float64]:
+    """Return `ranks_from_the_end` for many users; `times` ascend within each, and each user's rows are together."""
+    count = len(times)
+    if count == 0:
+        return np.empty(0)
+    new_user = np.concatenate(([True], users[1:] != users[:-1]))
+    first = np.flatnonzero(new_user | np.concatenate(([True], times[1:] != times[:-1])))
+    size = np.diff(np.append(first, count))
+    starts = np.flatnonzero(new_user)
+    last_of_user = np.repeat(np.append(starts[1:], count) - 1, np.diff(np.append(starts, count)))
+    return np.asarray(last_of_user - np.repeat(first + (size - 1) / 2, size))
+
+
+def weights_of_each(ranks: NDArray[np.float64], sizes: NDArray[np.integer], half_life: float) -> FloatArray:
+    """Return `weights` for many users, who have so many rows each."""
+    if len(ranks) == 0 or np.isinf(half_life):
+        return np.ones(len(ranks), dtype=np.float32)
+    present = sizes[sizes > 0]
+    lowest = np.minimum.reduceat(ranks, np.cumsum(present) - present)
+    halvings = (ranks - np.repeat(lowest, present)) / half_life
+    return np.where(halvings > NEGLIGIBLE_HALVINGS, 0.0, np.exp2(-halvings)).astype(np.float32)

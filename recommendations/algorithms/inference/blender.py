@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from recommendations.algorithms.data.dataset import IntArray
 from recommendations.algorithms.inference import lightgbm_ranker
 from recommendations.algorithms.inference.artefact import Artefact, UnreadableArtefact
 from recommendations.algorithms.inference.cold_items import ColdItemSlots
-from recommendations.algorithms.inference.lightgbm_ranker import CANDIDATES, Ranker
-from recommendations.algorithms.inference.scoring import Scores
+from recommendations.algorithms.inference.lightgbm_ranker import CANDIDATES, Ranker, RankerInput
+from recommendations.algorithms.inference.scoring import ScoreBlock
 from recommendations.algorithms.models.protocol import ItemVector
 from recommendations.algorithms.models.registry import ALGORITHMS
 
@@ -24,17 +24,17 @@ FILL = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Blended:
-    """One user's blended scores.
+    """The blended scores of a block of users.
 
     Attributes:
-        artefact: with the weights that were used.
-        scores: (items,).
-        items: the best, without the excluded ones and without cold items that may not compete.
+        weights: (users, scorers) that were used.
+        scores: (users, items).
+        items: of each user the best, without the excluded ones and without cold items that may not compete.
     """
 
-    artefact: Artefact
+    weights: NDArray[np.float64]
     scores: NDArray[np.float64]
-    items: IntArray
+    items: list[IntArray]
 
 
 class Blender:
@@ -56,62 +56,100 @@ class Blender:
             if place not in self.content and not isinstance(artefact.fitted[scorer.algorithm], ItemVector)
         )
 
-    def blend(self, history_size: int, scores: Sequence[Scores], excluded: IntArray, limit: int) -> Blended:
-        """Return every item's score and the `limit` best items.
+    def blend(
+        self, history_sizes: Sequence[int], block: ScoreBlock, excluded: Sequence[IntArray], limit: int
+    ) -> Blended:
+        """Return every item's score and the `limit` best items of each user of the block.
 
         Both have the order of the second stage, if there is one: the best candidates trade their scores.
         """
-        total = self.fill.copy()
-        artefact = self._reweighted(scores)
-        for own, weight in zip(scores, artefact.weights, strict=True):
-            own.add_to(total, weight)
-        if not self.slots.compete and artefact is self.artefact:
-            excluded = np.concatenate([excluded, self.artefact.cold])
-        items = top_items(total, excluded, limit if self.ranker is None else max(limit, CANDIDATES))
-        if self.ranker is not None and history_size and artefact is self.artefact:
-            items = self._rerank(self.ranker, items, scores, total, history_size)
-        return Blended(artefact, total, items[:limit])
+        weights, usual = self._weights(block)
+        total = np.tile(self.fill, (len(weights), 1))
+        for place, table in enumerate(block.tables):
+            deviation = block.deviations[place]
+            scale = np.divide(weights[:, place], deviation, out=np.zeros_like(deviation), where=deviation > 0)
+            total += table * scale[:, None]
+        allowed = total.copy()
+        if not self.slots.compete:
+            allowed[np.ix_(usual, self.artefact.cold)] = -np.inf
+        for row, left_out in enumerate(excluded):
+            allowed[row, left_out] = -np.inf
+        items = best_of_each(allowed, limit if self.ranker is None else max(limit, CANDIDATES))
+        if self.ranker is not None:
+            rows = [row for row, size in enumerate(history_sizes) if size and usual[row] and len(items[row])]
+            self._rerank(self.ranker, rows, items, block, total, history_sizes)
+        return Blended(weights, total, [own[:limit] for own in items])
 
-    def _reweighted(self, scores: Sequence[Scores]) -> Artefact:
-        """Return the artefact, with the collaborative weight moved to content where only content knows the history.
+    def _weights(self, block: ScoreBlock) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return (users, scorers) weights and marks at the users who have the artefact's.
 
-        For a history of nothing but new items popularity would be all that is left otherwise.
+        For the others the collaborative weight moved to content, as only content knows the history: popularity would be
+        all that is left otherwise for a history of nothing but new items.
         """
-        informative = [scores[place].deviation > 0 for place in self.content]
-        if not any(informative) or any(scores[place].deviation > 0 for place in self._collaborative):
-            return self.artefact
-        weights = self.artefact.weights.copy()
-        content = np.array(self.content)[informative]
-        weights[content] += weights[list(self._collaborative)].sum() / len(content)
-        return replace(self.artefact, weights=weights)
+        informative = block.deviations[list(self.content)] > 0
+        known = (block.deviations[list(self._collaborative)] > 0).any(axis=0)
+        usual = known | ~informative.any(axis=0)
+        weights = np.tile(self.artefact.weights, (len(usual), 1))
+        for row in np.flatnonzero(~usual):
+            content = np.array(self.content)[informative[:, row]]
+            weights[row, content] += self.artefact.weights[list(self._collaborative)].sum() / len(content)
+        return weights, usual
 
     def _rerank(
-        self, ranker: Ranker, items: IntArray, scores: Sequence[Scores], total: NDArray[np.float64], history_size: int
-    ) -> IntArray:
-        """Return the items with the best candidates in the second stage's order; in `total` they trade their scores."""
-        best = items[:CANDIDATES]
-        if not len(best):
-            return items
-        scratch = np.zeros(self.artefact.item_count)
-        standardised = np.stack([own.standardised(scratch, best) for own in scores], axis=1)
-        counts = self.popularity[best].astype(np.float64)
-        blended = standardised @ self.artefact.weights
-        order = lightgbm_ranker.order(ranker.scores(standardised, blended, counts, history_size))
-        total[best[order]] = total[best]
-        return np.concatenate([best[order], items[CANDIDATES:]])
+        self,
+        ranker: Ranker,
+        rows: Sequence[int],
+        items: list[IntArray],
+        block: ScoreBlock,
+        total: NDArray[np.float64],
+        history_sizes: Sequence[int],
+    ) -> None:
+        """Put the best candidates of these rows into the second stage's order; in `total` they trade their scores."""
+        if not rows:
+            return
+        best = [items[row][:CANDIDATES] for row in rows]
+        wanted = np.zeros((len(items), max(len(own) for own in best)), dtype=np.int32)
+        for row, own in zip(rows, best, strict=True):
+            wanted[row, : len(own)] = own
+        standardised = block.standardised(wanted)
+        blended = np.zeros(wanted.shape)
+        for place, weight in enumerate(self.artefact.weights):
+            blended += standardised[place] * weight
+        users = [
+            RankerInput(
+                standardised[:, row, : len(own)].T,
+                blended[row, : len(own)],
+                self.popularity[own].astype(np.float64),
+                history_sizes[row],
+            )
+            for row, own in zip(rows, best, strict=True)
+        ]
+        for row, own, scores in zip(rows, best, ranker.scores_of_each(users), strict=True):
+            ordered = own[lightgbm_ranker.order(scores)]
+            total[row, ordered] = total[row, own]
+            items[row] = np.concatenate([ordered, items[row][CANDIDATES:]])
+
+
+def best_of_each(allowed: NDArray[np.float64], limit: int) -> list[IntArray]:
+    """Return for each row up to `limit` items by descending score, equal scores by index, without those of -inf."""
+    room = min(limit, allowed.shape[1])
+    if room <= 0:
+        return [NO_ITEMS] * len(allowed)
+    # The cut-off first, then everything at or above it: the index decides which of several equal items come last.
+    place = allowed.shape[1] - room
+    cuts = np.partition(allowed, place, axis=1)[:, place]
+    found = []
+    for row, cut in zip(allowed, cuts, strict=True):
+        picked = np.flatnonzero(row >= cut) if cut > -np.inf else np.flatnonzero(row > -np.inf)
+        found.append(picked[np.argsort(-row[picked], kind="stable")][:room].astype(np.int32))
+    return found
 
 
 def top_items(scores: NDArray[np.float64], excluded: NDArray[np.integer], limit: int) -> IntArray:
     """Return up to `limit` items by descending score, equal scores by index, without the excluded ones."""
-    allowed = scores.copy()
-    allowed[excluded] = -np.inf
-    room = min(limit, len(allowed))
-    if room <= 0:
-        return NO_ITEMS
-    # The cut-off first, then everything at or above it: the index decides which of several equal items come last.
-    cut = np.partition(allowed, len(allowed) - room)[len(allowed) - room]
-    picked = np.flatnonzero((allowed >= cut) & (allowed > -np.inf))
-    return picked[np.argsort(-allowed[picked], kind="stable")][:room].astype(np.int32)
+    allowed = scores[None, :].copy()
+    allowed[0, excluded] = -np.inf
+    return best_of_each(allowed, limit)[0]
 
 
 def _popularity(artefact: Artefact) -> NDArray[np.float32]:

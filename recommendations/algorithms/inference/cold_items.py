@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.data.dataset import Array, FloatArray, IntArray, Interactions, Matrix
 from recommendations.algorithms.data.history import History, RankedHistory, histories_of
-from recommendations.algorithms.inference.scoring import ScorerConfig, Scores, score_histories
+from recommendations.algorithms.inference.scoring import ScoreBlock, ScorerConfig, Scores, score_histories
 from recommendations.algorithms.models.protocol import Fitted, ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
@@ -138,6 +138,17 @@ def content_similarity(scores: Sequence[Scores], item_count: int) -> Array:
     return similarity
 
 
+def block_similarity(block: ScoreBlock, places: Sequence[int], items: IntArray) -> Array:
+    """Return (users, items) `content_similarity` of these items, by the scorers at these places."""
+    similarity = np.zeros((block.deviations.shape[1], len(items)))
+    informative = block.deviations[list(places)] > 0
+    share = 1.0 / np.maximum(1, informative.sum(axis=0))
+    for place, used in zip(places, informative, strict=True):
+        scale = np.where(used, share / np.where(used, block.deviations[place], 1.0), 0.0)
+        similarity += (block.tables[place][:, items] - block.means[place][:, None]) * scale[:, None]
+    return similarity
+
+
 def match_thresholds(similarity_thresholds: FloatArray) -> Array:
     """Return the (items,) thresholds of `matching_items`, or one for all items where an artefact has none."""
     if not len(similarity_thresholds):
@@ -157,15 +168,20 @@ def insert_cold_items(
     ranked: IntArray, matches: Sequence[int], is_cold: NDArray[np.bool_], *, every: int, limit: int
 ) -> IntArray:
     """Insert a matching item at each `every`-th position that has too few cold items up to it; 0 inserts none."""
-    items = ranked.tolist()
-    for end in range(every, limit + 1, every) if every else ():
-        before = set(items[: end - 1])
-        if int(is_cold[items[:end]].sum()) >= end // every:
+    if not every or not len(matches):
+        return ranked[:limit]
+    items, cold = ranked.tolist(), is_cold[ranked].tolist()
+    for end in range(every, limit + 1, every):
+        if sum(cold[:end]) >= end // every:
             continue
+        before = set(items[: end - 1])
         item = next((match for match in matches if match not in before), None)
         if item is None:
             break
         if item in items:
-            items.remove(item)
-        items.insert(min(end - 1, len(items)), item)
+            place = items.index(item)
+            del items[place], cold[place]
+        place = min(end - 1, len(items))
+        items.insert(place, item)
+        cold.insert(place, bool(is_cold[item]))
     return np.array(items[:limit], dtype=np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray
-from recommendations.algorithms.data.history import History, RankedHistory
+from recommendations.algorithms.data.history import History, RankedHistory, rank_histories
 from recommendations.algorithms.inference.artefact import Artefact
-from recommendations.algorithms.inference.blender import NO_ITEMS, Blender, top_items
+from recommendations.algorithms.inference.blender import NO_ITEMS, Blended, Blender, top_items
 from recommendations.algorithms.inference.cold_items import (
-    content_similarity,
+    block_similarity,
     insert_cold_items,
     match_thresholds,
     matching_items,
 )
 from recommendations.algorithms.inference.explanation_sources import evidence, families
 from recommendations.algorithms.inference.lightgbm_ranker import CANDIDATES
-from recommendations.algorithms.inference.scoring import Scores, score_histories
+from recommendations.algorithms.inference.scoring import ScoreBlock, score_blocks
 from recommendations.algorithms.models.protocol import ItemVector
 
 __all__ = ["History", "Recommendations", "Recommender", "UnknownItem"]
@@ -108,15 +109,17 @@ class Recommender:
         """
         if filter_user_items is not None and len(filter_user_items) != len(histories):
             raise ValueError(f"{len(histories)} histories and {len(filter_user_items)} filters: give one per history")
-        ranked = [RankedHistory.from_history(history, self.item_count) for history in histories]
         for_all = NO_ITEMS if filter_items is None else filter_items
-        all_scores = score_histories(self._fitted, self.artefact.scorers, ranked, self.item_count)
-        lists = []
-        for index, (history, scores) in enumerate(zip(ranked, all_scores, strict=True)):
-            own = NO_ITEMS if filter_user_items is None else filter_user_items[index]
-            liked = history.items if filter_already_liked_items else NO_ITEMS
-            excluded = np.concatenate([liked, for_all, own]).astype(np.int32)
-            lists.append(self._recommend(history, scores, excluded, limit))
+        filters = iter(filter_user_items or itertools.repeat(NO_ITEMS, len(histories)))
+        lists: list[Recommendations] = []
+        ranked = rank_histories(histories, self.item_count)
+        for block, scores in score_blocks(self._fitted, self.artefact.scorers, ranked, self.item_count):
+            liked = [history.items if filter_already_liked_items else NO_ITEMS for history in block]
+            excluded = [
+                np.concatenate([items, for_all, own]).astype(np.int32)
+                for items, own in zip(liked, filters, strict=False)
+            ]
+            lists += self._recommend(block, scores, excluded, limit)
         return lists
 
     def rank(
@@ -136,21 +139,22 @@ class Recommender:
         Raises:
             ValueError: a history that does not fit the artefact.
         """
-        ranked_history = RankedHistory.from_history(history, self.item_count)
-        (scores,) = score_histories(self._fitted, self.artefact.scorers, [ranked_history], self.item_count)
-        liked = ranked_history.items if filter_already_liked_items else NO_ITEMS
+        histories = rank_histories([history], self.item_count)
+        ((_, block),) = score_blocks(self._fitted, self.artefact.scorers, histories, self.item_count)
+        liked = histories[0].items if filter_already_liked_items else NO_ITEMS
         excluded = np.concatenate([liked, NO_ITEMS if filter_items is None else filter_items]).astype(np.int32)
         limit = CANDIDATES if self.has_second_stage else 0
-        blended = self._blender.blend(len(ranked_history.items), scores, excluded, limit)
+        blended = self._blender.blend([len(histories[0].items)], block, [excluded], limit)
         position = np.full(self.item_count, self.item_count)
-        position[blended.items] = np.arange(len(blended.items))  # the second stage separates items that the blend ties
-        ranked = items[np.lexsort((items, position[items], -blended.scores[items]))]
-        own_families = families(blended.artefact, scores, ranked)
+        position[blended.items[0]] = np.arange(len(blended.items[0]))  # the second stage separates the blend's ties
+        scores = blended.scores[0]
+        ranked = items[np.lexsort((items, position[items], -scores[items]))]
+        (sources,), (own_families,) = self._explained(histories, block, blended, [ranked])
         is_popular = self._blender.popularity[ranked] > 0
         return Recommendations(
             items=ranked,
-            scores=blended.scores[ranked].astype(np.float32),
-            evidence=evidence(blended.artefact, ranked_history, scores, ranked),
+            scores=scores[ranked].astype(np.float32),
+            evidence=sources,
             families=tuple(
                 "" if family == "popularity" and not known else family
                 for family, known in zip(own_families, is_popular.tolist(), strict=True)
@@ -217,23 +221,46 @@ class Recommender:
         )
 
     def _recommend(
-        self, history: RankedHistory, scores: list[Scores], excluded: IntArray, limit: int
-    ) -> Recommendations:
-        blended = self._blender.blend(len(history.items), scores, excluded, limit)
-        top = blended.items
+        self, histories: Sequence[RankedHistory], block: ScoreBlock, excluded: Sequence[IntArray], limit: int
+    ) -> list[Recommendations]:
+        blended = self._blender.blend([len(history.items) for history in histories], block, excluded, limit)
+        tops = blended.items
         if self._blender.content and len(self.artefact.cold):
-            similarity = content_similarity([scores[place] for place in self._blender.content], self.item_count)
-            matches = matching_items(similarity, self._cold_except(excluded), self._thresholds, limit)
-            top = insert_cold_items(top, matches, self._cold, every=self._blender.slots.every, limit=limit)
-            if len(top) < limit:  # everything better known is on the list: cold items fill the rest
-                rest = top_items(blended.scores, np.concatenate([excluded, top]), limit - len(top))
-                top = np.concatenate([top, rest])
-        return Recommendations(
-            items=top,
-            scores=_non_increasing(blended.scores[top]),
-            evidence=evidence(blended.artefact, history, scores, top),
-            families=families(blended.artefact, scores, top),
-        )
+            tops = self._with_cold_items(block, blended, excluded, limit)
+        sources, names = self._explained(histories, block, blended, tops)
+        return [
+            Recommendations(top, _non_increasing(scores[top]), own_sources, own_names)
+            for top, scores, own_sources, own_names in zip(tops, blended.scores, sources, names, strict=True)
+        ]
+
+    def _with_cold_items(
+        self, block: ScoreBlock, blended: Blended, excluded: Sequence[IntArray], limit: int
+    ) -> list[IntArray]:
+        """Return the best items of each user with the matching cold items in their slots."""
+        cold, every = self.artefact.cold, self._blender.slots.every
+        similarities = block_similarity(block, self._blender.content, cold)
+        thresholds = np.broadcast_to(self._thresholds, (self.item_count,))[cold]
+        matching = similarities > thresholds
+        tops = []
+        for row, top in enumerate(blended.items):
+            places = np.flatnonzero(matching[row])
+            if len(places):
+                places = places[np.isin(cold[places], excluded[row], invert=True)]
+            matches = cold[places[np.argsort(-similarities[row, places], kind="stable")[:limit]]].tolist()
+            filled = insert_cold_items(top, matches, self._cold, every=every, limit=limit)
+            if len(filled) < limit:  # everything better known is on the list: cold items fill the rest
+                rest = top_items(blended.scores[row], np.concatenate([excluded[row], filled]), limit - len(filled))
+                filled = np.concatenate([filled, rest])
+            tops.append(filled)
+        return tops
+
+    def _explained(
+        self, histories: Sequence[RankedHistory], block: ScoreBlock, blended: Blended, items: Sequence[IntArray]
+    ) -> tuple[list[IntArray], list[tuple[str, ...]]]:
+        """Return for each user the evidence and the families of these items."""
+        scorers, weights = self.artefact.scorers, blended.weights
+        sources = evidence(self._fitted, scorers, weights, histories, block, items)
+        return sources, families(scorers, weights, block, items)
 
     def _similarities(self, name: str, items: IntArray) -> FloatArray:
         """Return (items, all items): the items' rows of this matrix, each scaled to a maximum of 1."""

@@ -6,7 +6,7 @@ deviation 1): z = (score - mean) / deviation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from recommendations.algorithms.models.protocol import FactorMatrix, Fitted, Ite
 
 # Users scored by one sparse product.
 CHUNK = 128
+# Users whose lists are made together, and the scores of all scorers that they have at most: 32 MB.
+BLOCK = 64
+_MAX_BLOCK_SCORES = 8_000_000
 # Scores in memory at once while candidates are collected: 64 MB.
 _MAX_SCORES = 16_000_000
 # A variance below this share of the squared mean is rounding: the scores are constant.
@@ -125,6 +128,74 @@ def _scores_of_row(product: Matrix | FloatArray, row: int, item_count: int) -> S
     values = product.data[start:end]
     mean, deviation = _moments(values, item_count)
     return Scores(items=product.indices[start:end], values=values, mean=mean, deviation=deviation)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreBlock:
+    """The scores of a block of users by every scorer. A user's do not depend on who else is in the block.
+
+    Attributes:
+        tables: for each scorer (users, items) raw scores.
+        means, deviations: (scorers, users) over all items; a deviation of 0 where the scores are constant.
+    """
+
+    tables: Sequence[FloatArray]
+    means: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+
+    def standardised(self, wanted: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return (scorers, users, n) z of the wanted items (users, n)."""
+        rows = np.arange(len(wanted))[:, None]
+        found = np.empty((len(self.tables), *wanted.shape))
+        for place, table in enumerate(self.tables):
+            found[place] = table[rows, wanted]
+        found -= self.means[:, :, None]
+        found /= np.where(self.deviations > 0, self.deviations, 1.0)[:, :, None]
+        found[self.deviations == 0] = 0.0
+        return found
+
+
+def score_blocks(
+    fitted: Mapping[str, Fitted], scorers: Sequence[ScorerConfig], histories: Sequence[RankedHistory], item_count: int
+) -> Iterator[tuple[Sequence[RankedHistory], ScoreBlock]]:
+    """Yield the histories in blocks, with the scores of every scorer."""
+    at_once = max(1, min(BLOCK, _MAX_BLOCK_SCORES // max(1, len(scorers) * item_count)))
+    constant = {
+        scorer: standardise_vector(part)
+        for scorer in scorers
+        if isinstance(part := fitted[scorer.algorithm], ItemVector)
+    }
+    for start in range(0, len(histories), at_once):
+        block = histories[start : start + at_once]
+        tables, moments = [], []
+        for scorer in scorers:
+            if scorer in constant:
+                own = constant[scorer]
+                tables.append(np.broadcast_to(own.values, (len(block), item_count)))
+                moments.append((np.full(len(block), own.mean), np.full(len(block), own.deviation)))
+            else:
+                tables.append(_exact_table(fitted[scorer.algorithm], scorer, block, item_count))
+                moments.append(_exact_moments(tables[-1]))
+        means, deviations = (np.stack(each) for each in zip(*moments, strict=True))
+        yield block, ScoreBlock(tables, means, deviations)
+
+
+def _exact_table(part: Fitted, scorer: ScorerConfig, block: Sequence[RankedHistory], item_count: int) -> FloatArray:
+    """Return (users, items) raw scores, each user's row alone."""
+    assert scorer.half_life is not None
+    assert not isinstance(part, ItemVector)
+    product = part.score(weighted_matrix(block, half_life=scorer.half_life, item_count=item_count))
+    return product if isinstance(product, np.ndarray) else np.asarray(product.toarray())
+
+
+def _exact_moments(table: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (users,) means and deviations. Each row is summed alone, in one order."""
+    values = table.astype(np.float64)
+    mean = values.sum(axis=1) / table.shape[1]
+    np.square(values, out=values)
+    variance = values.sum(axis=1) / table.shape[1] - mean * mean
+    constant = variance <= _ROUNDING * np.maximum(1.0, mean * mean)
+    return mean, np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, variance)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,9 @@ from scipy import sparse
 from recommendations.algorithms.data.dataset import FloatArray, Interactions, Matrix
 from recommendations.algorithms.training_options import TrainingOptions
 
+# Rows of factors that stay in the cache.
+_TILE = 512
+
 
 @dataclass(frozen=True, eq=False)
 class ItemVector:
@@ -140,8 +143,12 @@ class FactorMatrix:
         """
         known, folded = self._folded(weights)
         found = np.zeros((known.shape[0], self.item_count), dtype=np.float32)
-        for user, each in enumerate(folded):
-            found[user, : len(self.vectors)] = (self.vectors @ each) * self.column_scale
+        # In tiles that stay in the processor's cache, for all users in turn: the factors are read once.
+        for start in range(0, len(self.vectors), _TILE):
+            tile = self.vectors[start : start + _TILE]
+            for user, each in enumerate(folded):
+                np.dot(tile, each, out=found[user, start : start + len(tile)])
+        found[:, : len(self.vectors)] *= self.column_scale
         return self._without_diagonal(found, known)
 
     def score_batch(self, weights: Matrix) -> FloatArray:
