@@ -7,7 +7,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes, of every body but an imp
 FILTER_COST_AT_ONCE = env.integer("FILTER_COST_AT_ONCE", 500, minimum=1)  # comparisons, of a tenant in a process
 PROCESS_REFRESH_SECONDS = env.seconds("PROCESS_REFRESH_SECONDS", 2.0, minimum=0.2, maximum=5.0)
 LIST_TTL_SECONDS = env.integer("LIST_TTL_SECONDS", 7 * 86_400, minimum=60)
-BUILD_CHUNK_SIZE = env.integer("BUILD_CHUNK_SIZE", 64, minimum=1)
+BUILD_CHUNK_SIZE = env.integer("BUILD_CHUNK_SIZE", 512, minimum=1)
 BUILD_LEASE_SECONDS = env.seconds("BUILD_LEASE_SECONDS", 8.0, minimum=1.0)
 BUILD_KEEP = env.integer("BUILD_KEEP", 2, minimum=1)
 RANK_SECONDS = env.seconds("RANK_SECONDS", 0.8, minimum=0.05, maximum=5.0)

@@ -16,6 +16,7 @@ from recommendations.text_safety.sanitize import clean_text
 FALLBACK_LOCALE = "en"
 TITLE_LIMIT = 80
 REMEMBERED_TITLES = 16_384
+REMEMBERED_LOCALES = 1_024
 
 PARTS: Mapping[str, Reason] = {
     "popularity": "popular",
@@ -137,6 +138,7 @@ def explain(*, part: str, evidence: Sequence[str] = (), locale: str = FALLBACK_L
     return _TEMPLATES[language(locale)][kind][len(titles)].format(*titles)
 
 
+@lru_cache(maxsize=REMEMBERED_LOCALES)
 def language(locale: str) -> str:
     """Return the supported language for a language tag, English by default."""
     primary = _primary(locale)

@@ -55,7 +55,7 @@ _EVENTS = """
     SELECT %s, u, i, %s, to_timestamp(t), now(), lpad(to_hex(n), 32, '0')::uuid
     FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) WITH ORDINALITY AS row (u, i, t, n)
 """
-_WORDS = "amber river stone cloud maple north quiet silver echo field harbor lantern meadow orbit paper signal".split()
+_WORDS = ("amber", "river", "stone", "cloud", "maple", "north", "quiet", "silver", "echo", "field", "harbor", "lantern")
 
 
 class Clock:

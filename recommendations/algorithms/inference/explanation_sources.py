@@ -11,7 +11,7 @@ from recommendations.algorithms.data import recency_weights
 from recommendations.algorithms.data.dataset import IntArray
 from recommendations.algorithms.data.history import RankedHistory
 from recommendations.algorithms.inference.scoring import ScoreBlock, ScorerConfig
-from recommendations.algorithms.models.protocol import Fitted, ItemMatrix, ItemVector, PairMatrix
+from recommendations.algorithms.models.protocol import Fitted, ItemVector
 from recommendations.algorithms.models.registry import family_of
 
 PER_RECOMMENDATION = 2
@@ -35,51 +35,31 @@ def evidence(
     """
     latest = [np.argsort(history.ranks, kind="stable")[:LATEST_ROWS] for history in histories]
     items = [history.items[rows] for history, rows in zip(histories, latest, strict=True)]
-    length = max((len(own) for own in recommended), default=0)
-    rows = max((len(own) for own in items), default=0)
-    if not length or not rows:
-        return [np.full((len(own), PER_RECOMMENDATION), -1, dtype=np.int32) for own in recommended]
-    table = np.zeros((len(histories), length, rows))
-    for algorithm, shares in _shares(scorers, weights, histories, block, latest).items():
+    shares = _shares(scorers, weights, histories, block, latest)
+    return [
+        _strongest(fitted, own, {name: each[user] for name, each in shares.items()}, others)
+        for user, (own, others) in enumerate(zip(items, recommended, strict=True))
+    ]
+
+
+def _strongest(
+    fitted: Mapping[str, Fitted], items: IntArray, shares: Mapping[str, NDArray[np.float64]], recommended: IntArray
+) -> IntArray:
+    """Return one user's sources: alone, so that the rows stay in the processor's cache."""
+    found = np.full((len(recommended), PER_RECOMMENDATION), -1, dtype=np.int32)
+    if not len(items) or not len(recommended):
+        return found
+    table = np.zeros((len(items), len(recommended)))
+    for algorithm, share in shares.items():
         part = fitted[algorithm]
         assert not isinstance(part, ItemVector)
-        _add_contributions(table, part, items, shares, recommended)
-    found = np.full((*table.shape[:2], PER_RECOMMENDATION), -1, dtype=np.int32)
-    padded = np.stack([np.append(own, np.zeros(rows - len(own), dtype=np.int32)) for own in items])
-    for place in range(min(PER_RECOMMENDATION, rows)):
-        best = table.argmax(axis=2)  # the first of equals, which is the most recent
-        highest = np.take_along_axis(table, best[:, :, None], axis=2)[:, :, 0]
-        found[:, :, place] = np.where(highest > 0, np.take_along_axis(padded, best, axis=1), -1)
-        np.put_along_axis(table, best[:, :, None], -np.inf, axis=2)
-    return [found[user, : len(own)] for user, own in enumerate(recommended)]
-
-
-def _add_contributions(
-    table: NDArray[np.float64],
-    part: PairMatrix,
-    items: Sequence[IntArray],
-    shares: Sequence[NDArray[np.float64]],
-    recommended: Sequence[IntArray],
-) -> None:
-    """Add M[item, recommended item] * share to `table` (users, recommendations, history rows)."""
-    if not isinstance(part, ItemMatrix):
-        # A product for each user, as one of another shape may add up in another order.
-        for user, (own, share, others) in enumerate(zip(items, shares, recommended, strict=True)):
-            table[user, : len(others), : len(own)] += (part.submatrix(own, others) * share[:, None]).T
-        return
-    position = np.full((len(items), part.item_count), -1, dtype=np.int32)
-    for user, others in enumerate(recommended):
-        position[user, others] = np.arange(len(others), dtype=np.int32)
-    sizes = np.array([len(own) for own in items], dtype=np.int64)
-    user_of_row = np.repeat(np.arange(len(items)), sizes)
-    row_of_user = np.arange(len(user_of_row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    entries = part.rows(np.concatenate(items))
-    offsets = np.repeat(user_of_row * part.item_count, np.diff(entries.indptr))
-    at = position.ravel()[offsets + entries.indices]
-    hits = np.flatnonzero(at >= 0)
-    row = np.searchsorted(entries.indptr, hits, side="right") - 1
-    contributions = entries.data[hits].astype(np.float64) * np.concatenate(shares)[row]
-    table[user_of_row[row], at[hits], row_of_user[row]] += contributions
+        part.add_submatrix(table, items, recommended, share)
+    columns = np.arange(len(recommended))
+    for place in range(min(PER_RECOMMENDATION, len(items))):
+        best = table.argmax(axis=0)  # the first of equals, which is the most recent
+        found[:, place] = np.where(table[best, columns] > 0, items[best], -1)
+        table[best, columns] = -np.inf
+    return found
 
 
 def families(

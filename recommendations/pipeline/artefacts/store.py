@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,23 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from core import process_caches
-from recommendations.algorithms.data.event_values import EventValues, strength_factors, weightings_from_json
+from recommendations.algorithms.data.event_values import (
+    NONE,
+    EventValues,
+    ValueWeighting,
+    strength_factors,
+    weightings_from_json,
+)
 from recommendations.algorithms.data.history import History
-from recommendations.algorithms.data.timestamp_check import effective_times, loads_from_json
+from recommendations.algorithms.data.timestamp_check import BulkLoad, effective_times, loads_from_json
 from recommendations.algorithms.inference.artefact import Artefact as Fitted
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.algorithms.inference.recommender import Recommender
+from recommendations.interactions.user_histories import HistoryColumns
 from recommendations.pipeline.checks import RANKER_HINT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loaded:
     """An artefact ready for use; threads may share it.
 
@@ -95,17 +103,43 @@ class Loaded:
         items, times, event_weights = zip(*known, strict=True)
         return History(
             items=np.array(items, dtype=np.int32),
-            times=effective_times(
-                np.array(times, dtype=np.float64), loads_from_json(self.recommender.artefact.chosen.get("order"))
-            ),
+            times=effective_times(np.array(times, dtype=np.float64), self._loads),
             weights=np.array(event_weights, dtype=np.float32),
         )
+
+    def history_of(self, columns: HistoryColumns) -> History:
+        """`history` of events that were read as arrays."""
+        key = (self.artefact_id, self.revision)
+        if key not in columns.items.indices:
+            places = (self.index_of(item_id) if item_id else None for item_id in columns.items.ids)
+            columns.items.indices[key] = np.array([-1 if each is None else each for each in places], dtype=np.int32)
+        indices = columns.items.indices[key][columns.codes]
+        order = np.flatnonzero(columns.weights > 0)
+        weights = columns.weights.astype(np.float64)
+        if self._value_rules and len(order):
+            values = EventValues(columns.types[order], columns.values[order], columns.names, {})
+            owner = np.zeros(len(order), dtype=np.int64)
+            weights[order] *= strength_factors(self._value_rules, values, owner, columns.codes[order])
+        order = np.concatenate([order, np.flatnonzero(columns.weights < 0)])
+        order = order[indices[order] >= 0]
+        if not len(order):
+            return History.empty()
+        times = effective_times(columns.times[order], self._loads)
+        return History(indices[order], times, weights[order].astype(np.float32))
+
+    @cached_property
+    def _loads(self) -> tuple[BulkLoad, ...]:
+        return loads_from_json(self.recommender.artefact.chosen.get("order"))
+
+    @cached_property
+    def _value_rules(self) -> dict[str, ValueWeighting]:
+        rules = weightings_from_json(self.recommender.artefact.chosen.get("values"))
+        return rules if any(each.way != NONE for each in rules.values()) else {}
 
     def _weights(
         self, events: Sequence[tuple[str, float]], weights: Sequence[float], values: Sequence[tuple[str, float]]
     ) -> Sequence[float]:
-        rules = weightings_from_json(self.recommender.artefact.chosen.get("values"))
-        if not values or not rules:
+        if not values or not self._value_rules:
             return weights
         names = tuple(sorted({name for name, _ in values}))
         columns = EventValues(
@@ -115,7 +149,7 @@ class Loaded:
             {},
         )
         _, items = np.unique(np.array([item_id for item_id, _ in events]), return_inverse=True)
-        factor_of = strength_factors(rules, columns, np.zeros(len(items), dtype=np.int64), items).tolist()
+        factor_of = strength_factors(self._value_rules, columns, np.zeros(len(items), dtype=np.int64), items).tolist()
         return [weight * factor for weight, factor in zip(weights, factor_of, strict=True)]
 
 

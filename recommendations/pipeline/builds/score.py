@@ -26,8 +26,9 @@ from recommendations.pipeline.builds.publish import placements_of
 from recommendations.pipeline.candidates import embedding_neighbours, list_writers
 from recommendations.pipeline.lists import profiles, writer
 from recommendations.pipeline.lists.entries import Draft, tenant_locale
+from recommendations.pipeline.lists.writer import UserListRow
 from recommendations.pipeline.llm.rerank import rerank_heads
-from recommendations.pipeline.models import Build, Chunk, ReferenceList, UserList
+from recommendations.pipeline.models import Build, Chunk, ReferenceList
 from recommendations.pipeline.ranking import variants
 from recommendations.pipeline.ranking.stored_form import encode_draft
 from recommendations.pipeline.task_names import PUBLISH, SCORE_CHUNK
@@ -38,7 +39,7 @@ from recommendations.placements.models import Placement
 class ChunkResult:
     """Rows that are not saved yet, and counts. `spare` rows are written only where there is no better one."""
 
-    user_lists: list[UserList] = field(default_factory=list)
+    user_lists: list[UserListRow] = field(default_factory=list)
     reference_lists: list[ReferenceList] = field(default_factory=list)
     spare: list[ReferenceList] = field(default_factory=list)
     outcomes: dict[str, Any] = field(default_factory=dict)
@@ -140,18 +141,18 @@ def _user_lists(build: Build, chunk: Chunk, loaded: Loaded, locale: str, heartbe
     return result
 
 
-def _user_list(build: Build, placement: Placement, draft: Draft, body: bytes, now: datetime) -> UserList:
-    return UserList(
-        tenant_id=build.tenant_id,
-        build=build,
-        placement=placement,
-        end_user_id=draft.user.pk,
-        version=1,
-        source=draft.source,
-        arm=draft.arm,
-        body=body,
-        generated_at=now,
-        person_version=draft.user.version,
+def _user_list(build: Build, placement: Placement, draft: Draft, body: bytes, now: datetime) -> UserListRow:
+    return UserListRow(
+        build.tenant_id,
+        build.pk,
+        placement.pk,
+        draft.user.pk,
+        1,
+        draft.source,
+        draft.arm,
+        body,
+        now,
+        draft.user.version,
     )
 
 

@@ -42,6 +42,8 @@ from recommendations.pipeline.task_names import SCORE_CHUNK
 # With fewer rows a training is faster on one thread, and costs a third: a second one mostly waits.
 ROWS_FOR_THREADS = 20_000
 SIMILAR_CHUNK_SIZE = 500
+# Of a build with AI: its calls take longer than all else, and should be shared among workers.
+AI_CHUNK_SIZE = 64
 _RANGES = """
     SELECT min(id), max(id), count(*) FROM (
         SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(size)s AS part
@@ -74,7 +76,7 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
                 trained.row.save(force_insert=True)
             serving = build.artefact or _serving(trained, active)
             item_count = ingest.ingest_for_build(build=build, artefact=serving, loaded=loaded, now=clock.database_now())
-            user_count = _create_chunks(tenant_id, build_id, items=item_count)
+            user_count = _create_chunks(build, items=item_count)
             lease.finish(
                 status=Build.Status.SCORING,
                 artefact=serving,
@@ -206,10 +208,11 @@ def _value_note(name: str, chosen: Mapping[str, Any]) -> str:
     return f"{note}."
 
 
-def _create_chunks(tenant_id: int, build_id: int, *, items: int) -> int:
+def _create_chunks(build: Build, *, items: int) -> int:
     """Creates the chunks of shared lists, of all users, and of all items. Returns the number of users."""
+    size = min(settings.BUILD_CHUNK_SIZE, AI_CHUNK_SIZE if build.ai_calls_limit else settings.BUILD_CHUNK_SIZE)
     with connection.cursor() as cursor:
-        cursor.execute(_RANGES, {"tenant": tenant_id, "size": settings.BUILD_CHUNK_SIZE})
+        cursor.execute(_RANGES, {"tenant": build.tenant_id, "size": size})
         ranges = cursor.fetchall()
     parts: list[tuple[Chunk.Kind, int, int]] = [(Chunk.Kind.POPULAR, 0, 0)]
     if settings.AI_EMBEDDING_MODEL:
@@ -221,7 +224,7 @@ def _create_chunks(tenant_id: int, build_id: int, *, items: int) -> int:
     ]
     Chunk.objects.bulk_create(
         (
-            Chunk(tenant_id=tenant_id, build_id=build_id, number=number, kind=kind, first=first, last=last)
+            Chunk(tenant_id=build.tenant_id, build=build, number=number, kind=kind, first=first, last=last)
             for number, (kind, first, last) in enumerate(parts)
         ),
         batch_size=1000,

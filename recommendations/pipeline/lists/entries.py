@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from msgspec import structs
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -89,8 +90,9 @@ def propose(
 
 def mentioned_ids(loaded: Loaded, proposals: Iterable[Recommendations]) -> set[str]:
     """The ids of all items that are proposed or given as evidence."""
-    indices = {index for each in proposals for index in (*each.items.tolist(), *each.evidence.ravel().tolist())}
-    return {loaded.item_ids[index] for index in indices if index >= 0}
+    parts = [part for each in proposals for part in (each.items, each.evidence.ravel())]
+    indices = np.unique(np.concatenate([*parts, np.empty(0, dtype=np.int32)]))
+    return {loaded.item_ids[index] for index in indices[indices >= 0].tolist()}
 
 
 def to_entries(
@@ -108,22 +110,27 @@ def to_entries(
     says that the item is similar.
     """
     entries, item_ids = [], loaded.item_ids
-    columns = (proposals.items.tolist(), proposals.scores.tolist(), proposals.evidence.tolist(), proposals.families)
-    for index, score, evidence_indices, part in zip(*columns, strict=True):
+    # Rounded as Python rounds, all at once.
+    scores = np.round(proposals.scores.astype(np.float64), 6).tolist()
+    columns = (proposals.items.tolist(), scores, proposals.evidence.tolist(), proposals.families)
+    for index, score, places, part in zip(*columns, strict=True):
         item_id = item_ids[index]
         if item_id not in facts:
             continue
-        evidence = () if part in _UNPERSONALISED else tuple([item_ids[each] for each in evidence_indices if each >= 0])
         kind = reason_kind or part
-        if evidence and PARTS.get(kind, "liked") == "liked":
-            liked = tuple(each for each in evidence if each not in rated_below_mean)
-            evidence, kind = (liked, kind) if liked else (evidence, "similar")
-        titles = tuple([facts[each].title for each in evidence if each in facts])
-        entries.append(Entry(item_id, round(score, 6), cached_reason(kind, titles, locale), evidence, part))
+        evidence: tuple[str, ...] = ()
+        titles: tuple[str, ...] = ()
+        if places[0] >= 0 and part not in _UNPERSONALISED:
+            evidence = tuple([item_ids[each] for each in places if each >= 0])
+            if rated_below_mean and PARTS.get(kind, "liked") == "liked":
+                liked = tuple([each for each in evidence if each not in rated_below_mean])
+                evidence, kind = (liked, kind) if liked else (evidence, "similar")
+            titles = tuple([facts[each].title for each in evidence if each in facts])
+        entries.append(Entry(item_id, score, cached_reason(kind, titles, locale), evidence, part))
     return entries
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=20_000)
 def cached_reason(part: str, titles: tuple[str, ...], locale: str) -> str:
     """`explain`, cached: lists of many users and items give the same reason many times."""
     return explain(part=part, evidence=titles, locale=locale)
@@ -145,8 +152,11 @@ def encode_list(
 
     Its reasons are in the language of `locale`. `reason_kind` and `titles` are what all of them rest on, as in `Voice`.
     """
-    dated = {entry.item_id: facts[entry.item_id].until for entry in entries if entry.item_id in facts}
-    until = {item_id: moment for item_id, moment in dated.items() if moment is not None}
+    until = {
+        entry.item_id: moment
+        for entry in entries
+        if (known := facts.get(entry.item_id)) is not None and (moment := known.until) is not None
+    }
     return encode(
         provenance=provenance,
         owner=owner,

@@ -12,7 +12,7 @@ from accounts.tenancy import scope
 from recommendations.algorithms.data.history import History
 from recommendations.catalog.models import EndUser
 from recommendations.interactions.low_ratings import rated_below_mean
-from recommendations.interactions.user_histories import UserHistory, load_histories
+from recommendations.interactions.user_histories import HistoryColumns, UserHistory, load_histories
 from recommendations.pipeline.artefacts.store import Loaded
 
 _VERSION = RawSQL('"recommendations_enduser"."xmin"::text::bigint', [], output_field=BigIntegerField())
@@ -29,6 +29,7 @@ class UserProfile:
         values: (type, value) of each event; the value is nan if it has none.
         rated_below_mean: Items among the events that the user rated below their own mean.
         negative_events: (item id, Unix second, weight below 0) of the items that the user rejected.
+        columns: The same events as arrays, where many users were read together.
     """
 
     pk: int
@@ -42,9 +43,12 @@ class UserProfile:
     values: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     negative_events: tuple[tuple[str, float, float], ...] = ()
     segments: tuple[str, ...] = ()
+    columns: HistoryColumns | None = field(default=None, compare=False, repr=False)
 
     def history_in(self, loaded: Loaded) -> History:
         """The user's history as the artefact's recommender reads it."""
+        if self.columns is not None:
+            return loaded.history_of(self.columns)
         return loaded.history(self.events, self.weights, self.negative_events, self.values)
 
 
@@ -102,6 +106,14 @@ def _read(
 def _with_history(profile: UserProfile, history: UserHistory | None) -> UserProfile:
     if history is None:
         return profile
+    if not history.weights or min(history.weights) > 0:
+        return replace(
+            profile,
+            events=tuple(zip(history.item_ids, history.times, strict=True)),
+            weights=tuple(history.weights),
+            values=tuple(history.typed_values),
+            columns=history.columns,
+        )
     rows = list(zip(history.item_ids, history.times, history.weights, strict=True))
     return replace(
         profile,
@@ -109,4 +121,5 @@ def _with_history(profile: UserProfile, history: UserHistory | None) -> UserProf
         weights=tuple(weight for *_, weight in rows if weight > 0),
         values=tuple(value for value, weight in zip(history.typed_values, history.weights, strict=True) if weight > 0),
         negative_events=tuple(row for row in rows if row[2] < 0),
+        columns=history.columns,
     )

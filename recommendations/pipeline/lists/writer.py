@@ -1,10 +1,13 @@
 """Bulk writer of lists: one statement with an array per column, whatever the number of rows."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
+import psycopg
 from django.db import connection
 
-from recommendations.pipeline.models import ReferenceList, UserList
+from recommendations.pipeline.models import ReferenceList
 
 _USER_LISTS = """
     INSERT INTO recommendations_userlist
@@ -25,26 +28,24 @@ _REPLACE = _REFERENCE + "UPDATE SET body = excluded.body, generated_at = exclude
 _KEEP = _REFERENCE + "NOTHING"
 
 
-def write_user_lists(rows: Sequence[UserList]) -> None:
+class UserListRow(NamedTuple):
+    """A row of `UserList` that is not saved yet, in the order of its columns; made in a tenth of a model's time."""
+
+    tenant_id: int
+    build_id: int
+    placement_id: int
+    end_user_id: int
+    version: int
+    source: str
+    arm: str
+    body: bytes
+    generated_at: datetime
+    person_version: int | None
+
+
+def write_user_lists(rows: Sequence[UserListRow]) -> None:
     """Inserts users' lists or replaces those of the same build. Call it in the tenant's scope."""
-    _write(
-        _USER_LISTS,
-        [
-            (
-                row.tenant_id,
-                row.build_id,
-                row.placement_id,
-                row.end_user_id,
-                row.version,
-                row.source,
-                row.arm,
-                row.body,
-                row.generated_at,
-                row.person_version,
-            )
-            for row in rows
-        ],
-    )
+    _write(_USER_LISTS, rows)
 
 
 def write_reference_lists(rows: Sequence[ReferenceList], *, replace: bool = True) -> None:
@@ -56,7 +57,9 @@ def write_reference_lists(rows: Sequence[ReferenceList], *, replace: bool = True
 
 
 def _write(statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-    if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(statement, columns)
+    if not rows:
+        return
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    # Bodies in binary: as text they are written twice as long, and read by the server again.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement.replace("%s", "%b").encode(), columns)

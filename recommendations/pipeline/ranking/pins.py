@@ -21,6 +21,8 @@ def apply_pins(
     entries: Sequence[Entry], rules: PlacementRules, available: Collection[str], locale: str
 ) -> tuple[Entry, ...]:
     """The list with its undated pins, as far as their items are available."""
+    if not rules.pins:
+        return tuple(entries)
     reason = explain(part=PINNED.key, locale=locale)
     pins = [(pin.position, pin.item_id, reason) for pin in rules.pins if not pin.dated and pin.item_id in available]
     placed = place_pins(
@@ -43,6 +45,8 @@ def reader_rules(draft: Draft, rules: PlacementRules, available: Collection[str]
 
 def read_time_rules(rules: PlacementRules, available: Collection[str], locale: str) -> dict[str, Any]:
     """Dated pins and the rotation; empty for most lists."""
+    if not rules.pins and not rules.rotate_minutes:
+        return {}
     found: dict[str, Any] = {}
     reason = explain(part=PINNED.key, locale=locale)
     dated = [
