@@ -18,10 +18,11 @@ from core.postgres import limits
 from core.postgres.base import pipeline
 from core.postgres.row_level_security import EnableTenantScope
 
-__all__ = ["AppRouter", "EnableTenantScope", "all_tenants", "tenant"]
+__all__ = ["AppRouter", "EnableTenantScope", "all_tenants", "tenant", "tenant_without_savepoints"]
 
 _log = structlog.get_logger(__name__)
 _ATTRIBUTE = "docent_scope"
+_FLAT = "docent_scope_is_flat"
 _CLOSED = ("", "")
 
 
@@ -37,6 +38,22 @@ def tenant(tenant_id: int, *, using: str = "default", together: Callable[[], Non
 
 
 @contextmanager
+def tenant_without_savepoints(tenant_id: int, *, using: str = "default") -> Iterator[None]:
+    """`tenant`, inside which further scopes of this tenant cost no statement: an error undoes the whole of it.
+
+    For a series of reads that ends with a write, none of which is tried again.
+    """
+    connection = connections[using]
+    before = getattr(connection, _FLAT, False)
+    with tenant(tenant_id, using=using):
+        setattr(connection, _FLAT, True)
+        try:
+            yield
+        finally:
+            setattr(connection, _FLAT, before)
+
+
+@contextmanager
 def all_tenants(reason: str, *, using: str = "default") -> Iterator[None]:
     """Makes every tenant's rows visible inside. Only for look-ups before the tenant is known, planners, and staff."""
     _log.debug("scope_all_tenants", reason=reason)
@@ -48,6 +65,9 @@ def all_tenants(reason: str, *, using: str = "default") -> Iterator[None]:
 def _scope(wanted: tuple[str, str], using: str, together: Callable[[], None] | None = None) -> Iterator[None]:
     connection = connections[using]
     outermost = not connection.in_atomic_block
+    if not outermost and getattr(connection, _FLAT, False) and getattr(connection, _ATTRIBUTE, _CLOSED) == wanted:
+        yield
+        return
     with transaction.atomic(using=using):
         before = _CLOSED if outermost else getattr(connection, _ATTRIBUTE, _CLOSED)
         try:

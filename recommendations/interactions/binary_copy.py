@@ -45,13 +45,15 @@ class Columns:
         return Columns(*(column[order] for column in _columns(self)))
 
 
-def copy_arrays(statement: str, parameters: dict[str, Any]) -> tuple[list[int], NDArray[np.int64], list[NDArray[Any]]]:
+def copy_arrays(
+    statement: str, parameters: dict[str, Any]
+) -> tuple[list[int], NDArray[np.int64], list[NDArray[np.int64]]]:
     """Runs a COPY ... (FORMAT BINARY) of rows of a bigint and arrays of eight bytes without nulls, of one length.
 
     A row of PostgreSQL is a message, which costs as much as a hundred numbers: so a user's events are one row.
 
     Returns:
-        The bigints, (rows,) lengths, and the arrays of all rows one after the other, as big-endian int64.
+        The bigints, (rows,) lengths, and the arrays of all rows one after the other; a view of another type is free.
     """
     with connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
         buffer = b"".join([bytes(data) for data in copy])
@@ -66,11 +68,11 @@ def copy_arrays(statement: str, parameters: dict[str, Any]) -> tuple[list[int], 
         for _ in range(fields - 1):
             (size,) = _LENGTH.unpack_from(buffer, at)
             count = (size - _ARRAY_HEADER_BYTES) // _ELEMENT.itemsize
-            row.append(np.frombuffer(buffer, _ELEMENT, count, at + _LENGTH.size + _ARRAY_HEADER_BYTES))
+            row.append(np.frombuffer(buffer, _ELEMENT, count, at + _LENGTH.size + _ARRAY_HEADER_BYTES)["value"])
             at += _LENGTH.size + size
         lengths.append(len(row[0]))
         parts.append(row)
-    columns = [np.concatenate(column)["value"] for column in zip(*parts, strict=True)]
+    columns = [np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True)]
     return keys, np.array(lengths, dtype=np.int64), columns
 
 

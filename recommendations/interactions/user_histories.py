@@ -94,14 +94,14 @@ def load_histories(
         users, lengths, columns = copy_arrays(_HISTORIES, parameters)
         if not users:
             return {}
-        pks, codes = np.unique(columns[0].astype(np.int64), return_inverse=True)
+        pks, codes = np.unique(columns[0], return_inverse=True)
         item_ids = id_resolution.external_item_ids(pks.tolist())
         as_of = reference_time.as_of(tenant_id=tenant_id).timestamp() if weights.decays else 0.0
     rows = _oldest_first(lengths)
     rows = rows[np.array([pk in item_ids for pk in pks.tolist()])[codes[rows]]]
     items = HistoryItems(tuple(item_ids.get(pk, "") for pk in pks.tolist()))
-    times, values = unix_seconds(columns[1].astype(np.int64)[rows]), columns[3].view(">f8").astype(np.float32)[rows]
-    types = type_positions(columns[2].astype(np.int64)[rows], np.array(weights.type_ids, dtype=np.int64))
+    times, values = unix_seconds(columns[1][rows]), columns[3].view(np.float64)[rows].astype(np.float32)
+    types = type_positions(columns[2][rows], np.array(weights.type_ids, dtype=np.int64))
     strengths = column_strengths(weights, types, values, times, as_of)
     ends = np.searchsorted(np.repeat(np.arange(len(users)), lengths)[rows], np.arange(len(users) + 1)).tolist()
     codes, names = codes[rows], type_names(weights)

@@ -160,7 +160,7 @@ def near_line(tenant_id: int, timed: Clock) -> int:
     for number, pk in enumerate(pks):
         with scope.tenant(tenant_id):
             EndUser.objects.filter(tenant_id=tenant_id, pk=pk).update(dirty_at=clock.database_now())
-        with timed.measure("nearline" if number else "nearline, first"), threadpool_limits(limits=1):
+        with timed.measure("nearline" if number else "nearline, first"):
             done = rescore.rescore(tenant_id=tenant_id, user_pks=[pk])
         if done != 1:
             raise SystemExit(f"{done} users were rescored in place of 1: nothing was measured")

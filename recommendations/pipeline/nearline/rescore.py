@@ -62,10 +62,11 @@ def rescore_claimed(*, tenant_id: int, claimed: Sequence[int]) -> int:
     if not claimed:
         return 0
     try:
-        active = snapshots.active_snapshots(tenant_id=tenant_id)
-        users = profiles.read_dirty(tenant_id=tenant_id, pks=claimed)
-        # After the histories were read: a swap compares it with the moment before a build read them (publish).
-        now = clock.database_now()
+        with scope.tenant_without_savepoints(tenant_id):
+            active = snapshots.active_snapshots(tenant_id=tenant_id)
+            users = profiles.read_dirty(tenant_id=tenant_id, pks=claimed)
+            # After the histories were read: a swap compares it with the moment before a build read them (publish).
+            now = clock.database_now()
         written = [_rescore_snapshot(snapshot, users, now) for snapshot in active]
     except BaseException:
         claims.release_users(tenant_id=tenant_id, pks=claimed)
@@ -86,9 +87,10 @@ def _rescore_snapshot(snapshot: Snapshot, users: Sequence[UserProfile], now: dat
     """Writes the users' lists at one placement to PostgreSQL and Redis; returns the users whose lists were written."""
     tenant_id, placement = snapshot.tenant_id, snapshot.placement_id
     artefact = store.load(artefact_id=snapshot.artefact_id, file=snapshot.file)
-    loaded = live.with_fresh_items(artefact, tenant_id=tenant_id, build_id=snapshot.build_id)
     locale = tenant_locale(tenant_id)
-    stored = snapshots.read_lists(snapshot, [user.pk for user in users])
+    with scope.tenant_without_savepoints(tenant_id):
+        loaded = live.with_fresh_items(artefact, tenant_id=tenant_id, build_id=snapshot.build_id)
+        stored = snapshots.read_lists(snapshot, [user.pk for user in users])
     previous = [stored.get(user.pk, _NO_LIST) for user in users]
     assignments = variants.load_assignments(
         tenant_id=tenant_id, placements=[placement], versions=snapshot.versions, loaded=loaded
@@ -96,31 +98,33 @@ def _rescore_snapshot(snapshot: Snapshot, users: Sequence[UserProfile], now: dat
     assignment = assignments[placement]
     # The arm that the stored list names, not the one that a build would choose now: a list and its arm change together.
     labels = [assignment.kept_label(old.provenance.arm) if old else "" for _, old in previous]
-    generated = variants.generate_by_variant(
-        tenant_id=tenant_id,
-        users=users,
-        assignments=assignments,
-        labels={placement: labels},
-        texts=False,
-        now=now,
-        locale=locale,
-    )
-    lists: dict[int, NewList] = {}
-    rows = zip(generated.drafts[placement].values(), labels, previous, strict=True)
-    for generated_draft, label, (version, old) in rows:
-        draft = generated_draft.with_ai_reasons_of(old) if old else generated_draft
-        draft = draft.in_arm(label, old.chance.share if old and label else 1.0)
-        body = encode_draft(
-            draft,
-            recipe=assignment.recipe_for(label),
-            generated=generated,
-            build_id=snapshot.build_id,
-            version=version + 1,
+    # One transaction from the reads to the write. Nothing in it waits for another server.
+    with scope.tenant_without_savepoints(tenant_id):
+        generated = variants.generate_by_variant(
+            tenant_id=tenant_id,
+            users=users,
+            assignments=assignments,
+            labels={placement: labels},
+            texts=False,
             now=now,
             locale=locale,
         )
-        lists[draft.user.pk] = NewList(draft, version + 1, body)
-    written = snapshots.write_lists(snapshot, lists, now)
+        lists: dict[int, NewList] = {}
+        rows = zip(generated.drafts[placement].values(), labels, previous, strict=True)
+        for generated_draft, label, (version, old) in rows:
+            draft = generated_draft.with_ai_reasons_of(old) if old else generated_draft
+            draft = draft.in_arm(label, old.chance.share if old and label else 1.0)
+            body = encode_draft(
+                draft,
+                recipe=assignment.recipe_for(label),
+                generated=generated,
+                build_id=snapshot.build_id,
+                version=version + 1,
+                now=now,
+                locale=locale,
+            )
+            lists[draft.user.pk] = NewList(draft, version + 1, body)
+        written = snapshots.write_lists(snapshot, lists, now)
     list_cache.set_many(
         (keys.user_list(tenant_id, snapshot.placement, lists[pk].draft.user.user_id), lists[pk].body)
         for pk in sorted(written)
