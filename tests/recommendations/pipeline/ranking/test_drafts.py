@@ -18,9 +18,10 @@ from recommendations.pipeline.ranking.drafts import DraftBuilder
 from recommendations.placements.rules import Diversity, PlacementRules
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-ITEMS = tuple(f"i{n}" for n in range(7))
-# i0 to i2 are of one direction, i3 to i5 of another; i6, which the user chose, has a little of both.
-DIRECTIONS = np.array([[3, 0], [2, 0], [1, 0], [0, 0.9], [0, 0.6], [0, 0.3], [1, 0.5]])
+ITEMS = tuple(f"i{n:02}" for n in range(17))
+# The first eight are of one direction, the next eight of another; the last, which the user chose, has both.
+STRENGTHS = np.linspace(2.0, 1.3, 8)
+DIRECTIONS = np.array([*((each, 0.0) for each in STRENGTHS), *((0.0, each) for each in STRENGTHS / 2), (1.0, 1.0)])
 
 
 def matrices():
@@ -43,12 +44,13 @@ def test_diversity_over_similarity_works_with_every_form_of_a_matrix(form):
         chosen={"similar_from": "ease"},
     )
     loaded = Loaded(1, Recommender(artefact))
-    user = UserProfile(1, "u", "en", 1, events=(("i6", 1.0),))
-    (proposals,) = loaded.recommender.recommend([user.history_in(loaded)], 6)
+    user = UserProfile(1, "u", "en", 1, events=(("i16", 1.0),))
+    (proposals,) = loaded.recommender.recommend([user.history_in(loaded)], 16)
     facts = {item_id: ItemFacts(title=item_id, until=None, item_id=item_id) for item_id in ITEMS}
-    rules = PlacementRules(diversity=Diversity(0.4, over="vectors"))
+    rules = PlacementRules(diversity=Diversity(0.2, over="vectors"))
 
     draft = DraftBuilder(loaded, Pools(), facts, NOW, "en").draft(rules, user, proposals, None, is_cold=False)
 
-    assert [loaded.item_ids[index] for index in proposals.items[:3]] == ["i0", "i1", "i2"]
-    assert [entry.item_id for entry in draft.entries[:2]] == ["i0", "i3"]
+    assert [loaded.item_ids[index] for index in proposals.items[:8]] == list(ITEMS[:8])
+    assert draft.entries[0].item_id == "i00"
+    assert draft.entries[1].item_id >= "i08"
