@@ -88,7 +88,7 @@ class Blender:
         """
         informative = block.deviations[list(self.content)] > 0
         known = (block.deviations[list(self._collaborative)] > 0).any(axis=0)
-        usual = known | ~informative.any(axis=0)
+        usual: NDArray[np.bool_] = np.asarray(known | ~informative.any(axis=0))
         weights = np.tile(self.artefact.weights, (len(usual), 1))
         for row in np.flatnonzero(~usual):
             content = np.array(self.content)[informative[:, row]]

@@ -87,3 +87,26 @@ class TestNesting:
         with transaction.atomic(), connections["default"].cursor() as cursor:
             cursor.execute("SELECT current_setting('docent.tenant', true)")
             assert cursor.fetchone()[0] in (None, "")
+
+    def test_without_savepoints_scopes_of_the_same_tenant_cost_no_statement(self, cast, django_assert_num_queries):
+        acme, globex = cast.acme.tenant.pk, cast.globex.tenant.pk
+        with scope.tenant_without_savepoints(acme):
+            with django_assert_num_queries(1), scope.tenant(acme):
+                assert [tenant.pk for tenant in Tenant.objects.all()] == [acme]
+            with scope.tenant(globex):
+                assert [tenant.pk for tenant in Tenant.objects.all()] == [globex]
+            assert [tenant.pk for tenant in Tenant.objects.all()] == [acme]
+        assert Tenant.objects.count() == 0
+
+    def test_without_savepoints_an_error_undoes_everything(self, cast):
+        acme = cast.acme.tenant.pk
+
+        def write_and_fail():
+            with scope.tenant(acme):
+                Item.objects.create(tenant=cast.acme.tenant, item_id="a")
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError), scope.tenant_without_savepoints(acme):
+            write_and_fail()
+        with scope.tenant(acme):
+            assert Item.objects.count() == 0

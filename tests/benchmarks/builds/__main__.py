@@ -26,7 +26,7 @@ import django
 import numpy as np
 from cryptography.fernet import Fernet
 from scipy import sparse
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 os.environ.setdefault("KEY_ENCRYPTION_KEYS", Fernet.generate_key().decode())
@@ -39,7 +39,7 @@ from django.db import connection  # noqa: E402
 from accounts.models import Plan, Tenant  # noqa: E402
 from accounts.models.tenant import UNLIMITED  # noqa: E402
 from accounts.tenancy import scope, tenant_cache  # noqa: E402
-from core import clock  # noqa: E402
+from core import clock, leases  # noqa: E402
 from recommendations.algorithms.data.dataset import Interactions  # noqa: E402
 from recommendations.interactions.event_weights import resolve_event_types  # noqa: E402
 from recommendations.models import EndUser, Item  # noqa: E402
@@ -143,6 +143,7 @@ def score_all(tenant_id: int, build_id: int, timed: Clock) -> list[str]:
     while True:
         with scope.tenant(tenant_id):
             waiting = Chunk.objects.filter(tenant_id=tenant_id, build_id=build_id, status=Chunk.Status.PENDING)
+            waiting = waiting.filter(leases.free())  # with several workers: not what another one has
             kind = waiting.order_by("number").values_list("kind", flat=True).first()
         with timed.measure(str(kind)), threadpool_limits(limits=1):
             if not score.score_chunk(tenant_id=tenant_id, build_id=build_id):
@@ -214,7 +215,8 @@ def main() -> None:
     timed = Clock(asked.profile)
     if asked.score:
         tenant_cache.load()
-        score_all(*map(int, asked.score.split(",")), timed)
+        tenant_id, build_id = map(int, asked.score.split(","))
+        score_all(tenant_id, build_id, timed)
         spent = {kind: round(seconds, 2) for kind, seconds in timed.cpu.items()}
         print(json.dumps({"worker_cpu_seconds": spent, "wall": round(sum(timed.wall.values()), 2)}), flush=True)
         return
