@@ -131,7 +131,8 @@ def _all_rejected(job: Import | None) -> str:
         return ""
     (first, *_) = [*rejections.group_rejections(job, limit=1), None]
     most = f" Most frequent error: {first.field or 'the row'}: {first.detail} (line {first.lines[0]})" if first else ""
-    return f"No row was stored: all {job.rejected:,} rows were rejected.{most}"
+    rejected = "the only row was rejected" if job.rejected == 1 else f"all {job.rejected:,} rows were rejected"
+    return f"No row was stored: {rejected}.{most}"
 
 
 def _webhook_data(job: Import) -> dict[str, Any]:

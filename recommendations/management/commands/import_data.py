@@ -178,12 +178,14 @@ class Command(BaseCommand):
     def _report(self, job: Import) -> None:
         if not job.rejected:
             return
-        self.stdout.write(f"\n{job.rejected:,} rows of {job.filename} were rejected:")
+        rows = "1 row" if job.rejected == 1 else f"{job.rejected:,} rows"
+        self.stdout.write(f"\n{rows} of {job.filename} {'was' if job.rejected == 1 else 'were'} rejected:")
         for group in rejections.group_rejections(job, limit=SHOWN_GROUPS):
             more = ", ..." if group.count > len(group.lines) else ""
             lines = ", ".join(map(str, group.lines)) + more
             where = f"line {lines}" if group.count == 1 else f"{group.count:,} rows, lines {lines}"
-            self.stdout.write(f"  {where}  {group.field or '(row)'}  {group.code}: {group.detail}")
+            detail = f"for example: {group.detail}" if group.varies else group.detail
+            self.stdout.write(f"  {where}  {group.field or '(row)'}  {group.code}: {detail}")
         self.stdout.write(f"  Import {job.pk} in the admin lists them one by one.")
 
 

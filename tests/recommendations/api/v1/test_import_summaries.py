@@ -58,6 +58,18 @@ class TestSummary:
         assert (group["field"], group["code"], group["count"]) == ("item_id", "too_long", 300)
         assert group["lines"] == [2, 3, 4, 5, 6]
 
+    def test_groups_rejections_by_what_is_wrong(self, cast):
+        rows = "".join(f"u,i,view,{time}\n" for time in ("0", "1850-01-01T00:00:00Z", "0", "12", "13"))
+
+        answer = send(cast.acme.http, f"user_id,item_id,type,occurred_at\n{rows}", query="kind=events")
+        groups = run(cast.acme, answer).json()["rejections"]
+
+        assert [(group["code"], group["detail"][:12], group["lines"]) for group in groups] == [
+            ("implausible_time", "12 is not a ", [5, 6]),
+            ("no_time", "0 usually me", [2, 4]),
+            ("no_time", "A year befor", [3]),
+        ]
+
     def test_a_dry_run_keeps_nothing(self, cast):
         done = run(cast.acme, send(cast.acme.http, query="kind=items&dry_run=true")).json()
 

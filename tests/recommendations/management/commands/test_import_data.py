@@ -104,6 +104,30 @@ class TestImportData:
         assert "30 rows, lines 3, 4, 5, 6, 7, ...  item_id  too_long" in report
         assert report.count("too_long") == 1
 
+    def test_reports_different_faults_with_one_code_apart(self, run, tmp_path):
+        path = tmp_path / "events.csv"
+        times = ("45352.35", "20260301", "2026-03-01T00:00:00Z", "45353", "1772353800000")
+        path.write_text("user_id,item_id,type,occurred_at\n" + "".join(f"u,i,view,{time}\n" for time in times))
+
+        report, _ = run(events=path, no_build=True)
+
+        assert "\n4 rows of events.csv were rejected:\n" in report
+        assert "  2 rows, lines 2, 5  occurred_at  implausible_time: for example: 45352.35 is not" in report
+        assert "  line 3  occurred_at  implausible_time: 20260301 is not" in report
+        assert "  line 6  occurred_at  in_future: This looks like milliseconds" in report
+
+    def test_reports_a_single_row_in_the_singular(self, run, tmp_path):
+        path = tmp_path / "items.csv"
+        path.write_text("item_id\na\n" + "x" * 200 + "\n")
+
+        report, _ = run(items=path, no_build=True)
+
+        assert "\n1 row of items.csv was rejected:\n  line 3  item_id  too_long: An id" in report
+
+        path.write_text("item_id\n" + "x" * 200 + "\n")
+        with pytest.raises(CommandError, match=r"No row was stored: the only row was rejected\."):
+            run(items=path, no_build=True)
+
     def test_fails_beyond_the_share_that_may_be_refused(self, run, tmp_path):
         path = tmp_path / "items.csv"
         path.write_text("item_id\na\nb\nc\n" + "x" * 200 + "\n")
