@@ -12,6 +12,7 @@ and uvicorn[standard] (`--peer-python` names an interpreter that has them; witho
 
 import argparse
 import contextlib
+import http.client
 import importlib.util
 import json
 import os
@@ -54,6 +55,15 @@ class Service:
         body = json.dumps({"user_ids": [f"person-{(start + each) % USERS}" for each in range(BATCH)]}).encode()
         headers = {"Authorization": f"Bearer {self.token}"}
         return load.request("POST", f"{self.prefix}/recommendations/batch", headers=headers, body=body)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of an authorised request."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection that is kept alive."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
 
     def reads(self) -> list[bytes]:
         """A read of each user."""

@@ -16,14 +16,17 @@ import random
 import secrets
 import statistics
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import django
 
-from tests.benchmarks.hot_read import Service, measure, report, serving
+from tests.benchmarks.hot_read import Service, serving
 
 SIZES = (20, 200, 1000)
+Request = Callable[[http.client.HTTPConnection, int], int]
 DATA = Path(__file__).parents[1] / "data" / "movielens"
 
 
@@ -88,6 +91,44 @@ def memory(pid: int) -> int:
     rollups = [Path(f"/proc/{child}/smaps_rollup").read_text() for child in children(pid)]
     lines = [line.split() for rollup in rollups for line in rollup.splitlines()[1:]]
     return sum(int(line[1]) for line in lines if line[0] in ("Private_Dirty:", "Private_Clean:")) // 1024
+
+
+def measure(service: Service, request: Request, *, expected: int, seconds: float, connections: int) -> list[float]:
+    """Milliseconds of every request that the connections made in the time.
+
+    Raises: SystemExit when an answer has another status than expected.
+    """
+    times: list[float] = []
+    wrong: list[int] = []
+    until = time.perf_counter() + seconds
+
+    def work(first: int) -> None:
+        connection, number, own = service.connect(), first, []
+        while time.perf_counter() < until:
+            started = time.perf_counter()
+            status = request(connection, number)
+            own.append((time.perf_counter() - started) * 1000)
+            if status != expected:
+                wrong.append(status)
+                break
+            number += connections
+        times.extend(own)
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if wrong:
+        raise SystemExit(f"Answered {wrong[0]}, not {expected}.")
+    return times
+
+
+def report(title: str, times: list[float], seconds: float) -> None:
+    """One line."""
+    marks = statistics.quantiles(times, n=100)
+    rate, (p50, p95, p99) = len(times) / seconds, (marks[49], marks[94], marks[98])
+    print(f"  {title:<28} {rate:>6,.0f}/s  p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f} ms")
 
 
 def main() -> None:

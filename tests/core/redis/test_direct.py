@@ -1,5 +1,7 @@
 """Commands that go past redis-py's client: its connections, its replies and its errors."""
 
+from typing import Any
+
 import pytest
 import redis
 from django.conf import settings
@@ -10,7 +12,7 @@ from core.redis.connection import connect
 
 @pytest.fixture
 def client():
-    made = connect(settings.REDIS_URL)
+    made: Any = connect(settings.REDIS_URL)  # no cluster's client
     yield made
     made.connection_pool.disconnect()
 
