@@ -65,6 +65,7 @@ def there(django_db_setup, django_db_blocker):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # what comes after it needs the database whole again
 class TestMigrations:
     def test_are_complete_and_reversible(self, committed_db):
         call_command("migrations_check")
