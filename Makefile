@@ -14,7 +14,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-
 unexport PYTHONDONTWRITEBYTECODE
 # Output of parallel checks stays together, where this make knows how.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-BENCHMARKS ?= quality versus list_form hot_read admission interactions_size
+BENCHMARKS ?= quality versus list_form hot_read ingest.events ingest.imports builds admission interactions_size
 NODE_TOOLS := tests/contracts/node
 NODE_STAMP := $(NODE_TOOLS)/node_modules/.package-lock.json
 # mypy takes as long as all others together, and runs beside the tests.

@@ -75,14 +75,18 @@ class HotReads:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answers, or hands the request on."""
-        path = environ.get("PATH_INFO", "")
-        if path.startswith(ONE) and path.endswith(_END):
-            answered = self._read(environ, start_response, path[len(ONE) : -len(_END)])
-        elif path == BATCH:
-            answered = self._read_batch(environ, start_response)
-        else:
+        try:
+            answered = self._answered(environ, start_response)
+        except Exception:  # noqa: BLE001  # whatever it is, the ordinary way answers, and takes over the charge
+            _log.exception("hot_read_failed", path=environ.get("PATH_INFO", ""))
             answered = None
         return self._application(environ, start_response) if answered is None else answered
+
+    def _answered(self, environ: Environ, start_response: StartResponse) -> list[bytes] | None:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(ONE) and path.endswith(_END):
+            return self._read(environ, start_response, path[len(ONE) : -len(_END)])
+        return self._read_batch(environ, start_response) if path == BATCH else None
 
     def _read(self, environ: Environ, start_response: StartResponse, user_id: str) -> list[bytes] | None:
         started = time.perf_counter()
@@ -157,7 +161,7 @@ class HotReads:
         request_id, common = self._plain.response_headers(environ)
         method = environ["REQUEST_METHOD"]
         limits = charge.decision.headers.items()
-        start_response(status, [*headers, *self._constant, _ALLOW[method], *limits, *common])
+        answered = [*headers, *self._constant, _ALLOW[method], *limits, *common]
         seconds = time.perf_counter() - started
         self._seconds[status, method].observe(seconds)
         if random.random() < settings.LOG_READ_SAMPLE:  # noqa: S311  # a sample, not a secret
@@ -170,6 +174,7 @@ class HotReads:
                 milliseconds=round(seconds * 1000, 2),
                 tenant=charge.principal.tenant,
             )
+        start_response(status, answered)  # last: after it the ordinary way is closed
 
 
 class _Again:

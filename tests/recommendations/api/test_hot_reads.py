@@ -197,6 +197,17 @@ class TestPassedOn:
 
         assert json.loads(caller.ask(ANN).body)["degraded"] == "flag"
 
+    @pytest.mark.parametrize("given", [(ANN,), (BATCH, {"user_ids": ["ann", "bob"]})])
+    def test_a_fault_of_its_own_is_not_the_callers(self, caller, acme, given, caplog):
+        expected = caller.ask_views(*given)
+        ready_pages._pages[keys.user_list(acme.tenant.pk, "home", "ann")] = "no page"  # type: ignore[assignment]
+
+        answer = caller.ask(*given)
+
+        assert (answer.status, answer.body, caller.passed_on) == (200, expected.body, 1)
+        assert "hot_read_failed" in caplog.text
+        assert left(expected) - left(answer) == (1 if given == (ANN,) else 2)  # charged once
+
     def test_without_redis_it_comes_from_postgres(self, caller):
         with redis_away():
             answer = caller.ask(ANN)
