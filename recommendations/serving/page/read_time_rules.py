@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from recommendations.list_kinds import PINNED
@@ -13,13 +13,24 @@ Entry = dict[str, Any]
 ROTATED = 60
 
 
-def arranged(entries: list[Entry], reading: Mapping[str, Any], owner: str, moment: float, *, first: int) -> list[Entry]:
-    """Return the list as it is at `moment` (Unix second); earlier pages showed its `first` items."""
+def arranged(
+    entries: list[Entry],
+    reading: Mapping[str, Any],
+    owner: str,
+    moment: float,
+    *,
+    first: int,
+    may_follow: Callable[[str], bool],
+) -> list[Entry]:
+    """Return the list as it is at `moment` (Unix second); earlier pages showed `first` items.
+
+    Items that may not follow leave before pins are placed: a position counts the items that are shown.
+    """
     if seconds := reading.get("rotate"):
         entries = rotated(entries, f"{owner}:{int(moment // seconds)}")
     return place_pins(
-        entries,
-        pins_at(reading, moment),
+        [entry for entry in entries if may_follow(entry["item_id"])],
+        [pin for pin in pins_at(reading, moment) if may_follow(pin[1])],
         item_id_of=lambda entry: str(entry["item_id"]),
         create=_pinned_entry,
         skipped=first,

@@ -48,8 +48,16 @@ def select(
     entries = _entries(resolved.stored.entries(), resolved.stored.parts)
     reason_language.retell(entries, resolved.stored.voice, language)
     before = entries
-    if resolved.stored.reading:
-        entries = arranged(entries, resolved.stored.reading, resolved.stored.owner, moment, first=len(options.shown))
+    if reading := resolved.stored.reading:
+        until = resolved.stored.until
+        entries = arranged(
+            entries,
+            reading,
+            resolved.stored.owner,
+            moment,
+            first=len(options.shown),
+            may_follow=lambda item_id: walk.may_follow(item_id, until),
+        )
     remaining = walk.unseen(entries, resolved.stored.until)
     room = min(options.limit, MAX_ITEMS - len(options.shown))
     if matcher.narrows:
@@ -104,14 +112,16 @@ class _Walk:
         found = []
         for entry in entries:
             item_id = entry["item_id"]
-            if item_id in self._seen or item_id in self._exclude:
-                continue
-            if self._shown and cursor.digest(item_id) in self._shown:
-                continue
-            if is_available(item_id, self._withdrawn, until, self._moment):
+            if item_id not in self._seen and self.may_follow(item_id, until):
                 self._seen.add(item_id)
                 found.append(entry)
         return found
+
+    def may_follow(self, item_id: str, until: Mapping[str, float]) -> bool:
+        """Tell if an item may come after the earlier pages: available, not excluded, not shown by them."""
+        if item_id in self._exclude or (self._shown and cursor.digest(item_id) in self._shown):
+            return False
+        return is_available(item_id, self._withdrawn, until, self._moment)
 
 
 def _entries(entries: Sequence[Entry], parts: Sequence[str]) -> list[Entry]:
