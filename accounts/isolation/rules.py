@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 
-from accounts.tokens import browser_tokens
+from accounts.tokens import browser_permissions
 from core.http.openapi import operations
 
 OWNER, STRANGER, READER = "owner", "stranger", "read-only client"
@@ -44,7 +44,8 @@ class Rule:
         if not security:
             return cls(operation, method, path, scopes, dict.fromkeys(CALLERS, PUBLIC))
         reader = OWN if any(scope.endswith(":read") for scope in scopes) else FORBIDDEN
-        browser = OWN_PERSON if _open_to_browsers(path, method) and browser_tokens.SCOPES & set(scopes) else FORBIDDEN
+        allowed = _open_to_browsers(path, method) and browser_permissions.SCOPES & set(scopes)
+        browser = OWN_PERSON if allowed else FORBIDDEN
         expected = {
             OWNER: OWN,
             STRANGER: OWN_OR_404,

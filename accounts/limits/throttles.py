@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.throttling import BaseThrottle
 
 from accounts.limits import plan_limits
-from accounts.tokens import browser_tokens
+from accounts.tokens import browser_permissions
 from core import clock
 from core.principal import Principal
 
@@ -20,6 +20,6 @@ class PlanThrottle(BaseThrottle):
         """Returns true, or raises core.errors.RateLimited or QuotaExceeded, the 429. Anonymous callers have no plan."""
         if isinstance(request.user, Principal):
             plan_limits.charge_request(
-                request, now=clock.now(), cost=browser_tokens.request_cost(request.user, request, view)
+                request, now=clock.now(), cost=browser_permissions.request_cost(request.user, request, view)
             )
         return True

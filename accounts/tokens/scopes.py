@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.permissions import BasePermission
 
-from accounts.tokens import browser_tokens
+from accounts.tokens import browser_permissions
 
 OFFLINE_ACCESS = "offline_access"
 TOKENS_ISSUE = "tokens:issue"
@@ -47,5 +47,5 @@ class HasScope(BasePermission):
             return True
         if not request.user.may(needed):
             return False
-        self.message = browser_tokens.refusal_reason(request.user, request, view)
+        self.message = browser_permissions.refusal_reason(request.user, request, view)
         return not self.message

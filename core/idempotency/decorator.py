@@ -45,9 +45,9 @@ from core.idempotency.claims import (
     Scope,
     StoredAnswer,
 )
+from core.idempotency.keys import fingerprint, read_key
 from core.idempotency.models import MAX_BODY
 from core.idempotency.openapi import documented
-from core.idempotency.request import fingerprint, read_key
 from core.principal import Principal
 
 TenantScope = Callable[..., AbstractContextManager[None]]

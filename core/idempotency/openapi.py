@@ -7,7 +7,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from core.http.problem import CONTENT_TYPE
 from core.http.serializers import Problem
-from core.idempotency.request import PATTERN
+from core.idempotency.keys import PATTERN
+from core.idempotency.models import MAX_KEY
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -17,7 +18,7 @@ _PARAMETERS = [
         "Idempotency-Key",
         {"type": "string", "pattern": PATTERN},
         OpenApiParameter.HEADER,
-        description="Your key for this write, such as a UUID: 1 to 255 printable ASCII characters, bare or "
+        description=f"Your key for this write, such as a UUID: 1 to {MAX_KEY} printable ASCII characters, bare or "
         "quoted. The same request with the same key takes effect once and is answered as the first time, for 24 hours, "
         "within this client.",
     ),
@@ -41,7 +42,7 @@ _RETRY_AFTER = {
     "description": "Seconds, when the first request with this key is still running.",
 }
 _REFUSALS = {
-    "400": "The Idempotency-Key is not 1 to 255 printable ASCII characters.",
+    "400": f"The Idempotency-Key is not 1 to {MAX_KEY} printable ASCII characters.",
     "409": "A request with this Idempotency-Key is still running; repeat it after Retry-After.",
     "410": "The stored answer of this Idempotency-Key named a user who has been erased since.",
     "422": "This Idempotency-Key belongs to another request.",

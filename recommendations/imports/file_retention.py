@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.tenancy import scope
-from accounts.tenancy.retention import RetentionPeriods
+from accounts.tenancy.retention_periods import RetentionPeriods
 from core import mentions
 from core.orphan_files import delete_orphans
 from recommendations.imports.lifecycle import try_to_delete

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts.tenancy import retention, scope
+from accounts.tenancy import scope
+from accounts.tenancy.retention_periods import retention_periods
 from core import leases
 from core.errors import Conflict, NotFound
 from core.leases import MAX_ATTEMPTS
@@ -187,7 +188,7 @@ def _resume(tenant_id: int, pk: int, now: datetime) -> bool:
 
 def _delete_file_unless_retained(job: Import) -> None:
     """Deletes the file, unless the tenant retains import files."""
-    if job.file and (job.names_erased or not retention.retention_periods(job.tenant_id).import_files):
+    if job.file and (job.names_erased or not retention_periods(job.tenant_id).import_files):
         try_to_delete(job)
 
 

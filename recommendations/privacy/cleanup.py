@@ -6,7 +6,8 @@ from datetime import datetime
 import structlog
 
 from accounts.models import Tenant
-from accounts.tenancy import retention, scope
+from accounts.tenancy import scope
+from accounts.tenancy.retention_periods import retention_periods
 from core.idempotency.cleanup import erase
 from core.idempotency.models import IdempotencyKey
 from core.queue import enqueue
@@ -43,7 +44,7 @@ def enqueue_all() -> int:
 
 def delete_expired(*, tenant_id: int, now: datetime) -> DeletedCounts:
     """Deletes a bounded amount of expired data. Safe at any time, also concurrently."""
-    kept = retention.retention_periods(tenant_id)
+    kept = retention_periods(tenant_id)
     deleted = DeletedCounts(
         events=_delete_events(tenant_id, now - kept.events) if kept.events else 0,
         ai_records=_purge_ai(tenant_id, now - kept.ai_records) if kept.ai_records else 0,

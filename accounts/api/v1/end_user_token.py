@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.v1 import oauth
-from accounts.tokens import access_tokens, browser_tokens
+from accounts.tokens import access_tokens, browser_permissions
 from accounts.tokens.authentication import caller
 from accounts.tokens.scopes import TOKENS_ISSUE
 from core import clock, origins
@@ -19,7 +19,7 @@ from core.http.json_body import BoundedJSONParser
 from core.http.serializers import ExternalId, StrictBody, problems
 
 _SHORTEST, _LONGEST, _USUAL = 60, 3600, 900
-_NAMES = " or ".join(sorted(browser_tokens.SCOPES))
+_NAMES = " or ".join(sorted(browser_permissions.SCOPES))
 
 
 @extend_schema_serializer(component_name="EndUserToken")
@@ -87,7 +87,7 @@ class EndUserTokenView(APIView):
         principal = caller(request)
         if reason := origins.refusal_reason(body["origin"], production=settings.PRODUCTION):
             _refuse("/origin", "bad_origin", f"The origin {reason}.")
-        grantable = browser_tokens.SCOPES & principal.scopes
+        grantable = browser_permissions.SCOPES & principal.scopes
         if not grantable:
             raise exceptions.PermissionDenied(f"The caller's own token has neither {_NAMES}.")
         scopes = set(body.get("scope", "").split()) or grantable

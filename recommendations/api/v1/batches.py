@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.tokens import browser_tokens
+from accounts.tokens import browser_permissions
 from accounts.tokens.authentication import caller
 from core import clock, external_ids
 from core.http import pagination
@@ -90,7 +90,7 @@ class EventsBatchView(ResourceView):
     """Many events."""
 
     scope = {"POST": "events:write"}
-    browser_users = {"POST": browser_tokens.users_in_events}
+    browser_users = {"POST": browser_permissions.users_in_events}
 
     @extend_schema(
         operation_id="events_batch",

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.tokens import browser_tokens
+from accounts.tokens import browser_permissions
 from accounts.tokens.authentication import caller
 from core import clock
 from core.errors import InvalidInput, ServiceError
@@ -34,7 +34,7 @@ class EventsView(ResourceView):
     """Events of users."""
 
     scope = base.reading(READ, POST="events:write")
-    browser_users = {"POST": browser_tokens.user_in_body}
+    browser_users = {"POST": browser_permissions.user_in_body}
 
     @extend_schema(
         operation_id="events_list",

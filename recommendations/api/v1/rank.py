@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from accounts.api.views import ChargedWithReads
-from accounts.tokens import browser_tokens
+from accounts.tokens import browser_permissions
 from accounts.tokens.authentication import caller
 from core import clock
 from core.http import pagination
@@ -38,7 +38,7 @@ class RankView(ChargedWithReads):
     """Ranks given items for a user."""
 
     scope = "recommendations:read"
-    browser_users = {"POST": browser_tokens.user_in_path}
+    browser_users = {"POST": browser_permissions.user_in_path}
 
     @extend_schema(
         operation_id="user_rank",

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 
 from accounts.api.views import ChargedWithReads
-from accounts.tokens import browser_tokens
+from accounts.tokens import browser_permissions
 from accounts.tokens.authentication import caller
 from core import clock
 from recommendations.api.v1 import fields
@@ -34,7 +34,7 @@ class RecommendationsView(ChargedWithReads):
     """One user's list."""
 
     scope = "recommendations:read"
-    browser_users = {"GET": browser_tokens.user_in_path}
+    browser_users = {"GET": browser_permissions.user_in_path}
 
     @extend_schema(
         operation_id="user_recommendations",

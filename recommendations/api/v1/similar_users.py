@@ -13,6 +13,7 @@ from core.http import etags, pagination
 from recommendations.api.v1 import base
 from recommendations.api.v1.base import ResourceView
 from recommendations.api.v1.serializers import similar_users as schema
+from recommendations.degradation import NO_BUILD
 from recommendations.serving.lists import similar_users
 from recommendations.serving.read import cursor
 
@@ -60,7 +61,7 @@ def _body(
     return {
         "user_id": user_id,
         "source": "model" if people else "static",
-        "degraded": None if found.generated_at else "no_build",
+        "degraded": None if found.generated_at else NO_BUILD,
         "generated_at": base.stamp(found.generated_at),
         "data": [{"user_id": name, "score": score} for name, score in people],
         "next": after,

@@ -15,10 +15,11 @@ from core import process_caches
 from core.redis import RedisUnavailable
 from recommendations.cache import keys, list_cache, list_codec
 from recommendations.cache.list_codec import StoredList
+from recommendations.degradation import DATABASE, NO_BUILD
 from recommendations.list_kinds import LATEST, PINNED, POPULAR
 from recommendations.placements.fallback_policy import FallbackPolicy, Reference
 from recommendations.placements.models import HOME
-from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.cached_lists import CachedLists
 from recommendations.serving.read import reason_language, selectors
 from recommendations.serving.read.resolved import DATABASE_AWAY, ResolvedList
 
@@ -83,9 +84,9 @@ class FallbackResolver:
         withdrawn = self._cached.withdrawn or {}
         try:
             self.load([policy])
-            stored = self._first(policy, degraded or "no_build")
+            stored = self._first(policy, degraded or NO_BUILD)
         except DATABASE_AWAY:
-            stored, degraded = last_known_popular(self._cached.tenant_id) or self._blank(), "database"
+            stored, degraded = last_known_popular(self._cached.tenant_id) or self._blank(), DATABASE
         else:
             if stored.provenance.source == "static":
                 degraded = stored.provenance.degraded

@@ -17,7 +17,7 @@ from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance, Store
 from recommendations.explanations import templates
 from recommendations.list_kinds import LATEST, PINNED
 from recommendations.placements.fallback_policy import FallbackPolicy
-from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.cached_lists import CachedLists
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.page.filtering import Matcher
 from recommendations.serving.read import reason_language

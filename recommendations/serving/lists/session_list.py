@@ -28,7 +28,7 @@ from recommendations.interactions import event_weights
 from recommendations.interactions.event_weights import DEFAULT_WEIGHT
 from recommendations.list_kinds import POPULAR, SESSION, SIMILAR, TOGETHER
 from recommendations.serving.lists import shared_lists
-from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.cached_lists import CachedLists
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.limiter import Limiter
 from recommendations.serving.read import reason_language

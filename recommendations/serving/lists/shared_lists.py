@@ -10,10 +10,11 @@ from datetime import datetime
 
 from recommendations.cache import keys, list_cache, list_codec
 from recommendations.cache.list_codec import StoredList
+from recommendations.degradation import DATABASE, QUOTA
 from recommendations.list_kinds import LATEST, POPULAR, ListKind
 from recommendations.placements.fallback_policy import FallbackPolicy
 from recommendations.placements.models import HOME
-from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.cached_lists import CachedLists
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.limiter import Limiter
 from recommendations.serving.read import reason_language, selectors
@@ -38,7 +39,7 @@ def read_shared(*, tenant_id: int, kind: ListKind, subject: str, now: datetime, 
     try:
         stored = cached.lists[0] or _from_postgres(cached, kind, subject)
     except DATABASE_AWAY:
-        return resolver.resolve(policy, "database")
+        return resolver.resolve(policy, DATABASE)
     if stored is None:
         return resolver.resolve(policy)
     return replace(cached.resolve(stored), spare=cached.lists[-1])
@@ -59,7 +60,7 @@ def read_neighbours(
     try:
         stored = cached.lists[0] or _from_postgres(cached, kind, item_id)
     except DATABASE_AWAY:
-        return FallbackResolver(cached).resolve(FallbackPolicy(kind.fallback), "database")
+        return FallbackResolver(cached).resolve(FallbackPolicy(kind.fallback), DATABASE)
     if stored is None:
         return None
     resolved = cached.resolve(stored)
@@ -83,7 +84,7 @@ def read_latest(*, tenant_id: int, now: datetime, limiter: Limiter) -> ResolvedL
         try:
             stored, body = selectors.static_list(tenant_id=tenant_id, now=now, locale=locale)
         except DATABASE_AWAY:
-            return FallbackResolver(cached).resolve(degraded="database")
+            return FallbackResolver(cached).resolve(degraded=DATABASE)
         if stored.total:
             cached.refill([(key, body)], LATEST.ttl_seconds)
     return cached.resolve(stored)
@@ -96,7 +97,7 @@ def read_popular(*, tenant_id: int, now: datetime) -> ResolvedList:
 
 def over_quota(tenant_id: int, now: datetime, placement: str = HOME) -> ResolvedList:
     """Return the popular list, or its fallback, for a tenant that is over its quota."""
-    return _popular(tenant_id, now, placement, "quota")
+    return _popular(tenant_id, now, placement, QUOTA)
 
 
 def _popular(tenant_id: int, now: datetime, placement: str, degraded: str | None) -> ResolvedList:

@@ -14,11 +14,12 @@ from accounts.tenancy import flags
 from core import deadline
 from recommendations.cache import keys, list_cache, list_codec
 from recommendations.cache.list_codec import StoredList
+from recommendations.degradation import DATABASE, FLAG, NO_BUILD
 from recommendations.list_kinds import FOR_YOU, POPULAR
 from recommendations.placements import placement_cache
 from recommendations.placements.fallback_policy import FallbackPolicy
 from recommendations.serving.lists import shared_lists
-from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.cached_lists import CachedLists
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.limiter import Limiter
 from recommendations.serving.lists.placeholders import encode_placeholders
@@ -69,7 +70,7 @@ def read_user_lists(
     with suppress(*DATABASE_AWAY):  # `resolve` then answers without the database
         resolver.load([FallbackPolicy.from_stored(stored.reading) for stored in empty])
     lists = [
-        _resolve(stored_lists.get(name), withdrawn, resolver, missing="database" if name in personal else "flag")
+        _resolve(stored_lists.get(name), withdrawn, resolver, missing=DATABASE if name in personal else FLAG)
         for name in user_ids
     ]
 
@@ -105,7 +106,7 @@ def _load(
         if isinstance(row, NoPersonalList):
             missing[user_id] = row
         elif (stored := list_codec.decode_or_none(row)) is None:
-            missing[user_id] = NoPersonalList("no_build", 0)
+            missing[user_id] = NoPersonalList(NO_BUILD, 0)
         else:
             bodies[user_id], lists[user_id] = row, stored
     placeholders = encode_placeholders(missing, cached=cached, resolver=resolver)

@@ -16,6 +16,7 @@ from recommendations.attribution import recommendation_ids
 from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.attribution.served_pages import Page
 from recommendations.cache.list_codec import HEAD, Chance, StoredList
+from recommendations.degradation import NO_ITEMS
 from recommendations.metrics import SERVED
 from recommendations.serving.page import selection
 from recommendations.serving.page.filtering import Matcher
@@ -146,7 +147,7 @@ def _kept(
 def _without_items(resolved: ResolvedList) -> ResolvedList:
     """Return the list as one without items: none meets the request."""
     made = replace(resolved.stored.provenance, source="static", simulated=False)
-    return replace(resolved, stored=replace(resolved.stored, provenance=made), degraded="no_items")
+    return replace(resolved, stored=replace(resolved.stored, provenance=made), degraded=NO_ITEMS)
 
 
 def matcher_of(*, tenant_id: int, options: Options, now: datetime) -> Matcher:

@@ -8,6 +8,7 @@ from accounts.tenancy import flags, scope
 from core.errors import Conflict
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.cache.list_codec import Provenance, StoredList, decode, decode_or_none
+from recommendations.degradation import FLAG, NO_BUILD
 from recommendations.explanations import templates
 from recommendations.models import Build, Placement, PlacementVersion
 from recommendations.pipeline.artefacts import live, store
@@ -19,7 +20,7 @@ from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.fallback_policy import FallbackPolicy
 from recommendations.placements.models import HOME
 from recommendations.placements.rules import PlacementRules
-from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.cached_lists import CachedLists
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.placeholders import encode_placeholders
 from recommendations.serving.page import render, selection
@@ -97,14 +98,14 @@ def served_list(query: PreviewQuery) -> ResolvedList:
     """Return the list that the API answers with, from PostgreSQL."""
     tenant_id, user_id, name = query.tenant_id, query.person.user_id, query.place.name
     if not flags.is_on(flags.RECOMMENDATIONS, tenant_id=tenant_id, user_id=user_id):
-        return _resolver(query).resolve(degraded="flag")
+        return _resolver(query).resolve(degraded=FLAG)
     row = selectors.user_lists(tenant_id=tenant_id, placement=name, user_ids=[user_id])[user_id]
     if isinstance(row, selectors.NoPersonalList):
         resolver = _resolver(query)
         placeholders = encode_placeholders({user_id: row}, cached=_cached(query), resolver=resolver)
         return _resolved(query, decode(placeholders[user_id]))
     stored = decode_or_none(row)
-    return _resolver(query).resolve(degraded="no_build") if stored is None else _resolved(query, stored)
+    return _resolver(query).resolve(degraded=NO_BUILD) if stored is None else _resolved(query, stored)
 
 
 def _resolved(query: PreviewQuery, stored: StoredList) -> ResolvedList:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from accounts.tenancy import scope
 from core import deadline
+from recommendations.degradation import DATABASE, UNKNOWN_USER
 from recommendations.interactions.event_weights import EventWeights
 from recommendations.pipeline.lists import current_profile, item_facts
 from recommendations.pipeline.lists.item_facts import ItemFacts
@@ -19,7 +20,6 @@ from recommendations.pipeline.lists.profiles import UserProfile
 from recommendations.serving.ranking.ranking_query import RankQuery
 from recommendations.serving.read.resolved import DATABASE_AWAY
 
-UNKNOWN_USER, DATABASE = "unknown_user", "database"
 # Of a history, so many of the latest items may be quoted in reasons.
 _QUOTED = 100
 _log = structlog.get_logger(__name__)

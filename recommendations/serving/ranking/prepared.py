@@ -11,6 +11,7 @@ from core import clock
 from recommendations.algorithms.data.dataset import IntArray
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.catalog import availability
+from recommendations.degradation import ARTEFACT, NO_BUILD
 from recommendations.interactions import event_weights
 from recommendations.interactions.event_weights import EventWeights
 from recommendations.models import Build, Placement
@@ -24,7 +25,6 @@ from recommendations.placements.versions import rules_of_versions
 
 # The items that may not be shown compete with nobody in a second stage; which those are may be known so late.
 WITHHELD_SECONDS = 60.0
-NO_BUILD, ARTEFACT, DATABASE = "no_build", "artefact", "database"
 _log = structlog.get_logger(__name__)
 
 

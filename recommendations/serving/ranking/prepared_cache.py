@@ -16,6 +16,7 @@ from django.db import Error, connection
 from psycopg_pool import PoolTimeout
 
 from core import deadline, process_caches
+from recommendations.degradation import ARTEFACT, DATABASE
 from recommendations.serving.ranking import prepared
 from recommendations.serving.ranking.prepared import PreparedRanking
 
@@ -46,7 +47,7 @@ class _CacheEntry:
     def doubtful(self) -> bool:
         """True if it is worth waiting for something better."""
         old = time.monotonic() - self.read_at > STALE_SECONDS
-        return old or not self.whole or self.what.lacking == prepared.DATABASE
+        return old or not self.whole or self.what.lacking == DATABASE
 
     @property
     def renewed(self) -> bool:
@@ -134,7 +135,7 @@ class PreparedCache:
                     self._read(key)
             except Exception:  # noqa: BLE001  # a thread that ends would leave every later tenant without an artefact
                 _log.exception("not_ready_for_ranking", tenant_id=key[0])
-                self._put(key, held.what if held is not None else PreparedRanking(lacking=prepared.ARTEFACT))
+                self._put(key, held.what if held is not None else PreparedRanking(lacking=ARTEFACT))
             finally:
                 connection.close()
 
@@ -145,14 +146,12 @@ class PreparedCache:
         try:
             serving = prepared.source(tenant_id=key[0], placement=key[1])
             if before is None:
-                self._put(
-                    key, PreparedRanking(serving.rules, lacking=prepared.ARTEFACT, said=serving.said), whole=False
-                )
+                self._put(key, PreparedRanking(serving.rules, lacking=ARTEFACT, said=serving.said), whole=False)
             self._put(key, prepared.read(serving, before.what if before else None))
         except (Error, PoolTimeout) as error:
             _log.warning("not_ready_for_ranking", tenant_id=key[0], error=str(error))
             if before is None:
-                self._put(key, PreparedRanking(lacking=prepared.DATABASE))
+                self._put(key, PreparedRanking(lacking=DATABASE))
             else:
                 self._put(key, before.what, read_at=before.read_at)
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from core import deadline
 from recommendations import filter_language
 from recommendations.cache.list_codec import Entry, StoredList
+from recommendations.degradation import ARTEFACT, BUSY, DATABASE, NO_BUILD, NO_ITEMS, UNKNOWN_USER
 from recommendations.filter_language.partial_eval import names_person
 from recommendations.list_kinds import FOR_YOU
 from recommendations.pipeline.lists import entries as lists
@@ -27,7 +28,7 @@ from recommendations.placements.fallback_policy import FallbackPolicy, segment_s
 from recommendations.placements.rules import KindShare, PlacementRules
 from recommendations.serving.lists.fallback import FallbackResolver
 from recommendations.serving.lists.limiter import Limiter
-from recommendations.serving.ranking import database, eligible_items, fallback_order, model_order, prepared, reading
+from recommendations.serving.ranking import database, eligible_items, fallback_order, model_order, reading
 from recommendations.serving.ranking.database import UserState
 from recommendations.serving.ranking.eligible_items import EligibleItems
 from recommendations.serving.ranking.prepared import PreparedRanking
@@ -35,9 +36,8 @@ from recommendations.serving.ranking.prepared_cache import prepared_rankings
 from recommendations.serving.ranking.ranking_query import CONSUMED, RULES, Ranking, RankQuery
 from recommendations.serving.ranking.reading import RankInputs
 
-BUSY, NO_ITEMS = "busy", "no_items"
 # Why the order is made without the artefact though the person has a list: the list comes first then.
-_LIST_FIRST = frozenset({prepared.DATABASE, prepared.ARTEFACT, BUSY})
+_LIST_FIRST = frozenset({DATABASE, ARTEFACT, BUSY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def rank(*, query: RankQuery, now: datetime, limiter: Limiter) -> Ranking:
     found = prepared_rankings.get(
         query.tenant_id, query.placement, seconds=deadline.cap_timeout(settings.RANK_SECONDS / 2)
     )
-    what = found or PreparedRanking(lacking=prepared.ARTEFACT)
+    what = found or PreparedRanking(lacking=ARTEFACT)
     arm = reading.arm_of(query, what.following, held)
     way = what.following.recipe_for(arm) if what.following else None
     rules = way.rules if way else what.rules
@@ -99,7 +99,7 @@ def rank(*, query: RankQuery, now: datetime, limiter: Limiter) -> Ranking:
 def _why(case: _Context) -> str | None:
     """Why the artefact makes no order, as lists say it: without a build nobody is known or unknown to it."""
     known, lacking = case.known.why, case.ready.lacking
-    return lacking if lacking == prepared.NO_BUILD and known == database.UNKNOWN_USER else known or lacking
+    return lacking if lacking == NO_BUILD and known == UNKNOWN_USER else known or lacking
 
 
 def _without_person(rules: PlacementRules) -> PlacementRules:

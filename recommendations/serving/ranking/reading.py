@@ -6,18 +6,17 @@ from datetime import datetime
 from accounts.tenancy import flags
 from recommendations.cache import keys, list_cache, list_codec
 from recommendations.cache.list_codec import StoredList
+from recommendations.degradation import FLAG, QUOTA
 from recommendations.explanations import templates
 from recommendations.list_kinds import POPULAR
 from recommendations.pipeline.ranking.variants import VariantAssignment
 from recommendations.placements import placement_cache
-from recommendations.serving.lists.cached import CachedLists
+from recommendations.serving.lists.cached_lists import CachedLists
 from recommendations.serving.lists.limiter import Limiter
 from recommendations.serving.ranking.database import UserState
 from recommendations.serving.ranking.ranking_query import RankQuery
 from recommendations.serving.read import reason_language, selectors
 from recommendations.serving.read.resolved import DATABASE_AWAY
-
-QUOTA, FLAG = "quota", "flag"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from accounts.tenancy import scope
 from recommendations import filter_language
 from recommendations.cache.list_codec import MAX_ITEMS, Entry, Provenance, StoredList, Voice, decode, encode
 from recommendations.catalog import availability
+from recommendations.degradation import NO_BUILD, NO_ITEMS, UNKNOWN_USER
 from recommendations.explanations.templates import explain, language
 from recommendations.filter_language import Node
 from recommendations.list_kinds import LATEST, PINNED, SEGMENT
@@ -78,7 +79,7 @@ def _missing_lists(tenant_id: int, placement: str, user_ids: Collection[str]) ->
     listed = set(lists.values_list("subject", flat=True)) if subjects else set()
     missing: dict[str, bytes | NoPersonalList] = {}
     for user_id in user_ids:
-        reason = "no_build" if user_id in segments or not build else "unknown_user"
+        reason = NO_BUILD if user_id in segments or not build else UNKNOWN_USER
         first = [subject for subject in segments.get(user_id, ()) if subject in listed][:1]
         policy = FallbackPolicy.from_rules(rules, first)
         missing[user_id] = NoPersonalList(reason, build or 0, policy, locales.get(user_id))
@@ -149,7 +150,7 @@ def static_list(
         version=version,
         source="static",
         generated_at=now.strftime("%Y-%m-%dT%H:%M:00Z"),
-        degraded=degraded if entries else "no_items",
+        degraded=degraded if entries else NO_ITEMS,
     )
     body = encode(provenance=provenance, owner="", entries=entries, voice=Voice(language(locale)))
     return decode(body), body

@@ -3,7 +3,7 @@
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from core.idempotency.request import PATTERN
+from core.idempotency.keys import PATTERN
 from tests.core.idempotency import views
 
 

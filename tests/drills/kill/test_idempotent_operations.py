@@ -256,7 +256,9 @@ def test_every_operation_of_the_document(web, cast):
         seen[kill.__name__, state] += 1
 
     print(f"{len(listed)} operations; kills, and the key's state after them: {dict(seen)}")
-    assert sum(times for (kill, _), times in seen.items() if kill == "kill_inside_the_effect") >= len(listed) * KILLS // 2
+    assert (
+        sum(times for (kill, _), times in seen.items() if kill == "kill_inside_the_effect") >= len(listed) * KILLS // 2
+    )
     _a_write_that_ignores_its_key_would_be_seen(listed, acme, globex)
 
 

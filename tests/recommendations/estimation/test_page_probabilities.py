@@ -51,7 +51,7 @@ class TestARotatingPage:
 
     def test_a_version_with_the_same_rules_weighs_one_whatever_is_drawn(self):
         ids, reading = [f"i{number}" for number in range(70)], {"rotate": 60, "pins": [["i9", 3, None, None, ""]]}
-        entries = arranged([{"item_id": each} for each in ids], reading, "u", AT.timestamp(), first=0, may_follow=lambda _: True)
+        entries = arranged([{"item_id": each} for each in ids], reading, "u", AT.timestamp(), first=0, may_follow=bool)
         left = [(place, each) for place, each in enumerate(ids[:60]) if each != "i9"]
         rotation = Rotation(tuple(place for place, _ in left), tuple(each for _, each in left), (2,))
         page = Page(tuple(entry["item_id"] for entry in entries[:20]), MADE, 1, rotation=rotation)

@@ -10,26 +10,11 @@ from core.http.serializers import READ_PROBLEMS, StrictBody, StrictSerializer
 from recommendations.api.v1 import fields
 from recommendations.cache.list_codec import HEAD, MAX_ITEMS
 from recommendations.catalog import schemas
+from recommendations.degradation import DEGRADED
 from recommendations.filter_language.parser import MAX_LENGTH
 from recommendations.placements.models import HOME
 
 SOURCES = ["ai", "model", "popular", "static"]
-DEGRADED = [
-    "flag",
-    "quota",
-    "no_build",
-    "no_items",
-    "unknown_user",
-    "database",
-    "artefact",
-    "busy",
-    "breaker",
-    "budget",
-    "timeout",
-    "throttled",
-    "error",
-    "invalid",
-]
 PROBLEMS = READ_PROBLEMS
 MAX_EXCLUDE = 100
 MAX_EXCLUDE_BYTES = 4096

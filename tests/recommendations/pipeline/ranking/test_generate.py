@@ -186,7 +186,7 @@ class TestMoment:
 
         def second(days):
             moment = (start + days * day).timestamp()
-            return arranged(list(items), reading, "u0000", moment, first=0, may_follow=lambda _: True)[1]["item_id"]
+            return arranged(list(items), reading, "u0000", moment, first=0, may_follow=bool)[1]["item_id"]
 
         assert second(0) != "i0007"
         assert second(1.5) == "i0007"
@@ -215,7 +215,10 @@ class TestMoment:
 
         with scope.tenant(acme.pk):
             row = stored(UserList.objects.get(end_user__user_id="u0000", placement__name="home"))
-        orders = [arranged(row.entries(), row.reading, "u0000", 60.0 * minute, first=0, may_follow=lambda _: True) for minute in range(20)]
+        orders = [
+            arranged(row.entries(), row.reading, "u0000", 60.0 * minute, first=0, may_follow=bool)
+            for minute in range(20)
+        ]
         assert {order[2]["item_id"] for order in orders} == {"i0007"}
         assert len({order[0]["item_id"] for order in orders}) > 5
 

@@ -1,6 +1,6 @@
 """Permissions of browser tokens: one user's own lists and events, from pages of one origin.
 
-A view opens itself to them with `browser_users = {"GET": browser_tokens.user_in_path}`.
+A view opens itself to them with `browser_users = {"GET": browser_permissions.user_in_path}`.
 """
 
 from collections.abc import Callable, Iterable, Mapping

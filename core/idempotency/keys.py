@@ -8,7 +8,10 @@ from core.errors import ServiceError
 from core.idempotency.models import MAX_KEY
 
 # What read_key takes, for the OpenAPI document: bare, or quoted.
-PATTERN = r"""^([\x21\x23-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?|"([\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}")$"""
+PATTERN = (
+    rf"^([\x21\x23-\x7e]([\x20-\x7e]{{0,{MAX_KEY - 2}}}[\x21-\x7e])?"
+    rf'|"([\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){{1,{MAX_KEY}}}")$'
+)
 _PRINTABLE = re.compile(r"[\x20-\x7e]+\Z")
 _QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"\Z')
 _ESCAPED = re.compile(r"\\(.)")
@@ -35,7 +38,9 @@ def read_key(header: str) -> str:
             )
         value = _ESCAPED.sub(r"\1", quoted[1])
     if not value:
-        raise KeyRefused("Idempotency-Key is empty. Send 1 to 255 characters, such as a UUID, or omit the header.")
+        raise KeyRefused(
+            f"Idempotency-Key is empty. Send 1 to {MAX_KEY} characters, such as a UUID, or omit the header."
+        )
     if not _PRINTABLE.match(value):
         raise KeyRefused("Idempotency-Key contains a character that is not printable ASCII. A UUID is a good key.")
     if len(value) > MAX_KEY:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.idempotency.request import PATTERN, KeyRefused, fingerprint, read_key
+from core.idempotency.keys import PATTERN, KeyRefused, fingerprint, read_key
 
 BASE: dict[str, Any] = {"method": "POST", "path": "/items", "query": "a=1&b=2", "body": b'{"x":1}'}
 
