@@ -14,7 +14,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-
 unexport PYTHONDONTWRITEBYTECODE
 # Output of parallel checks stays together, where this make knows how.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-BENCHMARKS ?= quality versus list_form hot_read ingest.events ingest.imports builds admission interactions_size
+BENCHMARKS ?= hot_read ingest.events ingest.imports whole_build
 NODE_TOOLS := tests/contracts/node
 NODE_STAMP := $(NODE_TOOLS)/node_modules/.package-lock.json
 # mypy takes as long as all others together, and runs beside the tests.
@@ -45,11 +45,8 @@ suite: .venv/dev
 check: .venv/dev ## Lint, format, conventions, imports, migrations and types, side by side
 	@$(MAKE) --no-print-directory --keep-going -j 2 $(TOGETHER) types $(QUICK_CHECKS)
 
-bench: .venv/dev ## The benchmarks, with their figures
-	@for figure in $(BENCHMARKS); do \
-		echo "== $$figure"; \
-		$(SERVERS) --ephemeral bench -- $(BIN)/python -m tests.benchmarks.$$figure || exit 1; \
-	done
+bench: .venv/dev ## The benchmarks; comparisons with peers are written to docs/benchmarks.md
+	@$(BIN)/python -m tests.benchmarks.report $(BENCHMARKS)
 
 slow: .venv/dev ## The tests that are too slow for `make test`
 	@$(SERVERS) --ephemeral slow -- $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m slow

@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import secrets
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,10 +31,12 @@ from pathlib import Path
 import django
 import psycopg
 
+from tests.benchmarks import results
 from tests.benchmarks.peers import load
-from tests.benchmarks.peers.load import Target
+from tests.benchmarks.peers.load import Round, Target
 
 USERS, ITEMS, CONNECTIONS, BATCH = 500, 400, 16, 100
+PEER = "FastAPI peer"
 
 
 @dataclass(frozen=True)
@@ -230,14 +233,31 @@ def _run(asked: argparse.Namespace) -> None:
         owner = stack.enter_context(psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True))
         services = {"ours": ours}
         if asked.peer_python != sys.executable or importlib.util.find_spec("fastapi"):
-            services["FastAPI peer"] = stack.enter_context(serving_peer(asked.peer_python, ours))
+            services[PEER] = stack.enter_context(serving_peer(asked.peer_python, ours))
         print(f"{asked.connections} connections, {asked.rounds} rounds of {asked.seconds:g} s in turn, ", end="")
         print(f"{os.cpu_count()} processors shared with the client and Redis")
         for title in ours.targets():
             print(f"  {title}")
             targets = {name: service.targets()[title] for name, service in services.items()}
-            load.compare(targets, rounds=asked.rounds, seconds=asked.seconds, connections=asked.connections)
+            found = load.compare(targets, rounds=asked.rounds, seconds=asked.seconds, connections=asked.connections)
+            if PEER in found:
+                _record(title, found["ours"], found[PEER])
         count_work(ours, owner)
+
+
+def _record(title: str, ours: Sequence[Round], peers: Sequence[Round]) -> None:
+    pairs = zip(ours, peers, strict=True)
+    results.record(
+        "hot_read",
+        title,
+        unit="requests/s",
+        ours=[each.rate for each in ours],
+        peers=[each.rate for each in peers],
+        processor=statistics.median(other.microseconds / own.microseconds for own, other in pairs),
+        p50=statistics.median(each.percentile(50) for each in ours),
+        p99=statistics.median(each.percentile(99) for each in ours),
+        peers_p99=statistics.median(each.percentile(99) for each in peers),
+    )
 
 
 if __name__ == "__main__":

@@ -148,8 +148,8 @@ def processor_seconds(pid: int) -> float:
 
 def compare(
     targets: Mapping[str, Target], *, rounds: int, seconds: float, connections: int, say: Callable[[str], None] = print
-) -> dict[str, float]:
-    """Prints medians for each server, and the ratio of each to the last one; returns the ratios.
+) -> dict[str, list[Round]]:
+    """Prints medians for each server, and the ratio of each to the last one; returns all rounds.
 
     The ratio is the median of those within one round, with the least and the greatest of them.
     """
@@ -160,14 +160,12 @@ def compare(
         for name in list(targets)[:: -1 if number % 2 else 1]:
             found[name].append(run(targets[name], seconds=seconds, connections=connections))
     base = list(found.values())[-1]
-    ratios = {}
     for name, own in found.items():
         each = [one.rate / other.rate for one, other in zip(own, base, strict=True)]
-        ratios[name] = statistics.median(each)
         p50, p99 = (statistics.median(one.percentile(percent) for one in own) for percent in (50, 99))
         say(
             f"    {name:<24} {statistics.median(one.rate for one in own):>7,.0f}/s  p50 {p50:>6.2f}  p99 {p99:>6.2f} ms"
             f"  {statistics.median(one.microseconds for one in own):>6,.0f} us CPU"
-            f"  x{ratios[name]:.2f} ({min(each):.2f} to {max(each):.2f})"
+            f"  x{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
         )
-    return ratios
+    return found
