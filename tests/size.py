@@ -1,6 +1,7 @@
-"""Size of a drill: short in `.ci/run`, long in `make drills`."""
+"""Size of tests: drills are short in `.ci/run` and long in `make drills`; of a matrix `make test` runs some cases."""
 
 import os
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import pytest
@@ -13,6 +14,17 @@ LONG = os.environ.get("DRILLS") == "long"
 def sized(*, short: Amount, long: Amount) -> Amount:
     """The long amount under `make drills`, the short one everywhere else."""
     return long if LONG else short
+
+
+def some(cases: Iterable[Any], *, every: int = 4) -> list[Any]:
+    """All cases of a matrix; `make test` runs the first of each `every`, `make slow` the others.
+
+    A case of several arguments is a tuple.
+    """
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow if number % every else ())
+        for number, case in enumerate(cases)
+    ]
 
 
 def slow(*values: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from accounts.tokens import clients
 from core.ratelimit import Quota, RateLimit
 from recommendations.models import EndUser, Item
 from tests.accounts.admin.pages import PASSWORD, page, staff
+from tests.size import slow
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
@@ -47,7 +48,7 @@ class TestPages:
         assert (response.status_code, response["Location"]) == (302, "/admin/login/?next=/admin/accounts/tenant/")
 
     @BY_APP
-    @pytest.mark.parametrize("who", ["root", "confined"])
+    @pytest.mark.parametrize("who", [*slow("root"), "confined"])
     def test_list_and_add_open(self, rows, request, who, app):
         browser = request.getfixturevalue(who)
         allowed = {200} if who == "root" else {200, 403}
@@ -65,7 +66,7 @@ class TestPages:
     @pytest.mark.parametrize(
         "model", [Tenant, ApiClient, FeatureFlag, TenantUsage, Item, EndUser], ids=lambda model: model.__name__
     )
-    @pytest.mark.parametrize("who", ["root", "confined"])
+    @pytest.mark.parametrize("who", [*slow("root"), "confined"])
     def test_change_history_and_delete_open(self, rows, request, who, model):
         browser = request.getfixturevalue(who)
         with scope.tenant(rows.acme.tenant.pk):
