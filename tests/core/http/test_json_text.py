@@ -71,11 +71,11 @@ class TestRefusals:
     def test_a_body_of_many_small_values_costs_no_more_than_its_bytes(self, unit):
         body, bounds = filled(unit, MIB), Bounds.for_body_size(MIB)
         tracemalloc.start()
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             with pytest.raises(BodyTooLarge, match="Send it in parts"):
                 parse(body, bounds)
-            took, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
+            took, (_, peak) = time.thread_time() - started, tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
 
@@ -85,11 +85,11 @@ class TestRefusals:
     @pytest.mark.parametrize("unit", [b'"\\', b'\\"', b'"', b'["\\"', b"\\"])
     def test_no_text_makes_the_count_look_twice(self, unit):
         body = b"[" * 30 + unit * (MIB // len(unit))
-        started = time.perf_counter()
+        started = time.thread_time()
         with pytest.raises((BadJSON, BodyTooLarge)):
             parse(body, BATCH)
 
-        assert time.perf_counter() - started < 1.0
+        assert time.thread_time() - started < 1.0
 
     def test_as_much_as_is_taken_stays_small(self):
         unit = b'{"":0}'
