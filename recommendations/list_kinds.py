@@ -25,10 +25,10 @@ class ListKind:
         belongs_to: The owner of one list: everyone, a segment, an item or a user.
         subject: The subject of the list that serves as a fallback, such as a window.
         writer: Dotted path of the function that makes its lists in a build; empty for lists made when they are read.
-        pool: Dotted path of the function that returns its items for blending, where `pools` has none for it.
+        pool: Dotted path of the function that returns its items for mixing, where `pools` has none for it.
         ttl_seconds: The lifetime in Redis of a list that a reader puts there.
         fallback: The kinds that replace a missing list, best first.
-        blended: A placement may blend it into users' lists (`kinds`).
+        mixed: A placement may mix it into users' lists (`kinds`).
         replaces: A placement may name it in `fallback`.
         served: An operation of the API answers with it under its own name.
     """
@@ -42,7 +42,7 @@ class ListKind:
     pool: str = ""
     ttl_seconds: int = 3600
     fallback: tuple[str, ...] = ("popular", "pinned", "latest")
-    blended: bool = False
+    mixed: bool = False
     replaces: bool = False
     served: bool = False
 
@@ -59,9 +59,9 @@ FOR_YOU = ListKind(
     "liked",
     belongs_to=USER_SUBJECT,
     fallback=("segment", "popular", "pinned", "latest"),
-    blended=True,
+    mixed=True,
 )
-BECAUSE = ListKind("because", "Because of a recent choice", "liked", belongs_to=USER_SUBJECT, blended=True)
+BECAUSE = ListKind("because", "Because of a recent choice", "liked", belongs_to=USER_SUBJECT, mixed=True)
 SEGMENT = ListKind(
     "segment",
     "Popular in a segment",
@@ -76,7 +76,7 @@ TRENDING = ListKind(
     "trending",
     subject="7d",
     writer=f"{_CANDIDATES}.trending.make_lists",
-    blended=True,
+    mixed=True,
     replaces=True,
     served=True,
 )
@@ -86,11 +86,11 @@ POPULAR = ListKind(
     "popular",
     writer=f"{_CANDIDATES}.popular.make_lists",
     fallback=("pinned", "latest"),
-    blended=True,
+    mixed=True,
     replaces=True,
     served=True,
 )
-LATEST = ListKind("latest", "Newest items", "latest", ttl_seconds=20, blended=True, replaces=True, served=True)
+LATEST = ListKind("latest", "Newest items", "latest", ttl_seconds=20, mixed=True, replaces=True, served=True)
 PINNED = ListKind("pinned", "Pinned items", "featured", ttl_seconds=10, fallback=("latest",), replaces=True)
 SIMILAR = ListKind(
     "similar",
@@ -127,9 +127,9 @@ KINDS: Mapping[str, ListKind] = {
         RANK,
     )
 }
-BLENDED: Sequence[str] = [kind.key for kind in KINDS.values() if kind.blended]
+MIXED: Sequence[str] = [kind.key for kind in KINDS.values() if kind.mixed]
 FALLBACKS: Sequence[str] = [kind.key for kind in KINDS.values() if kind.replaces]
-SERVED: Sequence[str] = [kind.key for kind in KINDS.values() if kind.served]
+SERVED_KINDS: Sequence[str] = [kind.key for kind in KINDS.values() if kind.served]
 # Stored lists that belong to no item, so that users without a list of their own get one of them.
 SHARED: Sequence[str] = [kind.key for kind in KINDS.values() if kind.stored and kind.belongs_to != ITEM_SUBJECT]
 

@@ -8,7 +8,9 @@ CACHE_READS = Counter("docent_list_cache_reads_total", "Lists read from Redis.",
 AVAILABILITY_PUSH_FAILURES = Counter(
     "docent_availability_push_failures_total", "Withdrawn items that could not be written to Redis at once."
 )
-SERVED = Counter("docent_lists_served_total", "Answers with a list, by source and degradation.", ["source", "degraded"])
+LISTS_SERVED = Counter(
+    "docent_lists_served_total", "Answers with a list, by source and degradation.", ["source", "degraded"]
+)
 BUILDS = Counter("docent_builds_total", "Builds that ended.", ["outcome"])
 ARTEFACTS_REFUSED = Counter("docent_artefacts_refused_total", "Artefacts that the quality gate rejected.")
 BUILD_SECONDS = Histogram(

@@ -105,14 +105,8 @@ def _attempt(claim: ClaimedDelivery, now: datetime) -> DeliveryResult:
         secrets = [signatures.decrypt_secret(secret) for secret in claim.secrets]
     except SecretUnreadable as error:
         return DeliveryResult(None, str(error), 0)
-    signature = signatures.sign(message_id=claim.message_id, sent_at=now, body=claim.body, with_secrets=secrets)
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "Docent-Webhooks/1",
-        "webhook-id": claim.message_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signature,
-    }
+    signed = signatures.signed_headers(message_id=claim.message_id, sent_at=now, body=claim.body, with_secrets=secrets)
+    headers = {"Content-Type": "application/json", "User-Agent": "Docent-Webhooks/1", **signed}
     return http.post(claim.url, body=claim.body.encode(), headers=headers)
 
 

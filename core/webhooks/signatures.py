@@ -59,6 +59,11 @@ def decrypt_secret(stored: str) -> str:
         raise SecretUnreadable("SECRET_KEY has changed since the secret was made; rotate the secret.") from None
 
 
-def sign(*, message_id: str, sent_at: datetime, body: str, with_secrets: Sequence[str]) -> str:
-    """Returns the value of `webhook-signature`: one signature for each secret, separated by spaces."""
-    return " ".join(Webhook(secret).sign(message_id, sent_at.astimezone(UTC), body) for secret in with_secrets)
+def signed_headers(*, message_id: str, sent_at: datetime, body: str, with_secrets: Sequence[str]) -> dict[str, str]:
+    """Returns the headers of a message; `webhook-signature` has one signature for each secret, separated by spaces."""
+    signatures = [Webhook(secret).sign(message_id, sent_at.astimezone(UTC), body) for secret in with_secrets]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.ai.batch.context import BatchContext
 from recommendations.ai.batch.guarded_client import GuardedBatchProvider
+from recommendations.ai.budget.alerts import STAFF_HOOKS
 from recommendations.ai.budget.reservations import Budget
 from recommendations.ai.config.prices import UnknownModel
 from recommendations.ai.config.settings import AIConfiguration
@@ -37,7 +38,7 @@ def build_batch_context(config: AIConfiguration, *, today: date) -> BatchContext
             rate_limiter=_rate_limiter(config),
         ),
         provider=OpenAIProvider(config),
-        budget=Budget(limits=config.budget, hooks=(instrumentation.log_alert, instrumentation.count_alert)),
+        budget=Budget(limits=config.budget, hooks=STAFF_HOOKS),
         price=config.prices.price(config.model, on=today),
         origin=config.origin,
     )
@@ -71,7 +72,7 @@ def build_gateway(config: AIConfiguration, *, today: date, retries: RetryPolicy 
         GatewayDependencies(
             provider=OpenAIProvider(config) if config.configured else NullProvider(),
             prices=config.prices,
-            budget=Budget(limits=config.budget, hooks=(instrumentation.log_alert, instrumentation.count_alert)),
+            budget=Budget(limits=config.budget, hooks=STAFF_HOOKS),
             breaker=instrumentation.instrumented_breaker(config),
             rate_limiter=_rate_limiter(config),
             origin=config.origin,

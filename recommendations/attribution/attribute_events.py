@@ -20,7 +20,7 @@ from recommendations.attribution.daily_counters import Increments, Shown
 from recommendations.attribution.metrics import FEEDBACK
 from recommendations.attribution.models import PlacementStat
 from recommendations.interactions.models import Feedback
-from recommendations.list_kinds import SERVED
+from recommendations.list_kinds import SERVED_KINDS
 from recommendations.placements.models import Placement
 
 EVENTS_AT_ONCE = 1000
@@ -149,7 +149,7 @@ def _labels(tenant_id: int) -> list[str]:
     """Return the labels of placements that exist, of kinds of lists without one, and of all that were ever counted."""
     counted = PlacementStat.objects.filter(tenant_id=tenant_id).order_by().values_list("placement", flat=True)
     names = Placement.objects.filter(tenant_id=tenant_id).order_by().values_list("name", flat=True)
-    kinds = [recommendation_ids.label(None, kind) for kind in SERVED]
+    kinds = [recommendation_ids.label(None, kind) for kind in SERVED_KINDS]
     return ["home", *names, *kinds, *counted.distinct()]
 
 

@@ -9,7 +9,7 @@ from recommendations.catalog import validators
 from recommendations.catalog.validators import FieldRefused, Reader
 from recommendations.filter_language import FilterRefused, Node, cost, parse
 from recommendations.filter_language.cost import MAX_COST
-from recommendations.list_kinds import BLENDED, FALLBACKS
+from recommendations.list_kinds import FALLBACKS, MIXED
 from recommendations.placements.rules import (
     HEAD,
     MAX_BOOSTS,
@@ -169,13 +169,13 @@ def _segment_by(raw: Any, pointer: str) -> str:
 
 
 def _kinds(raw: Any, pointer: str) -> tuple[KindShare, ...]:
-    kinds: tuple[KindShare, ...] = _list(_KIND, len(BLENDED))(raw, pointer)
+    kinds: tuple[KindShare, ...] = _list(_KIND, len(MIXED))(raw, pointer)
     if not kinds or len({share.kind for share in kinds}) < len(kinds):
         raise validators.refusal(pointer, "bad_kinds", "Must name at least one kind, each only once.")
     return kinds
 
 
-_KIND = _instance(KindShare, {"kind": _one_of(*BLENDED), "take": _number(1, HEAD, whole=True)}, "kind")
+_KIND = _instance(KindShare, {"kind": _one_of(*MIXED), "take": _number(1, HEAD, whole=True)}, "kind")
 _PIN = _object(
     {
         "item_id": validators.identifier,

@@ -31,9 +31,9 @@ from pathlib import Path
 import django
 import psycopg
 
-from tests.benchmarks import results
 from tests.benchmarks.peers import load
 from tests.benchmarks.peers.load import Round, Target
+from tests.benchmarks.report import results
 
 USERS, ITEMS, CONNECTIONS, BATCH = 500, 400, 16, 100
 PEER = "FastAPI peer"

@@ -29,16 +29,16 @@ def test_it_gives_a_reason_in_every_language_when_an_entry_has_only_its_kind(kin
 
 
 def test_it_labels_a_served_list_by_the_key_of_its_kind():
-    labels = [recommendation_ids.label(None, f"{key}:subject") for key in list_kinds.SERVED]
+    labels = [recommendation_ids.label(None, f"{key}:subject") for key in list_kinds.SERVED_KINDS]
 
-    assert labels == [f"@{key}" for key in list_kinds.SERVED]
+    assert labels == [f"@{key}" for key in list_kinds.SERVED_KINDS]
     assert "@together" in labels
 
 
 def test_rules_of_a_placement_name_every_kind_that_may_be_blended_or_replace_a_list():
-    rules = read_rules({"kinds": [{"kind": key} for key in list_kinds.BLENDED], "fallback": list(list_kinds.FALLBACKS)})
+    rules = read_rules({"kinds": [{"kind": key} for key in list_kinds.MIXED], "fallback": list(list_kinds.FALLBACKS)})
 
-    assert [source.kind for source in rules.kinds] == list(list_kinds.BLENDED)
+    assert [source.kind for source in rules.kinds] == list(list_kinds.MIXED)
     assert rules.fallback == tuple(list_kinds.FALLBACKS)
 
 

@@ -17,10 +17,10 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.tenancy import scope
-from core.webhooks.publish import emit
+from recommendations.ai.budget.alerts import BudgetAlert, publish_alert
 from recommendations.ai.budget.caps import Cap, CapName, caps_for_call
 from recommendations.ai.models import AICall, AIReservation
-from recommendations.ai.money import NANO_PER_USD, Amount, BudgetLimit, BudgetLimits
+from recommendations.ai.money import Amount, BudgetLimits
 
 SOFT_SHARE = 0.8
 GRACE_SECONDS = 30.0
@@ -33,18 +33,6 @@ class BudgetExhausted(Exception):
     def __init__(self, cap: CapName) -> None:
         super().__init__(f"the budget {cap} has no room for this call")
         self.cap: CapName = cap
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetAlert:
-    """A cap reached 80 % (soft) or is exhausted (hard); raised once per period."""
-
-    level: Literal["soft", "hard"]
-    cap: CapName
-    tenant_id: int | None
-    starts_on: date
-    spent: Amount
-    limit: BudgetLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,23 +137,6 @@ class Budget:
         for alert in alerts:
             for hook in self._hooks:
                 hook(alert)
-
-
-def publish_alert(alert: BudgetAlert, *, now: datetime) -> None:
-    """Publish a tenant's alert to its webhooks, in the transaction that records the alert."""
-    if alert.tenant_id is None:
-        return
-    data = {
-        "budget": alert.cap,
-        "starts_on": alert.starts_on.isoformat(),
-        "spent": {"tokens": alert.spent.tokens, "usd": alert.spent.nano_usd / NANO_PER_USD},
-        "limit": {
-            "tokens": alert.limit.tokens,
-            "usd": None if alert.limit.nano_usd is None else alert.limit.nano_usd / NANO_PER_USD,
-        },
-    }
-    kind = "budget.warning" if alert.level == "soft" else "budget.exhausted"
-    emit(tenant_id=alert.tenant_id, type=kind, data=data, now=now)
 
 
 def release_expired(*, limits: BudgetLimits, now: datetime) -> int:

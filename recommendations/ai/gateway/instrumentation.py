@@ -1,10 +1,9 @@
-"""Metrics and logs for breaker, budget and calls; the domain objects only call hooks."""
+"""Metrics and logs for breaker and calls; the domain objects only call hooks."""
 
 import structlog
 
-from recommendations.ai.budget.reservations import BudgetAlert
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.metrics import AI_BREAKER_STATE, AI_BUDGET_ALERTS, AI_COST, AI_REQUEST_SECONDS, AI_TOKENS
+from recommendations.ai.metrics import AI_BREAKER_STATE, AI_COST, AI_REQUEST_SECONDS, AI_TOKENS
 from recommendations.ai.models import AICall
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.resilience.circuit_breaker import BreakerEvent, CircuitBreaker
@@ -41,26 +40,6 @@ def log_breaker(event: BreakerEvent) -> None:
         why=event.why,
         error=event.error,
         probe_at=event.probe_at,
-    )
-
-
-def count_alert(alert: BudgetAlert) -> None:
-    """Count a budget alert."""
-    AI_BUDGET_ALERTS.labels(alert.level, alert.cap).inc()
-
-
-def log_alert(alert: BudgetAlert) -> None:
-    """Log a budget alert."""
-    _log.warning(
-        "ai_budget",
-        level=alert.level,
-        cap=alert.cap,
-        tenant_id=alert.tenant_id,
-        starts_on=str(alert.starts_on),
-        spent_tokens=alert.spent.tokens,
-        spent_usd=alert.spent.nano_usd / NANO_PER_USD,
-        limit_tokens=alert.limit.tokens,
-        limit_usd=None if alert.limit.nano_usd is None else alert.limit.nano_usd / NANO_PER_USD,
     )
 
 

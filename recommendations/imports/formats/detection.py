@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.quoting import quoted
 from recommendations.imports.formats import file_signatures
-from recommendations.imports.formats.gzip_stream import GZIP
+from recommendations.imports.formats.decompression import GZIP
 from recommendations.imports.formats.read_options import Form, ReadOptions, UnreadableFile
 
 SAMPLE = 64 * 1024

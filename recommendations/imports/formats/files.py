@@ -12,8 +12,8 @@ from typing import IO
 
 from recommendations.imports.formats import lines as physical
 from recommendations.imports.formats.csv_records import Dialect, Records
+from recommendations.imports.formats.decompression import Blocks
 from recommendations.imports.formats.detection import SAMPLE, DetectedFormat, detect_format
-from recommendations.imports.formats.gzip_stream import Blocks
 from recommendations.imports.formats.json_entries import Entries
 from recommendations.imports.formats.read_options import AS_FOUND, Form, ReadOptions, UnreadableFile
 from recommendations.imports.formats.rows import Line, Record, json_row, too_long

@@ -22,6 +22,7 @@ from recommendations.pipeline.lists.reference_lists import reference_list
 from recommendations.pipeline.models import Build, ReferenceList
 
 WINDOWS: Mapping[str, int] = {"1d": 1, "7d": 7, "30d": 30}
+HALF_LIFE_SHARE = 1 / 3  # of the window
 _SPARE = 100
 _COUNTED = f"""
     WITH pairs AS MATERIALIZED ({decayed_counts.WEIGHTED_PAIRS}),
@@ -75,7 +76,8 @@ def make_lists(*, build: Build, loaded: Loaded, version: int, now: datetime, loc
 
 
 def _counted(tenant_id: int, days: int, now: datetime) -> list[tuple[str, int, float]]:
-    parameters = decayed_counts.parameters(tenant_id=tenant_id, now=now, half_life_days=days / 3, window_days=days)
+    half_life = days * HALF_LIFE_SHARE
+    parameters = decayed_counts.parameters(tenant_id=tenant_id, now=now, half_life_days=half_life, window_days=days)
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED, {**parameters, "limit": MAX_ITEMS + _SPARE})
         return list(cursor.fetchall())

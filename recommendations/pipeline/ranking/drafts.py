@@ -20,7 +20,8 @@ from recommendations.pipeline.lists.entries import MODEL, POPULAR, STATIC, Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.lists.profiles import UserProfile
 from recommendations.pipeline.ranking import exploration
-from recommendations.pipeline.ranking.rules_engine import CandidateSource, apply_rules, eligibility_filter
+from recommendations.pipeline.ranking.kind_mixing import CandidateSource
+from recommendations.pipeline.ranking.rules_engine import apply_rules, eligibility_filter
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.pipeline.ranking.user_candidates import consumed
 from recommendations.placements.fallback_policy import segment_subjects

@@ -13,7 +13,7 @@ from recommendations.explanations.templates import explain
 from recommendations.list_kinds import PINNED
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects
-from recommendations.placements.pinning import place_pins
+from recommendations.placements.pin_positions import place_pins
 from recommendations.placements.rules import PlacementRules
 
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from recommendations.cache.list_codec import Entry
 from recommendations.filter_language import Node, Person, bind, holds
-from recommendations.list_kinds import FOR_YOU
 from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.pipeline.ranking.kind_mixing import CandidateSource, mix_kinds
 from recommendations.pipeline.ranking.trace import Trace
-from recommendations.placements.rules import Boost, Cap, FreshShare, KindShare, PlacementRules
+from recommendations.placements.rules import Boost, Cap, FreshShare, PlacementRules
 
 Facts = Mapping[str, ItemFacts]
 # Similarity of the items with these ids, as a square matrix with values from 0 to 1.
@@ -34,14 +34,6 @@ EXCLUSIONS = {
     "consumed": "chosen already, or turned down",
     "filter": "does not meet the filter",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateSource:
-    """The candidates of one kind, best first."""
-
-    kind: KindShare
-    entries: Sequence[Entry]
 
 
 def apply_rules(
@@ -143,33 +135,6 @@ def apply_boosts(
                     trace.record(entry.item_id, "boosts", f"score times {boost.factor:g} (boost {number})")
         scored.append(structs.replace(entry, score=round(score, 6)))
     return sorted(scored, key=lambda entry: -entry.score)
-
-
-def mix_kinds(sources: Sequence[CandidateSource], trace: Trace | None = None) -> list[Entry]:
-    """Takes rounds of `take` items of each kind, then the rest, kind by kind. Each item is listed once."""
-    seen: set[str] = set()
-    mixed: list[Entry] = []
-    queues = [(each.kind.kind, each.kind.take, iter(each.entries)) for each in sources]
-
-    def deal(kind: str, queue: Iterable[Entry], most: int) -> int:
-        dealt = 0
-        for entry in queue:
-            if entry.item_id not in seen:
-                seen.add(entry.item_id)
-                mixed.append(entry)
-                if trace is not None and kind != FOR_YOU.key:
-                    trace.record(entry.item_id, "kinds", f"from {kind}")
-                dealt += 1
-                if dealt == most:
-                    break
-        return dealt
-
-    rounds = [each for each in queues if each[1]]
-    while sum(deal(kind, queue, take) for kind, take, queue in rounds):
-        pass
-    for kind, _, queue in queues:
-        deal(kind, queue, -1)
-    return mixed
 
 
 def category_similarity(facts: Facts) -> Similarity:

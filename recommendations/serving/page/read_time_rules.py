@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recommendations.list_kinds import PINNED
-from recommendations.placements.pinning import PlacedPin, place_pins
+from recommendations.placements.pin_positions import PlacedPin, place_pins
 
 Entry = dict[str, Any]
 # Rotation reorders this many items; the rest keep their order.

@@ -14,7 +14,7 @@ from typing import Any
 
 from core import process_caches
 from recommendations.cache import list_codec
-from recommendations.metrics import SERVED
+from recommendations.metrics import LISTS_SERVED
 from recommendations.serving.page import render
 from recommendations.serving.page.render import Answer
 from recommendations.serving.read.cursor import ROUNDING_SECONDS
@@ -107,6 +107,6 @@ def _made(raw: bytes, subject: Subject, slot: int, timestamp: float) -> ReadyPag
         answer,
         listed,
         answer.body,
-        SERVED.labels(answer.source, degraded or "none"),
+        LISTS_SERVED.labels(answer.source, degraded or "none"),
         (answer.recommendation_id, subject.user_id, *shown),
     )

@@ -17,7 +17,7 @@ from recommendations.attribution.impression_buffer import impression_buffer
 from recommendations.attribution.served_pages import Page
 from recommendations.cache.list_codec import HEAD, Chance, StoredList
 from recommendations.degradation import NO_ITEMS
-from recommendations.metrics import SERVED
+from recommendations.metrics import LISTS_SERVED
 from recommendations.serving.page import selection
 from recommendations.serving.page.filtering import Matcher
 from recommendations.serving.read import cursor, reason_language, selectors
@@ -107,7 +107,7 @@ def _rendered(
     answers = []
     for (resolved, subject), selected in zip(lists, selections, strict=True):
         answer = _answer(resolved, subject, options, selected, now)
-        SERVED.labels(answer.source, answer.degraded or "none").inc()
+        LISTS_SERVED.labels(answer.source, answer.degraded or "none").inc()
         answers.append(answer)
     return answers
 

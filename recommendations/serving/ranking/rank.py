@@ -21,7 +21,8 @@ from recommendations.pipeline.lists import entries as lists
 from recommendations.pipeline.lists.entries import Draft
 from recommendations.pipeline.lists.item_facts import ItemFacts
 from recommendations.pipeline.ranking import user_candidates
-from recommendations.pipeline.ranking.rules_engine import CandidateSource, apply_rules, category_similarity
+from recommendations.pipeline.ranking.kind_mixing import CandidateSource
+from recommendations.pipeline.ranking.rules_engine import apply_rules, category_similarity
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.pipeline.ranking.variants import ListRecipe
 from recommendations.placements.fallback_policy import FallbackPolicy, segment_subjects

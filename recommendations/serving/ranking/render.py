@@ -8,7 +8,7 @@ from typing import Any
 from recommendations.attribution import recommendation_ids
 from recommendations.cache.list_codec import MAX_ITEMS
 from recommendations.list_kinds import RANK
-from recommendations.metrics import SERVED
+from recommendations.metrics import LISTS_SERVED
 from recommendations.pipeline.lists import entries
 from recommendations.serving.page import render as page
 from recommendations.serving.page.render import Answer
@@ -55,7 +55,7 @@ def render(*, query: RankQuery, ranked: Ranking, now: datetime) -> Answer:
             for item_id, code in ranked.left_out.items()
         ],
     }
-    SERVED.labels(ranked.source, ranked.degraded or "none").inc()
+    LISTS_SERVED.labels(ranked.source, ranked.degraded or "none").inc()
     raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     tag = f'"{hashlib.blake2b(raw, digest_size=16).hexdigest()}"'
     counted = item_ids[:MAX_ITEMS]

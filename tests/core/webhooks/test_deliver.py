@@ -290,6 +290,7 @@ def test_eight_workers_send_a_message_once(committed_db, cast, endpoint, hook):
 
 
 def test_a_secret_is_no_part_of_a_message():
-    assert signatures.PREFIX not in signatures.sign(
+    headers = signatures.signed_headers(
         message_id="m", sent_at=datetime.fromtimestamp(1, UTC), body="{}", with_secrets=[signatures.new_secret()]
     )
+    assert signatures.PREFIX not in str(headers)

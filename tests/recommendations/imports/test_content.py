@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 
-from recommendations.imports.formats import csv_records, gzip_stream, lines
+from recommendations.imports.formats import csv_records, decompression, lines
 from recommendations.imports.formats.files import ImportFile, UnreadableFile
 from recommendations.imports.formats.read_options import AS_FOUND, ReadOptions, parse_delimiter, parse_encoding
 from recommendations.imports.mapping.column_mapping import ColumnMapping
@@ -189,7 +189,7 @@ class TestPacked:
         assert "200 times" in refusal(gzip.compress(b"item_id,title\na," + b"x" * 2_000_000, mtime=0))
 
     def test_with_too_many_rows_for_its_bytes_is_refused(self, monkeypatch):
-        monkeypatch.setattr(gzip_stream, "RATIO_FROM", 10**9)
+        monkeypatch.setattr(decompression, "RATIO_FROM", 10**9)
         assert "5 lines per compressed byte" in refusal(gzip.compress(b"item_id\n" + b"a\n" * 500_000, mtime=0))
 
     def test_with_an_endless_header_is_refused(self):

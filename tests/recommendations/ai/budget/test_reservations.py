@@ -10,7 +10,8 @@ from django.db import connection, transaction
 
 from accounts.tenancy import scope
 from recommendations.ai.budget import ledger
-from recommendations.ai.budget.reservations import GRACE_SECONDS, Budget, BudgetAlert, BudgetExhausted, release_expired
+from recommendations.ai.budget.alerts import BudgetAlert
+from recommendations.ai.budget.reservations import GRACE_SECONDS, Budget, BudgetExhausted, release_expired
 from recommendations.ai.models import AIBudget, AICall, AIGlobalBudget, AILimit, AIReservation
 from recommendations.ai.money import Amount, BudgetLimit, BudgetLimits
 from tests.recommendations.ai.budget.bookings import LIMITS, NOW, counters, reserve, settle

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from recommendations.imports.formats import gzip_stream, lines
+from recommendations.imports.formats import decompression, lines
 from recommendations.imports.formats.files import ImportFile, UnreadableFile
 from recommendations.imports.formats.rows import Line
 
@@ -128,7 +128,7 @@ class TestNdjson:
 
 class TestWholeFile:
     def test_a_bomb_is_refused_before_it_is_unpacked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(gzip_stream, "RATIO_FROM", 1_000_000)
+        monkeypatch.setattr(decompression, "RATIO_FROM", 1_000_000)
         path = _write(tmp_path, "a.ndjson.gz", b"\n" * 30_000_000)
 
         with pytest.raises(UnreadableFile, match="more than 5 lines per compressed byte"):

@@ -8,8 +8,9 @@ import pytest
 from recommendations.cache.list_codec import Entry
 from recommendations.filter_language import Person
 from recommendations.pipeline.lists.item_facts import ItemFacts
+from recommendations.pipeline.ranking.kind_mixing import CandidateSource
 from recommendations.pipeline.ranking.pins import apply_pins, read_time_rules
-from recommendations.pipeline.ranking.rules_engine import CandidateSource, apply_rules
+from recommendations.pipeline.ranking.rules_engine import apply_rules
 from recommendations.pipeline.ranking.trace import Trace
 from recommendations.placements.rule_validation import read_rules
 from recommendations.placements.rules import KindShare

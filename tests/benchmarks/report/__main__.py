@@ -20,8 +20,8 @@ from importlib import metadata
 from pathlib import Path
 
 from core import clock
-from tests.benchmarks import plot, results
-from tests.benchmarks.results import Comparison
+from tests.benchmarks.report import plot, results
+from tests.benchmarks.report.results import Comparison
 
 # The minutes that each takes on two processors. Those that record no comparison only print.
 MINUTES = {

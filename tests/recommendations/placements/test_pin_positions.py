@@ -2,7 +2,7 @@
 
 import pytest
 
-from recommendations.placements.pinning import place_pins
+from recommendations.placements.pin_positions import place_pins
 
 
 @pytest.mark.parametrize(

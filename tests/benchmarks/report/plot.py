@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from tests.benchmarks.results import Comparison
+from tests.benchmarks.report.results import Comparison
 
 _ROW, _LABELS, _PLOT, _MARGIN = 30, 330, 420, 24
 _STYLE = (

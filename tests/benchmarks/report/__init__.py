@@ -1,0 +1,1 @@
+"""Benchmarks in one run, compared with peers in one table and one plot."""
