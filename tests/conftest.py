@@ -15,12 +15,15 @@ from django.db import connections
 from psycopg import sql
 
 from core import process_caches
+from core.metrics.families import declared
 from tests.database import empty_database, remember_sequences, storage_folder
 from tests.size import LONG
 
 # Several test processes share the machine's cores: none spreads its arithmetic over all of them, busy waiting.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# A label takes declared values only; in production one that does not is let through.
+declared.strict = True
 # The first process names the run; those that it starts inherit the name.
 TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
 pytest_plugins = ["tests.fakes.openai_fixture"]

@@ -6,17 +6,15 @@ from typing import Any
 import structlog
 from celery import Task
 from django.db import InterfaceError, OperationalError, close_old_connections
-from prometheus_client import Counter, Histogram
 
+from core.metrics.task_names import HEARTBEAT, MEASURE
 from core.redis import RedisUnavailable
+from workers import messages
+from workers.metrics import NAMES as QUEUE_NAMES
+from workers.metrics import QUEUE_SECONDS, TASK_SECONDS, TASKS
 
-TASKS = Counter("docent_tasks_total", "Tasks that ended, by outcome.", ["task", "outcome"])
-TASK_SECONDS = Histogram(
-    "docent_task_duration_seconds",
-    "How long tasks ran.",
-    ["task"],
-    buckets=(0.005, 0.02, 0.1, 0.5, 1, 5, 20, 60, 300, 1800),
-)
+# Sent every few seconds for as long as the service runs: their success is in the metrics.
+QUIET = frozenset({HEARTBEAT, MEASURE})
 _log = structlog.get_logger("docent.task")
 
 
@@ -36,9 +34,10 @@ class DocentTask(Task[Any, Any]):
         structlog.contextvars.bind_contextvars(
             task=self.name,
             task_id=self.request.id,
-            request_id=(self.request.headers or {}).get("request_id", ""),
+            request_id=messages.request_id(self.request),
             **kwargs,
         )
+        self._observe_wait()
         close_old_connections()
         started = time.perf_counter()
         try:
@@ -46,10 +45,16 @@ class DocentTask(Task[Any, Any]):
         finally:
             TASK_SECONDS.labels(self.name).observe(time.perf_counter() - started)
 
+    def _observe_wait(self) -> None:
+        queue = (self.request.delivery_info or {}).get("routing_key")
+        waited = messages.seconds_waited(self.request)
+        if queue in QUEUE_NAMES and waited is not None:
+            QUEUE_SECONDS.labels(queue).observe(waited)
+
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """Counts the success."""
         TASKS.labels(self.name, "success").inc()
-        _log.info("task_done")
+        (_log.debug if self.name in QUIET else _log.info)("task_done")
 
     def on_retry(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Counts and logs the retry."""

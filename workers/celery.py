@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 from django.conf import settings
 
 from core import redis
-from workers import queues, schedules, starting  # noqa: F401  # `starting` waits for Celery's signals
+from workers import exposition, queues, schedules, starting  # noqa: F401  # some wait for Celery's signals
 from workers.base import DocentTask
 
 
@@ -72,6 +72,7 @@ app.conf.update(
         "workers.tasks.idempotency",
         "workers.tasks.imports",
         "workers.tasks.items",
+        "workers.tasks.metrics",
         "workers.tasks.nearline",
         "workers.tasks.placements",
         "workers.tasks.privacy",

@@ -29,6 +29,7 @@ _QUICK_TASKS = (
     "build.resume",
     "imports.resume",
     "items.sweep",
+    "metrics.measure",
     "nearline.sweep",
     "webhooks.sweep",
 )

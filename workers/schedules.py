@@ -7,6 +7,7 @@ from django.conf import settings
 
 from accounts.task_names import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
 from core.idempotency.task_names import PURGE
+from core.metrics.task_names import MEASURE
 from core.webhooks.task_names import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.task_names import TIDY
 from recommendations.attribution import task_names as attribution
@@ -16,6 +17,8 @@ from recommendations.interactions.task_names import SWEEP_DIRTY
 from recommendations.pipeline import task_names
 from recommendations.placements.task_names import APPLY_RULES
 from recommendations.privacy.task_names import COPY_LOG, PRUNE
+from workers import heartbeats
+from workers.queues import QUEUES
 
 
 def schedule() -> dict[str, dict[str, Any]]:
@@ -48,4 +51,6 @@ def schedule() -> dict[str, dict[str, Any]]:
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},
         "fresh-items": {"task": SWEEP_ITEMS, "schedule": 30.0, "options": {"expires": 25}},
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
+        "measures": {"task": MEASURE, "schedule": 15.0, "options": {"expires": 14}},
+        **{f"heartbeat-{queue.name}": heartbeats.entry(queue.name) for queue in QUEUES},
     }

@@ -3,7 +3,6 @@
 What each environment variable means stands in docs/operations/config.md.
 """
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 from config.settings.ai import *
 from config.settings.api_document import spectacular_settings
+from config.settings.observability import *
 from config.settings.recommendations import *
 from config.settings.servers import *
 
@@ -264,19 +264,7 @@ BUILD_NICE = env.integer("BUILD_NICE", 5, maximum=19)  # of a worker for builds 
 TASK_TIME_LIMIT_SECONDS = env.integer("TASK_TIME_LIMIT_SECONDS", 1800, minimum=10)
 BROKER_VISIBILITY_SECONDS = env.integer("BROKER_VISIBILITY_SECONDS", 3600, minimum=30)
 
-# --- Logs and metrics ------------------------------------------------------------------------------------
-LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING_CONFIG = "core.logging.configure"
-# The share of successful hot reads (a user's list, a batch) that get a log line; all other requests always do.
-LOG_READ_SAMPLE = env.share("LOG_READ_SAMPLE", 0.01)
-# Lines for a program that collects them, unless they go to somebody's screen.
-LOGGING = {"level": LOG_LEVEL, "json": env.flag("LOG_JSON", default=not sys.stderr.isatty())}
-# Asked at each scrape, since they belong to no process.
-MORE_METRICS = ["workers.presence.metrics"]
-METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
-METRICS_TOKEN = env.secret("METRICS_TOKEN")
-METRICS_PORT = env.integer("METRICS_PORT", 0, maximum=65_535)  # 0: none of its own
-PROMETHEUS_EXPORT_MIGRATIONS = False
+# --- Checks ----------------------------------------------------------------------------------------------
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 if TASK_TIME_LIMIT_SECONDS >= BROKER_VISIBILITY_SECONDS:

@@ -1,7 +1,7 @@
-"""The metrics of idempotency. No labels: a key, a client or a tenant never becomes one."""
+"""The metrics of idempotency."""
 
-from prometheus_client import Counter
+from core.metrics.families import counter
 
-REPLAYED = Counter("idempotency_replayed_total", "Writes answered with the stored answer of their first time.")
-CONFLICTS = Counter("idempotency_conflicts_total", "Writes refused because one with the same key was still running.")
-MISMATCHES = Counter("idempotency_mismatches_total", "Writes refused because their key belongs to another request.")
+REPLAYED = counter("idempotency_replayed_total", "Writes answered with the stored answer of their first time.")
+CONFLICTS = counter("idempotency_conflicts_total", "Writes refused because one with the same key was still running.")
+MISMATCHES = counter("idempotency_mismatches_total", "Writes refused because their key belongs to another request.")

@@ -1,5 +1,6 @@
 """The connection pool of a web process: bounded by the guard, with tested connections."""
 
+import threading
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.db import connections
 from psycopg_pool import ConnectionPool
 
 from core import deadline
+from core.metrics import POOL_UTILIZATION, POOL_WAIT_SECONDS, POOL_WAITING
 from core.postgres.connection import CHECK_SECONDS, BoundedConnection, check
 from core.postgres.guard import guard
 
@@ -22,11 +24,31 @@ class GuardedPool(ConnectionPool[BoundedConnection]):
     A thread that serves no request, as one that refreshes a copy in the background, needs none.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._in_use, self._counting = 0, threading.Lock()
+        super().__init__(*arguments, **options)
+
     def getconn(self, timeout: float | None = None) -> BoundedConnection:
         """As psycopg_pool's, for no longer than the request may last.
 
         Raises: PoolTimeout; DatabaseBusy at once where nobody else may wait.
         """
+        started = time.perf_counter()
+        POOL_WAITING.inc()
+        try:
+            connection = self._guarded(timeout)
+        finally:
+            POOL_WAITING.dec()
+            POOL_WAIT_SECONDS.observe(time.perf_counter() - started)
+        self._count(1)
+        return connection
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._in_use += change
+            POOL_UTILIZATION.set(self._in_use / self.max_size)
+
+    def _guarded(self, timeout: float | None) -> BoundedConnection:
         wanted = self.timeout if timeout is None else timeout
         if not deadline.is_for_request():
             return self._checked(deadline.cap_timeout(wanted))
@@ -56,6 +78,7 @@ class GuardedPool(ConnectionPool[BoundedConnection]):
 
     def putconn(self, conn: BoundedConnection) -> None:
         """As psycopg_pool's; gives the place back as well."""
+        self._count(-1)
         had_place, conn.holds_place = conn.holds_place, False
         try:
             super().putconn(conn)

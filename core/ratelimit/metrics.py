@@ -1,9 +1,25 @@
-"""Metrics of the rate limiter. Labels are bounded: the names of policies, never a tenant."""
+"""Metrics of the rate limiter."""
 
-from prometheus_client import Counter
+from core.metrics.families import counter
 
-RATE_LIMIT_REJECTED = Counter(
-    "rate_limit_rejected_total", "Requests refused: by a plan's rate or quota, or by an address's.", ["policy"]
+POLICIES = [
+    "read",
+    "write",
+    "browser-read",
+    "browser-write",
+    "browsers-read",
+    "browsers-write",
+    "quota",
+    "token",
+    "admin_login",
+    "public",
+]
+
+RATE_LIMIT_REJECTED = counter(
+    "rate_limit_rejected_total",
+    "Requests refused with 429: by a plan's rate or quota, a browser token's, or an address's.",
+    {"policy": POLICIES},
+    from_zero=True,
 )
-QUOTA_REJECTED = Counter("quota_rejected_total", "Requests refused because the month's quota was used up.")
-LIMITER_REDIS_ERRORS = Counter("limiter_redis_errors_total", "Requests limited locally, because Redis was unreachable.")
+QUOTA_REJECTED = counter("quota_rejected_total", "Requests refused because the month's quota was used up.")
+LIMITER_REDIS_ERRORS = counter("limiter_redis_errors_total", "Requests limited locally, because Redis was unreachable.")

@@ -1,9 +1,10 @@
 """Metrics of webhook deliveries."""
 
-from prometheus_client import Counter
+from core.metrics.families import counter
 
-from core.metrics import start_at_zero
-
-WEBHOOK_ATTEMPTS = Counter("docent_webhook_attempts_total", "Attempts to deliver a message, by outcome.", ["outcome"])
-
-start_at_zero(WEBHOOK_ATTEMPTS, ("delivered", "failed"))
+WEBHOOK_ATTEMPTS = counter(
+    "docent_webhook_attempts_total",
+    "Attempts to deliver a message.",
+    {"outcome": ("delivered", "failed")},
+    from_zero=True,
+)

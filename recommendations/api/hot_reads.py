@@ -7,7 +7,6 @@ browsers, options, lists that are not in Redis or need work. So this module deci
 its answers are theirs, header by header (tests/recommendations/api/test_hot_reads.py).
 """
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +14,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from django.conf import settings
 
 from accounts.limits import plan_limits
 from accounts.limits.plan_limits import Charge
@@ -23,7 +21,7 @@ from accounts.tenancy import flags
 from accounts.tokens import authentication
 from core import clock, external_ids
 from core.errors import Unavailable
-from core.http import etags
+from core.http import etags, request_log
 from core.http.plain_requests import PlainRequests
 from core.metrics import REQUEST_SECONDS
 from core.principal import Principal
@@ -164,7 +162,7 @@ class HotReads:
         answered = [*headers, *self._constant, _ALLOW[method], *limits, *common]
         seconds = time.perf_counter() - started
         self._seconds[status, method].observe(seconds)
-        if random.random() < settings.LOG_READ_SAMPLE:  # noqa: S311  # a sample, not a secret
+        if request_log.is_read_logged(seconds):
             _log.info(
                 "request",
                 request_id=request_id,

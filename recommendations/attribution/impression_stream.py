@@ -70,22 +70,28 @@ def read(most: int) -> list[Delivery]:
     return redis.call("impressions", lambda client: _read(client, most))
 
 
-def acknowledge(deliveries: Sequence[Delivery]) -> int:
-    """Forgets what has been written; returns how many batches still wait.
+def waiting() -> int:
+    """Returns how many batches wait.
+
+    Raises: core.redis.RedisUnavailable.
+    """
+    return redis.call("impressions", lambda client: int(client.xlen(KEY)))
+
+
+def acknowledge(deliveries: Sequence[Delivery]) -> None:
+    """Forgets what has been written.
 
     Raises: core.redis.RedisUnavailable.
     """
     ids = [delivery.entry_id for delivery in deliveries]
 
-    def forget(client: Any) -> int:
+    def forget(client: Any) -> None:
         pipe = client.pipeline(transaction=False)
         pipe.xack(KEY, GROUP, *ids)
         pipe.xdel(KEY, *ids)
-        pipe.xlen(KEY)
-        waiting: int = pipe.execute()[-1]
-        return waiting
+        pipe.execute()
 
-    return redis.call("impressions", forget)
+    redis.call("impressions", forget)
 
 
 def _create_group(client: Any) -> None:

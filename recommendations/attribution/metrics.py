@@ -1,11 +1,18 @@
 """Metrics of implied impressions, and of events that name a recommendation."""
 
-from prometheus_client import Counter, Gauge
+from core.metrics.families import counter, measured
 
-IMPRESSIONS_SENT = Counter("docent_impressions_sent_total", "Implied impressions handed to the stream.")
-IMPRESSIONS_DROPPED = Counter("docent_impressions_dropped_total", "Implied impressions that were not kept.", ["reason"])
-IMPRESSIONS_STORED = Counter("docent_impressions_stored_total", "Implied impressions counted in PostgreSQL.")
-IMPRESSION_STREAM = Gauge(
-    "docent_impression_stream_batches", "Batches that wait in the stream.", multiprocess_mode="mostrecent"
+IMPRESSIONS_SENT = counter("docent_impressions_sent_total", "Implied impressions handed to the stream.")
+IMPRESSIONS_DROPPED = counter(
+    "docent_impressions_dropped_total",
+    "Implied impressions that were not kept.",
+    {"reason": ("unreadable", "too_old", "stopped", "buffer_full", "stream_full")},
+    from_zero=True,
 )
-FEEDBACK = Counter("docent_feedback_total", "Events that name a recommendation, by what became of them.", ["outcome"])
+IMPRESSIONS_STORED = counter("docent_impressions_stored_total", "Implied impressions counted in PostgreSQL.")
+IMPRESSION_STREAM = measured("docent_impression_stream_batches", "Batches that wait in the stream.")
+FEEDBACK = counter(
+    "docent_feedback_total",
+    "Events that name a recommendation, by their result.",
+    {"outcome": ("clicks", "conversions", "impressions", "unattributed", "unknown_id")},
+)

@@ -14,7 +14,7 @@ from accounts.tenancy import scope
 from recommendations.attribution import impression_stream
 from recommendations.attribution.daily_counters import Increments, Shown
 from recommendations.attribution.impression_stream import Delivery
-from recommendations.attribution.metrics import IMPRESSION_STREAM, IMPRESSIONS_DROPPED, IMPRESSIONS_STORED
+from recommendations.attribution.metrics import IMPRESSIONS_DROPPED, IMPRESSIONS_STORED
 from recommendations.attribution.served_pages import stored
 
 BATCHES_AT_ONCE = 20
@@ -42,7 +42,7 @@ def flush(*, now: datetime, seconds: float = 10.0) -> int:
     until, counted = time.monotonic() + seconds, 0
     while deliveries := impression_stream.read(BATCHES_AT_ONCE):
         counted += _store(deliveries, now)
-        IMPRESSION_STREAM.set(impression_stream.acknowledge(deliveries))
+        impression_stream.acknowledge(deliveries)
         if time.monotonic() > until:
             break
     IMPRESSIONS_STORED.inc(counted)

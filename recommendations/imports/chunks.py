@@ -25,6 +25,7 @@ from recommendations.imports import summary
 from recommendations.imports.formats.files import ImportFile
 from recommendations.imports.formats.rows import Line
 from recommendations.imports.mapping.row_mapping import RowMapping
+from recommendations.imports.metrics import count_rows
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.read_ahead import read_ahead
 from recommendations.imports.row_handlers import ROW_HANDLERS, RowHandler
@@ -141,6 +142,7 @@ def store_chunk(
         if counts["created"] and job.unmarked_from is None and not job.dry_run:
             job.unmarked_from = first_id
         _update_counts(job, counts, chunk, lease, total)
+    count_rows(job, counts)
     job.summary = total
     seen.add(named)
 

@@ -31,7 +31,7 @@ logging.getLogger("theirs").debug("too quiet")
 
 def lines():
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.dev", "LOG_JSON": "1", "LOG_LEVEL": "INFO"}
-    environment["ALLOWED_HOSTS"] = "testserver"
+    environment |= {"ALLOWED_HOSTS": "testserver", "LOG_READ_SAMPLE": "1"}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stderr.splitlines()]
 

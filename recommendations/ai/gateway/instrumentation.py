@@ -3,14 +3,12 @@
 import structlog
 
 from recommendations.ai.config.settings import AIConfiguration
-from recommendations.ai.metrics import AI_BREAKER_STATE, AI_COST, AI_REQUEST_SECONDS, AI_TOKENS
+from recommendations.ai.metrics import AI_COST, AI_REQUEST_SECONDS, AI_TOKENS
 from recommendations.ai.models import AICall
 from recommendations.ai.money import NANO_PER_USD
 from recommendations.ai.resilience.circuit_breaker import BreakerEvent, CircuitBreaker
-from recommendations.ai.resilience.circuit_state import BreakerMode
 
 _log = structlog.get_logger(__name__)
-_LEVELS: dict[BreakerMode, int] = {"closed": 0, "half_open": 1, "open": 2}
 
 
 def instrumented_breaker(config: AIConfiguration) -> CircuitBreaker:
@@ -20,13 +18,7 @@ def instrumented_breaker(config: AIConfiguration) -> CircuitBreaker:
         model=config.model,
         policy=config.breaker,
         hooks=(log_breaker,),
-        observe=set_breaker_gauge,
     )
-
-
-def set_breaker_gauge(model: str, mode: BreakerMode) -> None:
-    """Set the gauge to the state seen last."""
-    AI_BREAKER_STATE.labels(model).set(_LEVELS[mode])
 
 
 def log_breaker(event: BreakerEvent) -> None:

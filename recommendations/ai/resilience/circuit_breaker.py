@@ -76,7 +76,6 @@ class CircuitBreaker:
         model: str,
         policy: BreakerPolicy | None = None,
         hooks: Sequence[Callable[[BreakerEvent], None]] = (),
-        observe: Callable[[str, BreakerMode], None] = lambda _model, _mode: None,
         jitter: Callable[[], float] = _RANDOM.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -84,7 +83,6 @@ class CircuitBreaker:
         self.policy = policy or BreakerPolicy()
         self._state = SharedState(key=f"{{ai}}:breaker:{provider}:{model}", purpose="ai_breaker", clock=clock)
         self._hooks = hooks
-        self._observe = observe
         self._jitter = jitter
 
     def acquire(self, *, deadline_seconds: float) -> Permit:
@@ -102,7 +100,6 @@ class CircuitBreaker:
             return _stored(after), (after or state, state.mode(view.now), admitted)
 
         state, mode, admitted = self._state.update(admit)
-        self._observe(self.model, mode)
         if not admitted:
             raise ProviderError("breaker", permanent=True, detail=f"{mode} since {state.why}: {state.error}")
         return Permit(token=token, generation=state.generation, probe=mode != "closed")
@@ -116,7 +113,6 @@ class CircuitBreaker:
             ProviderError: ``breaker``; it is open.
         """
         reading, generation = self._state.update(lambda view: (None, _read(view)))
-        self._observe(self.model, reading.mode)
         if reading.mode == "open":
             raise ProviderError("breaker", permanent=True, detail=f"open since {reading.why}: {reading.error}")
         return Permit(token=uuid.uuid4().hex, generation=generation, probe=False)
@@ -143,9 +139,7 @@ class CircuitBreaker:
 
     def state(self) -> BreakerStatus:
         """Return the current state, the last error and the next probe."""
-        reading, _ = self._state.update(lambda view: (None, _read(view)))
-        self._observe(self.model, reading.mode)
-        return reading
+        return self._state.update(lambda view: (None, _read(view)))[0]
 
     def open(self, *, seconds: float = float("inf"), note: str = "opened by hand") -> None:
         """Stop all calls for `seconds`; by default until `reset`, or until Redis is emptied."""
@@ -171,7 +165,6 @@ class CircuitBreaker:
             return _stored(after), event
 
         event = self._state.update(apply)
-        self._observe(self.model, event.after)
         if event.before != event.after:
             for hook in self._hooks:
                 hook(event)

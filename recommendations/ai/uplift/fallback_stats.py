@@ -3,7 +3,7 @@
 The rate is fallbacks / lists meant for AI. Lists not meant for AI (off, no key, gate, control) count apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from functools import partial
 from django.db.models import F, Sum
 
 from accounts.tenancy import scope
+from core.metrics.families import Value
 from core.postgres.batches import delete_in_batches
 from recommendations.ai.metrics import AI_FALLBACK_RATIO
 from recommendations.ai.models import AIFallbackStat
@@ -68,10 +69,10 @@ def load_counts(*, now: datetime, window: timedelta, tenant_id: int | None = Non
     )
 
 
-def update_gauges(*, now: datetime) -> None:
-    """Update the gauges that alerts watch."""
+def measure(*, now: datetime) -> Iterator[Value]:
+    """Yield the ratios that alerts watch."""
     for name, window in WINDOWS.items():
-        AI_FALLBACK_RATIO.labels(name).set(load_counts(now=now, window=window).ratio or 0.0)
+        yield AI_FALLBACK_RATIO, (name,), load_counts(now=now, window=window).ratio or 0.0
 
 
 def purge(*, now: datetime, keep_days: int) -> int:

@@ -18,7 +18,7 @@ from core.leases import Heartbeat, Lease
 from core.queue import enqueue
 from recommendations.ai.uplift import fallback_stats
 from recommendations.list_kinds import SIMILAR
-from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_SECONDS
+from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_LISTS, BUILD_SECONDS
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.builds import claims
@@ -62,6 +62,8 @@ def score_chunk(*, tenant_id: int, build_id: int) -> bool:
         result = _score(build, chunk, loaded, heartbeat)
         _save(lease, build, result)
     BUILD_SECONDS.labels(f"score_{chunk.kind}").observe(time.monotonic() - started)
+    BUILD_LISTS.labels("users").inc(len(result.user_lists))
+    BUILD_LISTS.labels("items").inc(len(result.reference_lists) + len(result.spare))
     for reason, count in result.outcomes.get("ai_fallbacks", {}).items():
         AI_FALLBACKS.labels(reason).inc(count)
     for reason, count in result.outcomes.get("ai_skipped", {}).items():

@@ -28,7 +28,7 @@ from recommendations.algorithms.validation.folds import make_fold
 from recommendations.algorithms.validation.quality_gate import GateDecision, compare
 from recommendations.algorithms.validation.report import describe_fold
 from recommendations.interactions.training_window import Window, read_window
-from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_SECONDS
+from recommendations.metrics import ARTEFACTS_REFUSED, BUILD_ROWS, BUILD_SECONDS
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.builds import ai_uplift, claims, lifecycle, similar_users
@@ -90,8 +90,9 @@ def train_step(*, tenant_id: int, build_id: int) -> None:
             for _ in range(lifecycle.LANES):
                 enqueue(SCORE_CHUNK, tenant_id=tenant_id, build_id=build_id)
     BUILD_SECONDS.labels("train").observe(time.monotonic() - started)
-    if trained is not None and trained.row.refused:
-        ARTEFACTS_REFUSED.inc()
+    if trained is not None:
+        BUILD_ROWS.inc(trained.row.interactions)
+        ARTEFACTS_REFUSED.inc(trained.row.refused)
     _log.info("build_trained", build_id=build_id, artefact=serving.pk, users=user_count, notes=_notes(trained))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.tenancy import scope
+from recommendations.metrics import NEARLINE_WAIT_SECONDS
 
 # A claimed mark lies this far in the future and can be claimed again in the second half of the time, so that clocks
 # that differ by less never take a mark for a claim.
@@ -23,21 +24,22 @@ _SERVING = """
 # The requested users are waited for if a transaction with new events holds them: it did not enqueue them again.
 _CLAIM = f"""
     WITH requested AS (
-        SELECT id FROM recommendations_enduser
+        SELECT id, dirty_at FROM recommendations_enduser
         WHERE tenant_id = %(tenant)s AND id = ANY (%(pks)s)
           AND dirty_at <= statement_timestamp() + make_interval(secs => %(claim)s / 2.0)
           AND EXISTS ({_SERVING})
         ORDER BY id FOR NO KEY UPDATE
     ), others AS (
-        SELECT id FROM recommendations_enduser
+        SELECT id, dirty_at FROM recommendations_enduser
         WHERE tenant_id = %(tenant)s AND id <> ALL (%(pks)s)
           AND dirty_at <= statement_timestamp() - make_interval(secs => %(waited)s)
           AND EXISTS ({_SERVING})
         ORDER BY dirty_at LIMIT %(room)s FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE recommendations_enduser AS u SET dirty_at = statement_timestamp() + make_interval(secs => %(claim)s)
-    FROM (SELECT id FROM requested UNION ALL SELECT id FROM others) AS claimed WHERE u.id = claimed.id
-    RETURNING u.id
+    FROM (SELECT id, dirty_at FROM requested UNION ALL SELECT id, dirty_at FROM others) AS claimed
+    WHERE u.id = claimed.id
+    RETURNING u.id, extract(epoch FROM statement_timestamp() - claimed.dirty_at)::float
 """  # noqa: S608  # constants only
 _WAITING = f"""
     SELECT EXISTS (
@@ -86,7 +88,10 @@ def claim_users(*, tenant_id: int, pks: Collection[int], together: int, waited: 
     }
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
-        return [pk for (pk,) in cursor.fetchall()]
+        claimed = cursor.fetchall()
+    for _, seconds in claimed:
+        NEARLINE_WAIT_SECONDS.observe(max(0.0, seconds))
+    return [pk for pk, _ in claimed]
 
 
 def users_wait(*, tenant_id: int, waited: float) -> bool:

@@ -12,7 +12,6 @@ from recommendations.cache import publish_availability, withdrawn_items
 from recommendations.catalog import availability
 from recommendations.catalog.models import EndUser, Item
 from recommendations.interactions.task_names import RESCORE
-from recommendations.metrics import DIRTY_PEOPLE
 from recommendations.placements.models import Placement
 
 MAX_ITEMS = 10_000
@@ -30,7 +29,6 @@ def sweep(*, now: datetime) -> int:
         waiting = EndUser.objects.filter(Exists(active), dirty_at__lte=latest).order_by()
         rows: list[tuple[int, int]] = list(waiting.values_list("tenant_id").annotate(users=Count("pk")))
     total = sum(users for _, users in rows)
-    DIRTY_PEOPLE.set(total)
     for tenant_id, _ in rows:
         enqueue(RESCORE, tenant_id=tenant_id, user_pks=[])
     return total

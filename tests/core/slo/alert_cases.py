@@ -70,6 +70,16 @@ def _redis_p95(value: float) -> Series:
     ]
 
 
+def _stalled(value: float) -> Series:
+    """A queue whose heartbeat is that old all the time, with a free worker, and beat alive."""
+    queue = '{queue="docent.quick"}'
+    return [
+        {"series": f"docent_queue_heartbeat_age_seconds{queue}", "values": f"{value}+0x10"},
+        {"series": f"docent_queue_busy{queue}", "values": "0+0x10"},
+        {"series": "docent_beat_alive", "values": "1+0x10"},
+    ]
+
+
 def _up(value: float) -> Series:
     return [
         {"series": 'up{job="docent-web"}', "values": f"{value}+0x30"},
@@ -79,24 +89,31 @@ def _up(value: float) -> Series:
 
 CASES: Mapping[str, Case] = {
     "NoRequestMetrics": Case(_up, 30, below=True),
+    "NoWorkerMetrics": gauge('up{job="docent-workers"}', minutes=30, below=True),
     "RedisSlow": Case(_redis_p95, 30),
     "LimiterWithoutRedis": per_minute("limiter_redis_errors_total", minutes=30),
+    "DatabasePoolFull": gauge("db_pool_utilization", minutes=30),
     "DatabaseRefusals": per_minute('docent_database_refused_total{reason="breaker"}', minutes=30),
     "BeatMissing": gauge("docent_beat_alive", minutes=10, below=True),
     "QueueWithoutWorkers": gauge('docent_queue_processes{queue="docent.build"}', minutes=10, below=True),
+    "QueueStalled": Case(_stalled, 10),
+    "QueueDelayed": gauge('docent_queue_oldest_message_seconds{queue="docent.quick"}', minutes=30),
     "QueueBacklog": gauge('docent_queue_messages{queue="docent.build"}', minutes=30),
-    "NearlineLag": gauge("docent_dirty_people", minutes=30),
+    "NearlineLag": gauge("docent_nearline_lag_seconds", minutes=30),
     "BuildsFailing": increase('docent_builds_total{outcome="failed"}', window=360),
     "TasksFailing": share('docent_tasks_total{outcome="failure"}', 'docent_tasks_total{outcome="success"}', minutes=60),
     "EnqueueFailures": per_minute('docent_enqueue_failures_total{task="x"}', minutes=30),
+    "StaleLists": gauge("docent_list_age_seconds", minutes=30),
     "DegradedLists": share(
-        'docent_lists_served_total{degraded="redis"}', 'docent_lists_served_total{degraded="none"}', minutes=60
+        'docent_lists_served_total{degraded="database"}', 'docent_lists_served_total{degraded="none"}', minutes=60
     ),
     "AIFallbacks": gauge('ai_fallback_ratio{window="5m"}', minutes=30),
     "AIBreakerOpen": gauge('ai_breaker_state{model="m"}', minutes=30),
     "AIBudgetWarning": increase('ai_budget_alerts_total{level="soft", cap="tenant_day"}', window=60),
     "AIBudgetExhausted": increase('ai_budget_alerts_total{level="hard", cap="tenant_day"}', window=60),
     "TokenReplays": increase('jwt_replay_prevented_total{kind="refresh"}', window=10),
+    "SigningKeyOld": gauge("docent_signing_key_age_seconds", minutes=10),
+    "SecretOld": gauge('docent_secret_age_seconds{secret="OPENAI_API_KEY"}', minutes=10),
     "QuotaWarnings": increase('quota_warnings_total{percent="100"}', window=60),
     "WebhooksFailing": share(
         'docent_webhook_attempts_total{outcome="failed"}',

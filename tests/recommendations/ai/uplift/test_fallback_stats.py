@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
-from prometheus_client import REGISTRY
 
 from accounts.tenancy import scope
+from recommendations.ai import maintenance
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.maintenance import MaintenanceReport, run_maintenance
 from recommendations.ai.models import AIFallbackStat, AIReservation
@@ -82,6 +82,6 @@ class TestTidy:
         done = run_maintenance(AIConfiguration(), now=NOW)
 
         assert done == MaintenanceReport(reservations=1, calls=0, answers=0, statistics=1, sent=0, vectors=0)
-        assert REGISTRY.get_sample_value("ai_fallback_ratio", {"window": "24h"}) == 0.25
+        assert {labels: value for _, labels, value in maintenance.measure(now=NOW)} == {("5m",): 0.25, ("24h",): 0.25}
         with scope.tenant(tenant_id):
             assert AIFallbackStat.objects.count() == 2
