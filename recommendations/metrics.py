@@ -72,4 +72,6 @@ AI_REQUESTS = counter(
 AI_FALLBACKS = counter(
     "ai_fallback_total", "Lists eligible for AI that were published without it.", {"reason": FALLBACKS}
 )
-AI_SKIPPED = counter("ai_skipped_total", "Lists not eligible for AI.", {"reason": ("off", "no_key", "gate", "control")})
+AI_SKIPPED = counter(
+    "ai_skipped_total", "Lists not eligible for AI.", {"reason": ("off", "no_key", "gate", "control", "batch", "cap")}
+)

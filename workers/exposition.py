@@ -60,16 +60,26 @@ def _serve_if_wanted(**_: Any) -> None:
             _log.error("metrics_not_served", port=settings.METRICS_PORT, error=str(error))
 
 
-@celeryd_init.connect
-def _on_start(**_: Any) -> None:
+def _empty_folder() -> bool:
+    """Empties PROMETHEUS_MULTIPROC_DIR; returns false if there is none."""
     if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         empty(Path(folder))
-    elif settings.METRICS_PORT:
+    return bool(folder)
+
+
+@celeryd_init.connect
+def _on_start(**_: Any) -> None:
+    if not _empty_folder() and settings.METRICS_PORT:
         _log.warning("metrics_incomplete", hint="Set PROMETHEUS_MULTIPROC_DIR: the pool's processes count there.")
 
 
 worker_ready.connect(_serve_if_wanted, weak=False)
-beat_init.connect(_serve_if_wanted, weak=False)
+
+
+@beat_init.connect
+def _on_beat(**_: Any) -> None:
+    _empty_folder()
+    _serve_if_wanted()
 
 
 @worker_process_init.connect

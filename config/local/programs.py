@@ -55,15 +55,11 @@ def simulator() -> tuple[Program, dict[str, str]]:
 
 
 def services(options: Options) -> list[Program]:
-    """Web, the workers and beat."""
+    """Web, the workers and beat. Each has metrics of its own, and with METRICS_PORT a port: that one and the next."""
     var = options.var.resolve()
     celery = ("-m", "celery", "-A", "workers")
-    return [
-        Program(
-            name="web",
-            arguments=("-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi:application"),
-            environment={"PROMETHEUS_MULTIPROC_DIR": str(var / "prometheus")},
-        ),
+    programs = [
+        Program(name="web", arguments=("-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi:application")),
         *(
             # They have nothing to tell each other, and would wait a second for answers.
             Program(
@@ -74,6 +70,11 @@ def services(options: Options) -> list[Program]:
         ),
         Program(name="beat", arguments=(*celery, "beat", "-s", str(var / "celerybeat-schedule"))),
     ]
+    port = int(os.environ.get("METRICS_PORT") or 0)
+    for number, program in enumerate(programs):
+        program.environment["PROMETHEUS_MULTIPROC_DIR"] = str(var / "prometheus" / program.name)
+        program.environment["METRICS_PORT"] = str(port and port + number)
+    return programs
 
 
 def migrate() -> Program:

@@ -21,6 +21,7 @@ from core.errors import Unavailable
 
 # Kubernetes' default time limit of a probe is a second.
 PROBE_SECONDS = 0.8
+CACHED_SECONDS = 1.0  # however many probe at once, the servers are asked once a second
 _GIVE_UP_SECONDS = 5.0  # longer than any caller waits, so that a hanging server is not probed again and again
 WARM_REDIS_CONNECTIONS = 2
 OK = "ok"
@@ -100,10 +101,14 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     """Returns 200 if lists can be served: the process is ready, and Postgres or Redis answers. Reports each probe.
 
     503 while draining, if neither is reachable, if migrations are missing, or if the process has no tenant cache yet.
+    An answer holds for CACHED_SECONDS; draining shows at once.
     """
     if _state["draining"]:
         return JsonResponse({"status": "draining", "checks": {}}, status=503)
-    checks, blocked = _ask_all(_probes())
+    asked_at, checks, blocked = _last.get("answer", _NEVER)
+    if time.monotonic() - asked_at >= CACHED_SECONDS:
+        checks, blocked = _ask_all(_probes())
+        _last["answer"] = (time.monotonic(), checks, blocked)
     usable = not blocked and OK in (checks["database"], checks["redis"])
     everything = all(outcome == OK for outcome in checks.values())
     status = OK if everything else "degraded" if usable else "unavailable"
@@ -137,6 +142,8 @@ def _probes() -> Mapping[str, Probe]:
 
 
 _registered: dict[str, Probe] = {}
+_NEVER: tuple[float, dict[str, str], bool] = (float("-inf"), {}, True)
+_last: dict[str, tuple[float, dict[str, str], bool]] = {}
 
 
 def _warm_redis() -> None:

@@ -97,6 +97,15 @@ class TestWorkers:
 
         assert sorted(taken) == sorted(queue.name for queue in QUEUES)
 
+    @pytest.mark.parametrize("name", [*sorted(WORKERS), "beat"])
+    def test_are_probed_for_their_work_and_have_metrics_of_their_own(self, name):
+        service, kind = SERVICES[name], "worker" if name in WORKERS else "beat"
+
+        assert service["healthcheck"]["test"] == ["CMD", "python", "manage.py", "health", kind]
+        assert service["environment"]["METRICS_PORT"] == "${METRICS_PORT:-9100}"
+        assert ("PROMETHEUS_MULTIPROC_DIR=/tmp/docent-metrics" in service["command"]) == (kind == "worker")
+        assert "ports" not in service
+
 
 class TestValkey:
     def test_drops_nothing_and_stays_within_its_memory(self):

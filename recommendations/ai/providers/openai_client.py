@@ -5,6 +5,7 @@ runs on a private event loop, because only a task can be cancelled at a total de
 """
 
 import os
+import secrets
 import threading
 import time
 import weakref
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx2
 import openai
+from structlog.contextvars import get_contextvars
 
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.protocol import ProviderError
@@ -20,6 +22,8 @@ from recommendations.ai.providers.deadlines import EventLoopThread
 from recommendations.ai.providers.errors import error_from_response, parse_body
 
 ERROR_BYTES = 65_536
+CLIENT_REQUEST_ID = "X-Client-Request-Id"
+"""OpenAI logs it: support finds a call by it that never got an answer."""
 CONNECT_SECONDS = 2.0
 """A host that does not answer a SYN within this time is down; the rest of the deadline is left for a retry."""
 
@@ -77,7 +81,8 @@ class OpenAIClient:
             left = deadline_seconds - (time.monotonic() - started)
             # Each read and write may take all of what is left: the event loop enforces the total deadline.
             timeout = openai.Timeout(left, connect=min(CONNECT_SECONDS, left))
-            request = method(session.client)(**parameters, timeout=timeout)
+            headers = {CLIENT_REQUEST_ID: _client_request_id()}
+            request = method(session.client)(**parameters, extra_headers=headers, timeout=timeout)
             return session.loop.run(request, deadline_seconds=left)
         except TimeoutError as error:
             detail = f"no answer within {deadline_seconds:.1f} s"
@@ -114,6 +119,11 @@ class OpenAIClient:
         # In a forked child the loop's thread does not exist, and the sockets are the parent's.
         self._lock = threading.Lock()
         self._session = None
+
+
+def _client_request_id() -> str:
+    """Return a new id that begins with the id of the request or task behind the call, as in our logs."""
+    return f"{get_contextvars().get('request_id', '') or 'none'}.{secrets.token_hex(6)}"
 
 
 def _may_be_charged(error: openai.OpenAIError) -> bool:

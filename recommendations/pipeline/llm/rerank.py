@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db.models import F
 from msgspec import structs
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from accounts.tenancy import scope
 from core import clock, process_caches
@@ -110,7 +112,7 @@ def _call_for(
 ) -> None:
     """Calls AI for the eligible lists in small waves, until the build's limit is reached."""
     capped = False
-    with ThreadPoolExecutor(max_workers=CONCURRENT_CALLS, thread_name_prefix="ai") as pool:
+    with ThreadPoolExecutor(CONCURRENT_CALLS, "ai", _share_log_context, (get_contextvars(),)) as pool:
         for start in range(0, len(eligible), CONCURRENT_CALLS):
             checkpoint()
             wave = eligible[start : start + CONCURRENT_CALLS]
@@ -157,6 +159,10 @@ def _defer_to_batch(
         _leave_holdout(result, index)
         result.skipped["batch"] += 1
     return answered
+
+
+def _share_log_context(variables: Mapping[str, Any]) -> None:
+    bind_contextvars(**variables)
 
 
 def _reserve_call(build: Build) -> bool:

@@ -23,8 +23,8 @@ def port() -> int:
 
 @pytest.fixture
 def up(request: pytest.FixtureRequest, tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    counted = tmp_path / "prometheus/counter_1.db"
-    counted.parent.mkdir()
+    counted = tmp_path / "prometheus/web/counter_1.db"
+    counted.parent.mkdir(parents=True)
     counted.write_bytes(b"of an earlier server")
     environment = bare_environment(PORT=str(port), WEB_CONCURRENCY="1", **getattr(request, "param", {}))
     process = start("config.local", "up", "--var", tmp_path, environment=environment)
@@ -57,7 +57,7 @@ class TestUp:
         assert running.web_url == f"http://127.0.0.1:{port}"
         assert restart.startswith("web ended with status 137; it is started again in 1 s.")
         assert [word for word in ("gunicorn", "worker", "beat", "postgres", "valkey") if word not in commands] == []
-        assert not (tmp_path / "prometheus/counter_1.db").exists()
+        assert not (tmp_path / "prometheus/web/counter_1.db").exists()
         wait_for(lambda: not [pid for pid in family if command_of(pid)])
 
     @pytest.mark.parametrize("up", [{"DRAIN_SECONDS": "2"}], indirect=True)

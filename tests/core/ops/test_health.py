@@ -18,14 +18,17 @@ from tests.core import sockets
 
 
 @pytest.fixture(autouse=True)
-def _fresh_state():
-    """Readiness remembers for a process's life; a test is not one."""
+def _fresh_state(monkeypatch):
+    """Readiness remembers for a process's life, and an answer for a second; a test is not one."""
     before = dict(health._state)
     health._state.update(draining=False, migrated=False)
     health._registered.clear()
+    health._last.clear()
+    monkeypatch.setattr(health, "CACHED_SECONDS", 0.0)
     yield
     health._state.update(before)
     health._registered.clear()
+    health._last.clear()
 
 
 @pytest.fixture
@@ -123,6 +126,30 @@ class TestReadyz:
 
         assert (status, word, checks) == (503, "draining", {})
         assert seconds < 0.1
+
+
+class TestCache:
+    def test_the_servers_are_asked_once_while_an_answer_holds(self, db, redis_server, monkeypatch):
+        def pings():
+            return redis.client().info("commandstats").get("cmdstat_ping", {}).get("calls", 0)
+
+        monkeypatch.setattr(health, "CACHED_SECONDS", 600.0)
+        before = pings()
+
+        answers = {ready()[:2] for _ in range(5)}
+
+        assert (answers, pings() - before) == ({(200, "ok")}, 1)
+        monkeypatch.setattr(health, "CACHED_SECONDS", 0.0)
+        ready()
+        assert pings() - before == 2
+
+    def test_draining_shows_at_once(self, db, redis_server, monkeypatch):
+        monkeypatch.setattr(health, "CACHED_SECONDS", 600.0)
+        assert ready()[0] == 200
+
+        health.drain()
+
+        assert ready()[:2] == (503, "draining")
 
 
 def _drop(owner, name):

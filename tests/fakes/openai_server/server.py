@@ -59,9 +59,9 @@ class Simulator:
         self._server.server_close()
         self._thread.join()
 
-    def begin(self, path: str, body: Any) -> dict[str, Any]:
+    def begin(self, path: str, body: Any, client_request_id: str | None = None) -> dict[str, Any]:
         """Count a request that arrived; returns its entry, which `end` completes."""
-        entry = {"at": time.time(), "ended": None, "path": path, "body": body, "usage": None}
+        entry = {"at": time.time(), "ended": None, "path": path, "body": body, "usage": None, "id": client_request_id}
         with self._lock:
             self._in_flight += 1
             self._most_in_flight = max(self._most_in_flight, self._in_flight)
@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, endpoint: str, body: Any) -> None:
         simulator = self.server.simulator
-        entry = simulator.begin(endpoint, body)
+        entry = simulator.begin(endpoint, body, self.headers.get("x-client-request-id"))
         outcome, answer = "none", None
         try:
             if not self._has_key():

@@ -1,10 +1,12 @@
 """The OpenAI client before a server that misbehaves: one request, one deadline, one error."""
 
 import os
+import re
 import threading
 import time
 
 import pytest
+import structlog
 
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.protocol import CompletionRequest, ProviderError
@@ -178,3 +180,14 @@ class TestFork:
 
         assert said == b"1"
         assert openai_provider.complete(question, deadline_seconds=5).content == {"text": ""}
+
+
+class TestClientRequestId:
+    def test_names_the_request_behind_the_call_and_is_new_each_time(self, openai_provider, question, openai_simulator):
+        with structlog.contextvars.bound_contextvars(request_id="request-0001"):
+            openai_provider.complete(question, deadline_seconds=5)
+            openai_provider.complete(question, deadline_seconds=5)
+
+        first, second = [entry["id"] for entry in openai_simulator.state()["seen"]]
+        assert re.fullmatch(r"request-0001\.[0-9a-f]{12}", first)
+        assert first != second
