@@ -92,21 +92,21 @@ def _check(name: str, values: Sequence[str] | None) -> None:
 
 
 class _Counter(Counter):
-    def __init__(self, name: str, *args: Any, _labelvalues: Sequence[str] | None = None, **more: Any) -> None:
-        _check(name, _labelvalues)
-        super().__init__(name, *args, _labelvalues=_labelvalues, **more)
+    def __init__(self, name: str, *arguments: Any, **options: Any) -> None:
+        _check(name, options.get("_labelvalues"))
+        super().__init__(name, *arguments, **options)
 
 
 class _Gauge(Gauge):
-    def __init__(self, name: str, *args: Any, _labelvalues: Sequence[str] | None = None, **more: Any) -> None:
-        _check(name, _labelvalues)
-        super().__init__(name, *args, _labelvalues=_labelvalues, **more)
+    def __init__(self, name: str, *arguments: Any, **options: Any) -> None:
+        _check(name, options.get("_labelvalues"))
+        super().__init__(name, *arguments, **options)
 
 
 class _Histogram(Histogram):
-    def __init__(self, name: str, *args: Any, _labelvalues: Sequence[str] | None = None, **more: Any) -> None:
-        _check(name, _labelvalues)
-        super().__init__(name, *args, _labelvalues=_labelvalues, **more)
+    def __init__(self, name: str, *arguments: Any, **options: Any) -> None:
+        _check(name, options.get("_labelvalues"))
+        super().__init__(name, *arguments, **options)
 
 
 def counter(name: str, meaning: str, labels: Labels | None = None, *, from_zero: bool = False) -> Counter:
@@ -124,7 +124,7 @@ def counter(name: str, meaning: str, labels: Labels | None = None, *, from_zero:
 def gauge(name: str, meaning: str, labels: Labels | None = None, *, over_processes: str) -> Gauge:
     """Declares a gauge that each process sets; `over_processes` is prometheus_client's mode of merging them."""
     family = declared.add(Family(name, "gauge", meaning, labels or {}, _package()))
-    return _Gauge(name, meaning, list(family.labels), multiprocess_mode=over_processes)  # type: ignore[arg-type]
+    return _Gauge(name, meaning, list(family.labels), multiprocess_mode=over_processes)
 
 
 def histogram(name: str, meaning: str, labels: Labels | None = None, *, buckets: Iterable[float]) -> Histogram:
