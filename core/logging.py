@@ -19,6 +19,16 @@ _SHARED: list[Processor] = [
 MAX_TEXT = 20_000
 
 
+class _RouteForPath(logging.Filter):
+    """Names the route where Django names the path, which may hold the id of a person: `Not Found: /users/...`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        match = getattr(getattr(record, "request", None), "resolver_match", None)
+        what = record.getMessage().partition(":")[0]
+        record.msg, record.args = "%s: %s", (what, match.view_name if match else "unmatched")
+        return True
+
+
 def _storable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Texts may quote what came from outside: no line is forged, nothing breaks the output, nothing is endless."""
     for name, value in event.items():
@@ -59,11 +69,12 @@ def configure(options: dict[str, Any]) -> None:
                     ],
                 }
             },
+            "filters": {"route_for_path": {"()": _RouteForPath}},
             "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"handlers": ["console"], "level": options.get("level", "INFO")},
             "loggers": {
                 "django.server": {"level": "WARNING"},
-                "django.request": {"level": "ERROR"},
+                "django.request": {"level": "ERROR", "filters": ["route_for_path"]},
                 "httpx2": {"level": "WARNING"},
                 "openai": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},

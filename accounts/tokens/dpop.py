@@ -193,4 +193,4 @@ def _record(*, tenant_id: int, client_id: str, subject: str, address: str, now: 
             )
     except (Error, PoolTimeout) as error:
         _log.warning("replay_not_recorded", error=str(error))
-    replay_audit.count(kind=kind, client_id=client_id, subject=subject)
+    replay_audit.count(kind=kind, client_id=client_id)

@@ -196,7 +196,7 @@ def _run(
             raise RuntimeError("An idempotent write returns what answer() gave it inside effect(): that is stored.")
     except ClaimLost:
         # Slower than its lease, and overtaken: the other run's effect holds, this one's was rolled back.
-        _log.warning("idempotency_claim_lost", path=request.path)
+        _log.warning("idempotency_claim_lost", route=request.resolver_match.view_name if request.resolver_match else "")
         return _running(request, Running(1))
     finally:
         if claim is not None and write.kept is None:

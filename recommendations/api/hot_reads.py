@@ -76,7 +76,7 @@ class HotReads:
         try:
             answered = self._answered(environ, start_response)
         except Exception:  # noqa: BLE001  # whatever it is, the ordinary way answers, and takes over the charge
-            _log.exception("hot_read_failed", path=environ.get("PATH_INFO", ""))
+            _log.exception("hot_read_failed")
             answered = None
         return self._application(environ, start_response) if answered is None else answered
 

@@ -26,6 +26,7 @@ with structlog.contextvars.bound_contextvars(request_id="abc"):
         log.exception("failed")
 Client().get("/healthz", headers={"X-Request-ID": "request-0001"})
 logging.getLogger("theirs").debug("too quiet")
+logging.getLogger("django.request").error("Internal Server Error: %s", "/users/ann", extra={"request": None})
 """
 
 
@@ -39,7 +40,7 @@ def lines():
 class TestJsonLines:
     @pytest.mark.slow
     def test_each_line_is_an_object_with_the_id_of_its_request(self):
-        ours, theirs, failed, request = lines()
+        ours, theirs, failed, request, broken = lines()
 
         assert {**ours}.items() >= {
             "event": "ours_event",
@@ -54,6 +55,7 @@ class TestJsonLines:
         assert (request["event"], request["request_id"]) == ("request", "request-0001")
         assert (request["route"], request["status"], request["method"]) == ("healthz", 200, "GET")
         assert request["milliseconds"] > 0
+        assert broken["event"] == "Internal Server Error: unmatched", "a path may name a person"
 
 
 class TestOnATerminal:

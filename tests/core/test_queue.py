@@ -92,6 +92,7 @@ class TestEnqueue:
         message = json.loads(redis_server.lindex("test.queue", 0))
         assert message["headers"]["task"] == TASK
         assert message["headers"]["request_id"] == "abc-123"
+        assert 0 <= time.time() - message["headers"]["sent_at"] < 60
         assert json.loads(base64.b64decode(message["body"]))[1] == {"tenant_id": 7}
 
 

@@ -97,7 +97,7 @@ def serving(folder: Path, application: str = "config.wsgi:application", **more: 
 
 
 def _wait_until_ready(web: WebProcess, log: Path) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120  # a busy machine starts four processes in half a minute
     while time.monotonic() < deadline:
         assert web.process.poll() is None, log.read_text()
         with contextlib.suppress(OSError):

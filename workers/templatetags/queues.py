@@ -1,4 +1,4 @@
-"""The template tag for the admin's warning about queues without workers."""
+"""The template tag for the admin's warning about queues that nobody consumes."""
 
 from django import template
 
@@ -10,9 +10,9 @@ register = template.Library()
 
 @register.simple_tag
 def untaken_queues() -> list[str]:
-    """Queues without workers, and `beat` if it is not running; empty if Redis does not answer."""
+    """Queues without a worker or with one that consumes nothing, and `beat` if it is away; empty without Redis."""
     try:
         found = presence.look()
     except RedisUnavailable:
         return []
-    return [*found.untaken, *([] if found.beat else [presence.BEAT])]
+    return [*found.untaken, *found.stalled, *([] if found.beat else [presence.BEAT])]
