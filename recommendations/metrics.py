@@ -3,7 +3,7 @@
 from core.metrics.families import counter, histogram, measured
 
 SOURCES = ("ai", "model", "popular", "static")
-# `none` is a list as intended; the rest are the API's values of `degraded`.
+# `none` is a list as intended; the rest are those of recommendations.degradation, which a test compares.
 DEGRADED = [
     "none",
     "flag",

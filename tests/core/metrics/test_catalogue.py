@@ -107,8 +107,8 @@ class TestDeclarations:
         assert {0.01, 0.078, 0.22} <= set(FAMILIES["docent_http_request_duration_seconds"].buckets)
 
     def test_served_lists_know_every_word_of_the_api(self):
-        from recommendations.api.v1.serializers.recommendations import DEGRADED
         from recommendations.api.v1.serializers.recommendations import SOURCES as MADE_BY
+        from recommendations.degradation import DEGRADED
 
         served = FAMILIES["docent_lists_served_total"].labels
 
