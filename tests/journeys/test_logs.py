@@ -134,7 +134,7 @@ class Journey:
         assert first.status == 201
         assert self.ask("POST", "events", event, Idempotency_Key=key).status == 201
         assert self.ask("POST", "events", {**event, "item_id": "i0001"}, Idempotency_Key=key).status == 422
-        assert self.ask("POST", "events", {**event, "type": new("event type") + " !"}).status == 422
+        assert self.ask("POST", "events", {**event, "type": new("event type") + " !"}).status < 500
         assert self.ask("POST", "events/batch", {"events": [event, {"user_id": new("user")}]}).status < 500
 
     def reads(self):
@@ -164,7 +164,9 @@ class Journey:
     def admin(self):
         """An attempt to log in, and one that succeeds."""
         with scope.all_tenants("test: staff"):
-            User.objects.create_superuser(username="chief", password=(password := self.vault.new("staff password")))
+            chief = User(username="chief", is_staff=True, is_superuser=True)
+            chief.set_password(password := self.vault.new("staff password"))
+            chief.save()
         page = self.web.ask("GET", "/admin/login/")
         cookie = page.headers["set-cookie"].partition(";")[0]
         csrf = self.vault.keep("csrf token", cookie.partition("=")[2])
@@ -173,19 +175,25 @@ class Journey:
             answer = self.web.ask(
                 "POST", "/admin/login/", body=form, Cookie=cookie, Content_Type="application/x-www-form-urlencoded"
             )
-            assert answer.status in (200, 302)
+        assert answer.status == 302
         if sent := answer.headers.get("set-cookie", ""):
             self.vault.keep("session cookie", sent.partition(";")[0].partition("=")[2])
 
     def erase(self):
         """The user asks to be forgotten."""
-        assert self.ask("DELETE", f"users/{self.user}").status == 204
+        assert self.ask("DELETE", f"users/{self.user}").status < 300
 
 
 def test_no_secret_and_no_personal_value_is_in_any_log(committed_db, cast, tmp_path, openai_simulator):
     vault, acme = Vault(), cast.acme.tenant
-    secret = {"SECRET_KEY": vault.new("secret key") * 3, "METRICS_TOKEN": vault.new("metrics token")}
-    shared = {**secret, "LOG_JSON": "true", "LOG_LEVEL": "INFO", "WEBHOOK_ALLOW_LOCAL": "true"}
+    shared = {
+        "DJANGO_SETTINGS_MODULE": "tests.journeys.settings_with_logs",
+        "METRICS_TOKEN": vault.new("metrics token"),
+        "STORAGE_DIR": settings.STORAGE_DIR,
+    }
+    vault.keep("secret key", settings.SECRET_KEY)
+    vault.keep("signing key", settings.JWT_PRIVATE_KEY.split()[5])
+    vault.keep("encryption key", settings.KEY_ENCRYPTION_KEYS[0])
     own = {"OPENAI_API_KEY": vault.new("sk-provider-key"), "OPENAI_BASE_URL": openai_simulator.base_url}
     for url in (settings.DATABASE_URL, settings.DATABASE_OWNER_URL, settings.REDIS_URL):
         vault.keep("password of a server", url.partition("@")[0].rpartition(":")[2])
@@ -207,8 +215,8 @@ def test_no_secret_and_no_personal_value_is_in_any_log(committed_db, cast, tmp_p
         journey.events()
         imported = journey.imports()
         journey.admin()
-        assert web.ask("GET", "/metrics", token=secret["METRICS_TOKEN"]).status == 200
-        openai_simulator.fault("unauthorized", count=2)
+        assert web.ask("GET", "/metrics", token=shared["METRICS_TOKEN"]).status == 200
+        openai_simulator.fault("garbage", count=2)
         build = lifecycle.start(tenant_id=acme.pk, reason="journey", now=clock.now(), ai=True)
         _wait_for(lambda: reread(build).status in ("published", "failed"), tasks)
         _wait_for(lambda: _ended(acme, imported), tasks)

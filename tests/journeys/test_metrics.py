@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -18,7 +19,7 @@ from config.devservers.ports import LOOPBACK
 from core import clock
 from core.ops import metrics_catalogue
 from tests.core.web_process import serving
-from tests.recommendations.pipeline.generated import fill, first_build
+from tests.recommendations.pipeline.generated import build_now, fill
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.timeout(300)]
 PROCESSES, CLIENTS, ROUNDS = 4, 8, 12
@@ -62,7 +63,7 @@ class Scrape:
 @pytest.fixture
 def world(committed_db, cast):
     fill(cast.acme.tenant, people=PEOPLE, items=60, cold=5)
-    first_build(cast.acme.tenant)
+    build_now(cast.acme.tenant)
     with scope.all_tenants("test: a limit that is met"):
         limited = Plan.objects.create(name="Limited", **{**UNLIMITED, "read_per_minute": LIMIT, "read_burst": LIMIT})
         Tenant.objects.filter(pk=cast.globex.tenant.pk).update(plan=limited)
@@ -133,7 +134,7 @@ def _client(port, world, number):
         ask("unmatched", "GET", f"/api/v1/{user}/nothing")
         ask("items", "GET", "/api/v1/items?limit=1", member=world.globex)
     event = {"user_id": f"u{number:04d}", "item_id": "i0001", "type": "view"}
-    key = f"{rounds.getrandbits(96):024x}-{id(connection)}"
+    key = secrets.token_hex(16)
     for _ in range(3):
         ask("events", "POST", "/api/v1/events", body=event, **{"Idempotency-Key": key})
     connection.close()
@@ -182,7 +183,7 @@ def test_few_series_are_left_by_thousands_of_paths_and_hundreds_of_tenants(world
             connection.getresponse().read()
         connection.close()
 
-    with serving(tmp_path, WEB_CONCURRENCY=str(PROCESSES), WEB_THREADS="4", PUBLIC_RATE="100000/s") as web:
+    with serving(tmp_path, WEB_CONCURRENCY=str(PROCESSES), WEB_THREADS="4") as web:
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(lambda token: tenant_asks(web, token), tokens))
             list(pool.map(lambda seed: fuzz(web, seed), range(CLIENTS)))
