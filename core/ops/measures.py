@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 
 from core import redis
 from core.metrics.families import Value, declared, exposition
+from core.ops import declarations
 from core.redis import RedisUnavailable
 
 KEY = "docent:measures"
@@ -61,6 +62,7 @@ def metrics() -> bytes:
     except RedisUnavailable:
         return b""
     stored = json.loads(body)["values"] if body else []
+    declarations.load()
     # A family that another version of the code has declared is not known here.
     known = [(declared.families[name], labels, value) for name, labels, value in stored if name in declared.families]
     return exposition(each for each in known if len(each[0].labels) == len(each[1]))

@@ -8,6 +8,7 @@ from django.conf import settings
 from prometheus_client import REGISTRY
 
 from core.metrics.families import Family, Named, Values, declared
+from core.ops import declarations
 from core.slo.objectives import Alert, Objectives
 from core.slo.prometheus_rules import METRIC, burn_alert_name
 
@@ -24,13 +25,6 @@ A *histogram* has the series `_bucket`, `_sum` and `_count`. A gauge that is *me
 web process reports the same value, so use `max`. Counters of a worker's tasks are in that worker's metrics only
 ([running](running.md#metrics)).
 """
-
-
-def load_families() -> Mapping[str, Family]:
-    """Imports settings.METRIC_MODULES; returns all families by name."""
-    for name in settings.METRIC_MODULES:
-        import_module(name)
-    return declared.families
 
 
 def page(families: Mapping[str, Family], *, alerts: Sequence[Alert], objectives: Objectives) -> str:
@@ -57,7 +51,7 @@ def alerts_of(family: str, *, alerts: Sequence[Alert], objectives: Objectives) -
 
 def families_in(expression: str) -> set[str]:
     """The families that an expression of PromQL names."""
-    load_families()
+    declarations.load()
     words = set(re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.sub(r'"[^"]*"', "", expression)))
     bases = words | {re.sub(r"_(bucket|count|sum)$", "", word) for word in words}
     return bases & declared.families.keys()

@@ -17,7 +17,7 @@ from accounts.tenancy import scope
 from accounts.tokens import access_tokens, clients
 from config.devservers.ports import LOOPBACK
 from core import clock
-from core.ops import metrics_catalogue
+from core.ops import declarations, measures, metrics_catalogue
 from tests.core.web_process import serving
 from tests.recommendations.pipeline.generated import build_now, fill
 
@@ -82,6 +82,7 @@ def test_scrapes_are_monotone_and_equal_the_clients_own_counts(world, tmp_path):
                     served += own_served
             scrapes.append(Scrape(web))
         replays = _replay_a_refresh_token(web, world.acme.admin)
+        measures.measure(now=clock.now())
         last = Scrape(web)
         scrapes.append(last)
 
@@ -102,6 +103,11 @@ def test_scrapes_are_monotone_and_equal_the_clients_own_counts(world, tmp_path):
     assert 0 <= last.total("db_pool_utilization") <= 1
     assert last.total("db_pool_requests_waiting") == 0
     assert last.total("db_pool_wait_seconds_count") > 0
+    # Measured elsewhere, and declared in modules that a web process may not use otherwise.
+    assert {"ai_fallback_ratio", "docent_list_age_seconds", "docent_quota_use_tenants"} <= {
+        key[0] for key in last.samples
+    }
+    assert last.total("docent_list_age_seconds") > 0
 
 
 def _client(port, world, number):
@@ -207,7 +213,7 @@ def _tokens_of_many_tenants(plan):
 
 
 def _every_label_is_as_declared(scraped):
-    families = metrics_catalogue.load_families()
+    families = declarations.load()
     for name, labels in scraped.samples:
         found = next((families[each] for each in metrics_catalogue.families_in(name)), None)
         if found is None:

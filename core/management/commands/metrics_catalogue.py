@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.ops import declarations
 from core.ops import metrics_catalogue as catalogue
 from core.slo import objectives
 from core.slo.objectives import InvalidRules
@@ -49,7 +50,7 @@ def generate(root: Path) -> str:
     Raises: InvalidRules.
     """
     return catalogue.page(
-        catalogue.load_families(),
+        declarations.load(),
         alerts=objectives.load_alerts(root / "config/alerts.toml"),
         objectives=objectives.load_objectives(root / "config/slo.toml"),
     )

@@ -11,11 +11,12 @@ from prometheus_client import REGISTRY
 
 from core.metrics import families
 from core.metrics.families import FORBIDDEN, Declarations, Family, Named, declared
+from core.ops import declarations
 from core.ops import metrics_catalogue as catalogue
 from core.slo.objectives import load_alerts, load_objectives
 
 ROOT = Path(settings.BASE_DIR)
-FAMILIES = catalogue.load_families()
+FAMILIES = declarations.load()
 ALERTS = load_alerts(ROOT / "config/alerts.toml")
 SOURCES = [
     path
