@@ -28,7 +28,7 @@ def serve(host: str, port: int) -> WSGIServer:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     registry = CollectorRegistry() if folder else REGISTRY
     if folder:
-        _PoolCollector(registry, path=folder)
+        _PoolCollector(registry, path=folder)  # type: ignore[no-untyped-call]
     server, _ = start_http_server(port, addr=host, registry=registry)
     _sockets.append(server.socket)
     return server
@@ -41,7 +41,7 @@ class _PoolCollector(multiprocess.MultiProcessCollector):
         for path in Path(self._path).glob(f"gauge_live*{_ENDING}"):
             if not Path("/proc", path.name.rpartition("_")[2].removesuffix(_ENDING)).exists():
                 path.unlink(missing_ok=True)
-        return super().collect()
+        return super().collect()  # type: ignore[no-untyped-call]
 
 
 def empty(folder: Path) -> None:

@@ -21,7 +21,7 @@ def measure(*, now: datetime) -> Iterator[Value]:
             )
         )
         used = dict(TenantUsage.objects.filter(month=month).values_list("tenant_id", "used"))
-    counts = Counter(_bucket(used.get(tenant_id, 0) / quota) for tenant_id, quota in limited.items())
+    counts = Counter(_bucket(used.get(tenant_id, 0) / quota) for tenant_id, quota in limited.items() if quota)
     for bucket in QUOTA_USE_BOUNDS:
         yield QUOTA_USE, (bucket,), counts[bucket]
 
