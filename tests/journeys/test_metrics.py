@@ -71,7 +71,8 @@ def world(committed_db, cast):
 
 
 def test_scrapes_are_monotone_and_equal_the_clients_own_counts(world, tmp_path):
-    answers, served = Counter(), Counter()
+    answers: Counter[tuple[str, ...]] = Counter()
+    served: Counter[tuple[str, ...]] = Counter()
     with serving(tmp_path, WEB_CONCURRENCY=str(PROCESSES), WEB_THREADS="4", REDIS_READ_TIMEOUT_SECONDS="5") as web:
         before = Scrape(web)
         scrapes = [before]
@@ -111,7 +112,8 @@ def test_scrapes_are_monotone_and_equal_the_clients_own_counts(world, tmp_path):
 
 def _client(port, world, number):
     """Asks on one connection; returns the statuses by route, and the lists by source, as the client counts them."""
-    answers, served = Counter(), Counter()
+    answers: Counter[tuple[str, ...]] = Counter()
+    served: Counter[tuple[str, ...]] = Counter()
     connection = HTTPConnection(LOOPBACK, port, timeout=30)
     rounds = random.Random(number)
 

@@ -5,6 +5,7 @@ import json
 import socket
 import time
 import urllib.request
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -71,7 +72,7 @@ class TestLook:
         note()
         heartbeat(seconds_ago=40)
         with app.connection_for_write() as connection:
-            channel = connection.default_channel
+            channel: Any = connection.default_channel
             for age in (50, 20):
                 message = json.dumps({"body": "", "headers": {"sent_at": time.time() - age}, "properties": {}})
                 channel.client.lpush(DEFAULT, message)

@@ -113,8 +113,7 @@ class TestDeclarations:
 
         served = FAMILIES["docent_lists_served_total"].labels
 
-        assert set(served["source"]) == set(MADE_BY)
-        assert set(served["degraded"]) == {"none", *DEGRADED}
+        assert served == {"source": tuple(MADE_BY), "degraded": ["none", *DEGRADED]}
 
 
 class TestAlerts:
