@@ -4,7 +4,7 @@ from core.metrics.families import Named, counter, gauge, histogram, measured
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER")
 TASKS = Named("names of tasks", r"[a-z_]+\.[a-z_]+")
-ROUTES = Named("names of routes; `admin`, `unmatched`", r"[a-z0-9-]+|[a-z-]+:[a-z-]+|unnamed")
+ROUTES = Named("names of routes; `admin`, `unmatched`", r"[A-Za-z0-9_.:-]{1,120}")
 # Calls to Redis, by what they are for.
 PURPOSES = [
     "address_limit",
