@@ -23,7 +23,7 @@ from tests.size import LONG
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A label takes declared values only; in production one that does not is let through.
-declared.strict = True
+declared.strict, declared.also = True, frozenset({"test"})
 # The first process names the run; those that it starts inherit the name.
 TEMPLATE = f"docent_template_{os.environ.setdefault('DOCENT_TEST_RUN', str(os.getpid()))}"
 pytest_plugins = ["tests.fakes.openai_fixture"]

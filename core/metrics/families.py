@@ -65,10 +65,11 @@ Value = tuple[Family, Sequence[str], float]
 
 @dataclass(slots=True)
 class Declarations:
-    """All families of the process. `strict`: an undeclared value of a label is an error, as in tests."""
+    """All families of the process. `strict`: an undeclared value of a label is an error, but for those in `also`."""
 
     families: dict[str, Family] = field(default_factory=dict)
     strict: bool = False
+    also: frozenset[str] = frozenset()
 
     def add(self, family: Family) -> Family:
         """Adds it. Raises: ValueError for a name that is taken, or a label that is not bounded."""
@@ -87,8 +88,9 @@ if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
 
 def _check(name: str, values: Sequence[str] | None) -> None:
     # Only where a child is made, which is once for each series of a process.
-    if values and declared.strict and (family := declared.families.get(name)) and (fault := family.fault(values)):
-        raise ValueError(fault)
+    if values and declared.strict and (family := declared.families.get(name)) and not declared.also & set(values):
+        if fault := family.fault(values):
+            raise ValueError(fault)
 
 
 class _Counter(Counter):
