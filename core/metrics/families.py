@@ -88,9 +88,9 @@ if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
 
 def _check(name: str, values: Sequence[str] | None) -> None:
     # Only where a child is made, which is once for each series of a process.
-    if values and declared.strict and (family := declared.families.get(name)) and not declared.also & set(values):
-        if fault := family.fault(values):
-            raise ValueError(fault)
+    family = declared.families.get(name) if values and declared.strict else None
+    if family and not declared.also.intersection(values or ()) and (fault := family.fault(values or ())):
+        raise ValueError(fault)
 
 
 class _Counter(Counter):
