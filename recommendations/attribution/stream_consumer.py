@@ -11,9 +11,9 @@ import structlog
 from django.db import connection
 
 from accounts.tenancy import scope
+from core.redis.batch_stream import Delivery
 from recommendations.attribution import impression_stream
 from recommendations.attribution.daily_counters import Increments, Shown
-from recommendations.attribution.impression_stream import Delivery
 from recommendations.attribution.metrics import IMPRESSIONS_DROPPED, IMPRESSIONS_STORED
 from recommendations.attribution.served_pages import stored
 
@@ -52,11 +52,11 @@ def flush(*, now: datetime, seconds: float = 10.0) -> int:
 def _store(deliveries: Sequence[Delivery], now: datetime) -> int:
     batches: dict[uuid.UUID, list[list[Any]]] = {}
     for delivery in deliveries:
-        if delivery.pages is None:
+        if delivery.content is None:
             _log.error("impressions_unreadable", entry_id=delivery.entry_id.decode())
             IMPRESSIONS_DROPPED.labels("unreadable").inc()
         else:
-            batches[delivery.batch_id] = delivery.pages
+            batches[delivery.batch_id] = delivery.content
     counted = 0
     with scope.all_tenants("impressions: from the stream"):
         by_tenant: dict[int, list[list[Any]]] = defaultdict(list)

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Tenant
 from accounts.tenancy import scope, tenant_cache
 from core import clock, redis
+from core.redis import batch_stream
 from recommendations.attribution import impression_stream, stream_consumer
 from recommendations.attribution.metrics import IMPRESSIONS_DROPPED
 from recommendations.models import EndUser, Impression, ImpressionBatch, ItemStat, PlacementStat
@@ -170,13 +171,13 @@ class TestImpressionBuffer:
         collecting.flush()
 
         (delivery,) = impression_stream.read(10)
-        assert delivery.pages is not None
-        assert [page[7] for page in delivery.pages] == [50]
+        assert delivery.content is not None
+        assert [page[7] for page in delivery.content] == [50]
 
 
 class TestTheFlush:
     def test_counts_a_batch_once_however_often_it_is_delivered(self, acme, collecting, monkeypatch):
-        monkeypatch.setattr(impression_stream, "CLAIM_SECONDS", 0)
+        monkeypatch.setattr(batch_stream, "CLAIM_SECONDS", 0)
         acme.http.get(URL.format("ann"))
         collecting.flush()
         with monkeypatch.context() as patch:  # the process dies after the commit
@@ -199,7 +200,7 @@ class TestTheFlush:
         assert stream_consumer.flush(now=clock.now()) == 1
 
     def test_leaves_what_a_failed_transaction_took_to_the_next(self, acme, collecting, monkeypatch):
-        monkeypatch.setattr(impression_stream, "CLAIM_SECONDS", 0)
+        monkeypatch.setattr(batch_stream, "CLAIM_SECONDS", 0)
         acme.http.get(URL.format("ann"))
         collecting.flush()
         with monkeypatch.context() as patch:
