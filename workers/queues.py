@@ -31,6 +31,7 @@ _QUICK_TASKS = (
     "items.sweep",
     "metrics.measure",
     "nearline.sweep",
+    "series.store",
     "webhooks.sweep",
 )
 # Full names take precedence over patterns.

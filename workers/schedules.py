@@ -8,6 +8,7 @@ from django.conf import settings
 from accounts.task_names import FLUSH_USAGE, PURGE_TOKENS, TEND_KEYS
 from core.idempotency.task_names import PURGE
 from core.metrics.task_names import MEASURE
+from core.series import task_names as series
 from core.webhooks.task_names import SWEEP as SWEEP_WEBHOOKS
 from recommendations.ai.task_names import TIDY
 from recommendations.attribution import task_names as attribution
@@ -46,6 +47,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "retention": {"task": PRUNE, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "published-rules": {"task": APPLY_RULES, "schedule": 60.0, "options": {"expires": 50}},
         "resume-builds": {"task": task_names.RESUME_BUILDS, "schedule": 5.0, "options": {"expires": 4}},
+        "series": {"task": series.STORE, "schedule": 10.0, "options": {"expires": 9}},
+        "series-retention": {"task": series.PURGE, "schedule": crontab(minute=30), "options": {"expires": 3000}},
         "tokens": {"task": PURGE_TOKENS, "schedule": crontab(minute=50), "options": {"expires": 3000}},
         "signing-keys": {"task": TEND_KEYS, "schedule": crontab(minute=20), "options": {"expires": 3000}},
         "monthly-usage": {"task": FLUSH_USAGE, "schedule": 60.0, "options": {"expires": 50}},

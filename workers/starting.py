@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from celery.signals import celeryd_after_setup, worker_process_init
+from celery.signals import celeryd_after_setup, worker_process_init, worker_process_shutdown
 from django.conf import settings
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from core.series import recorder
 from workers import presence
 from workers.queues import HEAVY, QUEUES
 
@@ -63,5 +64,11 @@ def _before_the_pool(instance: Any, **_: Any) -> None:
 
 @worker_process_init.connect
 def _in_the_pool(**_: Any) -> None:
-    """Limits numerical libraries, which would start a thread per processor in each process."""
+    """Limits numerical libraries, which would start a thread per processor in each process; collects metrics."""
     threadpool_limits(limits=_threads["most"])
+    recorder.start_worker()
+
+
+@worker_process_shutdown.connect
+def _out_of_the_pool(**_: Any) -> None:
+    recorder.stop()

@@ -15,6 +15,7 @@ from config.settings.ai import *
 from config.settings.api_document import spectacular_settings
 from config.settings.observability import *
 from config.settings.recommendations import *
+from config.settings.series import *
 from config.settings.servers import *
 
 # --- Security --------------------------------------------------------------------------------------------
@@ -127,10 +128,15 @@ WARM_UP = [
     "accounts.tokens.dpop.prime_all",
     "core.queue.warm_up",
     "recommendations.attribution.impression_buffer.start",
+    "core.series.recorder.start",
     "recommendations.serving.ranking.prepared_cache.start",
 ]
 # What a web process does when its last request has been answered.
-WIND_UP = ["recommendations.attribution.impression_buffer.stop", "recommendations.serving.ranking.prepared_cache.stop"]
+WIND_UP = [
+    "recommendations.attribution.impression_buffer.stop",
+    "recommendations.serving.ranking.prepared_cache.stop",
+    "core.series.recorder.stop",
+]
 PROBLEM_CODES = [
     "core.http.problem_codes.CODES",
     "accounts.api.problem_codes.CODES",

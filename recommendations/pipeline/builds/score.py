@@ -22,6 +22,7 @@ from recommendations.metrics import AI_FALLBACKS, AI_SKIPPED, BUILD_LISTS, BUILD
 from recommendations.pipeline.artefacts import live, store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.builds import claims
+from recommendations.pipeline.builds.metrics import AI_ELIGIBLE
 from recommendations.pipeline.builds.publish import placements_of
 from recommendations.pipeline.candidates import embedding_neighbours, list_writers
 from recommendations.pipeline.lists import profiles, writer
@@ -64,6 +65,7 @@ def score_chunk(*, tenant_id: int, build_id: int) -> bool:
     BUILD_SECONDS.labels(f"score_{chunk.kind}").observe(time.monotonic() - started)
     BUILD_LISTS.labels("users").inc(len(result.user_lists))
     BUILD_LISTS.labels("items").inc(len(result.reference_lists) + len(result.spare))
+    AI_ELIGIBLE.inc(result.outcomes.get("ai_meant", 0))
     for reason, count in result.outcomes.get("ai_fallbacks", {}).items():
         AI_FALLBACKS.labels(reason).inc(count)
     for reason, count in result.outcomes.get("ai_skipped", {}).items():
