@@ -1,3 +1,25 @@
-from accounts.admin import audit_log, clients, keys, retention, second_factor, staff, tenants, tokens, webhooks
+from accounts.admin import (
+    audit_log,
+    clients,
+    keys,
+    retention,
+    second_factor,
+    service_levels,
+    staff,
+    tenants,
+    tokens,
+    webhooks,
+)
 
-__all__ = ["audit_log", "clients", "keys", "retention", "second_factor", "staff", "tenants", "tokens", "webhooks"]
+__all__ = [
+    "audit_log",
+    "clients",
+    "keys",
+    "retention",
+    "second_factor",
+    "service_levels",
+    "staff",
+    "tenants",
+    "tokens",
+    "webhooks",
+]
