@@ -212,6 +212,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--peer-python", default=sys.executable)
+    parser.add_argument("--beside", metavar="NAME=VALUE", help="ours once more with this variable, instead of the peer")
     asked = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
@@ -232,7 +233,10 @@ def _run(asked: argparse.Namespace) -> None:
         ours = stack.enter_context(serving(prepare()))
         owner = stack.enter_context(psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True))
         services = {"ours": ours}
-        if asked.peer_python != sys.executable or importlib.util.find_spec("fastapi"):
+        if asked.beside:
+            name, _, value = asked.beside.partition("=")
+            services[asked.beside] = stack.enter_context(serving(ours.token, **{name: value}))
+        elif asked.peer_python != sys.executable or importlib.util.find_spec("fastapi"):
             services[PEER] = stack.enter_context(serving_peer(asked.peer_python, ours))
         print(f"{asked.connections} connections, {asked.rounds} rounds of {asked.seconds:g} s in turn, ", end="")
         print(f"{os.cpu_count()} processors shared with the client and Redis")
