@@ -24,6 +24,8 @@ class Chart:
     curves: Mapping[str, Values]
     show: Format
     limits: Mapping[str, float]
+    least: float = 1.0
+    """The height where all values are 0."""
 
     @property
     def is_empty(self) -> bool:
@@ -48,7 +50,7 @@ class _Scale:
 def draw(chart: Chart, at: Sequence[str], *, step_seconds: int) -> SafeString:
     """The chart; gaps are shaded."""
     highest = max((value for values in chart.curves.values() for value in values if value is not None), default=0.0)
-    most, tick = _ceiling(max(highest, 1e-9))
+    most, tick = _ceiling(highest or chart.least)
     scale = _Scale(len(at), most)
     curves = ((_curve(place, values, scale),) for place, values in enumerate(chart.curves.values()))
     return format_html(

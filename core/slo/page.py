@@ -38,11 +38,11 @@ def _charts(curves: Mapping[str, Any]) -> list[Chart]:
     latency_limits = {"78 ms": 0.078, "220 ms": 0.22}
     fallbacks = {"fallbacks": curves["fallback_rate"]}
     return [
-        Chart("Requests", f"Valid requests in {minutes} min", {"requests": curves["requests"]}, count, {}),
-        Chart("Server errors", "Share of 5xx", {"5xx": curves["error_share"]}, share, {"0.5 %": 0.005}),
+        Chart("Requests", f"Valid requests in {minutes} min", {"requests": curves["requests"]}, count, {}, 10),
+        Chart("Server errors", "Share of 5xx", {"5xx": curves["error_share"]}, share, {"0.5 %": 0.005}, 0.01),
         Chart("Latency of reads", "Answers with lists", reads, duration, latency_limits),
-        Chart("Degraded lists", "Share of the lists served", {"degraded": curves["degraded_share"]}, share, {}),
-        Chart("AI fallback rate", "Share of the eligible lists published", fallbacks, share, {"10 %": 0.1}),
+        Chart("Degraded lists", "Share of the lists served", {"degraded": curves["degraded_share"]}, share, {}, 0.1),
+        Chart("AI fallback rate", "Share of the eligible lists published", fallbacks, share, {"10 %": 0.1}, 0.1),
         Chart("AI costs", f"US dollars in {minutes} min", {"costs": curves["ai_cost_usd"]}, dollars, {}),
         Chart("Redis", "p95 of calls", {"p95": curves["redis_p95"]}, duration, {"10 ms": 0.01}),
         Chart("Queues", "Age of the oldest waiting message", {"age": curves["queue_age"]}, duration, {}),
@@ -56,17 +56,21 @@ def count(value: float) -> str:
 
 def share(value: float) -> str:
     """A percentage with as many digits as it needs."""
-    return f"{value:.3%}" if value < 0.01 or value > 0.99 else f"{value:.1%}"
+    if value in (0, 1):
+        return f"{value:.0%}"
+    return f"{value:.3%}" if 0 < value < 0.01 or 0.99 < value < 1 else f"{value:.1%}"
 
 
 def duration(value: float) -> str:
     """Seconds or milliseconds."""
+    if value == 0:
+        return "0"
     return f"{value:,.1f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
 def dollars(value: float) -> str:
     """An amount of money."""
-    return f"${value:,.4f}" if value < 1 else f"${value:,.2f}"
+    return f"${value:,.4f}" if 0 < value < 1 else f"${value:,.2f}"
 
 
 def _or_none(value: float | None, show: Any) -> str:
@@ -78,7 +82,7 @@ def _texts(document: Document) -> dict[str, Any]:
     worst = document["worst_five_minutes"]
     return {
         "covered": share(document["window"]["covered_share"]),
-        "hours": f"{document['window']['minutes'] / 60:g}",
+        "length": _length(document["window"]["minutes"]),
         "objectives": [_objective(each) for each in document["objectives"]],
         "worst": worst
         and {
@@ -107,6 +111,10 @@ def _texts(document: Document) -> dict[str, Any]:
         "redis": _latency(document["redis"]),
         "queues": {name: duration(age) for name, age in document["queues"].items()},
     }
+
+
+def _length(minutes: int) -> str:
+    return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
 
 
 def _objective(state: Mapping[str, Any]) -> dict[str, Any]:

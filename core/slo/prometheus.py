@@ -27,7 +27,7 @@ SILENCE = "10m"
 """For so long a counter may have been out of reach and still be compared with its earlier value."""
 LONG = 7 * 86_400
 """Steps from this length on are left to `increase`, whose error is small there."""
-QUEUE_AGE_METRIC = "docent_queue_age_seconds"
+QUEUE_AGE_METRIC = "docent_queue_oldest_message_seconds"
 
 
 class PrometheusUnavailable(Exception):

@@ -72,11 +72,9 @@ def environment(folder: Path, port: int, **more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(
-    folder: Path, application: str = "config.wsgi:application", port: int = 0, **more: str
-) -> Iterator[WebProcess]:
-    """The server, ready, at a free port or the given one; stopped in order afterwards. Its log is in the folder."""
-    port = port or free_port()
+def serving(folder: Path, application: str = "config.wsgi:application", **more: str) -> Iterator[WebProcess]:
+    """The server, ready, at PORT or a free one; stopped in order afterwards. Its log is in the folder."""
+    port = int(more.get("PORT") or free_port())
     with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", application],

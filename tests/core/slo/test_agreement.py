@@ -107,7 +107,7 @@ def test_both_sources_agree_with_the_client_over_a_restart(cast, committed_db, t
     for phase in range(2):
         folder = tmp_path / str(phase)
         folder.mkdir()
-        with web_process.serving(folder, port=web_port, METRICS_PUBLIC="1", **SERVER) as web:
+        with web_process.serving(folder, PORT=str(web_port), METRICS_PUBLIC="1", **SERVER) as web:
             wait(lambda: value(port, 'up{job="docent-web"}') == [1.0])
             pass_a_comparison()
             seen += send(web.port, make, rate=RATE, seconds=PHASE_SECONDS, callers=CALLERS)
