@@ -10,7 +10,7 @@ from celery.signals import before_task_publish
 
 from workers.queues import QUEUES
 
-SENT_AT = "docent_sent_at"
+SENT_AT = "sent_at"
 
 
 @before_task_publish.connect
