@@ -20,7 +20,7 @@ def percentile(share: float, bounds: Sequence[float], counts: Sequence[float]) -
     wanted, below = share * total, 0.0
     for (lower, upper), count in zip(pairwise((0.0, *bounds)), counts, strict=False):
         if count and below + count >= wanted:
-            return _within(lower, upper, wanted / total, below / total, (below + count) / total)
+            return _within(lower, upper, total, first=below, last=below + count, wanted=wanted)
         below += count
     return float(bounds[-1]) if bounds else None
 
@@ -34,12 +34,13 @@ def share_within(limit: float, bounds: Sequence[float], counts: Sequence[float])
     return sum(counts[: bounds.index(limit) + 1]) / total if total else None
 
 
-def _within(lower: float, upper: float, share: float, first: float, last: float) -> float:
-    """Interpolates between a bucket's bounds, at which the shares `first` and `last` lie below."""
+def _within(lower: float, upper: float, total: float, *, first: float, last: float, wanted: float) -> float:
+    """Interpolates between a bucket's bounds, at which `first` and `last` of the observations lie below."""
     if lower == 0:
-        return upper * (share - first) / (last - first)
-    place = (share - first) / (last - first)
-    if first > 0 and last < 1 and first < share < last:
-        low, high = _NORMAL.inv_cdf(first), _NORMAL.inv_cdf(last)
-        place = (_NORMAL.inv_cdf(share) - low) / (high - low)
+        return upper * (wanted - first) / (last - first)
+    # Of none below and none above a distribution's tail is not known; half an observation stands for it.
+    low, at, high = (
+        _NORMAL.inv_cdf(min(max(each / total, 0.5 / total), 1 - 0.5 / total)) for each in (first, wanted, last)
+    )
+    place = (at - low) / (high - low) if high > low else 1.0
     return float(lower * (upper / lower) ** place)
