@@ -11,7 +11,7 @@ QUOTA_WARNINGS = counter(
 JWT_REPLAY_PREVENTED = counter(
     "jwt_replay_prevented_total",
     "Refresh tokens and DPoP proofs that were shown again and refused.",
-    {"kind": ("refresh", "dpop")},
+    {"kind": ("refresh", "dpop", "synthetic")},
     from_zero=True,
 )
 QUOTA_USE_BOUNDS = {"0-50": 0.5, "50-80": 0.8, "80-100": 1.0, "used_up": float("inf")}

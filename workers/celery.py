@@ -77,6 +77,7 @@ app.conf.update(
         "workers.tasks.placements",
         "workers.tasks.privacy",
         "workers.tasks.series",
+        "workers.tasks.synthetic",
         "workers.tasks.usage",
         "workers.tasks.webhooks",
     ),

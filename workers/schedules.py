@@ -20,6 +20,7 @@ from recommendations.placements.task_names import APPLY_RULES
 from recommendations.privacy.task_names import COPY_LOG, PRUNE
 from workers import heartbeats
 from workers.queues import QUEUES
+from workers.synthetic import task_names as synthetic
 
 
 def schedule() -> dict[str, dict[str, Any]]:
@@ -56,4 +57,16 @@ def schedule() -> dict[str, dict[str, Any]]:
         "nearline-sweep": {"task": SWEEP_DIRTY, "schedule": 60.0, "options": {"expires": 50}},
         "measures": {"task": MEASURE, "schedule": 15.0, "options": {"expires": 14}},
         **{f"heartbeat-{queue.name}": heartbeats.entry(queue.name) for queue in QUEUES},
+        **_synthetic_checks(),
     }
+
+
+def _synthetic_checks() -> dict[str, dict[str, Any]]:
+    """The checks of the region that is configured, and the collection from runners elsewhere."""
+    entries: dict[str, dict[str, Any]] = {}
+    if settings.SYNTHETIC_REGION:
+        every = settings.SYNTHETIC_SECONDS
+        entries["synthetic-checks"] = {"task": synthetic.RUN, "schedule": every, "options": {"expires": every - 1}}
+    if settings.SYNTHETIC_REGION or settings.SYNTHETIC_RUNNERS:
+        entries["synthetic-outcomes"] = {"task": synthetic.COLLECT, "schedule": 60.0, "options": {"expires": 50}}
+    return entries

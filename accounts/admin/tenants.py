@@ -59,10 +59,10 @@ class TenantPageAdmin(TenantAdmin):
 
     tenant_field = ""
     list_display = ["slug", "name", "plan", "active", "used", "left", "create_unknown", "locale", "created_at"]
-    list_filter = ["active", "plan"]
+    list_filter = ["active", "plan", "synthetic"]
     list_select_related = ["plan"]
     search_fields = ["slug", "name"]
-    readonly_fields = ["used", "left", "created_at"]
+    readonly_fields = ["used", "left", "synthetic", "created_at"]
     actions = ["suspend", "reactivate"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -92,7 +92,7 @@ class TenantPageAdmin(TenantAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         """Makes the slug (part of tokens) and `active` (set by actions) read-only, and the plan for confined staff."""
-        own = ["used", "left", "created_at", *(["slug", "active"] if obj else [])]
+        own = ["used", "left", "synthetic", "created_at", *(["slug", "active"] if obj else [])]
         return [*own, "plan", "active"] if is_confined(request) else own
 
     def has_serve_permission(self, request: HttpRequest) -> bool:
@@ -148,6 +148,11 @@ class TenantUsageAdmin(ReadOnlyTenantAdmin):
     list_display_links = ["month"]
     list_filter = ["month"]
     search_fields = ["tenant__slug"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TenantUsage]:
+        """Customers' usage; that of synthetic checks is on the tenant's own page."""
+        usage: QuerySet[TenantUsage] = super().get_queryset(request)
+        return usage.exclude(tenant__synthetic=True)
 
     def get_list_select_related(self, request: HttpRequest) -> list[str]:
         """Joins the plan: one query for all rows."""

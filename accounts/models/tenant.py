@@ -248,12 +248,21 @@ class Tenant(models.Model):
         help_text="Events held out by a training, to choose the best model for them. Effective with the next build, "
         "whose page shows the held-out events and the reason.",
     )
+    synthetic = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="No customer: synthetic checks call the service as this tenant. Left out of billing and reports.",
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         ordering = ["slug"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(attribution_hours__gte=1), name="attribution_at_least_an_hour")
+            models.CheckConstraint(condition=models.Q(attribution_hours__gte=1), name="attribution_at_least_an_hour"),
+            models.UniqueConstraint(
+                fields=["synthetic"], condition=models.Q(synthetic=True), name="at_most_one_synthetic_tenant"
+            ),
         ]
 
     def __str__(self) -> str:

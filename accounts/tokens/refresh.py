@@ -127,6 +127,9 @@ def _exchange(
 
 def _replayed(family: RefreshFamily, client: ApiClient, address: str, now: datetime) -> None:
     end(family, why=RefreshFamily.Why.REPLAYED, now=now)
+    if client.tenant.synthetic:
+        replay_audit.count_synthetic()
+        return
     replay_audit.record(
         tenant_id=client.tenant_id,
         client_id=client.client_id,

@@ -9,6 +9,7 @@ from accounts.models import ReplayAttempt
 
 REFRESH: str = ReplayAttempt.Kind.REFRESH.value
 DPOP: str = ReplayAttempt.Kind.DPOP.value
+SYNTHETIC = "synthetic"
 _log = structlog.get_logger(__name__)
 
 
@@ -16,6 +17,11 @@ def record(*, tenant_id: int, client_id: str, kind: str, subject: str, address: 
     """Stores the attempt, in the caller's tenant scope, and counts it."""
     store(tenant_id=tenant_id, client_id=client_id, kind=kind, subject=subject, address=address, now=now)
     count(kind=kind, client_id=client_id)
+
+
+def count_synthetic() -> None:
+    """Counts a replay that a synthetic check made on purpose: it is no attempt, and no alert watches it."""
+    JWT_REPLAY_PREVENTED.labels(SYNTHETIC).inc()
 
 
 def store(*, tenant_id: int, client_id: str, kind: str, subject: str, address: str, now: datetime) -> None:

@@ -11,7 +11,7 @@ LOG_READ_SAMPLE = env.share("LOG_READ_SAMPLE", 0.01)
 # Lines for a program that collects them, unless they go to somebody's screen.
 LOGGING = {"level": LOG_LEVEL, "json": env.flag("LOG_JSON", default=not sys.stderr.isatty())}
 # Asked at each scrape, since they belong to no process.
-MORE_METRICS = ["core.ops.measures.metrics", "workers.presence.metrics"]
+MORE_METRICS = ["core.ops.measures.metrics", "workers.presence.metrics", "workers.synthetic.storage.metrics"]
 # Measured for the whole deployment by a task (core.ops.measures).
 MEASURES = [
     "core.ops.secret_files.measure",

@@ -30,6 +30,8 @@ PURPOSES = [
     "quota_settle",
     "revocation",
     "scan_lists",
+    "series",
+    "synthetic",
     "unlink_lists",
     "warm_up",
     "workers",

@@ -56,6 +56,8 @@ def overview(request: HttpRequest, site: AdminSite) -> HttpResponse:
         tenants = tenants.filter(pk=str(getattr(request.user, "tenant_id", "")))
     elif wanted:
         tenants = tenants.filter(slug=wanted)
+    else:
+        tenants = tenants.filter(synthetic=False)
     shown = list(tenants[:MOST_TENANTS])
     context = {
         **site.each_context(request),

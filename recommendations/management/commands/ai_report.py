@@ -35,7 +35,11 @@ class Command(BaseCommand):
         now = clock.now()
         config = AIConfiguration.from_settings(settings)
         with scope.all_tenants("manage.py ai_report"):
-            tenants = dict(Tenant.objects.filter(**({"slug": tenant} if tenant else {})).values_list("pk", "slug"))
+            tenants = dict(
+                Tenant.objects.filter(**({"slug": tenant} if tenant else {"synthetic": False})).values_list(
+                    "pk", "slug"
+                )
+            )
         if not tenants:
             raise CommandError(f"There is no tenant {tenant!r}." if tenant else "There is no tenant.")
         self._breaker(config)

@@ -23,6 +23,16 @@ def rows(cast, model=ReplayAttempt):
         return list(model.objects.filter(tenant=cast.acme.tenant))
 
 
+def test_replays_of_synthetic_checks_are_no_attempts(cast):
+    with scope.all_tenants("test"):
+        Tenant.objects.filter(pk=cast.acme.tenant.pk).update(synthetic=True)
+    used, attempts = grant(cast.acme.admin)["refresh_token"], replays()
+    assert refresh(cast.acme.admin, used).status_code == 200
+
+    assert refresh(cast.acme.admin, used).status_code == 401
+    assert (rows(cast), replays()) == ([], attempts)
+
+
 class TestGrant:
     def test_gives_one_only_when_it_is_asked_for(self, cast):
         plain = ask(cast.acme.admin, grant_type="client_credentials").json()

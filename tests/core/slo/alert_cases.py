@@ -87,6 +87,13 @@ def _up(value: float) -> Series:
     ]
 
 
+def _last_run(value: float) -> Series:
+    """A region whose last check began so many seconds before the end of the case."""
+    at = 30 * 60 - value
+    name = 'docent_synthetic_last_run_timestamp_seconds{region="eu-1"}'
+    return [{"series": name, "values": f"{at}+0x20 stale"}]
+
+
 CASES: Mapping[str, Case] = {
     "NoRequestMetrics": Case(_up, 30, below=True),
     "NoWorkerMetrics": gauge('up{job="docent-workers"}', minutes=30, below=True),
@@ -120,6 +127,12 @@ CASES: Mapping[str, Case] = {
         'docent_webhook_attempts_total{outcome="delivered"}',
         minutes=120,
     ),
+    "SyntheticFailures": share(
+        'docent_synthetic_checks_total{region="eu-1", check="journey", outcome="failure"}',
+        'docent_synthetic_checks_total{region="eu-1", check="journey", outcome="success"}',
+        minutes=10,
+    ),
+    "SyntheticMissing": Case(_last_run, 30),
     "ImpressionsDropped": increase('docent_impressions_dropped_total{reason="stream_full"}', window=15),
 }
 
