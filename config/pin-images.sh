@@ -15,3 +15,5 @@ pin() {
 pin PYTHON_IMAGE "${PYTHON_TAG:-python:3.11-slim}"
 pin POSTGRES_IMAGE "${POSTGRES_TAG:-postgres:18}"
 pin VALKEY_IMAGE "${VALKEY_TAG:-valkey/valkey:9}"
+pin PROMETHEUS_IMAGE "${PROMETHEUS_TAG:-prom/prometheus:v3.5.0}"
+pin GRAFANA_IMAGE "${GRAFANA_TAG:-grafana/grafana:12.1.1}"

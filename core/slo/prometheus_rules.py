@@ -53,17 +53,20 @@ def runbook_anchor(alert_name: str) -> str:
     return alert_name.lower()
 
 
-def _recordings(objective: Objective, window: str) -> list[Rule]:
-    labels = {"slo": objective.name}
+def error_ratio(objective: Objective, window: str) -> str:
+    """The share of bad requests in the window, as PromQL."""
     valid = f"sum(rate({METRIC}_count{{{objective.requests}}}[{window}]))"
     if objective.errors:
         bad = f"(sum(rate({METRIC}_count{{{objective.requests}, {objective.errors}}}[{window}])) or vector(0))"
-        ratio = f"{bad} / {valid}"
-    else:
-        bound = f'le="{objective.seconds:g}"'
-        ratio = f"1 - sum(rate({METRIC}_bucket{{{objective.requests}, {bound}}}[{window}])) / {valid}"
+        return f"{bad} / {valid}"
+    bound = f'le="{objective.seconds:g}"'
+    return f"1 - sum(rate({METRIC}_bucket{{{objective.requests}, {bound}}}[{window}])) / {valid}"
+
+
+def _recordings(objective: Objective, window: str) -> list[Rule]:
+    labels = {"slo": objective.name}
     return [
-        {"record": f"slo:error_ratio:rate{window}", "expr": ratio, "labels": labels},
+        {"record": f"slo:error_ratio:rate{window}", "expr": error_ratio(objective, window), "labels": labels},
         {
             "record": f"slo:requests:increase{window}",
             "expr": f"sum(increase({METRIC}_count{{{objective.requests}}}[{window}]))",

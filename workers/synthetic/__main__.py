@@ -39,9 +39,11 @@ def main() -> int:
         print(f"Not started: {error}. --help explains the options.", file=sys.stderr)  # noqa: T201
         return 2
     if options.once:
-        outcomes = run_round(target)
-        say(outcomes)
-        return int(any(each.error for each in outcomes))
+        failed = False
+        for outcome in run_round(target):
+            say(outcome)
+            failed = failed or bool(outcome.error)
+        return int(failed)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

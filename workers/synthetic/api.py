@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 MAX_BODY_BYTES = 4 << 20
-_STATUS_BYTES = 300
+MOST_ERROR_CHARACTERS = 300
+REQUEST_SECONDS = 10.0
+"""The longest wait for a connection or for an answer: a region that is cut off shows after a few of these."""
 
 
 class CheckFailed(Exception):
@@ -88,7 +90,7 @@ class Service:
         left = self.seconds_left
         if left <= 0:
             raise CheckFailed(f"{method} {path}: no time left")
-        connection = self._connect(left)
+        connection = self._connect(min(left, REQUEST_SECONDS))
         try:
             connection.request(method, self._path + path, body=payload, headers=sent)
             response = connection.getresponse()
@@ -96,7 +98,7 @@ class Service:
             return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
-            raise CheckFailed(f"{method} {path}: {reason}"[:_STATUS_BYTES]) from error
+            raise CheckFailed(f"{method} {path}: {reason}"[:MOST_ERROR_CHARACTERS]) from error
         finally:
             connection.close()
 

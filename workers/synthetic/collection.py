@@ -22,14 +22,13 @@ _log = structlog.get_logger(__name__)
 
 def run_here() -> list[Outcome]:
     """Runs each check once as SYNTHETIC_REGION, counts and stores the outcomes."""
-    outcomes = run_round(
-        Target(
-            region=settings.SYNTHETIC_REGION,
-            base_url=settings.SYNTHETIC_BASE_URL,
-            client_id=settings.SYNTHETIC_CLIENT_ID,
-            client_secret=settings.SYNTHETIC_CLIENT_SECRET,
-        )
+    target = Target(
+        region=settings.SYNTHETIC_REGION,
+        base_url=settings.SYNTHETIC_BASE_URL,
+        client_id=settings.SYNTHETIC_CLIENT_ID,
+        client_secret=settings.SYNTHETIC_CLIENT_SECRET,
     )
+    outcomes = list(run_round(target))
     for each in outcomes:
         if each.error:
             _log.warning("synthetic_check_failed", region=each.region, check=each.check, error=each.error)

@@ -5,7 +5,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from workers.synthetic.api import CheckFailed, Service
@@ -42,26 +42,28 @@ class Target:
         return Service(self.base_url, seconds=self.check_seconds, agent=f"docent-synthetic/{self.region}")
 
 
-def run_round(target: Target) -> list[Outcome]:
-    """Runs each check once, whatever the others find."""
+def run_round(target: Target) -> Iterator[Outcome]:
+    """Runs each check once, whatever the others find; yields each outcome as soon as it is there."""
     turn = int(time.time()) // _TURN_SECONDS
-    return [_run(target, name, check, turn) for name, check in CHECKS.items()]
+    for name, check in CHECKS.items():
+        yield _run(target, name, check, turn)
 
 
 def run_forever(target: Target, history: History, *, interval: float, stop: threading.Event) -> None:
     """Begins a round every `interval` seconds, or at once if the last one took longer, until it is told to stop."""
     while not stop.is_set():
         began = time.monotonic()
-        outcomes = run_round(target)
-        history.add(outcomes)
-        say(outcomes)
+        for outcome in run_round(target):
+            history.add([outcome])
+            say(outcome)
+            if stop.is_set():
+                return
         stop.wait(max(0.0, began + interval - time.monotonic()))
 
 
-def say(outcomes: Iterable[Outcome]) -> None:
-    """Prints one JSON object per line."""
-    for each in outcomes:
-        sys.stdout.write(json.dumps(each.as_json()) + "\n")
+def say(outcome: Outcome) -> None:
+    """Prints the outcome as a line of JSON."""
+    sys.stdout.write(json.dumps(outcome.as_json()) + "\n")
     sys.stdout.flush()
 
 

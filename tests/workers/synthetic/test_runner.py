@@ -135,7 +135,7 @@ class TestAgainstTheService:
         with worker(), beat(), web_process.serving(tmp_path) as web:
             credentials = made()
             target = Target(region="eu-1", base_url=f"http://{LOOPBACK}:{web.port}", check_seconds=60.0, **credentials)
-            first, second = run_round(target), run_round(target)
+            first, second = list(run_round(target)), list(run_round(target))
 
         assert errors(first) == errors(second) == {}
 
