@@ -21,7 +21,7 @@ NODE_STAMP := $(NODE_TOOLS)/node_modules/.package-lock.json
 QUICK_CHECKS := lint format-check conventions imports migrations-check
 
 .DEFAULT_GOAL := help
-.PHONY: audit contract-tools litellm help demo up test suite slow check lint format format-check conventions types imports migrations-check bench drills requirements openapi \
+.PHONY: audit contract-tools litellm tracing help demo up test suite slow check lint format format-check conventions types imports migrations-check bench drills requirements openapi \
 	clean
 
 ##@ Run
@@ -58,6 +58,8 @@ audit: .venv-audit/done .venv/bin/python ## Known vulnerabilities of the pinned 
 	@$(BIN)/python -m tests.advisories .venv-audit/bin/pip-audit requirements.txt requirements-dev.txt
 
 litellm: .venv-litellm/done ## Another OpenAI-compatible server for one drill, in .venv-litellm (750 MB)
+
+tracing: .venv-tracing/done ## The optional packages for traces and error reports, for their tests, in .venv-tracing
 
 contract-tools: .venv/contracts $(NODE_STAMP) ## Linters and client generators for the contract tests (needs Node.js and Java)
 
@@ -101,6 +103,7 @@ requirements: ## Pin the packages of requirements*.in, with hashes
 	$(COMPILE) requirements-contracts.in -o requirements-contracts.txt
 	$(COMPILE) requirements-litellm.in -o requirements-litellm.txt
 	$(COMPILE) requirements-audit.in -o requirements-audit.txt
+	$(COMPILE) requirements-tracing.in -o requirements-tracing.txt
 
 openapi: .venv/dev ## Regenerate docs/api/openapi.yaml after a change of the API
 	@DJANGO_SETTINGS_MODULE=config.settings.test AI_SIMULATED= \
@@ -108,7 +111,7 @@ openapi: .venv/dev ## Regenerate docs/api/openapi.yaml after a change of the API
 
 clean: ## Remove data, logs and caches (var/), and the virtual environment
 	rm -rf $(NODE_TOOLS)/node_modules
-	rm -rf var .venv .venv-audit .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
+	rm -rf var .venv .venv-audit .venv-litellm .venv-tracing .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache htmlcov .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## This list
@@ -146,6 +149,13 @@ $(NODE_STAMP): $(NODE_TOOLS)/package-lock.json
 	@$(PYTHON) -m venv .venv-litellm
 	@.venv-litellm/bin/python -m pip install --quiet --quiet --disable-pip-version-check --only-binary :all: \
 		--require-hashes -r requirements-litellm.txt
+	@touch $@
+
+# A folder for PYTHONPATH, apart from the others: redis-py loads OpenTelemetry where it is installed.
+.venv-tracing/done: requirements-tracing.txt .venv/bin/python
+	@echo "Installing the packages for traces and error reports"
+	@rm -rf .venv-tracing
+	@$(PIP_INSTALL) --target .venv-tracing -r requirements-tracing.txt
 	@touch $@
 
 .venv-audit/done: requirements-audit.txt

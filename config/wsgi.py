@@ -17,12 +17,13 @@ from core.http import body_limits
 from core.ops.checks import refuse_to_start
 from core.http.locations import with_readable_paths
 from core.http.wsgi_bodies import with_whole_bodies
+from core.tracing.wsgi import with_spans
 
 ordinary = with_whole_bodies(
     with_readable_paths(get_wsgi_application()), max_bytes=body_limits.max_bytes, large=settings.LARGE_BODIES
 )
 from recommendations.api.hot_reads import HotReads  # noqa: E402  # Django is ready now
 
-application = HotReads(ordinary)
+application = with_spans(HotReads(ordinary))
 refuse_to_start()
 celery_app.set_default()

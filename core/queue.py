@@ -12,6 +12,7 @@ import structlog
 from celery import current_app
 from django.db import transaction
 
+from core import tracing
 from core.circuit_breaker import Breaker
 from core.metrics import ENQUEUE_FAILURES
 
@@ -41,8 +42,10 @@ def _sender(task: str, countdown: float | None, arguments: dict[str, Any]) -> Ca
             return
         headers = {"request_id": structlog.contextvars.get_contextvars().get("request_id", "")}
         try:
-            # One attempt, bounded by the transport's connect and read time-outs (core.redis.broker_options).
-            current_app.send_task(task, kwargs=arguments, countdown=countdown, headers=headers, retry=False)
+            with tracing.span(f"enqueue {task}", {"messaging.system": "celery"}, kind="producer"):
+                tracing.inject(headers)
+                # One attempt, bounded by the transport's connect and read time-outs (core.redis.broker_options).
+                current_app.send_task(task, kwargs=arguments, countdown=countdown, headers=headers, retry=False)
         except Exception as error:  # noqa: BLE001  # kombu raises whatever its transport raised
             breaker.record_failure()
             ENQUEUE_FAILURES.labels(task).inc()

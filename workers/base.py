@@ -7,6 +7,7 @@ import structlog
 from celery import Task
 from django.db import InterfaceError, OperationalError, close_old_connections
 
+from core import tracing
 from core.metrics.task_names import HEARTBEAT, MEASURE
 from core.redis import RedisUnavailable
 from workers import messages
@@ -41,7 +42,9 @@ class DocentTask(Task[Any, Any]):
         close_old_connections()
         started = time.perf_counter()
         try:
-            return super().__call__(*args, **kwargs)
+            carrier, attributes = self.request.headers, {"messaging.system": "celery"}
+            with tracing.span(f"task {self.name}", attributes, kind="consumer", carrier=carrier):
+                return super().__call__(*args, **kwargs)
         finally:
             TASK_SECONDS.labels(self.name).observe(time.perf_counter() - started)
 
@@ -64,4 +67,5 @@ class DocentTask(Task[Any, Any]):
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Counts the failure; the traceback is in the log, and the state row says what is still to do."""
         TASKS.labels(self.name, "failure").inc()
+        tracing.report(exc)
         _log.error("task_failed", error=str(exc), exc_info=exc)

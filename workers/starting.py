@@ -15,6 +15,7 @@ from celery.signals import celeryd_after_setup, worker_process_init, worker_proc
 from django.conf import settings
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from core import tracing
 from core.series import recorder
 from workers import presence
 from workers.queues import HEAVY, QUEUES
@@ -72,3 +73,4 @@ def _in_the_pool(**_: Any) -> None:
 @worker_process_shutdown.connect
 def _out_of_the_pool(**_: Any) -> None:
     recorder.stop()
+    tracing.flush()

@@ -18,6 +18,7 @@ from config.settings.recommendations import *
 from config.settings.series import *
 from config.settings.servers import *
 from config.settings.synthetic import *
+from config.settings.tracing import *
 
 # --- Security --------------------------------------------------------------------------------------------
 PRODUCTION = True  # dev.py and test.py are not; system checks are stricter here (core.ops.checks)

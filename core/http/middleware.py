@@ -15,7 +15,7 @@ from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
-from core import deadline
+from core import deadline, tracing
 from core.http import body_limits, content_encoding, locations, problem, request_log
 from core.metrics import REQUEST_SECONDS
 from core.ops import metrics_view
@@ -108,6 +108,7 @@ class EdgeMiddleware:
         # A client may send any word as the method, but must not make time series with it.
         method = request.method if request.method in _METHODS else "OTHER"
         REQUEST_SECONDS.labels(route, method, str(response.status_code)).observe(seconds)
+        tracing.name_request(method, route, response.status_code)
         if not request_log.is_logged(request, route=route, status=response.status_code, seconds=seconds):
             return
         principal = getattr(request, "principal", None)

@@ -25,7 +25,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core import process_caches
+from core import process_caches, tracing
 from core.circuit_breaker import Breaker
 from core.metrics import REDIS_BREAKER_OPENED, REDIS_ERRORS, REDIS_SECONDS
 from core.redis.connection import connect
@@ -62,7 +62,7 @@ def call(purpose: str, command: Callable[[Any], T]) -> T:
         raise RedisUnavailable("breaker open")
     started = time.perf_counter()
     try:
-        result = command(client())
+        result = _traced(purpose, command) if tracing.enabled() else command(client())
     except _FAILURES as error:
         REDIS_SECONDS.labels(purpose).observe(time.perf_counter() - started)
         if _is_bug(error):
@@ -73,6 +73,11 @@ def call(purpose: str, command: Callable[[Any], T]) -> T:
     REDIS_SECONDS.labels(purpose).observe(time.perf_counter() - started)
     breaker.record_success()
     return result
+
+
+def _traced(purpose: str, command: Callable[[Any], T]) -> T:
+    with tracing.span(f"redis {purpose}", {"db.system.name": "redis"}, kind="client"):
+        return command(client())
 
 
 def read(purpose: str, command: Callable[[Any], T]) -> T:

@@ -15,7 +15,7 @@ KINDS = ("timeseries", "stat")
 COLUMNS, HEIGHT = 24, 8
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 # Words of PromQL, and the two series that Prometheus makes of alerts.
-_NO_FAMILY = {"histogram_quantile", "label_replace", "group_left", "alertstate", "alertname"}
+_NO_FAMILY = {"histogram_quantile", "group_left", "alertstate", "alertname"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

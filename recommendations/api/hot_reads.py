@@ -19,7 +19,7 @@ from accounts.limits import plan_limits
 from accounts.limits.plan_limits import Charge
 from accounts.tenancy import flags
 from accounts.tokens import authentication
-from core import clock, external_ids
+from core import clock, external_ids, tracing
 from core.errors import Unavailable
 from core.http import etags, request_log
 from core.http.plain_requests import PlainRequests
@@ -162,6 +162,7 @@ class HotReads:
         answered = [*headers, *self._constant, _ALLOW[method], *limits, *common]
         seconds = time.perf_counter() - started
         self._seconds[status, method].observe(seconds)
+        tracing.name_request(method, _ROUTES[method], int(status[:3]))
         if request_log.is_read_logged(seconds):
             _log.info(
                 "request",

@@ -1,9 +1,11 @@
 """A real Prometheus over the rules of the repository, and what it says."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -29,8 +31,11 @@ class Prometheus:
     def get(self, path: str, **query: str) -> Any:
         """The data of an answer of its API."""
         url = f"http://{LOOPBACK}:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return json.load(answer)["data"]
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{query}: {error.read().decode()}") from error
 
     def query(self, expr: str) -> list[dict[str, Any]]:
         """The series that the expression has now."""
@@ -64,7 +69,7 @@ def scraping(folder: Path, jobs: Mapping[str, list[int]], *, seconds: int = 2) -
         for job, ports in jobs.items()
     ]
     for path in (folder / "prometheus").glob("*.rules.yml"):
-        path.write_text(path.read_text().replace("interval: 15s", f"interval: {seconds}s"))
+        path.write_text(re.sub(r"interval: \d+s", f"interval: {seconds}s", path.read_text()))
     (folder / "prometheus/prometheus.yml").write_text(yaml.safe_dump(config))
     server = Prometheus(free_port())
     options = ("--config.file=prometheus.yml", "--storage.tsdb.path=data")

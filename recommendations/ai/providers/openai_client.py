@@ -16,6 +16,7 @@ import httpx2
 import openai
 from structlog.contextvars import get_contextvars
 
+from core import tracing
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.protocol import ProviderError
 from recommendations.ai.providers.deadlines import EventLoopThread
@@ -83,7 +84,8 @@ class OpenAIClient:
             timeout = openai.Timeout(left, connect=min(CONNECT_SECONDS, left))
             headers = {CLIENT_REQUEST_ID: _client_request_id()}
             request = method(session.client)(**parameters, extra_headers=headers, timeout=timeout)
-            return session.loop.run(request, deadline_seconds=left)
+            with tracing.span("openai", {"server.address": self._config.origin}, kind="client"):
+                return session.loop.run(request, deadline_seconds=left)
         except TimeoutError as error:
             detail = f"no answer within {deadline_seconds:.1f} s"
             raise ProviderError("timeout", detail=detail, spend_unknown=True) from error

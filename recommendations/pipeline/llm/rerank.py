@@ -20,7 +20,7 @@ from msgspec import structs
 from structlog.contextvars import bind_contextvars, get_contextvars
 
 from accounts.tenancy import scope
-from core import clock, process_caches
+from core import clock, process_caches, tracing
 from recommendations.ai.batch import queue
 from recommendations.ai.config.settings import AIConfiguration
 from recommendations.ai.factory import build_gateway
@@ -122,7 +122,7 @@ def _call_for(
             for index in set(wave) - set(granted):
                 _leave_holdout(result, index)
             requests = [questions.build(result.drafts[index]) for index in granted]
-            outcomes = pool.map(lambda request: _call(build, request), requests)
+            outcomes = pool.map(tracing.carried(partial(_call, build)), requests)
             for index, outcome in zip(granted, list(outcomes), strict=True):
                 result.eligible += 1
                 _apply(result, index, outcome, questions.facts)

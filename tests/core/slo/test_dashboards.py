@@ -22,14 +22,9 @@ DASHBOARDS = load_dashboards(SOURCE, OBJECTIVES)
 
 def declared():
     """The names of metric families in the sources."""
-    sources = (
-        path
-        for folder in ("core", "accounts", "recommendations", "workers")
-        for path in Path(ROOT / folder).rglob("*.py")
-    )
-    return {
-        name for path in sources for name in re.findall(r'"([a-z]+(?:_[a-z]+)+)"', path.read_text(encoding="utf-8"))
-    }
+    folders = [ROOT / name for name in ("core", "accounts", "recommendations", "workers")]
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
+    return {name for text in texts for name in re.findall(r'"([a-z]+(?:_[a-z]+)+)"', text)}
 
 
 class TestGeneratedFiles:
