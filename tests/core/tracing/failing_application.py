@@ -11,7 +11,7 @@ __all__ = ["application"]
 
 
 def _fail(request: Any) -> Any:
-    held = "a variable of the stack"
+    held = "-".join(["kept", "apart"])
     raise LookupError(f"the first line\nDETAIL: {held}")
 
 
