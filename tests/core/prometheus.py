@@ -92,7 +92,7 @@ def _wait_until_ready(server: Prometheus, process: subprocess.Popen[bytes], log:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         assert process.poll() is None, log.read_text()
-        with suppress(OSError):
+        with suppress(OSError, AssertionError):
             server.query("vector(1)")
             return
         time.sleep(0.2)

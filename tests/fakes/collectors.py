@@ -59,7 +59,7 @@ class Collectors:
             for span in list(self.spans):
                 if span.name == name and trace in ("", span.trace):
                     return span
-            assert time.monotonic() < until, sorted({span.name for span in self.spans})
+            assert time.monotonic() < until, sorted({span.name for span in self.spans if trace in ("", span.trace)})
             time.sleep(0.1)
 
     def take(self, path: str, body: bytes, authorization: str) -> None:

@@ -1,16 +1,17 @@
-"""The service with one more address, whose view fails with an error that quotes a secret in its details."""
+# ruff: noqa: I001  # Django is ready once the application is there
+"""The service with one more address, whose view fails with an error that quotes a value in its details."""
 
 from typing import Any
 
+from config.wsgi import application
 from django.urls import path
 
 from config import urls
-from config.wsgi import application
 
 __all__ = ["application"]
 
 
-def _fail(request: Any) -> Any:
+def _fail(request: Any, user: str) -> Any:
     held = "-".join(["kept", "apart"])
     raise LookupError(f"the first line\nDETAIL: {held}")
 

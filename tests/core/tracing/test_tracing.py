@@ -7,8 +7,10 @@ import sys
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.tenancy import scope
 from core import tracing
 from core.tracing import start
+from recommendations.models import Interaction
 from tests.core import web_process
 from tests.fakes import collectors
 from tests.recommendations.pipeline.generated import fill
@@ -56,18 +58,21 @@ class TestStatements:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.skipif(not (collectors.PACKAGES / "done").exists(), reason="`make tracing` installs the packages")
 class TestOn:
     def test_a_request_is_followed_into_servers_and_worker(self, tmp_path, committed_db, cast, openai_simulator):
         fill(cast.acme.tenant, people=12, items=20, events_each=6)
+        with scope.tenant(cast.acme.tenant.pk):
+            first = {"BUILD_FIRST_EVENTS": str(Interaction.objects.count() + 1)}
         trace, parent = secrets.token_hex(16), secrets.token_hex(8)
         sent = {"traceparent": f"00-{trace}-{parent}-01", "Content_Type": "application/json"}
         event = b'{"user_id": "u-of-a-customer", "item_id": "i0001", "type": "view"}'
         with collectors.collecting() as collected:
             ai = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": openai_simulator.base_url, "AI_SIMULATED": "1"}
             with (
-                worker(**collected.environment, **ai, BUILD_FIRST_EVENTS="1"),
-                web_process.serving(tmp_path, **collected.environment, BUILD_FIRST_EVENTS="1") as web,
+                worker(**collected.environment, **ai, **first),
+                web_process.serving(tmp_path, **collected.environment, **first) as web,
             ):
                 answer = web.ask("POST", "/api/v1/events", token=cast.acme.admin.token, body=event, **sent)
                 assert answer.status == 201, answer.body
