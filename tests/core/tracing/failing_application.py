@@ -12,7 +12,7 @@ __all__ = ["application"]
 
 
 def _fail(request: Any, user: str) -> Any:
-    held = "-".join(["kept", "apart"])
+    held = user[::-1]
     raise LookupError(f"the first line\nDETAIL: {held}")
 
 
