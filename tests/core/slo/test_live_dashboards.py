@@ -35,6 +35,7 @@ AFTER_A_FAULT = {
     "ai_fallback_total",
     "docent_database_refused_total",
     "docent_enqueue_failures_total",
+    "docent_impressions_dropped_total",
     "docent_redis_errors_total",
 }
 EMPTY_SECONDS = 150.0
