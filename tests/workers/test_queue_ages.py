@@ -34,7 +34,7 @@ def test_a_message_without_its_time_has_no_age():
 
 
 def test_the_task_keeps_the_ages_and_what_processes_sent():
-    series.write()
+    series.write.run()
 
     minute = int(clock.now().timestamp()) // 60 * 60
     kept = selectors.sums(QUEUE_AGE, start=minute - 60, end=minute + 60, step=120)
