@@ -9,7 +9,6 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-import msgspec
 from django.db import DataError, transaction
 from django.db.models import F
 
@@ -18,19 +17,18 @@ from core.errors import FieldError
 from core.leases import Lease
 from core.quoting import quoted
 from recommendations.catalog.batch_results import RowResult
-from recommendations.catalog.models import EndUser
-from recommendations.catalog.validators import FieldRefused
 from recommendations.erasures import log
-from recommendations.imports import summary
+from recommendations.imports import chunk_rows, summary
+from recommendations.imports.chunk_rows import RowErrors
 from recommendations.imports.formats.files import ImportFile
-from recommendations.imports.formats.rows import Line
+from recommendations.imports.formats.rows import Block, Line
 from recommendations.imports.mapping.row_mapping import RowMapping
 from recommendations.imports.metrics import count_rows
 from recommendations.imports.models import Import, ImportRowError
 from recommendations.imports.read_ahead import read_ahead
 from recommendations.imports.row_handlers import ROW_HANDLERS, RowHandler
 from recommendations.imports.seen_ids import SeenIds
-from recommendations.interactions import event_schema, event_weights, triggers
+from recommendations.interactions import event_weights, triggers
 from recommendations.interactions.low_ratings import RATING
 
 # A chunk ends when it reaches either limit: rows may have a hundred bytes, or a million.
@@ -41,30 +39,16 @@ MAX_STORED_ERRORS = 10_000
 # Failed attempts: enough to find a dozen rows among ten thousand.
 MAX_FAULTS = 200
 _NOT_STORABLE = FieldError("", "not_storable", "The row contains data that cannot be stored.")
-_ERASED = FieldError(
-    "/user_id",
-    "erased_person",
-    "This user was erased. Imports restore neither the user nor events from before the erasure; the API may create it.",
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some rows, their end in the file, and the number of skipped rows among them."""
 
-    lines: Sequence[Line]
+    lines: Sequence[Line | Block]
     line: int
     read_bytes: int
     skipped: int = 0
-
-
-class _Row(msgspec.Struct, frozen=True, gc=False):
-    number: int
-    value: Any
-    timed: bool
-
-
-_Errors = list[tuple[int, tuple[FieldError, ...]]]
 
 
 def read_chunks(file: ImportFile, plan: RowMapping, *, after: int = 0, seen: SeenIds | None = None) -> Iterator[Chunk]:
@@ -75,25 +59,64 @@ def read_chunks(file: ImportFile, plan: RowMapping, *, after: int = 0, seen: See
 
     Raises: UnreadableFile.
     """
-    lines: list[Line] = []
-    began, reported, skipped, passed = file.unpacked, after, 0, 0
+    reading = _Reading(file, after)
+    passed = 0
     key = ROW_HANDLERS[plan.kind].key if seen is not None else None
     for read in file.rows(after=after if key is None else 0):
+        if isinstance(read, Block):
+            yield from reading.take_block(read)
+            continue
         rows = plan.rows(read) if read is not None else []
         if key is not None and seen is not None and file.line <= after:
             seen.add(clear_blanks(rows, key, seen)[1])
             passed += 1
             if passed % CHUNK_ROWS == 0:
                 yield Chunk([], after, file.position)
-            began = file.unpacked
+            reading.began = file.unpacked
             continue
-        lines += rows
-        skipped += read is not None and not rows
-        if read is None or len(lines) >= CHUNK_ROWS or file.unpacked - began >= CHUNK_BYTES:
-            yield Chunk(lines, file.line, file.position, skipped)
-            lines, began, reported, skipped = [], file.unpacked, file.line, 0
-    if lines or file.line > reported:
-        yield Chunk(lines, file.line, file.position, skipped)
+        reading.add(rows, len(rows), end=file.line)
+        reading.skipped += read is not None and not rows
+        if read is None or reading.is_full():
+            yield reading.chunk()
+    if reading.lines or file.line > reading.reported:
+        reading.add([], 0, end=file.line)
+        yield reading.chunk()
+
+
+class _Reading:
+    """The chunk that is being read."""
+
+    def __init__(self, file: ImportFile, after: int) -> None:
+        self._file, self._rows, self._end = file, 0, after
+        self.lines: list[Line | Block] = []
+        self.began, self.reported, self.skipped = file.unpacked, after, 0
+
+    def add(self, lines: Sequence[Line | Block], rows: int, *, end: int) -> None:
+        """Adds `rows` rows that end at a line."""
+        self.lines += lines
+        self._rows, self._end = self._rows + rows, end
+
+    def is_full(self) -> bool:
+        """True at either limit."""
+        return self._rows >= CHUNK_ROWS or self._file.unpacked - self.began >= CHUNK_BYTES
+
+    def take_block(self, block: Block) -> Iterator[Chunk]:
+        """Adds a block, in parts where it does not fit; yields the chunks that are full."""
+        count, start = len(block.values), 0
+        while start < count:
+            stop = min(count, start + max(1, CHUNK_ROWS - self._rows))
+            part = block.values if stop - start == count else block.values[start:stop]
+            self.add([Block(block.first + start, part)], stop - start, end=block.first + stop - 1)
+            start = stop
+            if self.is_full():
+                yield self.chunk()
+
+    def chunk(self) -> Chunk:
+        """The chunk; the next one begins."""
+        made = Chunk(self.lines, self._end, self._file.position, self.skipped)
+        self.lines, self._rows, self.skipped = [], 0, 0
+        self.began, self.reported = self._file.unpacked, self._end
+        return made
 
 
 def open_chunks(
@@ -121,24 +144,24 @@ def store_chunk(
     seen = SeenIds() if seen is None else seen
     lines, named = clear_blanks(chunk.lines, handler.key, seen)
     # Rows without a time get the import's, also when it is resumed: the order of a file is not a history.
-    rows, rejected, notes = _read_rows(handler, lines, job.created_at)
+    read = chunk_rows.read_rows(handler, lines, job.created_at)
     with scope.tenant(job.tenant_id):
         log.lock_shared(job.tenant_id)
-        rows, erased = _without_erased(job.tenant_id, handler, rows)
-        rejected += erased
+        rows, erased = chunk_rows.without_erased(job.tenant_id, handler, read.rows)
+        rejected = read.rejected + erased
         first_id = triggers.next_interaction_id() if job.kind == Import.Kind.EVENTS else None
-        results = _write(job, handler, rows, now)
+        results = _write(job, handler, rows.values, now)
         rejected += [
-            (row.number, result.errors)
-            for row, result in zip(rows, results, strict=True)
+            (number, result.errors)
+            for number, result in zip(rows.numbers, results, strict=True)
             if result.status == "rejected"
         ]
         counts: Counter[str] = Counter(result.status for result in results if result.status != "rejected")
         counts["rejected"] = len(rejected)
         counts["skipped"] = chunk.skipped
-        part = summary.summarize_chunk([row.value for row in rows], results, notes)
+        part = summary.summarize_chunk(rows.values, results, read.notes)
         total = summary.merge_summaries(job.summary, part, **_event_settings(job))
-        _store_errors(job, rejected + [(number, summary.worth_a_line(errors)) for number, errors in notes])
+        _store_errors(job, rejected + [(number, summary.worth_a_line(errors)) for number, errors in read.notes])
         if counts["created"] and job.unmarked_from is None and not job.dry_run:
             job.unmarked_from = first_id
         _update_counts(job, counts, chunk, lease, total)
@@ -173,66 +196,7 @@ def clear_blanks(lines: Sequence[Line], key: str | None, seen: Container[str]) -
     return cleared, named
 
 
-def _read_rows(handler: RowHandler, lines: Sequence[Line], now: datetime) -> tuple[list[_Row], _Errors, _Errors]:
-    """The valid rows, the errors of rejected ones, and notes on omitted values of valid ones."""
-    rows: list[_Row] = []
-    rejected: _Errors = []
-    notes: _Errors = []
-    for line in lines:
-        if line.value is not None:
-            try:
-                event_schema.check_time(line.value.occurred_at, now=now)
-            except FieldRefused as error:
-                rejected.append((line.number, error.errors))
-            else:
-                rows.append(_Row(line.number, line.value, timed=True))
-            continue
-        if line.row is None:
-            rejected.append((line.number, line.errors))
-            continue
-        omitted = list(line.notes)
-        try:
-            value = handler.read(line.row, now, omitted)
-        except FieldRefused as error:
-            rejected.append((line.number, error.errors))
-        else:
-            rows.append(_Row(line.number, value, line.row.get("occurred_at") is not None))
-            if omitted:
-                notes.append((line.number, tuple(omitted)))
-    return rows, rejected, notes
-
-
-def _without_erased(tenant_id: int, handler: RowHandler, rows: list[_Row]) -> tuple[list[_Row], _Errors]:
-    """Rejects rows of users in the erasure log, as files may be older than the erasure.
-
-    Events from after the erasure are kept, and so are rows of users who have returned by themselves.
-    """
-    if handler.user_id is None:
-        return rows, []
-    user_id = handler.user_id
-    erased = log.erased_among(tenant_id=tenant_id, user_ids={user_id(row.value) for row in rows})
-    if not erased:
-        return rows, []
-    returned = set(
-        EndUser.objects.filter(tenant_id=tenant_id, user_id__in=list(erased))
-        .order_by()
-        .values_list("user_id", flat=True)
-    )
-    kept = [row for row in rows if not _is_erased(row, user_id(row.value), erased, returned)]
-    numbers = {row.number for row in kept}
-    return kept, [(row.number, (_ERASED,)) for row in rows if row.number not in numbers]
-
-
-def _is_erased(row: _Row, user_id: str, erased: Mapping[str, datetime], returned: set[str]) -> bool:
-    if user_id not in erased:
-        return False
-    occurred_at: datetime | None = getattr(row.value, "occurred_at", None)
-    if occurred_at is None:
-        return user_id not in returned
-    return not row.timed or occurred_at <= erased[user_id]
-
-
-def _write(job: Import, handler: RowHandler, rows: Sequence[_Row], now: datetime) -> list[RowResult]:
+def _write(job: Import, handler: RowHandler, values: Any, now: datetime) -> list[RowResult]:
     """Writes the rows. A dry run rolls everything back, including callbacks after the commit.
 
     A row that the database cannot store is found by bisection and rejected alone.
@@ -240,26 +204,24 @@ def _write(job: Import, handler: RowHandler, rows: Sequence[_Row], now: datetime
     Raises: DataError if there are many.
     """
     with transaction.atomic():
-        results = _bisect(handler, job.tenant_id, rows, now, [0])
+        results = _bisect(handler, job.tenant_id, values, now, [0])
         transaction.set_rollback(job.dry_run)
     return results
 
 
-def _bisect(
-    handler: RowHandler, tenant_id: int, rows: Sequence[_Row], now: datetime, faults: list[int]
-) -> list[RowResult]:
+def _bisect(handler: RowHandler, tenant_id: int, values: Any, now: datetime, faults: list[int]) -> list[RowResult]:
     try:
         with transaction.atomic():
-            return handler.write(tenant_id, [row.value for row in rows], now)
+            return handler.write(tenant_id, values, now)
     except DataError:
         faults[0] += 1
         if faults[0] > MAX_FAULTS:
             raise
-    if len(rows) == 1:
+    if len(values) == 1:
         return [RowResult("rejected", errors=(_NOT_STORABLE,))]
-    middle = len(rows) // 2
-    first = _bisect(handler, tenant_id, rows[:middle], now, faults)
-    return first + _bisect(handler, tenant_id, rows[middle:], now, faults)
+    middle = len(values) // 2
+    first = _bisect(handler, tenant_id, values[:middle], now, faults)
+    return first + _bisect(handler, tenant_id, values[middle:], now, faults)
 
 
 def _update_counts(
@@ -276,7 +238,7 @@ def _update_counts(
     Import.objects.filter(tenant_id=job.tenant_id, pk=job.pk).update(**changed)
 
 
-def _store_errors(job: Import, rejected: _Errors) -> None:
+def _store_errors(job: Import, rejected: RowErrors) -> None:
     """Stores the errors of a chunk by line, up to MAX_STORED_ERRORS per job."""
     room = (
         MAX_STORED_ERRORS - ImportRowError.objects.filter(tenant_id=job.tenant_id, job=job).count() if rejected else 0

@@ -38,7 +38,9 @@ def run(
     """
     plan = RowMapping(wanted.kind, wanted.meaning)
     read_options = plan.read_options(wanted.reading)
-    with ImportFile.open(path, known=plan.column_names, table=plan.checked_table, options=read_options) as file:
+    with ImportFile.open(
+        path, known=plan.column_names, table=plan.checked_table, blocks=plan.block_table, options=read_options
+    ) as file:
         job, lease = _begin(tenant_id, wanted, path, clock())
         try:
             seen = SeenIds()

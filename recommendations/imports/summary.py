@@ -6,7 +6,7 @@ from typing import Any
 
 from core.errors import FieldError
 from recommendations.catalog.batch_results import RowResult
-from recommendations.interactions.event_schema import Event
+from recommendations.interactions.event_columns import EventColumns
 from recommendations.interactions.low_ratings import RATING, LowRatings, low_ratings
 
 # Distinct names that are counted: a tenant has 200 types, and attributes may have any name.
@@ -15,23 +15,32 @@ _COUNTED = ("types", "ratings", "emptied", "left_out")
 
 
 def summarize_chunk(
-    rows: Sequence[Any], results: Sequence[RowResult], notes: Sequence[tuple[int, tuple[FieldError, ...]]]
+    values: Any, results: Sequence[RowResult], notes: Sequence[tuple[int, tuple[FieldError, ...]]]
 ) -> dict[str, Any]:
     """The summary of a chunk: see `Import.summary`."""
-    stored = [
-        row for row, result in zip(rows, results, strict=True) if isinstance(row, Event) and result.status != "rejected"
-    ]
     summary: dict[str, Any] = {
-        "types": Counter(event.type for event in stored),
-        "ratings": Counter(f"{event.value:g}" for event in stored if event.type == RATING and event.value is not None),
         "emptied": Counter(name for result in results for name in result.emptied),
         "left_out": Counter(_name(error) for _, errors in notes for error in errors),
     }
-    if stored:
-        times = [event.occurred_at for event in stored]
-        summary |= {"occurred_from": min(times).isoformat(), "occurred_to": max(times).isoformat()}
-        summary["untimed"] = sum(not event.timed for event in stored)
+    if isinstance(values, EventColumns):
+        summary |= _summarize_events(values, results)
     return {name: value for name, value in summary.items() if value}
+
+
+def _summarize_events(events: EventColumns, results: Sequence[RowResult]) -> dict[str, Any]:
+    stored = [place for place, result in enumerate(results) if result.status != "rejected"]
+    if not stored:
+        return {}
+    if len(stored) < len(events):
+        events = events.take(stored)
+    rated = zip(events.types, events.values, strict=True) if RATING in events.types else ()
+    return {
+        "types": Counter(events.types),
+        "ratings": Counter(f"{value:g}" for kind, value in rated if kind == RATING and value is not None),
+        "occurred_from": min(events.stamps),
+        "occurred_to": max(events.stamps),
+        "untimed": sum(not event.timed for event in events.odd.values()),
+    }
 
 
 def merge_summaries(

@@ -85,6 +85,7 @@ def _turn(job: Import, lease: Lease, clock: Callable[[], datetime]) -> bool:
             size=job.size_bytes,
             known=plan.column_names,
             table=plan.checked_table,
+            blocks=plan.block_table,
             options=plan.read_options(ReadOptions.from_json(job.reading)),
             hint=cast("Form | None", job.format or None),
             max_unpacked=settings.IMPORT_MAX_UNPACKED_BYTES,

@@ -4,18 +4,20 @@ An event id identifies one event of one user, and browsers have ids of their own
 visitor's can block an event of the tenant's backend. Without an id, an event is identified by its content.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from hashlib import blake2b, sha256
 from typing import Any
 
+from recommendations.interactions.event_columns import EventColumns
 from recommendations.interactions.event_schema import Event
 
 _SEPARATOR = "\x1f"  # no id or type contains it, so joined fields cannot be confused
 _WITH_ID, _WITHOUT_ID = "event id", "event"
-_PLAIN = json.dumps([None, json.dumps({})])  # an event without recommendation and context
+_NO_CONTEXT = json.dumps({})
+_PLAIN = json.dumps([None, _NO_CONTEXT])  # an event without recommendation and context
 
 
 class Sender(StrEnum):
@@ -41,6 +43,28 @@ def digest(event: Event, *, sender: Sender, user_id: str = "") -> str:
     return _hash(_WITHOUT_ID, sender, user_id, event.item_id, event.type, *content)
 
 
+def column_digests(events: EventColumns, *, sender: Sender) -> list[str]:
+    """`digest` of each event."""
+    with_id = _SEPARATOR.join((_WITH_ID, sender, ""))
+    without = _SEPARATOR.join((_WITHOUT_ID, sender, ""))
+    rows = zip(
+        *(events.users, events.items, events.types, events.values, events.stamps),
+        *(events.event_ids, events.recommendation_ids),
+        strict=True,
+    )
+    texts = [
+        f"{with_id}{user}\x1f{event_id}"
+        if event_id is not None
+        else f"{without}{user}\x1f{item}\x1f{kind}\x1f{value if value is None else float(value) + 0.0!r}\x1f{stamp}\x1f"
+        f"{_PLAIN if list_id is None else json.dumps([list_id, _NO_CONTEXT])}"
+        for user, item, kind, value, stamp, event_id, list_id in rows
+    ]
+    digests = [sha256(text.encode()).hexdigest()[:32] for text in texts]
+    for place, event in events.odd.items():
+        digests[place] = digest(event, sender=sender)
+    return digests
+
+
 # `digest` in SQL, for events with an id: of the sender, the user's id and the row's `event_id`.
 SQL_DIGEST = (
     f"encode(substr(sha256(convert_to(concat_ws(E'\\x1f', '{_WITH_ID}', {{sender}}, {{user}}, event_id), 'UTF8')), "
@@ -55,7 +79,17 @@ def older_digest(event: Event) -> str:
     else:
         when = event.occurred_at.isoformat()
         content = _SEPARATOR.join(("event", event.user_id, event.item_id, event.type, repr(event.value), when))
-    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+    return blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def older_column_digests(events: EventColumns) -> list[str]:
+    """`older_digest` of each event."""
+    rows = zip(events.users, events.items, events.types, events.values, events.stamps, events.event_ids, strict=True)
+    texts = [
+        f"id\x1f{event_id}" if event_id is not None else f"event\x1f{user}\x1f{item}\x1f{kind}\x1f{value!r}\x1f{stamp}"
+        for user, item, kind, value, stamp, event_id in rows
+    ]
+    return [blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
 
 
 def is_equal_content(
@@ -95,4 +129,4 @@ def _number(value: float | None) -> float | None:
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.sha256(_SEPARATOR.join(parts).encode()).hexdigest()[:32]
+    return sha256(_SEPARATOR.join(parts).encode()).hexdigest()[:32]

@@ -7,13 +7,11 @@ from typing import Any
 from accounts.tenancy import scope, tenant_cache
 from core.errors import FieldError
 from recommendations.catalog.batch_results import RowResult
-from recommendations.interactions import bulk_insert, deduplication, event_weights, id_resolution, triggers
+from recommendations.interactions import event_weights, id_resolution, triggers
 from recommendations.interactions.event_schema import Event
 from recommendations.interactions.id_resolution import ResolvedIds
 from recommendations.interactions.identity import Sender
-
-# Results of a file's rows, which need no id.
-_CREATED, _DUPLICATE = RowResult("created"), RowResult("duplicate")
+from recommendations.interactions.writing import bulk_insert, deduplication
 
 
 def record_events(
@@ -22,15 +20,13 @@ def record_events(
     events: Sequence[Event],
     now: datetime,
     sender: Sender = Sender.BACKEND,
-    from_file: bool = False,
 ) -> list[RowResult]:
     """Stores the events in one transaction; returns one result per event, in order: created, duplicate or rejected.
 
     An event that is stored already or appears earlier in the batch is a duplicate. One that reuses the id of another
     event of its user is rejected (`event_id_reused`). Unknown users and items become stubs, or their events are
     rejected, as the tenant's settings say. Users with new events are marked for a near-line rescore; a tenant's first
-    events may trigger its first build. With `from_file` the caller does both at the end of the file, and holds the lock
-    of the erasure log, so that no user is locked.
+    events may trigger its first build.
 
     Raises:
         Conflict: The users are being erased.
@@ -44,12 +40,11 @@ def record_events(
             item_ids={event.item_id for event in events},
             create=tenant is None or tenant.create_unknown,
             now=now,
-            lock=not from_file,
         )
         rejected = {
             position: RowResult("rejected", event.event_id, errors)
             for position, event in enumerate(events)
-            if (errors := _errors(event, types, ids))
+            if (errors := name_errors(event.type, event.user_id, event.item_id, types=types, ids=ids))
         }
         accepted = {position: event for position, event in enumerate(events) if position not in rejected}
         unique = deduplication.deduplicate(tenant_id=tenant_id, events=accepted, sender=sender, ids=ids, types=types)
@@ -58,40 +53,11 @@ def record_events(
             for position, digest in unique.digests.items()
         ]
         known = {**rejected, **unique.results}
-        if from_file:
-            known |= _copy(tenant_id, events, unique.digests, rows, ids=ids, types=types, now=now)
-            return [known.get(position) or _CREATED for position in range(len(events))]
         new = bulk_insert.insert_events(tenant_id=tenant_id, rows=rows, now=now)
         if new:
             triggers.mark_dirty(tenant_id=tenant_id, users=set(new.values()), clean=ids.clean, now=now)
             triggers.plan_first_build(tenant_id=tenant_id, new_events=len(new))
     return _results(events, known, unique.digests, new)
-
-
-def _copy(
-    tenant_id: int,
-    events: Sequence[Event],
-    digests: Mapping[int, str],
-    rows: Sequence[Sequence[Any]],
-    *,
-    ids: ResolvedIds,
-    types: Mapping[str, int],
-    now: datetime,
-) -> dict[int, RowResult]:
-    """Writes the rows; the results of those that others stored since they were looked for."""
-    if not rows:
-        return {}
-    old = bulk_insert.copy_events(tenant_id=tenant_id, lines=map(bulk_insert.copy_line, rows), now=now)
-    if not old:
-        return {}
-    late = {position: digest for position, digest in digests.items() if digest in old}
-    found = deduplication.find_reused(
-        tenant_id=tenant_id,
-        events={digest: events[position] for position, digest in late.items()},
-        ids=ids,
-        types=types,
-    )
-    return {position: found.get(digest, _DUPLICATE) for position, digest in late.items()}
 
 
 def _row(
@@ -118,14 +84,17 @@ def received_at(event: Event, now: datetime) -> datetime:
     return now if event.timed else min(now, event.occurred_at)
 
 
-def _errors(event: Event, types: Mapping[str, int], ids: ResolvedIds) -> tuple[FieldError, ...]:
+def name_errors(
+    kind: str, user_id: str, item_id: str, *, types: Mapping[str, int], ids: ResolvedIds
+) -> tuple[FieldError, ...]:
+    """The errors of an event whose type, user or item is neither known nor created."""
     errors = []
-    if event.type not in types:
+    if kind not in types:
         detail = f"The tenant already has {event_weights.MAX_TYPES} event types; use one of them."
         errors.append(FieldError("/type", "too_many_types", detail))
-    if event.user_id not in ids.users:
+    if user_id not in ids.users:
         errors.append(FieldError("/user_id", "unknown_user", "Unknown user; create it first."))
-    if event.item_id not in ids.items:
+    if item_id not in ids.items:
         errors.append(FieldError("/item_id", "unknown_item", "Unknown item; create it first."))
     return tuple(errors)
 

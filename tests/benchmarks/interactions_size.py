@@ -119,7 +119,7 @@ class Product:
     def insert(self, batch: list[tuple[Any, ...]]) -> None:
         """One batch, in the tenant's scope, as an import does it."""
         from accounts.tenancy import scope
-        from recommendations.interactions import bulk_insert
+        from recommendations.interactions.writing import bulk_insert
 
         number = batch[0][1]
         tenant = self.tenants[number]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -14,8 +14,9 @@ from rest_framework.views import APIView
 from accounts.tenancy import scope
 from accounts.tokens.authentication import caller
 from core.errors import InvalidInput
-from core.http import etags, pagination
+from core.http import body_limits, etags, pagination
 from core.http.json_body import BoundedJSONParser
+from core.http.json_text import Bounds
 from core.http.serializers import problems
 from core.idempotency.decorator import Write, idempotent
 from recommendations.api.v1 import fields as wire
@@ -28,6 +29,7 @@ idempotent_write = idempotent(scope.tenant)
 # The same, for effects of milliseconds: the key is claimed in their transaction.
 quick_idempotent_write = idempotent(scope.tenant, one_transaction=True)
 READ_CATALOGUE = "catalog:read"
+_PLAIN_JSON = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
 
 class ResourceView(APIView):
@@ -52,6 +54,23 @@ def refuse(refused: FieldRefused) -> NoReturn:
     """Raises InvalidInput with the reader's errors."""
     first = refused.errors[0]
     raise InvalidInput(f"{first.pointer or '/'}: {first.detail}", errors=refused.errors) from refused
+
+
+class PlainJSON(NamedTuple):
+    """The bytes of a JSON body as they came, and the bounds for their parser."""
+
+    content: bytes
+    bounds: Bounds
+
+
+def plain_json(request: Request) -> PlainJSON | None:
+    """The body of a client's request, if it is plain JSON in UTF-8 of an accepted size; None says nothing about it."""
+    plain = request.META.get("CONTENT_TYPE") in _PLAIN_JSON and "HTTP_CONTENT_ENCODING" not in request.META
+    if not plain or caller(request).user_id:
+        return None
+    most = body_limits.max_bytes(request.path_info)
+    content: bytes = request.body
+    return PlainJSON(content, Bounds.for_body_size(most)) if len(content) <= most else None
 
 
 def path_id(name: str, value: str) -> str:

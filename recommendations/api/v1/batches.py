@@ -22,6 +22,8 @@ from recommendations.catalog.schemas import Notes
 from recommendations.catalog.validators import FieldRefused
 from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.ingest import record_events
+from recommendations.interactions.writing import plain_bodies
+from recommendations.interactions.writing.batch_write import BatchWrite
 
 Row = TypeVar("Row")
 
@@ -107,6 +109,13 @@ class EventsBatchView(ResourceView):
         An event that reuses the `event_id` of another event of its user is rejected as `event_id_reused`.
         """
         now, tenant_id, sender = clock.now(), caller(request).tenant_id, fields.sender(caller(request))
+        body = base.plain_json(request)
+        plain = body and plain_bodies.read_many(body.content, bounds=body.bounds, most=schema.MAX_ROWS, now=now)
+        if plain:
+            storing = BatchWrite(tenant_id=tenant_id, events=plain, now=now, sender=sender)
+            with write.effect(together=storing.look):
+                results = [_placed("events", *numbered) for numbered in enumerate(storing.store())]
+                return write.answer(Response(schema.result_body(results)), compact=schema.abridged)
         return _run(
             request,
             write,
@@ -137,10 +146,19 @@ def _run(
             results[index] = RowResult("rejected", _valid_id(raw, key), refused.errors)
     with write.effect():
         for (index, _), result in zip(valid, store([row for _, row in valid]), strict=True):
-            errors = tuple(replace(error, pointer=f"/{name}/{index}{error.pointer}") for error in result.errors)
-            results[index] = RowResult(result.status, result.id, (*errors, *omitted[index]))
+            placed = _placed(name, index, result)
+            results[index] = replace(placed, errors=(*placed.errors, *omitted[index])) if omitted[index] else placed
         body = schema.result_body([result for result in results if result is not None])
         return write.answer(Response(body), compact=schema.abridged)
+
+
+def _placed(name: str, index: int, result: RowResult) -> RowResult:
+    """The result with pointers into the whole body."""
+    if not result.errors:
+        return result
+    return replace(
+        result, errors=tuple(replace(error, pointer=f"/{name}/{index}{error.pointer}") for error in result.errors)
+    )
 
 
 def _rows(request: Request, name: str) -> list[Any]:

@@ -23,9 +23,10 @@ from recommendations.catalog.batch_results import RowResult
 from recommendations.catalog.validators import FieldRefused
 from recommendations.interactions import event_schema as events
 from recommendations.interactions import selectors
-from recommendations.interactions.deduplication import EventIdReused
 from recommendations.interactions.selectors import EventFilter
-from recommendations.interactions.single_event import EventWrite
+from recommendations.interactions.writing import plain_bodies
+from recommendations.interactions.writing.deduplication import EventIdReused
+from recommendations.interactions.writing.single_event import EventWrite
 
 READ = "events:read"
 
@@ -81,10 +82,13 @@ class EventsView(ResourceView):
         An event that reuses the `event_id` of another event of its user is rejected as `event_id_reused`.
         """
         now, tenant_id = clock.now(), caller(request).tenant_id
-        try:
-            event = events.read_event(request.data, now=now)
-        except FieldRefused as refused:
-            base.refuse(refused)
+        plain = base.plain_json(request)
+        event = plain and plain_bodies.read_one(plain.content, bounds=plain.bounds, now=now)
+        if event is None:
+            try:
+                event = events.read_event(request.data, now=now)
+            except FieldRefused as refused:
+                base.refuse(refused)
         storing = EventWrite(tenant_id=tenant_id, event=event, now=now, sender=wire.sender(caller(request)))
         with write.effect(together=storing.look):
             result = storing.store()

@@ -2,7 +2,7 @@
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.errors import FieldError
@@ -11,8 +11,6 @@ from recommendations.imports.formats.rows import Line, Record
 
 # The bytes that may be read again after an unterminated record, in addition to those read for the first time.
 MAX_REREAD = 8 * 1024 * 1024
-# Lines that are looked at together; most files have no quotation marks, or few.
-PLAIN_BYTES = 64 * 1024
 _ESCAPED = 'Quotation marks within a quoted cell must be doubled; if they are escaped as \\", set the option escape.'
 # Messages of the csv module, reworded for the authors of files.
 _MESSAGES = {
@@ -34,11 +32,12 @@ class Dialect:
 class Records:
     """The records of a table, in order."""
 
-    def __init__(self, lines: Iterator[bytes | None], dialect: Dialect) -> None:
+    def __init__(self, lines: physical.Lines, dialect: Dialect) -> None:
         self._lines = _Lines(lines, dialect.encoding)
         self._dialect = dialect
         self._plain = len(dialect.delimiter) > 1
         self._reread = False
+        self._fresh: str | None = None
         self._block: deque[tuple[Record, int]] = deque()
 
     @property
@@ -53,9 +52,10 @@ class Records:
 
     def skip_to(self, number: int) -> None:
         """Skips the lines up to this one."""
-        while self._block and self._block[0][0].number <= number:
-            self._from_block()
-        if not self._block:
+        while (self._block or self._fresh is not None) and self._lines.number < number:
+            if self._block or self._read_block():
+                self._from_block()
+        if not self._block and self._fresh is None:
             self._lines.skip_to(number)
 
     def __iter__(self) -> Iterator[Record | Line]:
@@ -83,17 +83,43 @@ class Records:
                     yield self._rejected(first, "bad_csv", f"{_message(error)}{hint}")
                 reader = self._reader()
 
+    def fresh_columns(self, width: int) -> list[list[str]]:
+        """The columns of the next lines, if none of them needs a reader and all have `width` cells; otherwise none.
+
+        They are still to come as records, unless `pass_fresh` is called.
+        """
+        if self._block or not self._read_fresh() or self._fresh is None:
+            return []
+        delimiter, rows = self._dialect.delimiter, self._fresh.count("\n") + 1
+        # A cell of its own ends each line: they stand at equal distances only if all lines have `width` cells.
+        cells = self._fresh.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
+        if len(cells) != rows * (width + 1) - 1 or cells[width :: width + 1].count("\n") != rows - 1:
+            return []
+        return [cells[place :: width + 1] for place in range(width)]
+
+    def pass_fresh(self) -> None:
+        """Takes the fresh lines as read."""
+        if self._fresh is not None:
+            self._lines.number += self._fresh.count("\n") + 1
+            self._lines.passed += len(self._fresh) + 1
+            self._fresh = None
+
+    def _read_fresh(self) -> bool:
+        if self._fresh is None and not (self._plain or self._dialect.escape or self._reread):
+            self._fresh = self._lines.plain_block(self._dialect.quote)
+        return self._fresh is not None
+
     def _read_block(self) -> bool:
         """Reads the next lines as records, if none has a quotation mark or anything else that needs a reader."""
-        dialect = self._dialect
-        if self._plain or dialect.escape or self._reread:
+        if not self._read_fresh() or self._fresh is None:
             return False
-        lines, delimiter = self._lines.plain_block(dialect.quote), dialect.delimiter
+        lines, delimiter = self._fresh.split("\n"), self._dialect.delimiter
         self._block.extend(
             (Record(number, line.split(delimiter) if line else []), len(line) + 1)
             for number, line in enumerate(lines, start=self._lines.number + 1)
         )
-        return bool(lines)
+        self._fresh = None
+        return True
 
     def _from_block(self) -> Record:
         record, size = self._block.popleft()
@@ -147,7 +173,7 @@ class _BadLine(Exception):
 class _Lines:
     """Counted, decoded lines for csv.reader. All lines of a record together have the size limit of one line."""
 
-    def __init__(self, lines: Iterator[bytes | None], encoding: str) -> None:
+    def __init__(self, lines: physical.Lines, encoding: str) -> None:
         self._lines, self._encoding = lines, encoding
         self._record: list[bytes | None] = []
         self._ahead: deque[bytes | None] = deque()
@@ -161,28 +187,26 @@ class _Lines:
         self._record, self.size = [], 0
         return self.number + 1
 
-    def plain_block(self, quote: str) -> list[str]:
-        """The next lines without their ends; none if they need a reader, or at the end.
+    def plain_block(self, quote: str) -> str | None:
+        """The next lines, without the last one's end; None if they need a reader, or at the end.
 
         They count as read when `number` says so. Lines that need a reader are kept for it.
         """
         if self._ahead or self._failure is not None:
-            return []
-        lines: list[bytes | None] = []
-        size = 0
+            return None
         try:
-            for line in self._lines:
-                lines.append(line)
-                size += len(line or b"")
-                if line is None or size >= PLAIN_BYTES:
-                    break
+            block = self._lines.block()
         except Exception as error:  # noqa: BLE001  # raised where the lines before it have been read
             self._failure = error
-        self._read += size
-        plain = _plain_lines(lines, quote)
-        if plain is None:
-            self._ahead.extend(lines)
-        return plain or []
+            return None
+        if not block:
+            return None
+        text = _plain_text(block, quote) if len(block) <= physical.MAX_LINE else None
+        if text is None:
+            self._lines.put_back(block)
+        else:
+            self._read += len(block)
+        return text
 
     def put_back(self) -> bool:
         """Puts back all lines of the record but the first; False if that exceeds MAX_REREAD."""
@@ -254,22 +278,16 @@ def _encoding_error(line: bytes, at: int, encoding: str) -> str:
     return f"Byte {at + 1} of the line is not UTF-8. If the file has another encoding, such as windows-1252, set it."
 
 
-def _plain_lines(lines: Sequence[bytes | None], quote: str) -> list[str] | None:
-    """The lines without their ends, if they hold no quotation mark and nothing else that a reader looks at."""
-    if not lines or None in lines:
-        return None
-    whole = b"".join(line for line in lines if line is not None)
+def _plain_text(block: bytes, quote: str) -> str | None:
+    """The lines without CR and the last end, if they hold no quotation mark and nothing else that a reader looks at."""
     mark = quote.encode()
-    if (mark and mark in whole) or b"\0" in whole or physical.BOM in whole:
+    if (mark and mark in block) or b"\0" in block or physical.BOM in block:
         return None
-    if b"\r" in whole:
-        whole = whole.replace(b"\r\n", b"\n")
-        if b"\r" in whole:
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n")
+        if b"\r" in block:
             return None
     try:
-        texts = whole.decode().split("\n")
+        return block.decode().removesuffix("\n")
     except UnicodeDecodeError:
         return None
-    if not texts[-1]:
-        texts.pop()
-    return texts if len(texts) == len(lines) else None

@@ -16,8 +16,8 @@ from recommendations.imports.formats.decompression import Blocks
 from recommendations.imports.formats.detection import SAMPLE, DetectedFormat, detect_format
 from recommendations.imports.formats.json_entries import Entries
 from recommendations.imports.formats.read_options import AS_FOUND, Form, ReadOptions, UnreadableFile
-from recommendations.imports.formats.rows import Line, Record, json_row, too_long
-from recommendations.imports.formats.table_header import Header, Table
+from recommendations.imports.formats.rows import Block, Line, Record, json_row, too_long
+from recommendations.imports.formats.table_header import BlockTable, Header, Table
 
 __all__ = ["ImportFile", "UnreadableFile"]
 
@@ -31,8 +31,8 @@ LINE_LIMIT_FROM = 100_000
 class ImportFile:
     """An open file. Read it once; `position` of `size` bytes is the progress, `line` the end of the last row.
 
-    `unpacked` counts the decompressed bytes, which `max_unpacked` bounds. `table` maps the columns of a table, `known`
-    are names that they may have. `detected` is the format of the file.
+    `unpacked` counts the decompressed bytes, which `max_unpacked` bounds. `table` maps the columns of a table, and
+    `blocks` those of many rows at once; `known` are names that they may have. `detected` is the format of the file.
 
     Raises: UnreadableFile for an unsupported file.
     """
@@ -44,13 +44,14 @@ class ImportFile:
         size: int,
         known: Collection[str],
         table: Table,
+        blocks: BlockTable | None = None,
         options: ReadOptions = AS_FOUND,
         hint: Form | None = None,
         max_unpacked: int | None = None,
     ) -> None:
         self.size, self.line, self.unpacked, self._count = size, 0, 0, 0
         self._raw, self._options = raw, options
-        self._table = table
+        self._table, self._block_table = table, blocks
         try:
             self._blocks = Blocks(raw, max_unpacked=max_unpacked)
             sample, self._content = _sampled(self._blocks)
@@ -67,6 +68,7 @@ class ImportFile:
         *,
         known: Collection[str],
         table: Table,
+        blocks: BlockTable | None = None,
         options: ReadOptions = AS_FOUND,
     ) -> "ImportFile":
         """Opens a file by its path.
@@ -81,7 +83,7 @@ class ImportFile:
         hint: Form | None = "ndjson" if name.endswith((".ndjson", ".jsonl", ".json")) else None
         try:
             size = path.stat().st_size
-            return cls(raw, size=size, known=known, table=table, options=options, hint=hint)
+            return cls(raw, size=size, known=known, table=table, blocks=blocks, options=options, hint=hint)
         except BaseException:
             raw.close()
             raise
@@ -98,14 +100,14 @@ class ImportFile:
         return min(self._blocks.packed, self.size)
 
     def __iter__(self) -> Iterator[Line]:
-        """Yields the rows in order.
+        """Yields the rows in order, of a file that was opened without `blocks`.
 
         Raises: UnreadableFile.
         """
-        return (line for line in self.rows() if line is not None)
+        return (line for line in self.rows() if isinstance(line, Line))
 
-    def rows(self, *, after: int = 0) -> Iterator[Line | None]:
-        """Yields the rows after a `line` at which an earlier read stopped.
+    def rows(self, *, after: int = 0) -> Iterator[Line | Block | None]:
+        """Yields the rows after a `line` at which an earlier read stopped; neighbouring ones as a block if they can be.
 
         Yields None after many lines without a row, so that progress can be saved.
 
@@ -117,9 +119,9 @@ class ImportFile:
         except (OSError, EOFError, zlib.error) as error:
             raise _damaged(error) from error
 
-    def _check_count(self) -> None:
+    def _check_count(self, more: int = 1) -> None:
         """Limits the number of lines or entries, also of empty ones, as each takes time."""
-        self._count += 1
+        self._count += more
         if (
             self._count > LINE_LIMIT_FROM
             and self._blocks.is_gzip
@@ -129,10 +131,8 @@ class ImportFile:
                 f"The file has more than {MAX_LINES_PER_BYTE} lines per compressed byte; send it uncompressed."
             )
 
-    def _lines(self) -> Iterator[bytes | None]:
-        for line in physical.lines(physical.as_utf8(self._content, self.detected.encoding)):
-            self._check_count()
-            yield line
+    def _lines(self) -> physical.Lines:
+        return physical.Lines(physical.as_utf8(self._content, self.detected.encoding), self._check_count)
 
     def _lines_of_json(self, after: int) -> Iterator[Line | None]:
         quiet = 0
@@ -164,16 +164,28 @@ class ImportFile:
             else:
                 yield json_row(entry.number, entry.text)
 
-    def _csv_rows(self, after: int) -> Iterator[Line | None]:
+    def _csv_rows(self, after: int) -> Iterator[Line | Block | None]:
         detected, options = self.detected, self._options
         dialect = Dialect(detected.delimiter, options.quote, options.escape, detected.encoding)
         records = Records(self._lines(), dialect)
         records.skip_to(detected.begins - 1)
         header = Header(options.columns) if options.columns else _header(records)
         row = self._table(header.names)
+        read_block = self._block_table(header.names) if self._block_table is not None else None
         records.skip_to(after)
-        quiet = 0
-        for record in records:
+        quiet, one_by_one = 0, iter(records)
+        while True:
+            if read_block is not None and (columns := records.fresh_columns(len(header.names))):
+                values = read_block(columns)
+                if values is not None:
+                    first = records.line + 1
+                    records.pass_fresh()
+                    self.line, self.unpacked = records.line, records.passed
+                    yield Block(first, values)
+                    continue
+            record = next(one_by_one, None)
+            if record is None:
+                return
             self.line, self.unpacked = records.line, records.passed
             if isinstance(record, Line):
                 yield record

@@ -4,7 +4,10 @@ Undecodable input becomes a byte that is invalid in UTF-8, so that it costs only
 """
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from recommendations.imports.formats.read_options import UnreadableFile
 
 MAX_LINE = 1024 * 1024
 BOM = b"\xef\xbb\xbf"
@@ -28,6 +31,83 @@ def as_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     for block in blocks:
         yield decoder.decode(block).encode("utf-8", "surrogateescape")
     yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+
+
+class Lines:
+    """The lines of a text (`lines`), one by one, or all those of a block at once.
+
+    `count` is told of each that is given, and may raise an error instead.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], count: Callable[[int], None]) -> None:
+        self._blocks, self._count = _ending_lines(blocks), count
+        self._current: Iterator[bytes | None] = iter(())
+        self._ahead: list[bytes | None] = []
+        self._block: bytes | None = None
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> bytes | None:
+        while not self._look_ahead():
+            if not self._load():
+                raise StopIteration
+            self._current = lines(self._to_the_end_of_a_line())
+        self._count(1)
+        return self._ahead.pop()
+
+    def block(self) -> bytes:
+        """The next lines, of which nothing has been given; empty if there are none, or none that is whole."""
+        if self._look_ahead() or not self._load() or self._block is None or not self._block.endswith(b"\n"):
+            return b""
+        count = self._block.count(b"\n")
+        try:
+            self._count(count)
+        except UnreadableFile:  # the line that is too many is found by giving them one by one
+            self._count(-count)
+            return b""
+        block, self._block = self._block, None
+        return block
+
+    def put_back(self, block: bytes) -> None:
+        """Puts back the last block, to be given line by line."""
+        self._block = block
+        self._count(-block.count(b"\n"))
+
+    def _look_ahead(self) -> bool:
+        """True if lines of a block are left that were begun."""
+        if not self._ahead:
+            self._ahead = list(islice(self._current, 1))
+        return bool(self._ahead)
+
+    def _load(self) -> bool:
+        if self._block is None:
+            self._block = next(self._blocks, None)
+        return self._block is not None
+
+    def _to_the_end_of_a_line(self) -> Iterator[bytes]:
+        while self._load() and self._block is not None:
+            block, self._block = self._block, None
+            yield block
+            if block.endswith(b"\n"):
+                return
+
+
+def _ending_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Regroups blocks so that each ends with LF, except for the last, and for those within a very long line."""
+    rest = b""
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end]
+            rest = block[end:]
+            continue
+        rest += block
+        if len(rest) > MAX_LINE:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
 
 
 def lines(blocks: Iterable[bytes], max_line: int | None = None) -> Iterator[bytes | None]:

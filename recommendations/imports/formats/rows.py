@@ -41,6 +41,13 @@ class Line(msgspec.Struct, frozen=True, gc=False):
         return replace(self, row=row)
 
 
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """Neighbouring rows of a table from the line `first` on, read and checked at once; `values` can be cut."""
+
+    first: int
+    values: Any
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A raw CSV record."""
 

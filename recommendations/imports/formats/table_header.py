@@ -1,6 +1,7 @@
 """The header of a table: names of columns, and records that are not rows."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from core.errors import FieldError
 from core.quoting import quoted
@@ -9,6 +10,9 @@ from recommendations.imports.formats.rows import Line, Record
 
 # Maps the names of the columns to a function from records to rows. Raises: UnreadableFile for unusable columns.
 Table = Callable[[Sequence[str]], Callable[[Record], Line]]
+# Maps them to a function from the columns of neighbouring rows to their checked values, or to None: they are then read
+# one by one. None instead of a function if no rows can be read at once.
+BlockTable = Callable[[Sequence[str]], Callable[[Sequence[Sequence[str]]], Any] | None]
 
 
 class Header:

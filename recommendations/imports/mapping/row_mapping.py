@@ -90,6 +90,10 @@ class RowMapping:
 
         return line
 
+    def block_table(self, names: Sequence[str]) -> plain_events.BlockReader | None:
+        """A reader of many usual records at once; None if this mapping has none."""
+        return plain_events.block_reader(self, names)
+
     def rows(self, line: Line) -> list[Line]:
         """The rows of a line: several for an order, none if the preset skips it, itself if it has errors."""
         if line.row is None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.tenancy import scope
+from recommendations.interactions import identity
+from recommendations.interactions.event_columns import EventColumns
 from recommendations.interactions.event_schema import read_event
 from recommendations.interactions.identity import Sender, digest, older_digest
 from recommendations.interactions.ingest import record_events
@@ -39,6 +41,23 @@ def _send(tenant_id, *events, sender=BACKEND, now=NOW):
         outcome.status if outcome.status != "rejected" else outcome.errors[0].code
         for outcome in record_events(tenant_id=tenant_id, events=events, sender=sender, now=now)
     ]
+
+
+@pytest.mark.parametrize("sender", Sender)
+def test_columns_have_the_digests_of_their_events(sender):
+    changes = [{}, {"event_id": None}, {"context": None}, {"occurred_at": ...}, {"value": -0.0}, {"value": None}]
+    changes += [{**each, **more} for each in changes for more in ({"event_id": None, "context": None},)]
+    changes += [
+        {"event_id": None, "context": None, "recommendation_id": None, "value": v} for v in (1, 1e15 + 0.5, 1e-9)
+    ]
+    events = [_read(**each) for each in changes]
+
+    columns = EventColumns.of(events)
+
+    assert identity.column_digests(columns, sender=sender) == [digest(event, sender=sender) for event in events]
+    assert identity.older_column_digests(columns) == list(map(older_digest, events))
+    assert list(columns.events().values()) == events
+    assert columns[1:3].events() == {0: events[1], 1: events[2]}
 
 
 def _stored(tenant_id):

@@ -1,8 +1,10 @@
-"""Records of events that are read in one step mean what the general way makes of them."""
+"""Records of events that are read in one step, singly or in blocks, mean what the general way makes of them."""
 
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recommendations.imports.formats.rows import Record
 from recommendations.imports.mapping import plain_events
@@ -19,6 +21,12 @@ PLAIN = ["ada", "item-1", "view", "2026-11-01T08:30:00Z", "9.99", "order-7 1", "
 def in_one_step(cells, names=NAMES, meaning=AS_NAMED):
     read = plain_events.plain_reader(RowMapping(Import.Kind.EVENTS, meaning), names)
     return read(Record(2, cells)) if read is not None else None
+
+
+def in_a_block(*rows):
+    """The events of these rows and of a plain one; None if they cannot be read at once."""
+    columns = plain_events.block_reader(RowMapping(Import.Kind.EVENTS), NAMES)(list(zip(*rows, PLAIN, strict=True)))
+    return None if columns is None else list(columns.events().values())
 
 
 def the_general_way(cells):
@@ -55,6 +63,7 @@ def test_usual_cells_are_read_as_the_general_way_reads_them(name, cell):
 
     assert read is not None
     assert read == the_general_way(changed(name, cell))
+    assert in_a_block(changed(name, cell)) == [read, in_one_step(PLAIN)]
 
 
 @pytest.mark.parametrize(
@@ -73,9 +82,29 @@ def test_usual_cells_are_read_as_the_general_way_reads_them(name, cell):
 )  # fmt: skip
 def test_any_other_cell_takes_the_general_way(name, cell):
     assert in_one_step(changed(name, cell)) is None
+    assert in_a_block(changed(name, cell)) is None
+
+
+_cells = st.sampled_from(
+    ["", " ", "a", "7", "0.5", "-1", "NaN", "view", "View ", "batch", "a/similar", "Ä b", "x" * 129, "1764547200"]
+    + [f"2026-{day}T08:30:00{end}" for day in ("11-01", "02-30") for end in ("Z", ".5Z", ".1234567Z", "+01:00")]
+    + ["2026-11-01 08:30:00Z", "1970-01-01T00:00:00Z", "1899-12-31T00:00:00Z", "2026-11-01T24:00:00Z", "9" * 16]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), _cells), min_size=1, max_size=3))
+def test_a_block_is_read_as_its_records_are(changes):
+    rows = [changed(name, cell) for name, cell in changes]
+
+    block = in_a_block(*rows)
+
+    singly = [in_one_step(row) for row in [*rows, PLAIN]]
+    assert block == (None if None in singly else singly)
 
 
 def test_other_columns_take_the_general_way():
     assert plain_events.plain_reader(RowMapping(Import.Kind.EVENTS), (*NAMES, "context.device")) is None
     assert plain_events.plain_reader(RowMapping(Import.Kind.EVENTS), ("user_id", "item_id", "type")) is None
     assert plain_events.plain_reader(RowMapping(Import.Kind.ITEMS), ("item_id",)) is None
+    assert plain_events.block_reader(RowMapping(Import.Kind.ITEMS), ("item_id",)) is None

@@ -18,6 +18,7 @@ from core.errors import FieldError, ServiceError
 from recommendations.catalog.batch_results import RowResult
 from recommendations.erasures import merged_ids
 from recommendations.interactions import identity
+from recommendations.interactions.arrays import array
 from recommendations.interactions.event_schema import Event
 from recommendations.interactions.id_resolution import ResolvedIds
 from recommendations.interactions.identity import Sender
@@ -41,6 +42,7 @@ _STORED = """
         occurred_at <> received_at
     FROM recommendations_interaction WHERE tenant_id = %s AND digest = ANY (%s::uuid[])
 """
+_COUNT = "SELECT count(*) FROM recommendations_interaction WHERE tenant_id = %s AND digest = ANY (%s::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,19 @@ def find_reused(
     }
 
 
+def is_any_stored(*, tenant_id: int, digests: Iterable[str]) -> bool:
+    """True if an event with one of the digests is stored."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [tenant_id, array(digests)])
+        return bool(cursor.fetchone()[0])
+
+
 def _stored_events(tenant_id: int, digests: Iterable[str]) -> dict[str, _KnownEvent]:
-    wanted = ",".join(digests)  # hexadecimal digits: an array's text needs no quotes
-    if not wanted:
+    wanted = array(digests)
+    if wanted == "{}":
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_STORED, [tenant_id, f"{{{wanted}}}"])
+        cursor.execute(_STORED, [tenant_id, wanted])
         return {digest.hex: _from_row(*row) for digest, *row in cursor.fetchall()}
 
 

@@ -13,9 +13,9 @@ from accounts.tenancy import tenant_cache
 from recommendations.catalog.batch_results import RowResult
 from recommendations.erasures import log
 from recommendations.interactions import identity, ingest, triggers
-from recommendations.interactions.bulk_insert import json_text
 from recommendations.interactions.event_schema import Event
 from recommendations.interactions.identity import Sender
+from recommendations.interactions.writing.bulk_insert import json_text
 
 # The user is locked, as `id_resolution` does it, so that nobody erases them or stores an event of theirs meanwhile.
 _LOOK = """

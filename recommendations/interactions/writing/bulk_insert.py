@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ COLUMNS = {
 # so that two batches cannot deadlock. An event that names a recommendation is queued for attribution.
 _INSERT = """
     WITH numbered AS MATERIALIZED (
-        SELECT nextval(pg_get_serial_sequence('recommendations_interaction', 'id')) AS id, ordered.*
+        SELECT nextval('recommendations_interaction_id_seq'::regclass) AS id, ordered.*
         FROM (SELECT * FROM {source} AS r ORDER BY position) AS ordered
     ), inserted AS (
         INSERT INTO recommendations_interaction (
@@ -46,9 +46,13 @@ _INSERT = """
     {result}
 """
 _NEW = "SELECT digest, end_user_id FROM inserted"
-_NOT_NEW = "SELECT digest FROM numbered AS n WHERE NOT EXISTS (SELECT 1 FROM inserted WHERE inserted.digest = n.digest)"
+_NOT_NEW = """
+    SELECT CASE WHEN (SELECT count(*) FROM inserted) < %(count)s THEN ARRAY(
+        SELECT digest FROM numbered AS n WHERE NOT EXISTS (SELECT 1 FROM inserted WHERE inserted.digest = n.digest)
+    ) END
+"""
 _STAGING = f"CREATE TEMPORARY TABLE staging_events ({', '.join(map(' '.join, COLUMNS.items()))}) ON COMMIT DROP"
-_NO_TEXTS, _NONE = [None, None, None], "\\N\t\\N\t\\N"
+NULL = "\\N"  # as COPY reads it
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -69,8 +73,8 @@ def insert_events(*, tenant_id: int, rows: Sequence[Sequence[Any]], now: datetim
         return {digest.hex: end_user for digest, end_user in cursor.fetchall()}
 
 
-def copy_events(*, tenant_id: int, lines: Iterable[str], now: datetime) -> set[str]:
-    """Writes the rows (`copy_line`) that are not stored yet through COPY into a temporary table.
+def copy_events(*, tenant_id: int, text: str, count: int, now: datetime) -> set[str]:
+    """Writes `count` rows that are not stored yet, given as COPY reads COLUMNS, by way of a temporary table.
 
     PostgreSQL allows no COPY into a table with row-level security. Call it inside a transaction.
 
@@ -80,11 +84,12 @@ def copy_events(*, tenant_id: int, lines: Iterable[str], now: datetime) -> set[s
     with connection.cursor() as cursor:
         cursor.execute(_STAGING)
         with cursor.copy(f"COPY staging_events ({', '.join(COLUMNS)}) FROM STDIN") as copy:
-            copy.write("".join(lines))
-        cursor.execute(_INSERT.format(source="staging_events", result=_NOT_NEW), {"tenant": tenant_id, "now": now})
-        old = {digest.hex for (digest,) in cursor.fetchall()}
+            copy.write(text)
+        parameters = {"tenant": tenant_id, "now": now, "count": count}
+        cursor.execute(_INSERT.format(source="staging_events", result=_NOT_NEW), parameters)
+        (old,) = cursor.fetchone()
         cursor.execute("DROP TABLE staging_events")
-    return old
+    return {digest.hex for digest in old or ()}
 
 
 def json_text(context: dict[str, Any] | None) -> str | None:
@@ -92,20 +97,9 @@ def json_text(context: dict[str, Any] | None) -> str | None:
     return None if context is None else json.dumps(context)
 
 
-def copy_line(row: Sequence[Any]) -> str:
-    """A row (values in the order of COLUMNS) as COPY reads it."""
-    position, occurred_at, received_at, user, item, digest, type_id, value, event_id, recommendation_id, context = row
-    texts = [event_id, recommendation_id, json_text(context)]
-    cells = _NONE if texts == _NO_TEXTS else "\t".join(map(_cell, texts))
-    number = "\\N" if value is None else repr(value)
-    return (
-        f"{position}\t{occurred_at.isoformat()}\t{received_at.isoformat()}\t{user}\t{item}\t{digest}\t{type_id}\t"
-        f"{number}\t{cells}\n"
-    )
-
-
-def _cell(text: str | None) -> str:
-    return "\\N" if text is None else _SPECIAL.sub(_escape, text)
+def copy_cell(text: str | None) -> str:
+    """A text as COPY reads it."""
+    return NULL if text is None else _SPECIAL.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
