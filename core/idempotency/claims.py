@@ -4,6 +4,7 @@ At most one run of a key takes effect, whatever clocks and leases say: the token
 checked by `complete`, inside the effect's transaction. A lease only decides when a second run may begin.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -99,6 +100,11 @@ _CLAIM = """
             AND held.fingerprint = excluded.fingerprint)
     RETURNING id
 """
+_COMPLETE = """
+    UPDATE core_idempotencykey
+    SET state = 'done', status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s, read_scope = %(read_scope)s
+    WHERE tenant_id = %(tenant_id)s AND id = %(row)s AND token = %(token)s AND state = 'in_flight'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +196,20 @@ def complete(claim: Claim, *, answer: StoredAnswer) -> None:
     """
     if not connection.in_atomic_block:
         raise RuntimeError("complete() belongs into the transaction of the effect: both are committed or neither is.")
-    held = IdempotencyKey.objects.filter(
-        tenant_id=claim.tenant_id, pk=claim.row, token=claim.token, state=IdempotencyKey.State.IN_FLIGHT
-    )
-    done = held.update(
-        state=IdempotencyKey.State.DONE,
-        status=answer.status,
-        headers=dict(answer.headers),
-        body=answer.body,
-        read_scope=answer.read_scope,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COMPLETE,
+            {
+                "tenant_id": claim.tenant_id,
+                "row": claim.row,
+                "token": claim.token,
+                "status": answer.status,
+                "headers": json.dumps(dict(answer.headers)),
+                "body": answer.body,
+                "read_scope": answer.read_scope,
+            },
+        )
+        done = cursor.rowcount
     if not done:
         raise ClaimLost(f"key {claim.row}")
 

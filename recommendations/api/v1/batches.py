@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import msgspec
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -88,6 +89,15 @@ class UsersBatchView(ResourceView):
         )
 
 
+class _PlainResponse(Response):
+    """A response of printable texts and numbers, for which msgspec writes the bytes that DRF's renderer would write."""
+
+    @property
+    def rendered_content(self) -> bytes:
+        self["Content-Type"] = "application/json"
+        return msgspec.json.encode(self.data)
+
+
 class EventsBatchView(ResourceView):
     """Many events."""
 
@@ -115,7 +125,7 @@ class EventsBatchView(ResourceView):
             storing = BatchWrite(tenant_id=tenant_id, events=plain, now=now, sender=sender)
             with write.effect(together=storing.look):
                 results = [_placed("events", *numbered) for numbered in enumerate(storing.store())]
-                return write.answer(Response(schema.result_body(results)), compact=schema.abridged)
+                return write.answer(_PlainResponse(schema.result_body(results)), compact=schema.abridged)
         return _run(
             request,
             write,

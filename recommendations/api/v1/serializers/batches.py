@@ -79,7 +79,7 @@ def result_body(results: Sequence[RowResult]) -> dict[str, Any]:
             "index": index,
             "id": result.id,
             "status": result.status,
-            "errors": [error.as_dict() for error in result.errors],
+            "errors": [error.as_dict() for error in result.errors] if result.errors else [],
         }
         for index, result in enumerate(results)
     ]
