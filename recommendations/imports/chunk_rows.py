@@ -106,7 +106,8 @@ def without_erased(tenant_id: int, handler: RowHandler, rows: Rows) -> tuple[Row
         .order_by()
         .values_list("user_id", flat=True)
     )
-    kept, rejected = [], []
+    kept: list[int] = []
+    rejected: RowErrors = []
     for place, user_id in enumerate(user_ids):
         if user_id in erased and _is_refused(rows.values, place, erased[user_id], returned=user_id in returned):
             rejected.append((rows.numbers[place], (_ERASED,)))

@@ -181,13 +181,18 @@ def _event_settings(job: Import) -> dict[str, Any]:
     }
 
 
-def clear_blanks(lines: Sequence[Line], key: str | None, seen: Container[str]) -> tuple[Sequence[Line], set[str]]:
+def clear_blanks(
+    lines: Sequence[Line | Block], key: str | None, seen: Container[str]
+) -> tuple[Sequence[Line | Block], set[str]]:
     """The lines with fields of empty cells cleared, unless an earlier line has the same id; and their ids."""
     named: set[str] = set()
     if key is None:
         return lines, named
-    cleared = []
+    cleared: list[Line | Block] = []
     for line in lines:
+        if isinstance(line, Block):  # blocks have no empty cells that clear anything
+            cleared.append(line)
+            continue
         name = line.row.get(key) if line.row is not None else None
         repeated = isinstance(name, str) and (name in named or name in seen)
         cleared.append(line if repeated else line.clearing_blanks())

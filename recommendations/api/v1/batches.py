@@ -93,7 +93,7 @@ class _PlainResponse(Response):
     """A response of printable texts and numbers, for which msgspec writes the bytes that DRF's renderer would write."""
 
     @property
-    def rendered_content(self) -> bytes:
+    def rendered_content(self) -> bytes:  # type: ignore[override]  # DRF's renderers give bytes as well
         self["Content-Type"] = "application/json"
         return msgspec.json.encode(self.data)
 

@@ -85,7 +85,7 @@ def copy_events(*, tenant_id: int, text: str, count: int, now: datetime) -> set[
         cursor.execute(_STAGING)
         with cursor.copy(f"COPY staging_events ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             copy.write(text)
-        parameters = {"tenant": tenant_id, "now": now, "count": count}
+        parameters: dict[str, Any] = {"tenant": tenant_id, "now": now, "count": count}
         cursor.execute(_INSERT.format(source="staging_events", result=_NOT_NEW), parameters)
         (old,) = cursor.fetchone()
         cursor.execute("DROP TABLE staging_events")

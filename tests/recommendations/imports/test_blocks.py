@@ -72,9 +72,12 @@ def test_blocks_and_records_have_one_outcome(cast, monkeypatch, chunk):
     monkeypatch.setattr(chunks, "CHUNK_ROWS", chunk)
     text, outcomes, blocks = content(), [], []
     original = chunks._Reading.take_block
-    monkeypatch.setattr(
-        chunks._Reading, "take_block", lambda self, block: blocks.append(block) or original(self, block)
-    )
+
+    def counted(self, block):
+        blocks.append(block)
+        return original(self, block)
+
+    monkeypatch.setattr(chunks._Reading, "take_block", counted)
     for member, in_blocks in ((cast.acme, True), (cast.globex, False)):
         tenant_id = member.tenant.pk
         with scope.tenant(tenant_id):

@@ -1,6 +1,7 @@
 """Identity of events: one user's, with the same id or the same content, and separate for each sender."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,14 @@ def _send(tenant_id, *events, sender=BACKEND, now=NOW):
 
 @pytest.mark.parametrize("sender", Sender)
 def test_columns_have_the_digests_of_their_events(sender):
-    changes = [{}, {"event_id": None}, {"context": None}, {"occurred_at": ...}, {"value": -0.0}, {"value": None}]
+    changes: list[dict[str, Any]] = [
+        {},
+        {"event_id": None},
+        {"context": None},
+        {"occurred_at": ...},
+        {"value": -0.0},
+        {"value": None},
+    ]
     changes += [{**each, **more} for each in changes for more in ({"event_id": None, "context": None},)]
     changes += [
         {"event_id": None, "context": None, "recommendation_id": None, "value": v} for v in (1, 1e15 + 0.5, 1e-9)

@@ -21,7 +21,8 @@ def in_full(blocks):
 
 @given(st.lists(st.binary(max_size=12).map(lambda block: bytes(b"ab\r\n"[each % 4] for each in block))), st.data())
 def test_are_the_same_in_whichever_way_they_are_taken(blocks, data):
-    counted, taken = [], []
+    counted: list[int] = []
+    taken: list[bytes | None] = []
     lines = physical.Lines([block for block in blocks if block], counted.append)
     while True:
         if data.draw(st.booleans()) and (block := lines.block()):

@@ -25,7 +25,9 @@ def in_one_step(cells, names=NAMES, meaning=AS_NAMED):
 
 def in_a_block(*rows):
     """The events of these rows and of a plain one; None if they cannot be read at once."""
-    columns = plain_events.block_reader(RowMapping(Import.Kind.EVENTS), NAMES)(list(zip(*rows, PLAIN, strict=True)))
+    read = plain_events.block_reader(RowMapping(Import.Kind.EVENTS), NAMES)
+    assert read is not None
+    columns = read(list(zip(*rows, PLAIN, strict=True)))
     return None if columns is None else list(columns.events().values())
 
 

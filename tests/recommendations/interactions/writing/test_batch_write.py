@@ -56,7 +56,12 @@ def stored(member):
 @pytest.mark.usefixtures("committed_db")
 def test_both_ways_answer_and_store_the_same(cast, monkeypatch):
     quick, original = [], BatchWrite._insert
-    monkeypatch.setattr(BatchWrite, "_insert", lambda *given: quick.append(1) or original(*given))
+
+    def counted(*given):
+        quick.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(BatchWrite, "_insert", counted)
     failures = []
     for name, rows in BATCHES.items():
         answers = []
