@@ -7,12 +7,17 @@ withdrawal is the Unix second from which on an item is withdrawn: 0.0 if it alre
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Q
 
 from recommendations.catalog.models import Item
 
 # The columns that availability depends on, in the order in which `withdrawal` takes them.
 COLUMNS = ("hidden", "deleted_at", "available_from", "available_until")
+_WITHDRAWN = """
+    SELECT item_id FROM recommendations_item WHERE tenant_id = %(tenant)s
+        AND (hidden OR deleted_at IS NOT NULL OR available_from > %(now)s OR available_until <= %(now)s)
+"""
 
 
 def available(now: datetime) -> Q:
@@ -59,7 +64,9 @@ def is_withdrawn(at: float | None, moment: float) -> bool:
 
 def withdrawn_ids(*, tenant_id: int, now: datetime) -> list[str]:
     """The ids of the tenant's items that are withdrawn at `now`. Call it in the tenant's scope."""
-    return list(Item.objects.filter(withdrawn(now), tenant_id=tenant_id).order_by().values_list("item_id", flat=True))
+    with connection.cursor() as cursor:  # for each near-line update: the ORM takes longer than PostgreSQL
+        cursor.execute(_WITHDRAWN, {"tenant": tenant_id, "now": now})
+        return [item_id for (item_id,) in cursor.fetchall()]
 
 
 def withdrawals(

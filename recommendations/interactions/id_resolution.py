@@ -81,20 +81,22 @@ def resolve_ids(
 
 def external_user_ids(pks: Sequence[int]) -> dict[int, str]:
     """External ids of the users that still exist, by primary key. Call it in the tenant's scope."""
-    return _external_ids(pks, "SELECT id, user_id FROM recommendations_enduser WHERE id = ANY (%s)")
+    return _external_ids(pks, "SELECT id, user_id FROM recommendations_enduser WHERE id = ANY (%s::bigint[])")
 
 
 def external_item_ids(pks: Sequence[int]) -> dict[int, str]:
     """External ids of the items that are not deleted, by primary key. Call it in the tenant's scope."""
-    return _external_ids(pks, "SELECT id, item_id FROM recommendations_item WHERE id = ANY (%s) AND deleted_at IS NULL")
+    return _external_ids(
+        pks, "SELECT id, item_id FROM recommendations_item WHERE id = ANY (%s::bigint[]) AND deleted_at IS NULL"
+    )
 
 
 def _external_ids(pks: Sequence[int], statement: str) -> dict[int, str]:
-    """Passes one array: thousands of placeholders take longer to write and parse than the answer."""
+    """Passes one array as a text: thousands of placeholders, or values that are quoted, take longer than the answer."""
     names: dict[int, str] = {}
     with connection.cursor() as cursor:
         for start in range(0, len(pks), _IDS_PER_QUERY):
-            cursor.execute(statement, [list(pks[start : start + _IDS_PER_QUERY])])
+            cursor.execute(statement, ["{" + ",".join(map(str, pks[start : start + _IDS_PER_QUERY])) + "}"])
             names.update(cursor.fetchall())
     return names
 

@@ -92,6 +92,8 @@ def rated_below_mean(*, tenant_id: int, user_pks: Collection[int]) -> dict[int, 
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_BELOW_OWN_MEAN, parameters)
         rows = cursor.fetchall()
+        if not rows:
+            return {}
         cursor.execute(_NAMES, {"tenant": tenant_id, "items": list({item_pk for _, item_pk in rows})})
         names = dict(cursor.fetchall())
     items: dict[int, set[str]] = {}

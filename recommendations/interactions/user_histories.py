@@ -12,6 +12,7 @@ from accounts.tenancy import scope
 from recommendations.interactions import event_weights, id_resolution, reference_time
 from recommendations.interactions.binary_copy import copy_arrays, type_positions, unix_seconds
 from recommendations.interactions.event_strength import column_strengths, type_names
+from recommendations.interactions.event_weights import EventWeights
 
 _EVENTS_PER_USER = 5_000
 # An aggregate keeps the order of its input.
@@ -77,12 +78,14 @@ def load_histories(
     user_pks: Collection[int],
     per_user: int = _EVENTS_PER_USER,
     untils: Mapping[int, datetime] | None = None,
+    weights: EventWeights | None = None,
 ) -> dict[int, UserHistory]:
     """The newest `per_user` events with weight of each user, by primary key; users without any are missing.
 
-    For users named in `untils`, only events that had arrived before that moment.
+    For users named in `untils`, only events that had arrived before that moment. `weights` are the tenant's, if they
+    have been read in this transaction.
     """
-    weights = event_weights.load_event_weights(tenant_id=tenant_id)
+    weights = weights or event_weights.load_event_weights(tenant_id=tenant_id)
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
         "without": weights.ignored,

@@ -1,6 +1,7 @@
 """The artefact of a build with the items that are newer than its training, the same in every process of every host.
 
-The rows are the record (`FreshItem`); each process caches the rows that it has read and asks for newer ones each time.
+The rows are the record (`recommendations.pipeline.models.FreshItem`); each process caches the rows that it has read
+and asks for newer ones each time.
 """
 
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from cachetools import LRUCache
 from django.conf import settings
+from django.db import connection
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -19,11 +21,16 @@ from core import process_caches
 from recommendations.algorithms.inference.incremental import IncrementalItems, SimilarTexts, extend_artefact
 from recommendations.algorithms.inference.recommender import Recommender
 from recommendations.pipeline.artefacts.store import Loaded
-from recommendations.pipeline.models import FreshItem
 
 _NEAR = np.dtype([("place", "<i4"), ("score", "<f4"), ("ways", "u1")])
 _TERM = np.dtype([("column", "<i4"), ("weight", "<f2")])
 _FORWARD, _BACKWARD = 1, 2
+# Asked before each ranking and near-line update, which almost always have nothing to read.
+_NEWER = """
+    SELECT item_id, place, revision, terms, near FROM recommendations_freshitem
+    WHERE tenant_id = %(tenant)s AND build_id = %(build)s AND revision > %(revision)s AND place IS NOT NULL
+    ORDER BY revision
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +119,10 @@ def unpack_terms(raws: list[bytes], columns: int) -> Any:
 
 def _read_newer(tenant_id: int, build_id: int) -> FreshRows:
     fresh = _rows_by_build.setdefault(build_id, FreshRows())
-    with scope.tenant(tenant_id):
-        newer = FreshItem.objects.filter(
-            tenant_id=tenant_id, build_id=build_id, revision__gt=fresh.revision, place__isnull=False
-        ).order_by("revision")
-        rows = list(newer.values_list("item_id", "place", "revision", "terms", "near"))
+    with scope.tenant(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_NEWER, {"tenant": tenant_id, "build": build_id, "revision": fresh.revision})
+        rows = cursor.fetchall()
     for item_id, index, revision, terms, near in rows:
-        assert index is not None
         fresh.rows.pop(index, None)
         fresh.rows[index] = FreshRow(item_id, index, revision, bytes(terms), bytes(near))
         fresh.revision, fresh.loaded = revision, None

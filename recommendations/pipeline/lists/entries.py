@@ -52,6 +52,8 @@ class Draft:
 
     def with_ai_reasons_of(self, stored: StoredList) -> "Draft":
         """The list with the reasons that AI wrote in `stored` for the items that stay."""
+        if not any(part.endswith(BY_AI) for part in stored.parts):
+            return self
         written = {
             entry["item_id"]: (entry["reason"], tuple(item["item_id"] for item in entry["evidence"]), part)
             for entry, part in zip(stored.entries(), stored.parts, strict=True)

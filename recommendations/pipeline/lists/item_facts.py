@@ -10,12 +10,13 @@ from django.db import connection
 
 from recommendations.catalog import availability
 
-# An array, where Django's __in writes a placeholder for each id: a third of the time of scoring a chunk.
+# One JSON text: the driver quotes each element of an array, and Django's __in writes a placeholder for each id, which
+# was a third of the time of scoring a chunk.
 _FACTS = """
     SELECT item_id, title, available_until{columns} FROM recommendations_item
-    WHERE tenant_id = %(tenant)s AND item_id = ANY (%(items)s) AND deleted_at IS NULL
+    WHERE tenant_id = %(tenant)s AND item_id = ANY (ARRAY(SELECT jsonb_array_elements_text(%(items)s::jsonb)))
+        AND deleted_at IS NULL
 """
-# Of hundreds of ids one JSON text is quicker to write than an array, for which the driver quotes each.
 _FACTS_AND_AVAILABILITY = f"""
     SELECT deleted_at IS NOT NULL, {availability.available_sql()},
         item_id, title, available_until{{columns}} FROM recommendations_item
@@ -50,7 +51,7 @@ def load_facts(*, tenant_id: int, item_ids: Collection[str], texts: bool = False
     """
     statement = _FACTS.format(columns=_TEXTS if texts else "")
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"tenant": tenant_id, "items": list(item_ids)})
+        cursor.execute(statement, {"tenant": tenant_id, "items": json.dumps(list(item_ids), ensure_ascii=False)})
         return {row[0]: _item_facts(row, texts) for row in cursor.fetchall()}
 
 

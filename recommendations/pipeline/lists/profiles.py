@@ -5,17 +5,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField
-from django.db.models.expressions import RawSQL
+from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.algorithms.data.history import History
-from recommendations.catalog.models import EndUser
-from recommendations.interactions.low_ratings import rated_below_mean
+from recommendations.interactions import event_weights
+from recommendations.interactions.low_ratings import RATING, rated_below_mean
 from recommendations.interactions.user_histories import HistoryColumns, UserHistory, load_histories
 from recommendations.pipeline.artefacts.store import Loaded
+from recommendations.pipeline.lists.item_facts import parsed_object
 
-_VERSION = RawSQL('"recommendations_enduser"."xmin"::text::bigint', [], output_field=BigIntegerField())
+# Statements of our own: near line reads few users, and the ORM took longer than PostgreSQL.
+_USERS = """
+    SELECT id, user_id, locale, xmin::text::bigint, attributes, segments FROM recommendations_enduser
+    WHERE tenant_id = %(tenant)s AND {condition} ORDER BY id
+"""
+_RANGE = _USERS.format(condition="id BETWEEN %(first)s AND %(last)s")
+_BY_KEY = _USERS.format(condition="id = ANY (%(pks)s)")
+_BY_NAME = _USERS.format(condition="user_id = %(user)s")
+_DIRTY = _USERS.format(condition="id = ANY (%(pks)s) AND dirty_at IS NOT NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +62,45 @@ class UserProfile:
 
 def read_range(*, tenant_id: int, first: int, last: int) -> list[UserProfile]:
     """The tenant's users with primary keys from `first` to `last`."""
-    return _read(tenant_id, {"pk__range": (first, last)})
+    return _read(tenant_id, _RANGE, {"first": first, "last": last})
 
 
 def read_users(
     *, tenant_id: int, pks: Collection[int], untils: Mapping[int, datetime] | None = None
 ) -> list[UserProfile]:
     """Those of these users that exist; with `untils` only with the events that had arrived by that time."""
-    return _read(tenant_id, {"pk__in": pks}, untils)
+    return _read(tenant_id, _BY_KEY, {"pks": list(pks)}, untils)
 
 
 def read_user(*, tenant_id: int, user_id: str) -> UserProfile | None:
     """One user; None if it does not exist."""
-    return next(iter(_read(tenant_id, {"user_id": user_id})), None)
+    return next(iter(_read(tenant_id, _BY_NAME, {"user": user_id})), None)
 
 
 def read_dirty(*, tenant_id: int, pks: Collection[int]) -> list[UserProfile]:
     """Those of the users that are marked for near line."""
-    return _read(tenant_id, {"pk__in": pks, "dirty_at__isnull": False})
+    return _read(tenant_id, _DIRTY, {"pks": list(pks)})
 
 
 def _read(
-    tenant_id: int, condition: Mapping[str, object], untils: Mapping[int, datetime] | None = None
+    tenant_id: int,
+    statement: str,
+    parameters: Mapping[str, object],
+    untils: Mapping[int, datetime] | None = None,
 ) -> list[UserProfile]:
-    columns = ("pk", "user_id", "locale", "version", "attributes", "segments")
     with scope.tenant(tenant_id):
-        users = EndUser.objects.filter(tenant_id=tenant_id, **condition).order_by("pk").annotate(version=_VERSION)
-        rows = list(users.values_list(*columns))
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"tenant": tenant_id, **parameters})
+            rows = cursor.fetchall()
+        if not rows:
+            return []
         pks = [pk for pk, *_ in rows]
+        weights = event_weights.load_event_weights(tenant_id=tenant_id)
         # In statements of their own, after the rows: an event that arrives in between is in the history, and its change
         # of the row keeps the mark, which costs a second scoring and no more.
-        history_by_user = load_histories(tenant_id=tenant_id, user_pks=pks, untils=untils)
-        low_by_user = rated_below_mean(tenant_id=tenant_id, user_pks=pks)
+        history_by_user = load_histories(tenant_id=tenant_id, user_pks=pks, untils=untils, weights=weights)
+        rated = any(each.name == RATING for each in weights.types)
+        low_by_user = rated_below_mean(tenant_id=tenant_id, user_pks=pks) if rated else {}
     return [
         _with_history(
             UserProfile(
@@ -94,7 +109,7 @@ def _read(
                 locale,
                 version,
                 rated_below_mean=low_by_user.get(pk, frozenset()),
-                attributes=attributes,
+                attributes=parsed_object(attributes),
                 segments=tuple(segments),
             ),
             history_by_user.get(pk),

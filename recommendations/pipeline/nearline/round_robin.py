@@ -28,10 +28,10 @@ def run_turn(*, tenant_id: int, user_pks: Collection[int], lane: str = "") -> in
         return rescore.rescore(tenant_id=tenant_id, user_pks=user_pks)
     try:
         claimed = rescore.claim(tenant_id=tenant_id, user_pks=user_pks)
-        full = len(claimed) >= rescore.TOGETHER
+        full = len(claimed.pks) >= rescore.TOGETHER
         if full and first:
             enqueue(RESCORE, tenant_id=tenant_id, user_pks=[])  # another lane, if one is free
-        rescored = rescore.rescore_claimed(tenant_id=tenant_id, claimed=claimed)
+        rescored = rescore.rescore_claimed(claimed)
         waiting = claims.users_wait(tenant_id=tenant_id, waited=rescore.min_wait())
     except BaseException:
         with suppress(RedisUnavailable):

@@ -5,17 +5,20 @@ line keeps the arm that the stored list names, so that a list and its arm change
 be read has no users until it can: outcomes are counted only for users that got its lists.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 import structlog
+from django.db import connection
 
 from accounts.tenancy import scope
 from recommendations.algorithms.inference.artefact import UnreadableArtefact
 from recommendations.experiments import assignment
 from recommendations.experiments.assignment import Assignment
-from recommendations.experiments.models import ExperimentArm
+from recommendations.experiments.models import Experiment, ExperimentArm
 from recommendations.pipeline.artefacts import store
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists.entries import Draft
@@ -25,9 +28,21 @@ from recommendations.pipeline.models import Artefact
 from recommendations.pipeline.ranking import generate
 from recommendations.pipeline.ranking.generate import GeneratedLists
 from recommendations.placements.rules import PLAIN, PlacementRules
-from recommendations.placements.versions import rules_of_versions, stored_rules
+from recommendations.placements.versions import stored_rules
 
 Labels = Sequence[str | None]
+# True for a placement whose users have arms now; `{}` is its primary key. Takes `tenant` and `assigning`.
+RUNS_EXPERIMENT = """EXISTS (
+        SELECT FROM recommendations_experiment AS running WHERE running.tenant_id = %(tenant)s
+            AND running.placement_id = {} AND running.status = ANY (%(assigning)s)
+    )"""
+ASSIGNING = [each.value for each in Experiment.ASSIGNING]
+_SETTINGS = f"""
+    SELECT wanted.placement, version.rules::text, {RUNS_EXPERIMENT.format("wanted.placement")}
+    FROM unnest(%(placements)s::bigint[], %(versions)s::bigint[]) AS wanted (placement, version)
+    LEFT JOIN recommendations_placementversion AS version
+        ON version.id = wanted.version AND version.tenant_id = %(tenant)s
+"""  # noqa: S608  # constants only
 _log = structlog.get_logger(__name__)
 
 
@@ -62,19 +77,46 @@ class VariantAssignment:
         return "" if ExperimentArm.labelled(label) and label not in self.arms else label
 
 
+@dataclass(frozen=True, slots=True)
+class PlacementSettings:
+    """Rules and running experiments by placement, and the files of the artefacts that arms name."""
+
+    rules: Mapping[int, PlacementRules]
+    experiments: Mapping[int, Assignment]
+    files: Mapping[int, str]
+
+    def load_artefacts(self) -> dict[int, Loaded]:
+        """Loads the arms' own artefacts, as far as they can be read. No scope is open: it may take seconds."""
+        found = ((pk, _load_or_none(pk, file)) for pk, file in self.files.items())
+        return {pk: loaded for pk, loaded in found if loaded is not None}
+
+    def assignments(self, loaded: Loaded, artefacts: Mapping[int, Loaded]) -> dict[int, VariantAssignment]:
+        """The assignments of lists that are made with this artefact; `artefacts` are the arms' own."""
+        known = {**artefacts, loaded.artefact_id: loaded}
+        return {pk: _assignment(rules, self.experiments.get(pk), loaded, known) for pk, rules in self.rules.items()}
+
+
+def settings_of(*, tenant_id: int, rows: Sequence[tuple[int, str | None, bool]]) -> PlacementSettings:
+    """The settings of placements, given their rules as text and RUNS_EXPERIMENT. Call it in the tenant's scope."""
+    rules = {pk: PLAIN if stored is None else _parsed_rules(stored) for pk, stored, _ in rows}
+    found = {pk: assignment.running_assignment(tenant_id=tenant_id, placement_id=pk) for pk, _, runs in rows if runs}
+    experiments = {pk: each for pk, each in found.items() if each is not None}
+    named = {arm.artefact_id for each in experiments.values() for arm in each.arms if arm.artefact_id}
+    own = Artefact.objects.filter(tenant_id=tenant_id, pk__in=named).values_list("pk", "file") if named else ()
+    files = dict(own)
+    return PlacementSettings(rules, experiments, files)
+
+
 def load_assignments(
     *, tenant_id: int, placements: Sequence[int], versions: Mapping[str, int | None], loaded: Loaded
 ) -> dict[int, VariantAssignment]:
     """The current assignments at these placements, for a build or snapshot with these versions and this artefact."""
-    with scope.tenant(tenant_id):
-        rules = rules_of_versions(tenant_id=tenant_id, versions=versions)
-        running = {pk: assignment.running_assignment(tenant_id=tenant_id, placement_id=pk) for pk in placements}
-        own_artefacts = {arm.artefact_id for each in running.values() if each for arm in each.arms if arm.artefact_id}
-        files = dict(Artefact.objects.filter(tenant_id=tenant_id, pk__in=own_artefacts).values_list("pk", "file"))
-    artefacts = {loaded.artefact_id: loaded} | {
-        pk: artefact for pk, file in files.items() if pk != loaded.artefact_id and (artefact := _load_or_none(pk, file))
-    }
-    return {pk: _assignment(rules.get(pk, PLAIN), running[pk], loaded, artefacts) for pk in placements}
+    wanted = [versions.get(str(pk)) for pk in placements]
+    parameters = {"tenant": tenant_id, "placements": list(placements), "versions": wanted, "assigning": ASSIGNING}
+    with scope.tenant(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_SETTINGS, parameters)
+        settings = settings_of(tenant_id=tenant_id, rows=cursor.fetchall())
+    return settings.assignments(loaded, settings.load_artefacts())
 
 
 def generate_by_variant(
@@ -117,6 +159,12 @@ def generate_by_variant(
         available |= generated.available
     ordered = {placement: {index: found[index] for index in sorted(found)} for placement, found in drafts.items()}
     return GeneratedLists(ordered, facts, available)
+
+
+@lru_cache(maxsize=256)
+def _parsed_rules(stored: str) -> PlacementRules:
+    """Near line needs the same rules for each user."""
+    return stored_rules(json.loads(stored))
 
 
 def _assignment(

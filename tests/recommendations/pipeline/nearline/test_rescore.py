@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from accounts.tenancy import scope
 from core import clock, redis
@@ -11,8 +12,23 @@ from recommendations.cache import keys, list_cache, list_codec, withdrawn_items
 from recommendations.interactions.task_names import RESCORE
 from recommendations.models import EndUser, Item, UserList
 from recommendations.pipeline.nearline import claims, rescore, snapshots, sweep
+from recommendations.placements.models import Placement
 from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, stored
 from tests.recommendations.pipeline.queue import sent
+
+# Of one update, besides the COPY of histories: those of three scopes, and twelve more.
+STATEMENTS = 15
+
+
+class Statements:
+    """Those that were executed; a COPY is not among them."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, execute, sql, *arguments):
+        self.seen.append(sql)
+        return execute(sql, *arguments)
 
 
 def is_waiting(tenant, user_id):
@@ -118,6 +134,35 @@ class TestRescore:
 
         assert {lists_of(acme, build)[name].version for name in ("u0000", "u0001", "u0002")} == {2}
         assert not any(is_waiting(acme, name) for name in ("u0000", "u0001", "u0002"))
+
+    def test_takes_so_many_statements_however_many_come_along(self, acme):
+        build = first_build(acme)
+        first, second, third = [happen(acme, name, "i0001") for name in ("u0000", "u0001", "u0002")]
+        rescore.rescore(tenant_id=acme.pk, user_pks=[first.pk])  # reads what the process then knows
+
+        counts = []
+        for people in ([second], [third, happen(acme, "u0003", "i0001")]):
+            statements = Statements()
+            with connection.execute_wrapper(statements):
+                assert rescore.rescore(tenant_id=acme.pk, user_pks=[each.pk for each in people]) == len(people)
+            counts.append(len(statements.seen))
+
+        assert counts == [STATEMENTS, STATEMENTS]
+        assert {lists_of(acme, build)[f"u000{number}"].version for number in range(4)} == {2}
+
+    def test_replaces_the_lists_at_all_placements(self, acme):
+        with scope.tenant(acme.pk):
+            Placement.objects.create(tenant=acme, name="basket")
+        build = build_now(acme)
+        person = happen(acme, "u0000", "i0001")
+
+        assert rescore.rescore(tenant_id=acme.pk, user_pks=[person.pk]) == 1
+
+        with scope.tenant(acme.pk):
+            rows = UserList.objects.filter(build=build, end_user=person).values_list("placement__name", "version")
+            assert sorted(rows) == [("basket", 2), ("home", 2)]
+        for name in ("basket", "home"):
+            assert list_codec.decode(redis.client().get(keys.user_list(acme.pk, name, "u0000"))).provenance.version == 2
 
     def test_redis_away_leaves_the_mark(self, acme, settings):
         first_build(acme)

@@ -75,9 +75,9 @@ class TestTake:
         first, *_ = wait(acme, 1)
         really = rescore.rescore_claimed
 
-        def meanwhile(**arguments):
+        def meanwhile(claimed):
             assert round_robin.run_turn(tenant_id=acme.pk, user_pks=[]) == 0
-            return really(**arguments)
+            return really(claimed)
 
         monkeypatch.setattr(rescore, "rescore_claimed", meanwhile)
         round_robin.run_turn(tenant_id=acme.pk, user_pks=[first.pk])
@@ -103,7 +103,7 @@ class TestTake:
         first_build(acme)
         wait(acme, 1)
 
-        def broken(**_):
+        def broken(_):
             raise RuntimeError("broken")
 
         monkeypatch.setattr(rescore, "rescore_claimed", broken)
