@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.blending.weights import CandidateSets, fit_weights
 from recommendations.algorithms.data.dataset import Array
-from recommendations.algorithms.data.history import RankedHistory, histories_of
-from recommendations.algorithms.inference.scoring import ScorerConfig, iter_candidates
+from recommendations.algorithms.data.history import histories_of, rank_histories
+from recommendations.algorithms.inference.candidate_scores import iter_candidates
+from recommendations.algorithms.inference.scoring import ScorerConfig
 from recommendations.algorithms.models.protocol import Fitted
 from recommendations.algorithms.training_options import TrainingOptions
 from recommendations.algorithms.validation.folds import Fold, FoldPart, select_validation_users
@@ -169,7 +170,7 @@ def _candidate_sets(
     """Return candidates of the users that have a hit among them, and the positions of these users."""
     item_count = part.past.item_count
     past, future = histories_of(part.past), histories_of(part.future)
-    histories = [RankedHistory.from_history(past[user], item_count) for user in users]
+    histories = rank_histories([past[user] for user in users], item_count)
     features: list[Array] = []
     chosen: list[Array] = []
     items: list[NDArray[np.int64]] = []

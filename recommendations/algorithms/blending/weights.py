@@ -73,9 +73,16 @@ class CandidateSets:
         """Return (users,) NDCG@10 of ranking each user's candidates by (candidates,) `scores`."""
         rows, valid, ideal = self._padded
         padded = np.where(valid, scores[rows], -np.inf)
-        best = np.argsort(-padded, axis=1, kind="stable")[:, :CUTOFF]
-        hits = np.take_along_axis(np.where(valid, self.chosen[rows], 0.0), best, axis=1)
-        return np.asarray((hits @ DISCOUNTS[: hits.shape[1]]) / ideal)
+        room = min(CUTOFF, padded.shape[1])
+        # The cut-off first, and only what reaches it is sorted: of equal scores the first candidate comes first.
+        cuts = np.partition(padded, padded.shape[1] - room, axis=1)[:, padded.shape[1] - room]
+        users, places = np.nonzero((padded >= cuts[:, None]) & valid)
+        order = np.lexsort((places, -padded[users, places], users))
+        users, places = users[order], places[order]
+        rank = np.arange(len(users)) - np.searchsorted(users, users)
+        first = rank < room
+        gains = DISCOUNTS[rank[first]] * self.chosen[rows[users[first], places[first]]]
+        return np.asarray(np.bincount(users[first], gains, minlength=len(padded)) / ideal)
 
     def ndcg_of_user(self, user: int, ranked: NDArray[np.int64]) -> float:
         """Return NDCG@10 of one user's candidates in this order, by their positions among the user's."""

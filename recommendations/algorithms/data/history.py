@@ -119,11 +119,18 @@ def weighted_matrix(histories: Sequence[RankedHistory], *, half_life: float, ite
 
     Columns ascend within each row, so a product with it adds up in the same order for one user and for many.
     """
+    return weighted_matrices(histories, half_lives=(half_life,), item_count=item_count)
+
+
+def weighted_matrices(histories: Sequence[RankedHistory], *, half_lives: Sequence[float], item_count: int) -> Matrix:
+    """Return (half-lives * users, items): `weighted_matrix` of each half-life, one below the other."""
     sizes = np.array([len(history.items) for history in histories], dtype=np.int64)
     ranks = np.concatenate([*(history.ranks for history in histories), np.empty(0)])
     weights = np.concatenate([*(history.weights for history in histories), np.empty(0, np.float32)])
     items = np.concatenate([*(history.items for history in histories), np.empty(0, np.int32)])
-    values = recency_weights.weights_of_each(ranks, sizes, half_life) * weights
+    values = np.concatenate([recency_weights.weights_of_each(ranks, sizes, each) * weights for each in half_lives])
     used = values != 0
-    ends = np.concatenate([[0], np.cumsum(used)])[np.concatenate([[0], np.cumsum(sizes)])]
-    return sparse.csr_array((values[used], items[used], ends.astype(np.int32)), shape=(len(histories), item_count))
+    ends = np.concatenate([[0], np.cumsum(used)])[np.concatenate([[0], np.cumsum(np.tile(sizes, len(half_lives)))])]
+    shape = (len(half_lives) * len(histories), item_count)
+    columns = np.tile(items, len(half_lives))[used]
+    return sparse.csr_array((values[used], columns, ends.astype(np.int32)), shape=shape)

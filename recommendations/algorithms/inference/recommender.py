@@ -21,7 +21,7 @@ from recommendations.algorithms.inference.cold_items import (
 )
 from recommendations.algorithms.inference.explanation_sources import evidence, families
 from recommendations.algorithms.inference.lightgbm_ranker import CANDIDATES
-from recommendations.algorithms.inference.scoring import ScoreBlock, score_blocks
+from recommendations.algorithms.inference.scoring import ScoreBlock, constant_scores, score_blocks
 from recommendations.algorithms.models.protocol import ItemVector
 
 __all__ = ["History", "Recommendations", "Recommender", "UnknownItem"]
@@ -62,6 +62,7 @@ class Recommender:
         self.artefact = artefact
         self._blender = Blender(artefact)
         self._fitted = dict(artefact.fitted)
+        self._constant = constant_scores(self._fitted, artefact.scorers)
         self._cold = np.zeros(artefact.item_count, dtype=bool)
         self._cold[artefact.cold] = True
         self._thresholds = match_thresholds(artefact.similarity_thresholds)
@@ -113,7 +114,7 @@ class Recommender:
         filters = iter(filter_user_items or itertools.repeat(NO_ITEMS, len(histories)))
         lists: list[Recommendations] = []
         ranked = rank_histories(histories, self.item_count)
-        for block, scores in score_blocks(self._fitted, self.artefact.scorers, ranked, self.item_count):
+        for block, scores in self._score_blocks(ranked):
             liked = [history.items if filter_already_liked_items else NO_ITEMS for history in block]
             excluded = [
                 np.concatenate([items, for_all, own]).astype(np.int32)
@@ -140,7 +141,7 @@ class Recommender:
             ValueError: a history that does not fit the artefact.
         """
         histories = rank_histories([history], self.item_count)
-        ((_, block),) = score_blocks(self._fitted, self.artefact.scorers, histories, self.item_count)
+        ((_, block),) = self._score_blocks(histories)
         liked = histories[0].items if filter_already_liked_items else NO_ITEMS
         excluded = np.concatenate([liked, NO_ITEMS if filter_items is None else filter_items]).astype(np.int32)
         limit = CANDIDATES if self.has_second_stage else 0
@@ -206,7 +207,7 @@ class Recommender:
             items=top,
             scores=_non_increasing(scores[top]),
             evidence=np.tile(np.array([item, -1], dtype=np.int32), (len(top), 1)),
-            families=tuple("item_item" if collaborative[other] > 0 else "text" for other in top),
+            families=tuple(["item_item" if known else "text" for known in (collaborative[top] > 0).tolist()]),
         )
 
     def popular_items(self, limit: int = 100) -> Recommendations:
@@ -219,6 +220,9 @@ class Recommender:
             evidence=np.full((len(top), 2), -1, dtype=np.int32),
             families=("popularity",) * len(top),
         )
+
+    def _score_blocks(self, histories: Sequence[RankedHistory]) -> Iterator[tuple[Sequence[RankedHistory], ScoreBlock]]:
+        return score_blocks(self._fitted, self.artefact.scorers, histories, self.item_count, self._constant)
 
     def _recommend(
         self, histories: Sequence[RankedHistory], block: ScoreBlock, excluded: Sequence[IntArray], limit: int

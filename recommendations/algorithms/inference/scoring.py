@@ -13,18 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.data.dataset import FloatArray, IntArray, Matrix
-from recommendations.algorithms.data.history import RankedHistory, weighted_matrix
-from recommendations.algorithms.models.protocol import FactorMatrix, Fitted, ItemVector
+from recommendations.algorithms.data.history import RankedHistory, weighted_matrices, weighted_matrix
+from recommendations.algorithms.models.protocol import Fitted, ItemVector
 
 # Users scored by one sparse product.
 CHUNK = 128
 # Users whose lists are made together, and the scores of all scorers that they have at most: 32 MB.
 BLOCK = 64
 _MAX_BLOCK_SCORES = 8_000_000
-# Scores in memory at once while candidates are collected: 64 MB.
-_MAX_SCORES = 16_000_000
 # A variance below this share of the squared mean is rounding: the scores are constant.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def _moments(values: FloatArray, item_count: int) -> tuple[float, float]:
     exact = values.astype(np.float64)
     mean = float(exact.sum()) / item_count
     variance = float(np.square(exact).sum()) / item_count - mean * mean
-    return mean, float(np.sqrt(variance)) if variance > _ROUNDING * max(1.0, mean * mean) else 0.0
+    return mean, float(np.sqrt(variance)) if variance > ROUNDING * max(1.0, mean * mean) else 0.0
 
 
 def standardise_vector(vector: ItemVector) -> Scores:
@@ -95,11 +93,7 @@ def score_histories(
 
     The scores of a history do not depend on the others: each row of a sparse product is summed alone.
     """
-    constant = {
-        scorer: standardise_vector(part)
-        for scorer in scorers
-        if isinstance(part := fitted[scorer.algorithm], ItemVector)
-    }
+    constant = constant_scores(fitted, scorers)
     for start in range(0, len(histories), CHUNK):
         chunk = histories[start : start + CHUNK]
         products = {}
@@ -155,36 +149,63 @@ class ScoreBlock:
         return found
 
 
-def score_blocks(
-    fitted: Mapping[str, Fitted], scorers: Sequence[ScorerConfig], histories: Sequence[RankedHistory], item_count: int
-) -> Iterator[tuple[Sequence[RankedHistory], ScoreBlock]]:
-    """Yield the histories in blocks, with the scores of every scorer."""
-    at_once = max(1, min(BLOCK, _MAX_BLOCK_SCORES // max(1, len(scorers) * item_count)))
-    constant = {
+def constant_scores(fitted: Mapping[str, Fitted], scorers: Sequence[ScorerConfig]) -> Mapping[ScorerConfig, Scores]:
+    """Return the scores of the scorers that are the same for all users."""
+    return {
         scorer: standardise_vector(part)
         for scorer in scorers
         if isinstance(part := fitted[scorer.algorithm], ItemVector)
     }
+
+
+def score_blocks(
+    fitted: Mapping[str, Fitted],
+    scorers: Sequence[ScorerConfig],
+    histories: Sequence[RankedHistory],
+    item_count: int,
+    constant: Mapping[ScorerConfig, Scores],
+) -> Iterator[tuple[Sequence[RankedHistory], ScoreBlock]]:
+    """Yield the histories in blocks, with the scores of every scorer; `constant` are their `constant_scores`."""
+    at_once = max(1, min(BLOCK, _MAX_BLOCK_SCORES // max(1, len(scorers) * item_count)))
+    by_algorithm = places_by_algorithm(scorers)
     for start in range(0, len(histories), at_once):
         block = histories[start : start + at_once]
-        tables, moments = [], []
-        for scorer in scorers:
-            if scorer in constant:
-                own = constant[scorer]
-                tables.append(np.broadcast_to(own.values, (len(block), item_count)))
-                moments.append((np.full(len(block), own.mean), np.full(len(block), own.deviation)))
-            else:
-                tables.append(_exact_table(fitted[scorer.algorithm], scorer, block, item_count))
-                moments.append(_exact_moments(tables[-1]))
-        means, deviations = (np.stack(each) for each in zip(*moments, strict=True))
+        users = len(block)
+        means, deviations = np.empty((len(scorers), users)), np.empty((len(scorers), users))
+        tables: list[FloatArray] = [np.empty(0, dtype=np.float32)] * len(scorers)
+        for algorithm, places in by_algorithm.items():
+            if isinstance(fitted[algorithm], ItemVector):
+                for place in places:
+                    own = constant[scorers[place]]
+                    tables[place] = np.broadcast_to(own.values, (users, item_count))
+                    means[place], deviations[place] = own.mean, own.deviation
+                continue
+            # All half-lives of a matrix at once: with few users most of the time is the overhead of products.
+            rows = _exact_table(fitted[algorithm], [scorers[place] for place in places], block, item_count)
+            own_means, own_deviations = _exact_moments(rows)
+            for row, place in enumerate(places):
+                mine = slice(row * users, (row + 1) * users)
+                tables[place] = rows[mine]
+                means[place], deviations[place] = own_means[mine], own_deviations[mine]
         yield block, ScoreBlock(tables, means, deviations)
 
 
-def _exact_table(part: Fitted, scorer: ScorerConfig, block: Sequence[RankedHistory], item_count: int) -> FloatArray:
-    """Return (users, items) raw scores, each user's row alone."""
-    assert scorer.half_life is not None
+def places_by_algorithm(scorers: Sequence[ScorerConfig]) -> dict[str, list[int]]:
+    """Return the positions of each algorithm's scorers: products with all of its half-lives share their overhead."""
+    found: dict[str, list[int]] = {}
+    for place, scorer in enumerate(scorers):
+        found.setdefault(scorer.algorithm, []).append(place)
+    return found
+
+
+def _exact_table(
+    part: Fitted, scorers: Sequence[ScorerConfig], block: Sequence[RankedHistory], item_count: int
+) -> FloatArray:
+    """Return (scorers * users, items) raw scores by one matrix, each user's row alone."""
+    half_lives = [scorer.half_life for scorer in scorers if scorer.half_life is not None]
+    assert len(half_lives) == len(scorers)
     assert not isinstance(part, ItemVector)
-    product = part.score(weighted_matrix(block, half_life=scorer.half_life, item_count=item_count))
+    product = part.score(weighted_matrices(block, half_lives=half_lives, item_count=item_count))
     return product if isinstance(product, np.ndarray) else np.asarray(product.toarray())
 
 
@@ -194,83 +215,5 @@ def _exact_moments(table: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.f
     mean = values.sum(axis=1) / table.shape[1]
     np.square(values, out=values)
     variance = values.sum(axis=1) / table.shape[1] - mean * mean
-    constant = variance <= _ROUNDING * np.maximum(1.0, mean * mean)
+    constant = variance <= ROUNDING * np.maximum(1.0, mean * mean)
     return mean, np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, variance)))
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """One user's candidates.
-
-    Attributes:
-        items: (n,) the strongest items of each scorer, ascending.
-        features: (n, scorers) their standardised scores.
-    """
-
-    items: NDArray[np.int64]
-    features: NDArray[np.float64]
-
-
-def iter_candidates(
-    fitted: dict[str, Fitted],
-    scorers: Sequence[ScorerConfig],
-    histories: Sequence[RankedHistory],
-    item_count: int,
-    *,
-    per_scorer: int,
-) -> Iterator[Candidates]:
-    """Yield, for each history, the `per_scorer` highest positive scores of every scorer, with all scorers' scores.
-
-    Items of the history are no candidates.
-    """
-    for _, chunk, tables in score_tables(fitted, scorers, histories, item_count):
-        rows = np.repeat(np.arange(len(chunk)), [len(history.items) for history in chunk])
-        own = (rows, np.concatenate([history.items for history in chunk]))
-        wanted = np.zeros((len(chunk), item_count), dtype=bool)
-        for table in tables:
-            _mark_strongest(wanted, table, own, min(per_scorer, item_count))
-        moments = [_moments_of_rows(table) for table in tables]
-        for row in range(len(chunk)):
-            items = np.flatnonzero(wanted[row])
-            features = np.empty((len(items), len(scorers)))
-            for place, (table, (mean, inverse)) in enumerate(zip(tables, moments, strict=True)):
-                features[:, place] = (table[row, items] - mean[row]) * inverse[row]
-            yield Candidates(items, features)
-
-
-def score_tables(
-    fitted: dict[str, Fitted], scorers: Sequence[ScorerConfig], histories: Sequence[RankedHistory], item_count: int
-) -> Iterator[tuple[int, Sequence[RankedHistory], list[FloatArray]]]:
-    """Yield chunks: the position of the first history, the histories, and (users, items) raw scores of each scorer."""
-    at_once = max(1, min(CHUNK, _MAX_SCORES // max(1, len(scorers) * item_count)))
-    for start in range(0, len(histories), at_once):
-        chunk = histories[start : start + at_once]
-        yield start, chunk, [_table(fitted[scorer.algorithm], scorer, chunk, item_count) for scorer in scorers]
-
-
-def _table(part: Fitted, scorer: ScorerConfig, histories: Sequence[RankedHistory], item_count: int) -> FloatArray:
-    """Return (users, items) raw scores."""
-    if isinstance(part, ItemVector):
-        return np.broadcast_to(part.values, (len(histories), item_count))
-    assert scorer.half_life is not None
-    weights = weighted_matrix(histories, half_life=scorer.half_life, item_count=item_count)
-    return part.score_batch(weights) if isinstance(part, FactorMatrix) else np.asarray(part.score(weights).toarray())
-
-
-def _mark_strongest(
-    wanted: NDArray[np.bool_], table: FloatArray, own: tuple[NDArray[np.integer], NDArray[np.integer]], count: int
-) -> None:
-    others = table.copy()
-    others[own] = 0.0
-    picked = np.argpartition(others, others.shape[1] - count, axis=1)[:, others.shape[1] - count :]
-    rows = np.broadcast_to(np.arange(len(table))[:, None], picked.shape)
-    positive = np.take_along_axis(others, picked, axis=1) > 0
-    wanted[rows[positive], picked[positive]] = True
-
-
-def _moments_of_rows(table: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (users,) means and inverse deviations, 0 where the scores are constant."""
-    mean = table.mean(axis=1, dtype=np.float64)
-    variance = np.einsum("pi,pi->p", table, table, dtype=np.float64) / table.shape[1] - mean * mean
-    constant = variance <= _ROUNDING * np.maximum(1.0, mean * mean)
-    return mean, np.where(constant, 0.0, 1.0 / np.sqrt(np.where(constant, 1.0, variance)))

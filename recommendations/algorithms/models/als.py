@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import linalg, sparse
@@ -14,6 +15,9 @@ from recommendations.algorithms.data.dataset import FloatArray, Interactions, Ma
 from recommendations.algorithms.models.protocol import FactorMatrix
 from recommendations.algorithms.models.svd import leading_vectors
 from recommendations.algorithms.training_options import TrainingOptions
+
+# As long as the interactions live, by the number of factors and the limit that chooses the method.
+_starts: WeakKeyDictionary[Interactions, dict[tuple[int, int], FloatArray]] = WeakKeyDictionary()
 
 
 @cache
@@ -53,15 +57,24 @@ class ALS:
     def fit(self, interactions: Interactions, options: TrainingOptions) -> FactorMatrix:
         """Factorise, and keep the items' factors times the root of the fold-in: V = Y (Y'Y + l2 I)^-1/2."""
         matrix = interactions.matrix()
+        start = self._start(interactions, matrix, options)
         # The confidence in chosen items; the others have 1.
         matrix.data *= np.float32(self.alpha)
-        factors = self._factorise(matrix, leading_vectors(matrix, self.factors, options), options)
+        factors = self._factorise(matrix, start, options)
         gram = factors.T @ factors
         gram[np.diag_indices_from(gram)] += np.float32(self.l2)
         # gram = L L', so Y gram^-1 Y' = (L^-1 Y')' (L^-1 Y').
         vectors = linalg.solve_triangular(linalg.cholesky(gram, lower=True), factors.T, lower=True).T
         ones = np.ones(len(vectors), dtype=np.float32)
         return FactorMatrix.from_factors(vectors, ones, ones)
+
+    def _start(self, interactions: Interactions, matrix: Matrix, options: TrainingOptions) -> FloatArray:
+        """Return the leading vectors, which a search over confidence and regularisation needs many times."""
+        known = _starts.setdefault(interactions, {})
+        key = (self.factors, options.max_dense_people)
+        if key not in known:
+            known[key] = leading_vectors(matrix, self.factors, options)
+        return known[key]
 
     def _factorise(self, matrix: Matrix, start: FloatArray, options: TrainingOptions) -> FloatArray:
         """Return (items, factors); users' factors are solved from the items' first, so only these need a start."""
@@ -76,7 +89,7 @@ class ALS:
                 iterations=self.iterations,
                 num_threads=options.threads,
             )
-            model.item_factors = np.ascontiguousarray(start)
+            model.item_factors = np.array(start, order="C")
             model.user_factors = np.zeros((matrix.shape[0], start.shape[1]), dtype=np.float32)
             model.fit(sparse.csr_matrix(matrix), show_progress=False)
         return np.asarray(model.item_factors, dtype=np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import linalg
@@ -14,6 +15,9 @@ from recommendations.algorithms.models.protocol import FactorMatrix, ItemMatrix,
 from recommendations.algorithms.training_options import TrainingOptions
 
 InverseRows = Callable[[slice], FloatArray]
+# Up to so many items X'X is kept as long as the interactions live, 64 MB at most, for a search over l2.
+KEPT_ITEMS = 4_000
+_grams: WeakKeyDictionary[Interactions, FloatArray] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class EASE:
         usable = interactions.most_chosen(options.max_dense_items)
         matrix = matrix[:, usable]
         small = users <= min(len(usable), options.max_dense_people)
-        rows, diagonal = (self._by_people if small else self._by_items)(matrix)
+        rows, diagonal = self._by_people(matrix) if small else self._by_items(interactions, matrix)
         keep = options.neighbours_for(interactions.item_count)
         parts = []
         for block in blocks(len(usable)):
@@ -84,14 +88,24 @@ class EASE:
 
         return rows, 1.0 - np.einsum("ui,ui->i", half, half)
 
-    def _by_items(self, matrix: Matrix) -> tuple[InverseRows, FloatArray]:
-        """Return rows of P and its diagonal from the (items, items) system, inverted in place."""
-        transposed = matrix.T.tocsr()
+    def _gram(self, interactions: Interactions, matrix: Matrix) -> FloatArray:
+        """Return X'X, column by column, for the caller to overwrite."""
         count = matrix.shape[1]
+        if (kept := _grams.get(interactions)) is not None and kept.shape == (count, count):
+            return kept.copy(order="F")
+        transposed = matrix.T.tocsr()
         gram = np.empty((count, count), dtype=np.float32, order="F")
         for block in blocks(count):
             # The matrix is symmetric, so writing columns equals writing rows.
             gram[:, block] = (transposed[block] @ matrix).toarray().T
+        if count <= KEPT_ITEMS:
+            _grams[interactions] = gram.copy(order="F")
+        return gram
+
+    def _by_items(self, interactions: Interactions, matrix: Matrix) -> tuple[InverseRows, FloatArray]:
+        """Return rows of P and its diagonal from the (items, items) system, inverted in place."""
+        count = matrix.shape[1]
+        gram = self._gram(interactions, matrix)
         gram[np.diag_indices(count)] += np.float32(self.l2)
         factor, failed = linalg.lapack.spotrf(gram, lower=1, overwrite_a=1, clean=0)
         inverse, failed_too = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)

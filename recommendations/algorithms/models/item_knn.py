@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import sparse
@@ -11,6 +12,9 @@ from recommendations.algorithms.data.dataset import Interactions, Matrix
 from recommendations.algorithms.data.topk import inverse_power, sparse_product, stored_form
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
+
+# As long as the interactions live, by the number of entries per row: a search over the shrinkage multiplies once.
+_cosines: WeakKeyDictionary[Interactions, dict[int, Matrix]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,15 @@ class ItemKNN:
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
         """Multiply the column-normalised matrix by its transpose."""
-        matrix = interactions.matrix()
-        scale = sparse.diags_array(inverse_power((matrix * matrix).sum(axis=0), 0.5))
-        normalised = sparse.csr_array(matrix @ scale)
         keep = options.neighbours_for(interactions.item_count)
-        product = sparse_product(normalised.T, normalised, keep=keep, threads=options.threads)
-        return ItemMatrix(stored_form(self._shrunk(sparse.csr_array(product), interactions)))
+        known = _cosines.setdefault(interactions, {})
+        if keep not in known:
+            matrix = interactions.matrix()
+            scale = sparse.diags_array(inverse_power((matrix * matrix).sum(axis=0), 0.5))
+            normalised = sparse.csr_array(matrix @ scale)
+            product = sparse_product(normalised.T, normalised, keep=keep, threads=options.threads)
+            known[keep] = sparse.csr_array(product)
+        return ItemMatrix(stored_form(self._shrunk(known[keep].copy(), interactions)))
 
     def _shrunk(self, cosines: Matrix, interactions: Interactions) -> Matrix:
         """Return cosine * n / (n + shrinkage), n users having both: few users in common are little evidence."""

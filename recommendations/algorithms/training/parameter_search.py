@@ -15,8 +15,9 @@ import numpy as np
 
 from recommendations.algorithms.blending.weights import CUTOFF, DISCOUNTS
 from recommendations.algorithms.data.dataset import Array, FloatArray
-from recommendations.algorithms.data.history import RankedHistory, histories_of
-from recommendations.algorithms.inference.scoring import ScorerConfig, score_tables
+from recommendations.algorithms.data.history import RankedHistory, histories_of, rank_histories
+from recommendations.algorithms.inference.candidate_scores import score_tables
+from recommendations.algorithms.inference.scoring import ScorerConfig
 from recommendations.algorithms.models.protocol import Algorithm, Fitted
 from recommendations.algorithms.training.hyperparameters import (
     PARAMETERS,
@@ -147,7 +148,7 @@ def _sample_users(part: FoldPart, options: TrainingOptions) -> tuple[list[Ranked
     users = select_validation_users(part, options)
     users = users[:: max(1, -(-len(users) // MAX_USERS))]
     past, future = histories_of(part.past), histories_of(part.future)
-    histories = [RankedHistory.from_history(past[user], part.past.item_count) for user in users]
+    histories = rank_histories([past[user] for user in users], part.past.item_count)
     return histories, [frozenset(future[user].items.tolist()) for user in users]
 
 
