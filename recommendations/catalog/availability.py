@@ -14,10 +14,12 @@ from recommendations.catalog.models import Item
 
 # The columns that availability depends on, in the order in which `withdrawal` takes them.
 COLUMNS = ("hidden", "deleted_at", "available_from", "available_until")
-_WITHDRAWN = """
-    SELECT item_id FROM recommendations_item WHERE tenant_id = %(tenant)s
-        AND (hidden OR deleted_at IS NOT NULL OR available_from > %(now)s OR available_until <= %(now)s)
-"""
+# The condition of `withdrawn` as SQL; `{}` is the moment.
+WITHDRAWN_SQL = "(hidden OR deleted_at IS NOT NULL OR available_from > {0} OR available_until <= {0})"
+_WITHDRAWN = f"""
+    SELECT item_id FROM recommendations_item
+    WHERE tenant_id = %(tenant)s AND {WITHDRAWN_SQL.format("%(now)s")}
+"""  # noqa: S608  # constants only
 
 
 def available(now: datetime) -> Q:

@@ -58,10 +58,15 @@ _rows_by_build: LRUCache[int, FreshRows] = LRUCache(settings.ARTEFACTS_IN_MEMORY
 _lock = threading.Lock()
 
 
-def with_fresh_items(loaded: Loaded, *, tenant_id: int, build_id: int) -> Loaded:
-    """The build's artefact with its fresh items; the artefact itself if there are none. One SQL statement."""
+def with_fresh_items(loaded: Loaded, *, tenant_id: int, build_id: int, revision: int | None = None) -> Loaded:
+    """The build's artefact with its fresh items; the artefact itself if there are none. One SQL statement.
+
+    None, if the caller knows the build's newest `revision` and this process has read it.
+    """
     with _lock:
-        fresh = _read_newer(tenant_id, build_id)
+        fresh = _rows_by_build.get(build_id)
+        if fresh is None or revision is None or revision > fresh.revision:
+            fresh = _read_newer(tenant_id, build_id)
         if not fresh.rows:
             return loaded
         if fresh.loaded is None:

@@ -71,8 +71,18 @@ class Loaded:
 
     def indices(self, item_ids: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
         """The indices of the known ones of these items."""
-        known = [index for item_id in item_ids if (index := self.index_of(item_id)) is not None]
-        return np.array(known, dtype=np.int32)
+        found = self._places(item_ids)
+        return found[found >= 0]
+
+    def _places(self, item_ids: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
+        """`index_of` of many items, -1 for unknown ones: without a call for each it takes half of the time."""
+        names, fresh, find = self.item_ids, self.fresh, bisect.bisect_left
+        trained = len(names) - len(fresh)
+        found = []
+        for item_id in item_ids:
+            index = find(names, item_id, 0, trained)
+            found.append(index if index < trained and names[index] == item_id else fresh.get(item_id, -1))
+        return np.array(found, dtype=np.int32)
 
     def history(
         self,
@@ -111,8 +121,7 @@ class Loaded:
         """`history` of events that were read as arrays."""
         key = (self.artefact_id, self.revision)
         if key not in columns.items.indices:
-            places = (self.index_of(item_id) if item_id else None for item_id in columns.items.ids)
-            columns.items.indices[key] = np.array([-1 if each is None else each for each in places], dtype=np.int32)
+            columns.items.indices[key] = self._places(columns.items.ids)
         indices = columns.items.indices[key][columns.codes]
         order = np.flatnonzero(columns.weights > 0)
         weights = columns.weights.astype(np.float64)

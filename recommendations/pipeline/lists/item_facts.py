@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 from recommendations.catalog import availability
@@ -25,18 +25,17 @@ _FACTS_AND_AVAILABILITY = f"""
 _TEXTS = ", categories, description, attributes, available_from, created_at, updated_at"
 
 
-@dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """Data of one item. `until` is a Unix second, None for no end.
+class ItemFacts(msgspec.Struct, frozen=True):
+    """Data of one item, as a struct: a dataclass takes ten times as long to make. `until` is a Unix second or None.
 
     Loaded with `texts`, it has everything that conditions may name.
     """
 
     title: str
     until: float | None
-    categories: tuple[str, ...] = field(default=())
+    categories: tuple[str, ...] = ()
     description: str = ""
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     item_id: str = ""
     available_from: datetime | None = None
     available_until: datetime | None = None

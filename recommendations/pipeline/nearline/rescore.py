@@ -6,12 +6,10 @@ the user's mark cleared, if no event arrived since the read. A worker killed in 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.conf import settings
 
 from accounts.tenancy import scope
-from core import clock
 from core.queue import enqueue
 from recommendations.cache import keys, list_cache
 from recommendations.cache.list_codec import StoredList
@@ -22,7 +20,7 @@ from recommendations.pipeline.lists import profiles
 from recommendations.pipeline.lists.entries import tenant_locale
 from recommendations.pipeline.lists.profiles import UserProfile
 from recommendations.pipeline.nearline import claims, snapshots
-from recommendations.pipeline.nearline.snapshots import ListKey, NewList, Snapshot
+from recommendations.pipeline.nearline.snapshots import ListKey, NewList, Snapshot, StoredLists
 from recommendations.pipeline.ranking import variants
 from recommendations.pipeline.ranking.stored_form import encode_draft
 
@@ -95,6 +93,8 @@ def rescore_claimed(claimed: Claimed) -> int:
 def _replace_lists(claimed: Claimed) -> tuple[Sequence[UserProfile], set[int]]:
     """Writes the users' lists at all placements to PostgreSQL and Redis; returns the users, and those who have all."""
     tenant_id = claimed.tenant_id
+    if not claimed.snapshots:
+        return (), set()
     # Before the transaction, in which nothing waits for another server.
     artefacts = [
         (store.load(artefact_id=each.artefact_id, file=each.file), each.settings.load_artefacts())
@@ -103,37 +103,49 @@ def _replace_lists(claimed: Claimed) -> tuple[Sequence[UserProfile], set[int]]:
     # One transaction from the reads to the write.
     with scope.tenant_without_savepoints(tenant_id):
         users = profiles.read_dirty(tenant_id=tenant_id, pks=claimed.pks)
-        # After the histories were read: a swap compares it with the moment before a build read them (publish).
-        now = clock.database_now()
+        # After the histories were read: a swap compares its moment with the one before a build read them (publish).
+        present = snapshots.read_lists(claimed.snapshots, [user.pk for user in users])
         lists: dict[ListKey, NewList] = {}
         for each, (loaded, others) in zip(claimed.snapshots, artefacts, strict=True):
-            lists |= _lists_of_snapshot(each, loaded, others, users, now)
-        written = snapshots.write_lists(tenant_id, lists, now)
+            lists |= _lists_of_snapshot(each, loaded, others, users, present)
+        written = snapshots.write_lists(tenant_id, lists, present.now)
     names = {pk: name for each in claimed.snapshots for pk, name in each.placements.items()}
     list_cache.set_many(
         (keys.user_list(tenant_id, names[key.placement_id], lists[key].draft.user.user_id), lists[key].body)
         for key in sorted(written)
     )
-    # A user is done if every list was written; without a snapshot, none is.
+    # A user is done if every list was written.
     return users, {key.user_pk for key in written} - {key.user_pk for key in lists.keys() - written}
 
 
 def _lists_of_snapshot(
-    snapshot: Snapshot, artefact: Loaded, others: Mapping[int, Loaded], users: Sequence[UserProfile], now: datetime
+    snapshot: Snapshot,
+    artefact: Loaded,
+    others: Mapping[int, Loaded],
+    users: Sequence[UserProfile],
+    present: StoredLists,
 ) -> dict[ListKey, NewList]:
     """The users' next lists at the placements of one snapshot. Call it in the tenant's scope."""
     tenant_id, locale = snapshot.tenant_id, tenant_locale(snapshot.tenant_id)
-    loaded = live.with_fresh_items(artefact, tenant_id=tenant_id, build_id=snapshot.build_id)
+    loaded = live.with_fresh_items(
+        artefact, tenant_id=tenant_id, build_id=snapshot.build_id, revision=snapshot.revision
+    )
     assignments = snapshot.settings.assignments(loaded, others)
-    stored = snapshots.read_lists(snapshot, [user.pk for user in users])
-    previous = {pk: [stored.get(ListKey(pk, user.pk), _NO_LIST) for user in users] for pk in snapshot.placements}
+    previous = {pk: [present.lists.get(ListKey(pk, user.pk), _NO_LIST) for user in users] for pk in snapshot.placements}
     # The arm that the stored list names, not the one that a build would choose now: a list and its arm change together.
     labels = {
         pk: [assignments[pk].kept_label(old.provenance.arm) if old else "" for _, old in rows]
         for pk, rows in previous.items()
     }
     generated = variants.generate_by_variant(
-        tenant_id=tenant_id, users=users, assignments=assignments, labels=labels, texts=False, now=now, locale=locale
+        tenant_id=tenant_id,
+        users=users,
+        assignments=assignments,
+        labels=labels,
+        texts=False,
+        now=present.now,
+        locale=locale,
+        withdrawn=present.withdrawn,
     )
     lists: dict[ListKey, NewList] = {}
     for pk, drafts in generated.drafts.items():
@@ -147,7 +159,7 @@ def _lists_of_snapshot(
                 generated=generated,
                 build_id=snapshot.build_id,
                 version=version + 1,
-                now=now,
+                now=present.now,
                 locale=locale,
             )
             lists[ListKey(pk, draft.user.pk)] = NewList(snapshot.build_id, draft, version + 1, body)

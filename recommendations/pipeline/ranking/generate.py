@@ -74,6 +74,7 @@ def generate_lists(
     locale: str,
     members: Mapping[Key, Sequence[int]] | None = None,
     trace: Trace | None = None,
+    withdrawn: Sequence[str] | None = None,
 ) -> GeneratedLists[Key]:
     """Generates the lists of these users by each of these sets of rules.
 
@@ -87,11 +88,15 @@ def generate_lists(
         locale: For users without one of their own.
         members: The indices of the users that each set of rules is for; all by default.
         trace: Records the effects of the rules, for one user and one set of rules.
+        withdrawn: The items that are withdrawn at `now`, if the caller has read them.
     """
     members = members or dict.fromkeys(rules, range(len(users)))
     has_rules = any(not each.plain for each in rules.values())
+    if withdrawn is None:
+        with scope.tenant(tenant_id):
+            withdrawn = availability.withdrawn_ids(tenant_id=tenant_id, now=now)
     candidates = _find_candidates(
-        tenant_id=tenant_id, loaded=loaded, users=users, rules=rules, members=members, now=now
+        loaded=loaded, users=users, rules=rules, members=members, withdrawn=withdrawn, now=now
     )
     by = frozenset(each.segment_by for each in rules.values())
     needed = has_rules or any(candidates.cold)
@@ -111,16 +116,14 @@ def generate_lists(
 
 def _find_candidates(
     *,
-    tenant_id: int,
     loaded: Loaded,
     users: Sequence[UserProfile],
     rules: Mapping[Key, PlacementRules],
     members: Mapping[Key, Sequence[int]],
+    withdrawn: Sequence[str],
     now: datetime,
 ) -> _Candidates[Key]:
     """Returns the users' candidates among the items that are not withdrawn."""
-    with scope.tenant(tenant_id):
-        withdrawn = availability.withdrawn_ids(tenant_id=tenant_id, now=now)
     limit = MAX_ITEMS + SPARE if all(each.plain for each in rules.values()) else DEEP_LIMIT
     return _Candidates(
         proposals=entries.propose(loaded=loaded, users=users, withdrawn=withdrawn, limit=limit),

@@ -128,8 +128,12 @@ def generate_by_variant(
     texts: bool,
     now: datetime,
     locale: str,
+    withdrawn: Sequence[str] | None = None,
 ) -> GeneratedLists[int]:
-    """Generates every user's lists at these placements; `labels` are the users' arms there, in their order."""
+    """Generates every user's lists at these placements; `labels` are the users' arms there, in their order.
+
+    `withdrawn` are the items that are withdrawn at `now`, if the caller has read them.
+    """
     indices_by_artefact: dict[int, dict[tuple[int, str], list[int]]] = {}
     recipes: dict[tuple[int, str], ListRecipe] = {}
     for placement, variants in assignments.items():
@@ -152,6 +156,7 @@ def generate_by_variant(
             texts=texts,
             now=now,
             locale=locale,
+            withdrawn=withdrawn,
         )
         for key, indices in group.items():
             drafts[key[0]] |= {index: generated.drafts[key][position[index]] for index in indices}

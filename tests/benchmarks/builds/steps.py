@@ -18,6 +18,7 @@ def build(tenant_id: int, timed: Stopwatch, workers: int) -> Build:
     found = lifecycle.start(tenant_id=tenant_id, reason="benchmark", now=clock.now(), ai=False)
     with timed.measure("train"):
         train.train_step(tenant_id=tenant_id, build_id=found.pk)
+    print(f"  trained in {timed.cpu['train']:.1f} s", file=sys.stderr, flush=True)
     if workers > 1:
         began = time.perf_counter()
         command = [sys.executable, "-m", "tests.benchmarks.builds", "0", "0", "0", "--score", f"{tenant_id},{found.pk}"]
@@ -26,7 +27,7 @@ def build(tenant_id: int, timed: Stopwatch, workers: int) -> Build:
         timed.wall["workers"] = time.perf_counter() - began
     else:
         for kind in score_all(tenant_id, found.pk, timed):
-            print(f"  scored {kind}", file=sys.stderr)
+            print(f"  scored {kind} in {timed.cpu[kind]:.1f} s", file=sys.stderr, flush=True)
     with timed.measure("publish"):
         publish.publish_step(tenant_id=tenant_id, build_id=found.pk)
     return found

@@ -16,8 +16,8 @@ from recommendations.placements.models import Placement
 from tests.recommendations.pipeline.generated import build_now, first_build, happen, lists_of, stored
 from tests.recommendations.pipeline.queue import sent
 
-# Of one update, besides the COPY of histories: those of three scopes, and twelve more.
-STATEMENTS = 15
+# Of one update, besides the COPY of histories: those that open three scopes, and nine more.
+STATEMENTS = 12
 
 
 class Statements:
