@@ -12,8 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.data.dataset import FloatArray
-from recommendations.algorithms.data.history import RankedHistory, weighted_matrices
-from recommendations.algorithms.inference.scoring import CHUNK, ROUNDING, ScorerConfig, places_by_algorithm
+from recommendations.algorithms.data.history import RankedHistory
+from recommendations.algorithms.inference.scoring import (
+    CHUNK,
+    ROUNDING,
+    BlockWeights,
+    ScorerConfig,
+    places_by_algorithm,
+)
 from recommendations.algorithms.models.protocol import FactorMatrix, Fitted, ItemVector
 
 # Scores in memory at once while candidates are collected: 64 MB.
@@ -69,25 +75,18 @@ def score_tables(
     for start in range(0, len(histories), at_once):
         chunk = histories[start : start + at_once]
         tables: list[FloatArray] = [np.empty(0, dtype=np.float32)] * len(scorers)
+        users, weights = len(chunk), BlockWeights(chunk, item_count)
         for algorithm, places in by_algorithm.items():
-            rows = _tables(fitted[algorithm], [scorers[place] for place in places], chunk, item_count)
-            for place, table in zip(places, rows, strict=True):
-                tables[place] = table
+            part = fitted[algorithm]
+            if isinstance(part, ItemVector):
+                for place in places:
+                    tables[place] = np.broadcast_to(part.values, (users, item_count))
+                continue
+            own = weights.of_scorers([scorers[place] for place in places])
+            product = part.score_batch(own) if isinstance(part, FactorMatrix) else part.score(own).toarray()
+            for row, place in enumerate(places):
+                tables[place] = product[row * users : (row + 1) * users]
         yield start, chunk, tables
-
-
-def _tables(
-    part: Fitted, scorers: Sequence[ScorerConfig], histories: Sequence[RankedHistory], item_count: int
-) -> list[FloatArray]:
-    """Return (users, items) raw scores of each of one matrix's scorers."""
-    users = len(histories)
-    if isinstance(part, ItemVector):
-        return [np.broadcast_to(part.values, (users, item_count))] * len(scorers)
-    half_lives = [scorer.half_life for scorer in scorers if scorer.half_life is not None]
-    assert len(half_lives) == len(scorers)
-    weights = weighted_matrices(histories, half_lives=half_lives, item_count=item_count)
-    product = part.score_batch(weights) if isinstance(part, FactorMatrix) else part.score(weights).toarray()
-    return [product[row * users : (row + 1) * users] for row in range(len(scorers))]
 
 
 def _mark_strongest(

@@ -7,7 +7,7 @@ deviation 1): z = (score - mean) / deviation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,18 +170,20 @@ def score_blocks(
     by_algorithm = places_by_algorithm(scorers)
     for start in range(0, len(histories), at_once):
         block = histories[start : start + at_once]
-        users = len(block)
+        users, weights = len(block), BlockWeights(block, item_count)
         means, deviations = np.empty((len(scorers), users)), np.empty((len(scorers), users))
         tables: list[FloatArray] = [np.empty(0, dtype=np.float32)] * len(scorers)
         for algorithm, places in by_algorithm.items():
-            if isinstance(fitted[algorithm], ItemVector):
+            part = fitted[algorithm]
+            if isinstance(part, ItemVector):
                 for place in places:
                     own = constant[scorers[place]]
                     tables[place] = np.broadcast_to(own.values, (users, item_count))
                     means[place], deviations[place] = own.mean, own.deviation
                 continue
             # All half-lives of a matrix at once: with few users most of the time is the overhead of products.
-            rows = _exact_table(fitted[algorithm], [scorers[place] for place in places], block, item_count)
+            product = part.score(weights.of_scorers([scorers[place] for place in places]))
+            rows = product if isinstance(product, np.ndarray) else np.asarray(product.toarray())
             own_means, own_deviations = _exact_moments(rows)
             for row, place in enumerate(places):
                 mine = slice(row * users, (row + 1) * users)
@@ -198,15 +200,21 @@ def places_by_algorithm(scorers: Sequence[ScorerConfig]) -> dict[str, list[int]]
     return found
 
 
-def _exact_table(
-    part: Fitted, scorers: Sequence[ScorerConfig], block: Sequence[RankedHistory], item_count: int
-) -> FloatArray:
-    """Return (scorers * users, items) raw scores by one matrix, each user's row alone."""
-    half_lives = [scorer.half_life for scorer in scorers if scorer.half_life is not None]
-    assert len(half_lives) == len(scorers)
-    assert not isinstance(part, ItemVector)
-    product = part.score(weighted_matrices(block, half_lives=half_lives, item_count=item_count))
-    return product if isinstance(product, np.ndarray) else np.asarray(product.toarray())
+@dataclass(frozen=True, eq=False)
+class BlockWeights:
+    """The weighted histories of a block of users, which algorithms of the same half-lives share."""
+
+    block: Sequence[RankedHistory]
+    item_count: int
+    known: dict[tuple[float, ...], Matrix] = field(default_factory=dict)
+
+    def of_scorers(self, scorers: Sequence[ScorerConfig]) -> Matrix:
+        """Return (scorers * users, items): the histories as each of the scorers reads them, one below the other."""
+        half_lives = tuple(scorer.half_life for scorer in scorers if scorer.half_life is not None)
+        assert len(half_lives) == len(scorers)
+        if half_lives not in self.known:
+            self.known[half_lives] = weighted_matrices(self.block, half_lives=half_lives, item_count=self.item_count)
+        return self.known[half_lives]
 
 
 def _exact_moments(table: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -13,8 +13,10 @@ from recommendations.algorithms.data.topk import inverse_power, sparse_product, 
 from recommendations.algorithms.models.protocol import ItemMatrix
 from recommendations.algorithms.training_options import TrainingOptions
 
-# As long as the interactions live, by the number of entries per row: a search over the shrinkage multiplies once.
-_cosines: WeakKeyDictionary[Interactions, dict[int, Matrix]] = WeakKeyDictionary()
+# Up to so many items the cosines are kept as long as the interactions live, 16 MB at most, by the number per row: a
+# search over the shrinkage multiplies once.
+KEPT_ITEMS = 10_000
+_kept: WeakKeyDictionary[Interactions, dict[int, Matrix]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,21 @@ class ItemKNN:
 
     def fit(self, interactions: Interactions, options: TrainingOptions) -> ItemMatrix:
         """Multiply the column-normalised matrix by its transpose."""
+        return ItemMatrix(stored_form(self._shrunk(self._cosines(interactions, options), interactions)))
+
+    def _cosines(self, interactions: Interactions, options: TrainingOptions) -> Matrix:
+        """Return the largest cosines of each row, for the caller to change."""
         keep = options.neighbours_for(interactions.item_count)
-        known = _cosines.setdefault(interactions, {})
-        if keep not in known:
-            matrix = interactions.matrix()
-            scale = sparse.diags_array(inverse_power((matrix * matrix).sum(axis=0), 0.5))
-            normalised = sparse.csr_array(matrix @ scale)
-            product = sparse_product(normalised.T, normalised, keep=keep, threads=options.threads)
-            known[keep] = sparse.csr_array(product)
-        return ItemMatrix(stored_form(self._shrunk(known[keep].copy(), interactions)))
+        known = _kept.setdefault(interactions, {})
+        if keep in known:
+            return known[keep].copy()
+        matrix = interactions.matrix()
+        scale = sparse.diags_array(inverse_power((matrix * matrix).sum(axis=0), 0.5))
+        normalised = sparse.csr_array(matrix @ scale)
+        cosines = sparse.csr_array(sparse_product(normalised.T, normalised, keep=keep, threads=options.threads))
+        if interactions.item_count <= KEPT_ITEMS:
+            known[keep] = cosines.copy()
+        return cosines
 
     def _shrunk(self, cosines: Matrix, interactions: Interactions) -> Matrix:
         """Return cosine * n / (n + shrinkage), n users having both: few users in common are little evidence."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import ArpackNoConvergence, svds
 
 from recommendations.algorithms.data.dataset import FloatArray, Matrix
 from recommendations.algorithms.training_options import TrainingOptions
@@ -22,11 +22,20 @@ def leading_vectors(matrix: Matrix, rank: int, options: TrainingOptions) -> Floa
     users, items = matrix.shape
     rank = min(rank, max(2, min(users, items) // 4))
     if users <= min(DENSE_USERS, options.max_dense_people):
-        values, left = np.linalg.eigh((matrix @ matrix.T).toarray())
-        values, left = np.sqrt(np.maximum(values[-rank:], 0)), left[:, -rank:]
-        used = values > NEGLIGIBLE * values.max(initial=0.0)
-        return np.asarray((matrix.T @ left[:, used]) / values[used], dtype=np.float32)
+        return _dense(matrix, rank)
     start = np.ones(min(users, items), dtype=np.float32)
-    _, values, right = svds(matrix, k=rank, v0=start)
+    try:
+        _, values, right = svds(matrix, k=rank, v0=start)
+    except ArpackNoConvergence:
+        if users > options.max_dense_people:
+            raise
+        return _dense(matrix, rank)
     used = values > NEGLIGIBLE * values.max(initial=0.0)
     return np.asarray(right[used].T, dtype=np.float32)
+
+
+def _dense(matrix: Matrix, rank: int) -> FloatArray:
+    values, left = np.linalg.eigh((matrix @ matrix.T).toarray())
+    values, left = np.sqrt(np.maximum(values[-rank:], 0)), left[:, -rank:]
+    used = values > NEGLIGIBLE * values.max(initial=0.0)
+    return np.asarray((matrix.T @ left[:, used]) / values[used], dtype=np.float32)
