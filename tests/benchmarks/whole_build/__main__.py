@@ -1,7 +1,7 @@
 """A whole build beside `implicit`: the ratio of their CPU seconds, part by part.
 
-    python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.builds.whole
-    python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.builds.whole --users 600 --items 900
+    python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.whole_build
+    python -m config.devservers run --ephemeral bench -- python -m tests.benchmarks.whole_build --users 600 --items 900
 
 By default a million events: 6,000 users with 167 each, of 3,700 items; some three minutes on one core. The build reads
 the events from PostgreSQL, trains, makes the list of every user and the related items of every item, stores them,
@@ -19,6 +19,7 @@ import statistics
 import sys
 from typing import Any
 
+from tests.benchmarks import results
 from tests.benchmarks.builds import tenant
 from tests.benchmarks.builds.peer import fit_and_rank
 from tests.benchmarks.builds.steps import build
@@ -45,6 +46,14 @@ def main() -> None:
     build(tenant_id, timed, workers=1)
     for peer in peers[PEER_ROUNDS:]:
         fit_and_rank(data, peer)
+    whole = sum(timed.cpu.get(name, 0.0) for name in PARTS)
+    results.record(
+        "whole_build",
+        f"a build of {data.row_count:,} events of {data.user_count:,} users against ALS, fitted and ranked in memory",
+        unit="events per CPU second",
+        ours=[data.row_count / whole] * len(peers),
+        peers=[data.row_count / sum(peer.cpu.values()) for peer in peers],
+    )
     size = {"items": data.item_count, "users": data.user_count, "events": data.row_count}
     print(json.dumps(size | figures(timed, peers), indent=2))
     if asked.profile:
