@@ -35,6 +35,7 @@ from recommendations.pipeline.builds import ai_uplift, claims, lifecycle, simila
 from recommendations.pipeline.builds.catalogue import read_catalogue
 from recommendations.pipeline.builds.lifecycle import active_artefact
 from recommendations.pipeline.builds.training_options import load_options
+from recommendations.pipeline.candidates import bought_together
 from recommendations.pipeline.fresh_items import ingest
 from recommendations.pipeline.models import Artefact, Build, Chunk
 from recommendations.pipeline.task_names import SCORE_CHUNK
@@ -131,6 +132,8 @@ def _train(build: Build, active: Artefact | None, heartbeat: Heartbeat) -> Train
     similar_users.write(
         tenant_id=build.tenant_id, interactions=interactions, now=clock.database_now(), checkpoint=heartbeat.check
     )
+    bought_together.prepare(build=build, window=window)
+    heartbeat.check()
     file, size = store.save(fitted, tenant_id=build.tenant_id)
     row = Artefact(
         tenant_id=build.tenant_id,

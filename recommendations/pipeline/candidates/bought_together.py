@@ -11,7 +11,7 @@ from core import process_caches
 from recommendations.algorithms.models.association import basket_associations
 from recommendations.cache.list_codec import Entry
 from recommendations.catalog import availability
-from recommendations.interactions.training_window import read_window
+from recommendations.interactions.training_window import Window, read_window
 from recommendations.list_kinds import TOGETHER
 from recommendations.pipeline.artefacts.store import Loaded
 from recommendations.pipeline.lists import item_facts
@@ -83,18 +83,22 @@ def make_lists(*, build: Build, chunk: Chunk, loaded: Loaded, now: datetime, loc
 process_caches.register(_cached.clear)
 
 
+def prepare(*, build: Build, window: Window) -> None:
+    """Computes the associations of a build whose window has been read: this process need not read it again."""
+    is_purchase = window.weights >= PURCHASE_WEIGHT
+    rows = np.flatnonzero(is_purchase) if is_purchase.any() else np.flatnonzero(window.weights > 0)
+    matrix = basket_associations(
+        window.users[rows],
+        window.items[rows],
+        window.times[rows],
+        item_count=len(window.item_ids),
+        neighbours=LIMIT + SPARE,
+    )
+    index_of = {item_id: index for index, item_id in enumerate(window.item_ids)}
+    _cached[:] = [CoPurchases(build.pk, matrix, window.item_ids, index_of)]
+
+
 def _co_purchases(build: Build) -> CoPurchases:
     if not _cached or _cached[0].build_id != build.pk:
-        window = read_window(tenant_id=build.tenant_id, until=build.cutoff)
-        is_purchase = window.weights >= PURCHASE_WEIGHT
-        rows = np.flatnonzero(is_purchase) if is_purchase.any() else np.flatnonzero(window.weights > 0)
-        matrix = basket_associations(
-            window.users[rows],
-            window.items[rows],
-            window.times[rows],
-            item_count=len(window.item_ids),
-            neighbours=LIMIT + SPARE,
-        )
-        index_of = {item_id: index for index, item_id in enumerate(window.item_ids)}
-        _cached[:] = [CoPurchases(build.pk, matrix, window.item_ids, index_of)]
+        prepare(build=build, window=read_window(tenant_id=build.tenant_id, until=build.cutoff))
     return _cached[0]

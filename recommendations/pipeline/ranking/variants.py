@@ -102,8 +102,9 @@ def settings_of(*, tenant_id: int, rows: Sequence[tuple[int, str | None, bool]])
     found = {pk: assignment.running_assignment(tenant_id=tenant_id, placement_id=pk) for pk, _, runs in rows if runs}
     experiments = {pk: each for pk, each in found.items() if each is not None}
     named = {arm.artefact_id for each in experiments.values() for arm in each.arms if arm.artefact_id}
-    own = Artefact.objects.filter(tenant_id=tenant_id, pk__in=named).values_list("pk", "file") if named else ()
-    files = dict(own)
+    files: dict[int, str] = {}
+    if named:
+        files = dict(Artefact.objects.filter(tenant_id=tenant_id, pk__in=named).values_list("pk", "file"))
     return PlacementSettings(rules, experiments, files)
 
 
