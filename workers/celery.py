@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 from django.conf import settings
 
 from core import redis
-from workers import exposition, queue_ages, queues, schedules, starting  # noqa: F401  # some wait for Celery's signals
+from workers import exposition, queues, schedules, starting  # noqa: F401  # some wait for Celery's signals
 from workers.base import DocentTask
 
 

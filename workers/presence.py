@@ -159,8 +159,10 @@ def _waiting(names: Iterable[str]) -> dict[str, tuple[int, float]]:
 
 
 def _age(message: bytes | None) -> float:
-    sent = json.loads(message).get("headers", {}).get(messages.SENT_AT) if message else None
-    return max(0.0, time.time() - sent) if sent else 0.0
+    try:
+        return max(0.0, time.time() - json.loads(message or "")["headers"][messages.SENT_AT])
+    except (KeyError, TypeError, ValueError):
+        return 0.0  # an empty queue, or a message of somebody else
 
 
 @dataclass(slots=True)

@@ -25,13 +25,16 @@ METRIC_MODULES = [
     "core.metrics",
     "core.idempotency.metrics",
     "core.ratelimit.metrics",
+    "core.series.metrics",
     "core.webhooks.metrics",
     "accounts.metrics",
     "recommendations.metrics",
     "recommendations.ai.metrics",
     "recommendations.attribution.metrics",
     "recommendations.imports.metrics",
+    "recommendations.pipeline.builds.metrics",
     "workers.metrics",
+    "workers.synthetic.metrics",
 ]
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
 METRICS_TOKEN = env.secret("METRICS_TOKEN")

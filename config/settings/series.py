@@ -6,7 +6,7 @@ from config import env
 SERIES_FAMILIES = {
     "requests": ("core.metrics.REQUEST_SECONDS", ("route", "method", "status")),
     "redis": ("core.metrics.REDIS_SECONDS", ()),
-    "lists": ("recommendations.metrics.SERVED", ("source", "degraded")),
+    "lists": ("recommendations.metrics.LISTS_SERVED", ("source", "degraded")),
     "ai_calls": ("recommendations.metrics.AI_REQUESTS", ("outcome",)),
     "ai_eligible": ("recommendations.pipeline.builds.metrics.AI_ELIGIBLE", ()),
     "ai_fallbacks": ("recommendations.metrics.AI_FALLBACKS", ("reason",)),

@@ -85,7 +85,7 @@ def read_dirty(*, tenant_id: int, pks: Collection[int]) -> list[UserProfile]:
 def _read(
     tenant_id: int,
     statement: str,
-    parameters: Mapping[str, object],
+    parameters: Mapping[str, Any],
     untils: Mapping[int, datetime] | None = None,
 ) -> list[UserProfile]:
     with scope.tenant(tenant_id):

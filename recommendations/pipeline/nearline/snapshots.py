@@ -134,7 +134,7 @@ class StoredLists:
 def read_lists(snapshots: Sequence[Snapshot], pks: Sequence[int]) -> StoredLists:
     """The users' present lists in these snapshots of one tenant. Call it in the tenant's scope."""
     pairs = [(each.build_id, placement_id) for each in snapshots for placement_id in each.placements]
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": snapshots[0].tenant_id,
         "builds": [build_id for build_id, _ in pairs],
         "placements": [placement_id for _, placement_id in pairs],

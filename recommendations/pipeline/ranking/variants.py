@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import structlog
 from django.db import connection
@@ -113,7 +114,12 @@ def load_assignments(
 ) -> dict[int, VariantAssignment]:
     """The current assignments at these placements, for a build or snapshot with these versions and this artefact."""
     wanted = [versions.get(str(pk)) for pk in placements]
-    parameters = {"tenant": tenant_id, "placements": list(placements), "versions": wanted, "assigning": ASSIGNING}
+    parameters: dict[str, Any] = {
+        "tenant": tenant_id,
+        "placements": list(placements),
+        "versions": wanted,
+        "assigning": ASSIGNING,
+    }
     with scope.tenant(tenant_id), connection.cursor() as cursor:
         cursor.execute(_SETTINGS, parameters)
         settings = settings_of(tenant_id=tenant_id, rows=cursor.fetchall())

@@ -19,11 +19,11 @@ import statistics
 import sys
 from typing import Any
 
-from tests.benchmarks import results
 from tests.benchmarks.builds import tenant
 from tests.benchmarks.builds.peer import fit_and_rank
 from tests.benchmarks.builds.steps import build
 from tests.benchmarks.builds.stopwatch import Stopwatch
+from tests.benchmarks.report import results
 
 PARTS = ("train", "people", "similar", "popular", "publish")
 # Runs of the peer before the build, and as many after it.

@@ -7,7 +7,7 @@ import pytest
 from accounts.tenancy import scope
 from core import clock
 from recommendations.imports import chunks
-from recommendations.imports.formats import gzip_stream
+from recommendations.imports.formats import decompression
 from recommendations.imports.formats.rows import Block
 from recommendations.imports.mapping.row_mapping import RowMapping
 from recommendations.imports.models import ImportRowError
@@ -68,7 +68,7 @@ def outcome(tenant_id, job):
 
 @pytest.mark.parametrize("chunk", [7, 10_000])
 def test_blocks_and_records_have_one_outcome(cast, monkeypatch, chunk):
-    monkeypatch.setattr(gzip_stream, "BLOCK", 700)
+    monkeypatch.setattr(decompression, "BLOCK", 700)
     monkeypatch.setattr(chunks, "CHUNK_ROWS", chunk)
     text, outcomes, blocks = content(), [], []
     original = chunks._Reading.take_block
