@@ -160,7 +160,7 @@ def _waiting(names: Iterable[str]) -> dict[str, tuple[int, float]]:
 
 def _age(message: bytes | None) -> float:
     try:
-        return max(0.0, time.time() - json.loads(message or "")["headers"][messages.SENT_AT])
+        return max(0.0, time.time() - float(json.loads(message or "")["headers"][messages.SENT_AT]))
     except (KeyError, TypeError, ValueError):
         return 0.0  # an empty queue, or a message of somebody else
 

@@ -84,7 +84,13 @@ def covered(*, start: int, end: int) -> set[int]:
 def _rows(
     statement: str, family: str, start: int, end: int, step: int, within: float | None = None
 ) -> list[tuple[Any, ...]]:
-    values = {"family": family, "start": started(start), "end": started(end), "step": step, "within": within}
+    values: dict[str, Any] = {
+        "family": family,
+        "start": started(start),
+        "end": started(end),
+        "step": step,
+        "within": within,
+    }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

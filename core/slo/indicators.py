@@ -107,7 +107,7 @@ def requests_of(source: Source, objective: Objective, window: Window, *, step: i
     else:
         found = source.increases("requests", window, step=step, within=objective.seconds)
         fast = _sum_by_step(matching(found, objective.requests))
-        bad = Counter({at: max(0.0, total - fast[at]) for at, total in counted.items()})  # type: ignore[arg-type]
+        bad = Counter({at: max(0.0, total - fast[at]) for at, total in counted.items()})
     return {at: Requests(total, bad[at]) for at, total in counted.items()}
 
 

@@ -47,7 +47,7 @@ class PrometheusSource:
         name = known.prometheus_name + (
             "_total" if not known.is_histogram else "_count" if within is None else "_bucket"
         )
-        series = self._series(name) if within is None else self._series(name, f'le="{floatToGoString(within)}"')
+        series = self._series(name) if within is None else self._series(name, f'le="{_go_float(within)}"')
         for at, labels, value in self._increased(series, known.labels, window, step):
             yield Increase(at, labels, value)
 
@@ -144,3 +144,8 @@ def _increase(series: str, labels: Sequence[str], step: int) -> str:
     grown = f"{grouped} (({difference} >= 0) or {restarted} or {new})"
     # Half a step less: versions differ in whether a range contains both of its ends.
     return f"sum_over_time(({grown})[{step * 1000 - every * 500}ms:{every}s])"
+
+
+def _go_float(value: float) -> str:
+    """A bucket's bound as prometheus_client writes it."""
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]

@@ -197,7 +197,9 @@ class TestStoring:
 
     def test_has_a_most_number_of_series(self, monkeypatch):
         monkeypatch.setattr(store, "MOST_SERIES", 3)
-        rows = {(MINUTE, "lists", (f"source {n}",), ()): Row(count=1) for n in range(10)}
+        rows: dict[tuple[int, str, tuple[str, ...], tuple[float, ...]], Row] = {
+            (MINUTE, "lists", (f"source {n}",), ()): Row(count=1) for n in range(10)
+        }
         store.add(rows)
         store.add(rows)
 

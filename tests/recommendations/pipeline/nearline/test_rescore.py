@@ -137,11 +137,11 @@ class TestRescore:
 
     def test_takes_so_many_statements_however_many_come_along(self, acme):
         build = first_build(acme)
-        first, second, third = [happen(acme, name, "i0001") for name in ("u0000", "u0001", "u0002")]
-        rescore.rescore(tenant_id=acme.pk, user_pks=[first.pk])  # reads what the process then knows
+        rescore.rescore(tenant_id=acme.pk, user_pks=[happen(acme, "u0000", "i0001").pk])  # what the process then knows
 
         counts = []
-        for people in ([second], [third, happen(acme, "u0003", "i0001")]):
+        for names in (["u0001"], ["u0002", "u0003"]):
+            people = [happen(acme, name, "i0001") for name in names]
             statements = Statements()
             with connection.execute_wrapper(statements):
                 assert rescore.rescore(tenant_id=acme.pk, user_pks=[each.pk for each in people]) == len(people)
