@@ -16,7 +16,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from core import deadline, redis
+from core import deadline, process_caches, redis
 from core.errors import Unavailable
 
 # Kubernetes' default time limit of a probe is a second.
@@ -144,6 +144,7 @@ def _probes() -> Mapping[str, Probe]:
 _registered: dict[str, Probe] = {}
 _NEVER: tuple[float, dict[str, str], bool] = (float("-inf"), {}, True)
 _last: dict[str, tuple[float, dict[str, str], bool]] = {}
+process_caches.register(_last.clear)
 
 
 def _warm_redis() -> None:

@@ -23,6 +23,7 @@ STAYS = {
     "core/redis/access.py:client": "a connection",
     "recommendations/pipeline/lists/entries.py:_controller": "the libraries that are loaded",
     "recommendations/filter_language/parser.py:_parser": "follows from the grammar alone",
+    "workers/exposition.py:_sockets": "ports that stay open",
     "recommendations/algorithms/models/als.py:_solver": "whether a library is installed",
 }
 

@@ -12,6 +12,8 @@ from core.http import problem
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("core", "accounts", "recommendations", "workers")
+# Modules that need packages which only some deployments install.
+_OPTIONAL = ("opentelemetry_sdk.py", "sentry.py")
 _CODE = re.compile(r"[a-z]+(_[a-z]+)+\Z")
 
 
@@ -55,7 +57,7 @@ def _answered(tree: ast.AST) -> Iterator[str]:
 
 def _refusals(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
     for path in modules():
-        if path.name not in {"__main__.py"}:
+        if path.name not in {"__main__.py", *_OPTIONAL}:
             importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
     waiting = [kind]
     while waiting:

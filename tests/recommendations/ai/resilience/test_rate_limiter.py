@@ -96,14 +96,17 @@ class TestConcurrency:
     def test_lets_so_many_run_at_once(self, request, where, allowed):
         request.getfixturevalue(where)
         rate_limiter = _rate_limiter(concurrency=8)
-        lock, running, most = threading.Lock(), 0, 0
+        lock, full, running, most = threading.Lock(), threading.Event(), 0, 0
 
         def call(_):
             nonlocal running, most
-            with rate_limiter.slot(tokens=1, wait_seconds=10, call_seconds=1):
+            with rate_limiter.slot(tokens=1, wait_seconds=30, call_seconds=20):
                 with lock:
                     running += 1
                     most = max(most, running)
+                    if running == allowed:
+                        full.set()
+                full.wait(10)  # threads of a busy machine start one after the other
                 time.sleep(0.02)
                 with lock:
                     running -= 1
