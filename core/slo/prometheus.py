@@ -6,15 +6,18 @@ errors of a kind. A counter that fell was restarted and counts from zero too. No
 """
 
 import json
+import math
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client.utils import floatToGoString
 
+from core.metrics.families import declared
 from core.series.families import QUEUE_AGE, families, folded
 from core.slo.sources import MINUTE, Increase, Window
 
@@ -61,8 +64,9 @@ class PrometheusSource:
             bound = float(labels["le"])
             buckets[bound] = buckets.get(bound, 0.0) + value
         for (at, key), buckets in found.items():
-            bounds = sorted(buckets)
-            below = [buckets[bound] for bound in bounds]
+            # A bucket below all observations has no increase, and so no value.
+            bounds = sorted({*buckets, *declared.families[known.prometheus_name].buckets, math.inf})
+            below = list(accumulate((buckets.get(bound, 0.0) for bound in bounds), max))
             counts = tuple(max(0.0, one - less) for one, less in zip(below, [0.0, *below], strict=False))
             labels = dict(zip(known.labels, key, strict=True))
             yield Increase(at, labels, sum(counts), tuple(bounds[:-1]), counts)

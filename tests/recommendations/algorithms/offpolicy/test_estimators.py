@@ -13,7 +13,9 @@ from tests.recommendations.algorithms.offpolicy import simulated
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("rotating", [False, True], ids=["a certain order", "another draw"])
+@pytest.mark.parametrize(
+    "rotating", [False, pytest.param(True, marks=pytest.mark.long)], ids=["a certain order", "another draw"]
+)
 def test_of_a_hundred_intervals_ninety_three_hold_the_truth(rotating):
     truth = simulated.truth(rotating=rotating)
     held, errors = np.zeros(2), []

@@ -16,7 +16,7 @@ from tests.ids import REAL, drawn
 from tests.recommendations import lists
 from tests.size import sized, some
 
-MANY = sized(short=250, long=2000)
+MANY = sized(short=100, long=2000)
 # Each of these is a dozen requests or more: `make test` has every fourth.
 REAL_IDS = some(REAL)
 
