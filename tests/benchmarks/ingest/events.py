@@ -15,7 +15,6 @@ import json
 import os
 import random
 import secrets
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,8 @@ from dataclasses import dataclass
 
 import django
 import psycopg
+
+from tests.benchmarks.report import results
 
 USERS, ITEMS, BATCH = 3_000, 2_000, 1_000
 _draw = random.Random(7)
@@ -192,11 +193,11 @@ def _run(seconds: float, rounds: int) -> None:
                     rate(side, path, make, key=key, connections=connections, seconds=seconds) for side in (ours, other)
                 ]
                 pairs.append((measured[0], measured[1]))
-            ratios = [one / two for one, two in pairs]
-            mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+            mine, theirs = zip(*pairs, strict=True)
+            found = results.record("ingest.events", title, unit="requests/s", ours=mine, peers=theirs)
             print(
-                f"  {title:<40} {mine:>7.1f}/s  peer {theirs:>7.1f}/s  ratio {statistics.median(ratios):.2f} "
-                f"({min(ratios):.2f} to {max(ratios):.2f})",
+                f"  {title:<40} {found.ours:>7.1f}/s  peer {found.peers:>7.1f}/s  ratio {found.ratio:.2f} "
+                f"({found.least:.2f} to {found.greatest:.2f})",
                 flush=True,
             )
 

@@ -21,6 +21,8 @@ from typing import Any
 import django
 import psycopg
 
+from tests.benchmarks.report import results
+
 ITEMS, START = 5_000, 1_760_000_000
 
 
@@ -82,10 +84,11 @@ def compare(path: Path, peer: Any, *, users: int, rows: int, rounds: int, first:
         theirs.append(rows / (time.perf_counter() - started))
         if not created == loaded == rows:
             raise SystemExit(f"{created} and {loaded} new events of {rows}: nothing was measured")
-    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    title = f"events of {users:,} users from a file"
+    found = results.record("ingest.imports", title, unit="rows/s", ours=ours, peers=theirs)
     print(
-        f"{users:>9,} users {statistics.median(ours):>9,.0f} rows/s  peer {statistics.median(theirs):>9,.0f}  "
-        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})  "
+        f"{users:>9,} users {found.ours:>9,.0f} rows/s  peer {found.peers:>9,.0f}  "
+        f"ratio {found.ratio:.2f} ({found.least:.2f} to {found.greatest:.2f})  "
         f"CPU {statistics.median(processor):.1f} us a row",
         flush=True,
     )
