@@ -48,19 +48,11 @@ def select(
     entries = _entries(resolved.stored.entries(), resolved.stored.parts)
     reason_language.retell(entries, resolved.stored.voice, language)
     before = entries
-    if reading := resolved.stored.reading:
-        until = resolved.stored.until
-        entries = arranged(
-            entries,
-            reading,
-            resolved.stored.owner,
-            moment,
-            first=len(options.shown),
-            may_follow=lambda item_id: walk.may_follow(item_id, until),
-        )
+    if resolved.stored.reading:
+        entries = _arranged(resolved, entries, walk, matcher, user_id, moment, first=len(options.shown))
     remaining = walk.unseen(entries, resolved.stored.until)
     room = min(options.limit, MAX_ITEMS - len(options.shown))
-    if matcher.narrows:
+    if matcher.narrows and not resolved.stored.reading:
         remaining = _kept(remaining, matcher, user_id)
     # A page that is not narrowed is filled if the whole list has been withdrawn since.
     blank = not remaining and not options.shown
@@ -76,6 +68,28 @@ def select(
             entry["explain"] = {"part": part}
     more = len(remaining) > room and len(options.shown) + room < MAX_ITEMS
     return Selection(page, more, _rotation(resolved, before, page, moment))
+
+
+def _arranged(
+    resolved: ResolvedList,
+    entries: list[Entry],
+    walk: "_Walk",
+    matcher: Matcher,
+    user_id: str | None,
+    moment: float,
+    *,
+    first: int,
+) -> list[Entry]:
+    """Return the entries that may be shown now, as the list's rules for the moment of reading order them."""
+    stored = resolved.stored
+    ids = [
+        *(str(entry["item_id"]) for entry in entries),
+        *(item_id for _, item_id, _ in pins_at(stored.reading, moment)),
+    ]
+    allowed = {item_id for item_id in ids if walk.may_follow(item_id, stored.until)}
+    if matcher.narrows and allowed:
+        allowed = set(matcher.kept(user_id, list(allowed)))
+    return arranged(entries, stored.reading, stored.owner, moment, first=first, may_follow=allowed.__contains__)
 
 
 def _rotation(resolved: ResolvedList, before: Sequence[Entry], page: Sequence[Entry], moment: float) -> Rotation | None:

@@ -36,6 +36,13 @@ class TestPins:
         assert ids(acme)[0][:4] == ["i001", "i002", "i055", "i003"]
         assert ids(acme, exclude=["i001", "i002"])[0][:4] == ["i003", "i004", "i055", "i005"]
 
+    def test_count_what_meets_a_filter_and_must_meet_it_too(self, acme):
+        listed(acme.tenant, "ann", reading={"pins": [pin("i050", 1), pin("i055", 3)]})
+
+        shown = ids(acme, filter="not item_id in ['i000', 'i001', 'i050']")[0]
+
+        assert shown[:4] == ["i002", "i003", "i055", "i004"]
+
     def test_do_not_move_up_for_one_that_is_gone(self, acme):
         listed(acme.tenant, "ann", reading={"pins": [pin("i050", 1), pin("i055", 2)]})
         with scope.tenant(acme.tenant.pk):
