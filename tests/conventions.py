@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,9 +36,20 @@ def problems_in_module(name: str, source: str) -> Iterator[str]:
                 yield f"{name}:{node.lineno}: {node.name} has {length} lines; at most {MAX_FUNCTION_LINES}"
         elif not isinstance(node, ast.Module | ast.ClassDef):
             continue
-        if (docstring := ast.get_docstring(node)) and (pronoun := _PRONOUN.match(docstring)):
-            line = getattr(node, "lineno", 1)
-            yield f"{name}:{line}: docstring starts with '{pronoun[1]}'; start with a verb or a noun"
+        for line, docstring in docstrings(node):
+            if pronoun := _PRONOUN.match(docstring):
+                yield f"{name}:{line}: docstring starts with '{pronoun[1]}'; start with a verb or a noun"
+
+
+def docstrings(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[int, str]]:
+    """Yields line and text of the node's docstring, and of those of its constants and attributes."""
+    if docstring := ast.get_docstring(node):
+        yield getattr(node, "lineno", 1), docstring
+    for before, after in pairwise(node.body):
+        if not (isinstance(before, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr)):
+            continue
+        if isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+            yield after.lineno, after.value.value
 
 
 def problems_in_packages(paths: list[Path]) -> Iterator[str]:

@@ -12,7 +12,16 @@ def problems_in(source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("pronoun", ["what", "Who", "whose", "whom", "where", "How", "when", "whether", "which"])
-@pytest.mark.parametrize("source", ['"""{} x."""\n', 'class A:\n    """{} x."""\n', 'def f():\n    """{} x."""\n'])
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""{} x."""\n',
+        'class A:\n    """{} x."""\n',
+        'def f():\n    """{} x."""\n',
+        'LIMIT = 3\n"""{} x."""\n',
+        'class A:\n    limit: int = 3\n    """{} x."""\n',
+    ],
+)
 def test_it_reports_a_docstring_that_starts_with_a_pronoun(pronoun, source):
     (problem,) = problems_in(source.format(pronoun))
 

@@ -60,7 +60,7 @@ class Family:
 
 
 Value = tuple[Family, Sequence[str], float]
-"""What a measured family is now, for these values of its labels."""
+"""A measured family, values of its labels in their order, and its present value."""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ class SimulatorControl:
 
     def __init__(self, *, base_url: str) -> None:
         self.base_url = base_url
-        """What ``OPENAI_BASE_URL`` is set to."""
+        """The value for ``OPENAI_BASE_URL``."""
         self._admin = base_url.removesuffix("/v1") + "/admin"
 
     def fault(self, kind: str, **params: Any) -> None:

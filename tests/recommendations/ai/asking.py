@@ -18,8 +18,11 @@ HANGING = ("black_hole", "slow_drip")
 
 
 def time_for(kind: str) -> float:
-    """A deadline in seconds: short for faults that use it up; below the simulator's Retry-After for all."""
-    return 0.3 if kind in HANGING else 4.0
+    """A deadline in seconds, below the simulator's Retry-After; short for faults that use it up.
+
+    Not too short for a busy machine to send the call.
+    """
+    return 1.0 if kind in HANGING else 4.0
 
 
 def rerank(gateway: AIGateway, tenant_id: int, person: str = "p-1", **options) -> RerankResult:

@@ -95,8 +95,7 @@ class TestBreaker:
         reasons = [reason(gateway, tenant_id, f"p-{n}", deadline=time_for(kind)) for n in range(12)]
 
         assert reasons[-6:] == ["breaker"] * 6
-        # Retries are counted, and stopped. A busy machine may give a call up before it arrives.
-        assert openai_simulator.calls() == 3 or (kind == "black_hole" and openai_simulator.calls() < 3)
+        assert openai_simulator.calls() == 3  # retries are counted, and stopped
 
     def test_says_so_to_other_processes_gateways(self, make_gateway, tenant_id, openai_simulator):
         make_gateway().breaker.open()
